@@ -1,0 +1,251 @@
+"""Every failure a caller may see.
+
+    ApiError                      500 SERVER_ERROR
+    ├── BadRequest                400 BAD_REQUEST
+    │   ├── InvalidSecretId       400 SECRET_ID_INVALID
+    │   ├── InvalidSecretKey      400 SECRET_KEY_INVALID
+    │   └── InvalidCredentials    400 INVALID_CREDENTIALS
+    ├── NotAuthenticated          401 AUTHENTICATION_REQUIRED
+    │   ├── AuthRequired          401 AUTHENTICATION_REQUIRED
+    │   ├── InvalidToken          401 INVALID_TOKEN
+    │   └── RefreshTokenNotValid  401 REFRESH_TOKEN_NOT_VALID
+    ├── PermissionDenied          403 AUTHORIZATION_FAILED
+    │   └── AuthorizationFailed   403 AUTHORIZATION_FAILED
+    ├── NotFound                  404 NOT_FOUND
+    │   ├── MenuNotFound          404 MENU_NOT_FOUND
+    │   └── OrderNotFound         404 ORDER_NOT_FOUND
+    ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
+    ├── OrderConflict             409 ORDER_CONFLICT
+    ├── PayloadTooLarge           413 PAYLOAD_TOO_LARGE
+    │   └── AudioTooLong          413 AUDIO_TOO_LONG
+    ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
+    ├── ValidationFailed          422 VALIDATION_FAILED
+    │   ├── ItemNotFound          422 ITEM_NOT_FOUND
+    │   └── AudioInvalid          422 AUDIO_INVALID
+    ├── RateLimited               429 RATE_LIMITED
+    └── Overloaded                503 OVERLOADED
+
+A docstring is the public description of its failure: the OpenAPI document and the README's table are made from it.
+The message is for the caller; the cause goes into `raise ... from` and the log.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import ClassVar
+
+from typing_extensions import TypedDict
+
+
+class ErrorCode(StrEnum):
+    """The stable words of `data.error`."""
+
+    SERVER_ERROR = "SERVER_ERROR"
+    BAD_REQUEST = "BAD_REQUEST"
+    SECRET_ID_INVALID = "SECRET_ID_INVALID"  # noqa: S105 - an error's name, not a secret
+    SECRET_KEY_INVALID = "SECRET_KEY_INVALID"  # noqa: S105
+    INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
+    AUTHENTICATION_REQUIRED = "AUTHENTICATION_REQUIRED"
+    INVALID_TOKEN = "INVALID_TOKEN"  # noqa: S105
+    REFRESH_TOKEN_NOT_VALID = "REFRESH_TOKEN_NOT_VALID"  # noqa: S105
+    AUTHORIZATION_FAILED = "AUTHORIZATION_FAILED"
+    NOT_FOUND = "NOT_FOUND"
+    MENU_NOT_FOUND = "MENU_NOT_FOUND"
+    ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    ORDER_CONFLICT = "ORDER_CONFLICT"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    AUDIO_TOO_LONG = "AUDIO_TOO_LONG"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+    ITEM_NOT_FOUND = "ITEM_NOT_FOUND"
+    AUDIO_INVALID = "AUDIO_INVALID"
+    RATE_LIMITED = "RATE_LIMITED"
+    OVERLOADED = "OVERLOADED"
+
+
+class FieldError(TypedDict):
+    """One place in a body that did not validate; never the input itself."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class ApiError(Exception):
+    """Something failed on our side; the request id finds it in the log."""
+
+    status: ClassVar[int] = 500
+    error: ClassVar[ErrorCode] = ErrorCode.SERVER_ERROR
+    headers: Mapping[str, str] = {}
+    errors: Sequence[FieldError] = ()
+
+    def __init__(self, message: str | None = None) -> None:
+        """`message` is one sentence for the caller; the class's own description when left out."""
+        super().__init__(message or (type(self).__doc__ or "").split("\n", 1)[0])
+
+
+class BadRequest(ApiError):
+    """The body is not JSON, or not UTF-8."""
+
+    status = 400
+    error = ErrorCode.BAD_REQUEST
+
+
+class InvalidSecretId(BadRequest):
+    """The client id is missing from the pair, empty or malformed."""
+
+    error = ErrorCode.SECRET_ID_INVALID
+
+
+class InvalidSecretKey(BadRequest):
+    """The client's key is missing from the pair, empty or malformed."""
+
+    error = ErrorCode.SECRET_KEY_INVALID
+
+
+class InvalidCredentials(BadRequest):
+    """No client has this id and this key."""
+
+    error = ErrorCode.INVALID_CREDENTIALS
+
+
+class NotAuthenticated(ApiError):
+    """Credentials are needed: X-Secret-Id and X-Secret-Key, or a bearer token."""
+
+    status = 401
+    error = ErrorCode.AUTHENTICATION_REQUIRED
+    headers = {"WWW-Authenticate": "Bearer"}  # noqa: RUF012 - read only
+
+
+class AuthRequired(NotAuthenticated):
+    """Credentials are needed: X-Secret-Id and X-Secret-Key, or a bearer token."""
+
+
+class InvalidToken(NotAuthenticated):
+    """The access token is malformed, forged, expired or of another type."""
+
+    error = ErrorCode.INVALID_TOKEN
+
+
+class RefreshTokenNotValid(NotAuthenticated):
+    """The refresh token is unknown, expired, or was used before."""
+
+    error = ErrorCode.REFRESH_TOKEN_NOT_VALID
+
+
+class PermissionDenied(ApiError):
+    """This client may not do that."""
+
+    status = 403
+    error = ErrorCode.AUTHORIZATION_FAILED
+
+
+class AuthorizationFailed(PermissionDenied):
+    """The client lacks the scope that this route asks for."""
+
+
+class NotFound(ApiError):
+    """Nothing is served under this path."""
+
+    status = 404
+    error = ErrorCode.NOT_FOUND
+
+
+class MenuNotFound(NotFound):
+    """No menu has this id."""
+
+    error = ErrorCode.MENU_NOT_FOUND
+
+
+class OrderNotFound(NotFound):
+    """This client has stored no order under this id."""
+
+    error = ErrorCode.ORDER_NOT_FOUND
+
+
+class MethodNotAllowed(ApiError):
+    """The path is served, but not with this method."""
+
+    status = 405
+    error = ErrorCode.METHOD_NOT_ALLOWED
+
+    def __init__(self, allow: str) -> None:
+        """`allow` lists the methods that are served, comma-separated."""
+        super().__init__()
+        self.headers = {"Allow": allow}
+
+
+class OrderConflict(ApiError):
+    """Another order is stored under this id."""
+
+    status = 409
+    error = ErrorCode.ORDER_CONFLICT
+
+
+class PayloadTooLarge(ApiError):
+    """The body is larger than this route takes."""
+
+    status = 413
+    error = ErrorCode.PAYLOAD_TOO_LARGE
+
+
+class AudioTooLong(PayloadTooLarge):
+    """The audio is longer than this service takes."""
+
+    error = ErrorCode.AUDIO_TOO_LONG
+
+
+class UnsupportedMediaType(ApiError):
+    """The content type or encoding is not one that this route reads."""
+
+    status = 415
+    error = ErrorCode.UNSUPPORTED_MEDIA_TYPE
+
+
+class ValidationFailed(ApiError):
+    """The body has the wrong shape; `data.errors` names each place."""
+
+    status = 422
+    error = ErrorCode.VALIDATION_FAILED
+
+    def __init__(self, message: str | None = None, errors: Sequence[FieldError] = ()) -> None:
+        """`errors` names each place that did not validate."""
+        super().__init__(message)
+        self.errors = errors
+
+
+class ItemNotFound(ValidationFailed):
+    """The menu has no such item."""
+
+    error = ErrorCode.ITEM_NOT_FOUND
+
+
+class AudioInvalid(ValidationFailed):
+    """The bytes are not audio that can be decoded, or contradict what was declared about them."""
+
+    error = ErrorCode.AUDIO_INVALID
+
+
+class RateLimited(ApiError):
+    """Too many requests; `Retry-After` says when the next one is taken."""
+
+    status = 429
+    error = ErrorCode.RATE_LIMITED
+
+    def __init__(self, retry_after_s: float, message: str | None = None) -> None:
+        """`retry_after_s`: seconds until a request is taken again."""
+        super().__init__(message)
+        self.headers = {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
+
+
+class Overloaded(ApiError):
+    """The service cannot take this now; `Retry-After` says when to try again."""
+
+    status = 503
+    error = ErrorCode.OVERLOADED
+
+    def __init__(self, retry_after_s: float = 1, message: str | None = None) -> None:
+        """`retry_after_s`: seconds until trying again is worth while."""
+        super().__init__(message)
+        self.headers = {"Retry-After": str(max(1, math.ceil(retry_after_s)))}

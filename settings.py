@@ -1,0 +1,120 @@
+"""The environment, read once into one frozen object."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schemas import Scope, Slug
+
+ROOT = Path(__file__).parent
+LOCAL_TOKEN_SECRET = "local-token-secret-that-signs-nothing-of-worth"  # noqa: S105 - LOCAL and TESTING only
+
+KeyDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Environment(StrEnum):
+    """Where the service runs."""
+
+    LOCAL = "LOCAL"
+    STAGING = "STAGING"
+    TESTING = "TESTING"
+    PRODUCTION = "PRODUCTION"
+
+    @property
+    def is_debug(self) -> bool:
+        """Documentation and the try-out page are served."""
+        return self in (self.LOCAL, self.STAGING, self.TESTING)
+
+    @property
+    def is_testing(self) -> bool:
+        """Tests run."""
+        return self is self.TESTING
+
+    @property
+    def is_deployed(self) -> bool:
+        """Strangers can reach it: no demo client, no default secret."""
+        return self in (self.STAGING, self.PRODUCTION)
+
+
+class Client(BaseModel):
+    """A caller: digests of its keys (two while one is being replaced) and what it may do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keys: tuple[KeyDigest, ...] = Field(min_length=1, max_length=2)
+    scopes: frozenset[Scope] = Field(min_length=1)
+
+
+class Settings(BaseSettings):
+    """Every setting; `.env.example` explains each.
+
+    Raises:
+        pydantic.ValidationError: naming the setting that is missing, weak or malformed.
+
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    environment: Environment = Environment.PRODUCTION
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    workers: int = Field(1, ge=1)
+    site_domain: str = "localhost:8000"
+    app_version: str = "1"
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    cors_origins_regex: str | None = None
+    cors_headers: Annotated[tuple[str, ...], NoDecode] = ("Authorization", "Content-Type", "X-Request-ID", "X-Secret-Id", "X-Secret-Key")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    access_log: Literal["on", "off"] = "on"
+
+    credentials: dict[Slug, Client] = {}
+    token_secret: SecretStr = SecretStr("")
+    access_token_seconds: int = Field(900, ge=1)
+    refresh_token_seconds: int = Field(30 * 86_400, ge=1)
+    rate_limit: str = "600/minute"
+    rate_limit_speech: str = "120/minute"
+    rate_limit_failed: str = "60/minute"
+    rate_limit_storage_uri: str = "memory://"
+
+    database_url: str = "sqlite+aiosqlite:///voice.db"
+    menu_dir: Path = ROOT / "menus"
+    model_dir: Path = ROOT / ".cache" / "models"
+    max_body_bytes: int = Field(200_000_000, ge=1)
+    max_json_bytes: int = Field(1_048_576, ge=1)
+    max_audio_seconds: float = Field(300, gt=0)
+
+    speech_model: str = "base"
+    speech_model_vi: str = "conformer"
+    speech_language: str | None = None
+    speech_device: str = "auto"
+    speech_compute_type: str = "int8"
+    speech_threads: int = Field(0, ge=0)
+    speech_queue: float = Field(600, gt=0)
+    drain_seconds: float = Field(20, ge=0)
+
+    @field_validator("cors_origins", "cors_headers", "trusted_proxies", mode="before")
+    @classmethod
+    def split_commas(cls, value: object) -> object:
+        """Read a comma-separated list."""
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def refuse_what_is_unsafe(self) -> Self:
+        """Stop the start on a missing or weak secret, and on CORS that lets any origin act as the user."""
+        if "*" in self.cors_origins:
+            message = "CORS_ORIGINS: '*' cannot be combined with credentials; name the origins"
+            raise ValueError(message)
+        minimum = 32  # RFC 7518 section 3.2: an HMAC-SHA-256 key has at least 256 bits
+        if self.environment.is_deployed:
+            secret = self.token_secret.get_secret_value()
+            if len(secret.encode()) < minimum or len(set(secret)) < minimum // 4 or secret == LOCAL_TOKEN_SECRET:
+                message = f"TOKEN_SECRET: missing or weak; at least {minimum} random characters are needed"
+                raise ValueError(message)
+            if not self.credentials:
+                message = "CREDENTIALS: no client; `python -m auth new-client NAME --scopes ...` makes one"
+                raise ValueError(message)
+        return self
