@@ -1,0 +1,84 @@
+# Any of Python 3.11 to 3.13 will do; `make run PYTHON=python3.12` names one.
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
+PIP := .venv/bin/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --require-hashes --no-deps
+
+# For `make explain`.
+TEXT ?= cho mình hai cà phê sữa ít đường
+MENU ?= quan-nha
+# For `make migration` and `make downgrade`.
+NAME ?= change
+TO ?= -1
+export TEXT MENU NAME TO
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help .venv dev models run serve test lint format bench explain migration migrate downgrade audit pins
+
+help:  ## Say what can be made.
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+.venv: .venv/runtime.stamp  ## Install what the service runs on; again only when requirements.txt changed.
+
+dev: .venv/dev.stamp  ## The same, and what tests and checks need.
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime.stamp: requirements.txt | .venv/bin/python
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt requirements.txt | .venv/bin/python
+	$(INSTALL) -r requirements-dev.txt
+	@touch .venv/runtime.stamp $@
+
+models: .venv  ## Set the speech models up in the cache, once.
+	.venv/bin/python -m voice.models
+
+run: models  ## Serve on 127.0.0.1:8000 with a demo client; HOST=, PORT= and any other setting may be given.
+	exec env ENVIRONMENT="$${ENVIRONMENT:-LOCAL}" .venv/bin/python app.py
+
+serve: models  ## Serve with production settings, out of the environment or .env; run `make migrate` before.
+	exec env ENVIRONMENT="$${ENVIRONMENT:-PRODUCTION}" .venv/bin/python app.py
+
+test: dev  ## Run the tests; ARGS="-k orders" picks some.
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: dev  ## Check style, form and types.
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+
+format: dev  ## Put the code into form.
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: dev  ## Print how fast and how exact each part is.
+	@set -e; for file in bench/[a-z]*.py; do echo "== $$file"; .venv/bin/python "$$file"; done
+
+explain: .venv  ## Show how an utterance is read: make explain TEXT="two lattes" MENU=quan-nha
+	@.venv/bin/python -m voice.orders explain --menu "$$MENU" "$$TEXT"
+
+migration: dev  ## Write a migration from the changed tables: make migration NAME="keep the tip"
+	.venv/bin/alembic revision --autogenerate -m "$$NAME"
+
+migrate: .venv  ## Bring the database at DATABASE_URL up to date.
+	.venv/bin/alembic upgrade head
+
+downgrade: .venv  ## Take the last migration back; TO= names another revision.
+	.venv/bin/alembic downgrade "$$TO"
+
+audit: dev  ## Write the bill of materials to dist/sbom.json, and look every requirement up for known vulnerabilities.
+	@mkdir -p dist
+	.venv/bin/cyclonedx-py requirements --output-reproducible --output-file dist/sbom.json requirements.txt
+	@# Strict: a package that could not be looked up is a failure, not a pass.
+	.venv/bin/pip-audit --strict --requirement requirements.txt --require-hashes --disable-pip
+
+pins: dev  ## Renew requirements.txt and requirements-dev.txt from the .in files; ARGS=--upgrade takes new versions.
+	.venv/bin/uv pip compile --quiet $(ARGS) requirements.in --output-file requirements.txt
+	.venv/bin/uv pip compile --quiet $(ARGS) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.txt)
+	@printf '%s\n' '-r requirements.txt' | cat - requirements-dev.txt > .venv/pins.txt && mv .venv/pins.txt requirements-dev.txt
