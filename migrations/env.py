@@ -1,0 +1,31 @@
+"""Run migrations: for `alembic` on the command line, and for the store, which brings its own connection."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection
+
+from settings import Settings
+from voice.store import MIGRATION_LOCK_S, SCHEMA_LOCK, connect, lock, metadata
+
+
+def run(connection: Connection) -> None:
+    """Run them in one transaction, alone: on both databases a migration happens wholly or not at all."""
+    context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True, render_as_batch=True)
+    with context.begin_transaction():
+        lock(connection, SCHEMA_LOCK)
+        context.run_migrations()
+
+
+async def run_by_settings() -> None:
+    """Run them on the database of the settings."""
+    engine = connect(Settings().database_url, lock_s=MIGRATION_LOCK_S, statement_s=None)
+    async with engine.connect() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+
+if "connection" in context.config.attributes:
+    run(context.config.attributes["connection"])
+else:
+    asyncio.run(run_by_settings())
