@@ -1,9 +1,11 @@
 """The environment, read once into one frozen object."""
 
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from limits import parse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -48,15 +50,21 @@ class Client(BaseModel):
     scopes: frozenset[Scope] = Field(min_length=1)
 
 
-class Settings(BaseSettings):
+class DatabaseSettings(BaseSettings):
+    """What migrations need: they run where no secret is at hand."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    database_url: str = "sqlite+aiosqlite:///voice.db"
+
+
+class Settings(DatabaseSettings):
     """Every setting; `.env.example` explains each.
 
     Raises:
         pydantic.ValidationError: naming the setting that is missing, weak or malformed.
 
     """
-
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     environment: Environment = Environment.PRODUCTION
     host: str = "127.0.0.1"
@@ -80,7 +88,6 @@ class Settings(BaseSettings):
     rate_limit_failed: str = "60/minute"
     rate_limit_storage_uri: str = "memory://"
 
-    database_url: str = "sqlite+aiosqlite:///voice.db"
     menu_dir: Path = ROOT / "menus"
     model_dir: Path = ROOT / ".cache" / "models"
     max_body_bytes: int = Field(200_000_000, ge=1)
@@ -101,6 +108,21 @@ class Settings(BaseSettings):
     def split_commas(cls, value: object) -> object:
         """Read a comma-separated list."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("rate_limit", "rate_limit_speech", "rate_limit_failed")
+    @classmethod
+    def parse_limit(cls, value: str) -> str:
+        """Refuse a limit that cannot be read: the limiter would skip it in silence."""
+        parse(value)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def parse_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is neither an address nor a network."""
+        for part in value:
+            ip_network(part)
+        return value
 
     @model_validator(mode="after")
     def refuse_what_is_unsafe(self) -> Self:

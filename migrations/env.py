@@ -5,7 +5,7 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection
 
-from settings import Settings
+from settings import DatabaseSettings
 from voice.store import MIGRATION_LOCK_S, SCHEMA_LOCK, connect, lock, metadata
 
 
@@ -19,7 +19,7 @@ def run(connection: Connection) -> None:
 
 async def run_by_settings() -> None:
     """Run them on the database of the settings."""
-    engine = connect(Settings().database_url, lock_s=MIGRATION_LOCK_S, statement_s=None)
+    engine = connect(DatabaseSettings().database_url, lock_s=MIGRATION_LOCK_S, statement_s=None)
     async with engine.connect() as connection:
         await connection.run_sync(run)
     await engine.dispose()
