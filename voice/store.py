@@ -41,7 +41,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from errors import OrderConflict, OrderNotFound, Overloaded, RefreshTokenNotValid
@@ -84,18 +85,14 @@ TOKENS_LOCK = 0x766F6963_03
 
 
 class Moment(sa.TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no zone: it is taken off on the way in and put back on the way out."""
+    """A moment in UTC. SQLite keeps no zone, and asyncpg forgets it at the calendar's ends; so it is put on whatever is read."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Write UTC."""
-        return value.replace(tzinfo=None) if value and dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's call
         """Read UTC."""
-        return value.replace(tzinfo=UTC) if value and dialect.name == "sqlite" else value
+        return value.replace(tzinfo=UTC) if value else None
 
 
 metadata = sa.MetaData(
@@ -147,7 +144,7 @@ def connect(url: str, *, lock_s: float = LOCK_S, statement_s: float | None = STA
     """
     try:
         address = sa.make_url(url)
-    except SQLAlchemyError as error:
+    except ArgumentError as error:
         message = "DATABASE_URL: not a URL"
         raise ValueError(message) from error
     options: dict[str, Any] = {
@@ -201,6 +198,10 @@ def lock(connection: sa.Connection, key: int) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
+# What a database, a driver or a network that fails may raise; OSError contains refused connections and timeouts.
+AWAY = (DBAPIError, PoolTimeoutError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, EOFError)
+
+
 @asynccontextmanager
 async def _overloaded_when_away() -> AsyncIterator[None]:
     """Turn the database's failures into Overloaded; what our own rows or statements break stays what it is."""
@@ -209,14 +210,7 @@ async def _overloaded_when_away() -> AsyncIterator[None]:
             yield
     except (IntegrityError, DataError):
         raise
-    except (
-        SQLAlchemyError,
-        sqlite3.Error,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        OSError,
-        EOFError,
-    ) as error:  # OSError: also timeouts
+    except AWAY as error:
         cause = getattr(error, "orig", None) or error
         log.warning("the database did not do it", extra={"cause": f"{type(cause).__name__}: {cause}"})
         message = "The database does not answer; try again."
@@ -406,7 +400,7 @@ class Store:
     async def _migrate(self) -> None:
         try:
             await migrate(self._url)
-        except (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, EOFError) as error:
+        except AWAY as error:
             log.warning("the schema was not brought up to date yet", extra={"cause": f"{type(error).__name__}: {error}"})
             raise Overloaded(RETRY_S) from error
 
