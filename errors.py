@@ -24,6 +24,7 @@
     │   └── AudioInvalid          422 AUDIO_INVALID
     ├── RateLimited               429 RATE_LIMITED
     └── Overloaded                503 OVERLOADED
+        └── NotReady              503 OVERLOADED
 
 A docstring is the public description of its failure: the OpenAPI document and the README's table are made from it.
 The message is for the caller; the cause goes into `raise ... from` and the log.
@@ -32,7 +33,7 @@ The message is for the caller; the cause goes into `raise ... from` and the log.
 import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import TypedDict
 
@@ -79,6 +80,7 @@ class ApiError(Exception):
     error: ClassVar[ErrorCode] = ErrorCode.SERVER_ERROR
     headers: Mapping[str, str] = {}
     errors: Sequence[FieldError] = ()
+    details: Mapping[str, object] = {}
 
     def __init__(self, message: str | None = None) -> None:
         """`message` is one sentence for the caller; the class's own description when left out."""
@@ -135,7 +137,7 @@ class RefreshTokenNotValid(NotAuthenticated):
 
 
 class PermissionDenied(ApiError):
-    """This client may not do that."""
+    """The client may not do that."""
 
     status = 403
     error = ErrorCode.AUTHORIZATION_FAILED
@@ -159,7 +161,7 @@ class MenuNotFound(NotFound):
 
 
 class OrderNotFound(NotFound):
-    """This client has stored no order under this id."""
+    """The client has stored no order under this id."""
 
     error = ErrorCode.ORDER_NOT_FOUND
 
@@ -249,3 +251,20 @@ class Overloaded(ApiError):
         """`retry_after_s`: seconds until trying again is worth while."""
         super().__init__(message)
         self.headers = {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
+
+
+class NotReady(Overloaded):
+    """Some part of the service is not there yet, or not any more; `data.checks` names it."""
+
+    def __init__(self, details: Mapping[str, object]) -> None:
+        """`details` go into the reply's data."""
+        super().__init__()
+        self.details = details
+
+
+def envelope(error: ApiError, request_id: str) -> dict[str, Any]:
+    """Build the reply of a failure: every error envelope is made here."""
+    data: dict[str, Any] = {"error": error.error, "request_id": request_id, **error.details}
+    if isinstance(error, ValidationFailed):
+        data["errors"] = list(error.errors)
+    return {"code": error.status, "msg": str(error), "data": data}

@@ -1,0 +1,1079 @@
+"""The voice API over HTTP. Read from the end: the tables there are the whole service on one screen.
+
+A request passes, in this order: `Edge` (request id, security headers, CORS, metrics, access record, last resort), Starlette's router,
+an `Endpoint` (declared length, credentials, scope, rate), and the endpoint's own function: read, call the domain, reply.
+A failure anywhere is an ApiError that `on_error` turns into the envelope.
+"""
+
+import asyncio
+import importlib.util
+import json
+import logging
+import re
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from email.message import Message as MimeMessage
+from functools import cache
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar
+from uuid import UUID
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from voice.orders import OrderEngine
+from voice.speech import Recogniser
+
+import openapi
+import server
+from auth import Caller, Clients, TokenMaker
+from errors import (
+    ApiError,
+    AudioInvalid,
+    AudioTooLong,
+    AuthorizationFailed,
+    AuthRequired,
+    BadRequest,
+    FieldError,
+    InvalidCredentials,
+    InvalidSecretId,
+    InvalidSecretKey,
+    InvalidToken,
+    ItemNotFound,
+    MenuNotFound,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    OrderConflict,
+    OrderNotFound,
+    Overloaded,
+    PayloadTooLarge,
+    RateLimited,
+    RefreshTokenNotValid,
+    UnsupportedMediaType,
+    ValidationFailed,
+    envelope,
+)
+from rate_limiter import RateLimiter
+from schemas import (
+    Health,
+    MenuDetail,
+    MenuList,
+    Order,
+    OrderRequest,
+    Readiness,
+    RecommendRequest,
+    RefreshRequest,
+    SpeechOptions,
+    SpeechRequest,
+    StoredOrder,
+    StoreOrderRequest,
+    Suggestions,
+    TokenRequest,
+    Tokens,
+    Transcript,
+)
+from settings import LOCAL_TOKEN_SECRET, Settings
+from voice.menus import MenuBook
+from voice.recommend import Recommenders
+from voice.store import Store
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+
+settings = Settings()
+log = logging.getLogger("voice.http")
+
+
+class State(TypedDict):
+    """What the lifespan opens; `request.state` gives it to the endpoints."""
+
+    clients: Clients
+    tokens: TokenMaker
+    limits: RateLimiter
+    menus: MenuBook[OrderEngine]
+    recogniser: Recogniser
+    recommenders: Recommenders
+    store: Store
+    draining: threading.Event
+
+
+# --- Metrics ------------------------------------------------------------------------------------------------------------------------
+
+registry = CollectorRegistry()
+for collector in (ProcessCollector, PlatformCollector, GCCollector):
+    collector(registry=registry)
+REQUESTS = Histogram(
+    "voice_http_request_seconds",
+    "Seconds from a request's head to the end of its reply.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=registry,
+)
+IN_FLIGHT = Gauge("voice_http_in_flight", "Requests being answered.", registry=registry)
+BODY_BYTES = Counter("voice_http_body_bytes", "Bytes of bodies that were read.", registry=registry)
+DISCONNECTED = Counter("voice_http_disconnected", "Callers that hung up before they were answered.", registry=registry)
+RATE_LIMITED = Counter("voice_http_rate_limited", "Requests refused by a rate limit.", ["limit"], registry=registry)
+FAILED_CREDENTIALS = Counter("voice_http_failed_credentials", "Credentials that were refused.", ["error"], registry=registry)
+
+
+# --- Reading ------------------------------------------------------------------------------------------------------------------------
+
+# A form has the file and these; more are a mistake or an attack. A field that is not the file is a word or a number.
+MAX_FORM_FIELDS, MAX_FIELD_BYTES = 16, 4096
+
+
+def headers_of(request: Request) -> dict[bytes, bytes]:
+    """Return the headers by name; of a repeated one the last. Made once a request, by `Edge`."""
+    headers: dict[bytes, bytes] = request.scope["voice.headers"]
+    return headers
+
+
+async def chunks_of(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """Read the body piece by piece, counting.
+
+    Raises:
+        PayloadTooLarge: as soon as it is longer than `max_bytes`.
+        ClientDisconnect: the caller hung up.
+
+    """
+    n_bytes, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
+        n_bytes += len(chunk)
+        if n_bytes > max_bytes:
+            raise PayloadTooLarge
+        BODY_BYTES.inc(len(chunk))
+        more = message.get("more_body", False)
+        yield chunk
+
+
+async def read_body(request: Request) -> bytes:
+    """Read the body, up to what the route takes."""
+    max_bytes: int = request.scope["endpoint"].max_bytes
+    message = await request.receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):  # nearly always: spares 2 us
+        body: bytes = message.get("body", b"")
+        if len(body) > max_bytes:
+            raise PayloadTooLarge
+        BODY_BYTES.inc(len(body))
+        return body
+    first = message
+
+    async def receive() -> Message:
+        nonlocal first
+        message, first = first, {}
+        return message or await request.receive()
+
+    return b"".join([chunk async for chunk in chunks_of(Request(request.scope, receive), max_bytes)])
+
+
+def media_type_of(request: Request) -> tuple[str, dict[str, str]]:
+    """Return the content type and its parameters, in lower case.
+
+    Raises:
+        UnsupportedMediaType: there is none, or the body is compressed.
+
+    """
+    headers = headers_of(request)
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise UnsupportedMediaType
+    given = headers.get(b"content-type")
+    if not given:
+        raise UnsupportedMediaType
+    message = MimeMessage()
+    message["content-type"] = given.decode("latin-1")
+    (media_type, _), *parameters = message.get_params(failobj=[("", "")])
+    return media_type.lower(), {name.lower(): value.lower() for name, value in parameters}
+
+
+def expect_json(request: Request) -> None:
+    """Refuse what does not say that it is JSON in UTF-8."""
+    headers = headers_of(request)
+    if headers.get(b"content-type") == b"application/json" and b"content-encoding" not in headers:
+        return
+    media_type, parameters = media_type_of(request)
+    if media_type != "application/json" or parameters not in ({}, {"charset": "utf-8"}):
+        raise UnsupportedMediaType
+
+
+async def read_json(request: Request, model: type[M]) -> M:
+    """Read the body as JSON in the shape of `model`.
+
+    Raises:
+        UnsupportedMediaType, PayloadTooLarge, BadRequest, ValidationFailed: in this order.
+
+    """
+    expect_json(request)
+    body = await read_body(request)
+    try:
+        asked = model.model_validate_json(body)
+    except ValidationError as error:
+        raise refusal(error, model, body) from None  # the error quotes the body, which belongs into no log
+    if len(body) > settings.max_json_bytes and getattr(asked, "audio", None) is None:
+        raise PayloadTooLarge
+    return asked
+
+
+def refusal(error: ValidationError, model: type[BaseModel], body: bytes = b"") -> ApiError:
+    """Say what did not validate, without quoting it."""
+    places = error.errors(include_url=False, include_context=False, include_input=False)
+    if places[0]["type"] == "json_invalid":
+        if "number out of range" in places[0]["msg"]:
+            return out_of_range(model, body)
+        return BadRequest()
+    errors: list[FieldError] = [
+        {"loc": [step[:100] if isinstance(step, str) else step for step in place["loc"]], "msg": place["msg"], "type": place["type"]}
+        for place in places[:100]
+    ]
+    return ValidationFailed(errors=errors)
+
+
+def out_of_range(model: type[BaseModel], body: bytes) -> ApiError:
+    """Name the field of a number with thousands of digits: pydantic only says that it is not JSON."""
+    try:
+        model.model_validate_json(json.dumps(json.loads(body, parse_int=bounded)))
+    except ValidationError as error:
+        return refusal(error, model)
+    except (ValueError, RecursionError):
+        pass
+    return BadRequest()
+
+
+def bounded(digits: str) -> float:
+    """Read an integer; one beyond 64 bits becomes 1e308, which no field takes."""
+    return int(digits) if len(digits) < len(str(2**63)) else 1e308
+
+
+def read_fields(model: type[M], fields: Sequence[tuple[str, str]]) -> M:
+    """Read fields of a query or a form, where "16000" and "true" are text.
+
+    Raises:
+        ValidationFailed: a field is unknown, malformed, or given twice with different values.
+
+    """
+    values: dict[str, str] = {}
+    for name, value in fields:
+        if values.setdefault(name, value) != value:
+            raise ValidationFailed(errors=[{"loc": [name[:100]], "msg": "Given twice", "type": "duplicate"}])
+    try:
+        return model.model_validate_strings(values)
+    except ValidationError as error:
+        raise refusal(error, model) from None
+
+
+class Form(MultiPartParser):
+    """A form that is kept in memory: its size is limited, and the file system may be read-only."""
+
+    spool_max_size = settings.max_body_bytes
+
+
+async def read_form(request: Request) -> tuple[bytes, list[tuple[str, str]]]:
+    """Read a form: its `file`, and its other fields.
+
+    Raises:
+        BadRequest: it is no form. ValidationFailed: the file is missing. PayloadTooLarge.
+
+    """
+    chunks = chunks_of(request, request.scope["endpoint"].max_bytes)
+    parser = Form(request.headers, chunks, max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES)  # type: ignore[arg-type]
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as error:
+        message = "The body is not a form that can be read."
+        raise BadRequest(message) from error
+    file = form.get("file")
+    if file is None or isinstance(file, str):
+        raise ValidationFailed(errors=[{"loc": ["file"], "msg": "Field required", "type": "missing"}])
+    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    return await file.read(), fields
+
+
+async def read_speech(request: Request) -> tuple[bytes, SpeechOptions]:
+    """Read audio in any of its three forms, and what is said about it."""
+    media_type, parameters = media_type_of(request)
+    if media_type == "application/json":
+        asked = await read_json(request, SpeechRequest)
+        return asked.audio, asked
+    if media_type == "multipart/form-data":
+        audio, fields = await read_form(request)
+        # `model` is what clients of other services always send; which one is ours to choose.
+        return audio, read_fields(SpeechOptions, [field for field in fields if field[0] != "model"])
+    if media_type not in openapi.AUDIO_MEDIA_TYPES:
+        raise UnsupportedMediaType
+    fields = request.query_params.multi_items()
+    if media_type == "audio/l16":
+        named = {"rate": "sample_rate", "channels": "channels"}
+        fields += [("encoding", "pcm_s16le"), *((named[name], value) for name, value in parameters.items() if name in named)]
+    options = read_fields(SpeechOptions, fields)
+    return await read_body(request), options
+
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def order_id_of(request: Request) -> UUID:
+    """Read the order's id out of the path; what is no UUID is no order's."""
+    given: str = request.path_params["order_id"]
+    if _UUID.fullmatch(given) is None:
+        raise OrderNotFound
+    return UUID(given)
+
+
+# --- Admission ----------------------------------------------------------------------------------------------------------------------
+
+proxies = [ip_network(proxy) for proxy in settings.trusted_proxies]
+_BEARER = b"bearer "
+
+
+def address_of(request: Request) -> str:
+    """Return the caller's address: the peer's, or what trusted proxies say that it is."""
+    peer: str = (request.scope.get("client") or ("unknown", 0))[0]
+    if not proxies:
+        return peer
+    forwarded = headers_of(request).get(b"x-forwarded-for", b"").decode("latin-1")
+    address = peer
+    for hop in reversed([peer] if not forwarded else [*forwarded.split(","), peer]):
+        try:
+            here = ip_address(hop.strip())
+        except ValueError:
+            break  # whoever wrote that is not to be believed, nor what stands before it
+        address = str(here)
+        if not any(here in proxy for proxy in proxies):
+            break
+    return address
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one caller: an IPv6 subscriber has a /64 to draw addresses from."""
+    return str(ip_network((address, 64), strict=False)) if ":" in address else address
+
+
+def caller_of(request: Request) -> Caller:
+    """Tell who calls, by the pair of headers where there is one, else by the token.
+
+    Raises:
+        AuthRequired, InvalidSecretId, InvalidSecretKey, InvalidCredentials, InvalidToken: see there.
+
+    """
+    state: State = request.scope["state"]
+    headers = headers_of(request)
+    if len(headers) != len(request.scope["headers"]):
+        refuse_repeated(request)
+    secret_id, secret_key = headers.get(b"x-secret-id"), headers.get(b"x-secret-key")
+    if secret_id is not None or secret_key is not None:
+        return state["clients"].authenticate(secret_id, secret_key)
+    authorization = headers.get(b"authorization", b"")
+    if authorization[: len(_BEARER)].lower() != _BEARER:
+        raise AuthRequired
+    return state["tokens"].read_access(authorization[len(_BEARER) :].strip())
+
+
+def refuse_repeated(request: Request) -> None:
+    """Refuse credentials that stand there twice: nobody could say which of them counts."""
+    names = [name for name, _ in request.scope["headers"]]
+    for name, error in ((b"x-secret-id", InvalidSecretId), (b"x-secret-key", InvalidSecretKey), (b"authorization", InvalidToken)):
+        if names.count(name) > 1:
+            raise error
+
+
+async def identify(request: Request, who: Callable[[], Caller]) -> Caller:
+    """Ask `who` calls; a wrong pair counts against the address it came from, which never refuses a right one.
+
+    A wrong token does not: an expired one must be told so, and a signature cannot be guessed.
+    """
+    try:
+        return who()
+    except AuthRequired:
+        raise
+    except ApiError as error:
+        FAILED_CREDENTIALS.labels(error.error).inc()
+        if isinstance(error, InvalidCredentials):
+            await take(request, "failed", network_of(address_of(request)))
+        raise
+
+
+async def take(request: Request, limit: str, key: str) -> None:
+    """Count a request against a limit.
+
+    Raises:
+        RateLimited: see there.
+
+    """
+    state: State = request.scope["state"]
+    try:
+        await state["limits"].hit(limit, key)
+    except RateLimited:
+        RATE_LIMITED.labels(limit).inc()
+        raise
+
+
+class Endpoint:
+    """A plain function with its facts, and the guard that the facts ask for; an ASGI application, as routes like it."""
+
+    def __init__(self, function: Callable[[Request], Awaitable[Response]], facts: openapi.Facts, limit: str) -> None:
+        self.function = function
+        self.facts = facts
+        self.limit = limit
+        self.max_bytes = settings.max_body_bytes if facts.audio else settings.max_json_bytes
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what may not pass; then answer."""
+        request = Request(scope, receive)
+        length = scope["voice.headers"].get(b"content-length")
+        if length is not None and self.facts.body is not None and (not length.isdigit() or int(length) > self.max_bytes):
+            raise PayloadTooLarge
+        if self.facts.scope is not None:
+            caller = scope["voice.caller"] = await identify(request, lambda: caller_of(request))
+            if self.facts.scope not in caller.scopes and self.facts.scope != "any":
+                raise AuthorizationFailed
+            await take(request, self.limit, caller.id)
+        response = await self.function(request)
+        await response(scope, receive, send)
+
+
+def endpoint(limit: str = "requests", **facts: Any) -> Callable[[Callable[[Request], Awaitable[Response]]], Endpoint]:
+    """Record the facts about an endpoint; `limit` is the rate limit that it counts against."""
+    return lambda function: Endpoint(function, openapi.Facts(**facts), limit)
+
+
+# --- Replying -----------------------------------------------------------------------------------------------------------------------
+
+
+class Reply(Response):
+    """JSON, ready to be sent: spares what `Response` works out about headers."""
+
+    def __init__(self, content: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = orjson.dumps(content)
+        self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self.body))]
+        if headers:
+            self.raw_headers += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def reply(request: Request, data: object, status: int = 200) -> Reply:
+    """Answer with the envelope; its sentence is the one that the endpoint's facts have for the status."""
+    return Reply({"code": status, "msg": request.scope["endpoint"].facts.status[status], "data": data}, status)
+
+
+async def on_error(request: Request, error: Exception) -> Response:
+    """Turn a failure into its envelope."""
+    if isinstance(error, HTTPException):
+        known: ApiError = NotFound() if error.status_code == NotFound.status else ApiError()
+        if error.status_code == MethodNotAllowed.status:
+            known = MethodNotAllowed(", ".join(methods_at(request)))
+    else:
+        known = error if isinstance(error, ApiError) else ApiError()
+    if known.__cause__ is not None:
+        log.info("refused", extra={"request_id": request_id_of(request.scope), "error": known.error}, exc_info=known)
+    return Reply(envelope(known, request_id_of(request.scope)), known.status, known.headers)
+
+
+def methods_at(request: Request) -> list[str]:
+    """Return what the path is served with."""
+    found = [route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted(set().union(*found))
+
+
+def request_id_of(scope: Scope) -> str:
+    """Return the request's id as text."""
+    request_id: bytes = scope["voice.request_id"]
+    return request_id.decode()
+
+
+# --- Endpoints: speech, orders, suggestions -----------------------------------------------------------------------------------------
+
+
+async def hear(request: Request, audio: bytes, options: SpeechOptions, engine: OrderEngine | None) -> Transcript:
+    """Recognise audio, with a bias towards a menu's words where there is one; work stops when the caller hangs up."""
+    state: State = request.scope["state"]
+    caller: Caller = request.scope["voice.caller"]
+    if not state["recogniser"].ready:
+        raise Overloaded(MODELS_RETRY_S, "The speech models are still being loaded.")
+    work = state["recogniser"].transcribe(
+        audio,
+        encoding=options.encoding,
+        sample_rate=options.sample_rate,
+        channels=options.channels,
+        language=options.language,
+        languages=engine.menu.languages if engine else (),
+        phrases=engine.vocabulary if engine else (),
+        words=options.words,
+        client=caller.id,
+    )
+    return await while_connected(request, work)
+
+
+# Loading takes some five seconds.
+MODELS_RETRY_S = 5
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` does, and cancel it when the caller hangs up; the body has been read."""
+    doing = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({doing, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise ClientDisconnect
+        return await doing
+    finally:
+        gone.cancel()
+        doing.cancel()
+
+
+@endpoint(
+    "speech",
+    scope="speech",
+    body=SpeechRequest,
+    audio=True,
+    returns=Transcript,
+    raises=(AudioInvalid, AudioTooLong, MenuNotFound, Overloaded),
+    status={200: "Recognised."},
+)
+async def transcribe(request: Request) -> Response:
+    """Turn speech into text.
+
+    The audio comes as base64 in JSON, as the body itself (then the other fields are query parameters), or as the `file` of a form.
+    Silence and noise give an empty text. `menu` biases recognition towards that menu's words.
+    """
+    audio, options = await read_speech(request)
+    state: State = request.scope["state"]
+    engine = state["menus"].get(options.menu) if options.menu is not None else None
+    return reply(request, await hear(request, audio, options, engine))
+
+
+@endpoint(
+    scope="order",
+    body=OrderRequest,
+    audio=True,
+    returns=Order,
+    raises=(MenuNotFound, ItemNotFound, AudioInvalid, AudioTooLong, Overloaded),
+    status={200: "Understood."},
+)
+async def take_order(request: Request) -> Response:
+    """Turn an utterance into an order.
+
+    The utterance is text, or audio (which takes the scope speech too). The order so far comes in, the order after the utterance goes out;
+    nothing is kept. A line of a reply may be sent back as it came; prices always come from the menu.
+    """
+    asked = await read_json(request, OrderRequest)
+    state: State = request.scope["state"]
+    engine = state["menus"].get(asked.menu)
+    if asked.audio is None:
+        return reply(request, engine.understand(asked.text or "", asked.lines))
+    await admit_audio(request)
+    transcript = await hear(request, asked.audio, asked, engine)
+    return reply(request, engine.understand(transcript["text"], asked.lines) | {"transcript": transcript})
+
+
+async def admit_audio(request: Request) -> None:
+    """Ask of an order that is spoken what the speech route asks."""
+    caller: Caller = request.scope["voice.caller"]
+    if "speech" not in caller.scopes:
+        raise AuthorizationFailed
+    await take(request, "speech", caller.id)
+
+
+@endpoint(
+    scope="order",
+    body=StoreOrderRequest,
+    returns=StoredOrder,
+    raises=(MenuNotFound, ItemNotFound, OrderNotFound, OrderConflict, Overloaded),
+    status={200: "Stored before.", 201: "Stored."},
+)
+async def put_order(request: Request) -> Response:
+    """Keep an order, under an id that the caller makes.
+
+    The same order again changes nothing; another order under the same id is a conflict. Stored orders teach the suggestions.
+    """
+    asked = await read_json(request, StoreOrderRequest)
+    order_id = order_id_of(request)
+    state: State = request.scope["state"]
+    engine = state["menus"].get(asked.menu)
+    order = priced(engine, order_id, asked)
+    caller: Caller = request.scope["voice.caller"]
+    stored, created = await state["store"].put_order(caller.id, order, placed_at_given=asked.placed_at is not None)
+    state["recommenders"].wake()
+    return reply(request, stored, 201 if created else 200)
+
+
+def priced(engine: OrderEngine, order_id: UUID, asked: StoreOrderRequest) -> StoredOrder:
+    """Price an order as of now."""
+    lines = engine.price(asked.lines)
+    placed_at = asked.placed_at or datetime.now(UTC)
+    return {
+        "order_id": str(order_id),
+        "menu": asked.menu,
+        "lines": lines,
+        "total": sum(line["total"] for line in lines),
+        "currency": engine.menu.currency,
+        "customer_id": asked.customer_id,
+        "placed_at": placed_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+@endpoint(scope="order", returns=StoredOrder, raises=(OrderNotFound, Overloaded), status={200: "Found."})
+async def get_order(request: Request) -> Response:
+    """Return an order that this client stored."""
+    order_id = order_id_of(request)
+    state: State = request.scope["state"]
+    caller: Caller = request.scope["voice.caller"]
+    return reply(request, await state["store"].get_order(caller.id, order_id))
+
+
+@endpoint(
+    scope="recommend",
+    body=RecommendRequest,
+    returns=Suggestions,
+    raises=(MenuNotFound, ItemNotFound),
+    status={200: "Suggested."},
+)
+async def recommend_order(request: Request) -> Response:
+    """Say what the customer will want next; works from the first order on."""
+    asked = await read_json(request, RecommendRequest)
+    state: State = request.scope["state"]
+    menu = state["menus"].get(asked.menu).menu
+    caller: Caller = request.scope["voice.caller"]
+    suggestions = (
+        state["recommenders"]
+        .get(caller.id, menu)
+        .recommend(
+            [(line.item, line.quantity) for line in asked.items],
+            customer_id=asked.customer_id,
+            at=asked.at or datetime.now(UTC),
+            limit=asked.limit,
+            exclude=asked.exclude,
+        )
+    )
+    return reply(request, {"items": suggestions})
+
+
+@endpoint(scope="any", returns=MenuList, status={200: "The menus that are served."})
+async def list_menus(request: Request) -> Response:
+    """List the menus."""
+    state: State = request.scope["state"]
+    menus = [
+        {"id": menu.id, "name": menu.name, "currency": menu.currency, "languages": menu.languages, "items": len(menu.items)}
+        for menu in state["menus"].menus.values()
+    ]
+    return reply(request, {"menus": menus})
+
+
+@endpoint(scope="any", returns=MenuDetail, raises=(MenuNotFound,), status={200: "Found."})
+async def get_menu(request: Request) -> Response:
+    """Return a menu as loaded."""
+    state: State = request.scope["state"]
+    menu = state["menus"].get(request.path_params["menu"]).menu
+    return reply(request, {"menu": menu.model_dump(mode="json")})
+
+
+# --- Endpoints: tokens --------------------------------------------------------------------------------------------------------------
+
+
+@endpoint(
+    scope=None,
+    body=TokenRequest,
+    returns=Tokens,
+    raises=(InvalidSecretId, InvalidSecretKey, InvalidCredentials, RateLimited, Overloaded),
+    status={200: "Signed in."},
+)
+async def take_token(request: Request) -> Response:
+    """Exchange a client's id and key for tokens."""
+    asked = await read_json(request, TokenRequest)
+    state: State = request.scope["state"]
+    pair = asked.secret_id.encode(), asked.secret_key.encode()
+    caller = await identify(request, lambda: state["clients"].authenticate(*pair))
+    await take(request, "requests", caller.id)
+    generation = state["tokens"].issue(caller.id)
+    await state["store"].begin_family(caller.id, generation.refresh_id, generation.refresh_expires_at)
+    return reply(request, generation.tokens)
+
+
+@endpoint(
+    scope=None,
+    body=RefreshRequest,
+    returns=Tokens,
+    raises=(RefreshTokenNotValid, RateLimited, Overloaded),
+    status={200: "Renewed."},
+)
+async def refresh_token(request: Request) -> Response:
+    """Exchange a refresh token for new tokens.
+
+    Each refresh token works once. Within five seconds a second use is refused and no more; later it is a theft, and ends the family.
+    """
+    asked = await read_json(request, RefreshRequest)
+    state: State = request.scope["state"]
+    claims = state["tokens"].read_refresh(asked.refresh_token)
+    await take(request, "requests", claims.sub)
+    generation = state["tokens"].issue(claims.sub)
+    await state["store"].rotate(claims.jti, generation.refresh_id, generation.refresh_expires_at)
+    return reply(request, generation.tokens)
+
+
+# --- Endpoints: service -------------------------------------------------------------------------------------------------------------
+
+
+@endpoint(scope=None, returns=Health, status={200: "Healthy."}, answer={"status": "ok"})
+async def healthcheck(request: Request) -> Response:
+    """Say that the process answers; touches nothing else."""
+    return reply(request, {"status": "ok"})
+
+
+@endpoint(scope=None, returns=Readiness, raises=(NotReady,), status={200: "Ready."})
+async def readiness(request: Request) -> Response:
+    """Say whether requests should be sent here; a broken menu file is named, but the rest goes on being served."""
+    state: State = request.scope["state"]
+    checks = {
+        "speech": state["recogniser"].ready,
+        "store": await answers(state["store"]),
+        "serving": not state["draining"].is_set(),
+    }
+    details = {"checks": checks | {"menus": not state["menus"].problems}, "problems": dict(state["menus"].problems)}
+    if not all(checks.values()):
+        raise NotReady(details)
+    return reply(request, details)
+
+
+async def answers(store: Store) -> bool:
+    """Ask the store."""
+    try:
+        await store.ping()
+    except Overloaded:
+        return False
+    return True
+
+
+@endpoint(scope=None, status={200: "Prometheus' text format."}, produces="text/plain")
+async def metrics(request: Request) -> Response:  # noqa: ARG001 - an endpoint's signature
+    """Give the figures of this process."""
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+@endpoint(scope=None, status={200: "The OpenAPI document."})
+async def openapi_document(request: Request) -> Response:  # noqa: ARG001
+    """Give this description."""
+    return Reply(described(), 200)
+
+
+@cache
+def described() -> dict[str, Any]:
+    """Make the OpenAPI document, once: it takes as long as a hundred requests."""
+    return openapi.document(routes, version=settings.app_version, site_domain=settings.site_domain)
+
+
+DOCUMENTATION = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Voice API</title>
+<style>body { margin: 0 }</style>
+<redoc spec-url="/api/v1/docs/openapi.json"></redoc>
+<script src="/api/v1/docs/redoc.standalone.js"></script>
+</html>
+"""
+# Everything comes from this host; Redoc styles itself inline and searches in a worker that it makes of a blob.
+DOCUMENTATION_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@endpoint(scope=None, status={200: "A page for people."}, produces="text/html")
+async def documentation(request: Request) -> Response:  # noqa: ARG001
+    """Show this description as a page."""
+    return Response(DOCUMENTATION, media_type="text/html", headers={"Content-Security-Policy": DOCUMENTATION_POLICY})
+
+
+@endpoint(scope=None, status={200: "The page's script."}, produces="text/javascript")
+async def documentation_script(request: Request) -> Response:  # noqa: ARG001
+    """Give the page's script, out of the package that carries it."""
+    package = importlib.util.find_spec("drf_spectacular_sidecar")  # found, not imported: it would want Django
+    if package is None or package.origin is None:
+        raise NotFound
+    bundle = Path(package.origin).parent / "static/drf_spectacular_sidecar/redoc/bundles/redoc.standalone.js"
+    return FileResponse(bundle, media_type="text/javascript")
+
+
+# --- Middleware ---------------------------------------------------------------------------------------------------------------------
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Cors:
+    """Which browser origins may call, and the headers that say so. Source: Fetch standard, section 3.3."""
+
+    METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+    MAX_AGE_S = 600
+
+    def __init__(self, origins: Sequence[str], origin_regex: str | None, headers: Sequence[str]) -> None:
+        """`origins` are compared as they are, `origin_regex` has to match the whole origin."""
+        self.origins = {origin.encode() for origin in origins}
+        self.regex = re.compile(origin_regex.encode()) if origin_regex else None
+        self.preflight = [
+            (b"access-control-allow-methods", self.METHODS.encode()),
+            (b"access-control-allow-headers", ", ".join(headers).encode()),
+            (b"access-control-max-age", b"%d" % self.MAX_AGE_S),
+        ]
+
+    def headers_for(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+        """Return what a reply to this origin carries: nothing that allows, where it may not call."""
+        vary = [(b"vary", b"Origin")]
+        if origin is None or not (origin in self.origins or (self.regex and self.regex.fullmatch(origin))):
+            return vary
+        return [
+            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"X-Request-ID, Retry-After"),
+            *vary,
+        ]
+
+
+class Edge:
+    """Everything that holds for every reply, in one pass: several middlewares would cost more than the work inside."""
+
+    def __init__(self, app: ASGIApp, cors: Cors | None = None) -> None:
+        """`cors`: None where no browser of another origin may call."""
+        self.app = app
+        self.cors = cors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request through."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began_s = time.perf_counter()
+        headers = scope["voice.headers"] = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id", b"")
+        if _REQUEST_ID.fullmatch(request_id) is None:
+            request_id = server.new_request_id()
+        scope["voice.request_id"] = request_id
+        added = [(b"x-request-id", request_id), *server.SECURITY_HEADERS]
+        if self.cors is not None:
+            added += self.cors.headers_for(headers.get(b"origin"))
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        IN_FLIGHT.inc()
+        try:
+            if self.cors is not None and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                await self.answer_preflight(Request(scope), added)(scope, receive, send_with_headers)
+            else:
+                await self.app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            DISCONNECTED.inc()
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - nothing may pass the envelope
+            response = await on_error(Request(scope), last_resort(scope, error))
+            if not status:
+                await response(scope, receive, send_with_headers)
+        finally:
+            IN_FLIGHT.dec()
+            record(scope, status, time.perf_counter() - began_s)
+
+    def answer_preflight(self, request: Request, added: Sequence[tuple[bytes, bytes]]) -> Response:
+        """Tell a browser whether it may ask."""
+        if self.cors is None or not any(name == b"access-control-allow-origin" for name, _ in added):
+            refused = BadRequest("This origin may not call from a browser.")
+            return Reply(envelope(refused, request_id_of(request.scope)), refused.status)
+        allowed = Reply({"code": 200, "msg": "This origin may call.", "data": {}}, 200)
+        allowed.raw_headers += self.cors.preflight
+        return allowed
+
+
+def last_resort(scope: Scope, error: BaseException) -> ApiError:
+    """Say as what an unforeseen failure is answered. A cancellation means that the server closes and can wait no longer."""
+    if isinstance(error, asyncio.CancelledError):
+        return Overloaded()
+    log.error("failed", extra={"request_id": request_id_of(scope)}, exc_info=error)
+    return ApiError()
+
+
+_series: dict[tuple[str, str, int], Any] = {}
+
+
+def record(scope: Scope, status: int, duration_s: float) -> None:
+    """Count an answered request, and write its access record."""
+    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    route = scope.get("route")
+    path = route.path if route is not None else "none"
+    series = _series.get((method, path, status))
+    if series is None:
+        series = _series[method, path, status] = REQUESTS.labels(method, path, str(status))
+    series.observe(duration_s)
+    if settings.access_log == "on" and log.isEnabledFor(logging.INFO):
+        caller: Caller | None = scope.get("voice.caller")
+        fields = {
+            "request_id": request_id_of(scope),
+            "method": method,
+            "route": path,
+            "status": status,
+            "duration_ms": round(1000 * duration_s, 3),
+            "client": caller.id if caller else None,
+            "address": (scope.get("client") or (None,))[0],
+        }
+        log.info("answered" if status else "hung up", extra=fields)
+
+
+# --- Lifespan -----------------------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[State]:  # noqa: ARG001 - Starlette passes it
+    """Open what requests need; connections are accepted at once, while the speech models are still being loaded."""
+    deployed = settings.environment.is_deployed
+    clients = Clients(settings.credentials, demo=not deployed)
+    tokens = TokenMaker(
+        settings.token_secret.get_secret_value() or LOCAL_TOKEN_SECRET,  # the settings refuse an empty one where it matters
+        clients,
+        access_s=settings.access_token_seconds,
+        refresh_s=settings.refresh_token_seconds,
+    )
+    limits = RateLimiter(
+        {"requests": settings.rate_limit, "speech": settings.rate_limit_speech, "failed": settings.rate_limit_failed},
+        settings.rate_limit_storage_uri,
+    )
+    menus = MenuBook(settings.menu_dir, OrderEngine)
+    await asyncio.to_thread(menus.refresh)
+    recogniser = Recogniser(
+        model=settings.speech_model,
+        model_vi=settings.speech_model_vi,
+        model_dir=settings.model_dir,
+        default_language=settings.speech_language,
+        device=settings.speech_device,
+        compute_type=settings.speech_compute_type,
+        threads=settings.speech_threads,
+        queue_s=settings.speech_queue,
+        max_audio_s=settings.max_audio_seconds,
+        registry=registry,
+    )
+    recommenders = Recommenders(lambda menu_id: menus.get(menu_id).menu)
+    store = Store(settings.database_url)
+    await store.open(migrate=not deployed)
+    tasks = [
+        asyncio.create_task(keep_on("menus", menus.watch)),
+        asyncio.create_task(keep_on("recommenders", lambda: recommenders.follow(store))),
+        asyncio.create_task(keep_on("models", lambda: asyncio.to_thread(recogniser.load))),
+    ]
+    try:
+        with drain_on_sigterm() as draining:
+            yield State(
+                clients=clients,
+                tokens=tokens,
+                limits=limits,
+                menus=menus,
+                recogniser=recogniser,
+                recommenders=recommenders,
+                store=store,
+                draining=draining,
+            )
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        recogniser.close()
+        limits.close()
+        await store.close()
+
+
+# What failed in the background is tried again after this.
+BACKGROUND_RETRY_S = 5.0
+
+
+async def keep_on(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do work in the background until it is done; a failure is logged, and not the end."""
+    while True:
+        try:
+            return await work()
+        except Exception:
+            log.exception("background work failed, trying again", extra={"work": name})
+            await asyncio.sleep(BACKGROUND_RETRY_S)
+
+
+@contextmanager
+def drain_on_sigterm() -> Iterator[threading.Event]:
+    """On SIGTERM be unready first, go on serving while the orchestrator takes notice, and only then let the server close.
+
+    A quarter of DRAIN_SECONDS is for taking notice; a second signal ends it at once.
+    """
+    draining = threading.Event()
+    close = signal.getsignal(signal.SIGTERM)
+    if not callable(close) or threading.current_thread() is not threading.main_thread():
+        yield draining  # nobody to hand the signal on to
+        return
+    loop = asyncio.get_running_loop()
+
+    def drain(signum: int, frame: Any) -> None:
+        notice_s = 0.0 if draining.is_set() else settings.drain_seconds / 4
+        draining.set()
+        loop.call_soon_threadsafe(loop.call_later, notice_s, close, signum, frame)
+
+    signal.signal(signal.SIGTERM, drain)
+    try:
+        yield draining
+    finally:
+        signal.signal(signal.SIGTERM, close)
+
+
+# --- The tables ---------------------------------------------------------------------------------------------------------------------
+
+routes = [
+    Route("/api/v1/voice/recommend_order", recommend_order, methods=["POST"]),
+    Route("/api/v1/voice/order", take_order, methods=["POST"]),
+    Route("/api/v1/voice/order/{order_id}", put_order, methods=["PUT"]),
+    Route("/api/v1/voice/order/{order_id}", get_order, methods=["GET"]),
+    Route("/api/v1/voice/speech", transcribe, methods=["POST"]),
+    Route("/api/v1/voice/menus", list_menus, methods=["GET"]),
+    Route("/api/v1/voice/menus/{menu}", get_menu, methods=["GET"]),
+    Route("/api/v1/auth/token", take_token, methods=["POST"]),
+    Route("/api/v1/auth/refresh", refresh_token, methods=["POST"]),
+    Route("/api/v1/healthcheck", healthcheck, methods=["GET"]),
+    Route("/healthcheck", healthcheck, methods=["GET"]),
+    Route("/readiness", readiness, methods=["GET"]),
+    Route("/metrics", metrics, methods=["GET"]),
+]
+if settings.environment.is_debug:
+    routes += [
+        Route("/api/v1/docs", documentation, methods=["GET"]),
+        Route("/api/v1/docs/openapi.json", openapi_document, methods=["GET"]),
+        Route("/api/v1/docs/redoc.standalone.js", documentation_script, methods=["GET"]),
+    ]
+
+cors = None
+if settings.cors_origins or settings.cors_origins_regex:
+    cors = Cors(settings.cors_origins, settings.cors_origins_regex, settings.cors_headers)
+middleware = [Middleware(Edge, cors=cors)]  # outermost first
+
+exception_handlers = dict.fromkeys((ApiError, HTTPException), on_error)
+
+app = Starlette(routes=routes, middleware=middleware, exception_handlers=exception_handlers, lifespan=lifespan)
+app.router.redirect_slashes = False  # a redirect would be outside the envelope, with a Location made of the caller's Host
+
+if __name__ == "__main__":
+    server.run("app:app", settings)

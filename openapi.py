@@ -1,0 +1,293 @@
+"""Describe the HTTP interface: the OpenAPI 3.1 document is made from the route table and the facts at each endpoint."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+from starlette.routing import BaseRoute, Route
+
+from errors import (
+    ApiError,
+    AuthorizationFailed,
+    AuthRequired,
+    BadRequest,
+    FieldError,
+    InvalidCredentials,
+    InvalidSecretId,
+    InvalidSecretKey,
+    InvalidToken,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from schemas import Envelope, Scope, SpeechOptions
+
+# Media types that carry audio as the body itself.
+AUDIO_TYPES = (
+    "audio/wav",
+    "audio/x-wav",
+    "audio/wave",
+    "audio/webm",
+    "audio/ogg",
+    "audio/flac",
+    "audio/mpeg",
+    "audio/mp4",
+    "audio/L16",
+    "application/octet-stream",
+)
+
+AUDIO_MEDIA_TYPES = frozenset(media_type.lower() for media_type in AUDIO_TYPES)
+
+_GUARD = (AuthRequired, InvalidToken, InvalidSecretId, InvalidSecretKey, InvalidCredentials, RateLimited)
+_PARAMETERS = {
+    "order_id": ({"type": "string", "format": "uuid"}, "An id that the caller makes.", "3f2b8c1e-6d53-4a7e-9f0a-2b1c5d7e8f90"),
+    "menu": ({"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 200}, "A menu's id.", "quan-nha"),
+}
+_HEADERS = {
+    "X-Request-ID": (
+        "The caller's own, where it was well-formed, else a new one.",
+        {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    ),
+    "WWW-Authenticate": ("The scheme that is asked for.", {"type": "string", "const": "Bearer"}),
+    "Retry-After": ("Seconds until trying again is worth while.", {"type": "integer", "minimum": 1}),
+    "Allow": ("The methods that are served.", {"type": "string"}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the document says about an endpoint, and the guard enforces."""
+
+    scope: Scope | Literal["any"] | None
+    body: type[BaseModel] | None = None
+    audio: bool = False
+    returns: Any = None
+    status: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
+    raises: Sequence[type[ApiError]] = ()
+    produces: str = "application/json"
+    example: Mapping[str, Any] | None = None
+    answer: Mapping[str, Any] | None = None
+
+
+def failures(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]:
+    """List every failure that an endpoint under `path` may answer with, by status."""
+    classes: list[type[ApiError]] = [*facts.raises, ApiError]
+    if facts.scope is not None:
+        classes += [*_GUARD, PayloadTooLarge]
+    if facts.scope not in (None, "any"):
+        classes.append(AuthorizationFailed)
+    if facts.body is not None:
+        classes += [BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed]
+    if "{" in path:
+        classes.append(NotFound)
+    by_status: dict[int, list[type[ApiError]]] = {}
+    for class_ in sorted(dict.fromkeys(classes), key=lambda class_: (class_.status, class_.error)):
+        by_status.setdefault(class_.status, []).append(class_)
+    return by_status
+
+
+def document(routes: Iterable[BaseRoute], *, version: str, site_domain: str) -> dict[str, Any]:
+    """Make the OpenAPI document.
+
+    Raises:
+        TypeError: a route's endpoint has no facts.
+
+    """
+    described: list[tuple[Route, str, Facts]] = []
+    for route in routes:
+        facts = getattr(getattr(route, "endpoint", None), "facts", None)
+        if not isinstance(route, Route) or not isinstance(facts, Facts):
+            message = f"this route is not described: {route!r}"
+            raise TypeError(message)
+        described += [(route, method, facts) for method in sorted((route.methods or set()) - {"HEAD"})]
+
+    bodies: set[type[BaseModel]] = {facts.body for _, _, facts in described if facts.body is not None} | {SpeechOptions}
+    replies: dict[str, type[BaseModel]] = {
+        name_of(facts.returns): cast("type[BaseModel]", Envelope.__class_getitem__(facts.returns))
+        for _, _, facts in described
+        if facts.returns is not None
+    }
+    references, definitions = models_json_schema(
+        [(body, "validation") for body in bodies] + [(reply, "serialization") for reply in replies.values()],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas = dict(definitions["$defs"])
+    schemas["Failure"] = {
+        "type": "object",
+        "description": "Every reply that is not a success.",
+        "properties": {
+            "code": {"type": "integer", "description": "The HTTP status."},
+            "msg": {"type": "string", "description": "One sentence for a person."},
+            "data": {
+                "type": "object",
+                "properties": {
+                    "error": {"type": "string", "description": "A stable word."},
+                    "request_id": {"type": "string"},
+                    "errors": {"type": "array", "items": TypeAdapter(FieldError).json_schema(), "description": "With 422: each place."},
+                },
+                "required": ["error", "request_id"],
+            },
+        },
+        "required": ["code", "msg", "data"],
+    }
+    paths: dict[str, dict[str, Any]] = {}
+    for route, method, facts in described:
+        body = references.get((facts.body, "validation")) if facts.body else None
+        reply = references[replies[name_of(facts.returns)], "serialization"] if facts.returns is not None else None
+        options = schemas["SpeechOptions"] if facts.audio else None
+        paths.setdefault(route.path, {})[method.lower()] = _operation(route, method, facts, body=body, reply=reply, options=options)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Voice API",
+            "version": version,
+            "description": "Welcome to Voice's API documentation! Sound comes in, a transcript goes out; an utterance comes in, a priced "
+            "order goes out; a basket comes in, what the customer will want next goes out. Of duplicate JSON keys the last counts.",
+        },
+        "servers": [{"url": _server_url(site_domain)}],
+        "tags": [{"name": name} for name in sorted({_tag(route) for route, _, _ in described})],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "headers": {name: {"description": text, "schema": schema} for name, (text, schema) in _HEADERS.items()},
+            "securitySchemes": {
+                "SecretId": {"type": "apiKey", "in": "header", "name": "X-Secret-Id"},
+                "SecretKey": {"type": "apiKey", "in": "header", "name": "X-Secret-Key"},
+                "Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
+        },
+    }
+
+
+def name_of(returns: Any) -> str:
+    """Name a reply's type."""
+    return str(getattr(returns, "__name__", returns))
+
+
+def _server_url(site_domain: str) -> str:
+    """Give a bare domain its scheme: plain HTTP on this machine only."""
+    if "://" in site_domain:
+        return site_domain
+    local = re.match(r"(localhost|127\.0\.0\.1|\[::1\])(:|$)", site_domain)
+    return f"{'http' if local else 'https'}://{site_domain}"
+
+
+def _tag(route: Route) -> str:
+    """Group by the path's part after the version."""
+    part = route.path.removeprefix("/api/v1").split("/")[1]
+    return part if part in ("voice", "auth", "docs") else "service"
+
+
+def _operation(  # noqa: PLR0913 - one method of one path, with its schemas
+    route: Route, method: str, facts: Facts, *, body: Any, reply: Any, options: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Describe one method of one path."""
+    text = (facts_text(route.endpoint) or "").strip()
+    summary, _, description = text.partition("\n")
+    operation: dict[str, Any] = {
+        "operationId": f"{method.lower()}_{re.sub(r'[^a-z0-9]+', '_', route.path.lower()).strip('_')}",
+        "summary": summary.rstrip("."),
+        "tags": [_tag(route)],
+        "responses": _responses(route, facts, reply),
+    }
+    if description.strip():
+        operation["description"] = re.sub(r"\s*\n\s*", " ", description.strip())
+    parameters = [_path_parameter(name) for name in route.param_convertors]
+    if options is not None:
+        parameters += _query_parameters(options)
+    if parameters:
+        operation["parameters"] = parameters
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": _contents(facts, body, options)}
+    if facts.scope is None:
+        operation["security"] = []
+    else:
+        scopes = [] if facts.scope == "any" else [facts.scope]
+        operation["security"] = [{"SecretId": [], "SecretKey": []}, {"Bearer": scopes}]
+    return operation
+
+
+def facts_text(endpoint: Any) -> str | None:
+    """Return what the endpoint says of itself."""
+    return getattr(endpoint, "__doc__", None)
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    schema, text, example = _PARAMETERS[name]
+    return {"name": name, "in": "path", "required": True, "description": text, "schema": schema, "example": example}
+
+
+def _query_parameters(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Describe the fields of speech, which go into the query where the body is the audio itself."""
+    properties = dict(options["properties"])
+    rate = properties.get("sample_rate") or properties.get("hertz")
+    properties |= {"sample_rate": rate, "hertz": rate}
+    text = "Only where the body is the audio itself."
+    return [
+        {"name": name, "in": "query", "required": False, "description": text, "schema": _without_null(schema)}
+        for name, schema in properties.items()
+    ]
+
+
+def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave null out: in a query or a form a field is left out instead."""
+    kept = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
+    return dict(kept[0]) if len(kept) == 1 else {key: value for key, value in schema.items() if key not in ("default", "title")}
+
+
+def _contents(facts: Facts, body: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": body}}
+    if facts.example is not None:
+        content["application/json"]["example"] = facts.example
+    if options is not None:
+        fields = {parameter["name"]: parameter["schema"] for parameter in _query_parameters(options)}
+        content["multipart/form-data"] = {
+            "schema": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}, **fields},
+                "required": ["file"],
+            }
+        }
+        content |= {media_type: {"schema": {"type": "string", "contentMediaType": media_type}} for media_type in AUDIO_TYPES}
+    return content
+
+
+def _responses(route: Route, facts: Facts, reply: Any) -> dict[str, Any]:
+    identified = {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}}
+    responses: dict[str, Any] = {}
+    for status, text in facts.status.items():
+        content: dict[str, Any] = {"schema": reply} if reply is not None else {"schema": {"type": "string"}}
+        if facts.answer is not None:
+            content["example"] = {"code": status, "msg": text, "data": facts.answer}
+        responses[str(status)] = {"description": text, "headers": identified, "content": {facts.produces: content}}
+    for status, classes in failures(facts, route.path).items():
+        names = {name for class_ in classes for name in _headers_of(class_)}
+        schema = {
+            "allOf": [
+                {"$ref": "#/components/schemas/Failure"},
+                {
+                    "properties": {
+                        "code": {"const": status},
+                        "data": {"properties": {"error": {"enum": sorted({str(class_.error) for class_ in classes})}}},
+                    }
+                },
+            ]
+        }
+        responses[str(status)] = {
+            "description": "\n\n".join(f"`{class_.error}`: {(class_.__doc__ or '').splitlines()[0]}" for class_ in classes),
+            "headers": identified | {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)},
+            "content": {"application/json": {"schema": schema}},
+        }
+    return dict(sorted(responses.items()))
+
+
+def _headers_of(class_: type[ApiError]) -> Iterable[str]:
+    """Name the headers that a failure's status carries."""
+    if class_.status in (429, 503):
+        return ("Retry-After",)
+    return class_.headers

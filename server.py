@@ -1,0 +1,209 @@
+"""Uvicorn as this service runs it: deadlines for slow senders, refusals in the envelope, logs as JSON lines."""
+
+import itertools
+import logging
+import secrets
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import orjson
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from errors import BadRequest, envelope
+from settings import Settings
+
+log = logging.getLogger("voice.server")
+
+SECURITY_HEADERS = (
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
+
+# A whole request head takes a sound client milliseconds, a phone on a bad line a second or two.
+HEAD_DEADLINE_S = 10.0
+# A body has as long as its head, and then must have come at this rate since it began: below the slowest mobile line, above a trickle.
+MIN_BODY_BYTES_S = 4096
+# What a client still sends after it was answered is read and dropped for as long, so that it sees the answer.
+LINGER_S = 10.0
+# A browser's heads stay under 16 KiB and 50 fields; this is room for tokens and proxies.
+MAX_HEAD_BYTES = 128 * 1024
+MAX_HEAD_FIELDS = 128
+
+_process = secrets.token_hex(6)
+_count = itertools.count(1)
+
+
+def new_request_id() -> bytes:
+    """Return an id that no other request has: random by process, then counted. A random one each would cost ten times as much."""
+    return f"{_process}-{next(_count):x}".encode()
+
+
+class Protocol(HttpToolsProtocol):
+    """Uvicorn's HTTP protocol, which by itself waits for ever for the rest of a request, and refuses in plain text."""
+
+    in_head = False
+    in_body = False
+    begun_s = 0.0
+    received_bytes = 0
+    watch: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Expect the first request."""
+        super().connection_made(transport)
+        self.begun_s = self.loop.time()
+        self.in_head = True
+        self.watch = self.loop.call_later(HEAD_DEADLINE_S, self.close_if_late)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; what has come in part only is put under a deadline."""
+        super().data_received(data)
+        if self.in_head or self.in_body:
+            self.received_bytes += len(data)
+            if self.in_head and self.received_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("The request's head is too large.")
+            elif self.watch is None:
+                self.watch = self.loop.call_later(HEAD_DEADLINE_S, self.close_if_late)
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        super().on_message_begin()
+        self.begun_s = self.loop.time()
+        self.received_bytes = 0
+        self.in_head = True
+
+    def on_headers_complete(self) -> None:
+        """Refuse a head of too many fields; then the body."""
+        self.in_head, self.in_body = False, True
+        if len(self.headers) > MAX_HEAD_FIELDS:
+            message = "too many fields"
+            raise ValueError(message)  # the parser turns this into a refusal
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Nothing is owed any more."""
+        self.in_body = False
+        super().on_message_complete()
+
+    def close_if_late(self) -> None:
+        """Close the connection if its request should have come by now, else look again later."""
+        self.watch = None
+        if self.transport.is_closing() or not (self.in_head or self.in_body):
+            return
+        allowed_s = HEAD_DEADLINE_S
+        if self.in_body:
+            allowed_s += self.received_bytes / MIN_BODY_BYTES_S
+        if self.in_body and self.cycle is not None and self.cycle.response_complete:
+            allowed_s = min(allowed_s, HEAD_DEADLINE_S + LINGER_S)
+        late_s = self.loop.time() - self.begun_s - allowed_s
+        if late_s >= 0:
+            log.info("closed a connection: the rest of its request did not come in time")
+            self.transport.close()
+        else:
+            self.watch = self.loop.call_later(max(1.0, -late_s), self.close_if_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop watching."""
+        if self.watch is not None:
+            self.watch.cancel()
+            self.watch = None
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP as everything is refused, and close."""
+        if self.transport.is_closing():
+            return
+        request_id = new_request_id()
+        body = orjson.dumps(envelope(BadRequest(msg), request_id.decode()))
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+            (b"x-request-id", request_id),
+            *SECURITY_HEADERS,
+        ]
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + body)
+        self.transport.close()
+
+
+# --- Logs ---------------------------------------------------------------------------------------------------------------------------
+
+
+# What every record has; anything else was given as `extra`.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, with what was given as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write the record; of an exception its type and its places, never its message, which may quote what a caller sent."""
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = traceback_of(record.exc_info[1])
+        return orjson.dumps(line, default=str).decode()
+
+
+def traceback_of(error: BaseException) -> list[str]:
+    """Name an exception, the places it passed, and the same of its causes."""
+    lines: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        lines.append(f"{type(seen).__module__}.{type(seen).__qualname__}")
+        place = seen.__traceback__
+        while place is not None:
+            lines.append(f"  {place.tb_frame.f_code.co_filename}:{place.tb_lineno} {place.tb_frame.f_code.co_name}")
+            place = place.tb_next
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return lines
+
+
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Standard output, as it is now; a reader that went away costs its lines, not the service."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stdout)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Go on."""
+
+
+def log_config(level: str) -> dict[str, Any]:
+    """Return the logging set-up for this process and the workers it starts."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "server.JsonFormatter"}},
+        "handlers": {"lines": {"()": "server.LineHandler", "formatter": "json"}},
+        "root": {"handlers": ["lines"], "level": "WARNING"},
+        "loggers": {"voice": {"level": level}, "uvicorn": {"level": level}},
+    }
+
+
+def run(app: str, settings: Settings) -> None:
+    """Serve `app` ("module:name") until told to stop."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="uvloop",
+        http="server:Protocol",
+        ws="none",
+        lifespan="on",
+        log_config=log_config(settings.log_level),
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # TRUSTED_PROXIES decides, in app.py
+        timeout_graceful_shutdown=max(1, int(0.75 * settings.drain_seconds)),  # a quarter went by before
+    )
