@@ -53,7 +53,7 @@ class Client(BaseModel):
 class DatabaseSettings(BaseSettings):
     """What migrations need: they run where no secret is at hand."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     database_url: str = "sqlite+aiosqlite:///voice.db"
 
