@@ -36,7 +36,8 @@ dev: .venv/dev.stamp  ## The same, and what tests and checks need.
 	@touch .venv/runtime.stamp $@
 
 models: .venv  ## Set the speech models up in the cache, once.
-	.venv/bin/python -m voice.models
+	@# LOCAL: no secret is needed for that.
+	ENVIRONMENT=LOCAL .venv/bin/python -m voice.models
 
 run: models  ## Serve on 127.0.0.1:8000 with a demo client; HOST=, PORT= and any other setting may be given.
 	exec env ENVIRONMENT="$${ENVIRONMENT:-LOCAL}" .venv/bin/python app.py
