@@ -61,7 +61,7 @@ bench: dev  ## Print how fast and how exact each part is.
 	@set -e; for file in bench/[a-z]*.py; do echo "== $$file"; .venv/bin/python "$$file"; done
 
 explain: .venv  ## Show how an utterance is read: make explain TEXT="two lattes" MENU=quan-nha
-	@.venv/bin/python -m voice.orders explain --menu "$$MENU" "$$TEXT"
+	@ENVIRONMENT=LOCAL .venv/bin/python -m voice.explain --menu "$$MENU" -- "$$TEXT"
 
 migration: dev  ## Write a migration from the changed tables: make migration NAME="keep the tip"
 	.venv/bin/alembic revision --autogenerate -m "$$NAME"
