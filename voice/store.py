@@ -401,14 +401,18 @@ class Store:
         try:
             await migrate(self._url)
         except AWAY as error:
-            log.warning("the schema was not brought up to date yet", extra={"cause": f"{type(error).__name__}: {error}"})
+            log.warning("the schema is not up to date yet", extra={"cause": f"{type(error).__name__}: {error}"})
             raise Overloaded(RETRY_S) from error
 
     async def _keep_preparing(self, *, migrate: bool) -> None:
         while not self._is_ready:
             await asyncio.sleep(RETRY_S)
-            with suppress(Overloaded):
+            try:
                 await self._prepare(migrate=migrate)
+            except Overloaded:
+                continue
+            except Exception:
+                log.exception("the database cannot be prepared")
 
     async def close(self) -> None:
         """Finish what was begun, and let go of the database."""
@@ -839,12 +843,12 @@ async def _import(arguments: argparse.Namespace, settings: Settings) -> None:
 
     began_s = time.monotonic()
     try:
+        store = Store(settings.database_url)
         with arguments.file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
             history = read_history(lines, menu, refuse)
     except (OSError, ValueError, csv.Error) as error:
-        sys.exit(f"{arguments.file}: {error}")
+        sys.exit(f"nothing came in: {error}")
     new = new_orders(history, arguments.client, menu, _now())
-    store = Store(settings.database_url)
     await store.open(migrate=not settings.environment.is_deployed)
     try:
         created, conflicts = await import_orders(store, new, Progress(len(new), sys.stderr))
