@@ -1,0 +1,81 @@
+"""Show how an utterance is understood: `python -m voice.explain "hai cà phê sữa đá" --menu ID`."""
+
+import argparse
+import sys
+
+from schemas import Menu
+from settings import Settings
+from voice import reading
+from voice.lexicon import Edge, Entry, Kind
+from voice.menus import MenuBook
+from voice.orders import OrderEngine
+from voice.reading import Group, Reading
+from voice.words import Token
+
+FLAGS = ["MORE", "ONLY", "CORRECT", "ALL", "PART", "REFER", "SET", "REMOVE", "REPLACE", "INTO", "CANCEL", "ARTICLE", "CLASSIFIED", "POST", "LATE"]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return "|".join(f"{one.group}.{one.choice}" if isinstance(one, Entry) else str(one) for one in value)
+    return "" if value is None else str(value)
+
+
+def _lattice(spoken: list[Token], edges: list[list[Edge]]) -> list[str]:
+    return [
+        f"  {edge.cost:5.2f}  {Kind(edge.kind).name:10}  {' '.join(token.surface for token in spoken[edge.start : edge.end]):30}  {_value(edge.value)}"
+        for row in edges
+        for edge in row
+    ]
+
+
+def _group(spoken: list[Token], group: Group) -> str:
+    flags = [name for bit, name in enumerate(FLAGS) if group.flags >> bit & 1]
+    options = [
+        f"{option.amount + ' ' if option.amount else ''}{f'{option.count} x ' if option.count > 1 else ''}{_value(option.entries)}"
+        for option in group.options
+    ]
+    said = " ".join(token.surface for token in spoken[max(0, group.start) : max(0, group.end)])
+    return f"    {group.cost:5.2f}  {'|'.join(group.items) or '-'} x{group.number or '-'} {{{', '.join(options)}}} {' '.join(flags)}  « {said} »"
+
+
+def _reading(spoken: list[Token], chosen: Reading) -> list[str]:
+    rows = [_group(spoken, group) for group in reading.groups(chosen)]
+    rows += [f"          unused: {' '.join(token.surface for token in spoken[edge.start : edge.end])}" for edge in reading.lost(chosen)]
+    return rows
+
+
+def explain(engine: OrderEngine, utterance: str) -> str:
+    """Return the lattice, the reading chosen beside the runner-up, each with its cost, and the lines."""
+    spoken, edges, readings = engine.readings(utterance)
+    rows = ["Lattice: cost, meaning, words, value", *_lattice(spoken, edges)]
+    for name, chosen in zip(("Chosen", "Runner-up"), readings, strict=False):
+        rows += [f"{name}: cost {chosen.cost:.2f}", *_reading(spoken, chosen)]
+    order = engine.understand(utterance)
+    rows.append(f"Order: {order['total']} {order['currency']}")
+    for line in order["lines"]:
+        options = ", ".join(f"{option['amount'] + ' ' if option['amount'] else ''}{option['name']}" for option in line["options"])
+        rows.append(f"    {line['quantity']} x {line['name']} {{{options}}} {line['total']}, confidence {line['confidence']}")
+    rows += [f"    {question['text']}" for question in order["questions"]]
+    rows += [f"    unmatched: {words}" for words in order["unmatched"]]
+    return "\n".join(rows)
+
+
+def main() -> int:
+    """Explain one utterance."""
+    parser = argparse.ArgumentParser(prog="python -m voice.explain", description=__doc__)
+    parser.add_argument("text")
+    parser.add_argument("--menu", help="id of a menu in MENU_DIR; may be left out where there is one")
+    arguments = parser.parse_args()
+    book: MenuBook[OrderEngine] = MenuBook(Settings().menu_dir, _engine)
+    book.refresh()
+    sys.stdout.write(explain(book.get(arguments.menu), arguments.text) + "\n")
+    return 0
+
+
+def _engine(menu: Menu) -> OrderEngine:
+    return OrderEngine(menu)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,542 @@
+"""Turn an utterance into the order after it: read it against the menu, do what the reading says, price what is left.
+
+The way of an utterance: words.tokens -> lexicon.lattice -> reading.Reader (the cheapest consistent reading) -> groups, applied here one
+after another to the order so far -> priced lines, changes, questions, unmatched words.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from errors import ItemNotFound, ValidationFailed
+from schemas import Amount, Change, Line, LineRequest, Menu, Option, Order, Question
+from voice import reading, words
+from voice.lexicon import Edge, Entry, Kind, Lexicon, sentence
+from voice.reading import Group, Reader, Reading, Spoken
+from voice.words import Token
+
+# Below this an item is asked about, not guessed: a cost of 0.8 is one wrong vowel and one wrong letter, or a name's modifier alone.
+ASK_BELOW = math.exp(-0.8)
+MAX_OFFERED = 3  # items offered in place of one that is sold out
+MAX_CHOICES = 8  # of a question
+MAX_LINE_QUANTITY = 999
+MAX_PORTIONS = 99
+
+
+@dataclass(slots=True)
+class Draft:
+    """A line while the order is being made."""
+
+    item: str
+    quantity: int
+    options: list[Option] = field(default_factory=list)
+    index: int | None = None  # in the order so far
+    cost: float | None = None  # None: the utterance did not touch it
+    start: int = -1  # tokens
+    end: int = -1
+
+    def touch(self, group: Group) -> None:
+        """Widen the line's span by what was said about it."""
+        self.cost = (self.cost or 0.0) + max(0.0, group.cost)
+        if group.start >= 0:
+            self.start = group.start if self.start < 0 else min(self.start, group.start)
+            self.end = max(self.end, group.end)
+
+    @property
+    def meaning(self) -> tuple[str, frozenset[tuple[object, ...]]]:
+        """What two lines have in common that are one."""
+        return self.item, frozenset(
+            (option["group"], option["choice"], tuple(option.get("alternatives", ())), option["amount"], option["quantity"]) for option in self.options
+        )
+
+
+class OrderEngine:
+    """Understands orders from one menu; stateless, and safe to share between threads."""
+
+    def __init__(self, menu: Menu) -> None:
+        """Compile the menu; about 1 ms for each 20 items."""
+        self.menu = menu
+        self._lexicon = Lexicon(menu)
+        self._reader = Reader(self._lexicon)
+        self._language = menu.languages[0] if menu.languages else "en"
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The menu's spoken phrases, most distinctive first: names of items, then of choices, then aliases."""
+        items, groups = self.menu.items.values(), self.menu.option_groups.values()
+        names = [item.name for item in items] + [choice.name for group in groups for choice in group.choices.values()]
+        aliases = [alias for item in items for alias in item.aliases]
+        aliases += [alias for group in groups for choice in group.choices.values() for alias in choice.aliases]
+        return tuple(dict.fromkeys(names + aliases))
+
+    def understand(self, utterance: str, lines: Sequence[LineRequest] = ()) -> Order:
+        """Return the order after the utterance; `lines` is the order so far.
+
+        Raises:
+            ItemNotFound, ValidationFailed: a line names what the menu does not have.
+
+        """
+        before = self._drafts(lines)
+        spoken = words.tokens(utterance)
+        readings = self._reader.read(spoken, tuple(dict.fromkeys(draft.item for draft in before)))
+        return _Ordering(self, utterance, spoken, before).carry_out(readings[0])
+
+    def readings(self, utterance: str, lines: Sequence[LineRequest] = ()) -> tuple[list[Token], list[list[Edge]], list[Reading]]:
+        """Return what `understand` weighs: tokens, lattice, and the readings, cheapest first."""
+        spoken = words.tokens(utterance)
+        return spoken, self._lexicon.lattice(spoken), self._reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)))
+
+    def price(self, lines: Sequence[LineRequest]) -> list[Line]:
+        """Return the lines priced from the menu, none merged.
+
+        Raises:
+            ItemNotFound, ValidationFailed: a line names what the menu does not have.
+
+        """
+        return [self.priced(draft, (), None) for draft in self._drafts(lines)]
+
+    def _drafts(self, lines: Sequence[LineRequest]) -> list[Draft]:
+        return [
+            Draft(line.item, line.quantity, self._options(number, line), index=number) if line.options else Draft(self._known(number, line), line.quantity, index=number)
+            for number, line in enumerate(lines)
+        ]
+
+    def _known(self, number: int, line: LineRequest) -> str:
+        if line.item not in self.menu.items:
+            raise ItemNotFound(errors=[{"loc": ["lines", number, "item"], "msg": "The menu has no such item", "type": "item_not_found"}])
+        return line.item
+
+    def _options(self, number: int, line: LineRequest) -> list[Option]:
+        item = self.menu.items[self._known(number, line)]
+        options = []
+        for position, option in enumerate(line.options):
+            place: list[str | int] = ["lines", number, "options", position]
+            if option.group not in item.options:
+                raise ValidationFailed(errors=[{"loc": [*place, "group"], "msg": "The item has no such option group", "type": "group_not_found"}])
+            choices = self.menu.option_groups[option.group].choices
+            named = [option.choice] if option.choice is not None else option.alternatives
+            if not named or any(choice not in choices for choice in named):
+                raise ValidationFailed(errors=[{"loc": [*place, "choice"], "msg": "The option group has no such choice", "type": "choice_not_found"}])
+            options.append(self.option(option.group, named, option.amount, option.quantity))
+        return options
+
+    def option(self, group_id: str, choices: Sequence[str], amount: Amount | None, quantity: int) -> Option:
+        """Return a priced option; several choices leave it open."""
+        group = self.menu.option_groups[group_id]
+        if len(choices) == 1:
+            choice = group.choices[choices[0]]
+            price = 0 if amount == "no" else choice.price * quantity
+            return {"group": group_id, "choice": choices[0], "name": choice.name, "amount": amount, "quantity": quantity, "price": price}
+        name = " / ".join(group.choices[choice].name for choice in choices)
+        return {"group": group_id, "choice": None, "alternatives": list(choices), "name": name, "amount": amount, "quantity": quantity, "price": 0}
+
+    def priced(self, draft: Draft, spoken: Sequence[Token], cost: float | None) -> Line:
+        """Return a line with its prices: the item's, its options', and the defaults of groups that were not spoken of."""
+        item = self.menu.items[draft.item]
+        unit_price = item.price
+        settled = set()
+        for option in draft.options:
+            unit_price += option["price"]
+            if option["amount"] != "no":
+                settled.add(option["group"])
+        for group_id in item.options:
+            group = self.menu.option_groups[group_id]
+            if group.default is not None and group_id not in settled:
+                unit_price += group.choices[group.default].price
+        span = (spoken[draft.start].start, spoken[draft.end - 1].end) if draft.start >= 0 else None
+        return {
+            "item": draft.item,
+            "name": item.name,
+            "quantity": draft.quantity,
+            "options": draft.options,
+            "unit_price": unit_price,
+            "total": unit_price * draft.quantity,
+            "confidence": None if cost is None else round(math.exp(-cost), 3),
+            "span": span,
+        }
+
+
+class _Ordering:
+    """One utterance's changes to one order."""
+
+    def __init__(self, engine: OrderEngine, utterance: str, spoken: list[Token], before: list[Draft]) -> None:
+        self.engine = engine
+        self.menu = engine.menu
+        self.language = engine._language  # noqa: SLF001 - the engine's other half
+        self.utterance = utterance
+        self.spoken = spoken
+        self.before = before
+        self.drafts = [replace(draft, options=list(draft.options)) for draft in before]
+        self.fresh: list[Draft] = []  # lines that this utterance made
+        self.last: Draft | None = self.drafts[-1] if self.drafts else None
+        self.source: list[Draft] = []  # lines that are being replaced
+        self.lost: list[tuple[int, int]] = []  # tokens
+        self.questions: list[tuple[Draft | None, Question]] = []
+
+    def carry_out(self, chosen: Reading) -> Order:
+        """Do what the reading says and return the order."""
+        said = reading.groups(chosen)
+        position = 0
+        while position < len(said):
+            group = said[position]
+            parts = [group]
+            if self._is_part(group):
+                while position + len(parts) < len(said) and self._is_part(said[position + len(parts)]):
+                    parts.append(said[position + len(parts)])
+                self._parts(parts)
+            else:
+                self._carry_out(group)
+            position += len(parts)
+        self.lost += [(edge.start, edge.end) for edge in reading.lost(chosen)]
+        return self._reply()
+
+    # --- What groups do -------------------------------------------------------------------------------------------------------------
+
+    def _is_part(self, group: Group) -> bool:
+        """Tell whether a group speaks of some of a line: a number and options, without an item."""
+        return bool(not group.items and group.options and (group.number or group.flags & reading.IS_PART)) and not group.flags & (
+            reading.SET | reading.INTO | reading.ALL | reading.REMOVE | reading.REPLACE
+        )
+
+    def _carry_out(self, group: Group) -> None:
+        flags = group.flags
+        if flags & reading.CANCEL:
+            self.drafts.clear()
+            self.fresh.clear()
+            self.last = None
+        elif flags & reading.REMOVE:
+            self._remove(group)
+        elif flags & reading.REPLACE:
+            self.source = self._referred(group) or ([self.last] if self.last else [])
+        elif flags & reading.INTO:
+            self._set(group, self.source or ([self.last] if self.last else []))
+            self.source = []
+        elif flags & reading.SET and self._referred(group):
+            self._set_referred(group)
+        elif flags & reading.SET and not group.items:
+            self._set(group, [self.last] if self.last else [])
+        elif flags & reading.ALL:
+            self._all(group)
+        elif group.items:
+            self._add(group)
+        elif group.options:
+            self._late(group)
+        elif group.number:
+            self._number(group)
+
+    def _add(self, group: Group) -> None:
+        if group.flags & reading.CORRECT and self.fresh and self.last in self.fresh:
+            if self.last.item in group.items and not group.options:
+                self.last.quantity = group.number or self.last.quantity
+                self.last.touch(group)
+                return
+            self._drop(self.last)
+        item = self._decide(group)
+        if item is None:
+            self.lost += [(option.start, option.end) for option in group.options]
+            return
+        draft = Draft(item, group.number or 1)
+        self._put(draft, group)
+        self.drafts.append(draft)
+        self.fresh.append(draft)
+        self.last = draft
+
+    def _decide(self, group: Group) -> str | None:
+        """Return the item that is meant, or ask."""
+        items = self.menu.items
+        available = [item for item in group.items if items[item].available]
+        if not available:
+            self._ask_unavailable(group.items[0])
+            return None
+        if len(available) > 1 or math.exp(-group.item_cost) < ASK_BELOW:
+            self._ask("ambiguous", None, None, available[:MAX_CHOICES], [items[item].name for item in available[:MAX_CHOICES]])
+            return None
+        return available[0]
+
+    def _late(self, group: Group) -> None:
+        """Put options on the nearest line before that takes them; failing that, on the only item that does."""
+        rest: list[Spoken] = []
+        for option in group.options:
+            line = next((draft for draft in self._nearest() if self.engine._reader.takes(draft.item, option)), None)  # noqa: SLF001
+            if line is None:
+                rest.append(option)
+            else:
+                self._put(line, group._replace(options=(option,)))
+                self.last = line
+        if rest:
+            self._imply(group._replace(options=tuple(rest)))
+
+    def _imply(self, group: Group) -> None:
+        takers = [item for item in self.engine._reader.takers(group.options) if self.menu.items[item].available]  # noqa: SLF001
+        if len(takers) == 1:
+            self._add(group._replace(items=(takers[0],), flags=0))
+        else:
+            self.lost += [(option.start, option.end) for option in group.options]
+
+    def _parts(self, parts: list[Group]) -> None:
+        """Split the line before: "two, one with ice, one without"; or add lines like it: "and one with ham"."""
+        base = self.last
+        fits = base is not None and all(self.engine._reader.takes(base.item, option) for part in parts for option in part.options)  # noqa: SLF001
+        if base is None or not fits:
+            for part in parts:
+                if base is not None and all(self.engine._reader.takes(base.item, option) for option in part.options):  # noqa: SLF001
+                    self._like(base, part)
+                elif part.number and not part.flags & reading.ARTICLE:
+                    self._imply(part)
+                else:
+                    self._late(part)
+            return
+        total = sum(part.number or 1 for part in parts)
+        marked = any(part.flags & reading.IS_PART for part in parts)
+        counted = any(part.number and not part.flags & reading.ARTICLE for part in parts)
+        if not counted and not marked:
+            for part in parts:
+                self._late(part)
+        elif base.quantity > 1 and total <= base.quantity and (marked or total == base.quantity or not base.options):
+            place = self._place(base)
+            for part in parts:
+                place += 1
+                piece = replace(base, quantity=part.number or 1, options=list(base.options), index=None)
+                self._put(piece, part)
+                self.drafts.insert(place, piece)
+                self.fresh.append(piece)
+                self.last = piece
+            base.quantity -= total
+            base.cost = base.cost or 0.0
+            if base.quantity == 0:
+                self._drop(base)
+                self.last = self.fresh[-1]
+        else:
+            for part in parts:
+                self._like(base, part)
+
+    def _like(self, base: Draft, part: Group) -> None:
+        draft = Draft(base.item, part.number or 1)
+        self._put(draft, part)
+        self.drafts.append(draft)
+        self.fresh.append(draft)
+        self.last = draft
+
+    def _number(self, group: Group) -> None:
+        line = self.last
+        if line is None:
+            if not group.flags & reading.ARTICLE:
+                self._ask("missing", None, None, [], [])
+        elif group.flags & reading.ARTICLE and not group.flags & reading.MORE:
+            return
+        elif group.flags & reading.MORE:
+            line.quantity = min(MAX_LINE_QUANTITY, line.quantity + group.number)
+            line.touch(group)
+        else:
+            line.quantity = group.number
+            line.touch(group)
+
+    def _remove(self, group: Group) -> None:
+        lines = self._referred(group) if group.items else [self.last] if self.last else []
+        if not lines:
+            self.lost.append((group.start, group.end))
+            return
+        if group.number:
+            line = lines[-1]
+            if group.number < line.quantity:
+                line.quantity -= group.number
+                line.touch(group)
+                return
+            lines = [line]
+        for line in lines:
+            self._drop(line)
+
+    def _set_referred(self, group: Group) -> None:
+        self._set(group._replace(items=()), self._referred(group))
+
+    def _set(self, group: Group, lines: list[Draft]) -> None:
+        """Change lines: their item, their quantity, their options."""
+        if not lines:
+            if group.items:
+                self._add(group._replace(flags=0))
+            else:
+                self._late(group)
+            return
+        item = self._decide(group) if group.items else None
+        if group.items and item is None:
+            return
+        if group.number and group.options and not group.flags & reading.ARTICLE and not item and group.number < lines[-1].quantity:
+            self.last = lines[-1]
+            self._parts([group._replace(flags=group.flags | reading.IS_PART)])
+            return
+        for line in lines:
+            if item is not None and item != line.item:
+                line.item = item
+                offered = self.menu.items[item].options
+                line.options = [option for option in line.options if option["group"] in offered]
+            if group.number and not group.flags & reading.ARTICLE:
+                line.quantity = group.number
+            self._put(line, group)
+            self.last = line
+
+    def _all(self, group: Group) -> None:
+        if group.items:
+            lines = self._referred(group)
+            if not lines:
+                self._add(group._replace(flags=group.flags & ~reading.ALL))
+                return
+        else:
+            lines = list(self.fresh) or list(self.drafts)
+        if not group.options and not lines:
+            return
+        for option in group.options:
+            takers = [line for line in lines if self.engine._reader.takes(line.item, option)]  # noqa: SLF001
+            for line in takers:
+                self._put(line, group._replace(options=(option,)))
+            if not takers:
+                self._late(group._replace(options=(option,)))
+
+    # --- Lines ----------------------------------------------------------------------------------------------------------------------
+
+    def _nearest(self) -> Iterable[Draft]:
+        if self.last is not None:
+            yield self.last
+        for draft in reversed(self.drafts):
+            if draft is not self.last:
+                yield draft
+
+    def _referred(self, group: Group) -> list[Draft]:
+        """Return the lines that a group names: of its items, and with its options where some have them."""
+        lines = [draft for draft in self.drafts if draft.item in group.items]
+        if group.flags & (reading.REMOVE | reading.REPLACE) and group.options:
+            listed = [line for line in lines if all(self._lists(line, option) for option in group.options)]
+            lines = listed or lines
+        return lines
+
+    def _lists(self, line: Draft, option: Spoken) -> bool:
+        return any(entry.group == listed["group"] and entry.choice == listed["choice"] for entry in option.entries for listed in line.options)
+
+    def _place(self, draft: Draft) -> int:
+        return next(number for number, other in enumerate(self.drafts) if other is draft)
+
+    def _drop(self, draft: Draft) -> None:
+        self.drafts = [other for other in self.drafts if other is not draft]
+        self.fresh = [other for other in self.fresh if other is not draft]
+        self.questions = [(line, question) for line, question in self.questions if line is not draft]
+        if self.last is draft:
+            self.last = self.fresh[-1] if self.fresh else self.drafts[-1] if self.drafts else None
+
+    def _put(self, line: Draft, group: Group) -> None:
+        """Put a group's options on a line."""
+        line.touch(group)
+        for option in group.options:
+            self._put_option(line, option)
+
+    def _put_option(self, line: Draft, spoken: Spoken) -> None:
+        offered = self.menu.items[line.item].options
+        by_group: dict[str, list[str]] = {}
+        for entry in spoken.entries:
+            if entry.group in offered:
+                by_group.setdefault(entry.group, []).append(entry.choice)
+        if not by_group:
+            self.lost.append((spoken.start, spoken.end))
+            return
+        taken = {option["group"] for option in line.options}
+        group_id = min(by_group, key=lambda group: (self._one(group) and group in taken, offered.index(group)))
+        choices = by_group[group_id]
+        if spoken.amount == "no":
+            listed = [option for option in line.options if option["group"] == group_id and option["choice"] in choices and option["amount"] != "no"]
+            line.options = [option for option in line.options if not (option["group"] == group_id and option["choice"] in choices)]
+            if listed:
+                return
+        elif self._one(group_id):
+            line.options = [option for option in line.options if option["group"] != group_id]
+        else:
+            line.options = [option for option in line.options if not (option["group"] == group_id and option["choice"] in choices and len(choices) == 1)]
+        option = self.engine.option(group_id, choices, spoken.amount, min(spoken.count, MAX_PORTIONS))
+        line.options.append(option)
+        if option["choice"] is None and spoken.amount != "no":
+            names = [self.menu.option_groups[group_id].choices[choice].name for choice in choices]
+            self._ask("ambiguous", line, group_id, choices, names)
+
+    def _one(self, group_id: str) -> bool:
+        return self.menu.option_groups[group_id].select == "one"
+
+    # --- The reply ------------------------------------------------------------------------------------------------------------------
+
+    def _ask(self, kind: str, line: Draft | None, group: str | None, choices: Sequence[str], names: Sequence[str]) -> None:
+        text = sentence(self.language, kind, {"choices": ", ".join(names)})
+        self.questions.append((line, {"kind": kind, "line": None, "group": group, "choices": list(choices), "text": text}))  # type: ignore[typeddict-item]
+
+    def _ask_unavailable(self, item_id: str) -> None:
+        item = self.menu.items[item_id]
+        near = [
+            other_id for other_id, other in self.menu.items.items() if other.available and other.category == item.category and other.category is not None
+        ]
+        near.sort(key=lambda other_id: abs(self.menu.items[other_id].price - item.price))
+        near = near[:MAX_OFFERED]
+        values = {"name": item.name, "choices": ", ".join(self.menu.items[other].name for other in near)}
+        text = sentence(self.language, "unavailable" if near else "unavailable_alone", values)
+        self.questions.append((None, {"kind": "unavailable", "line": None, "group": None, "choices": near, "text": text}))
+
+    def _merge(self) -> None:
+        """Make one line of those that are the same."""
+        merged: dict[tuple[object, ...], Draft] = {}
+        kept = []
+        for draft in self.drafts:
+            other = merged.get(draft.meaning)
+            if other is None or other.quantity + draft.quantity > MAX_LINE_QUANTITY:
+                merged[draft.meaning] = draft
+                kept.append(draft)
+                continue
+            other.quantity += draft.quantity
+            if draft.cost is not None:
+                other.cost = (other.cost or 0.0) + draft.cost
+                if draft.start >= 0:
+                    other.start = draft.start if other.start < 0 else min(other.start, draft.start)
+                    other.end = max(other.end, draft.end)
+            self.questions = [(other if line is draft else line, question) for line, question in self.questions]
+        self.drafts = kept
+
+    def _reply(self) -> Order:
+        if self.fresh or any(draft.cost is not None for draft in self.drafts):
+            self._merge()
+        lines = [self.engine.priced(draft, self.spoken, draft.cost) for draft in self.drafts]
+        places = {id(draft): number for number, draft in enumerate(self.drafts)}
+        questions = []
+        for line, question in self.questions:
+            if line is not None:
+                question["line"] = places.get(id(line))
+            questions.append(question)
+        return {
+            "menu": self.menu.id,
+            "lines": lines,
+            "total": sum(line["total"] for line in lines),
+            "currency": self.menu.currency,
+            "changes": self._changes(),
+            "unmatched": self._unmatched(),
+            "questions": questions,
+        }
+
+    def _changes(self) -> list[Change]:
+        changes: list[Change] = []
+        kept = set()
+        for number, draft in enumerate(self.drafts):
+            if draft.index is None:
+                changes.append({"op": "add", "line": number, "item": draft.item, "quantity": draft.quantity})
+                continue
+            kept.add(draft.index)
+            old = self.before[draft.index]
+            if old.quantity != draft.quantity or old.meaning != draft.meaning:
+                changes.append({"op": "set", "line": number, "item": draft.item, "quantity": draft.quantity})
+        changes += [
+            {"op": "remove", "line": number, "item": old.item, "quantity": old.quantity} for number, old in enumerate(self.before) if number not in kept
+        ]
+        return changes
+
+    def _unmatched(self) -> list[str]:
+        """Return the words of substance that nothing used, as they stand in the utterance."""
+        found = []
+        for start, end in sorted(set(self.lost)):
+            tokens = [token for token in self.spoken[start:end] if not self.engine._lexicon.is_function_word(token)]  # noqa: SLF001
+            if tokens:
+                found.append(self.utterance[tokens[0].start : tokens[-1].end])
+        return found
+
+
+__all__ = ["ASK_BELOW", "Entry", "Kind", "OrderEngine"]

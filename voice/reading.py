@@ -1,0 +1,741 @@
+"""Find the cheapest consistent reading of an utterance: which words are lines, quantities, options, and what is done with them.
+
+A reading is a chain of groups; a group has at most one item. The lattice of meanings is walked from left to right; at each token the
+readings that are not too dear are kept (a beam), so the result is the shortest path wherever the beam is wide enough (Viterbi 1967,
+with the pruning of Lowerre 1976). All costs are in one unit: a word that nothing explains costs 1.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from schemas import Amount
+from voice.lexicon import SEGMENT, Edge, Entry, Kind, Lexicon, entries
+from voice.words import Token
+
+WIDTH = 12  # readings kept at a token
+MARGIN = 1.6  # dearer than the best by more than this, a reading has never won
+
+BARE_ITEM = 0.3  # an item right behind a line, with neither number nor "and"
+JOINED_ITEM = 0.1  # an item behind "and" without a number
+ACROSS_JOIN = 0.1  # an option behind "and" belongs to the line before it
+ACROSS_STOP = 0.2  # an option behind a full stop does
+EARLY = 0.5  # an option right behind a line belongs to the line after it
+EARLY_JOINED = 0.15  # the same behind "and"
+SEPARATED = 0.4  # "and" between an option and the item that it precedes
+CONFLICT = 0.6  # a second choice of a one-of group: it replaces the first
+LATE = 0.35  # an option of a line that is not the last
+UNFIT = 1.0  # an option that no line takes
+COUNTED = 0.1  # "two shots"
+COUNTED_ONE = 0.5  # "one" before an option counts lines more often than portions
+POSTPOSED = 0.15  # "cà phê sữa hai ly"
+POSTPOSED_BARE = 0.4  # the same without a classifier
+PART = 0.2  # some of a line, or a line like the one before it
+IMPLIED = 0.5  # options without an item word that only one item takes
+DANGLING_NUMBER = 1.0
+DANGLING_ARTICLE = 0.15
+DANGLING_AMOUNT = 0.5
+NOT_CARRIED = 0.3  # "no onions and mushrooms": only the first is left out
+CARRIED_BARE = 0.35  # "không hành ngò": both are
+UNDECIDED = 0.3  # an item that fits several
+REFERENCE = 0.1
+IDLE = 0.02  # a word that could do something and does nothing
+CONTRADICTED = 0.3  # a part of a line that takes back what was said of the whole
+ABSENT = 1.5  # something is taken off that is not on the order
+UNSAID = 1.0  # each phrase of the menu that the reading does not use
+TALK_WORD = 0.15  # each word of a question that is about the menu
+
+MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, IS_LATE = (1 << bit for bit in range(15))
+OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
+NONE, JOINED, WITH, BREAK = range(4)
+
+
+class Spoken(NamedTuple):
+    """An option as it was said."""
+
+    entries: tuple[Entry, ...]
+    amount: Amount | None
+    count: int
+    start: int  # tokens
+    end: int
+    cost: float
+
+
+class Group(NamedTuple):
+    """What belongs together: a line, part of one, or something that is done to lines."""
+
+    flags: int
+    number: int  # 0: none was said
+    items: tuple[str, ...]
+    options: tuple[Spoken, ...]
+    start: int
+    end: int
+    cost: float
+    item_cost: float
+
+
+class Kept(NamedTuple):
+    """A linked list, newest first: readings share their past."""
+
+    past: "Kept | None"
+    value: object
+
+
+class Reading:
+    """One way to read the utterance up to a token."""
+
+    __slots__ = (
+        "amount", "bare", "base", "carry", "cost", "count", "done", "end", "flags", "item_cost", "items", "lost", "number", "options", "own", "start", "talk", "used",
+    )  # fmt: skip
+
+    cost: float
+    done: Kept | None  # groups
+    lost: Kept | None  # edges that order nothing
+    base: tuple[str, ...]  # items of the line before the present group
+    flags: int
+    number: int
+    items: tuple[str, ...]
+    options: tuple[Spoken, ...]
+    used: int  # bits of the groups that have a choice
+    own: float  # the present group's part of the cost
+    item_cost: float
+    start: int
+    end: int
+    amount: Amount | None
+    bare: bool  # the amount came as an order to take something off
+    count: int  # portions of the next option
+    carry: bool  # "no" goes on behind "and"
+    talk: bool
+
+    def fork(self, cost: float) -> "Reading":
+        """Copy, at a cost."""
+        new = Reading.__new__(Reading)
+        new.cost = self.cost + cost
+        new.done = self.done
+        new.lost = self.lost
+        new.base = self.base
+        new.flags = self.flags
+        new.number = self.number
+        new.items = self.items
+        new.options = self.options
+        new.used = self.used
+        new.own = self.own + cost
+        new.item_cost = self.item_cost
+        new.start = self.start
+        new.end = self.end
+        new.amount = self.amount
+        new.bare = self.bare
+        new.count = self.count
+        new.carry = self.carry
+        new.talk = self.talk
+        return new
+
+    def touch(self, edge: Edge) -> None:
+        """Widen the present group's span."""
+        if self.start < 0:
+            self.start = edge.start
+        self.end = edge.end
+
+    def lose(self, edge: Edge) -> None:
+        """Note that a stretch orders nothing."""
+        self.lost = Kept(self.lost, edge)
+
+    @property
+    def headless(self) -> bool:
+        """No item yet."""
+        return not self.items
+
+
+def groups(reading: Reading) -> list[Group]:
+    """Return the reading's groups, first one first."""
+    return _unroll(reading.done)  # type: ignore[return-value]
+
+
+def lost(reading: Reading) -> list[Edge]:
+    """Return what the reading does not use, first one first."""
+    return _unroll(reading.lost)  # type: ignore[return-value]
+
+
+def _unroll(kept: Kept | None) -> list[object]:
+    values = []
+    while kept is not None:
+        values.append(kept.value)
+        kept = kept.past
+    values.reverse()
+    return values
+
+
+class Reader:
+    """Reads utterances against one menu."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        """Precompute which groups each item takes."""
+        menu = lexicon.menu
+        self._lexicon = lexicon
+        self._mask = {item_id: sum(lexicon.bits[group] for group in set(item.options)) for item_id, item in menu.items.items()}
+        self._one = sum(lexicon.bits[group_id] for group_id, group in menu.option_groups.items() if group.select == "one")
+        takers: dict[int, list[str]] = {}
+        for item_id, mask in self._mask.items():
+            takers.setdefault(mask, []).append(item_id)
+        self._takers = takers
+        self._steps: Mapping[Kind, Callable[[Reading, Edge, "_Walk"], Iterator[Reading]]] = {
+            Kind.ITEM: self._item,
+            Kind.OPTION: self._option,
+            Kind.NUMBER: self._number,
+            Kind.ARTICLE: self._number,
+            Kind.PORTION: self._portion,
+            Kind.AMOUNT: self._amount,
+            Kind.REMOVE: self._remove,
+            Kind.REPLACE: self._operation,
+            Kind.INTO: self._into,
+            Kind.INSTEAD: self._operation,
+            Kind.SET: self._operation,
+            Kind.MORE: self._more,
+            Kind.ONLY: self._only,
+            Kind.CORRECT: self._correct,
+            Kind.CANCEL: self._cancel,
+            Kind.ALL: self._all,
+            Kind.PART: self._part,
+            Kind.REFER: self._refer,
+            Kind.INQUIRY: self._inquiry,
+            Kind.REQUEST: self._boundary,
+            Kind.STOP: self._boundary,
+            Kind.CLASSIFIER: self._classifier,
+            Kind.JOIN: self._skip,
+            Kind.OR: self._skip,
+            Kind.WITH: self._with,
+            Kind.FILLER: self._skip,
+            Kind.PAUSE: self._skip,
+            Kind.TALK: self._lose,
+            Kind.UNKNOWN: self._lose,
+        }
+
+    def takers(self, spoken: Sequence[Spoken]) -> list[str]:
+        """Return the items that take all of these options."""
+        found = []
+        for mask, items in self._takers.items():
+            if all(any(entry.bit & mask for entry in option.entries) for option in spoken):
+                found += items
+        return found
+
+    def takes(self, item: str, option: Spoken) -> bool:
+        """Tell whether an item offers a group that the option may belong to."""
+        mask = self._mask[item]
+        return any(entry.bit & mask for entry in option.entries)
+
+    def read(self, spoken: Sequence[Token], order: tuple[str, ...]) -> list[Reading]:
+        """Return readings of the whole, cheapest first; `order` holds the items of the order so far."""
+        walk = _Walk(spoken, self._lexicon.lattice(spoken), order)
+        first = Reading()
+        first.cost = first.own = first.item_cost = 0.0
+        first.done = first.lost = None
+        first.base = order
+        first.flags = first.number = first.used = 0
+        first.items = ()
+        first.options = ()
+        first.start = first.end = -1
+        first.amount = None
+        first.bare = first.carry = first.talk = False
+        first.count = 0
+        beams: list[list[Reading]] = [[] for _ in range(len(spoken) + 1)]
+        best = [float("inf")] * (len(spoken) + 1)
+        beams[0].append(first)
+        steps = self._steps
+        for position in range(len(spoken)):
+            beam = beams[position]
+            if not beam:
+                continue
+            if len(beam) > 1:
+                beam.sort(key=_cost)
+            dearest = beam[0].cost + MARGIN
+            for edge in walk.edges[position]:
+                step, end = steps[edge.kind], edge.end
+                bound = best[end] + MARGIN
+                onward = beams[end]
+                for reading in beam[:WIDTH]:
+                    if reading.cost > dearest or reading.cost + edge.cost > bound:
+                        break
+                    for new in step(reading, edge, walk):
+                        cost = new.cost
+                        if cost < bound:
+                            onward.append(new)
+                            if cost < best[end]:
+                                best[end] = cost
+                                bound = cost + MARGIN
+            beams[position] = []
+        ends = [self._close(reading, walk) for reading in sorted(beams[-1], key=_cost)[:WIDTH]]
+        return sorted(ends, key=_cost)
+
+    # --- Groups ---------------------------------------------------------------------------------------------------------------------
+
+    def _close(self, reading: Reading, walk: "_Walk") -> Reading:
+        """End the present group; what is left incomplete costs."""
+        new = reading.fork(self._closing(reading, walk))
+        if reading.items or reading.number or reading.options or reading.flags:
+            new.done = Kept(
+                reading.done,
+                Group(reading.flags, reading.number, reading.items, reading.options, reading.start, reading.end, new.own, reading.item_cost),
+            )
+        if reading.items and not reading.flags & (REMOVE | REPLACE):
+            new.base = reading.items
+        new.flags = new.number = new.used = new.count = 0
+        new.items = ()
+        new.options = ()
+        new.own = new.item_cost = 0.0
+        new.start = new.end = -1
+        new.amount = None
+        new.bare = False
+        return new
+
+    def _closing(self, reading: Reading, walk: "_Walk") -> float:
+        cost = DANGLING_AMOUNT if reading.amount is not None and not reading.flags & REFER else 0.0
+        if reading.items:
+            return cost + (UNDECIDED if len(reading.items) > 1 else 0.0)
+        flags = reading.flags
+        if reading.options:
+            if flags & (SET | INTO | ALL | REPLACE):
+                return cost + REFERENCE
+            fits = any(all(self.takes(item, option) for option in reading.options) for item in reading.base)
+            if reading.number and not flags & ARTICLE:
+                if fits and self._contradicts(reading):
+                    cost += CONTRADICTED
+                return cost + (PART if fits else IMPLIED if len(self.takers(reading.options)) == 1 else UNFIT * len(reading.options))
+            if fits:
+                return cost + (ACROSS_JOIN if reading.number == 0 else PART)
+            if all(any(self.takes(item, option) for item in walk.mentioned(reading)) for option in reading.options):
+                return cost + LATE
+            return cost + (IMPLIED if len(self.takers(reading.options)) == 1 else UNFIT * len(reading.options))
+        if reading.number:
+            if flags & ARTICLE:
+                return cost + DANGLING_ARTICLE
+            if flags & OPERATIONS and (reading.base or flags & MORE):
+                return cost + REFERENCE
+            return cost + DANGLING_NUMBER
+        if flags & (SET | REPLACE | INTO):
+            return cost + DANGLING_AMOUNT
+        return cost
+
+    def _contradicts(self, reading: Reading) -> bool:
+        base = reading.done.value if reading.done is not None else None
+        if not isinstance(base, Group):
+            return False
+        used = 0
+        for option in base.options:
+            for entry in option.entries:
+                used |= entry.bit
+        return any(entry.bit & used & self._one for option in reading.options for entry in option.entries)
+
+    def _open(self, reading: Reading, walk: "_Walk", cost: float) -> Reading:
+        """Close the present group and begin a new one; an empty one is simply used."""
+        if reading.items or reading.number or reading.options or reading.flags:
+            new = self._close(reading, walk)
+            new.cost += cost
+            new.own = cost
+            return new
+        return reading.fork(cost)
+
+    # --- Steps: what an edge does to a reading --------------------------------------------------------------------------------------
+
+    def _skip(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+        yield reading if edge.cost == 0 else reading.fork(edge.cost)
+
+    def _with(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+        if reading.carry:
+            reading = reading.fork(0.0)
+            reading.carry = False
+        yield reading if edge.cost == 0 else reading.fork(edge.cost)
+
+    def _boundary(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+        if not reading.talk and reading.amount is None:
+            yield reading if edge.cost == 0 else reading.fork(edge.cost)
+            return
+        new = reading.fork(edge.cost + (DANGLING_AMOUNT if reading.amount is not None else 0.0))
+        new.talk = False
+        new.amount = None
+        yield new
+
+    def _lose(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+        new = reading.fork(TALK_WORD if reading.talk else edge.cost)
+        new.own = reading.own
+        new.lose(edge)
+        yield new
+
+    def _talked(self, reading: Reading, edge: Edge) -> Reading:
+        new = reading.fork(TALK_WORD)
+        new.lose(edge)
+        return new
+
+    def _number(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield self._talked(reading, edge)
+            return
+        value: int = edge.value  # type: ignore[assignment]
+        article = ARTICLE if edge.kind is Kind.ARTICLE else 0
+        if reading.headless and not reading.number and not reading.options:
+            new = reading.fork(edge.cost)
+        elif reading.headless and reading.flags & ARTICLE and not reading.options and not article:
+            new = reading.fork(edge.cost)  # "a two ..."
+        else:
+            new = self._open(reading, walk, edge.cost)
+            new.amount, new.bare = reading.amount, reading.bare
+            if reading.amount is not None:
+                new.cost -= DANGLING_AMOUNT
+        new.number = value
+        new.flags = (new.flags & ~ARTICLE) | article
+        new.carry = False
+        new.touch(edge)
+        yield new
+        if reading.items and not reading.number and not article and reading.amount is None and not reading.flags & (ALL | SET | INTO):
+            classified = any(other.kind is Kind.CLASSIFIER for other in walk.edges_at(edge.end)) or walk.before(edge.start) in {"x", "×"}
+            new = reading.fork(edge.cost + (POSTPOSED if classified else POSTPOSED_BARE))
+            new.number = value
+            new.flags |= POST
+            new.touch(edge)
+            yield new
+
+    def _portion(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+        if not reading.talk:
+            new = reading.fork(edge.cost)
+            new.count = edge.value  # type: ignore[assignment]
+            yield new
+
+    def _amount(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield reading
+            return
+        amount: Amount = edge.value  # type: ignore[assignment]
+        if reading.amount == "no" and amount == "extra":
+            amount = "regular"
+            new = reading.fork(edge.cost)
+        else:
+            new = reading.fork(edge.cost + (DANGLING_AMOUNT if reading.amount is not None else 0.0))
+        new.amount = amount
+        new.bare = False
+        new.carry = False
+        yield new
+
+    def _remove(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield reading
+            return
+        new = reading.fork(edge.cost)
+        new.amount = "no"
+        new.bare = True
+        new.carry = False
+        yield new
+
+    def _option(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield self._talked(reading, edge)
+            return
+        amount, count = reading.amount, reading.count or 1
+        joint = walk.joints[edge.start]
+        found = tuple(entries(edge))
+        if amount is None and reading.carry and joint != WITH:
+            carried = self._spoken(found, "no", 1, edge, walk)
+            yield from self._attach(reading, carried, edge, walk, edge.cost + (0.0 if joint == JOINED else CARRIED_BARE))
+            extra = NOT_CARRIED if joint == JOINED else 0.0
+        else:
+            extra = 0.0
+        yield from self._attach(reading, self._spoken(found, amount, count, edge, walk), edge, walk, edge.cost + extra)
+        new = reading.fork(UNSAID + edge.cost)
+        new.own = reading.own
+        new.amount = None
+        new.lose(edge)
+        yield new
+
+    def _spoken(self, found: tuple[Entry, ...], amount: Amount | None, count: int, edge: Edge, walk: "_Walk") -> Spoken:
+        if amount is not None:
+            measured = self._lexicon.measured(amount, walk.spoken, edge.start, edge.end)
+            if measured:
+                found, amount = tuple(measured), None
+        return Spoken(found, amount, count, edge.start, edge.end, edge.cost)
+
+    def _attach(self, reading: Reading, option: Spoken, edge: Edge, walk: "_Walk", cost: float) -> Iterator[Reading]:
+        """Put an option where it may belong: on the present line, on the next one, on the one before."""
+        joint = walk.joints[edge.start]
+        negative = option.amount == "no"
+        same = self._repeated(reading, option)
+        if same:
+            new = reading.fork(cost)
+            new.options = (*reading.options[:-1], reading.options[-1]._replace(entries=same, end=edge.end))
+            new.touch(edge)
+            yield new
+            return
+        if reading.headless:
+            new = reading.fork(cost)
+            self._put(new, option, edge)
+            yield new
+            base = reading.done.value if reading.done is not None else None
+            counted = reading.number and not reading.options and not reading.flags & (CLASSIFIED | IS_PART | OPERATIONS & ~MORE) and joint != WITH
+            if counted and isinstance(base, Group) and base.items and not base.flags & (REMOVE | REPLACE):
+                yield from self._count(reading, base, option, edge, cost)
+            return
+        fitting = tuple([item for item in reading.items if self.takes(item, option)])
+        if fitting and not reading.flags & (REPLACE if not reading.options else 0):
+            left = ACROSS_JOIN if joint == JOINED else ACROSS_STOP if joint == BREAK else 0.0
+            new = reading.fork(cost + left + self._conflict(reading, fitting, option))
+            new.items = fitting
+            self._put(new, option, edge)
+            yield new
+        if not fitting or walk.last_item > edge.start:
+            early = EARLY_JOINED if joint in {JOINED, BREAK} or not fitting else EARLY
+            new = self._open(reading, walk, cost + (EARLY if negative and fitting else early))
+            if reading.amount is not None:
+                new.cost -= DANGLING_AMOUNT
+            self._put(new, option, edge)
+            yield new
+
+    @staticmethod
+    def _repeated(reading: Reading, option: Spoken) -> tuple[Entry, ...]:
+        """Return what two adjacent words for one thing mean together: "cheddar cheese", where either may stand alone."""
+        if not reading.options or reading.options[-1].end != option.start or option.amount is not None:
+            return ()
+        before = reading.options[-1].entries
+        common = tuple([entry for entry in option.entries if entry in before])
+        return common if len(common) < max(len(before), len(option.entries)) else ()
+
+    def _count(self, reading: Reading, base: Group, option: Spoken, edge: Edge, cost: float) -> Iterator[Reading]:
+        """Read the number as portions of the option: "with two shots"."""
+        fitting = tuple([item for item in base.items if self.takes(item, option)])
+        if not fitting or any(entry.bit & self._one for entry in option.entries) or reading.number > 99:  # noqa: PLR2004
+            return
+        assert reading.done is not None  # noqa: S101 - base came from it
+        counted = 0.0 if reading.flags & ARTICLE else COUNTED_ONE if reading.number == 1 and base.number > 1 else COUNTED
+        new = reading.fork(cost + counted)
+        new.done = reading.done.past
+        new.flags, new.number, new.items, new.options = base.flags, base.number, fitting, base.options
+        new.start, new.item_cost = base.start, base.item_cost
+        new.own += base.cost
+        amount = None if option.amount == "extra" else option.amount  # "an extra egg", "two extra shots": portions, not an amount
+        self._put(new, option._replace(count=reading.number, amount=amount), edge)
+        yield new
+
+    def _put(self, reading: Reading, option: Spoken, edge: Edge) -> None:
+        reading.options = (*reading.options, option)
+        for entry in option.entries:
+            reading.used |= entry.bit
+        reading.carry = option.amount == "no" or (reading.amount == "no" and option.amount is None)
+        reading.amount = None
+        reading.bare = False
+        reading.count = 0
+        reading.touch(edge)
+
+    def _conflict(self, reading: Reading, fitting: tuple[str, ...], option: Spoken) -> float:
+        mask = 0
+        for item in fitting:
+            mask |= self._mask[item]
+        free = any(entry.bit & mask and not entry.bit & self._one & reading.used for entry in option.entries)
+        return 0.0 if free else CONFLICT
+
+    def _item(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield self._talked(reading, edge)
+            return
+        items: tuple[str, ...] = edge.value  # type: ignore[assignment]
+        joint = walk.joints[edge.start]
+        if reading.items and reading.end == edge.start and reading.amount is None:
+            same = tuple([item for item in items if item in reading.items])
+            if same:  # two adjacent words for one thing: "pizza pie"
+                new = reading.fork(edge.cost)
+                new.items = same
+                new.touch(edge)
+                yield new
+        if reading.amount == "no":
+            yield self._taken(reading, items, edge, walk)
+        elif reading.headless:
+            fitting = tuple([item for item in items if all(self.takes(item, option) for option in reading.options)]) if reading.options else items
+            flags = reading.flags
+            if flags & (SET | REPLACE | ALL | REMOVE):
+                fitting = tuple([item for item in fitting if item in walk.mentioned(reading)]) or (() if flags & (REPLACE | REMOVE) else fitting)
+            if fitting:
+                separated = SEPARATED if reading.options and joint in {JOINED, WITH} else 0.0
+                dangling = DANGLING_AMOUNT if reading.amount is not None else 0.0
+                new = reading.fork(edge.cost + separated + dangling)
+                self._head(new, fitting, edge)
+                yield new
+            if reading.options:
+                yield self._line(reading, items, edge, walk, 0.0 if joint else BARE_ITEM)
+        else:
+            yield self._line(reading, items, edge, walk, JOINED_ITEM if joint in {JOINED, BREAK} else BARE_ITEM)
+        new = reading.fork(UNSAID + edge.cost)
+        new.own = reading.own
+        new.amount = None
+        new.lose(edge)
+        yield new
+
+    def _line(self, reading: Reading, items: tuple[str, ...], edge: Edge, walk: "_Walk", cost: float) -> Reading:
+        new = self._open(reading, walk, edge.cost + cost)
+        self._head(new, items, edge)
+        return new
+
+    def _head(self, reading: Reading, items: tuple[str, ...], edge: Edge) -> None:
+        reading.items = items
+        reading.item_cost = edge.cost - SEGMENT
+        reading.amount = None
+        reading.carry = False
+        reading.touch(edge)
+
+    def _taken(self, reading: Reading, items: tuple[str, ...], edge: Edge, walk: "_Walk") -> Reading:
+        """Take something off the order."""
+        present = walk.mentioned(reading)
+        known = tuple([item for item in items if item in present])
+        number, flags = reading.number, reading.flags
+        if reading.headless and not reading.options:
+            new = reading.fork(edge.cost + (REFERENCE if known else ABSENT))
+        else:
+            new = self._open(reading, walk, edge.cost + (REFERENCE if known else ABSENT))
+            new.cost -= DANGLING_AMOUNT
+            number, flags = 0, 0
+        if not reading.bare:
+            new.cost += REFERENCE
+        new.number = 0 if flags & ARTICLE else number
+        new.flags |= REMOVE
+        self._head(new, known or items, edge)
+        new.carry = False
+        return new
+
+    def _operation(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield reading
+            return
+        if edge.kind is Kind.SET and not reading.base and not reading.items:
+            yield reading.fork(edge.cost)  # nothing to set yet: "make me a latte"
+            return
+        new = self._open(reading, walk, edge.cost)
+        if edge.kind is Kind.INSTEAD:
+            new.amount, new.bare = "no", True
+        else:
+            new.flags |= SET if edge.kind is Kind.SET else REPLACE
+        yield new
+
+    def _into(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.flags & (REPLACE | SET) and not reading.talk:
+            new = self._open(reading, walk, edge.cost)
+            new.flags |= INTO
+            yield new
+
+    def _more(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.headless and not reading.options and not reading.talk:
+            new = reading.fork(edge.cost)
+            new.flags |= MORE
+            new.touch(edge)
+            yield new
+            return
+        yield reading.fork(edge.cost + IDLE)
+        if not reading.talk:
+            new = self._open(reading, walk, edge.cost + REFERENCE)
+            new.flags |= MORE
+            new.touch(edge)
+            yield new
+
+    def _only(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+        if reading.headless and not reading.options and not reading.talk:
+            new = reading.fork(edge.cost)
+            new.flags |= ONLY
+            yield new
+        else:
+            yield reading.fork(edge.cost + IDLE)
+
+    def _correct(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.done is None and not reading.items and not reading.options and not reading.number:
+            yield reading if edge.cost == 0 else reading.fork(edge.cost)
+            return
+        new = self._open(reading, walk, edge.cost)
+        new.flags |= CORRECT
+        yield new
+
+    def _cancel(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        new = self._open(reading, walk, edge.cost)
+        new.flags |= CANCEL
+        new.touch(edge)
+        yield self._close(new, walk)
+
+    def _all(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield reading
+            return
+        if reading.flags & ALL and reading.headless and not reading.options:
+            yield reading
+            return
+        new = reading.fork(edge.cost) if reading.headless and not reading.options and not reading.number else self._open(reading, walk, edge.cost)
+        new.flags |= ALL
+        yield new
+
+    def _part(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        new = reading.fork(edge.cost) if reading.headless and not reading.options else self._open(reading, walk, edge.cost)
+        new.flags |= IS_PART
+        yield new
+
+    def _refer(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.bare and reading.amount is not None:
+            new = self._open(reading, walk, edge.cost)
+            new.cost -= DANGLING_AMOUNT if reading.items or reading.options or reading.number else 0.0
+            new.amount, new.bare = None, False
+            new.flags |= REMOVE | REFER
+            new.touch(edge)
+            yield new
+        yield reading if edge.cost == 0 else reading.fork(edge.cost)
+
+    def _inquiry(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield reading
+            return
+        new = self._open(reading, walk, edge.cost + TALK_WORD)
+        new.talk = True
+        new.lose(edge)
+        yield new
+
+    def _classifier(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+        if reading.headless and reading.number and not reading.options and not reading.flags & CLASSIFIED:
+            new = reading.fork(edge.cost)
+            new.flags |= CLASSIFIED
+            yield new
+        else:
+            yield reading if edge.cost == 0 else reading.fork(edge.cost)
+
+
+class _Walk:
+    """What all readings of one utterance share."""
+
+    __slots__ = ("edges", "joints", "last_item", "order", "spoken")
+
+    def __init__(self, spoken: Sequence[Token], edges: list[list[Edge]], order: tuple[str, ...]) -> None:
+        self.spoken = spoken
+        self.edges = edges
+        self.order = order
+        self.last_item = -1
+        self.joints = [BREAK] + [NONE] * len(spoken)
+        for start, row in enumerate(edges):
+            for edge in row:
+                kind = edge.kind
+                if kind is Kind.ITEM:
+                    self.last_item = start
+                elif kind >= Kind.REQUEST and edge.cost <= SEGMENT:
+                    joint = _JOINTS.get(kind)
+                    if joint is None:
+                        joint = self.joints[start] if kind in {Kind.FILLER, Kind.CLASSIFIER} else NONE
+                    self.joints[edge.end] = max(joint, self.joints[edge.end])
+
+    def edges_at(self, position: int) -> list[Edge]:
+        """Return the edges that begin at a token; none at the end."""
+        return self.edges[position] if position < len(self.edges) else []
+
+    def before(self, position: int) -> str:
+        """Return the word before a token."""
+        return self.spoken[position - 1].surface if position else ""
+
+    def mentioned(self, reading: Reading) -> set[str]:
+        """Return the items that are on the order, or were said before."""
+        found = set(self.order) | set(reading.items)
+        kept = reading.done
+        while kept is not None:
+            found.update(kept.value.items)  # type: ignore[attr-defined]
+            kept = kept.past
+        return found
+
+
+_JOINTS = {Kind.JOIN: JOINED, Kind.OR: JOINED, Kind.PAUSE: JOINED, Kind.WITH: WITH, Kind.STOP: BREAK, Kind.REQUEST: BREAK}
+
+
+def _cost(reading: Reading) -> float:
+    return reading.cost
