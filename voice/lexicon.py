@@ -18,8 +18,10 @@ LANGUAGES = Path(__file__).parent / "languages"
 
 # Costs of readings; the unit is a word that nothing explains. With those of voice.words they are all that the engine weighs.
 SEGMENT = 0.1  # each phrase: one long phrase is likelier than two short ones over the same words
-MISSING_HEAD = 0.45  # each word of a name that was not said, where its head was ("coffee" for "black coffee")
-MISSING_REST = 0.8  # the same where only the modifier was said ("lemon" for "lemon tea")
+MISSING_HEAD = 0.45  # only the head of a name was said ("coffee" for "black coffee")
+MISSING_REST = 0.7  # only its modifier was ("lemon" for "lemon tea")
+MISSING_MORE = 0.15  # each further word that was not said
+UNJOINED = 0.05  # "chicken bacon ranch" for "chicken and bacon ranch"
 ROTATED = 0.15  # "đường ít" for "ít đường"
 MENU_FIRST = 0.15  # a language's word that is also the menu's
 TALK = 0.2  # a stretch that asks or tells something and orders nothing
@@ -91,6 +93,7 @@ class Edge(NamedTuple):
     kind: Kind
     value: object
     cost: float
+    part: bool = False  # only a part of a name was said
 
 
 class Numbers(BaseModel):
@@ -141,8 +144,19 @@ class LanguagePack(BaseModel):
     labels: list[str]
     measures: list[str]
     names: list[str]
+    adjectives: list[str]
     synonyms: list[list[str]]
     sentences: dict[str, str]
+
+    def function_words(self) -> Iterator[str]:
+        """Yield the words that name nothing."""
+        numbers = self.numbers
+        rows = (self.fillers, self.classifiers, self.joins, self.ors, self.withs, *self.amounts.values(), numbers.units, numbers.tens, numbers.articles)
+        for row in rows:
+            for way in row:
+                phrase = words.phrase(way)
+                if len(phrase) == 1:
+                    yield phrase[0]
 
     @field_validator("requests", "fillers", "joins", "withs", mode="before")
     @classmethod
@@ -179,6 +193,8 @@ class Lexicon:
         self._index: dict[str, list[Sense] | None] = {}
         self._roles: dict[str, list[Role]] = defaultdict(list)
         self._articles: set[str] = set()
+        self._joins: set[str] = set()
+        self._adjectives: set[str] = set()
         self._names: set[str] = set()
         self._labels: set[tuple[str, ...]] = set()
         self._measures: set[str] = set()
@@ -231,10 +247,14 @@ class Lexicon:
                 entry = Entry(self.bits[group_id], group_id, choice_id)
                 named += [(Kind.OPTION, entry, words.phrase(alias)) for alias in (choice.name, *choice.aliases)]
         phrases = set()
+        joins = {words.phrase(way) for pack in language_packs().values() for way in (*pack.joins, *pack.withs)}
         for kind, value, name in dict.fromkeys(named):
             for phrase in self._variants(name):
                 phrases.add(phrase)
                 self._add(kind, value, phrase)
+            unjoined = tuple([word for word in name if (word,) not in joins])
+            if unjoined != name:
+                self._add(kind, value, unjoined, UNJOINED)
         self._add_amounts(named)
         self._add_parts(named, phrases)
         return phrases
@@ -259,21 +279,25 @@ class Lexicon:
     def _add_parts(self, named: Iterable[tuple[Kind, object, tuple[str, ...]]], phrases: set[tuple[str, ...]]) -> None:
         """Index parts of names: their head, or a modifier alone, where no whole name is spelt so."""
         parts: dict[tuple[Kind, tuple[str, ...]], dict[object, float]] = defaultdict(dict)
+        packs = language_packs().values()
+        adjectives = {words.phrase(way) for pack in packs for way in pack.adjectives}
+        empty = {word for pack in packs for word in pack.function_words()}
         for kind, value, phrase in named:
             vietnamese = any(word != words.fold(word) for word in phrase)
             for length in range(1, len(phrase)):
                 first, last = phrase[:length], phrase[-length:]
                 missing = len(phrase) - length
                 head, rest = (first, last) if vietnamese else (last, first)
-                for part, cost in ((head, MISSING_HEAD * missing), (rest, MISSING_REST * missing)):
-                    if part not in phrases and (kind is Kind.ITEM or part is head):
+                more = MISSING_MORE * (missing - 1)
+                for part, cost in ((head, MISSING_HEAD + more), (rest, MISSING_REST + more)):
+                    if part not in phrases and not (part is rest and part in adjectives) and not empty.issuperset(part):
                         found = parts[kind, part]
                         found[value] = min(found.get(value, cost), cost)
         for (kind, part), values in parts.items():
             if len(values) <= MAX_PARTIAL:
                 cheapest = min(values.values())
                 for value, cost in values.items():
-                    if cost <= cheapest + MISSING_HEAD:
+                    if cost <= cheapest + MISSING_MORE * 2:
                         self._add(kind, value, part, cheapest)
 
     def _add_pack(self, pack: LanguagePack, menu_phrases: set[tuple[str, ...]]) -> None:
@@ -319,6 +343,8 @@ class Lexicon:
         self._names |= set(pack.names)
         self._questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
         self._asked |= {words.phrase(way) for way in pack.asked}
+        self._joins |= {way for way in pack.joins if " " not in way}
+        self._adjectives |= {way for way in pack.adjectives if " " not in way}
         self._articles |= set(pack.numbers.articles)
 
     def _add_role(self, name: str, value: int, way: str) -> None:
@@ -430,6 +456,7 @@ class Lexicon:
         if words.is_punctuation(token.surface):
             return [Edge(start, start + 1, Kind.PAUSE if token.surface == "," else Kind.STOP, None, 0.0)]
         best: dict[tuple[int, Kind], dict[object, float]] = {}
+        parts: dict[tuple[int, Kind], float] = {}
         for end, senses in self._phrases(spoken, start):
             said = tuple([other.surface for other in spoken[start:end]])
             for sense in senses:
@@ -445,16 +472,18 @@ class Lexicon:
                 cost = distance + sense.cost
                 if cost < values.get(sense.value, cost + 1):
                     values[sense.value] = cost
+                    parts[end, sense.kind] = min(sense.cost, parts.get((end, sense.kind), sense.cost))
         found = []
         for (end, kind), values in best.items():
             if kind <= Kind.OPTION:
                 cheapest = min(values.values())
                 # Meanings that are as good as the best stand together; the rest of the order decides between them.
                 level = tuple([value for value, cost in values.items() if cost <= cheapest + 1e-9])
-                found.append(Edge(start, end, kind, level, cheapest + SEGMENT))
+                found.append(Edge(start, end, kind, level, cheapest + SEGMENT, parts[end, kind] >= MISSING_HEAD))
             else:
                 value, cost = min(values.items(), key=lambda pair: pair[1])
                 found.append(Edge(start, end, kind, value, cost))
+        found += self._ellipsis(spoken, start)
         number = self._number(spoken, start)
         if number is not None:
             end, value, cost = number
@@ -462,6 +491,16 @@ class Lexicon:
         if not found or min(edge.cost for edge in found) > 0.0:
             found.append(Edge(start, start + 1, Kind.UNKNOWN, None, 1.0))
         return found
+
+    def _ellipsis(self, spoken: Sequence[Token], start: int) -> Iterator[Edge]:
+        """Yield what an adjective means whose noun follows behind "and": "red and green peppers"."""
+        if start + 2 >= len(spoken) or spoken[start + 1].surface not in self._joins or spoken[start].surface not in self._adjectives:
+            return
+        for head in range(start + 3, min(start + 5, len(spoken))):
+            for sense in self._index.get(spoken[start].key + spoken[head].key) or ():
+                if sense.kind is Kind.OPTION and sense.phrase[0] == spoken[start].surface and not sense.cost:
+                    yield Edge(start, start + 1, Kind.OPTION, (sense.value,), SEGMENT * 2)
+                    return
 
     def _counted(self, spoken: Sequence[Token], start: int, end: int, value: int, cost: float) -> Iterator[Edge]:
         """Yield what a number may be: a quantity, or a sum, a time, a percentage, which order nothing."""

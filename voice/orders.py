@@ -446,8 +446,12 @@ class _Ordering:
                 return
         elif self._one(group_id):
             line.options = [option for option in line.options if option["group"] != group_id]
-        else:
-            line.options = [option for option in line.options if not (option["group"] == group_id and option["choice"] in choices and len(choices) == 1)]
+        elif len(choices) == 1:  # said again, or said more exactly
+            again = [option for option in line.options if option["group"] == group_id and choices[0] in (option["choice"], *option.get("alternatives", ()))]
+            line.options = [option for option in line.options if option not in again]
+            self.questions = [
+                (asked, question) for asked, question in self.questions if not (asked is line and question["group"] == group_id and choices[0] in question["choices"])
+            ]
         option = self.engine.option(group_id, choices, spoken.amount, min(spoken.count, MAX_PORTIONS))
         line.options.append(option)
         if option["choice"] is None and spoken.amount != "no":

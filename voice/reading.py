@@ -16,7 +16,7 @@ WIDTH = 12  # readings kept at a token
 MARGIN = 1.6  # dearer than the best by more than this, a reading has never won
 
 BARE_ITEM = 0.3  # an item right behind a line, with neither number nor "and"
-JOINED_ITEM = 0.1  # an item behind "and" without a number
+JOINED_ITEM = 0.25  # an item behind "and" without a number
 ACROSS_JOIN = 0.1  # an option behind "and" belongs to the line before it
 ACROSS_STOP = 0.2  # an option behind a full stop does
 EARLY = 0.5  # an option right behind a line belongs to the line after it
@@ -37,6 +37,8 @@ DANGLING_AMOUNT = 0.5
 NOT_CARRIED = 0.3  # "no onions and mushrooms": only the first is left out
 CARRIED_BARE = 0.35  # "không hành ngò": both are
 UNDECIDED = 0.3  # an item that fits several
+UNDECIDED_OPTION = 0.2
+HEAD_AGAIN = 0.2  # the general word behind a special one: "ranch dressing"
 REFERENCE = 0.1
 IDLE = 0.02  # a word that could do something and does nothing
 CONTRADICTED = 0.3  # a part of a line that takes back what was said of the whole
@@ -316,7 +318,7 @@ class Reader:
 
     def _contradicts(self, reading: Reading) -> bool:
         base = reading.done.value if reading.done is not None else None
-        if not isinstance(base, Group):
+        if not isinstance(base, Group) or not base.items:
             return False
         used = 0
         for option in base.options:
@@ -345,17 +347,18 @@ class Reader:
         yield reading if edge.cost == 0 else reading.fork(edge.cost)
 
     def _boundary(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
-        if not reading.talk and reading.amount is None:
+        if not reading.talk and reading.amount is None and not reading.carry:
             yield reading if edge.cost == 0 else reading.fork(edge.cost)
             return
         new = reading.fork(edge.cost + (DANGLING_AMOUNT if reading.amount is not None else 0.0))
-        new.talk = False
+        new.talk = new.carry = False
         new.amount = None
         yield new
 
     def _lose(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(TALK_WORD if reading.talk else edge.cost)
         new.own = reading.own
+        new.amount = None  # it was said of the unknown word
         new.lose(edge)
         yield new
 
@@ -454,13 +457,16 @@ class Reader:
         """Put an option where it may belong: on the present line, on the next one, on the one before."""
         joint = walk.joints[edge.start]
         negative = option.amount == "no"
-        same = self._repeated(reading, option)
-        if same:
-            new = reading.fork(cost)
-            new.options = (*reading.options[:-1], reading.options[-1]._replace(entries=same, end=edge.end))
-            new.touch(edge)
-            yield new
-            return
+        if reading.options and reading.options[-1].end == edge.start and option.amount is None:
+            head_only = edge.part and edge.end == edge.start + 1
+            same = self._same(reading.options[-1], option, head_only=head_only)
+            if same:
+                new = reading.fork(HEAD_AGAIN if head_only else cost)
+                new.options = (*reading.options[:-1], reading.options[-1]._replace(entries=same, end=edge.end))
+                new.touch(edge)
+                yield new
+                return
+        cost += UNDECIDED_OPTION if len({entry.group for entry in option.entries}) < len(option.entries) else 0.0
         if reading.headless:
             new = reading.fork(cost)
             self._put(new, option, edge)
@@ -486,13 +492,16 @@ class Reader:
             yield new
 
     @staticmethod
-    def _repeated(reading: Reading, option: Spoken) -> tuple[Entry, ...]:
-        """Return what two adjacent words for one thing mean together: "cheddar cheese", where either may stand alone."""
-        if not reading.options or reading.options[-1].end != option.start or option.amount is not None:
-            return ()
-        before = reading.options[-1].entries
-        common = tuple([entry for entry in option.entries if entry in before])
-        return common if len(common) < max(len(before), len(option.entries)) else ()
+    def _same(before: Spoken, option: Spoken, *, head_only: bool) -> tuple[Entry, ...]:
+        """Return what two adjacent phrases for one thing mean together; nothing where they are two things.
+
+        "cheddar cheese", where either may stand alone; "ranch dressing", where "dressing" only ever ends other names.
+        """
+        common = tuple([entry for entry in option.entries if entry in before.entries])
+        if common:
+            return common if len(common) < max(len(before.entries), len(option.entries)) else ()
+        groups_before = {entry.group for entry in before.entries}
+        return before.entries if head_only and any(entry.group in groups_before for entry in option.entries) else ()
 
     def _count(self, reading: Reading, base: Group, option: Spoken, edge: Edge, cost: float) -> Iterator[Reading]:
         """Read the number as portions of the option: "with two shots"."""
