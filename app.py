@@ -299,11 +299,13 @@ async def read_form(request: Request) -> tuple[bytes, list[tuple[str, str]]]:
     except (MultiPartException, KeyError, ValueError) as error:
         message = "The body is not a form that can be read."
         raise BadRequest(message) from error
-    file = form.get("file")
-    if file is None or isinstance(file, str):
-        raise ValidationFailed(errors=[{"loc": ["file"], "msg": "Field required", "type": "missing"}])
-    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    return await file.read(), fields
+    try:
+        file = form.get("file")
+        if file is None or isinstance(file, str):
+            raise ValidationFailed(errors=[{"loc": ["file"], "msg": "Field required", "type": "missing"}])
+        return await file.read(), [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    finally:
+        await form.close()
 
 
 async def read_speech(request: Request) -> tuple[bytes, SpeechOptions]:

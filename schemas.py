@@ -60,10 +60,12 @@ def strict_base64(value: object) -> object:
     """Decode RFC 4648 section 4 base64; junk, spaces, the URL alphabet and wrong padding are errors."""
     if not isinstance(value, str):
         return value if isinstance(value, bytes) else None
+    message = "not valid base64"
+    if len(value) % 4:  # the strict mode lets padding after whole groups pass
+        raise ValueError(message)
     try:
         return binascii.a2b_base64(value, strict_mode=True)
     except (binascii.Error, ValueError) as error:
-        message = "not valid base64"
         raise ValueError(message) from error
 
 
