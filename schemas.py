@@ -8,7 +8,7 @@ import binascii
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -23,7 +23,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ def strict_base64(value: object) -> object:
     if not isinstance(value, str):
         return value if isinstance(value, bytes) else None
     message = "not valid base64"
-    if len(value) % 4:  # the strict mode lets padding after whole groups pass
+    if len(value) % 4 or value.endswith("==="):  # the strict mode lets padding after whole groups pass
         raise ValueError(message)
     try:
         return binascii.a2b_base64(value, strict_mode=True)
