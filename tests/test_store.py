@@ -1,6 +1,9 @@
 import asyncio
 import random
+import resource
 import sqlite3
+import sys
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import deepcopy
@@ -9,22 +12,19 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 import asyncpg
+import orjson
 import pytest
 import sqlalchemy as sa
 
 from errors import OrderConflict, OrderNotFound, Overloaded, RefreshTokenNotValid
-from schemas import StoredOrder
+from schemas import StoredOrder, StoreOrderRequest
+from settings import ROOT
 from tests.databases import Postgres
 from voice.store import ORDERS_LOCK, Store, connect, migrate, orders, refresh_tokens
 
 pytestmark = pytest.mark.anyio
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 class Clock:
@@ -162,6 +162,18 @@ async def test_another_order_under_the_same_id_is_a_conflict(store, change):
     with pytest.raises(OrderConflict):
         await store.put_order("a", other, placed_at_given=True)
     assert await store.get_order("a", UUID(put["order_id"])) == put
+
+
+async def test_an_order_that_cannot_be_priced_any_more_is_still_known(store):
+    put = order()
+    asked = StoreOrderRequest.model_validate_json(orjson.dumps({name: put[name] for name in ("menu", "lines", "customer_id")}))
+    unpriced = put | {"lines": [line.model_dump() for line in asked.lines], "total": 0}
+    with pytest.raises(OrderNotFound):
+        await store.get_same_order("a", unpriced, placed_at_given=True)
+    await store.put_order("a", put, placed_at_given=True)
+    assert await store.get_same_order("a", unpriced, placed_at_given=True) == put
+    with pytest.raises(OrderConflict):
+        await store.get_same_order("a", unpriced | {"customer_id": 8}, placed_at_given=True)
 
 
 async def test_an_order_without_a_time_is_the_same_again_later(store):
@@ -409,6 +421,88 @@ async def test_postgresql_flushes_its_log_before_a_commit_is_acknowledged_even_w
     assert await rows_of(postgres_url, sa.select(sa.func.current_setting("synchronous_commit"))) == [("on",)]
 
 
+CALLERS = """
+import asyncio, resource, sys, uuid
+from errors import Overloaded
+from voice.store import Store
+
+def order():
+    return {"order_id": str(uuid.uuid4()), "menu": "cafe", "lines": [], "total": 0, "currency": "VND", "customer_id": None,
+            "placed_at": "2026-11-22T10:00:00Z"}
+
+async def caller(store):
+    while True:
+        put = order()
+        try:
+            stored, _ = await store.put_order("a", put, placed_at_given=True)
+            print(stored["order_id"], flush=True)
+        except Overloaded:
+            print("overloaded", flush=True)
+            await asyncio.sleep(0.1)
+
+async def run():
+    store = Store(sys.argv[1])
+    await store.open(migrate=True)
+    if len(sys.argv) > 2:  # no file may grow beyond this, as on a disk that is full
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+    await asyncio.gather(*(caller(store) for _ in range(8)))
+
+asyncio.run(run())
+"""
+
+
+@asynccontextmanager
+async def eight_callers(*arguments: str) -> AsyncIterator[tuple[Process, asyncio.StreamReader]]:
+    """Let a process store orders as fast as it can; what can be read are the ids of those acknowledged. It ends by SIGKILL."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", CALLERS, *arguments, stdout=PIPE, cwd=ROOT)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            yield process, process.stdout
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def test_every_acknowledged_order_is_there_once_after_the_process_was_killed(database_url):
+    acknowledged: set[str] = set()
+    for round_ in range(1, 6):
+        goal = len(acknowledged) + 100 + 17 * round_
+        async with eight_callers(database_url) as (process, output):
+            async for written in output:  # what it acknowledged before it died is read to the end
+                acknowledged.add(written.decode().strip())
+                if len(acknowledged) == goal:
+                    process.kill()
+        await expect_each_once(database_url, acknowledged)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits the files of a process that runs")
+async def test_while_the_disk_is_full_writes_are_overloaded_and_go_on_when_it_is_not(sqlite_url):
+    acknowledged: set[str] = set()
+    async with eight_callers(sqlite_url, str(200_000)) as (process, output):
+        overloaded = after = 0
+        async for written in output:
+            if written == b"overloaded\n":
+                overloaded += 1
+            else:
+                acknowledged.add(written.decode().strip())
+                after += overloaded > 8
+            if overloaded == 8:
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                overloaded += 1
+            if after == 50:
+                process.kill()
+    assert after >= 50
+    await expect_each_once(sqlite_url, acknowledged)
+
+
+async def expect_each_once(url: str, acknowledged: set[str]) -> None:
+    stored = [str(row.order_id) for row in await rows_of(url, sa.select(orders.c.order_id))]
+    assert len(stored) == len(set(stored))
+    assert acknowledged <= set(stored)
+
+
 # --- When the database fails --------------------------------------------------------------------------------------------------------
 
 
@@ -513,10 +607,7 @@ async def test_no_order_is_lost_when_postgresql_is_killed_under_load(postgres: P
         busy = False
         await asyncio.gather(*callers)
         assert not unexpected
-        rows = await rows_of(postgres_url, sa.select(orders.c.order_id))
-        stored = [str(row.order_id) for row in rows]
-        assert len(stored) == len(set(stored))
-        assert {put["order_id"] for put in acknowledged} <= set(stored)
+        await expect_each_once(postgres_url, {put["order_id"] for put in acknowledged})
 
 
 async def test_while_sqlite_is_locked_writes_are_overloaded_and_reads_go_on(sqlite_url):

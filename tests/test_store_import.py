@@ -33,11 +33,6 @@ HEAD = "order_id,timestamp,customer_id,item,quantity\n"
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 def menu(tmp_path):
     file = tmp_path / "cafe.yaml"
     file.write_text(MENU)

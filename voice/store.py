@@ -476,7 +476,7 @@ class Store:
         except TimeoutError as error:
             message = "The database does not answer; try again."
             raise Overloaded(RETRY_S, message) from error
-        if not kept.is_meant_by(waiting.new):
+        if not is_new and not kept.is_meant_by(waiting.new):
             raise OrderConflict
         return kept.order, is_new
 
@@ -535,12 +535,31 @@ class Store:
             Overloaded: the database does not answer.
 
         """
+        return (await self._get(client, order_id)).order
+
+    async def get_same_order(self, client: str, order: StoredOrder, *, placed_at_given: bool) -> StoredOrder:
+        """Return what is stored of an order that comes again; prices and names are not looked at.
+
+        For an order that can no longer be priced, since the menu changed after it was stored: its caller may not know yet that it was.
+
+        Raises:
+            OrderNotFound: this client has stored none under this id.
+            OrderConflict: another order is stored under this id.
+            Overloaded: the database does not answer.
+
+        """
+        kept = await self._get(client, UUID(order["order_id"]))
+        if not kept.is_meant_by(NewOrder(client, order, placed_at_given)):
+            raise OrderConflict
+        return kept.order
+
+    async def _get(self, client: str, order_id: UUID) -> Kept:
         async with self._reading() as connection:
             found = await connection.execute(sa.select(orders).where(orders.c.order_id == order_id, orders.c.client == client))
             row = found.one_or_none()
         if row is None:
             raise OrderNotFound
-        return _kept(row).order
+        return _kept(row)
 
     async def orders_after(self, sequence: int, *, limit: int) -> list[PastOrder]:
         """Return the orders after a sequence, of all clients, lowest sequence first.
@@ -707,7 +726,9 @@ def _take_up(fields: dict[str, Any], menu: Menu, history: dict[str, HistoryOrder
     if row.item not in menu.items:
         message = f"item: {row.item!r} is not on the menu"
         raise RowRefused(message)
-    order = history.setdefault(row.order_id, HistoryOrder(None, None))
+    order = history.get(row.order_id)
+    if order is None:
+        order = history[row.order_id] = HistoryOrder(None, None)
     if row.customer_id and order.customer_id and row.customer_id != order.customer_id:
         message = "customer_id: another than in the order's rows before"
         raise RowRefused(message)
@@ -814,7 +835,11 @@ async def import_orders(store: Store, new: Sequence[NewOrder], progress: Progres
             continue
         patience_ends_s = time.monotonic() + IMPORT_PATIENCE_S
         created += sum(is_new for _, is_new in outcomes)
-        conflicts.update(order.order["order_id"] for order, (kept, _) in zip(batch, outcomes, strict=True) if not kept.is_meant_by(order))
+        conflicts.update(
+            order.order["order_id"]
+            for order, (kept, is_new) in zip(batch, outcomes, strict=True)
+            if not is_new and not kept.is_meant_by(order)
+        )
         done += len(batch)
         progress.say(done)
         await asyncio.sleep(IMPORT_PAUSE_S)
