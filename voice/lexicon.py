@@ -28,6 +28,7 @@ TALK = 0.2  # a stretch that asks or tells something and orders nothing
 NAME = 0.3  # "chị Ba"
 ARTICLE = 0.02  # "a", "an": a weaker one
 MAX_QUANTITY = 999
+MAX_REMEMBERED = 20_000  # look-ups: a bound on memory
 MAX_WORDS = 12  # of a phrase
 MAX_ASKED_WORDS = 8  # between the two halves of a question
 MAX_PARTIAL = 24  # a part of a name that fits more things than this says too little to ask about
@@ -201,6 +202,7 @@ class Lexicon:
         self._questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self._asked: set[tuple[str, ...]] = set()
         self._near: dict[str, tuple[str, ...]] = {}
+        self._meant: dict[tuple[str, ...], list[tuple[Kind, object, float, bool]]] = {}
         packs = language_packs().values()
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for row in (row for pack in packs for row in pack.synonyms):
@@ -210,6 +212,8 @@ class Lexicon:
         for pack in packs:
             self._add_pack(pack, menu_phrases)
         self._deletions = self._spelling_index()
+        openings = (*self._labels, *self._asked, *(opening for opening, _ in self._questions))
+        self._talk_openings = {phrase[0] for phrase in openings} | self._names
 
     # --- Compilation ----------------------------------------------------------------------------------------------------------------
 
@@ -377,7 +381,7 @@ class Lexicon:
             candidates = dict.fromkeys(key for variant in _deletions(token.key) for key in self._deletions.get(variant, ()))
             candidates.update(dict.fromkeys(self._prefixes.get(words.fold(token.surface), ())))
             found = tuple(candidates)[:8] if len(token.key) > 2 else ()  # noqa: PLR2004
-            if len(self._near) > 10_000:  # noqa: PLR2004 - a bound on memory
+            if len(self._near) > MAX_REMEMBERED:
                 self._near.clear()
             self._near[token.surface] = found
         return found
@@ -444,57 +448,74 @@ class Lexicon:
     # --- The lattice ----------------------------------------------------------------------------------------------------------------
 
     def lattice(self, spoken: Sequence[Token]) -> list[list[Edge]]:
-        """Return the edges that begin at each token, cheapest first; the whole is covered, if only by UNKNOWN."""
-        edges: list[list[Edge]] = [self._edges_at(spoken, start) for start in range(len(spoken))]
+        """Return the edges that begin at each token; the whole is covered, if only by UNKNOWN."""
+        edges: list[list[Edge]] = []
+        covered = [0] * len(spoken)  # how far names that were said whole reach over each token
+        for start, token in enumerate(spoken):
+            if words.is_punctuation(token.surface):
+                edges.append([Edge(start, start + 1, Kind.PAUSE if token.surface == "," else Kind.STOP, None, 0.0)])
+                continue
+            row = self._edges_at(spoken, start)
+            edges.append(row)
+            for edge in row:
+                if edge.kind <= Kind.OPTION and not edge.part:
+                    for position in range(start, edge.end):
+                        covered[position] = max(covered[position], edge.end)
+        for start, reach in enumerate(covered):
+            # A name said whole is never broken into parts of names and unknown words, only into other whole names.
+            if reach:
+                edges[start] = [edge for edge in edges[start] if not (edge.part or edge.kind is Kind.UNKNOWN) or edge.end > reach]
         self._add_talk(spoken, edges)
-        for row in edges:
-            row.sort(key=lambda edge: (edge.cost, -edge.end))
         return edges
 
     def _edges_at(self, spoken: Sequence[Token], start: int) -> list[Edge]:
-        token = spoken[start]
-        if words.is_punctuation(token.surface):
-            return [Edge(start, start + 1, Kind.PAUSE if token.surface == "," else Kind.STOP, None, 0.0)]
-        best: dict[tuple[int, Kind], dict[object, float]] = {}
-        parts: dict[tuple[int, Kind], float] = {}
-        for end, senses in self._phrases(spoken, start):
-            said = tuple([other.surface for other in spoken[start:end]])
-            for sense in senses:
-                if sense.kind <= Kind.OPTION:
-                    distance = words.distance(said, sense.phrase)
-                    if distance > words.MAX_NEAR:
-                        continue
-                else:
-                    distance = words.function_distance(said, sense.phrase)
-                    if distance > MAX_FUNCTION_DISTANCE:
-                        continue
-                values = best.setdefault((end, sense.kind), {})
-                cost = distance + sense.cost
-                if cost < values.get(sense.value, cost + 1):
-                    values[sense.value] = cost
-                    parts[end, sense.kind] = min(sense.cost, parts.get((end, sense.kind), sense.cost))
         found = []
-        for (end, kind), values in best.items():
-            if kind <= Kind.OPTION:
-                cheapest = min(values.values())
-                # Meanings that are as good as the best stand together; the rest of the order decides between them.
-                level = tuple([value for value, cost in values.items() if cost <= cheapest + 1e-9])
-                found.append(Edge(start, end, kind, level, cheapest + SEGMENT, parts[end, kind] >= MISSING_HEAD))
-            else:
-                value, cost = min(values.items(), key=lambda pair: pair[1])
-                found.append(Edge(start, end, kind, value, cost))
-        found += self._ellipsis(spoken, start)
-        number = self._number(spoken, start)
-        if number is not None:
-            end, value, cost = number
-            found += self._counted(spoken, start, end, value, cost)
-        if not found or min(edge.cost for edge in found) > 0.0:
+        known = False  # a meaning that costs nothing: the word is not in question
+        for end, senses in self._phrases(spoken, start):
+            for kind, value, cost, part in self._meanings(tuple([token.surface for token in spoken[start:end]]), senses):
+                found.append(Edge(start, end, kind, value, cost, part))
+                known = known or cost == 0.0
+        if spoken[start].surface in self._adjectives:
+            found += self._ellipsis(spoken, start)
+        if spoken[start].key in self._roles or spoken[start].surface.isdigit():
+            number = self._number(spoken, start)
+            if number is not None:
+                edge = self._counted(spoken, start, *number)
+                if edge is not None:
+                    found.append(edge)
+                    known = known or edge.cost <= ARTICLE
+        if not known:
             found.append(Edge(start, start + 1, Kind.UNKNOWN, None, 1.0))
+        return found
+
+    def _meanings(self, said: tuple[str, ...], senses: list[Sense]) -> list[tuple[Kind, object, float, bool]]:
+        """Return what a phrase means with its cost: one meaning a kind, of which a name may fit several things."""
+        found = self._meant.get(said)
+        if found is not None:
+            return found
+        best: dict[Kind, list[tuple[float, Sense]]] = {}
+        for sense in senses:
+            named = sense.kind <= Kind.OPTION
+            distance = words.distance(said, sense.phrase) if named else words.function_distance(said, sense.phrase)
+            if distance <= (words.MAX_NEAR if named else MAX_FUNCTION_DISTANCE):
+                best.setdefault(sense.kind, []).append((distance + sense.cost, sense))
+        found = []
+        for kind, weighed in best.items():
+            cost, sense = min(weighed, key=lambda pair: pair[0])
+            if kind <= Kind.OPTION:
+                # Meanings that are as good as the best stand together; the rest of the order decides between them.
+                level = tuple(dict.fromkeys(other.value for other_cost, other in weighed if other_cost <= cost + 1e-9))
+                found.append((kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD))
+            else:
+                found.append((kind, sense.value, cost, False))
+        if len(self._meant) > MAX_REMEMBERED:
+            self._meant.clear()
+        self._meant[said] = found
         return found
 
     def _ellipsis(self, spoken: Sequence[Token], start: int) -> Iterator[Edge]:
         """Yield what an adjective means whose noun follows behind "and": "red and green peppers"."""
-        if start + 2 >= len(spoken) or spoken[start + 1].surface not in self._joins or spoken[start].surface not in self._adjectives:
+        if start + 2 >= len(spoken) or spoken[start + 1].surface not in self._joins:
             return
         for head in range(start + 3, min(start + 5, len(spoken))):
             for sense in self._index.get(spoken[start].key + spoken[head].key) or ():
@@ -502,19 +523,22 @@ class Lexicon:
                     yield Edge(start, start + 1, Kind.OPTION, (sense.value,), SEGMENT * 2)
                     return
 
-    def _counted(self, spoken: Sequence[Token], start: int, end: int, value: int, cost: float) -> Iterator[Edge]:
-        """Yield what a number may be: a quantity, or a sum, a time, a percentage, which order nothing."""
+    def _counted(self, spoken: Sequence[Token], start: int, end: int, value: int, cost: float) -> Edge | None:
+        """Return what a number is: a quantity, or a sum, a time, a percentage, which order nothing."""
         if end < len(spoken) and spoken[end].surface in self._measures:
-            yield Edge(start, end + 1, Kind.TALK, None, cost)
-        elif 1 <= value <= MAX_QUANTITY:
-            article = end == start + 1 and value == 1 and spoken[start].surface in self._articles
-            yield Edge(start, end, Kind.ARTICLE if article else Kind.NUMBER, value, ARTICLE if article else cost)
+            return Edge(start, end + 1, Kind.TALK, None, cost)
+        if not 1 <= value <= MAX_QUANTITY:
+            return None
+        article = end == start + 1 and value == 1 and spoken[start].surface in self._articles
+        return Edge(start, end, Kind.ARTICLE if article else Kind.NUMBER, value, ARTICLE if article else cost)
 
     def _add_talk(self, spoken: Sequence[Token], edges: list[list[Edge]]) -> None:
         """Add the stretches that order nothing: table numbers, names, questions."""
         surfaces = tuple([token.surface for token in spoken])
         count = len(spoken)
         for start in range(count):
+            if surfaces[start] not in self._talk_openings:
+                continue
             for length in (1, 2, 3):
                 end = start + length
                 label = surfaces[start:end]

@@ -84,7 +84,7 @@ class OrderEngine:
     def readings(self, utterance: str, lines: Sequence[LineRequest] = ()) -> tuple[list[Token], list[list[Edge]], list[Reading]]:
         """Return what `understand` weighs: tokens, lattice, and the readings, cheapest first."""
         spoken = words.tokens(utterance)
-        return spoken, self._lexicon.lattice(spoken), self._reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)))
+        return spoken, self._lexicon.lattice(spoken), self._reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)), 2)
 
     def price(self, lines: Sequence[LineRequest]) -> list[Line]:
         """Return the lines priced from the menu, none merged.

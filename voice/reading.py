@@ -1,19 +1,19 @@
 """Find the cheapest consistent reading of an utterance: which words are lines, quantities, options, and what is done with them.
 
-A reading is a chain of groups; a group has at most one item. The lattice of meanings is walked from left to right; at each token the
-readings that are not too dear are kept (a beam), so the result is the shortest path wherever the beam is wide enough (Viterbi 1967,
-with the pruning of Lowerre 1976). All costs are in one unit: a word that nothing explains costs 1.
+A reading is a chain of groups; a group has at most one item. The lattice of meanings is searched best first, with what the cheapest way
+through the rest of the lattice costs as the estimate of what is to come (A*: Hart, Nilsson, Raphael 1968), and with a bound on how many
+readings are followed from one token. All costs are in one unit: a word that nothing explains costs 1.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from schemas import Amount
 from voice.lexicon import SEGMENT, Edge, Entry, Kind, Lexicon, entries
 from voice.words import Token
 
-WIDTH = 12  # readings kept at a token
-MARGIN = 1.6  # dearer than the best by more than this, a reading has never won
+WIDTH = 10  # readings that are followed from a token
 
 BARE_ITEM = 0.3  # an item right behind a line, with neither number nor "and"
 JOINED_ITEM = 0.25  # an item behind "and" without a number
@@ -224,48 +224,39 @@ class Reader:
         mask = self._mask[item]
         return any(entry.bit & mask for entry in option.entries)
 
-    def read(self, spoken: Sequence[Token], order: tuple[str, ...]) -> list[Reading]:
-        """Return readings of the whole, cheapest first; `order` holds the items of the order so far."""
+    def read(self, spoken: Sequence[Token], order: tuple[str, ...], count: int = 1) -> list[Reading]:
+        """Return the cheapest `count` readings of the whole; `order` holds the items of the order so far."""
         walk = _Walk(spoken, self._lexicon.lattice(spoken), order)
-        first = Reading()
-        first.cost = first.own = first.item_cost = 0.0
-        first.done = first.lost = None
-        first.base = order
-        first.flags = first.number = first.used = 0
-        first.items = ()
-        first.options = ()
-        first.start = first.end = -1
-        first.amount = None
-        first.bare = first.carry = first.talk = False
-        first.count = 0
-        beams: list[list[Reading]] = [[] for _ in range(len(spoken) + 1)]
-        best = [float("inf")] * (len(spoken) + 1)
-        beams[0].append(first)
-        steps = self._steps
-        for position in range(len(spoken)):
-            beam = beams[position]
-            if not beam:
-                continue
-            if len(beam) > 1:
-                beam.sort(key=_cost)
-            dearest = beam[0].cost + MARGIN
-            for edge in walk.edges[position]:
-                step, end = steps[edge.kind], edge.end
-                bound = best[end] + MARGIN
-                onward = beams[end]
-                for reading in beam[:WIDTH]:
-                    if reading.cost > dearest or reading.cost + edge.cost > bound:
-                        break
-                    for new in step(reading, edge, walk):
-                        cost = new.cost
-                        if cost < bound:
-                            onward.append(new)
-                            if cost < best[end]:
-                                best[end] = cost
-                                bound = cost + MARGIN
-            beams[position] = []
-        ends = [self._close(reading, walk) for reading in sorted(beams[-1], key=_cost)[:WIDTH]]
-        return sorted(ends, key=_cost)
+        ahead, rest, steps = walk.ahead, walk.rest, self._steps
+        goal = len(spoken)
+        followed = [0] * (goal + 1)
+        found: list[Reading] = []
+        number = 0  # ties: the farthest first, then the first found
+        heap: list[tuple[float, int, int, Reading, Edge | None]] = [(rest[0], 0, 0, _nothing_read(order), None)]
+        while heap:
+            _, negative, _, reading, edge = heappop(heap)
+            position = -negative
+            if edge is not None:
+                position = edge.end
+                for new in steps[edge.kind](reading, edge, walk):
+                    number += 1
+                    heappush(heap, (new.cost + rest[position], -position, number, new, None))
+            elif position < goal:
+                followed[position] += 1
+                if followed[position] <= WIDTH:
+                    cost = reading.cost
+                    for estimate, edge in ahead[position]:
+                        number += 1
+                        heappush(heap, (cost + estimate, -position, number, reading, edge))
+            elif position == goal:
+                number += 1
+                closed = self._close(reading, walk)
+                heappush(heap, (closed.cost, -goal - 1, number, closed, None))
+            else:
+                found.append(reading)
+                if len(found) == count:
+                    break
+        return found
 
     # --- Groups ---------------------------------------------------------------------------------------------------------------------
 
@@ -461,7 +452,7 @@ class Reader:
             head_only = edge.part and edge.end == edge.start + 1
             same = self._same(reading.options[-1], option, head_only=head_only)
             if same:
-                new = reading.fork(HEAD_AGAIN if head_only else cost)
+                new = reading.fork(min(HEAD_AGAIN, cost) if head_only else cost)
                 new.options = (*reading.options[:-1], reading.options[-1]._replace(entries=same, end=edge.end))
                 new.touch(edge)
                 yield new
@@ -703,10 +694,24 @@ class Reader:
             yield reading if edge.cost == 0 else reading.fork(edge.cost)
 
 
+def _nothing_read(order: tuple[str, ...]) -> Reading:
+    reading = Reading.__new__(Reading)
+    reading.cost = reading.own = reading.item_cost = 0.0
+    reading.done = reading.lost = None
+    reading.base = order
+    reading.flags = reading.number = reading.used = reading.count = 0
+    reading.items = ()
+    reading.options = ()
+    reading.start = reading.end = -1
+    reading.amount = None
+    reading.bare = reading.carry = reading.talk = False
+    return reading
+
+
 class _Walk:
     """What all readings of one utterance share."""
 
-    __slots__ = ("edges", "joints", "last_item", "order", "spoken")
+    __slots__ = ("ahead", "edges", "joints", "last_item", "order", "rest", "spoken")
 
     def __init__(self, spoken: Sequence[Token], edges: list[list[Edge]], order: tuple[str, ...]) -> None:
         self.spoken = spoken
@@ -724,6 +729,20 @@ class _Walk:
                     if joint is None:
                         joint = self.joints[start] if kind in {Kind.FILLER, Kind.CLASSIFIER} else NONE
                     self.joints[edge.end] = max(joint, self.joints[edge.end])
+        # The cheapest way through the lattice alone, from each token to the end: no reading is cheaper.
+        asked = any(edge.kind is Kind.INQUIRY for row in edges for edge in row)
+        infinite = float("inf")
+        self.rest = [infinite] * len(spoken) + [0.0]
+        self.ahead: list[list[tuple[float, Edge]]] = [[] for _ in spoken]
+        for start in range(len(spoken) - 1, -1, -1):
+            ahead = self.ahead[start]
+            for edge in edges[start]:
+                floor = min(edge.cost, TALK_WORD) if asked else min(edge.cost, HEAD_AGAIN) if edge.part else edge.cost
+                estimate = floor + self.rest[edge.end]
+                if estimate < infinite:
+                    ahead.append((estimate, edge))
+                    if estimate < self.rest[start]:
+                        self.rest[start] = estimate
 
     def edges_at(self, position: int) -> list[Edge]:
         """Return the edges that begin at a token; none at the end."""
@@ -744,7 +763,3 @@ class _Walk:
 
 
 _JOINTS = {Kind.JOIN: JOINED, Kind.OR: JOINED, Kind.PAUSE: JOINED, Kind.WITH: WITH, Kind.STOP: BREAK, Kind.REQUEST: BREAK}
-
-
-def _cost(reading: Reading) -> float:
-    return reading.cost
