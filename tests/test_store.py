@@ -237,9 +237,11 @@ async def test_an_order_that_cannot_be_written_fails_alone(store):
     assert outcomes == [(put, True) for put in sound]
 
 
-async def test_a_caller_that_hangs_up_takes_nobody_along(store):
+@pytest.mark.parametrize("turns", [1, 4], ids=["while it waits", "while it is written"])
+async def test_a_caller_that_hangs_up_takes_nobody_along(store, turns):
     puts = [asyncio.create_task(store.put_order("a", order(), placed_at_given=True)) for _ in range(10)]
-    await asyncio.sleep(0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
     puts[3].cancel()
     outcomes = await asyncio.gather(*puts, return_exceptions=True)
     assert isinstance(outcomes.pop(3), asyncio.CancelledError)
@@ -545,6 +547,17 @@ async def test_while_postgresql_is_down_every_call_is_overloaded_and_it_recovers
         await until_it_is_back(store)
         assert await store.put_order("a", kept, placed_at_given=True) == (kept, False)
         assert await store.put_order("a", lost, placed_at_given=True) == (lost, True)
+
+
+async def test_the_first_call_works_after_postgresql_was_restarted(postgres: Postgres, postgres_url):
+    async with opened(postgres_url) as store:
+        put = order()
+        await store.put_order("a", put, placed_at_given=True)
+        try:
+            postgres.kill()
+        finally:
+            postgres.start()
+        assert await store.put_order("a", put, placed_at_given=True) == (put, False)
 
 
 async def test_while_postgresql_hangs_every_call_is_overloaded_and_it_recovers_by_itself(postgres: Postgres, postgres_url):
