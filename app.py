@@ -35,8 +35,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from voice.orders import OrderEngine
-from voice.speech import Recogniser
 
 import openapi
 import server
@@ -89,7 +87,9 @@ from schemas import (
 )
 from settings import LOCAL_TOKEN_SECRET, Settings
 from voice.menus import MenuBook
+from voice.orders import OrderEngine
 from voice.recommend import Recommenders
+from voice.speech import Recogniser
 from voice.store import Store
 
 M = TypeVar("M", bound=BaseModel)

@@ -11,7 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NoReturn, get_args
 
@@ -57,8 +57,8 @@ class _Entry:
     """A client's two digests; where there is one key, the second is a random one, so that every comparison takes the same steps."""
 
     caller: Caller
-    first: bytes
-    second: bytes
+    first: bytes = field(repr=False)
+    second: bytes = field(repr=False)
 
 
 class Clients:
@@ -127,7 +127,7 @@ class Claims(BaseModel):
 class Generation:
     """A new pair of tokens, and what the store has to know of the refresh token."""
 
-    tokens: Tokens
+    tokens: Tokens = field(repr=False)
     refresh_id: str
     refresh_expires_at: datetime
 

@@ -1,0 +1,184 @@
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+
+from auth import digest
+
+ROOT = Path(__file__).parent.parent
+KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
+MANY = "1000000/minute"
+SCRATCH = tempfile.TemporaryDirectory()  # gone with this process
+# Tokens of clients with one scope each; their digests are HMAC-SHA-256(key, id) as `python -m auth new-client` makes them.
+CLIENT_KEYS = {scope: f"{scope}-key-for-tests" for scope in ("speech", "order", "recommend")}
+
+CREDENTIALS = {scope: {"keys": [digest(scope.encode(), key.encode()).hex()], "scopes": [scope]} for scope, key in CLIENT_KEYS.items()}
+
+for name in [name for name in os.environ if name.lower() in ("credentials", "token_secret", "cors_origins", "trusted_proxies")]:
+    del os.environ[name]
+os.environ |= {
+    "ENVIRONMENT": "TESTING",
+    "CREDENTIALS": json.dumps(CREDENTIALS),
+    "RATE_LIMIT": MANY,
+    "RATE_LIMIT_SPEECH": MANY,
+    "RATE_LIMIT_FAILED": MANY,
+    "ACCESS_LOG": "on",
+    "DATABASE_URL": f"sqlite+aiosqlite:///{SCRATCH.name}/voice.db",
+}
+
+# The environment is set: now the application may read it.
+import app as voice_app  # noqa: E402
+from tests.databases import database_url, postgres, postgres_url, sqlite_url  # noqa: E402, F401 - fixtures
+from tests.valkeys import valkey  # noqa: E402, F401 - fixtures
+
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def state():
+    """What the lifespan opens."""
+    async with voice_app.lifespan(voice_app.app) as state:
+        yield state
+
+
+class Declared(httpx.AsyncBaseTransport):
+    """Calls the application in this process, and holds each reply against what the OpenAPI document declares for it."""
+
+    def __init__(self, state: dict[str, Any], address: str = "127.0.0.1") -> None:
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            scope["state"] = dict(state)
+            await voice_app.app(scope, receive, send)
+
+        self.transport = httpx.ASGITransport(application, client=(address, 50000))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.transport.handle_async_request(request)
+        await response.aread()
+        check_reply(request, response)
+        return response
+
+
+DOCUMENT = voice_app.described()
+PATHS = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + "$"), path) for path in DOCUMENT["paths"]]
+REPLIES: set[tuple[str, str, int, str | None]] = set()  # (method, path, status, error) of every checked reply
+
+
+def check_reply(request: httpx.Request, response: httpx.Response) -> None:
+    """Assert what holds for every reply, and what its operation declares."""
+    headers = response.headers
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", headers["x-request-id"])
+    assert headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    path = next((path for pattern, path in PATHS if pattern.match(request.url.path)), None)
+    media_type = headers["content-type"].partition(";")[0]
+    if request.method == "HEAD" or media_type != "application/json" or request.url.path.endswith("openapi.json"):
+        return
+    envelope = response.json()
+    assert set(envelope) == {"code", "msg", "data"}
+    assert envelope["code"] == response.status_code
+    assert envelope["msg"]
+    error = envelope["data"].get("error")
+    if response.status_code >= 400:
+        assert envelope["data"]["request_id"] == headers["x-request-id"]
+        assert ("errors" in envelope["data"]) == (response.status_code == 422)
+    operation = DOCUMENT["paths"].get(path, {}).get(request.method.lower())
+    if operation is None:
+        return
+    assert str(response.status_code) in operation["responses"], f"{request.method} {path} does not declare {envelope}"
+    schema = operation["responses"][str(response.status_code)]["content"][media_type]["schema"]
+    jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(envelope)
+    REPLIES.add((request.method, path or "", response.status_code, error))
+
+
+def client_of(state: Any, *, address: str = "127.0.0.1", headers: Any = None, **changed: Any) -> httpx.AsyncClient:
+    """Return a client of the application in this process; `changed` stands in for parts of the state."""
+    return httpx.AsyncClient(
+        transport=Declared({**state, **changed}, address), base_url="http://voice.test", headers=KEYS if headers is None else headers
+    )
+
+
+@pytest.fixture
+async def client(state):
+    """A client with all scopes."""
+    async with client_of(state) as client:
+        yield client
+
+
+@pytest.fixture
+async def stranger(state):
+    """A client without credentials."""
+    async with client_of(state, headers={}) as client:
+        yield client
+
+
+class Server:
+    """A real server process, which ends with the test."""
+
+    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_path = directory / f"server-{self.port}.log"
+        known = {name: value for name, value in os.environ.items() if name.upper() not in ("DATABASE_URL", "RATE_LIMIT_STORAGE_URI")}
+        with self.log_path.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "app.py"],
+                cwd=ROOT,
+                env=known | {"PORT": str(self.port), "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db"} | environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        self.wait_until(lambda: httpx.get(f"{self.url}/healthcheck").status_code == 200)
+
+    def wait_until(self, condition: Any, within_s: float = 60) -> None:
+        deadline = time.monotonic() + within_s
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if condition():
+                    return
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.05)
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[Any]:
+    """Start real servers: `server(RATE_LIMIT="5/minute")`."""
+    started: list[Server] = []
+
+    def start(**environment: str) -> Server:
+        started.append(Server(tmp_path, environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()

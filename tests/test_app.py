@@ -1,0 +1,609 @@
+import asyncio
+import json
+from typing import Any, ClassVar, cast
+from uuid import uuid4
+
+import httpx
+import pytest
+
+import app as voice_app
+from errors import Overloaded
+from tests.conftest import client_of
+
+pytestmark = pytest.mark.anyio
+
+ORDER, SPEECH, RECOMMEND = "/api/v1/voice/order", "/api/v1/voice/speech", "/api/v1/voice/recommend_order"
+MENU = "quan-nha"
+
+
+class Heard:
+    """A recogniser that hears what it is told to."""
+
+    ready = True
+
+    def __init__(self, text: str = "", error: Exception | None = None) -> None:
+        self.text, self.error = text, error
+        self.asked: list[dict[str, Any]] = []
+
+    async def transcribe(self, audio, **how):
+        self.asked.append({"audio": audio, **how})
+        if self.error is not None:
+            raise self.error
+        return {"text": self.text, "language": "vi", "language_confidence": None, "duration_s": 1.0, "segments": [], "processing_ms": 1.0}
+
+
+def scope_of(path: str, content_type: str, state: dict[str, Any]) -> dict[str, Any]:
+    headers = [(b"x-secret-id", b"demo"), (b"x-secret-key", b"demo-secret"), (b"content-type", content_type.encode())]
+    return {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers, "state": state}
+
+
+def value_of(metric):
+    return voice_app.registry.get_sample_value(metric)
+
+
+def loc_of(response):
+    return [error["loc"] for error in response.json()["data"]["errors"]]
+
+
+# --- Routing and the edge -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/healthcheck", "/api/v1/healthcheck"])
+async def test_health_answers_without_credentials(stranger, path):
+    response = await stranger.get(path)
+    assert (response.status_code, response.json()) == (200, {"code": 200, "msg": "Healthy.", "data": {"status": "ok"}})
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/nope", "/healthcheck/", "/api/v1/voice/order/", "//evil.example/", "/api/v1/voice/../../etc", "/%00", "/api/v2/voice/order"],
+)
+async def test_an_odd_path_is_not_found_in_the_envelope_and_never_redirected(client, path):
+    response = await client.get(httpx.URL("http://voice.test", raw_path=path.encode()), headers={"Host": "evil.example"})
+    assert (response.status_code, response.json()["data"]["error"]) == (404, "NOT_FOUND")
+    assert "evil" not in response.text + str(response.headers)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("TRACE", "/healthcheck", "GET, HEAD"),
+        ("PROPFIND", ORDER, "POST"),
+        ("OPTIONS", ORDER, "POST"),
+        ("DELETE", f"{ORDER}/{uuid4()}", "GET, HEAD, PUT"),
+        ("GET", "/api/v1/auth/token", "POST"),
+    ],
+)
+async def test_another_method_is_refused_with_those_that_are_allowed(client, method, path, allow):
+    response = await client.request(method, path)
+    assert (response.status_code, response.headers["allow"]) == (405, allow)
+    assert response.json()["data"]["error"] == "METHOD_NOT_ALLOWED"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("a.B_9-", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ("a\tb", False), ("é", False), ("", False)]
+)
+async def test_a_well_formed_request_id_comes_back_and_another_is_replaced(stranger, given, kept):
+    response = await stranger.get("/healthcheck", headers={"X-Request-ID": given.encode()})
+    assert (response.headers["x-request-id"] == given) is kept
+
+
+async def test_request_ids_differ(stranger):
+    ids = {(await stranger.get("/healthcheck")).headers["x-request-id"] for _ in range(5)}
+    assert len(ids) == 5
+
+
+async def test_an_unforeseen_failure_is_answered_in_the_envelope_and_logged_without_its_message(state, caplog):
+    async with client_of(state, recogniser=Heard(error=RuntimeError("canary-of-the-engine"))) as client:
+        response = await client.post(SPEECH, content=b"abc", headers={"Content-Type": "audio/wav"})
+        assert (response.status_code, response.json()["data"]["error"]) == (500, "SERVER_ERROR")
+        assert "canary" not in response.text
+        assert (await client.get("/healthcheck")).status_code == 200
+    assert any(record.getMessage() == "failed" for record in caplog.records)
+
+
+async def test_a_cancelled_request_is_answered_before_the_server_closes(state):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    class Hanging(Heard):
+        async def transcribe(self, *_, **__):
+            await asyncio.sleep(60)
+
+    scope = scope_of(SPEECH, "audio/wav", {**state, "recogniser": Hanging()})
+    messages = [{"type": "http.request", "body": b"abc"}]
+
+    async def receive():
+        return messages.pop() if messages else await asyncio.sleep(60)
+
+    task = asyncio.ensure_future(voice_app.app(scope, receive, send))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await task
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["data"]["error"] == "OVERLOADED"
+
+
+# --- Cross-origin -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crossed(state):
+    """Call an application that one browser origin may call."""
+
+    def call(origin: str, method: str = "GET", path: str = "/healthcheck", **headers: str):
+        cors = voice_app.Cors(("https://shop.example",), r"https://[a-z]+\.pos\.example", ("X-Secret-Id", "X-Secret-Key"))
+        edge = voice_app.Edge(cast("Any", voice_app.app.middleware_stack).app.app, cors)
+
+        async def application(scope, receive, send):
+            scope["state"], scope["app"] = dict(state), voice_app.app
+            await edge(scope, receive, send)
+
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://voice.test")
+        return client.request(method, path, headers={"Origin": origin, **headers})
+
+    return call
+
+
+@pytest.mark.parametrize("origin", ["https://shop.example", "https://a.pos.example"])
+async def test_an_origin_that_is_set_may_call(crossed, client, origin):
+    await client.get("/healthcheck")
+    response = await crossed(origin)
+    assert response.headers["access-control-allow-origin"] == origin
+    assert response.headers["access-control-allow-credentials"] == "true"
+    preflight = await crossed(origin, "OPTIONS", ORDER, **{"Access-Control-Request-Method": "POST"})
+    assert preflight.status_code == preflight.json()["code"] == 200
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    assert "X-Secret-Key" in preflight.headers["access-control-allow-headers"]
+    assert preflight.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "https://shop.example.evil.example", "https://a.pos.example.evil.example", "http://shop.example"],
+)
+async def test_another_origin_gets_no_allowing_header(crossed, client, origin):
+    await client.get("/healthcheck")
+    for response in (
+        await crossed(origin),
+        await crossed(origin, "OPTIONS", ORDER, **{"Access-Control-Request-Method": "POST"}),
+        await crossed(origin, "POST", ORDER),
+    ):
+        assert not [name for name in response.headers if name.startswith("access-control-allow")]
+        assert response.headers["vary"] == "Origin"
+        assert set(response.json()) == {"code", "msg", "data"}
+
+
+async def test_a_failure_tells_an_allowed_origin_too(crossed, client):
+    await client.get("/healthcheck")
+    response = await crossed("https://shop.example", "POST", ORDER)
+    assert (response.status_code, response.headers["access-control-allow-origin"]) == (401, "https://shop.example")
+
+
+async def test_without_the_setting_no_origin_may_call(client):
+    response = await client.get("/healthcheck", headers={"Origin": "https://shop.example"})
+    assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+# --- Bodies -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": ""},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "application/json; charset=latin-1"},
+        {"Content-Type": "application/jsonp"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+        {"Content-Type": "application/json", "Content-Encoding": "br"},
+    ],
+)
+async def test_a_wrong_content_type_or_encoding_is_refused(client, headers):
+    response = await client.post(RECOMMEND, content=b'{"menu": "quan-nha", "items": []}', headers=headers)
+    assert (response.status_code, response.json()["data"]["error"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", 'application/json; charset="UTF-8"'])
+async def test_json_may_say_that_it_is_utf8(client, content_type):
+    response = await client.post(RECOMMEND, content=b'{"menu": "quan-nha", "items": []}', headers={"Content-Type": content_type})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b'{"menu": "\xff"}',
+        b'\xef\xbb\xbf{"menu": "quan-nha", "items": []}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        rb'{"menu": "\ud800", "items": []}',
+        b'{"menu": "quan-nha", "items": [], "limit": 01}',
+        b'{"menu": "quan-nha", "items": []} x',
+        b"{" + b"9" * 5000,
+    ],
+)
+async def test_what_is_not_json_is_a_bad_request(client, body):
+    response = await client.post(RECOMMEND, content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["data"]["error"]) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize(
+    "number",
+    [str(2**64), "9" * 5000, "-" + "9" * 5000, "1e308", "1e400", "NaN", "Infinity", "-0", "0", "1000", "1.0", "true", '"2"', "null", "[1]"],
+)
+async def test_an_odd_number_is_refused_by_name_and_never_coerced(client, number):
+    body = b'{"menu": "quan-nha", "items": [{"item": "ca-phe-den", "quantity": %s}], "at": "2026-11-22T10:00:00Z"}' % number.encode()
+    response = await client.post(RECOMMEND, content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+    assert loc_of(response) == [["items", 0, "quantity"]]
+    assert "999999" not in response.text
+
+
+async def test_of_duplicate_keys_the_last_counts(client):
+    body = b'{"menu": "nope", "menu": "quan-nha", "items": [], "limit": 2, "limit": 1}'
+    response = await client.post(RECOMMEND, content=body, headers={"Content-Type": "application/json"})
+    assert len(response.json()["data"]["items"]) == 1
+
+
+@pytest.mark.parametrize("field", ["client_id", "discount", "__class__", "total"])
+async def test_an_unknown_field_is_refused_by_name(client, field):
+    response = await client.post(ORDER, json={"menu": MENU, "text": "một cà phê", field: 1})
+    assert loc_of(response) == [[field]]
+
+
+async def test_a_refusal_never_quotes_the_input(client):
+    response = await client.post(ORDER, json={"menu": MENU, "text": {"canary": "canary"}, "audio": "canary!", "customer_id": "canary"})
+    assert response.status_code == 422
+    assert "canary" not in response.text
+    assert all(set(error) == {"loc", "msg", "type"} for error in response.json()["data"]["errors"])
+
+
+@pytest.mark.parametrize("text", ["", "a\u0000b", "a\u0085b", "a\nb", "x" * 2001])
+async def test_text_that_cannot_be_an_utterance_is_refused(client, text):
+    response = await client.post(ORDER, json={"menu": MENU, "text": text})
+    assert loc_of(response) == [["text"]]
+
+
+@pytest.mark.parametrize("text", ["e" + "\u0301" * 500, "\u202eevil", "y" * 2000, "🍜" * 100])
+async def test_odd_text_is_taken_as_it_is(client, text):
+    response = await client.post(ORDER, json={"menu": MENU, "text": text})
+    assert response.status_code == 200
+
+
+async def test_a_declared_length_over_the_limit_is_refused_before_the_body_and_the_credentials(stranger):
+    async def body():
+        pytest.fail("the body was read")
+        yield b""
+
+    headers = {"Content-Length": str(voice_app.settings.max_json_bytes + 1), "Content-Type": "application/json"}
+    response = await stranger.post(RECOMMEND, content=body(), headers=headers)
+    assert (response.status_code, response.json()["data"]["error"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long(client):
+    taken = 0
+
+    async def body():
+        nonlocal taken
+        for _ in range(100):
+            taken += 1
+            yield b" " * 100_000
+
+    response = await client.post(RECOMMEND, content=body(), headers={"Content-Type": "application/json"})
+    assert response.status_code == 413
+    assert taken * 100_000 <= voice_app.settings.max_json_bytes + 100_000
+
+
+async def test_a_body_in_pieces_is_one_body(client):
+    async def body():
+        for piece in (b'{"menu": "quan', b"", b'-nha", "items"', b": []}"):
+            yield piece
+
+    assert (await client.post(RECOMMEND, content=body(), headers={"Content-Type": "application/json"})).status_code == 200
+
+
+async def test_json_without_audio_has_the_smaller_limit_where_audio_is_taken(client):
+    body = json.dumps({"menu": MENU, "text": "một cà phê", "lines": []}) + " " * voice_app.settings.max_json_bytes
+    response = await client.post(ORDER, content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 413
+
+
+async def test_a_caller_that_hangs_up_within_its_body_is_counted_and_not_answered(state):
+    sent = []
+    before = value_of("voice_http_disconnected_total")
+
+    async def send(message):
+        sent.append(message)
+
+    messages = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return messages.pop(0)
+
+    scope = scope_of(RECOMMEND, "application/json", dict(state))
+    await voice_app.app(scope, receive, send)
+    assert sent == []
+    assert value_of("voice_http_disconnected_total") == before + 1
+    assert value_of("voice_http_in_flight") == 0
+
+
+# --- Orders -------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_utterance_becomes_a_priced_order(client):
+    response = await client.post(ORDER, json={"menu": MENU, "text": "cho mình hai cà phê sữa"})
+    order = response.json()["data"]
+    assert [(line["item"], line["quantity"]) for line in order["lines"]] == [("ca-phe-sua", 2)]
+    assert order["total"] == sum(line["total"] for line in order["lines"]) > 0
+
+
+async def test_a_line_goes_back_as_it_came_and_its_price_comes_from_the_menu(client):
+    first = (await client.post(ORDER, json={"menu": MENU, "text": "một cà phê sữa"})).json()["data"]
+    cheap = [{**line, "unit_price": 1, "total": 1, "name": "canary"} for line in first["lines"]]
+    again = (await client.post(ORDER, json={"menu": MENU, "text": "và một cà phê đen", "lines": cheap})).json()["data"]
+    assert again["lines"][0]["total"] == first["total"]
+    assert len(again["lines"]) == 2
+
+
+async def test_the_only_menu_need_not_be_named(client):
+    assert (await client.post(ORDER, json={"text": "một cà phê sữa"})).json()["data"]["menu"] == MENU
+
+
+async def test_an_unknown_menu_is_not_found(client):
+    for path, body in ((ORDER, {"menu": "nope", "text": "x"}), (RECOMMEND, {"menu": "nope", "items": []})):
+        response = await client.post(path, json=body)
+        assert (response.status_code, response.json()["data"]["error"]) == (404, "MENU_NOT_FOUND")
+    assert (await client.get("/api/v1/voice/menus/nope")).json()["data"]["error"] == "MENU_NOT_FOUND"
+
+
+async def test_text_and_audio_are_one_or_the_other(client):
+    for body in ({"menu": MENU}, {"menu": MENU, "text": "x", "audio": "AAAA"}):
+        assert (await client.post(ORDER, json=body)).status_code == 422
+
+
+async def test_a_spoken_order_is_recognised_with_the_menus_words_and_carries_its_transcript(state):
+    heard = Heard("hai cà phê sữa")
+    async with client_of(state, recogniser=heard) as client:
+        order = (await client.post(ORDER, json={"menu": MENU, "audio": "AAAA", "language": "vi"})).json()["data"]
+    assert [(line["item"], line["quantity"]) for line in order["lines"]] == [("ca-phe-sua", 2)]
+    assert order["transcript"]["text"] == "hai cà phê sữa"
+    (asked,) = heard.asked
+    engine = state["menus"].get(MENU)
+    assert (asked["audio"], asked["language"], asked["client"]) == (b"\0\0\0", "vi", "demo")
+    assert (asked["phrases"], asked["languages"]) == (engine.vocabulary, engine.menu.languages)
+
+
+async def test_silence_leaves_the_order_as_it_was(state, client):
+    first = (await client.post(ORDER, json={"menu": MENU, "text": "một cà phê sữa"})).json()["data"]
+    async with client_of(state, recogniser=Heard("")) as deaf:
+        after = (await deaf.post(ORDER, json={"menu": MENU, "audio": "AAAA", "lines": first["lines"]})).json()["data"]
+    assert (after["total"], after["changes"]) == (first["total"], [])
+    assert [line["item"] for line in after["lines"]] == [line["item"] for line in first["lines"]]
+
+
+async def test_an_order_is_stored_once_and_found_again(client):
+    path = f"{ORDER}/{uuid4()}"
+    body = {"menu": MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7}
+    created = await client.put(path, json=body)
+    again = await client.put(path, json=body)
+    found = await client.get(path)
+    assert [created.status_code, again.status_code, found.status_code] == [201, 200, 200]
+    assert created.json()["data"] == again.json()["data"] == found.json()["data"]
+    assert created.json()["data"]["placed_at"].endswith("Z")
+    conflict = await client.put(path, json={**body, "customer_id": 8})
+    assert (conflict.status_code, conflict.json()["data"]["error"]) == (409, "ORDER_CONFLICT")
+
+
+async def test_fifty_puts_of_one_id_at_once_store_one_order(client):
+    path, body = f"{ORDER}/{uuid4()}", {"menu": MENU, "lines": [{"item": "ca-phe-sua"}]}
+    statuses = [response.status_code for response in await asyncio.gather(*(client.put(path, json=body) for _ in range(50)))]
+    assert sorted(statuses) == [200] * 49 + [201]
+
+
+@pytest.mark.parametrize("order_id", ["x", str(uuid4()).replace("-", ""), f"{{{uuid4()}}}", f"urn:uuid:{uuid4()}", str(uuid4()) + "%0a"])
+async def test_an_id_that_is_no_uuid_is_no_orders(client, order_id):
+    for response in (
+        await client.get(f"{ORDER}/{order_id}"),
+        await client.put(f"{ORDER}/{order_id}", json={"menu": MENU, "lines": [{"item": "ca-phe-sua"}]}),
+    ):
+        assert (response.status_code, response.json()["data"]["error"]) == (404, "ORDER_NOT_FOUND")
+
+
+async def test_an_item_that_is_not_on_the_menu_is_named_an_error(client):
+    for method, path, body in (
+        ("PUT", f"{ORDER}/{uuid4()}", {"menu": MENU, "lines": [{"item": "nope"}]}),
+        ("POST", RECOMMEND, {"menu": MENU, "items": [{"item": "nope"}]}),
+        ("POST", ORDER, {"menu": MENU, "text": "x", "lines": [{"item": "nope"}]}),
+    ):
+        response = await client.request(method, path, json=body)
+        assert (response.status_code, response.json()["data"]["error"]) == (422, "ITEM_NOT_FOUND")
+
+
+async def test_suggestions_leave_out_the_basket_and_what_is_excluded(client):
+    body = {"menu": MENU, "items": [{"item": "ca-phe-sua"}], "exclude": ["ca-phe-den"], "limit": 50}
+    items = [suggestion["item"] for suggestion in (await client.post(RECOMMEND, json=body)).json()["data"]["items"]]
+    assert items
+    assert not {"ca-phe-sua", "ca-phe-den"} & set(items)
+
+
+async def test_menus_are_listed_and_given_whole(client):
+    (menu,) = (await client.get("/api/v1/voice/menus")).json()["data"]["menus"]
+    assert (menu["id"], menu["currency"]) == (MENU, "VND")
+    whole = (await client.get(f"/api/v1/voice/menus/{MENU}")).json()["data"]["menu"]
+    assert len(whole["items"]) == menu["items"]
+
+
+async def test_a_store_that_is_away_is_an_overload_and_nothing_else(state):
+    class Away:
+        async def put_order(self, *_, **__):
+            raise Overloaded(2)
+
+        async def ping(self):
+            raise Overloaded(2)
+
+    async with client_of(state, store=Away()) as client:
+        response = await client.put(f"{ORDER}/{uuid4()}", json={"menu": MENU, "lines": [{"item": "ca-phe-sua"}]})
+        assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+        assert (await client.post(ORDER, json={"text": "một cà phê"})).status_code == 200
+        ready = await client.get("/readiness")
+        assert (ready.status_code, ready.json()["data"]["checks"]["store"]) == (503, False)
+
+
+# --- Speech -------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_three_forms_say_the_same(state):
+    heard = Heard("xin chào")
+    async with client_of(state, recogniser=heard) as client:
+        replies = [
+            await client.post(SPEECH, json={"audio": "YWJj", "hertz": 16000, "encoding": "pcm_s16le", "channels": 1, "words": True}),
+            await client.post(
+                f"{SPEECH}?sample_rate=16000&encoding=pcm_s16le&channels=1&words=true",
+                content=b"abc",
+                headers={"Content-Type": "application/octet-stream"},
+            ),
+            await client.post(f"{SPEECH}?words=true", content=b"abc", headers={"Content-Type": "audio/L16;rate=16000; channels=1"}),
+            await client.post(
+                SPEECH,
+                files={"file": ("a.wav", b"abc")},
+                data={"sample_rate": "16000", "encoding": "pcm_s16le", "channels": "1", "words": "true", "model": "any"},
+            ),
+        ]
+    assert {reply.text.split('"request_id"')[0] for reply in replies} == {replies[0].text}
+    assert heard.asked == [heard.asked[0]] * 4
+    assert heard.asked[0]["audio"] == b"abc"
+    assert heard.asked[0]["words"] is True
+    assert heard.asked[0]["phrases"] == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "loc"),
+    [
+        ("sample_rate=x", "sample_rate"),
+        ("sample_rate=1", "sample_rate"),
+        ("words=perhaps", "words"),
+        ("language=", "language"),
+        ("colour=red", "colour"),
+        ("channels=1&channels=2", "channels"),
+        ("sample_rate=8000&hertz=16000", "hertz"),
+        ("encoding=mp3", "encoding"),
+    ],
+)
+async def test_a_query_is_as_strict_as_a_body(client, query, loc):
+    response = await client.post(f"{SPEECH}?{query}", content=b"abc", headers={"Content-Type": "audio/wav"})
+    assert loc_of(response) == [[loc]]
+
+
+@pytest.mark.parametrize("audio", ["AA A", "AAA", "A-_A", "AAAA=", "AAAA====", "http://evil.example/a.wav", "", 5, None])
+async def test_base64_is_strict(client, audio):
+    assert loc_of(await client.post(SPEECH, json={"audio": audio})) == [["audio"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"--x\r\n", 422),
+        (b"", 422),
+        (b"nothing of the kind", 400),
+        (b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nabc\r\n--x--\r\n', 422),
+        (b'--x\r\nContent-Disposition: form-data; name="words"\r\n\r\ntrue\r\n--x--\r\n', 422),
+        (b'--x\r\nContent-Disposition: form-data; name="words"\r\n\r\n' + b"t" * 5000 + b"\r\n--x--\r\n", 400),
+        (b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\na\r\n' * 2 + b"--x--\r\n", 400),
+        (b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\na\r\n' * 50 + b"--x--\r\n", 400),
+    ],
+)
+async def test_a_broken_form_is_refused(client, body, status):
+    response = await client.post(SPEECH, content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert response.status_code == status, response.text
+
+
+async def test_a_form_without_a_boundary_is_refused(client):
+    assert (await client.post(SPEECH, content=b"--x", headers={"Content-Type": "multipart/form-data"})).status_code == 400
+
+
+@pytest.mark.parametrize("content_type", ["audio/midi", "video/mp4", "image/png", ""])
+async def test_what_is_no_audio_by_its_type_is_refused(client, content_type):
+    assert (await client.post(SPEECH, content=b"abc", headers={"Content-Type": content_type})).status_code == 415
+
+
+async def test_until_the_models_are_loaded_speech_says_so_and_the_rest_is_served(state):
+    recogniser = Heard()
+    recogniser.ready = False
+    async with client_of(state, recogniser=recogniser) as client:
+        response = await client.post(SPEECH, content=b"abc", headers={"Content-Type": "audio/wav"})
+        assert (response.status_code, response.json()["data"]["error"]) == (503, "OVERLOADED")
+        assert int(response.headers["retry-after"]) >= 1
+        assert (await client.get("/healthcheck")).status_code == 200
+        ready = await client.get("/readiness")
+        assert (ready.status_code, ready.json()["data"]["checks"]["speech"]) == (503, False)
+
+
+async def test_recognition_is_cancelled_when_the_caller_hangs_up(state):
+    cancelled, sent = asyncio.Event(), []
+
+    class Slow(Heard):
+        async def transcribe(self, *_, **__):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+
+    messages = [{"type": "http.request", "body": b"abc"}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = scope_of(SPEECH, "audio/wav", {**state, "recogniser": Slow()})
+    await voice_app.app(scope, receive, send)
+    await asyncio.wait_for(cancelled.wait(), 5)
+    assert sent == []
+
+
+# --- Service ------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_broken_menu_is_named_while_the_rest_is_served(state):
+    class Broken:
+        menus = state["menus"].menus
+        problems: ClassVar = {"new.yaml": "line 3: items: Field required"}
+
+    ready = Heard()
+    async with client_of(state, menus=Broken(), recogniser=ready) as client:
+        response = await client.get("/readiness")
+    assert response.status_code == 200
+    assert response.json()["data"]["checks"]["menus"] is False
+    assert response.json()["data"]["problems"] == {"new.yaml": "line 3: items: Field required"}
+
+
+async def test_metrics_count_by_route_and_not_by_path(client):
+    for _ in range(2):
+        await client.get(f"{ORDER}/{uuid4()}")
+    await client.get("/nope/canary")
+    text = (await client.get("/metrics")).text
+    assert 'voice_http_request_seconds_count{method="GET",route="/api/v1/voice/order/{order_id}",status="404"}' in text
+    assert 'route="none",status="404"' in text
+    assert "canary" not in text
+    for name in ("in_flight", "body_bytes_total", "disconnected_total"):
+        assert f"voice_http_{name}" in text
+
+
+async def test_the_documentation_page_loads_nothing_from_elsewhere(client):
+    page = await client.get("/api/v1/docs")
+    assert "//" not in page.text.replace("<!doctype", "")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    script = await client.get("/api/v1/docs/redoc.standalone.js")
+    assert (script.status_code, script.headers["content-type"].partition(";")[0]) == (200, "text/javascript")
+    assert len(script.content) > 500_000
