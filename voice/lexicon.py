@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from schemas import Amount, Menu
 from voice import words
+from voice.menus import construct
 from voice.words import Token
 
 LANGUAGES = Path(__file__).parent / "languages"
 
 # Costs of readings; the unit is a word that nothing explains. With those of voice.words they are all that the engine weighs.
-SEGMENT = 0.1  # each phrase: one long phrase is likelier than two short ones over the same words
+SEGMENT = 0.1  # each phrase: one long phrase is likelier than two short ones over the same words (shortest description)
 MISSING_HEAD = 0.45  # only the head of a name was said ("coffee" for "black coffee")
 MISSING_REST = 0.7  # only its modifier was ("lemon" for "lemon tea")
 MISSING_MORE = 0.15  # each further word that was not said
@@ -32,7 +33,7 @@ MAX_REMEMBERED = 20_000  # look-ups: a bound on memory
 MAX_WORDS = 12  # of a phrase
 MAX_ASKED_WORDS = 8  # between the two halves of a question
 MAX_PARTIAL = 24  # a part of a name that fits more things than this says too little to ask about
-MAX_FUNCTION_DISTANCE = 0.35  # a tone: beyond it, function words are other words
+MAX_FUNCTION_DISTANCE = 0.45  # a tone, a long phrase typed plain: beyond it, function words are other words
 
 
 class Kind(IntEnum):
@@ -62,6 +63,7 @@ class Kind(IntEnum):
     JOIN = auto()
     OR = auto()
     WITH = auto()
+    ONTO = auto()
     FILLER = auto()
     TALK = auto()
     PAUSE = auto()
@@ -126,6 +128,7 @@ class LanguagePack(BaseModel):
     joins: list[str]
     ors: list[str]
     withs: list[str]
+    ontos: list[str]
     amounts: dict[Amount, list[str]]
     removes: list[str]
     replaces: list[str]
@@ -152,7 +155,17 @@ class LanguagePack(BaseModel):
     def function_words(self) -> Iterator[str]:
         """Yield the words that name nothing."""
         numbers = self.numbers
-        rows = (self.fillers, self.classifiers, self.joins, self.ors, self.withs, *self.amounts.values(), numbers.units, numbers.tens, numbers.articles)
+        rows = (
+            self.fillers,
+            self.classifiers,
+            self.joins,
+            self.ors,
+            self.withs,
+            *self.amounts.values(),
+            numbers.units,
+            numbers.tens,
+            numbers.articles,
+        )
         for row in rows:
             for way in row:
                 phrase = words.phrase(way)
@@ -170,7 +183,7 @@ class LanguagePack(BaseModel):
 def language_packs() -> dict[str, LanguagePack]:
     """Read every language there is; all of them may be spoken to every menu."""
     packs = (
-        LanguagePack.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+        LanguagePack.model_validate(construct(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)))
         for path in sorted(LANGUAGES.glob("*.yaml"))
     )
     return {pack.language: pack for pack in packs}
@@ -202,7 +215,7 @@ class Lexicon:
         self._questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self._asked: set[tuple[str, ...]] = set()
         self._near: dict[str, tuple[str, ...]] = {}
-        self._meant: dict[tuple[str, ...], list[tuple[Kind, object, float, bool]]] = {}
+        self._meant: tuple[dict[tuple[str, ...], list[tuple[Kind, object, float, bool]]], ...] = ({}, {})  # typed plain, typed with marks
         packs = language_packs().values()
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for row in (row for pack in packs for row in pack.synonyms):
@@ -265,7 +278,7 @@ class Lexicon:
 
     def _add_amounts(self, named: Iterable[tuple[Kind, object, tuple[str, ...]]]) -> None:
         """Index choices that are amounts of something ("no ice") under every language's way of saying that amount."""
-        self._measured: dict[tuple[Amount, str], list[Entry]] = defaultdict(list)
+        self._measured: dict[tuple[Amount, str], list[tuple[tuple[str, ...], Entry]]] = defaultdict(list)
         ways = {words.phrase(way): amount for pack in language_packs().values() for amount, ways in pack.amounts.items() for way in ways}
         for kind, value, phrase in named:
             for length in range(1, len(phrase)):
@@ -273,9 +286,10 @@ class Lexicon:
                 if kind is Kind.OPTION and amount is not None and isinstance(value, Entry):
                     rest = phrase[length:]
                     entries = self._measured[amount, "".join(map(words.key_of, rest))]
-                    if value not in entries:
-                        entries.append(value)
+                    if (rest, value) not in entries:
+                        entries.append((rest, value))
                     self._add(kind, value, rest + phrase[:length], ROTATED)
+                    self._add(kind, value, rest, MISSING_HEAD)
                     for way, meant in ways.items():
                         if meant == amount:
                             self._add(kind, value, way + rest, words.PLURAL)
@@ -312,6 +326,7 @@ class Lexicon:
             (Kind.JOIN, None, pack.joins),
             (Kind.OR, None, pack.ors),
             (Kind.WITH, None, pack.withs),
+            (Kind.ONTO, None, pack.ontos),
             (Kind.REMOVE, None, pack.removes),
             (Kind.REPLACE, None, pack.replaces),
             (Kind.INTO, None, pack.intos),
@@ -336,7 +351,13 @@ class Lexicon:
                 own = "".join(map(words.key_of, phrase)) in menu_keys or (words.key_of(phrase[0]) in menu_keys and kind is Kind.CLASSIFIER)
                 self._add(kind, value, phrase, MENU_FIRST if own else 0.0)
         numbers = pack.numbers
-        for name, values in (("unit", numbers.units), ("end", numbers.ends), ("ten", numbers.tens), ("times", numbers.times), ("article", numbers.articles)):
+        for name, values in (
+            ("unit", numbers.units),
+            ("end", numbers.ends),
+            ("ten", numbers.tens),
+            ("times", numbers.times),
+            ("article", numbers.articles),
+        ):
             for way, number in values.items():
                 self._add_role(name, number, way)
         for name, ways in (("half", numbers.halves), ("join", numbers.joins)):
@@ -360,7 +381,9 @@ class Lexicon:
         """Map each key with one letter left out to the menu's words (Garbe 2012, symmetric deletes)."""
         index: dict[str, list[str]] = defaultdict(list)
         self._known = {words.key_of(word) for senses in self._index.values() if senses for sense in senses for word in sense.phrase}
-        vocabulary = {word for senses in self._index.values() if senses for sense in senses if sense.kind <= Kind.OPTION for word in sense.phrase}
+        vocabulary = {
+            word for senses in self._index.values() if senses for sense in senses if sense.kind <= Kind.OPTION for word in sense.phrase
+        }
         for key in sorted({words.key_of(word) for word in vocabulary}):
             if len(key) > 3:  # noqa: PLR2004 - shorter words have too many neighbours
                 for variant in _deletions(key):
@@ -405,7 +428,7 @@ class Lexicon:
                         yield position + 1, senses
                     paths.append((path, position + 1))
 
-    def _number(self, spoken: Sequence[Token], start: int) -> tuple[int, int, float] | None:
+    def _number(self, spoken: Sequence[Token], start: int, *, marked: bool) -> tuple[int, int, float] | None:
         """Read the longest number that begins at a token: its end, value and cost."""
         token = spoken[start]
         if token.surface.isdigit():
@@ -416,7 +439,7 @@ class Lexicon:
             token = spoken[position]
             step = None
             for role in self._roles.get(token.key, ()):
-                distance = words.function_distance((token.surface,), (role.surface,))
+                distance = words.function_distance((token.surface,), (role.surface,), marked=marked)
                 if distance > (0 if role.name == "article" else MAX_FUNCTION_DISTANCE) or not _continues(role.name, last, base):
                     continue
                 if step is None or distance < step[1]:
@@ -450,12 +473,13 @@ class Lexicon:
     def lattice(self, spoken: Sequence[Token]) -> list[list[Edge]]:
         """Return the edges that begin at each token; the whole is covered, if only by UNKNOWN."""
         edges: list[list[Edge]] = []
+        marked = words.is_marked(spoken)
         covered = [0] * len(spoken)  # how far names that were said whole reach over each token
         for start, token in enumerate(spoken):
             if words.is_punctuation(token.surface):
                 edges.append([Edge(start, start + 1, Kind.PAUSE if token.surface == "," else Kind.STOP, None, 0.0)])
                 continue
-            row = self._edges_at(spoken, start)
+            row = self._edges_at(spoken, start, marked=marked)
             edges.append(row)
             for edge in row:
                 if edge.kind <= Kind.OPTION and not edge.part:
@@ -468,37 +492,44 @@ class Lexicon:
         self._add_talk(spoken, edges)
         return edges
 
-    def _edges_at(self, spoken: Sequence[Token], start: int) -> list[Edge]:
+    def _edges_at(self, spoken: Sequence[Token], start: int, *, marked: bool) -> list[Edge]:
         found = []
         known = False  # a meaning that costs nothing: the word is not in question
         for end, senses in self._phrases(spoken, start):
-            for kind, value, cost, part in self._meanings(tuple([token.surface for token in spoken[start:end]]), senses):
+            for kind, value, cost, part in self._meanings(tuple([token.surface for token in spoken[start:end]]), senses, marked=marked):
                 found.append(Edge(start, end, kind, value, cost, part))
-                known = known or cost == 0.0
+                known = known or (cost <= SEGMENT and kind > Kind.OPTION)
         if spoken[start].surface in self._adjectives:
             found += self._ellipsis(spoken, start)
         if spoken[start].key in self._roles or spoken[start].surface.isdigit():
-            number = self._number(spoken, start)
+            number = self._number(spoken, start, marked=marked)
             if number is not None:
                 edge = self._counted(spoken, start, *number)
                 if edge is not None:
                     found.append(edge)
-                    known = known or edge.cost <= ARTICLE
+                    known = known or edge.cost <= SEGMENT + ARTICLE
         if not known:
             found.append(Edge(start, start + 1, Kind.UNKNOWN, None, 1.0))
         return found
 
-    def _meanings(self, said: tuple[str, ...], senses: list[Sense]) -> list[tuple[Kind, object, float, bool]]:
+    def _meanings(self, said: tuple[str, ...], senses: list[Sense], *, marked: bool) -> list[tuple[Kind, object, float, bool]]:
         """Return what a phrase means with its cost: one meaning a kind, of which a name may fit several things."""
-        found = self._meant.get(said)
+        remembered = self._meant[marked]
+        found = remembered.get(said)
         if found is not None:
             return found
         best: dict[Kind, list[tuple[float, Sense]]] = {}
+        exact = len(said) == 1 and any(role.surface == said[0] for role in self._roles.get(words.key_of(said[0]), ()))
         for sense in senses:
             named = sense.kind <= Kind.OPTION
-            distance = words.distance(said, sense.phrase) if named else words.function_distance(said, sense.phrase)
+            distance = (
+                words.distance(said, sense.phrase, marked=marked) if named else words.function_distance(said, sense.phrase, marked=marked)
+            )
             if distance <= (words.MAX_NEAR if named else MAX_FUNCTION_DISTANCE):
                 best.setdefault(sense.kind, []).append((distance + sense.cost, sense))
+                exact = exact or (not named and distance == 0.0)
+        if exact:  # a function word as it is spelt is not another one misspelt
+            best = {kind: weighed for kind, weighed in best.items() if kind <= Kind.OPTION or any(sense.phrase == said for _, sense in weighed)}
         found = []
         for kind, weighed in best.items():
             cost, sense = min(weighed, key=lambda pair: pair[0])
@@ -507,10 +538,10 @@ class Lexicon:
                 level = tuple(dict.fromkeys(other.value for other_cost, other in weighed if other_cost <= cost + 1e-9))
                 found.append((kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD))
             else:
-                found.append((kind, sense.value, cost, False))
-        if len(self._meant) > MAX_REMEMBERED:
-            self._meant.clear()
-        self._meant[said] = found
+                found.append((kind, sense.value, cost + SEGMENT, False))
+        if len(remembered) > MAX_REMEMBERED:
+            remembered.clear()
+        remembered[said] = found
         return found
 
     def _ellipsis(self, spoken: Sequence[Token], start: int) -> Iterator[Edge]:
@@ -526,11 +557,11 @@ class Lexicon:
     def _counted(self, spoken: Sequence[Token], start: int, end: int, value: int, cost: float) -> Edge | None:
         """Return what a number is: a quantity, or a sum, a time, a percentage, which order nothing."""
         if end < len(spoken) and spoken[end].surface in self._measures:
-            return Edge(start, end + 1, Kind.TALK, None, cost)
+            return Edge(start, end + 1, Kind.TALK, None, cost + SEGMENT)
         if not 1 <= value <= MAX_QUANTITY:
             return None
         article = end == start + 1 and value == 1 and spoken[start].surface in self._articles
-        return Edge(start, end, Kind.ARTICLE if article else Kind.NUMBER, value, ARTICLE if article else cost)
+        return Edge(start, end, Kind.ARTICLE if article else Kind.NUMBER, value, SEGMENT + (ARTICLE if article else cost))
 
     def _add_talk(self, spoken: Sequence[Token], edges: list[list[Edge]]) -> None:
         """Add the stretches that order nothing: table numbers, names, questions."""
@@ -545,26 +576,32 @@ class Lexicon:
                 if label in self._labels and end < count:
                     for edge in edges[end]:
                         if edge.kind is Kind.NUMBER:
-                            edges[start].append(Edge(start, edge.end, Kind.TALK, None, 0.0))
+                            edges[start].append(Edge(start, edge.end, Kind.TALK, None, SEGMENT))
                 elif length == 1 and label[0] in self._names and end < count:
                     for edge in edges[end]:
                         if edge.kind is Kind.NUMBER:
-                            edges[start].append(Edge(start, edge.end, Kind.TALK, None, NAME))
+                            edges[start].append(Edge(start, edge.end, Kind.TALK, None, SEGMENT + NAME))
                 if label in self._asked:
-                    edges[self._clause_start(edges, start)].append(Edge(self._clause_start(edges, start), end, Kind.TALK, None, TALK))
+                    edges[self._clause_start(edges, start)].append(
+                        Edge(self._clause_start(edges, start), end, Kind.TALK, None, SEGMENT + TALK)
+                    )
             for opening, closing in self._questions:
                 if surfaces[start : start + len(opening)] == opening:
                     self._add_question(surfaces, edges, start, opening, closing)
 
-    def _add_question(self, surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, opening: tuple[str, ...], closing: tuple[str, ...]) -> None:
+    def _add_question(
+        self, surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, opening: tuple[str, ...], closing: tuple[str, ...]
+    ) -> None:
         after = start + len(opening)
         for close in range(after + 1, min(len(surfaces), after + MAX_ASKED_WORDS) + 1):
             end = close + len(closing)
             if surfaces[close:end] != closing:
                 continue
-            if end >= len(surfaces) or any(edge.kind in {Kind.FILLER, Kind.REQUEST, Kind.STOP, Kind.PAUSE} and edge.cost == 0 for edge in edges[end]):
+            if end >= len(surfaces) or any(
+                edge.kind in {Kind.FILLER, Kind.REQUEST, Kind.STOP, Kind.PAUSE} and edge.cost <= SEGMENT for edge in edges[end]
+            ):
                 begin = self._clause_start(edges, start)
-                edges[begin].append(Edge(begin, end, Kind.TALK, None, TALK))
+                edges[begin].append(Edge(begin, end, Kind.TALK, None, SEGMENT + TALK))
             return
 
     @staticmethod
@@ -572,7 +609,10 @@ class Lexicon:
         """Go back to where the clause begins: behind a stop, a pause or a word that asks for something."""
         while position > 0:
             before = position - 1
-            if any(edge.end == position and edge.kind in {Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN} and edge.cost == 0 for edge in edges[before]):
+            if any(
+                edge.end == position and edge.kind in {Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN} and edge.cost == 0
+                for edge in edges[before]
+            ):
                 break
             position = before
         return position
@@ -584,7 +624,13 @@ class Lexicon:
 
     def measured(self, amount: Amount, spoken: Sequence[Token], start: int, end: int) -> list[Entry]:
         """Return choices that are this amount of what was said ("no" + "ice" is the choice "no ice")."""
-        return self._measured.get((amount, "".join([token.key for token in spoken[start:end]])), [])
+        measured = self._measured.get((amount, "".join([token.key for token in spoken[start:end]])))
+        if not measured:
+            return []
+        said = tuple([token.surface for token in spoken[start:end]])
+        near = [(words.distance(said, phrase, marked=words.is_marked(spoken)), entry) for phrase, entry in measured]
+        nearest = min(distance for distance, _ in near)
+        return list(dict.fromkeys(entry for distance, entry in near if distance == nearest)) if nearest <= MAX_FUNCTION_DISTANCE else []
 
 
 def _continues(role: str, last: str, base: int) -> bool:

@@ -40,7 +40,7 @@ def _place(node: yaml.Node) -> str:
     return f"line {node.start_mark.line + 1}"
 
 
-def _construct(node: yaml.Node) -> object:
+def construct(node: yaml.Node) -> object:
     """Turn a node into plain data, in YAML 1.2's spirit: an id may be called `no` or `7`, so keys are always text.
 
     Raises:
@@ -53,10 +53,10 @@ def _construct(node: yaml.Node) -> object:
             if key.value in mapping:
                 message = f"{_place(key)}: {key.value!r} stands here twice"
                 raise MenuBroken(message)
-            mapping[key.value] = _construct(value)
+            mapping[key.value] = construct(value)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_construct(item) for item in node.value]
+        return [construct(item) for item in node.value]
     text: str = node.value
     if isinstance(node, yaml.ScalarNode) and not node.style:  # neither quoted nor a block
         if text in _PLAIN:
@@ -104,7 +104,7 @@ def read_menu(path: Path) -> Menu:
         message = "line 1: the file is empty"
         raise MenuBroken(message)
     try:
-        menu = Menu.model_validate(_construct(node))
+        menu = Menu.model_validate(construct(node))
     except ValidationError as error:
         first = error.errors()[0]
         message = f"{_place(_find(node, first['loc']))}: {'.'.join(map(str, first['loc'])) or 'menu'}: {first['msg']}"

@@ -34,6 +34,7 @@ class Draft:
     cost: float | None = None  # None: the utterance did not touch it
     start: int = -1  # tokens
     end: int = -1
+    counted: bool = True  # the quantity was said
 
     def touch(self, group: Group) -> None:
         """Widen the line's span by what was said about it."""
@@ -46,7 +47,8 @@ class Draft:
     def meaning(self) -> tuple[str, frozenset[tuple[object, ...]]]:
         """What two lines have in common that are one."""
         return self.item, frozenset(
-            (option["group"], option["choice"], tuple(option.get("alternatives", ())), option["amount"], option["quantity"]) for option in self.options
+            (option["group"], option["choice"], tuple(option.get("alternatives", ())), option["amount"], option["quantity"])
+            for option in self.options
         )
 
 
@@ -97,7 +99,9 @@ class OrderEngine:
 
     def _drafts(self, lines: Sequence[LineRequest]) -> list[Draft]:
         return [
-            Draft(line.item, line.quantity, self._options(number, line), index=number) if line.options else Draft(self._known(number, line), line.quantity, index=number)
+            Draft(line.item, line.quantity, self._options(number, line), index=number)
+            if line.options
+            else Draft(self._known(number, line), line.quantity, index=number)
             for number, line in enumerate(lines)
         ]
 
@@ -112,11 +116,15 @@ class OrderEngine:
         for position, option in enumerate(line.options):
             place: list[str | int] = ["lines", number, "options", position]
             if option.group not in item.options:
-                raise ValidationFailed(errors=[{"loc": [*place, "group"], "msg": "The item has no such option group", "type": "group_not_found"}])
+                raise ValidationFailed(
+                    errors=[{"loc": [*place, "group"], "msg": "The item has no such option group", "type": "group_not_found"}]
+                )
             choices = self.menu.option_groups[option.group].choices
             named = [option.choice] if option.choice is not None else option.alternatives
             if not named or any(choice not in choices for choice in named):
-                raise ValidationFailed(errors=[{"loc": [*place, "choice"], "msg": "The option group has no such choice", "type": "choice_not_found"}])
+                raise ValidationFailed(
+                    errors=[{"loc": [*place, "choice"], "msg": "The option group has no such choice", "type": "choice_not_found"}]
+                )
             options.append(self.option(option.group, named, option.amount, option.quantity))
         return options
 
@@ -128,7 +136,15 @@ class OrderEngine:
             price = 0 if amount == "no" else choice.price * quantity
             return {"group": group_id, "choice": choices[0], "name": choice.name, "amount": amount, "quantity": quantity, "price": price}
         name = " / ".join(group.choices[choice].name for choice in choices)
-        return {"group": group_id, "choice": None, "alternatives": list(choices), "name": name, "amount": amount, "quantity": quantity, "price": 0}
+        return {
+            "group": group_id,
+            "choice": None,
+            "alternatives": list(choices),
+            "name": name,
+            "amount": amount,
+            "quantity": quantity,
+            "price": 0,
+        }
 
     def priced(self, draft: Draft, spoken: Sequence[Token], cost: float | None) -> Line:
         """Return a line with its prices: the item's, its options', and the defaults of groups that were not spoken of."""
@@ -235,7 +251,7 @@ class _Ordering:
         if item is None:
             self.lost += [(option.start, option.end) for option in group.options]
             return
-        draft = Draft(item, group.number or 1)
+        draft = Draft(item, group.number or 1, counted=group.number > 0)
         self._put(draft, group)
         self.drafts.append(draft)
         self.fresh.append(draft)
@@ -292,7 +308,10 @@ class _Ordering:
         if not counted and not marked:
             for part in parts:
                 self._late(part)
-        elif base.quantity > 1 and total <= base.quantity and (marked or total == base.quantity or not base.options):
+            return
+        if not base.counted and len(parts) > 1:
+            base.quantity = total  # "phở tái, một tô lớn, một tô thường"
+        if base.quantity > 1 and total <= base.quantity and (marked or total == base.quantity or not base.options):
             place = self._place(base)
             for part in parts:
                 place += 1
@@ -409,7 +428,9 @@ class _Ordering:
         return lines
 
     def _lists(self, line: Draft, option: Spoken) -> bool:
-        return any(entry.group == listed["group"] and entry.choice == listed["choice"] for entry in option.entries for listed in line.options)
+        return any(
+            entry.group == listed["group"] and entry.choice == listed["choice"] for entry in option.entries for listed in line.options
+        )
 
     def _place(self, draft: Draft) -> int:
         return next(number for number, other in enumerate(self.drafts) if other is draft)
@@ -440,17 +461,27 @@ class _Ordering:
         group_id = min(by_group, key=lambda group: (self._one(group) and group in taken, offered.index(group)))
         choices = by_group[group_id]
         if spoken.amount == "no":
-            listed = [option for option in line.options if option["group"] == group_id and option["choice"] in choices and option["amount"] != "no"]
+            listed = [
+                option
+                for option in line.options
+                if option["group"] == group_id and option["choice"] in choices and option["amount"] != "no"
+            ]
             line.options = [option for option in line.options if not (option["group"] == group_id and option["choice"] in choices)]
             if listed:
                 return
         elif self._one(group_id):
             line.options = [option for option in line.options if option["group"] != group_id]
         elif len(choices) == 1:  # said again, or said more exactly
-            again = [option for option in line.options if option["group"] == group_id and choices[0] in (option["choice"], *option.get("alternatives", ()))]
+            again = [
+                option
+                for option in line.options
+                if option["group"] == group_id and choices[0] in (option["choice"], *option.get("alternatives", ()))
+            ]
             line.options = [option for option in line.options if option not in again]
             self.questions = [
-                (asked, question) for asked, question in self.questions if not (asked is line and question["group"] == group_id and choices[0] in question["choices"])
+                (asked, question)
+                for asked, question in self.questions
+                if not (asked is line and question["group"] == group_id and choices[0] in question["choices"])
             ]
         option = self.engine.option(group_id, choices, spoken.amount, min(spoken.count, MAX_PORTIONS))
         line.options.append(option)
@@ -470,7 +501,9 @@ class _Ordering:
     def _ask_unavailable(self, item_id: str) -> None:
         item = self.menu.items[item_id]
         near = [
-            other_id for other_id, other in self.menu.items.items() if other.available and other.category == item.category and other.category is not None
+            other_id
+            for other_id, other in self.menu.items.items()
+            if other.available and other.category == item.category and other.category is not None
         ]
         near.sort(key=lambda other_id: abs(self.menu.items[other_id].price - item.price))
         near = near[:MAX_OFFERED]
@@ -529,7 +562,9 @@ class _Ordering:
             if old.quantity != draft.quantity or old.meaning != draft.meaning:
                 changes.append({"op": "set", "line": number, "item": draft.item, "quantity": draft.quantity})
         changes += [
-            {"op": "remove", "line": number, "item": old.item, "quantity": old.quantity} for number, old in enumerate(self.before) if number not in kept
+            {"op": "remove", "line": number, "item": old.item, "quantity": old.quantity}
+            for number, old in enumerate(self.before)
+            if number not in kept
         ]
         return changes
 

@@ -38,6 +38,7 @@ NOT_CARRIED = 0.3  # "no onions and mushrooms": only the first is left out
 CARRIED_BARE = 0.35  # "không hành ngò": both are
 UNDECIDED = 0.3  # an item that fits several
 UNDECIDED_OPTION = 0.2
+ONE_AMOUNT = 0.3  # a little or a lot of something that one chooses, as of a size
 HEAD_AGAIN = 0.2  # the general word behind a special one: "ranch dressing"
 REFERENCE = 0.1
 IDLE = 0.02  # a word that could do something and does nothing
@@ -46,9 +47,11 @@ ABSENT = 1.5  # something is taken off that is not on the order
 UNSAID = 1.0  # each phrase of the menu that the reading does not use
 TALK_WORD = 0.15  # each word of a question that is about the menu
 
-MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, IS_LATE = (1 << bit for bit in range(15))
+MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, IS_LATE = (
+    1 << bit for bit in range(15)
+)
 OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
-NONE, JOINED, WITH, BREAK = range(4)
+NONE, JOINED, ONTO_NEXT, WITH, BREAK = range(5)
 
 
 class Spoken(NamedTuple):
@@ -205,6 +208,7 @@ class Reader:
             Kind.JOIN: self._skip,
             Kind.OR: self._skip,
             Kind.WITH: self._with,
+            Kind.ONTO: self._skip,
             Kind.FILLER: self._skip,
             Kind.PAUSE: self._skip,
             Kind.TALK: self._lose,
@@ -240,6 +244,7 @@ class Reader:
                 position = edge.end
                 for new in steps[edge.kind](reading, edge, walk):
                     number += 1
+                    new.own -= min(edge.cost, SEGMENT)  # what every reading pays says nothing about this one
                     heappush(heap, (new.cost + rest[position], -position, number, new, None))
             elif position < goal:
                 followed[position] += 1
@@ -266,7 +271,9 @@ class Reader:
         if reading.items or reading.number or reading.options or reading.flags:
             new.done = Kept(
                 reading.done,
-                Group(reading.flags, reading.number, reading.items, reading.options, reading.start, reading.end, new.own, reading.item_cost),
+                Group(
+                    reading.flags, reading.number, reading.items, reading.options, reading.start, reading.end, new.own, reading.item_cost
+                ),
             )
         if reading.items and not reading.flags & (REMOVE | REPLACE):
             new.base = reading.items
@@ -329,17 +336,16 @@ class Reader:
     # --- Steps: what an edge does to a reading --------------------------------------------------------------------------------------
 
     def _skip(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
-        yield reading if edge.cost == 0 else reading.fork(edge.cost)
+        yield reading.fork(edge.cost)
 
     def _with(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
-        if reading.carry:
-            reading = reading.fork(0.0)
-            reading.carry = False
-        yield reading if edge.cost == 0 else reading.fork(edge.cost)
+        new = reading.fork(edge.cost)
+        new.carry = False
+        yield new
 
     def _boundary(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
         if not reading.talk and reading.amount is None and not reading.carry:
-            yield reading if edge.cost == 0 else reading.fork(edge.cost)
+            yield reading.fork(edge.cost)
             return
         new = reading.fork(edge.cost + (DANGLING_AMOUNT if reading.amount is not None else 0.0))
         new.talk = new.carry = False
@@ -348,7 +354,7 @@ class Reader:
 
     def _lose(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(TALK_WORD if reading.talk else edge.cost)
-        new.own = reading.own
+        new.own = reading.own + SEGMENT
         new.amount = None  # it was said of the unknown word
         new.lose(edge)
         yield new
@@ -364,14 +370,13 @@ class Reader:
             return
         value: int = edge.value  # type: ignore[assignment]
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
-        if reading.headless and not reading.number and not reading.options:
+        empty = reading.headless and not reading.options and (not reading.number or (reading.flags & ARTICLE and not article))
+        if empty and not (reading.amount is not None and walk.joints[edge.start] == JOINED):
             new = reading.fork(edge.cost)
-        elif reading.headless and reading.flags & ARTICLE and not reading.options and not article:
-            new = reading.fork(edge.cost)  # "a two ..."
         else:
             new = self._open(reading, walk, edge.cost)
-            new.amount, new.bare = reading.amount, reading.bare
-            if reading.amount is not None:
+            if reading.amount is not None and walk.joints[edge.start] != JOINED:  # "remove two lattes"
+                new.amount, new.bare = reading.amount, reading.bare
                 new.cost -= DANGLING_AMOUNT
         new.number = value
         new.flags = (new.flags & ~ARTICLE) | article
@@ -394,7 +399,7 @@ class Reader:
 
     def _amount(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
         if reading.talk:
-            yield reading
+            yield reading.fork(edge.cost)
             return
         amount: Amount = edge.value  # type: ignore[assignment]
         if reading.amount == "no" and amount == "extra":
@@ -409,7 +414,7 @@ class Reader:
 
     def _remove(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
         if reading.talk:
-            yield reading
+            yield reading.fork(edge.cost)
             return
         new = reading.fork(edge.cost)
         new.amount = "no"
@@ -426,13 +431,16 @@ class Reader:
         found = tuple(entries(edge))
         if amount is None and reading.carry and joint != WITH:
             carried = self._spoken(found, "no", 1, edge, walk)
-            yield from self._attach(reading, carried, edge, walk, edge.cost + (0.0 if joint == JOINED else CARRIED_BARE))
+            cost = min(edge.cost, HEAD_AGAIN) if carried.amount is None else edge.cost
+            yield from self._attach(reading, carried, edge, walk, cost + (0.0 if joint == JOINED else CARRIED_BARE))
             extra = NOT_CARRIED if joint == JOINED else 0.0
         else:
             extra = 0.0
-        yield from self._attach(reading, self._spoken(found, amount, count, edge, walk), edge, walk, edge.cost + extra)
+        spoken = self._spoken(found, amount, count, edge, walk)
+        cost = min(edge.cost, HEAD_AGAIN) if spoken.amount != amount else edge.cost  # "no" + "ice" says the whole name "no ice"
+        yield from self._attach(reading, spoken, edge, walk, cost + extra)
         new = reading.fork(UNSAID + edge.cost)
-        new.own = reading.own
+        new.own = reading.own + SEGMENT
         new.amount = None
         new.lose(edge)
         yield new
@@ -457,13 +465,17 @@ class Reader:
                 new.touch(edge)
                 yield new
                 return
+        if option.amount in {"light", "extra"} and all(entry.bit & self._one for entry in option.entries):
+            cost += ONE_AMOUNT
         cost += UNDECIDED_OPTION if len({entry.group for entry in option.entries}) < len(option.entries) else 0.0
         if reading.headless:
             new = reading.fork(cost)
             self._put(new, option, edge)
             yield new
             base = reading.done.value if reading.done is not None else None
-            counted = reading.number and not reading.options and not reading.flags & (CLASSIFIED | IS_PART | OPERATIONS & ~MORE) and joint != WITH
+            added = walk.joints[reading.start] == WITH  # "with two portions of"
+            barred = IS_PART | OPERATIONS & ~MORE | (0 if added else CLASSIFIED)
+            counted = reading.number and not reading.options and not reading.flags & barred and joint != WITH
             if counted and isinstance(base, Group) and base.items and not base.flags & (REMOVE | REPLACE):
                 yield from self._count(reading, base, option, edge, cost)
             return
@@ -543,22 +555,29 @@ class Reader:
         if reading.amount == "no":
             yield self._taken(reading, items, edge, walk)
         elif reading.headless:
-            fitting = tuple([item for item in items if all(self.takes(item, option) for option in reading.options)]) if reading.options else items
+            fitting = (
+                tuple([item for item in items if all(self.takes(item, option) for option in reading.options)]) if reading.options else items
+            )
             flags = reading.flags
             if flags & (SET | REPLACE | ALL | REMOVE):
-                fitting = tuple([item for item in fitting if item in walk.mentioned(reading)]) or (() if flags & (REPLACE | REMOVE) else fitting)
+                fitting = tuple([item for item in fitting if item in walk.mentioned(reading)]) or (
+                    () if flags & (REPLACE | REMOVE) else fitting
+                )
             if fitting:
                 separated = SEPARATED if reading.options and joint in {JOINED, WITH} else 0.0
                 dangling = DANGLING_AMOUNT if reading.amount is not None else 0.0
                 new = reading.fork(edge.cost + separated + dangling)
+                if reading.options and joint == ONTO_NEXT:
+                    new.flags |= SET  # "put onions on the pizza": one that is there already
                 self._head(new, fitting, edge)
                 yield new
             if reading.options:
                 yield self._line(reading, items, edge, walk, 0.0 if joint else BARE_ITEM)
         else:
-            yield self._line(reading, items, edge, walk, JOINED_ITEM if joint in {JOINED, BREAK} else BARE_ITEM)
+            bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {JOINED, BREAK} else BARE_ITEM
+            yield self._line(reading, items, edge, walk, bare)
         new = reading.fork(UNSAID + edge.cost)
-        new.own = reading.own
+        new.own = reading.own + SEGMENT
         new.amount = None
         new.lose(edge)
         yield new
@@ -596,7 +615,7 @@ class Reader:
 
     def _operation(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
-            yield reading
+            yield reading.fork(edge.cost)
             return
         if edge.kind is Kind.SET and not reading.base and not reading.items:
             yield reading.fork(edge.cost)  # nothing to set yet: "make me a latte"
@@ -623,7 +642,7 @@ class Reader:
             return
         yield reading.fork(edge.cost + IDLE)
         if not reading.talk:
-            new = self._open(reading, walk, edge.cost + REFERENCE)
+            new = self._open(reading, walk, edge.cost)
             new.flags |= MORE
             new.touch(edge)
             yield new
@@ -638,7 +657,7 @@ class Reader:
 
     def _correct(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
         if reading.done is None and not reading.items and not reading.options and not reading.number:
-            yield reading if edge.cost == 0 else reading.fork(edge.cost)
+            yield reading.fork(edge.cost)
             return
         new = self._open(reading, walk, edge.cost)
         new.flags |= CORRECT
@@ -652,12 +671,13 @@ class Reader:
 
     def _all(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
-            yield reading
+            yield reading.fork(edge.cost)
             return
-        if reading.flags & ALL and reading.headless and not reading.options:
-            yield reading
-            return
-        new = reading.fork(edge.cost) if reading.headless and not reading.options and not reading.number else self._open(reading, walk, edge.cost)
+        new = (
+            reading.fork(edge.cost)
+            if reading.headless and not reading.options and not reading.number
+            else self._open(reading, walk, edge.cost)
+        )
         new.flags |= ALL
         yield new
 
@@ -674,11 +694,11 @@ class Reader:
             new.flags |= REMOVE | REFER
             new.touch(edge)
             yield new
-        yield reading if edge.cost == 0 else reading.fork(edge.cost)
+        yield reading.fork(edge.cost)
 
     def _inquiry(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
-            yield reading
+            yield reading.fork(edge.cost)
             return
         new = self._open(reading, walk, edge.cost + TALK_WORD)
         new.talk = True
@@ -691,7 +711,7 @@ class Reader:
             new.flags |= CLASSIFIED
             yield new
         else:
-            yield reading if edge.cost == 0 else reading.fork(edge.cost)
+            yield reading.fork(edge.cost)
 
 
 def _nothing_read(order: tuple[str, ...]) -> Reading:
@@ -762,4 +782,12 @@ class _Walk:
         return found
 
 
-_JOINTS = {Kind.JOIN: JOINED, Kind.OR: JOINED, Kind.PAUSE: JOINED, Kind.WITH: WITH, Kind.STOP: BREAK, Kind.REQUEST: BREAK}
+_JOINTS = {
+    Kind.JOIN: JOINED,
+    Kind.OR: JOINED,
+    Kind.PAUSE: JOINED,
+    Kind.WITH: WITH,
+    Kind.ONTO: ONTO_NEXT,
+    Kind.STOP: BREAK,
+    Kind.REQUEST: BREAK,
+}

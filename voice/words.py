@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,12 +22,14 @@ _ONSETS = {"tr": "ch", "x": "s", "gi": "d", "r": "d", "v": "d", "n": "l", "ngh":
 _CODAS = {"ng": "n", "nh": "n", "c": "t", "ch": "t"}
 
 # Costs of one word heard for another; a phrase costs the sum over its words. The unit is a word that nothing explains (1).
-PLAIN = 0.06  # typed without diacritics
+PLAIN = 0.04  # typed without diacritics, as the whole utterance is
+PLAIN_AMONG_MARKED = 0.3  # without diacritics where its neighbours have them: nearly always another word
 PLURAL = 0.05
 SPLIT = 0.05  # written together, or apart
 TONE = 0.3  # another tone mark, the commonest recognition error
 VOWEL = 0.55  # another vowel (o, ô, ơ): a different word more often than an error
-SOUND = 0.35  # another letter of the same sound group
+FUNCTION_TONE = 0.4  # another tone mark on a function word
+SOUND = 0.3  # another letter of the same sound group
 TYPO = 1.8  # times the share of letters edited: one edit in four letters costs 0.45
 ABBREVIATION = 0.4  # "mayo"
 MAX_NEAR = 1.3  # farther apart, two phrases are different phrases
@@ -104,16 +107,23 @@ def phrase(text: str) -> tuple[str, ...]:
     return tuple(token.surface for token in tokens(text) if token.surface not in _PUNCTUATION)
 
 
-def _word_distance(said: str, meant: str) -> float:
+def is_marked(spoken: Iterable[Token]) -> bool:
+    """Tell whether an utterance is written with diacritics."""
+    return any(not token.surface.isascii() for token in spoken)
+
+
+def _word_distance(said: str, meant: str, *, marked: bool) -> float:
     if said == meant:
         return 0.0
     said_plain, meant_plain = fold(said), fold(meant)
     if said_plain == meant_plain:
         if said == said_plain:
-            return PLAIN
+            return PLAIN_AMONG_MARKED if marked else PLAIN
         return TONE if toneless(said) == toneless(meant) else VOWEL
     if singular(said_plain) == singular(meant_plain):
         return PLURAL
+    if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_plain:
+        return MAX_NEAR + 1  # a stop, never heard for the fricatives d, gi, r
     if key_of(said) == key_of(meant):
         return SOUND if said == said_plain or tone(said) == tone(meant) else SOUND + 0.5 * TONE
     if len(said_plain) >= 4 and len(meant_plain) >= len(said_plain) + 3 and meant_plain.startswith(said_plain):  # noqa: PLR2004
@@ -125,22 +135,33 @@ def _word_distance(said: str, meant: str) -> float:
 
 
 @lru_cache(maxsize=65_536)
-def function_distance(said: tuple[str, ...], meant: tuple[str, ...]) -> float:
+def function_distance(said: tuple[str, ...], meant: tuple[str, ...], *, marked: bool) -> float:
     """Return the cost of hearing a function word for another: these are short, so only diacritics may differ."""
     if said == meant:
         return 0.0
-    if len(said) != len(meant) or any(fold(a) != fold(b) for a, b in zip(said, meant, strict=True)):
+    if len(said) != len(meant):
         return MAX_NEAR + 1
-    return sum(_word_distance(a, b) for a, b in zip(said, meant, strict=True))
+    cost = 0.0
+    for a, b in zip(said, meant, strict=True):
+        if a == b:
+            continue
+        plain = fold(b)
+        if a == plain:
+            cost += PLAIN_AMONG_MARKED if marked else PLAIN
+        elif fold(a) == plain and toneless(a) == toneless(b) and b != plain:
+            cost += FUNCTION_TONE
+        else:
+            return MAX_NEAR + 1
+    return cost
 
 
 @lru_cache(maxsize=131_072)
-def distance(said: tuple[str, ...], meant: tuple[str, ...]) -> float:
+def distance(said: tuple[str, ...], meant: tuple[str, ...], *, marked: bool) -> float:
     """Return the cost of hearing `said` where `meant` was meant: 0 for the same words, above MAX_NEAR for different ones."""
     if said == meant:
         return 0.0
     if len(said) == len(meant):
-        return sum(_word_distance(a, b) for a, b in zip(said, meant, strict=True))
+        return sum(_word_distance(a, b, marked=marked) for a, b in zip(said, meant, strict=True))
     if "".join(map(key_of, said)) == "".join(map(key_of, meant)) and fold("".join(said)) != fold("".join(meant)):
         return SPLIT + SOUND
-    return SPLIT + _word_distance("".join(said), "".join(meant))
+    return SPLIT + _word_distance("".join(said), "".join(meant), marked=marked)
