@@ -1,0 +1,46 @@
+"""Tell where somebody speaks, and cut long sound where nobody does."""
+
+from typing import Final
+
+import numpy as np
+from faster_whisper.vad import get_vad_model
+from numpy.typing import NDArray
+
+from voice.audio import SAMPLE_RATE, Waveform
+
+FRAME_SAMPLES: Final = 512  # what the detector (Silero, in faster-whisper's wheel) judges at a time: 32 ms
+# Measured on 111 clips: short commands by telephone peak at 0.49, noise, tones and DC at 0.29 and below.
+SPEECH_PROBABILITY = 0.35
+# Voiced tones reach the threshold for two frames; the shortest word lasts four.
+MIN_SPEECH_FRAMES = 2
+# Kept on both sides: a first consonant is quieter than what the detector starts at.
+MARGIN_S = 0.4
+
+
+def speech_span(probabilities: NDArray[np.float32], n_samples: int) -> tuple[int, int] | None:
+    """Find the samples from the first speech to the last, margins included; None where nobody speaks."""
+    speech = np.flatnonzero(probabilities >= SPEECH_PROBABILITY)
+    if len(speech) < MIN_SPEECH_FRAMES:
+        return None
+    margin = int(MARGIN_S * SAMPLE_RATE)
+    return max(0, int(speech[0]) * FRAME_SAMPLES - margin), min(n_samples, (int(speech[-1]) + 1) * FRAME_SAMPLES + margin)
+
+
+def speech_probabilities(waveform: Waveform) -> NDArray[np.float32]:
+    """Judge each 32 ms of a waveform, 0..1."""
+    padded = np.pad(waveform, (0, -len(waveform) % FRAME_SAMPLES))
+    probabilities: NDArray[np.float32] = get_vad_model()(padded).ravel()
+    return probabilities
+
+
+def windows(probabilities: NDArray[np.float32], start: int, end: int, *, max_s: float) -> list[tuple[int, int]]:
+    """Cut the samples `start` to `end` into windows of at most `max_s`, each cut in the quietest place of its last half."""
+    cuts = []
+    while end - start > max_s * SAMPLE_RATE:
+        first, last = (start + int(max_s * SAMPLE_RATE / 2)) // FRAME_SAMPLES, (start + int(max_s * SAMPLE_RATE)) // FRAME_SAMPLES
+        # Averaged over 0.2 s: a pause, not the closure of a plosive.
+        quiet = np.convolve(probabilities[first:last], np.ones(7) / 7, mode="same")
+        cut = (first + int(quiet.argmin())) * FRAME_SAMPLES
+        cuts.append((start, cut))
+        start = cut
+    return [*cuts, (start, end)]

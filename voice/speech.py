@@ -1,0 +1,430 @@
+"""Recognise speech for many callers at once: admission, threads, languages, metrics.
+
+    transcribe ─▶ decode, two threads ─▶ turns: fair between clients, bounded in audio seconds ─▶ a thread for each core ─▶ transcript
+                  AudioInvalid,          Overloaded when full, or past the deadline               who speaks when (activity),
+                  AudioTooLong                                                                    then an engine, piece by piece
+
+The event loop only waits. A long clip holds up no other client for more than a piece, and a caller who hangs up costs at most the piece
+that is being heard.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from errors import ApiError, Overloaded
+from schemas import Encoding, Segment, Transcript, Word
+from voice.activity import speech_probabilities, speech_span, windows
+from voice.audio import SAMPLE_RATE, Waveform, decode
+from voice.conformer import Conformer
+from voice.hearing import Engine, Hearing
+from voice.models import conformer_directory, whisper_directory
+from voice.turns import Job, Turns
+from voice.whisper import Whisper
+
+log = logging.getLogger(__name__)
+
+VIETNAMESE: Final = "vi"
+DECODERS = 2  # decoding is some hundred times faster than recognition
+# Nobody at a counter waits longer; a caller who is refused by then may try elsewhere.
+DEADLINE_S = 60.0
+# The longest piece, 28 s, takes three seconds on one core. Whatever takes this long does not end, and its thread is replaced.
+HANG_S = 30.0
+MAX_REPLACED = 8  # threads that hang are never given back
+FIRST_RATE = 5.0  # audio seconds a second, before any was measured: what two slow cores do
+RATE_KEEP = 0.95  # of the measured rate's past, a piece
+
+
+class Metrics:
+    """What the recogniser tells about itself."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("engine", "language")
+        self.audio = Counter("voice_speech_audio_seconds", "Audio recognised", labels, registry=registry)
+        self.recognition = Counter("voice_speech_recognition_seconds", "Thread time spent recognising", labels, registry=registry)
+        self.factor = Histogram(
+            "voice_speech_real_time_factor",
+            "Thread time a second of audio",
+            ("engine",),
+            buckets=(0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2),
+            registry=registry,
+        )
+        self.batch = Histogram(
+            "voice_speech_batch_size", "Clips in one call of an engine", ("engine",), buckets=(1, 2, 3, 4), registry=registry
+        )
+        self.queue = Gauge("voice_speech_queue_seconds", "Audio that waits", registry=registry)
+        self.wait = Histogram(
+            "voice_speech_wait_seconds",
+            "From arrival to the first piece, decoding included",
+            buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60),
+            registry=registry,
+        )
+        self.refused = Counter("voice_speech_refused", "Callers refused", ("reason",), registry=registry)
+        self.abandoned = Counter("voice_speech_abandoned", "Callers who hung up before the end", registry=registry)
+
+
+class Recogniser:
+    """Both engines behind one door."""
+
+    def __init__(  # noqa: PLR0913 - what the settings say about speech
+        self,
+        *,
+        model: str,
+        model_vi: str,
+        model_dir: Path,
+        default_language: str | None,
+        device: str,
+        compute_type: str,
+        threads: int,
+        queue_s: float,
+        max_audio_s: float,
+        registry: CollectorRegistry,
+        deadline_s: float = DEADLINE_S,
+        hang_s: float = HANG_S,
+    ) -> None:
+        """`threads` 0: one a core. `queue_s`: audio seconds that may wait. `max_audio_s`: of one clip. Nothing is loaded yet."""
+        self.ready = False
+        self._models = (model, model_vi, model_dir)
+        self._device, self._compute_type = device, compute_type
+        self._threads = threads or available_cores()
+        self._default_language = default_language
+        self._queue_s, self._max_audio_s = queue_s, max_audio_s
+        self._deadline_s, self._hang_s = deadline_s, hang_s
+        self._metrics = Metrics(registry)
+        self._decoders = ThreadPoolExecutor(DECODERS, "decode")
+        self._whisper: Engine | None = None
+        self._vietnamese: Engine | None = None
+        # All below is shared by threads, under this lock.
+        self._changed = threading.Condition()
+        self._turns = Turns()
+        self._working: dict[threading.Thread, float] = {}  # since when it hears its piece; infinite: it waits
+        self._replaced = 0
+        self._closed = False
+        self._heard_s, self._worked_s = FIRST_RATE / self._threads, 1.0  # of late: audio, and the thread time it took
+
+    # --- Life -----------------------------------------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        """Set up and load the models, and begin to work; blocking.
+
+        Raises:
+            ModelMissing: a model is not there.
+
+        """
+        model, model_vi, model_dir = self._models
+        directory_vi = conformer_directory(model_vi, model_dir)
+        directory = whisper_directory(model, model_dir)
+        whisper = Whisper(directory, device=self._device, compute_type=self._compute_type, threads=self._threads)
+        self.begin(whisper, Conformer(directory_vi) if directory_vi else None)
+
+    def begin(self, whisper: Engine, vietnamese: Engine | None) -> None:
+        """Work with these engines from now on; the second hears Vietnamese, where there is one."""
+        noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+        speech_probabilities(noise)
+        for engine in filter(None, (whisper, vietnamese)):
+            engine.advance([Hearing(noise, [(0, len(noise))], language="en")])  # the first call is slow
+        self._whisper, self._vietnamese = whisper, vietnamese
+        with self._changed:
+            for _ in range(self._threads):
+                self._add_thread()
+        self.ready = True
+
+    def close(self) -> None:
+        """Stop to work; whoever waits is refused."""
+        self.ready = False
+        with self._changed:
+            self._closed = True
+            while job := self._turns.next():
+                self._turns.remove(job)
+                job.finish(Overloaded(message="The service is being stopped."))
+            self._changed.notify_all()
+            threads = list(self._working)
+        for thread in threads:
+            thread.join(timeout=self._hang_s)
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    # --- On the event loop ----------------------------------------------------------------------------------------------------------
+
+    async def transcribe(  # noqa: PLR0913 - what a caller may say about the audio
+        self,
+        audio: bytes,
+        *,
+        encoding: Encoding = "auto",
+        sample_rate: int | None = None,
+        channels: int | None = None,
+        language: str | None = None,
+        languages: Sequence[str] = (),
+        phrases: Sequence[str] = (),
+        words: bool = False,
+        client: str = "",
+    ) -> Transcript:
+        """Recognise what is said in `audio`, biased towards `phrases` (none: no bias).
+
+        It is in `language`, if told, else in one of `languages`, else in the setting's, else in any. Whoever stops waiting frees the place.
+
+        Raises:
+            AudioInvalid, AudioTooLong: as `voice.audio.decode`.
+            ValidationFailed: the language is none that can be recognised.
+            Overloaded: too much waits already, or the deadline passed.
+
+        """
+        arrived = time.monotonic()
+        if self._whisper is None or not self.ready:
+            message = "The speech models are not loaded."
+            raise Overloaded(5, message)
+        candidates = (language,) if language else tuple(languages) or ((self._default_language,) if self._default_language else ())
+        if candidates == (VIETNAMESE,) and self._vietnamese:
+            engine = self._vietnamese
+        else:
+            engine = self._whisper
+            engine.check(candidates)
+        loop = asyncio.get_running_loop()
+        declared = {"encoding": encoding, "sample_rate": sample_rate, "channels": channels, "max_audio_s": self._max_audio_s}
+        waveform = await loop.run_in_executor(self._decoders, partial(self._decode, audio, **declared))
+        heard: asyncio.Future[None] = loop.create_future()
+        job = Job(waveform, client, candidates, phrases, words, engine, arrived, settle=partial(_settle, loop, heard))
+        self._admit(job)
+        try:
+            async with asyncio.timeout(arrived + self._deadline_s - time.monotonic()):
+                await heard
+        except TimeoutError as error:
+            self._metrics.refused.labels("deadline").inc()
+            with self._changed:
+                self._replace_hanging_threads()
+                wait_s = self._turns.seconds / self._rate
+            raise Overloaded(wait_s) from error
+        except ApiError:
+            raise
+        except Exception as error:
+            raise ApiError from error
+        finally:
+            self._leave(job)
+        return _transcript(job)
+
+    def _decode(self, audio: bytes, **declared: Any) -> Waveform:
+        # Looked at here, not when the caller came: what will be refused anyway is not decoded before.
+        with self._changed:
+            self._refuse_when_full(0)
+        return decode(audio, **declared)
+
+    def _admit(self, job: Job) -> None:
+        with self._changed:
+            self._refuse_when_full(job.seconds)
+            self._put(job)
+            self._changed.notify()
+
+    def _refuse_when_full(self, seconds: float) -> None:
+        """Refuse what there is no room for, or no time; where nothing waits, any clip is taken."""
+        excess_s = (self._turns.seconds + seconds - self._queue_s) / self._rate
+        late_s = self._turns.seconds / self._rate - self._deadline_s
+        if self._closed or (len(self._turns) and max(excess_s, late_s) >= 0):
+            self._metrics.refused.labels("full").inc()
+            raise Overloaded(max(excess_s, late_s))
+
+    @property
+    def _rate(self) -> float:
+        """Audio seconds that all threads together hear in a second, of late."""
+        return self._threads * self._heard_s / self._worked_s
+
+    def _leave(self, job: Job) -> None:
+        """Free the place of a job that is through, or that nobody waits for any more."""
+        with self._changed:
+            if not job.finished:
+                job.abandoned = True
+                self._metrics.abandoned.inc()
+                self._remove(job)
+
+    # --- On the threads -------------------------------------------------------------------------------------------------------------
+
+    def _put(self, job: Job) -> None:
+        self._turns.put(job)
+        self._metrics.queue.set(self._turns.seconds)
+
+    def _remove(self, job: Job) -> None:
+        self._turns.remove(job)
+        self._metrics.queue.set(self._turns.seconds)
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name="recognise", daemon=True)
+        self._working[thread] = math.inf
+        thread.start()
+
+    def _replace_hanging_threads(self) -> None:
+        for thread, since in list(self._working.items()):
+            if time.monotonic() - since > self._hang_s and self._replaced < MAX_REPLACED:
+                log.error("speech: an engine does not return, its thread is replaced")
+                self._replaced += 1
+                del self._working[thread]
+                self._add_thread()
+
+    def _work(self) -> None:
+        """Hear piece after piece; a thread that was replaced meanwhile ends when its engine does return."""
+        thread = threading.current_thread()
+        while True:
+            with self._changed:
+                while not self._closed and not len(self._turns):
+                    self._changed.wait()
+                if self._closed or thread not in self._working:
+                    return
+                jobs = self._gather()
+                self._working[thread] = time.monotonic()
+            self._hear(jobs)
+            with self._changed:
+                if thread not in self._working:
+                    return
+                self._working[thread] = math.inf
+                for job in jobs:
+                    if not (job.finished or job.abandoned or self._closed):
+                        self._put(job)
+
+    def _gather(self) -> list[Job]:
+        """Take whose turn it is, and who comes next as long as they go into one call; nobody waits for company."""
+        jobs: list[Job] = []
+        while (job := self._turns.next()) and (
+            not jobs
+            or (job.engine is jobs[0].engine and len(jobs) < job.engine.max_batch and job.engine.go_together(jobs[0].seconds, job.seconds))
+        ):
+            self._turns.take(job)
+            jobs.append(job)
+        self._metrics.queue.set(self._turns.seconds)
+        return jobs
+
+    def _hear(self, jobs: Sequence[Job]) -> None:
+        """Hear the next piece of each job, and finish what is through."""
+        started = time.monotonic()
+        before_s = sum(job.seconds for job in jobs)
+        try:
+            self._advance(jobs, started)
+        except Exception as error:
+            if len(jobs) > 1:  # one of them may be to blame
+                for job in jobs:
+                    self._hear([job])
+                return
+            log.exception("speech: recognition failed")
+            jobs[0].finish(error)
+            return
+        worked_s, heard_s = time.monotonic() - started, before_s - sum(job.seconds for job in jobs)
+        self._measure(jobs, heard_s, worked_s)
+        for job in jobs:
+            if job.hearing and not job.hearing.pieces:
+                job.finish()
+
+    def _advance(self, jobs: Sequence[Job], now: float) -> None:
+        engine = jobs[0].engine
+        hearings = []
+        for job in jobs:
+            if job.hearing is None:
+                job.started = now
+                self._metrics.wait.observe(now - job.arrived)
+                job.hearing = self._listen(job)
+            if job.hearing.pieces:
+                hearings.append(job.hearing)
+        if hearings:
+            engine.advance(hearings)
+        for job in jobs:
+            if job.hearing and engine is not self._vietnamese and self._vietnamese and job.hearing.language == VIETNAMESE:
+                job.engine = self._vietnamese
+                job.hearing.pieces = self._pieces(job.hearing, job.engine)
+            job.seconds = job.hearing.seconds() if job.hearing else 0.0
+
+    def _listen(self, job: Job) -> Hearing:
+        """Find out whether and where there is speech; a clip without any has no pieces."""
+        hearing = Hearing(
+            job.waveform,
+            [],
+            languages=job.languages,
+            elsewhere=(VIETNAMESE,) if self._vietnamese else (),
+            phrases=job.phrases,
+            words=job.words,
+            speech=speech_probabilities(job.waveform),
+            language=job.languages[0] if len(job.languages) == 1 else None,
+        )
+        hearing.pieces = self._pieces(hearing, job.engine)
+        return hearing
+
+    def _pieces(self, hearing: Hearing, engine: Engine) -> list[tuple[int, int]]:
+        span = speech_span(hearing.speech, len(hearing.waveform))
+        return windows(hearing.speech, *span, max_s=engine.max_piece_s) if span else []
+
+    def _measure(self, jobs: Sequence[Job], heard_s: float, worked_s: float) -> None:
+        engine = jobs[0].engine.name
+        language = (jobs[0].hearing and jobs[0].hearing.language) or ""
+        self._metrics.audio.labels(engine, language).inc(max(heard_s, 0.0))
+        self._metrics.recognition.labels(engine, language).inc(worked_s)
+        self._metrics.batch.labels(engine).observe(len(jobs))
+        if heard_s > 0:
+            self._metrics.factor.labels(engine).observe(worked_s / heard_s)
+            with self._changed:
+                self._heard_s = RATE_KEEP * self._heard_s + heard_s
+                self._worked_s = RATE_KEEP * self._worked_s + worked_s
+
+
+def _settle(loop: asyncio.AbstractEventLoop, heard: asyncio.Future[None], error: BaseException | None) -> None:
+    """Wake the caller, from any thread; whoever hung up meanwhile hears nothing."""
+
+    def wake() -> None:
+        if heard.done():
+            return
+        if error is None:
+            heard.set_result(None)
+        else:
+            heard.set_exception(error)
+
+    with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is there any more
+        loop.call_soon_threadsafe(wake)
+
+
+def _transcript(job: Job) -> Transcript:
+    hearing = job.hearing
+    segments: list[Segment] = hearing.segments if hearing else []
+    told = hearing.language if hearing else None
+    return {
+        "text": " ".join(segment["text"] for segment in segments),
+        "language": told,
+        "language_confidence": _rounded(hearing.language_confidence if hearing else None),
+        "duration_s": round(len(job.waveform) / SAMPLE_RATE, 3),
+        "segments": [_tidy(segment, words=job.words) for segment in segments],
+        "processing_ms": round((time.monotonic() - job.arrived) * 1000, 1),
+    }
+
+
+def _tidy(segment: Segment, *, words: bool) -> Segment:
+    tidy: Segment = {
+        "start_s": round(segment["start_s"], 2),
+        "end_s": round(segment["end_s"], 2),
+        "text": segment["text"],
+        "confidence": _rounded(segment["confidence"]),
+    }
+    if words:
+        tidy["words"] = [
+            Word(
+                word=word["word"],
+                start_s=round(word["start_s"], 2),
+                end_s=round(word["end_s"], 2),
+                confidence=_rounded(word["confidence"]),
+            )
+            for word in segment.get("words", ())
+        ]
+    return tidy
+
+
+def _rounded(confidence: float | None) -> float | None:
+    """Round to three digits; whatever is no share is none."""
+    return round(confidence, 3) if confidence is not None and 0 <= confidence <= 1 else None
+
+
+def available_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,91 @@
+"""Decide whose turn it is: clips that wait to be heard, fair between clients."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from voice.audio import SAMPLE_RATE, Waveform
+from voice.hearing import Engine, Hearing
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A caller's clip."""
+
+    waveform: Waveform
+    client: str
+    languages: Sequence[str]  # those that it may be in; empty: any
+    phrases: Sequence[str]
+    words: bool
+    engine: Engine
+    arrived: float  # monotonic
+    settle: Callable[[BaseException | None], None]  # wakes the caller; from any thread
+    seconds: float = 0.0  # of audio still to be heard
+    started: float = 0.0  # monotonic; 0: it has not been yet
+    hearing: Hearing | None = None  # None: nobody has listened whether there is speech
+    finished: bool = False
+    abandoned: bool = False
+
+    def __post_init__(self) -> None:
+        """All is still to be heard."""
+        self.seconds = len(self.waveform) / SAMPLE_RATE
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Give the caller what was heard, or the error."""
+        self.finished = True
+        self.settle(error)
+
+
+class Turns:
+    """First in, first out for each client; between clients, whoever was heard least goes first.
+
+    Source: start-time fair queuing (Goyal, Vin, Cheng 1996), with audio seconds as the cost. Not safe for threads by itself.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0  # of audio that waits
+        self._waiting: dict[str, deque[Job]] = {}
+        self._heard_s: dict[str, float] = {}  # by client, on a common clock
+        self._clock_s = 0.0
+
+    def __len__(self) -> int:
+        """Count the jobs that wait."""
+        return sum(map(len, self._waiting.values()))
+
+    def put(self, job: Job) -> None:
+        """Let a job wait; one that is under way goes before its client's others."""
+        waiting = self._waiting.setdefault(job.client, deque())
+        if not waiting:
+            # Whoever was away has saved nothing up.
+            self._heard_s[job.client] = max(self._heard_s.get(job.client, 0.0), self._clock_s)
+        if job.started:
+            waiting.appendleft(job)
+        else:
+            waiting.append(job)
+        self.seconds += job.seconds
+
+    def next(self) -> Job | None:
+        """See whose turn it is."""
+        if not self._waiting:
+            return None
+        return self._waiting[min(self._waiting, key=lambda client: self._heard_s[client])][0]
+
+    def take(self, job: Job) -> None:
+        """Take a job out, to be heard for one piece."""
+        self._clock_s = max(self._clock_s, self._heard_s[job.client])
+        self._heard_s[job.client] += min(job.seconds, job.engine.max_piece_s)
+        self.remove(job)
+
+    def remove(self, job: Job) -> None:
+        """Take a job out, if it waits."""
+        waiting = self._waiting.get(job.client)
+        if waiting is None or job not in waiting:
+            return
+        waiting.remove(job)
+        self.seconds -= job.seconds
+        if not waiting:
+            del self._waiting[job.client]
+        if not self._waiting:
+            self.seconds = 0.0  # no rounding errors are kept
+            # A client that is being heard right now comes back to its own count; a client long gone is forgotten.
+            self._heard_s = {client: heard_s for client, heard_s in self._heard_s.items() if heard_s > self._clock_s}
