@@ -55,7 +55,7 @@ def test_what_is_ordered_together_comes_first_and_says_so():
     orders = make_orders(*["tea cake"] * 7, *["tea"] * 3, *["pho bun"] * 20, *["pho"] * 30)
     first = suggest(taught(make_menu("pho", "bun", "tea", "cake"), orders), "tea")[0]
     assert first["item"] == "cake"
-    assert first["reason"] == {"kind": "with", "item": "tea", "share": 0.7, "text": "7 of 10 orders with Tea add this"}
+    assert first["reason"] == {"kind": "with", "item": "tea", "share": 0.7, "text": "7 of 10 orders with Tea have this too"}
 
 
 def test_a_customer_s_own_orders_come_first_and_say_so():

@@ -1,16 +1,22 @@
 """Suggest what a customer will want next, from the orders that a client stored.
 
-Read `Recommender.recommend` first: a score is the logarithm of an item's popularity plus what each thing known about the moment adds.
-Each addition is a shrunk logarithm of observed over expected counts: nothing known adds nothing, so that few orders fall back to
-popularity, and none to the menu's order. Counts are exact after each order; nothing has to be fitted.
+Read `Recommender.recommend` first: a score is a sum of what is known of an item (popularity, the basket, the hour, the customer's own
+orders, a fitted model), each weighed by `next_item.Blend`. Counts are exact after each order. The model and the weights are fitted by
+`Recommenders` in a thread, as the orders grow by a tenth, from exactly the orders up to certain numbers: so every process that reads the
+same store comes to the same model, whenever it was started.
 """
 
 import asyncio
 import contextlib
 import logging
 import math
+import os
+import sys
+import threading
+from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -18,32 +24,44 @@ from numpy.typing import NDArray
 
 from errors import ItemNotFound, MenuNotFound, Overloaded
 from schemas import Menu, Reason, Suggestion
+from voice import next_item
+from voice.next_item import COUNTS_ONLY, HOURS, MAX_CUSTOMER_ORDERS, RECENT_HALF_LIVES, WEEKDAYS, Described, Fitted, Orders, log_lift
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from voice.store import PastOrder
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
-Vector = NDArray[np.float64]
+Scores = NDArray[np.float64]
+Basket = Sequence[int]
+Past = Collection[tuple[int, ...]]
 
-HOURS, WEEKDAYS = 24, 7
-# The orders of a customer that are remembered: tastes change, and twenty tell them.
-MAX_CUSTOMER_ORDERS = 20
 # About 1 kB each: 100 MB at worst. Who has not ordered for longest is forgotten first.
 MAX_CUSTOMERS = 100_000
-# Orders read from the store at once: a few milliseconds of learning before requests have their turn.
+# Ordered pairs of items with their counts, about 100 bytes each. A menu of 1,000 items cannot reach it.
+MAX_PAIRS = 1_000_000
+# The orders that a fit looks back on; the longest half-life is a tenth of it, so what is older weighs less than a thousandth.
+MAX_HISTORY_ORDERS = 200_000
+# From here a model beats counting on held-out orders, if by little; before, choosing weights would choose noise.
+FIRST_FIT_ORDERS = 400
+# Derived vectors kept for orders that have not changed: in floats, so that a large menu keeps fewer of them. 32 MB at worst.
+MAX_CACHED_FLOATS = 4_000_000
+
+# Orders read from the store at once: some milliseconds of learning before requests have their turn.
 BATCH_ORDERS = 200
 POLL_S = 1.0
 RETRY_S = 1.0
+# A fit goes on while requests are answered: it takes what time they leave.
+FIT_NICENESS = 10
 
 
 class Sentences(NamedTuple):
-    """A language's reasons; `with_few` and `with_many` say of how many orders a share is made."""
+    """A language's reasons."""
 
-    with_few: str
-    with_many: str
+    few_with: str
+    many_with: str
     usual: str
     popular: str
     menu: str
@@ -52,93 +70,122 @@ class Sentences(NamedTuple):
 SENTENCES = {
     "vi": Sentences(
         "{count} trong {orders} đơn có {item} gọi thêm món này",
-        "Cứ {orders} đơn có {item} thì {count} đơn gọi thêm món này",
+        "Cứ {orders} đơn có {item} thì khoảng {count} đơn gọi thêm món này",
         "Món quen: có trong {count} trên {orders} đơn gần đây của bạn",
         "Nhiều khách gọi món này",
         "Có trong thực đơn",
     ),
     "en": Sentences(
-        "{count} of {orders} orders with {item} add this",
-        "{count} of {orders} orders with {item} add this",
+        "{count} of {orders} orders with {item} have this too",
+        "About {count} of {orders} orders with {item} have this too",
         "Your usual: in {count} of your last {orders} orders",
         "Ordered by many",
         "On the menu",
     ),
 }
+# Below it the very numbers are told: "7 of 10" of three orders would claim too much.
+FEW_ORDERS = 20
 
 
-class Weights(NamedTuple):
-    """How much each part of a score counts, and how many imagined orders it is shrunk by."""
-
-    pair: float = 0.9
-    hour: float = 0.8
-    weekday: float = 0.4
-    customer: float = 1.0
-    pair_prior: float = 2.0
-    time_prior: float = 8.0
-    customer_prior: float = 0.15
-
-
-def log_lift(observed: Vector, expected: Vector, prior: float) -> Vector:
-    """Return the logarithm of how much more often than by chance; 0 where nothing is known.
-
-    Source: the mean of a gamma-Poisson ratio, DuMouchel, "Bayesian data mining in large frequency tables", 1999.
-    """
-    return np.log((observed + prior) / (expected + prior))
+def fit_points(first: int, following: int) -> int:
+    """Return the first number of orders after `following` at which a fit is due: a tenth more each time, at most 20,000."""
+    point = first
+    while point <= following:
+        point += max(50, min(point // 10, 20_000))
+    return point
 
 
 class Recommender:
     """What one client's customers order from one menu.
 
-    Not safe for use from several threads at once: the event loop learns and recommends.
+    Not safe for use from several threads at once: the event loop learns and recommends, a thread fits from a copy.
     """
 
     def __init__(self, menu: Menu) -> None:
+        self.n_orders = 0
+        self.fitted: Fitted | None = None
+        self._next_fit = FIRST_FIT_ORDERS
+        # The number of orders from which a fit is due.
+        self.due: int | None = None
+        self._blend = COUNTS_ONLY
+        self._modelled: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._slots: dict[int, int] = {}
         self._index: dict[str, int] = {}
-        self._orders = 0
+        # By item: orders, orders by hour and by weekday, orders that fade by each half-life.
         self._counts = np.zeros(0)
-        self._hours = np.zeros((0, HOURS))
-        self._weekdays = np.zeros((0, WEEKDAYS))
+        self._hours = np.zeros((HOURS, 0))
+        self._weekdays = np.zeros((WEEKDAYS, 0))
+        self._recent = np.zeros((len(RECENT_HALF_LIVES), 0))
+        self._fade = np.exp2(-1 / np.array(RECENT_HALF_LIVES))
+        self._growth = np.ones(len(RECENT_HALF_LIVES))
         self._pairs: list[dict[int, int]] = []
+        self._n_pairs = 0
         self._customers: OrderedDict[int, deque[tuple[int, ...]]] = OrderedDict()
-        self._weights = Weights()
-        self._bases: dict[tuple[int, int], Vector] = {}
-        self._rows: dict[int, Vector] = {}
+        # All orders in the order of learning, for fits; the first may have been dropped.
+        self._past_items, self._past_sizes = array("i"), array("i")
+        self._past_placed_at_s, self._past_customers = array("d"), array("q")
+        # What follows from the above, until the next order.
+        self._bases: dict[tuple[int, int, int], Scores] = {}
+        self._rows: dict[int, Scores] = {}
+        self._tastes: dict[int, Scores] = {}
         self.serve(menu)
+
+    # What comes in
 
     def serve(self, menu: Menu) -> None:
         """Suggest from `menu` from now on; what was learned is kept, also about items that may come back."""
         self.menu = menu
         self._sentences = SENTENCES.get(menu.languages[0] if menu.languages else "en", SENTENCES["en"])
         self._know(menu.items)
-        # Without orders the menu's own order decides; a billionth is less than any difference that orders make.
+        self._positions = {item_id: self._index[item_id] for item_id in menu.items}
+        # Where nothing else decides the menu's own order does: a billionth is less than any difference that orders make.
         self._menu_order = np.full(len(self._index), -math.inf)
-        for position, (item_id, item) in enumerate(menu.items.items()):
+        for rank, (item_id, item) in enumerate(menu.items.items()):
             if item.available:
-                self._menu_order[self._index[item_id]] = -1e-9 * position
-        self._item_ids = list(self._index)
+                self._menu_order[self._index[item_id]] = -1e-9 * rank
+        categories = {category: number for number, category in enumerate({item.category: None for item in menu.items.values()})}
+        self._category = {self._index[item_id]: categories[item.category] for item_id, item in menu.items.items()}
+        self._has_categories = len(categories) > 1
         self._forget_derived()
 
     def learn(self, order: "PastOrder") -> None:
         """Count an order; the next suggestion knows it."""
-        if any(item not in self._index for item, _ in order.items):
-            self._know([item for item, _ in order.items])
-        items = sorted({self._index[item] for item, _ in order.items})
-        self._orders += 1
+        index = self._index
+        if any(item_id not in index for item_id, _ in order.items):
+            self._know([item_id for item_id, _ in order.items])
+        items = sorted({index[item_id] for item_id, _ in order.items})
+        self.n_orders += 1
         self._counts[items] += 1
-        self._hours[items, order.placed_at.hour] += 1
-        self._weekdays[items, order.placed_at.weekday()] += 1
+        self._hours[order.placed_at.hour, items] += 1
+        self._weekdays[order.placed_at.weekday(), items] += 1
+        # An order weighs more than the one before it instead of all before weighing less; before that overflows, all are scaled down.
+        self._growth /= self._fade
+        if self._growth[0] > 1e100:  # noqa: PLR2004 - far below the greatest float, 1e308
+            self._recent /= self._growth[:, None]
+            self._growth[:] = 1
+        self._recent[:, items] += self._growth[:, None]
         for item in items:
             row = self._pairs[item]
+            before = len(row)
             for other in items:
                 if other != item:
                     row[other] = row.get(other, 0) + 1
+            self._n_pairs += len(row) - before
+        if self._n_pairs > MAX_PAIRS:
+            self._drop_rare_pairs()
         if order.customer_id is not None:
-            self._customers.setdefault(order.customer_id, deque(maxlen=MAX_CUSTOMER_ORDERS)).append(tuple(items))
-            self._customers.move_to_end(order.customer_id)
-            if len(self._customers) > MAX_CUSTOMERS:
-                self._customers.popitem(last=False)
+            self._remember(order.customer_id, tuple(items))
+        self._past_items.extend(items)
+        self._past_sizes.append(len(items))
+        self._past_placed_at_s.append(order.placed_at.timestamp())
+        self._past_customers.append(order.customer_id or 0)
+        if self.n_orders == self._next_fit:
+            self.due = self._next_fit
+            self._next_fit = fit_points(self._next_fit, self._next_fit)
+            self._drop_old_orders()
         self._forget_derived()
+
+    # What goes out
 
     def recommend(
         self, basket: Sequence[tuple[str, int]], *, customer_id: int | None, at: "datetime", limit: int, exclude: Collection[str]
@@ -149,29 +196,71 @@ class Recommender:
             ItemNotFound: the menu has no item that the basket names.
 
         """
-        for item_id, _ in basket:
-            if item_id not in self.menu.items:
-                message = f"The menu has no item {item_id!r}."
-                raise ItemNotFound(message)
-        # Sorted, so that the sum of floats does not depend on the basket's order.
-        in_basket = sorted({self._index[item_id] for item_id, _ in basket})
+        positions = self._positions
+        try:
+            # Sorted, so that the sum of floats does not depend on the basket's order.
+            taken = sorted({positions[item_id] for item_id, _ in basket})
+        except KeyError as error:
+            message = f"The menu has no item {error.args[0]!r}."
+            raise ItemNotFound(message) from error
         past = self._customers.get(customer_id, ()) if customer_id is not None else ()
 
-        scores = self._base(at.hour, at.weekday()).copy()
-        for item in in_basket:
-            scores += self._row(item)
-        if past:
-            scores += self._taste(past)
-        scores[in_basket] = -math.inf
-        if exclude:
-            scores[[self._index[item_id] for item_id in exclude if item_id in self._index]] = -math.inf
+        base = self._base(at.hour, at.weekday(), len(taken))
+        if taken:
+            scores = self._row(taken[0])
+            for item in taken[1:]:
+                scores = scores + self._row(item)
+            scores = scores * len(taken) ** next_item.BASKET_EXPONENT
+            scores += base
+        else:
+            scores = base.copy()
+        if past and customer_id is not None:
+            scores += self._taste(customer_id, past)
+        for item in taken:
+            scores[item] = -math.inf
+        for item_id in exclude:
+            if item_id in positions:
+                scores[positions[item_id]] = -math.inf
+        return [self._suggest(item, score, taken, past) for item, score in self._best(scores, limit)]
 
-        best = np.argsort(-scores, kind="stable")[:limit].tolist()
-        likelihood = np.exp(scores - scores[best[0]]) if best and scores[best[0]] > -math.inf else np.zeros_like(scores)
-        total = float(likelihood.sum())
-        return [self._suggest(item, float(likelihood[item]) / total, in_basket, past) for item in best if scores[item] > -math.inf]
+    def _best(self, scores: Scores, limit: int) -> list[tuple[int, float]]:
+        """Return the best items with their probabilities, not too many of one category where others are nearly as likely."""
+        highest = scores.max(initial=-math.inf)
+        if highest == -math.inf:
+            return []
+        likelihood = np.exp(scores - highest)
+        wanted = limit * 4 if self._has_categories and self.n_orders else limit
+        if wanted * 4 < len(scores):
+            best = np.argpartition(scores, len(scores) - wanted)[-wanted:]
+            best = best[np.argsort(-scores[best], kind="stable")]
+        else:
+            best = np.argsort(-scores, kind="stable")[:wanted]
+        scale = 1 / float(likelihood.sum())
+        ranked = [(item, probability * scale) for item, probability in zip(best.tolist(), likelihood[best].tolist(), strict=True)]
+        if highest - scores[best[-1]] == math.inf:
+            ranked = [(item, probability) for item, probability in ranked if scores[item] > -math.inf]
+        return self._spread(ranked, limit) if wanted > limit else ranked
 
-    def _suggest(self, item: int, score: float, in_basket: Sequence[int], past: Collection[tuple[int, ...]]) -> Suggestion:
+    def _spread(self, ranked: list[tuple[int, float]], limit: int) -> list[tuple[int, float]]:
+        """Lower what would be more of one category than half of the suggestions."""
+        quota, penalty = (limit + 1) // 2, self._blend.crowding
+        seen: dict[int, int] = {}
+        crowded = False
+        spread = []
+        for rank, (item, probability) in enumerate(ranked):
+            category = self._category[item]
+            seen[category] = count = seen.get(category, 0) + 1
+            if count > quota:
+                crowded = crowded or rank < limit
+                spread.append((item, probability * penalty))
+            else:
+                spread.append((item, probability))
+        if crowded:
+            spread.sort(key=lambda pair: -pair[1])
+            return spread[:limit]
+        return ranked[:limit]
+
+    def _suggest(self, item: int, score: float, taken: Basket, past: Past) -> Suggestion:
         item_id = self._item_ids[item]
         served = self.menu.items[item_id]
         return {
@@ -180,102 +269,198 @@ class Recommender:
             "price": served.price,
             "currency": self.menu.currency,
             "score": round(score, 6),
-            "reason": self._reason(item, in_basket, past),
+            "reason": self._reason(item, taken, past),
         }
 
-    def _reason(self, item: int, in_basket: Sequence[int], past: Collection[tuple[int, ...]]) -> Reason:
+    def _reason(self, item: int, taken: Basket, past: Past) -> Reason:
         """Tell what speaks most for an item, with the share of orders as counted."""
         sentences = self._sentences
-        usual = sum(item in items for items in past)
-        if usual >= 2 or (usual and len(past) == 1):  # noqa: PLR2004 - once in several orders is no habit
+        usual = 0
+        for items in past:
+            usual += item in items
+        if usual > 1 or (usual and len(past) == 1):  # once in several orders is no habit
             text = sentences.usual.format(count=usual, orders=len(past))
             return {"kind": "usual", "item": None, "share": round(usual / len(past), 4), "text": text}
-        count = int(self._counts[item])
+        count = self._counts.item(item)
         if not count:
             return {"kind": "menu", "item": None, "share": None, "text": sentences.menu}
-        popularity = count / self._orders
-        best, best_share = -1, 0.0
-        for other in in_basket:
-            together = self._pairs[other].get(item, 0)
+        popularity = count / self.n_orders
+        best, best_share, pairs = -1, popularity, self._pairs[item]
+        for other in taken:
+            together = pairs.get(other, 0)
             # One order together may be chance; and less often than everybody orders it is no reason.
-            if together > 1 and together / self._counts[other] > max(best_share, popularity):
-                best, best_share = other, together / int(self._counts[other])
+            if together > 1:
+                share = together / self._counts.item(other)
+                if share > best_share:
+                    best, best_share = other, share
         if best < 0:
             return {"kind": "popular", "item": None, "share": round(popularity, 4), "text": sentences.popular}
+        together, orders = pairs[best], int(self._counts.item(best))
+        sentence = sentences.few_with
+        if orders >= FEW_ORDERS:
+            sentence, orders = sentences.many_with, 10 if best_share >= 0.095 else 100  # noqa: PLR2004 - what rounds to one in ten
+            together = max(1, round(best_share * orders))
         other_id = self._item_ids[best]
-        few = 20  # below it the very numbers are told: "7 of 10" of three orders would claim too much
-        if self._counts[best] < few:
-            sentence, together, orders = sentences.with_few, self._pairs[best][item], int(self._counts[best])
-        else:
-            orders = 10 if best_share >= 0.095 else 100  # noqa: PLR2004 - what rounds to one in ten
-            sentence, together = sentences.with_many, max(1, round(best_share * orders))
         text = sentence.format(count=together, orders=orders, item=self.menu.items[other_id].name)
         return {"kind": "with", "item": other_id, "share": round(best_share, 4), "text": text}
 
-    def _base(self, hour: int, weekday: int) -> Vector:
-        """Return each item's score before the basket and the customer are known; what is not served has minus infinity."""
-        base = self._bases.get((hour, weekday))
-        if base is None:
-            weights, orders = self._weights, max(self._orders, 1)
-            # One imagined order that had every item: an item that nobody ordered yet is possible.
-            base = np.log((self._counts + 1) / (orders + 1)) + self._menu_order
-            around = [(hour - 1) % HOURS, hour, (hour + 1) % HOURS]
-            by_hour = self._hours[:, around]
-            base += weights.hour * log_lift(
-                by_hour.sum(axis=1), self._counts * (by_hour.sum() / max(self._counts.sum(), 1)), weights.time_prior
-            )
-            by_weekday = self._weekdays[:, weekday]
-            share = by_weekday.sum() / max(self._counts.sum(), 1)
-            base += weights.weekday * log_lift(by_weekday, self._counts * share, weights.time_prior)
-            self._bases[hour, weekday] = base
+    # The parts of a score; `next_item` has the same for a slice of the history.
+
+    def _base(self, hour: int, weekday: int, size: int) -> Scores:
+        """Return what is known before the basket's items and the customer; minus infinity where an item is not served."""
+        bucket = int(next_item.SIZE_BUCKETS[min(size, len(next_item.SIZE_BUCKETS) - 1)]) if self.fitted else 0
+        known = self._bases.get((hour, weekday, bucket))
+        if known is not None:
+            return known
+        blend, weights = self._blend, self._blend.weights
+        half_life = RECENT_HALF_LIVES.index(blend.recent_half_life)
+        base: Scores = weights[0] * np.log(self._recent[half_life] / self._growth[half_life] + 0.5)
+        total = max(self._counts.sum(), 1)
+        by_hour = self._hours[[(hour - 1) % HOURS, hour, (hour + 1) % HOURS]].sum(axis=0)
+        base += weights[2] * log_lift(by_hour, self._counts * (by_hour.sum() / total), blend.hour_prior)
+        by_weekday = self._weekdays[weekday]
+        base += weights[3] * log_lift(by_weekday, self._counts * (by_weekday.sum() / total), blend.hour_prior)
+        if self.fitted:
+            model = self.fitted.model
+            context = model.context[HOURS + weekday] + model.context[HOURS + WEEKDAYS + bucket]
+            for shift, weight in next_item.HOUR_KERNEL:
+                context = context + weight * model.context[(hour + shift) % HOURS]
+            # An item that the model does not know has what the model would begin with.
+            modelled = np.log(self._counts + 0.5) - model.offset
+            modelled[self._modelled] = model.bias + context
+            base += weights[5] * modelled
+        base += self._menu_order
+        if len(self._bases) * len(base) > MAX_CACHED_FLOATS:
+            self._bases.clear()
+        self._bases[hour, weekday, bucket] = base
         return base
 
-    def _row(self, item: int) -> Vector:
-        """Return what an item in the basket adds to each other's score."""
-        row = self._rows.get(item)
-        if row is None:
-            pairs, observed = self._pairs[item], np.zeros(len(self._index))
-            observed[list(pairs.keys())] = list(pairs.values())
-            expected = self._counts * (self._counts[item] / max(self._orders, 1))
-            row = self._rows[item] = self._weights.pair * log_lift(observed, expected, self._weights.pair_prior)
+    def _row(self, item: int) -> Scores:
+        """Return what an item in the basket says of each other, before the basket's size is known."""
+        known = self._rows.get(item)
+        if known is not None:
+            return known
+        pairs, observed = self._pairs[item], np.zeros(len(self._index))
+        observed[np.fromiter(pairs.keys(), np.int64, len(pairs))] = np.fromiter(pairs.values(), np.float64, len(pairs))
+        expected = self._counts * (self._counts[item] / max(self.n_orders, 1))
+        row = self._blend.weights[1] * log_lift(observed, expected, self._blend.pair_prior)
+        slot = self._slots.get(item)
+        if self.fitted and slot is not None:
+            row[self._modelled] += self._blend.weights[5] * self.fitted.model.basket[slot]
+        if len(self._rows) * len(row) > MAX_CACHED_FLOATS:
+            self._rows.clear()
+        self._rows[item] = row
         return row
 
-    def _taste(self, past: Collection[tuple[int, ...]]) -> Vector:
-        """Return what a customer's own orders add to each item's score."""
+    def _taste(self, customer_id: int, past: Past) -> Scores:
+        """Return what a customer's own orders say of each item."""
+        known = self._tastes.get(customer_id)
+        if known is not None:
+            return known
         observed = np.zeros(len(self._index))
         for items in past:
             for item in items:
                 observed[item] += 1
-        expected = self._counts * (len(past) / max(self._orders, 1))
-        return self._weights.customer * log_lift(observed, expected, self._weights.customer_prior)
+        expected = self._counts * (len(past) / max(self.n_orders, 1))
+        taste = self._blend.weights[4] * log_lift(observed, expected, self._blend.customer_prior)
+        if self.fitted:
+            shares = observed[self._modelled] / len(past)
+            ordered = np.flatnonzero(shares)
+            taste[self._modelled] += self._blend.weights[5] * (shares[ordered] @ self.fitted.model.past[ordered])
+        if len(self._tastes) * len(taste) > MAX_CACHED_FLOATS:
+            self._tastes.clear()
+        self._tastes[customer_id] = taste
+        return taste
+
+    # Fitting
+
+    def past_orders(self, n_orders: int) -> tuple[Orders, list[Described]]:
+        """Return a copy of the first `n_orders` orders, or the newest MAX_HISTORY_ORDERS of them, and what the menu says of all items."""
+        end = n_orders - (self.n_orders - len(self._past_sizes))
+        start = max(0, end - MAX_HISTORY_ORDERS)
+        starts = np.concatenate([[0], np.cumsum(np.array(self._past_sizes, np.int64)[:end])])[start:]
+        items = np.array(self._past_items, np.int64)[starts[0] : starts[-1]]
+        placed_at_s, customers = np.array(self._past_placed_at_s)[start:end], np.array(self._past_customers, np.int64)[start:end]
+        return Orders(items, starts - starts[0], placed_at_s, customers), [self._describe(item_id) for item_id in self._item_ids]
+
+    def adopt(self, fitted: Fitted) -> None:
+        """Use a fit from now on."""
+        self.fitted, self._blend = fitted, fitted.blend
+        self._modelled = np.array([self._index[item_id] for item_id in fitted.item_ids])
+        self._slots = {item: slot for slot, item in enumerate(self._modelled.tolist())}
+        self._forget_derived()
+
+    def fit(self) -> None:
+        """Fit to all orders, here and now: for a command that has nothing else to do."""
+        self.adopt(next_item.learn(*self.past_orders(self.n_orders), stopped=lambda: False))
+
+    def settle(self, n_orders: int) -> None:
+        """Note that the fit from the first `n_orders` orders is done, or cannot be."""
+        if self.due == n_orders:
+            self.due = None
+
+    def _describe(self, item_id: str) -> Described:
+        item = self.menu.items.get(item_id)
+        if item is None:  # not served now; ids are mostly names in small letters
+            return Described(item_id, item_id.replace("_", "-").replace("-", " "), None)
+        return Described(item_id, f"{item.name} {item.category or ''}", item.category)
+
+    # Bounds
 
     def _know(self, item_ids: Collection[str]) -> None:
         """Make room for items that are new."""
-        before = len(self._index)
-        for item_id in item_ids:
-            if item_id not in self._index:
-                self._index[item_id] = len(self._index)
-                self._pairs.append({})
-        new = len(self._index) - before
-        if new:
-            self._counts = np.pad(self._counts, (0, new))
-            self._hours = np.pad(self._hours, ((0, new), (0, 0)))
-            self._weekdays = np.pad(self._weekdays, ((0, new), (0, 0)))
-            if before:
-                self._menu_order = np.pad(self._menu_order, (0, new), constant_values=-math.inf)
-                self._item_ids = list(self._index)
-            self._forget_derived()
+        new = [item_id for item_id in dict.fromkeys(item_ids) if item_id not in self._index]
+        if not new:
+            return
+        for item_id in new:
+            self._index[item_id] = len(self._index)
+            self._pairs.append({})
+        self._item_ids = list(self._index)
+        self._counts = np.pad(self._counts, (0, len(new)))
+        self._hours = np.pad(self._hours, ((0, 0), (0, len(new))))
+        self._weekdays = np.pad(self._weekdays, ((0, 0), (0, len(new))))
+        self._recent = np.pad(self._recent, ((0, 0), (0, len(new))))
+        if len(self._index) > len(new):
+            self._menu_order = np.pad(self._menu_order, (0, len(new)), constant_values=-math.inf)
+        self._forget_derived()
+
+    def _remember(self, customer_id: int, items: tuple[int, ...]) -> None:
+        self._customers.setdefault(customer_id, deque(maxlen=MAX_CUSTOMER_ORDERS)).append(items)
+        self._customers.move_to_end(customer_id)
+        if len(self._customers) > MAX_CUSTOMERS:
+            self._customers.popitem(last=False)
+
+    def _drop_rare_pairs(self) -> None:
+        """Forget the pairs that were ordered together least, until half are left: they tell least."""
+        rare = 1
+        while self._n_pairs > MAX_PAIRS // 2:
+            self._pairs = [{other: count for other, count in row.items() if count > rare} for row in self._pairs]
+            self._n_pairs = sum(map(len, self._pairs))
+            rare *= 2
+
+    def _drop_old_orders(self) -> None:
+        """Keep the orders that a fit may need: it begins at the latest point, and none is older than the window before it."""
+        excess = len(self._past_sizes) - MAX_HISTORY_ORDERS
+        if excess > 0:
+            del self._past_items[: sum(self._past_sizes[:excess])]
+            del self._past_sizes[:excess], self._past_placed_at_s[:excess], self._past_customers[:excess]
 
     def _forget_derived(self) -> None:
         self._bases.clear()
         self._rows.clear()
+        self._tastes.clear()
 
 
 class OrderLog(Protocol):
     """Where stored orders are read, each with a number that grows."""
 
     async def orders_after(self, sequence: int, *, limit: int) -> "list[PastOrder]":
-        """Return up to `limit` orders with a greater number, in order. Raises: Overloaded."""
+        """Return up to `limit` orders with a greater number, in order.
+
+        Raises:
+            Overloaded: it does not answer.
+
+        """
 
 
 class Recommenders:
@@ -288,6 +473,7 @@ class Recommenders:
         self._menus = menus
         self._recommenders: dict[tuple[str, str], Recommender] = {}
         self._woken = asyncio.Event()
+        self._caught_up = asyncio.Event()
         self._sequence = 0
 
     def get(self, client: str, menu: Menu) -> Recommender:
@@ -305,21 +491,27 @@ class Recommenders:
 
     async def follow(self, store: OrderLog) -> None:
         """Learn each stored order once, also those that other processes stored, until cancelled. A store that fails is asked again."""
-        while True:
-            self._woken.clear()
-            try:
-                orders = await store.orders_after(self._sequence, limit=BATCH_ORDERS)
-            except Overloaded:
-                logger.warning("orders cannot be read, trying again", exc_info=True)
-                await asyncio.sleep(RETRY_S)
-                continue
-            for order in orders:
-                self._learn(order)
-            if len(orders) < BATCH_ORDERS:
+        fitting = asyncio.create_task(self._fit())
+        try:
+            while True:
+                self._woken.clear()
+                try:
+                    orders = await store.orders_after(self._sequence, limit=BATCH_ORDERS)
+                except Overloaded:
+                    log.warning("orders cannot be read; trying again")
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                for order in orders:
+                    self._learn(order)
+                if len(orders) == BATCH_ORDERS:
+                    await asyncio.sleep(0)
+                    continue
+                self._caught_up.set()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), POLL_S)
-            else:
-                await asyncio.sleep(0)
+        finally:
+            fitting.cancel()
+            await asyncio.gather(fitting, return_exceptions=True)
 
     def _learn(self, order: "PastOrder") -> None:
         recommender = self._recommenders.get((order.client, order.menu))
@@ -329,5 +521,44 @@ class Recommenders:
             except MenuNotFound:
                 menu = Menu(id=order.menu, name=order.menu, currency="XXX", items={})  # ISO 4217: no currency
             recommender = self.get(order.client, menu)
-        recommender.learn(order)
         self._sequence = order.sequence
+        recommender.learn(order)
+
+    async def _fit(self) -> None:
+        """Fit what is due, one at a time, in a thread of low priority."""
+        ended = threading.Event()
+        with ThreadPoolExecutor(1, "fit", _lower_priority) as thread:
+            try:
+                while True:
+                    await self._caught_up.wait()
+                    self._caught_up.clear()
+                    for recommender in list(self._recommenders.values()):
+                        while recommender.due is not None:
+                            await self._fit_one(recommender, recommender.due, thread, ended)
+            finally:
+                ended.set()
+
+    async def _fit_one(self, recommender: Recommender, n_orders: int, thread: ThreadPoolExecutor, ended: threading.Event) -> None:
+        def stopped() -> bool:
+            # Where orders come in faster than they are fitted, as in an import, a fit is out of date before it is done.
+            return ended.is_set() or (recommender.due or 0) > n_orders * 1.5
+
+        orders, described = recommender.past_orders(n_orders)
+        steps = [next_item.learn]
+        if recommender.fitted is None or recommender.fitted.n_orders * 2 < len(orders.customers):
+            steps.insert(0, next_item.learn_quickly)
+        try:
+            for step in steps:
+                recommender.adopt(await asyncio.get_running_loop().run_in_executor(thread, step, orders, described, stopped))
+            recommender.settle(n_orders)
+        except next_item.Stopped:
+            pass
+        except Exception:
+            # Counting goes on, and the next fit is due in time; a failing one again and again would help nobody.
+            log.exception("the fit of %s orders failed", n_orders)
+            recommender.settle(n_orders)
+
+
+def _lower_priority() -> None:
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), FIT_NICENESS)
