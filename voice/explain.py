@@ -6,13 +6,29 @@ import sys
 from schemas import Menu
 from settings import Settings
 from voice import reading
-from voice.lexicon import Edge, Entry, Kind
+from voice.lexicon import Edge, Entry
 from voice.menus import MenuBook
 from voice.orders import OrderEngine
 from voice.reading import Group, Reading
 from voice.words import Token
 
-FLAGS = ["MORE", "ONLY", "CORRECT", "ALL", "PART", "REFER", "SET", "REMOVE", "REPLACE", "INTO", "CANCEL", "ARTICLE", "CLASSIFIED", "POST", "LATE"]
+FLAGS = [
+    "MORE",
+    "ONLY",
+    "CORRECT",
+    "ALL",
+    "PART",
+    "REFER",
+    "SET",
+    "REMOVE",
+    "REPLACE",
+    "INTO",
+    "CANCEL",
+    "ARTICLE",
+    "CLASSIFIED",
+    "POST",
+    "LATE",
+]
 
 
 def _value(value: object) -> str:
@@ -21,10 +37,14 @@ def _value(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def _said(spoken: list[Token], start: int, end: int) -> str:
+    return " ".join(token.surface for token in spoken[max(0, start) : max(0, end)])
+
+
 def _lattice(spoken: list[Token], edges: list[list[Edge]]) -> list[str]:
     return [
-        f"  {edge.cost:5.2f}  {Kind(edge.kind).name:10}  {' '.join(token.surface for token in spoken[edge.start : edge.end]):30}  {_value(edge.value)}"
-        for row in edges
+        f"  {edge.cost:5.2f}  {edge.kind.name:10}  {_said(spoken, start, start + edge.length):30}  {_value(edge.value)}"
+        for start, row in enumerate(edges)
         for edge in row
     ]
 
@@ -32,16 +52,17 @@ def _lattice(spoken: list[Token], edges: list[list[Edge]]) -> list[str]:
 def _group(spoken: list[Token], group: Group) -> str:
     flags = [name for bit, name in enumerate(FLAGS) if group.flags >> bit & 1]
     options = [
-        f"{option.amount + ' ' if option.amount else ''}{f'{option.count} x ' if option.count > 1 else ''}{_value(option.entries)}"
+        f"{option.amount + ' ' if option.amount else ''}{f'{option.portions} x ' if option.portions > 1 else ''}{_value(option.entries)}"
         for option in group.options
     ]
-    said = " ".join(token.surface for token in spoken[max(0, group.start) : max(0, group.end)])
-    return f"    {group.cost:5.2f}  {'|'.join(group.items) or '-'} x{group.number or '-'} {{{', '.join(options)}}} {' '.join(flags)}  « {said} »"
+    said = _said(spoken, group.start, group.end)
+    line = f"{'|'.join(group.items) or '-'} x{group.number or '-'} {{{', '.join(options)}}}"
+    return f"    {group.cost:5.2f}  {line} {' '.join(flags)}  « {said} »"
 
 
 def _reading(spoken: list[Token], chosen: Reading) -> list[str]:
     rows = [_group(spoken, group) for group in reading.groups(chosen)]
-    rows += [f"          unused: {' '.join(token.surface for token in spoken[edge.start : edge.end])}" for edge in reading.lost(chosen)]
+    rows += [f"          unused: {_said(spoken, *stretch)}" for stretch in reading.lost(chosen)]
     return rows
 
 

@@ -1,21 +1,15 @@
 """What words can mean: a menu's and the languages' phrases in one index, and the lattice of meanings of an utterance."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum, auto
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
-
-import yaml
-from pydantic import BaseModel, ConfigDict, field_validator
 
 from schemas import Amount, Menu
 from voice import words
-from voice.menus import construct
+from voice.numbers import NumberWords
+from voice.packs import LanguagePack, language_packs
 from voice.words import Token
-
-LANGUAGES = Path(__file__).parent / "languages"
 
 # Costs of readings; the unit is a word that nothing explains. With those of voice.words they are all that the engine weighs.
 SEGMENT = 0.1  # each phrase: one long phrase is likelier than two short ones over the same words (shortest description)
@@ -31,6 +25,7 @@ ARTICLE = 0.02  # "a", "an": a weaker one
 MAX_QUANTITY = 999
 MAX_REMEMBERED = 20_000  # look-ups: a bound on memory
 MAX_WORDS = 12  # of a phrase
+MAX_LABEL_WORDS = 3
 MAX_ASKED_WORDS = 8  # between the two halves of a question
 MAX_PARTIAL = 24  # a part of a name that fits more things than this says too little to ask about
 MAX_FUNCTION_DISTANCE = 0.45  # a tone, a long phrase typed plain: beyond it, function words are other words
@@ -89,112 +84,20 @@ class Entry(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """A stretch of tokens with one meaning."""
+    """A stretch of tokens with one meaning; where it begins is told by the lattice's row."""
 
-    start: int
-    end: int
+    length: int  # tokens
     kind: Kind
     value: object
     cost: float
     part: bool = False  # only a part of a name was said
 
 
-class Numbers(BaseModel):
-    """The words that numbers are made of, by what they do to the number so far."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    units: dict[str, int]
-    ends: dict[str, int]
-    tens: dict[str, int]
-    times: dict[str, int]
-    wholes: dict[str, int]
-    halves: list[str]
-    joins: list[str]
-    articles: dict[str, int]
-
-
-class LanguagePack(BaseModel):
-    """A language's words by what they do in an order; `voice/languages/*.yaml`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    language: str
-    numbers: Numbers
-    portions: dict[str, int]
-    requests: list[str]
-    fillers: list[str]
-    classifiers: list[str]
-    joins: list[str]
-    ors: list[str]
-    withs: list[str]
-    ontos: list[str]
-    amounts: dict[Amount, list[str]]
-    removes: list[str]
-    replaces: list[str]
-    intos: list[str]
-    insteads: list[str]
-    sets: list[str]
-    mores: list[str]
-    onlys: list[str]
-    corrects: list[str]
-    cancels: list[str]
-    alls: list[str]
-    parts: list[str]
-    refers: list[str]
-    inquiries: list[str]
-    questions: list[tuple[str, str]]
-    asked: list[str]
-    labels: list[str]
-    measures: list[str]
-    names: list[str]
-    adjectives: list[str]
-    synonyms: list[list[str]]
-    sentences: dict[str, str]
-
-    def function_words(self) -> Iterator[str]:
-        """Yield the words that name nothing."""
-        numbers = self.numbers
-        rows = (
-            self.fillers,
-            self.classifiers,
-            self.joins,
-            self.ors,
-            self.withs,
-            *self.amounts.values(),
-            numbers.units,
-            numbers.tens,
-            numbers.articles,
-        )
-        for row in rows:
-            for way in row:
-                phrase = words.phrase(way)
-                if len(phrase) == 1:
-                    yield phrase[0]
-
-    @field_validator("requests", "fillers", "joins", "withs", mode="before")
-    @classmethod
-    def split_commas(cls, rows: list[str]) -> list[str]:
-        """Let a long list be written several to a row."""
-        return [part.strip() for row in rows for part in row.split(",")]
-
-
-@lru_cache(maxsize=1)
-def language_packs() -> dict[str, LanguagePack]:
-    """Read every language there is; all of them may be spoken to every menu."""
-    packs = (
-        LanguagePack.model_validate(construct(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)))
-        for path in sorted(LANGUAGES.glob("*.yaml"))
-    )
-    return {pack.language: pack for pack in packs}
-
-
-class Role(NamedTuple):
-    """What a word does in a number."""
-
-    name: str
-    value: int
-    surface: str
+_PAUSE = [Edge(1, Kind.PAUSE, None, 0.0)]
+_STOP = [Edge(1, Kind.STOP, None, 0.0)]
+_UNKNOWN = Edge(1, Kind.UNKNOWN, None, 1.0)
+_CLAUSE_STARTS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN})
+_CLAUSE_ENDS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.FILLER})
 
 
 class Lexicon:
@@ -205,8 +108,6 @@ class Lexicon:
         self.menu = menu
         self.bits = {group: 1 << number for number, group in enumerate(menu.option_groups)}
         self._index: dict[str, list[Sense] | None] = {}
-        self._roles: dict[str, list[Role]] = defaultdict(list)
-        self._articles: set[str] = set()
         self._joins: set[str] = set()
         self._adjectives: set[str] = set()
         self._names: set[str] = set()
@@ -215,8 +116,9 @@ class Lexicon:
         self._questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self._asked: set[tuple[str, ...]] = set()
         self._near: dict[str, tuple[str, ...]] = {}
-        self._meant: tuple[dict[tuple[str, ...], list[tuple[Kind, object, float, bool]]], ...] = ({}, {})  # typed plain, typed with marks
+        self._meant: tuple[dict[tuple[str, ...], list[Edge]], ...] = ({}, {})  # typed plain, typed with marks
         packs = language_packs().values()
+        self._numbers = NumberWords(packs)
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for row in (row for pack in packs for row in pack.synonyms):
             for word in row:
@@ -225,7 +127,7 @@ class Lexicon:
         for pack in packs:
             self._add_pack(pack, menu_phrases)
         self._deletions = self._spelling_index()
-        openings = (*self._labels, *self._asked, *(opening for opening, _ in self._questions))
+        openings = (*self._labels, *self._asked, *[opening for opening, _ in self._questions])
         self._talk_openings = {phrase[0] for phrase in openings} | self._names
 
     # --- Compilation ----------------------------------------------------------------------------------------------------------------
@@ -350,19 +252,6 @@ class Lexicon:
                 phrase = words.phrase(way)
                 own = "".join(map(words.key_of, phrase)) in menu_keys or (words.key_of(phrase[0]) in menu_keys and kind is Kind.CLASSIFIER)
                 self._add(kind, value, phrase, MENU_FIRST if own else 0.0)
-        numbers = pack.numbers
-        for name, values in (
-            ("unit", numbers.units),
-            ("end", numbers.ends),
-            ("ten", numbers.tens),
-            ("times", numbers.times),
-            ("article", numbers.articles),
-        ):
-            for way, number in values.items():
-                self._add_role(name, number, way)
-        for name, ways in (("half", numbers.halves), ("join", numbers.joins)):
-            for way in ways:
-                self._add_role(name, 0, way)
         self._labels |= {words.phrase(way) for way in pack.labels}
         self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
         self._names |= set(pack.names)
@@ -370,12 +259,6 @@ class Lexicon:
         self._asked |= {words.phrase(way) for way in pack.asked}
         self._joins |= {way for way in pack.joins if " " not in way}
         self._adjectives |= {way for way in pack.adjectives if " " not in way}
-        self._articles |= set(pack.numbers.articles)
-
-    def _add_role(self, name: str, value: int, way: str) -> None:
-        phrase = words.phrase(way)
-        if len(phrase) == 1:
-            self._roles[words.key_of(phrase[0])].append(Role(name, value, phrase[0]))
 
     def _spelling_index(self) -> dict[str, list[str]]:
         """Map each key with one letter left out to the menu's words (Garbe 2012, symmetric deletes)."""
@@ -428,98 +311,61 @@ class Lexicon:
                         yield position + 1, senses
                     paths.append((path, position + 1))
 
-    def _number(self, spoken: Sequence[Token], start: int, *, marked: bool) -> tuple[int, int, float] | None:
-        """Read the longest number that begins at a token: its end, value and cost."""
-        token = spoken[start]
-        if token.surface.isdigit():
-            return (start + 1, int(token.surface), 0.0) if len(token.surface) <= 6 else None  # noqa: PLR2004
-        total, current, base, half, cost = 0, 0, 0, False, 0.0
-        last, position, end = "", start, start
-        while position < len(spoken):
-            token = spoken[position]
-            step = None
-            for role in self._roles.get(token.key, ()):
-                distance = words.function_distance((token.surface,), (role.surface,), marked=marked)
-                if distance > (0 if role.name == "article" else MAX_FUNCTION_DISTANCE) or not _continues(role.name, last, base):
-                    continue
-                if step is None or distance < step[1]:
-                    step = (role, distance)
-            if step is None:
-                break
-            role, distance = step
-            if role.name == "half":
-                half = True
-            elif role.name == "times":
-                current = (current or 1) * role.value
-                if half:
-                    current, half = current // 2, False
-                if role.value >= 100:  # noqa: PLR2004 - hundreds are closed: what follows is added
-                    total, current = total + current, 0
-                base = role.value
-            elif role.name != "join" and last != "half":
-                current += role.value
-                base = 10 if role.name == "ten" and role.value % 10 == 0 else base if role.name == "ten" else 0
-            position += 1
-            cost += distance
-            last = role.name
-            if role.name not in {"join", "half"}:
-                end = position
-        if end == start or half:
-            return None
-        return end, total + current, cost
-
     # --- The lattice ----------------------------------------------------------------------------------------------------------------
 
     def lattice(self, spoken: Sequence[Token]) -> list[list[Edge]]:
         """Return the edges that begin at each token; the whole is covered, if only by UNKNOWN."""
         edges: list[list[Edge]] = []
         marked = words.is_marked(spoken)
+        surfaces = tuple([token.surface for token in spoken])
         covered = [0] * len(spoken)  # how far names that were said whole reach over each token
-        for start, token in enumerate(spoken):
-            if words.is_punctuation(token.surface):
-                edges.append([Edge(start, start + 1, Kind.PAUSE if token.surface == "," else Kind.STOP, None, 0.0)])
+        for start, surface in enumerate(surfaces):
+            if words.is_punctuation(surface):
+                edges.append(_PAUSE if surface == "," else _STOP)
                 continue
-            row = self._edges_at(spoken, start, marked=marked)
+            row = self._edges_at(spoken, surfaces, start, marked=marked)
             edges.append(row)
             for edge in row:
                 if edge.kind <= Kind.OPTION and not edge.part:
-                    for position in range(start, edge.end):
-                        covered[position] = max(covered[position], edge.end)
+                    end = start + edge.length
+                    for position in range(start, end):
+                        covered[position] = max(covered[position], end)
         for start, reach in enumerate(covered):
             # A name said whole is never broken into parts of names and unknown words, only into other whole names.
             if reach:
-                edges[start] = [edge for edge in edges[start] if not (edge.part or edge.kind is Kind.UNKNOWN) or edge.end > reach]
-        self._add_talk(spoken, edges)
+                whole = [edge for edge in edges[start] if not (edge.part or edge.kind is Kind.UNKNOWN) or start + edge.length > reach]
+                edges[start] = whole
+        if not self._talk_openings.isdisjoint(surfaces):
+            self._add_talk(surfaces, edges)
         return edges
 
-    def _edges_at(self, spoken: Sequence[Token], start: int, *, marked: bool) -> list[Edge]:
-        found = []
-        known = False  # a meaning that costs nothing: the word is not in question
+    def _edges_at(self, spoken: Sequence[Token], surfaces: tuple[str, ...], start: int, *, marked: bool) -> list[Edge]:
+        found: list[Edge] = []
+        remembered = self._meant[marked]
         for end, senses in self._phrases(spoken, start):
-            for kind, value, cost, part in self._meanings(tuple([token.surface for token in spoken[start:end]]), senses, marked=marked):
-                found.append(Edge(start, end, kind, value, cost, part))
-                known = known or (cost <= SEGMENT and kind > Kind.OPTION)
-        if spoken[start].surface in self._adjectives:
+            said = surfaces[start:end]
+            meant = remembered.get(said)
+            if meant is None:
+                meant = self._meanings(said, senses, marked=marked)
+                if len(remembered) > MAX_REMEMBERED:
+                    remembered.clear()
+                remembered[said] = meant
+            found += meant
+        if surfaces[start] in self._adjectives:
             found += self._ellipsis(spoken, start)
-        if spoken[start].key in self._roles or spoken[start].surface.isdigit():
-            number = self._number(spoken, start, marked=marked)
-            if number is not None:
-                edge = self._counted(spoken, start, *number)
-                if edge is not None:
-                    found.append(edge)
-                    known = known or edge.cost <= SEGMENT + ARTICLE
-        if not known:
-            found.append(Edge(start, start + 1, Kind.UNKNOWN, None, 1.0))
+        if self._numbers.may_begin(spoken[start]):
+            found += self._counted(spoken, surfaces, start, marked=marked)
+        # A word that something explains for nothing is not in question.
+        for edge in found:
+            if edge.cost <= SEGMENT + ARTICLE and edge.kind > Kind.OPTION:
+                return found
+        found.append(_UNKNOWN)
         return found
 
-    def _meanings(self, said: tuple[str, ...], senses: list[Sense], *, marked: bool) -> list[tuple[Kind, object, float, bool]]:
+    def _meanings(self, said: tuple[str, ...], senses: list[Sense], *, marked: bool) -> list[Edge]:
         """Return what a phrase means with its cost: one meaning a kind, of which a name may fit several things."""
-        remembered = self._meant[marked]
-        found = remembered.get(said)
-        if found is not None:
-            return found
         best: dict[Kind, list[tuple[float, Sense]]] = {}
-        exact = len(said) == 1 and any(role.surface == said[0] for role in self._roles.get(words.key_of(said[0]), ()))
+        exact = len(said) == 1 and self._numbers.is_number_word(said[0])
         for sense in senses:
             named = sense.kind <= Kind.OPTION
             distance = (
@@ -529,19 +375,18 @@ class Lexicon:
                 best.setdefault(sense.kind, []).append((distance + sense.cost, sense))
                 exact = exact or (not named and distance == 0.0)
         if exact:  # a function word as it is spelt is not another one misspelt
-            best = {kind: weighed for kind, weighed in best.items() if kind <= Kind.OPTION or any(sense.phrase == said for _, sense in weighed)}
-        found = []
+            best = {
+                kind: weighed for kind, weighed in best.items() if kind <= Kind.OPTION or any(sense.phrase == said for _, sense in weighed)
+            }
+        found, length = [], len(said)
         for kind, weighed in best.items():
             cost, sense = min(weighed, key=lambda pair: pair[0])
             if kind <= Kind.OPTION:
                 # Meanings that are as good as the best stand together; the rest of the order decides between them.
                 level = tuple(dict.fromkeys(other.value for other_cost, other in weighed if other_cost <= cost + 1e-9))
-                found.append((kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD))
+                found.append(Edge(length, kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD))
             else:
-                found.append((kind, sense.value, cost + SEGMENT, False))
-        if len(remembered) > MAX_REMEMBERED:
-            remembered.clear()
-        remembered[said] = found
+                found.append(Edge(length, kind, sense.value, cost + SEGMENT))
         return found
 
     def _ellipsis(self, spoken: Sequence[Token], start: int) -> Iterator[Edge]:
@@ -551,70 +396,65 @@ class Lexicon:
         for head in range(start + 3, min(start + 5, len(spoken))):
             for sense in self._index.get(spoken[start].key + spoken[head].key) or ():
                 if sense.kind is Kind.OPTION and sense.phrase[0] == spoken[start].surface and not sense.cost:
-                    yield Edge(start, start + 1, Kind.OPTION, (sense.value,), SEGMENT * 2)
+                    yield Edge(1, Kind.OPTION, (sense.value,), SEGMENT * 2)
                     return
 
-    def _counted(self, spoken: Sequence[Token], start: int, end: int, value: int, cost: float) -> Edge | None:
-        """Return what a number is: a quantity, or a sum, a time, a percentage, which order nothing."""
-        if end < len(spoken) and spoken[end].surface in self._measures:
-            return Edge(start, end + 1, Kind.TALK, None, cost + SEGMENT)
-        if not 1 <= value <= MAX_QUANTITY:
-            return None
-        article = end == start + 1 and value == 1 and spoken[start].surface in self._articles
-        return Edge(start, end, Kind.ARTICLE if article else Kind.NUMBER, value, SEGMENT + (ARTICLE if article else cost))
+    def _counted(self, spoken: Sequence[Token], surfaces: tuple[str, ...], start: int, *, marked: bool) -> Iterator[Edge]:
+        """Yield what a number is: a quantity, or a sum, a time, a percentage, which order nothing."""
+        number = self._numbers.read(spoken, start, marked=marked)
+        if number is None:
+            return
+        length = number.end - start
+        if number.end < len(spoken) and surfaces[number.end] in self._measures:
+            yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost)
+        elif number.article:
+            yield Edge(length, Kind.ARTICLE, 1, SEGMENT + ARTICLE)
+        elif 1 <= number.value <= MAX_QUANTITY:
+            yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
 
-    def _add_talk(self, spoken: Sequence[Token], edges: list[list[Edge]]) -> None:
+    def _add_talk(self, surfaces: tuple[str, ...], edges: list[list[Edge]]) -> None:
         """Add the stretches that order nothing: table numbers, names, questions."""
-        surfaces = tuple([token.surface for token in spoken])
-        count = len(spoken)
-        for start in range(count):
-            if surfaces[start] not in self._talk_openings:
+        for start, surface in enumerate(surfaces):
+            if surface not in self._talk_openings:
                 continue
-            for length in (1, 2, 3):
-                end = start + length
-                label = surfaces[start:end]
-                if label in self._labels and end < count:
-                    for edge in edges[end]:
-                        if edge.kind is Kind.NUMBER:
-                            edges[start].append(Edge(start, edge.end, Kind.TALK, None, SEGMENT))
-                elif length == 1 and label[0] in self._names and end < count:
-                    for edge in edges[end]:
-                        if edge.kind is Kind.NUMBER:
-                            edges[start].append(Edge(start, edge.end, Kind.TALK, None, SEGMENT + NAME))
+            for length in range(1, MAX_LABEL_WORDS + 1):
+                label = surfaces[start : start + length]
+                if label in self._labels:
+                    self._add_numbered(edges, start, length, SEGMENT)
+                if length == 1 and surface in self._names:
+                    self._add_numbered(edges, start, length, SEGMENT + NAME)
                 if label in self._asked:
-                    edges[self._clause_start(edges, start)].append(
-                        Edge(self._clause_start(edges, start), end, Kind.TALK, None, SEGMENT + TALK)
-                    )
+                    begin = self._clause_start(edges, start)
+                    edges[begin].append(Edge(start + length - begin, Kind.TALK, None, SEGMENT + TALK))
             for opening, closing in self._questions:
                 if surfaces[start : start + len(opening)] == opening:
-                    self._add_question(surfaces, edges, start, opening, closing)
+                    self._add_question(surfaces, edges, start, start + len(opening), closing)
 
-    def _add_question(
-        self, surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, opening: tuple[str, ...], closing: tuple[str, ...]
-    ) -> None:
-        after = start + len(opening)
+    @staticmethod
+    def _add_numbered(edges: list[list[Edge]], start: int, length: int, cost: float) -> None:
+        """Add what a number makes of the word before it: a table, somebody's name."""
+        behind = start + length
+        if behind < len(edges):
+            numbers = [edge for edge in edges[behind] if edge.kind is Kind.NUMBER]
+            edges[start] += [Edge(length + number.length, Kind.TALK, None, cost) for number in numbers]
+
+    def _add_question(self, surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, after: int, closing: tuple[str, ...]) -> None:
+        """Add the question between its two halves, "có ... không", where the clause ends behind it."""
         for close in range(after + 1, min(len(surfaces), after + MAX_ASKED_WORDS) + 1):
             end = close + len(closing)
-            if surfaces[close:end] != closing:
-                continue
-            if end >= len(surfaces) or any(
-                edge.kind in {Kind.FILLER, Kind.REQUEST, Kind.STOP, Kind.PAUSE} and edge.cost <= SEGMENT for edge in edges[end]
-            ):
-                begin = self._clause_start(edges, start)
-                edges[begin].append(Edge(begin, end, Kind.TALK, None, SEGMENT + TALK))
-            return
+            if surfaces[close:end] == closing:
+                if end >= len(surfaces) or any(edge.kind in _CLAUSE_ENDS and edge.cost <= SEGMENT for edge in edges[end]):
+                    begin = self._clause_start(edges, start)
+                    edges[begin].append(Edge(end - begin, Kind.TALK, None, SEGMENT + TALK))
+                return
 
     @staticmethod
     def _clause_start(edges: list[list[Edge]], position: int) -> int:
         """Go back to where the clause begins: behind a stop, a pause or a word that asks for something."""
         while position > 0:
-            before = position - 1
-            if any(
-                edge.end == position and edge.kind in {Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN} and edge.cost == 0
-                for edge in edges[before]
-            ):
+            if any(edge.length == 1 and edge.kind in _CLAUSE_STARTS and edge.cost <= SEGMENT for edge in edges[position - 1]):
                 break
-            position = before
+            position -= 1
         return position
 
     def is_function_word(self, token: Token) -> bool:
@@ -633,37 +473,7 @@ class Lexicon:
         return list(dict.fromkeys(entry for distance, entry in near if distance == nearest)) if nearest <= MAX_FUNCTION_DISTANCE else []
 
 
-def _continues(role: str, last: str, base: int) -> bool:
-    """Tell whether a number goes on with this role behind that one."""
-    if last == "":
-        return role != "end" and role != "join"
-    if last == "half":
-        return role in {"times", "article"}
-    if last == "join":
-        return role in {"unit", "ten", "end"} and base >= 10  # noqa: PLR2004
-    if role == "join":
-        return base >= 100 and last == "times"  # noqa: PLR2004
-    if role == "unit":
-        return base >= 10 and last in {"ten", "times"}  # noqa: PLR2004
-    if role == "end":
-        return base == 10 and last in {"ten", "times"}  # noqa: PLR2004
-    if role == "ten":
-        return base >= 100 and last == "times"  # noqa: PLR2004
-    return role == "times" and last in {"unit", "article", "ten"}
-
-
 def _deletions(key: str) -> Iterator[str]:
     yield key
     for number in range(len(key)):
         yield key[:number] + key[number + 1 :]
-
-
-def entries(edge: Edge) -> Sequence[Entry]:
-    """Return the choices that an OPTION edge may mean."""
-    return edge.value  # type: ignore[return-value]
-
-
-def sentence(language: str, name: str, values: Mapping[str, str]) -> str:
-    """Return a sentence of a language, English where there is none."""
-    packs = language_packs()
-    return (packs.get(language) or packs["en"]).sentences[name].format(**values)

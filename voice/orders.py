@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from errors import ItemNotFound, ValidationFailed
 from schemas import Amount, Change, Line, LineRequest, Menu, Option, Order, Question
 from voice import reading, words
-from voice.lexicon import Edge, Entry, Kind, Lexicon, sentence
+from voice.lexicon import Edge, Lexicon
+from voice.packs import sentence
 from voice.reading import Group, Reader, Reading, Spoken
 from voice.words import Token
 
@@ -203,7 +204,7 @@ class _Ordering:
             else:
                 self._carry_out(group)
             position += len(parts)
-        self.lost += [(edge.start, edge.end) for edge in reading.lost(chosen)]
+        self.lost += reading.lost(chosen)
         return self._reply()
 
     # --- What groups do -------------------------------------------------------------------------------------------------------------
@@ -483,7 +484,7 @@ class _Ordering:
                 for asked, question in self.questions
                 if not (asked is line and question["group"] == group_id and choices[0] in question["choices"])
             ]
-        option = self.engine.option(group_id, choices, spoken.amount, min(spoken.count, MAX_PORTIONS))
+        option = self.engine.option(group_id, choices, spoken.amount, min(spoken.portions, MAX_PORTIONS))
         line.options.append(option)
         if option["choice"] is None and spoken.amount != "no":
             names = [self.menu.option_groups[group_id].choices[choice].name for choice in choices]
@@ -576,6 +577,3 @@ class _Ordering:
             if tokens:
                 found.append(self.utterance[tokens[0].start : tokens[-1].end])
         return found
-
-
-__all__ = ["ASK_BELOW", "Entry", "Kind", "OrderEngine"]

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from schemas import Amount
-from voice.lexicon import SEGMENT, Edge, Entry, Kind, Lexicon, entries
+from voice.lexicon import SEGMENT, Edge, Entry, Kind, Lexicon
 from voice.words import Token
 
 WIDTH = 10  # readings that are followed from a token
@@ -59,7 +59,7 @@ class Spoken(NamedTuple):
 
     entries: tuple[Entry, ...]
     amount: Amount | None
-    count: int
+    portions: int
     start: int  # tokens
     end: int
     cost: float
@@ -89,8 +89,25 @@ class Reading:
     """One way to read the utterance up to a token."""
 
     __slots__ = (
-        "amount", "bare", "base", "carry", "cost", "count", "done", "end", "flags", "item_cost", "items", "lost", "number", "options", "own", "start", "talk", "used",
-    )  # fmt: skip
+        "amount",
+        "bare",
+        "base",
+        "carry",
+        "cost",
+        "count",
+        "done",
+        "end",
+        "flags",
+        "item_cost",
+        "items",
+        "lost",
+        "number",
+        "options",
+        "own",
+        "start",
+        "talk",
+        "used",
+    )
 
     cost: float
     done: Kept | None  # groups
@@ -134,15 +151,15 @@ class Reading:
         new.talk = self.talk
         return new
 
-    def touch(self, edge: Edge) -> None:
+    def touch(self, edge: Edge, start: int) -> None:
         """Widen the present group's span."""
         if self.start < 0:
-            self.start = edge.start
-        self.end = edge.end
+            self.start = start
+        self.end = start + edge.length
 
-    def lose(self, edge: Edge) -> None:
+    def lose(self, edge: Edge, start: int) -> None:
         """Note that a stretch orders nothing."""
-        self.lost = Kept(self.lost, edge)
+        self.lost = Kept(self.lost, (start, start + edge.length))
 
     @property
     def headless(self) -> bool:
@@ -155,8 +172,8 @@ def groups(reading: Reading) -> list[Group]:
     return _unroll(reading.done)  # type: ignore[return-value]
 
 
-def lost(reading: Reading) -> list[Edge]:
-    """Return what the reading does not use, first one first."""
+def lost(reading: Reading) -> list[tuple[int, int]]:
+    """Return the stretches of tokens that the reading does not use, first one first."""
     return _unroll(reading.lost)  # type: ignore[return-value]
 
 
@@ -182,7 +199,7 @@ class Reader:
         for item_id, mask in self._mask.items():
             takers.setdefault(mask, []).append(item_id)
         self._takers = takers
-        self._steps: Mapping[Kind, Callable[[Reading, Edge, "_Walk"], Iterator[Reading]]] = {
+        self._steps: Mapping[Kind, Callable[[Reading, Edge, int, _Walk], Iterator[Reading]]] = {
             Kind.ITEM: self._item,
             Kind.OPTION: self._option,
             Kind.NUMBER: self._number,
@@ -241,8 +258,8 @@ class Reader:
             _, negative, _, reading, edge = heappop(heap)
             position = -negative
             if edge is not None:
-                position = edge.end
-                for new in steps[edge.kind](reading, edge, walk):
+                start, position = position, position + edge.length
+                for new in steps[edge.kind](reading, edge, start, walk):
                     number += 1
                     new.own -= min(edge.cost, SEGMENT)  # what every reading pays says nothing about this one
                     heappush(heap, (new.cost + rest[position], -position, number, new, None))
@@ -335,15 +352,15 @@ class Reader:
 
     # --- Steps: what an edge does to a reading --------------------------------------------------------------------------------------
 
-    def _skip(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+    def _skip(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         yield reading.fork(edge.cost)
 
-    def _with(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+    def _with(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(edge.cost)
         new.carry = False
         yield new
 
-    def _boundary(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+    def _boundary(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         if not reading.talk and reading.amount is None and not reading.carry:
             yield reading.fork(edge.cost)
             return
@@ -352,52 +369,53 @@ class Reader:
         new.amount = None
         yield new
 
-    def _lose(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+    def _lose(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(TALK_WORD if reading.talk else edge.cost)
         new.own = reading.own + SEGMENT
         new.amount = None  # it was said of the unknown word
-        new.lose(edge)
+        new.lose(edge, start)
         yield new
 
-    def _talked(self, reading: Reading, edge: Edge) -> Reading:
+    def _talked(self, reading: Reading, edge: Edge, start: int) -> Reading:
         new = reading.fork(TALK_WORD)
-        new.lose(edge)
+        new.lose(edge, start)
         return new
 
-    def _number(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _number(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
-            yield self._talked(reading, edge)
+            yield self._talked(reading, edge, start)
             return
         value: int = edge.value  # type: ignore[assignment]
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
         empty = reading.headless and not reading.options and (not reading.number or (reading.flags & ARTICLE and not article))
-        if empty and not (reading.amount is not None and walk.joints[edge.start] == JOINED):
+        if empty and not (reading.amount is not None and walk.joints[start] == JOINED):
             new = reading.fork(edge.cost)
         else:
             new = self._open(reading, walk, edge.cost)
-            if reading.amount is not None and walk.joints[edge.start] != JOINED:  # "remove two lattes"
+            if reading.amount is not None and walk.joints[start] != JOINED:  # "remove two lattes"
                 new.amount, new.bare = reading.amount, reading.bare
                 new.cost -= DANGLING_AMOUNT
         new.number = value
         new.flags = (new.flags & ~ARTICLE) | article
         new.carry = False
-        new.touch(edge)
+        new.touch(edge, start)
         yield new
         if reading.items and not reading.number and not article and reading.amount is None and not reading.flags & (ALL | SET | INTO):
-            classified = any(other.kind is Kind.CLASSIFIER for other in walk.edges_at(edge.end)) or walk.before(edge.start) in {"x", "×"}
+            behind = walk.edges_at(start + edge.length)
+            classified = any(other.kind is Kind.CLASSIFIER for other in behind) or walk.before(start) in {"x", "×"}
             new = reading.fork(edge.cost + (POSTPOSED if classified else POSTPOSED_BARE))
             new.number = value
             new.flags |= POST
-            new.touch(edge)
+            new.touch(edge, start)
             yield new
 
-    def _portion(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+    def _portion(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         if not reading.talk:
             new = reading.fork(edge.cost)
             new.count = edge.value  # type: ignore[assignment]
             yield new
 
-    def _amount(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+    def _amount(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         if reading.talk:
             yield reading.fork(edge.cost)
             return
@@ -412,7 +430,7 @@ class Reader:
         new.carry = False
         yield new
 
-    def _remove(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+    def _remove(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         if reading.talk:
             yield reading.fork(edge.cost)
             return
@@ -422,47 +440,47 @@ class Reader:
         new.carry = False
         yield new
 
-    def _option(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _option(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
-            yield self._talked(reading, edge)
+            yield self._talked(reading, edge, start)
             return
         amount, count = reading.amount, reading.count or 1
-        joint = walk.joints[edge.start]
-        found = tuple(entries(edge))
+        joint = walk.joints[start]
+        found: tuple[Entry, ...] = edge.value  # type: ignore[assignment]
         if amount is None and reading.carry and joint != WITH:
-            carried = self._spoken(found, "no", 1, edge, walk)
+            carried = self._spoken(found, "no", 1, edge, start, walk)
             cost = min(edge.cost, HEAD_AGAIN) if carried.amount is None else edge.cost
-            yield from self._attach(reading, carried, edge, walk, cost + (0.0 if joint == JOINED else CARRIED_BARE))
+            yield from self._attach(reading, carried, edge, start, walk, cost + (0.0 if joint == JOINED else CARRIED_BARE))
             extra = NOT_CARRIED if joint == JOINED else 0.0
         else:
             extra = 0.0
-        spoken = self._spoken(found, amount, count, edge, walk)
+        spoken = self._spoken(found, amount, count, edge, start, walk)
         cost = min(edge.cost, HEAD_AGAIN) if spoken.amount != amount else edge.cost  # "no" + "ice" says the whole name "no ice"
-        yield from self._attach(reading, spoken, edge, walk, cost + extra)
+        yield from self._attach(reading, spoken, edge, start, walk, cost + extra)
         new = reading.fork(UNSAID + edge.cost)
         new.own = reading.own + SEGMENT
         new.amount = None
-        new.lose(edge)
+        new.lose(edge, start)
         yield new
 
-    def _spoken(self, found: tuple[Entry, ...], amount: Amount | None, count: int, edge: Edge, walk: "_Walk") -> Spoken:
+    def _spoken(self, found: tuple[Entry, ...], amount: Amount | None, count: int, edge: Edge, start: int, walk: "_Walk") -> Spoken:
         if amount is not None:
-            measured = self._lexicon.measured(amount, walk.spoken, edge.start, edge.end)
+            measured = self._lexicon.measured(amount, walk.spoken, start, start + edge.length)
             if measured:
                 found, amount = tuple(measured), None
-        return Spoken(found, amount, count, edge.start, edge.end, edge.cost)
+        return Spoken(found, amount, count, start, start + edge.length, edge.cost)
 
-    def _attach(self, reading: Reading, option: Spoken, edge: Edge, walk: "_Walk", cost: float) -> Iterator[Reading]:
+    def _attach(self, reading: Reading, option: Spoken, edge: Edge, start: int, walk: "_Walk", cost: float) -> Iterator[Reading]:
         """Put an option where it may belong: on the present line, on the next one, on the one before."""
-        joint = walk.joints[edge.start]
+        joint = walk.joints[start]
         negative = option.amount == "no"
-        if reading.options and reading.options[-1].end == edge.start and option.amount is None:
-            head_only = edge.part and edge.end == edge.start + 1
+        if reading.options and reading.options[-1].end == start and option.amount is None:
+            head_only = edge.part and edge.length == 1
             same = self._same(reading.options[-1], option, head_only=head_only)
             if same:
                 new = reading.fork(min(HEAD_AGAIN, cost) if head_only else cost)
-                new.options = (*reading.options[:-1], reading.options[-1]._replace(entries=same, end=edge.end))
-                new.touch(edge)
+                new.options = (*reading.options[:-1], reading.options[-1]._replace(entries=same, end=start + edge.length))
+                new.touch(edge, start)
                 yield new
                 return
         if option.amount in {"light", "extra"} and all(entry.bit & self._one for entry in option.entries):
@@ -470,28 +488,28 @@ class Reader:
         cost += UNDECIDED_OPTION if len({entry.group for entry in option.entries}) < len(option.entries) else 0.0
         if reading.headless:
             new = reading.fork(cost)
-            self._put(new, option, edge)
+            self._put(new, option, edge, start)
             yield new
             base = reading.done.value if reading.done is not None else None
             added = walk.joints[reading.start] == WITH  # "with two portions of"
             barred = IS_PART | OPERATIONS & ~MORE | (0 if added else CLASSIFIED)
             counted = reading.number and not reading.options and not reading.flags & barred and joint != WITH
             if counted and isinstance(base, Group) and base.items and not base.flags & (REMOVE | REPLACE):
-                yield from self._count(reading, base, option, edge, cost)
+                yield from self._count(reading, base, option, edge, start, cost)
             return
         fitting = tuple([item for item in reading.items if self.takes(item, option)])
         if fitting and not reading.flags & (REPLACE if not reading.options else 0):
             left = ACROSS_JOIN if joint == JOINED else ACROSS_STOP if joint == BREAK else 0.0
             new = reading.fork(cost + left + self._conflict(reading, fitting, option))
             new.items = fitting
-            self._put(new, option, edge)
+            self._put(new, option, edge, start)
             yield new
-        if not fitting or walk.last_item > edge.start:
+        if not fitting or walk.last_item > start:
             early = EARLY_JOINED if joint in {JOINED, BREAK} or not fitting else EARLY
             new = self._open(reading, walk, cost + (EARLY if negative and fitting else early))
             if reading.amount is not None:
                 new.cost -= DANGLING_AMOUNT
-            self._put(new, option, edge)
+            self._put(new, option, edge, start)
             yield new
 
     @staticmethod
@@ -506,7 +524,7 @@ class Reader:
         groups_before = {entry.group for entry in before.entries}
         return before.entries if head_only and any(entry.group in groups_before for entry in option.entries) else ()
 
-    def _count(self, reading: Reading, base: Group, option: Spoken, edge: Edge, cost: float) -> Iterator[Reading]:
+    def _count(self, reading: Reading, base: Group, option: Spoken, edge: Edge, start: int, cost: float) -> Iterator[Reading]:
         """Read the number as portions of the option: "with two shots"."""
         fitting = tuple([item for item in base.items if self.takes(item, option)])
         if not fitting or any(entry.bit & self._one for entry in option.entries) or reading.number > 99:  # noqa: PLR2004
@@ -519,10 +537,10 @@ class Reader:
         new.start, new.item_cost = base.start, base.item_cost
         new.own += base.cost
         amount = None if option.amount == "extra" else option.amount  # "an extra egg", "two extra shots": portions, not an amount
-        self._put(new, option._replace(count=reading.number, amount=amount), edge)
+        self._put(new, option._replace(portions=reading.number, amount=amount), edge, start)
         yield new
 
-    def _put(self, reading: Reading, option: Spoken, edge: Edge) -> None:
+    def _put(self, reading: Reading, option: Spoken, edge: Edge, start: int) -> None:
         reading.options = (*reading.options, option)
         for entry in option.entries:
             reading.used |= entry.bit
@@ -530,7 +548,7 @@ class Reader:
         reading.amount = None
         reading.bare = False
         reading.count = 0
-        reading.touch(edge)
+        reading.touch(edge, start)
 
     def _conflict(self, reading: Reading, fitting: tuple[str, ...], option: Spoken) -> float:
         mask = 0
@@ -539,21 +557,21 @@ class Reader:
         free = any(entry.bit & mask and not entry.bit & self._one & reading.used for entry in option.entries)
         return 0.0 if free else CONFLICT
 
-    def _item(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _item(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
-            yield self._talked(reading, edge)
+            yield self._talked(reading, edge, start)
             return
         items: tuple[str, ...] = edge.value  # type: ignore[assignment]
-        joint = walk.joints[edge.start]
-        if reading.items and reading.end == edge.start and reading.amount is None:
+        joint = walk.joints[start]
+        if reading.items and reading.end == start and reading.amount is None:
             same = tuple([item for item in items if item in reading.items])
             if same:  # two adjacent words for one thing: "pizza pie"
                 new = reading.fork(edge.cost)
                 new.items = same
-                new.touch(edge)
+                new.touch(edge, start)
                 yield new
         if reading.amount == "no":
-            yield self._taken(reading, items, edge, walk)
+            yield self._taken(reading, items, edge, start, walk)
         elif reading.headless:
             fitting = (
                 tuple([item for item in items if all(self.takes(item, option) for option in reading.options)]) if reading.options else items
@@ -569,32 +587,32 @@ class Reader:
                 new = reading.fork(edge.cost + separated + dangling)
                 if reading.options and joint == ONTO_NEXT:
                     new.flags |= SET  # "put onions on the pizza": one that is there already
-                self._head(new, fitting, edge)
+                self._head(new, fitting, edge, start)
                 yield new
             if reading.options:
-                yield self._line(reading, items, edge, walk, 0.0 if joint else BARE_ITEM)
+                yield self._line(reading, items, edge, start, walk, 0.0 if joint else BARE_ITEM)
         else:
             bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {JOINED, BREAK} else BARE_ITEM
-            yield self._line(reading, items, edge, walk, bare)
+            yield self._line(reading, items, edge, start, walk, bare)
         new = reading.fork(UNSAID + edge.cost)
         new.own = reading.own + SEGMENT
         new.amount = None
-        new.lose(edge)
+        new.lose(edge, start)
         yield new
 
-    def _line(self, reading: Reading, items: tuple[str, ...], edge: Edge, walk: "_Walk", cost: float) -> Reading:
+    def _line(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk", cost: float) -> Reading:
         new = self._open(reading, walk, edge.cost + cost)
-        self._head(new, items, edge)
+        self._head(new, items, edge, start)
         return new
 
-    def _head(self, reading: Reading, items: tuple[str, ...], edge: Edge) -> None:
+    def _head(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int) -> None:
         reading.items = items
         reading.item_cost = edge.cost - SEGMENT
         reading.amount = None
         reading.carry = False
-        reading.touch(edge)
+        reading.touch(edge, start)
 
-    def _taken(self, reading: Reading, items: tuple[str, ...], edge: Edge, walk: "_Walk") -> Reading:
+    def _taken(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk") -> Reading:
         """Take something off the order."""
         present = walk.mentioned(reading)
         known = tuple([item for item in items if item in present])
@@ -609,11 +627,11 @@ class Reader:
             new.cost += REFERENCE
         new.number = 0 if flags & ARTICLE else number
         new.flags |= REMOVE
-        self._head(new, known or items, edge)
+        self._head(new, known or items, edge, start)
         new.carry = False
         return new
 
-    def _operation(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _operation(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
             yield reading.fork(edge.cost)
             return
@@ -627,27 +645,27 @@ class Reader:
             new.flags |= SET if edge.kind is Kind.SET else REPLACE
         yield new
 
-    def _into(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _into(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.flags & (REPLACE | SET) and not reading.talk:
             new = self._open(reading, walk, edge.cost)
             new.flags |= INTO
             yield new
 
-    def _more(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _more(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.headless and not reading.options and not reading.talk:
             new = reading.fork(edge.cost)
             new.flags |= MORE
-            new.touch(edge)
+            new.touch(edge, start)
             yield new
             return
         yield reading.fork(edge.cost + IDLE)
         if not reading.talk:
             new = self._open(reading, walk, edge.cost)
             new.flags |= MORE
-            new.touch(edge)
+            new.touch(edge, start)
             yield new
 
-    def _only(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+    def _only(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         if reading.headless and not reading.options and not reading.talk:
             new = reading.fork(edge.cost)
             new.flags |= ONLY
@@ -655,7 +673,7 @@ class Reader:
         else:
             yield reading.fork(edge.cost + IDLE)
 
-    def _correct(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _correct(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.done is None and not reading.items and not reading.options and not reading.number:
             yield reading.fork(edge.cost)
             return
@@ -663,13 +681,13 @@ class Reader:
         new.flags |= CORRECT
         yield new
 
-    def _cancel(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _cancel(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         new = self._open(reading, walk, edge.cost)
         new.flags |= CANCEL
-        new.touch(edge)
+        new.touch(edge, start)
         yield self._close(new, walk)
 
-    def _all(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _all(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
             yield reading.fork(edge.cost)
             return
@@ -681,31 +699,31 @@ class Reader:
         new.flags |= ALL
         yield new
 
-    def _part(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _part(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         new = reading.fork(edge.cost) if reading.headless and not reading.options else self._open(reading, walk, edge.cost)
         new.flags |= IS_PART
         yield new
 
-    def _refer(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _refer(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.bare and reading.amount is not None:
             new = self._open(reading, walk, edge.cost)
             new.cost -= DANGLING_AMOUNT if reading.items or reading.options or reading.number else 0.0
             new.amount, new.bare = None, False
             new.flags |= REMOVE | REFER
-            new.touch(edge)
+            new.touch(edge, start)
             yield new
         yield reading.fork(edge.cost)
 
-    def _inquiry(self, reading: Reading, edge: Edge, walk: "_Walk") -> Iterator[Reading]:
+    def _inquiry(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
             yield reading.fork(edge.cost)
             return
         new = self._open(reading, walk, edge.cost + TALK_WORD)
         new.talk = True
-        new.lose(edge)
+        new.lose(edge, start)
         yield new
 
-    def _classifier(self, reading: Reading, edge: Edge, _: "_Walk") -> Iterator[Reading]:
+    def _classifier(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         if reading.headless and reading.number and not reading.options and not reading.flags & CLASSIFIED:
             new = reading.fork(edge.cost)
             new.flags |= CLASSIFIED
@@ -748,7 +766,8 @@ class _Walk:
                     joint = _JOINTS.get(kind)
                     if joint is None:
                         joint = self.joints[start] if kind in {Kind.FILLER, Kind.CLASSIFIER} else NONE
-                    self.joints[edge.end] = max(joint, self.joints[edge.end])
+                    end = start + edge.length
+                    self.joints[end] = max(joint, self.joints[end])
         # The cheapest way through the lattice alone, from each token to the end: no reading is cheaper.
         asked = any(edge.kind is Kind.INQUIRY for row in edges for edge in row)
         infinite = float("inf")
@@ -758,11 +777,10 @@ class _Walk:
             ahead = self.ahead[start]
             for edge in edges[start]:
                 floor = min(edge.cost, TALK_WORD) if asked else min(edge.cost, HEAD_AGAIN) if edge.part else edge.cost
-                estimate = floor + self.rest[edge.end]
+                estimate = floor + self.rest[start + edge.length]
                 if estimate < infinite:
                     ahead.append((estimate, edge))
-                    if estimate < self.rest[start]:
-                        self.rest[start] = estimate
+                    self.rest[start] = min(self.rest[start], estimate)
 
     def edges_at(self, position: int) -> list[Edge]:
         """Return the edges that begin at a token; none at the end."""

@@ -17,7 +17,8 @@ _TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")  # grave, acute, tilde, hoo
 _VIETNAMESE = re.compile(
     r"(?P<onset>ngh|ng|nh|gh|gi|kh|ph|th|tr|ch|qu|[bcdghklmnprstvx])?(?P<rime>[aeiouy]{1,3})(?P<coda>ng|nh|ch|[cmnpt])?"
 )
-# What listeners and typists confuse. Onsets: Northern tr/ch, s/x, r/d/gi, l/n; Southern v/d. Codas: Southern n/ng, t/c; nh and ch fall with them.
+# What listeners and typists confuse. Onsets: Northern tr/ch, s/x, r/d/gi, l/n; Southern v/d.
+# Codas: Southern n/ng, t/c; nh and ch fall with them.
 _ONSETS = {"tr": "ch", "x": "s", "gi": "d", "r": "d", "v": "d", "n": "l", "ngh": "ng", "gh": "g", "k": "c", "ph": "f", "qu": "cu"}
 _CODAS = {"ng": "n", "nh": "n", "c": "t", "ch": "t"}
 

@@ -1,0 +1,121 @@
+"""Numbers as they are said: "hai mươi lăm", "một trăm linh hai", "nửa tá", "half a dozen", "twenty-five"."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from voice import words
+from voice.packs import LanguagePack
+from voice.words import Token
+
+RoleName = Literal["unit", "end", "ten", "times", "article", "half", "join"]
+
+MAX_DISTANCE = 0.45  # of a number word: a tone, or no diacritics at all
+MAX_DIGITS = 6
+TEN, HUNDRED = 10, 100
+
+
+class Role(NamedTuple):
+    """What a word does in a number."""
+
+    name: RoleName
+    value: int
+    surface: str
+
+
+class Number(NamedTuple):
+    """A number that was said."""
+
+    end: int  # token behind it
+    value: int
+    cost: float
+    article: bool = False  # "a", "an"
+
+
+class NumberWords:
+    """The number words of all languages, which may be mixed."""
+
+    def __init__(self, packs: Iterable[LanguagePack]) -> None:
+        """Index the words by the key that their near spellings share."""
+        self._roles: dict[str, list[Role]] = defaultdict(list)
+        for pack in packs:
+            numbers = pack.numbers
+            rows: list[tuple[RoleName, dict[str, int]]] = [
+                ("unit", numbers.units),
+                ("end", numbers.ends),
+                ("ten", numbers.tens),
+                ("times", numbers.times),
+                ("article", numbers.articles),
+                ("half", dict.fromkeys(numbers.halves, 0)),
+                ("join", dict.fromkeys(numbers.joins, 0)),
+            ]
+            for name, ways in rows:
+                for way, value in ways.items():
+                    surface = way.lower()
+                    self._roles[words.key_of(surface)].append(Role(name, value, surface))
+
+    def may_begin(self, token: Token) -> bool:
+        """Tell whether a number may begin with a token."""
+        return token.key in self._roles or token.surface.isdigit()
+
+    def is_number_word(self, surface: str) -> bool:
+        """Tell whether a word, as it is spelt, belongs to numbers."""
+        return any(role.surface == surface for role in self._roles.get(words.key_of(surface), ()))
+
+    def read(self, spoken: Sequence[Token], start: int, *, marked: bool) -> Number | None:
+        """Read the longest number that begins at a token; `marked`: the utterance is written with diacritics."""
+        token = spoken[start]
+        if token.surface.isdigit():
+            return Number(start + 1, int(token.surface), 0.0) if len(token.surface) <= MAX_DIGITS else None
+        closed = open_ = base = 0  # hundreds that are complete; what is still being counted; the last power of ten
+        cost, last, position, end, half = 0.0, "", start, start, False
+        while position < len(spoken):
+            step = self._step(spoken[position], last, base, marked=marked)
+            if step is None:
+                break
+            distance, role = step
+            if role.name == "half":
+                half = True
+            elif role.name == "times":
+                open_ = (open_ or 1) * role.value // (2 if half else 1)
+                half = False
+                if role.value >= HUNDRED:
+                    closed, open_ = closed + open_, 0
+                base = role.value
+            elif role.name != "join" and last != "half":
+                open_ += role.value
+                base = 0 if role.name != "ten" else TEN if role.value % TEN == 0 else base
+            position += 1
+            cost += distance
+            last = role.name
+            if role.name not in {"join", "half"}:
+                end = position
+        if end == start or half:
+            return None
+        return Number(end, closed + open_, cost, article=last == "article")
+
+    def _step(self, token: Token, last: str, base: int, *, marked: bool) -> tuple[float, Role] | None:
+        best: tuple[float, Role] | None = None
+        for role in self._roles.get(token.key, ()):
+            distance = words.function_distance((token.surface,), (role.surface,), marked=marked)
+            nearest = 0.0 if role.name == "article" else MAX_DISTANCE
+            if distance <= nearest and _continues(role.name, last, base) and (best is None or distance < best[0]):
+                best = distance, role
+        return best
+
+
+def _continues(role: RoleName, last: str, base: int) -> bool:
+    """Tell whether a number goes on with this role behind that one."""
+    if last == "":
+        return role not in {"end", "join"}
+    behind_ten = last in {"ten", "times"}
+    follows = {
+        "unit": (base >= TEN and behind_ten) or last == "join",
+        "end": (base == TEN and behind_ten) or (last == "join" and base >= TEN),
+        "ten": base >= HUNDRED and last in {"times", "join"},
+        "times": last in {"unit", "article", "ten", "half"},
+        "article": last == "half",
+        "half": False,
+        "join": base >= HUNDRED and last == "times",
+    }
+    return follows[role]

@@ -1,0 +1,112 @@
+"""The languages' words by what they do in an order: data, read from `voice/languages/*.yaml`; a further language is a further file."""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from schemas import Amount
+from voice import words
+from voice.menus import construct
+
+LANGUAGES = Path(__file__).parent / "languages"
+
+
+class Numbers(BaseModel):
+    """The words that numbers are made of, by what they do to the number so far."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    units: dict[str, int]
+    ends: dict[str, int]
+    tens: dict[str, int]
+    times: dict[str, int]
+    wholes: dict[str, int]
+    halves: list[str]
+    joins: list[str]
+    articles: dict[str, int]
+
+
+class LanguagePack(BaseModel):
+    """A language's words by what they do in an order; `voice/languages/*.yaml`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    language: str
+    numbers: Numbers
+    portions: dict[str, int]
+    requests: list[str]
+    fillers: list[str]
+    classifiers: list[str]
+    joins: list[str]
+    ors: list[str]
+    withs: list[str]
+    ontos: list[str]
+    amounts: dict[Amount, list[str]]
+    removes: list[str]
+    replaces: list[str]
+    intos: list[str]
+    insteads: list[str]
+    sets: list[str]
+    mores: list[str]
+    onlys: list[str]
+    corrects: list[str]
+    cancels: list[str]
+    alls: list[str]
+    parts: list[str]
+    refers: list[str]
+    inquiries: list[str]
+    questions: list[tuple[str, str]]
+    asked: list[str]
+    labels: list[str]
+    measures: list[str]
+    names: list[str]
+    adjectives: list[str]
+    synonyms: list[list[str]]
+    sentences: dict[str, str]
+
+    def function_words(self) -> Iterator[str]:
+        """Yield the words that name nothing."""
+        numbers = self.numbers
+        rows = (
+            self.fillers,
+            self.classifiers,
+            self.joins,
+            self.ors,
+            self.withs,
+            *self.amounts.values(),
+            numbers.units,
+            numbers.tens,
+            numbers.articles,
+        )
+        for row in rows:
+            for way in row:
+                phrase = words.phrase(way)
+                if len(phrase) == 1:
+                    yield phrase[0]
+
+    @field_validator("requests", "fillers", "joins", "withs", mode="before")
+    @classmethod
+    def split_commas(cls, rows: list[str]) -> list[str]:
+        """Let a long list be written several to a row."""
+        return [part.strip() for row in rows for part in row.split(",")]
+
+
+@lru_cache(maxsize=1)
+def language_packs() -> dict[str, LanguagePack]:
+    """Read every language there is; all of them may be spoken to every menu."""
+    packs = {}
+    for path in sorted(LANGUAGES.glob("*.yaml")):
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        assert node is not None  # noqa: S101 - a pack is not empty
+        pack = LanguagePack.model_validate(construct(node))
+        packs[pack.language] = pack
+    return packs
+
+
+def sentence(language: str, name: str, values: Mapping[str, str]) -> str:
+    """Return a sentence of a language, English where there is none."""
+    packs = language_packs()
+    return (packs.get(language) or packs["en"]).sentences[name].format(**values)
