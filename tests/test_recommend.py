@@ -25,8 +25,7 @@ def make_orders(*baskets, customer_id=None, start=MONDAY_NOON):
 
 def taught(menu, orders):
     recommender = Recommender(menu)
-    for order in orders:
-        recommender.learn(order)
+    recommender.learn_all(orders)
     return recommender
 
 
