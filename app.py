@@ -736,7 +736,7 @@ async def refresh_token(request: Request) -> Response:
 # --- Endpoints: service -------------------------------------------------------------------------------------------------------------
 
 
-@endpoint(scope=None, returns=Health, status={200: "Healthy."}, answer={"status": "ok"})
+@endpoint(scope=None, returns=Health, status={200: "Healthy."})
 async def healthcheck(request: Request) -> Response:
     """Say that the process answers; touches nothing else."""
     return reply(request, {"status": "ok"})

@@ -25,7 +25,26 @@ from errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from schemas import Envelope, Scope, SpeechOptions
+from schemas import (
+    Envelope,
+    Health,
+    MenuDetail,
+    MenuList,
+    Order,
+    OrderRequest,
+    Readiness,
+    RecommendRequest,
+    RefreshRequest,
+    Scope,
+    SpeechOptions,
+    SpeechRequest,
+    StoredOrder,
+    StoreOrderRequest,
+    Suggestions,
+    TokenRequest,
+    Tokens,
+    Transcript,
+)
 
 # Media types that carry audio as the body itself.
 AUDIO_TYPES = (
@@ -58,6 +77,72 @@ _HEADERS = {
     "Allow": ("The methods that are served.", {"type": "string"}),
 }
 
+_MENU = "quan-nha"
+_ORDER_ID = "3f2b8c1e-6d53-4a7e-9f0a-2b1c5d7e8f90"
+_LINE = {
+    "item": "ca-phe-sua",
+    "name": "Cà phê sữa",
+    "quantity": 2,
+    "options": [{"group": "duong", "choice": "it", "name": "Ít đường", "amount": None, "quantity": 1, "price": 0}],
+    "unit_price": 29000,
+    "total": 58000,
+    "confidence": 1.0,
+    "span": [9, 32],
+}
+_TOKENS = {"access_token": "eyJhbGciOi…", "refresh_token": "eyJhbGciOi…", "token_type": "Bearer", "expires_in": 900}
+# What goes in and what comes out, by its type.
+EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
+    SpeechRequest: {"audio": "UklGRg==", "language": "vi", "menu": _MENU},
+    Transcript: {
+        "text": "cho mình hai cà phê sữa ít đường",
+        "language": "vi",
+        "language_confidence": None,
+        "duration_s": 2.4,
+        "segments": [{"start_s": 0.2, "end_s": 2.2, "text": "cho mình hai cà phê sữa ít đường", "confidence": 0.93}],
+        "processing_ms": 210.0,
+    },
+    OrderRequest: {"menu": _MENU, "text": "cho mình hai cà phê sữa ít đường", "lines": []},
+    Order: {
+        "menu": _MENU,
+        "lines": [_LINE],
+        "total": 58000,
+        "currency": "VND",
+        "changes": [{"op": "add", "line": 0, "item": "ca-phe-sua", "quantity": 2}],
+        "unmatched": [],
+        "questions": [],
+    },
+    StoreOrderRequest: {"menu": _MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7},
+    StoredOrder: {
+        "order_id": _ORDER_ID,
+        "menu": _MENU,
+        "lines": [{**_LINE, "confidence": None, "span": None}],
+        "total": 58000,
+        "currency": "VND",
+        "customer_id": 7,
+        "placed_at": "2026-11-22T10:00:00Z",
+    },
+    RecommendRequest: {"menu": _MENU, "items": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7, "limit": 3},
+    Suggestions: {
+        "items": [
+            {
+                "item": "banh-mi-thit",
+                "name": "Bánh mì thịt",
+                "price": 30000,
+                "currency": "VND",
+                "score": 0.31,
+                "reason": {"kind": "with", "item": "ca-phe-sua", "share": 0.4, "text": "Hay gọi cùng Cà phê sữa"},
+            }
+        ]
+    },
+    MenuList: {"menus": [{"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "items": 27}]},
+    MenuDetail: {"menu": {"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "option_groups": {}, "items": {}}},
+    TokenRequest: {"secret_id": "kiosk-1", "secret_key": "the key that was shown once"},
+    RefreshRequest: {"refresh_token": "eyJhbGciOi…"},
+    Tokens: _TOKENS,
+    Health: {"status": "ok"},
+    Readiness: {"checks": {"speech": True, "store": True, "serving": True, "menus": True}, "problems": {}},
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -70,8 +155,6 @@ class Facts:
     status: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
     raises: Sequence[type[ApiError]] = ()
     produces: str = "application/json"
-    example: Mapping[str, Any] | None = None
-    answer: Mapping[str, Any] | None = None
 
 
 def failures(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]:
@@ -242,8 +325,8 @@ def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _contents(facts: Facts, body: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": body}}
-    if facts.example is not None:
-        content["application/json"]["example"] = facts.example
+    if facts.body in EXAMPLES:
+        content["application/json"]["example"] = EXAMPLES[facts.body]
     if options is not None:
         fields = {parameter["name"]: parameter["schema"] for parameter in _query_parameters(options)}
         content["multipart/form-data"] = {
@@ -262,8 +345,8 @@ def _responses(route: Route, facts: Facts, reply: Any) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, text in facts.status.items():
         content: dict[str, Any] = {"schema": reply} if reply is not None else {"schema": {"type": "string"}}
-        if facts.answer is not None:
-            content["example"] = {"code": status, "msg": text, "data": facts.answer}
+        if facts.returns in EXAMPLES:
+            content["example"] = {"code": status, "msg": text, "data": EXAMPLES[facts.returns]}
         responses[str(status)] = {"description": text, "headers": identified, "content": {facts.produces: content}}
     for status, classes in failures(facts, route.path).items():
         names = {name for class_ in classes for name in _headers_of(class_)}

@@ -423,9 +423,10 @@ class Health(TypedDict):
 
 
 class Readiness(TypedDict):
-    """Each check, true where it passes."""
+    """Each check, true where it passes; what is wrong with which menu file."""
 
     checks: dict[str, bool]
+    problems: dict[str, str]
 
 
 OrderId = UUID
