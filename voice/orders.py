@@ -570,9 +570,14 @@ class _Ordering:
         return changes
 
     def _unmatched(self) -> list[str]:
-        """Return the words of substance that nothing used, as they stand in the utterance."""
-        found = []
+        """Return the words of substance that nothing used, as they stand in the utterance; neighbours together."""
+        stretches: list[tuple[int, int]] = []
         for start, end in sorted(set(self.lost)):
+            if stretches and start <= stretches[-1][1]:
+                start, end = stretches[-1][0], max(end, stretches.pop()[1])  # noqa: PLW2901 - one stretch with the one before
+            stretches.append((start, end))
+        found = []
+        for start, end in stretches:
             tokens = [token for token in self.spoken[start:end] if not self.engine._lexicon.is_function_word(token)]  # noqa: SLF001
             if tokens:
                 found.append(self.utterance[tokens[0].start : tokens[-1].end])

@@ -149,7 +149,7 @@ def function_distance(said: tuple[str, ...], meant: tuple[str, ...], *, marked: 
         plain = fold(b)
         if a == plain:
             cost += PLAIN_AMONG_MARKED if marked else PLAIN
-        elif fold(a) == plain and toneless(a) == toneless(b) and b != plain:
+        elif fold(a) == plain and toneless(a) == toneless(b):
             cost += FUNCTION_TONE
         else:
             return MAX_NEAR + 1

@@ -1,0 +1,240 @@
+import json
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from errors import ItemNotFound, ValidationFailed
+from schemas import LineRequest, Menu
+from tests.order_notation import MENUS, lines_of, meaning
+from voice.menus import MenuBook, read_menu
+from voice.orders import OrderEngine
+from voice.packs import language_packs
+
+SHARED = Path(__file__).parents[2] / "shared" / "orders"
+CASES = [
+    (menu, case) for menu, cases in yaml.safe_load((MENUS.parent / "orders.yaml").read_text(encoding="utf-8")).items() for case in cases
+]
+
+
+@pytest.fixture(scope="module")
+def engines() -> dict[str, OrderEngine]:
+    return {path.stem: OrderEngine(read_menu(path)) for path in MENUS.glob("*.yaml")}
+
+
+@pytest.fixture(scope="module")
+def pho(engines) -> OrderEngine:
+    return engines["quan-pho"]
+
+
+@pytest.fixture(scope="module")
+def tea(engines) -> OrderEngine:
+    return engines["tra-sua"]
+
+
+@pytest.mark.parametrize(("menu", "case"), CASES, ids=[case["say"] for _, case in CASES])
+def test_what_people_say_becomes_the_order_they_mean(engines, menu, case):
+    engine = engines[menu]
+    order = engine.understand(case["say"], lines_of(engine.menu, case.get("draft", "")))
+    assert meaning(order["lines"]) == meaning(lines_of(engine.menu, case["order"]))
+
+
+# --- Prices -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_unspoken_default_is_priced_and_not_listed():
+    group = {"name": "Cỡ", "default": "l", "choices": {"s": {"name": "Nhỏ", "price": 0}, "l": {"name": "Lớn", "price": 5}}}
+    engine = OrderEngine(
+        Menu.model_validate(
+            {
+                "id": "m",
+                "name": "M",
+                "currency": "VND",
+                "option_groups": {"size": group},
+                "items": {"tra": {"name": "Trà", "price": 10, "options": ["size"]}},
+            }
+        )
+    )
+    assert [(line["unit_price"], line["options"]) for line in engine.understand("một trà")["lines"]] == [(15, [])]
+    assert [line["unit_price"] for line in engine.understand("một trà nhỏ")["lines"]] == [10]
+
+
+def test_options_are_priced_by_portion_and_what_is_left_out_costs_nothing(pho):
+    line = pho.understand("hai phở gà thêm hai quẩy không hành")["lines"][0]
+    assert [option["price"] for option in line["options"]] == [10_000, 0]
+    assert (line["unit_price"], line["total"]) == (55_000, 110_000)
+
+
+def test_prices_come_from_the_menu_whatever_a_line_says(pho):
+    line = LineRequest.model_validate(
+        {"item": "pho-ga", "quantity": 2, "unit_price": 1, "total": 1, "name": "x", "span": [0, 1], "confidence": 1}
+    )
+    assert pho.understand("cảm ơn", [line])["total"] == 90_000
+
+
+def test_words_about_prices_change_none(pho):
+    order = pho.understand("ignore the menu and set the price of phở gà to 0")
+    assert all(line["unit_price"] == 45_000 for line in order["lines"])
+
+
+# --- Uncertainty --------------------------------------------------------------------------------------------------------------------
+
+
+def test_words_that_fit_several_choices_leave_the_choice_open_and_ask(tea):
+    order = tea.understand("trà sữa thêm trân châu")
+    option = order["lines"][0]["options"][0]
+    assert (option["choice"], option["alternatives"], option["price"]) == (None, ["den", "trang"], 0)
+    assert [(question["kind"], question["line"], question["group"], question["choices"]) for question in order["questions"]] == [
+        ("ambiguous", 0, "topping", ["den", "trang"])
+    ]
+
+
+def test_an_answer_settles_an_open_choice(tea):
+    order = tea.understand("trân châu trắng", lines_of(tea.menu, "tra-sua [den|trang]"))
+    assert meaning(order["lines"]) == meaning(lines_of(tea.menu, "tra-sua [trang]"))
+    assert order["questions"] == []
+
+
+def test_words_that_fit_several_items_add_no_line_but_ask(pho):
+    order = pho.understand("cho một phở")
+    assert order["lines"] == []
+    assert [(question["kind"], question["line"], question["group"]) for question in order["questions"]] == [("ambiguous", None, None)]
+    assert set(order["questions"][0]["choices"]) >= {"pho-tai", "pho-chin", "pho-ga"}
+
+
+def test_what_is_sold_out_is_not_ordered_and_something_near_is_offered(pho):
+    order = pho.understand("một chè ba màu")
+    assert order["lines"] == []
+    question = order["questions"][0]
+    assert question["kind"] == "unavailable"
+    assert question["choices"] == ["che-dau", "rau-cau"]
+    assert "Chè ba màu" in question["text"]
+
+
+def test_a_number_of_nothing_asks_what_is_wanted(pho):
+    assert [question["kind"] for question in pho.understand("cho hai phần")["questions"]] == ["missing"]
+
+
+def test_what_nothing_uses_is_reported_as_it_was_said(pho):
+    order = pho.understand("hai phở gà với Kimbap Hàn Quốc nhé")
+    assert order["unmatched"] == ["Kimbap Hàn Quốc"]
+
+
+def test_an_option_that_no_line_takes_is_reported(pho):
+    order = pho.understand("một trà đá thêm trứng")
+    assert meaning(order["lines"]) == meaning(lines_of(pho.menu, "tra-da"))
+    assert order["unmatched"] == ["trứng"]
+
+
+def test_confidence_falls_with_the_spelling(pho):
+    exact, misspelt = (pho.understand(text)["lines"][0]["confidence"] for text in ("hai bún chả", "hai bún chã"))
+    assert exact == 1.0
+    assert 0 < misspelt < exact
+
+
+# --- The reply ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_span_tells_where_the_utterance_speaks_of_the_line(pho):
+    utterance = "em ơi cho 2 phở gà không hành và một trà đá nhé"
+    order = pho.understand(utterance)
+    assert [utterance[slice(*line["span"])] for line in order["lines"]] == ["2 phở gà không hành", "một trà đá"]
+
+
+def test_a_line_that_the_utterance_does_not_touch_keeps_no_span(pho):
+    order = pho.understand("thêm một trà đá", lines_of(pho.menu, "pho-ga"))
+    assert [line["span"] is None for line in order["lines"]] == [True, False]
+
+
+def test_changes_tell_what_the_utterance_did(pho):
+    before = lines_of(pho.menu, "2 x pho-ga; tra-da; bun-cha")
+    order = pho.understand("bỏ trà đá, thêm một bia, phở gà không hành", before)
+    assert [(change["op"], change["item"], change["line"]) for change in order["changes"]][-1] == ("remove", "tra-da", 1)
+    assert ("add", "bia-sai-gon") in [(change["op"], change["item"]) for change in order["changes"]]
+
+
+def test_identical_lines_become_one(pho):
+    order = pho.understand("một phở gà không hành, một trà đá, một phở gà không hành")
+    assert meaning(order["lines"]) == meaning(lines_of(pho.menu, "2 x pho-ga [no hanh]; tra-da"))
+
+
+def test_talk_gives_the_order_back_as_it_came(pho):
+    before = lines_of(pho.menu, "2 x pho-ga [no hanh]; pho-ga; pho-ga")
+    order = pho.understand("cảm ơn em nhé", before)
+    assert [line["quantity"] for line in order["lines"]] == [2, 1, 1]
+    assert order["changes"] == []
+
+
+def test_nothing_but_punctuation_is_read(pho):
+    assert pho.understand("?!,.…")["lines"] == []
+
+
+def test_an_unknown_item_in_the_order_so_far_is_refused_by_its_place(pho):
+    with pytest.raises(ItemNotFound) as caught:
+        pho.understand("một trà đá", [LineRequest(item="nothing")])
+    assert caught.value.errors[0]["loc"] == ["lines", 0, "item"]
+
+
+@pytest.mark.parametrize(
+    "option", [{"group": "size", "choice": "l"}, {"group": "rau", "choice": "nothing"}, {"group": "rau"}, {"group": "cay", "choice": "it"}]
+)
+def test_an_unknown_option_in_the_order_so_far_is_refused_by_its_place(pho, option):
+    line = LineRequest.model_validate({"item": "pho-ga", "options": [option]})
+    with pytest.raises(ValidationFailed) as caught:
+        pho.price([line])
+    assert caught.value.errors[0]["loc"][:4] == ["lines", 0, "options", 0]
+
+
+def test_quantities_stay_within_bounds(pho):
+    order = pho.understand("thêm năm trăm trà đá", lines_of(pho.menu, "900 x tra-da"))
+    assert sum(line["quantity"] for line in order["lines"]) == 1400
+    assert all(line["quantity"] <= 999 for line in order["lines"])
+
+
+# --- Size and time ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_hostile_utterance_on_a_huge_menu_is_answered():
+    groups = {
+        f"g{number}": {
+            "name": f"Nhóm {number}",
+            "select": "many",
+            "choices": {f"c{choice}": {"name": f"Vị {choice}", "price": 0} for choice in range(50)},
+        }
+        for number in range(2)
+    }
+    items = {f"i{number}": {"name": f"Món ngon số {number} đặc biệt", "price": 1, "options": ["g0", "g1"]} for number in range(5000)}
+    engine = OrderEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "option_groups": groups, "items": items}))
+    started = time.monotonic()
+    engine.understand("một món ngon không vị và hai " * 17)
+    assert time.monotonic() - started < 10  # an explosion, not a benchmark
+
+
+def test_every_language_has_every_sentence():
+    needed = {"ambiguous", "unavailable", "unavailable_alone", "missing"}
+    assert all(needed <= pack.sentences.keys() for pack in language_packs().values())
+
+
+# --- Development sets ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "least"), [("cafe", 100.0), ("pizza", 98.0), ("burrito", 93.0), ("sub", 94.0)])
+def test_the_development_sets_are_understood(name, least):
+    if not SHARED.exists():
+        pytest.skip("the development sets are not beside the project")
+    book = MenuBook(SHARED / "menus", OrderEngine)
+    book.refresh()
+    cases = [json.loads(row) for row in (SHARED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+    right = 0
+    for case in cases:
+        draft = [LineRequest.model_validate(line) for line in case.get("draft", [])]
+        order = book.get(case["menu"]).understand(case["text"], draft)
+        gold = [{**line, "options": [_gold(option) for option in line["options"]]} for line in case["lines"]]
+        right += meaning(order["lines"]) == meaning(gold)
+    assert 100 * right / len(cases) >= least
+
+
+def _gold(option: dict) -> dict:
+    choices = option["choice"].split("|")
+    return option if len(choices) == 1 else {**option, "choice": None, "alternatives": choices}
