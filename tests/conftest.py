@@ -131,19 +131,20 @@ async def stranger(state):
 class Server:
     """A real server process, which ends with the test."""
 
-    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+    def __init__(self, directory: Path, environment: dict[str, str], program: str | None = None, out: int | None = None) -> None:
+        """`program` is run in place of app.py; `out` is a descriptor that takes the log in place of a file."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = directory / f"server-{self.port}.log"
-        known = {name: value for name, value in os.environ.items() if name.upper() not in ("DATABASE_URL", "RATE_LIMIT_STORAGE_URI")}
-        with self.log_path.open("wb") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "app.py"],
+        own = {"PORT": str(self.port), "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db"}
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(  # noqa: S603 - ours
+                [sys.executable, "app.py"] if program is None else [sys.executable, "-c", program],
                 cwd=ROOT,
-                env=known | {"PORT": str(self.port), "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db"} | environment,
-                stdout=out,
+                env=dict(os.environ) | own | environment,
+                stdout=log if out is None else out,
                 stderr=subprocess.STDOUT,
             )
         self.wait_until(lambda: httpx.get(f"{self.url}/healthcheck").status_code == 200)

@@ -1,0 +1,298 @@
+"""What needs a real server: sockets, deadlines, signals, malformed HTTP."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from typing import Self
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.conftest import KEYS, Server, check_reply
+
+pytestmark = pytest.mark.anyio
+
+HEAD = (
+    b"POST /api/v1/voice/order HTTP/1.1\r\nHost: x\r\nX-Secret-Id: demo\r\nX-Secret-Key: demo-secret\r\nContent-Type: application/json\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """One server for all tests that leave it as it was."""
+    server = Server(tmp_path_factory.mktemp("server"), {})
+    yield server
+    server.stop()
+
+
+class Connection:
+    """A plain socket to a server."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), 30)
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def read(self) -> bytes:
+        """Read until the server closes."""
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := self.socket.recv(65536):
+                received += data
+        return received
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+
+# --- Malformed HTTP -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+        HEAD + b"Content-Length: -1\r\n\r\n",
+        HEAD + b"Content-Length: 99999999999999999999999\r\n\r\n",
+        b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
+        b"GET /healthcheck HTTP/1.1\nHost: x\n\n",
+        b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nBad Name: x\r\n\r\n",
+        b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+        b"GET /healthcheck HTTP/1.1\r\n" + b"".join(b"X-%d: x\r\n" % n for n in range(10_000)) + b"\r\n",
+        b"GET /healthcheck HTTP/1.1\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n",
+        b"GET /" + b"x" * 1_000_000 + b" HTTP/1.1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n",
+    ],
+    ids=[
+        "garbage",
+        "version",
+        "length and chunked",
+        "two lengths",
+        "negative length",
+        "endless length",
+        "folded line",
+        "bare line feeds",
+        "bad name",
+        "nul",
+        "10,000 fields",
+        "1 MB field",
+        "1 MB path",
+        "http 2",
+        "connect",
+    ],
+)
+def test_what_is_not_sound_http_is_refused_in_the_envelope_and_the_connection_closed(running, sent):
+    with Connection(running.port) as connection:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.send(sent)
+        received = connection.read()
+    if received:  # a refusal may be lost when the server closes while it is still being sent to
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400"), received[:500]
+        assert b"\r\nconnection: close\r\n" in head.lower() + b"\r\n"
+        assert json.loads(body)["data"]["error"] == "BAD_REQUEST"
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        check_reply(httpx.Request("GET", "http://x/"), httpx.Response(400, headers=headers, content=body))
+    assert httpx.get(f"{running.url}/healthcheck").status_code == 200
+
+
+def test_a_thousand_pipelined_requests_are_all_answered(running):
+    with Connection(running.port) as connection:
+        connection.send(
+            b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n" * 999 + b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        assert connection.read().count(b"HTTP/1.1 200 OK") == 1000
+
+
+def test_an_upgrade_that_is_not_offered_is_answered_as_plain_http(running):
+    with Connection(running.port) as connection:
+        connection.send(b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n")
+        assert connection.read().startswith(b"HTTP/1.1 200")
+
+
+def test_no_server_is_named(running):
+    assert "server" not in httpx.get(f"{running.url}/healthcheck").headers
+
+
+# --- Slow and broken senders --------------------------------------------------------------------------------------------------------
+
+
+async def closing_time(port: int, first: bytes, drip: bytes = b"", every_s: float = 0.05, within_s: float = 20) -> float:
+    """Send, go on dripping, and return the seconds until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    began = time.monotonic()
+    writer.write(first)
+    closed = asyncio.ensure_future(reader.read())
+    try:
+        while not closed.done():
+            assert time.monotonic() - began < within_s, "the connection was never closed"
+            if drip:
+                with contextlib.suppress(ConnectionError):
+                    writer.write(drip)
+            await asyncio.wait({closed}, timeout=every_s)
+    finally:
+        closed.cancel()
+        writer.close()
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    ("first", "drip"),
+    [
+        (b"", b""),
+        (b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n", b""),
+        (b"GET /healthcheck HTTP/1.1\r\n", b"X: y\r\n"),
+        (HEAD + b"Content-Length: 1000\r\n\r\n", b" "),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\nGET /health", b""),
+    ],
+    ids=["silence", "half a head", "a dripping head", "a dripping body", "dripping chunks", "half a second request"],
+)
+async def test_a_sender_that_never_finishes_is_cut_off_while_others_are_served(quick, first, drip):
+    cut_off = asyncio.ensure_future(closing_time(quick.port, first, drip))
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{quick.url}/healthcheck")).status_code == 200
+    await cut_off
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """A server whose deadlines are short, so that the test need not wait for the real ones."""
+    program = "import server; server.HEAD_DEADLINE_S = 0.5; import app; server.run('app:app', app.settings)"
+    one = Server(tmp_path_factory.mktemp("quick"), {}, program)
+    yield one
+    one.stop()
+
+
+async def test_a_steady_sender_may_take_longer_than_the_deadline(quick):
+    body = json.dumps({"menu": "quan-nha", "text": "một cà phê sữa"}).encode() + b" " * 30_000
+
+    async def steadily():
+        for at in range(0, len(body), 3000):
+            yield body[at : at + 3000]
+            await asyncio.sleep(0.1)
+
+    async with httpx.AsyncClient(headers=KEYS) as client:
+        response = await client.post(f"{quick.url}/api/v1/voice/order", content=steadily(), headers={"Content-Type": "application/json"})
+    assert response.status_code == 200
+
+
+def test_a_caller_that_hangs_up_within_its_body_leaves_no_trace_but_a_count(running):
+    def hung_up() -> float:
+        text = httpx.get(f"{running.url}/metrics").text
+        return float(next(line.split()[1] for line in text.splitlines() if line.startswith("voice_http_disconnected_total")))
+
+    before = hung_up()
+    with Connection(running.port) as connection:
+        connection.send(HEAD + b"Content-Length: 100\r\n\r\nabc")
+        time.sleep(0.1)
+    running.wait_until(lambda: hung_up() == before + 1)
+    assert "Traceback" not in running.log()
+    assert "exception" not in running.log()
+
+
+def test_a_refused_body_is_read_on_so_that_the_refusal_arrives(running):
+    big = b" " * 3_000_000
+    response = httpx.post(f"{running.url}/api/v1/voice/recommend_order", content=big, headers={**KEYS, "Content-Type": "application/json"})
+    assert (response.status_code, response.json()["data"]["error"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+# --- Starting and ending ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_is_told_to_end_is_unready_first_finishes_what_it_began_and_goes(server):
+    one = server(DRAIN_SECONDS="8")
+    async with httpx.AsyncClient(base_url=one.url, headers=KEYS, timeout=20) as client:
+        begun = []
+        for _ in range(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+            body = b'{"menu": "quan-nha", "text": "x"}'
+            writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
+            begun.append((reader, writer, body[5:]))
+        await asyncio.sleep(0.2)
+        one.signal(signal.SIGTERM)
+        await asyncio.sleep(0.2)
+        ready = await client.get("/readiness")
+        assert (ready.status_code, ready.json()["data"]["checks"]["serving"]) == (503, False)
+        assert (await client.post("/api/v1/voice/order", json={"text": "một cà phê"})).status_code == 200
+        await asyncio.sleep(2.5)  # the listener is closed by now
+        for _, writer, rest in begun:
+            writer.write(rest)
+        for reader, writer, _ in begun:
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+            writer.close()
+    assert await asyncio.to_thread(one.process.wait, 8) in (0, -signal.SIGTERM)
+
+
+async def test_what_cannot_be_finished_in_time_is_answered_and_the_server_goes(server):
+    one = server(DRAIN_SECONDS="2")
+    reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+    writer.write(HEAD + b"Content-Length: 100\r\n\r\n{")
+    await asyncio.sleep(0.2)
+    one.signal(signal.SIGTERM)
+    assert await asyncio.to_thread(one.process.wait, 10) in (0, -signal.SIGTERM)
+    received = await reader.read()
+    writer.close()
+    assert received.startswith(b"HTTP/1.1 503")
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["data"]["error"] == "OVERLOADED"
+
+
+async def test_every_acknowledged_order_survives_a_kill(server, tmp_path):
+    url = f"sqlite+aiosqlite:///{tmp_path}/kept.db"
+    one = server(DATABASE_URL=url)
+    acknowledged: list[str] = []
+    enough = asyncio.Event()
+
+    async def put(client: httpx.AsyncClient) -> None:
+        with contextlib.suppress(httpx.TransportError):
+            for _ in range(200):
+                order_id = str(uuid4())
+                body = {"menu": "quan-nha", "lines": [{"item": "ca-phe-sua"}]}
+                if (await client.put(f"/api/v1/voice/order/{order_id}", json=body)).status_code == 201:
+                    acknowledged.append(order_id)
+                    if len(acknowledged) == 50:
+                        enough.set()
+
+    async with httpx.AsyncClient(base_url=one.url, headers=KEYS) as client:
+        putting = [asyncio.ensure_future(put(client)) for _ in range(5)]
+        await asyncio.wait_for(enough.wait(), 60)
+        one.signal(signal.SIGKILL)
+        await asyncio.gather(*putting)
+    again = server(DATABASE_URL=url)
+    async with httpx.AsyncClient(base_url=again.url, headers=KEYS) as client:
+        found = [(await client.get(f"/api/v1/voice/order/{order_id}")).status_code for order_id in acknowledged]
+    assert found == [200] * len(acknowledged)
+
+
+def test_two_workers_serve_one_port_and_end_together(server):
+    one = server(WORKERS="2", DRAIN_SECONDS="2")
+    ids = {httpx.get(f"{one.url}/healthcheck").headers["x-request-id"].partition("-")[0] for _ in range(40)}
+    assert 1 <= len(ids) <= 2
+    one.signal(signal.SIGTERM)
+    assert one.process.wait(20) in (0, -signal.SIGTERM)
+
+
+def test_when_nobody_reads_the_log_any_more_requests_are_answered(tmp_path):
+    reading, writing = os.pipe()
+    one = Server(tmp_path, {}, out=writing)
+    try:
+        os.close(writing)
+        os.close(reading)
+        for _ in range(5):
+            assert httpx.get(f"{one.url}/healthcheck").status_code == 200
+        assert httpx.get(f"{one.url}/nope").status_code == 404
+    finally:
+        one.stop()
