@@ -90,7 +90,7 @@ from voice.menus import MenuBook
 from voice.orders import OrderEngine
 from voice.recommend import Recommenders
 from voice.speech import Recogniser
-from voice.store import Store
+from voice.store import Store, on_the_wire
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -631,7 +631,7 @@ def priced(engine: OrderEngine, order_id: UUID, asked: StoreOrderRequest) -> Sto
         "total": sum(line["total"] for line in lines),
         "currency": engine.menu.currency,
         "customer_id": asked.customer_id,
-        "placed_at": placed_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "placed_at": on_the_wire(placed_at),
     }
 
 

@@ -52,7 +52,11 @@ def no_control_characters(text: str) -> str:
 
 def whole_seconds_utc(moment: datetime) -> datetime:
     """Read a moment without a zone as UTC; drop microseconds."""
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:  # at the calendar's first or last day, in a zone that leads out of it
+        message = "out of range in UTC"
+        raise ValueError(message) from error
     return moment.replace(microsecond=0)
 
 
