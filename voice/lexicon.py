@@ -19,6 +19,7 @@ MISSING_MORE = 0.15  # each further word that was not said
 UNJOINED = 0.05  # "chicken bacon ranch" for "chicken and bacon ranch"
 ROTATED = 0.15  # "đường ít" for "ít đường"
 MENU_FIRST = 0.15  # a language's word that is also the menu's
+EMPTY = 0.05  # a filler: of two equal readings the one that says something
 TALK = 0.2  # a stretch that asks or tells something and orders nothing
 NAME = 0.3  # "chị Ba"
 ARTICLE = 0.02  # "a", "an": a weaker one
@@ -250,8 +251,13 @@ class Lexicon:
         for kind, value, ways in kinds:
             for way in ways:
                 phrase = words.phrase(way)
-                own = "".join(map(words.key_of, phrase)) in menu_keys or (words.key_of(phrase[0]) in menu_keys and kind is Kind.CLASSIFIER)
-                self._add(kind, value, phrase, MENU_FIRST if own else 0.0)
+                keys = [words.key_of(word) for word in phrase]
+                own = "".join(keys) in menu_keys
+                if kind is Kind.REQUEST:
+                    own = own or keys[-1] in menu_keys  # a menu with garlic (tỏi) hears "cho toi" otherwise than one without
+                elif kind is Kind.CLASSIFIER:
+                    own = own or keys[0] in menu_keys  # "cans of", where the menu has cans
+                self._add(kind, value, phrase, (MENU_FIRST if own else 0.0) + (EMPTY if kind is Kind.FILLER else 0.0))
         self._labels |= {words.phrase(way) for way in pack.labels}
         self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
         self._names |= set(pack.names)
@@ -357,7 +363,7 @@ class Lexicon:
             found += self._counted(spoken, surfaces, start, marked=marked)
         # A word that something explains for nothing is not in question.
         for edge in found:
-            if edge.cost <= SEGMENT + ARTICLE and edge.kind > Kind.OPTION:
+            if edge.cost <= SEGMENT + EMPTY and edge.kind > Kind.OPTION:
                 return found
         found.append(_UNKNOWN)
         return found
@@ -443,7 +449,7 @@ class Lexicon:
         for close in range(after + 1, min(len(surfaces), after + MAX_ASKED_WORDS) + 1):
             end = close + len(closing)
             if surfaces[close:end] == closing:
-                if end >= len(surfaces) or any(edge.kind in _CLAUSE_ENDS and edge.cost <= SEGMENT for edge in edges[end]):
+                if end >= len(surfaces) or any(edge.kind in _CLAUSE_ENDS and edge.cost <= SEGMENT + EMPTY for edge in edges[end]):
                     begin = self._clause_start(edges, start)
                     edges[begin].append(Edge(end - begin, Kind.TALK, None, SEGMENT + TALK))
                 return

@@ -56,7 +56,7 @@ class NumberWords:
 
     def may_begin(self, token: Token) -> bool:
         """Tell whether a number may begin with a token."""
-        return token.key in self._roles or token.surface.isdigit()
+        return token.key in self._roles or token.surface.isdecimal()
 
     def is_number_word(self, surface: str) -> bool:
         """Tell whether a word, as it is spelt, belongs to numbers."""
@@ -65,7 +65,7 @@ class NumberWords:
     def read(self, spoken: Sequence[Token], start: int, *, marked: bool) -> Number | None:
         """Read the longest number that begins at a token; `marked`: the utterance is written with diacritics."""
         token = spoken[start]
-        if token.surface.isdigit():
+        if token.surface.isdecimal():
             return Number(start + 1, int(token.surface), 0.0) if len(token.surface) <= MAX_DIGITS else None
         closed = open_ = base = 0  # hundreds that are complete; what is still being counted; the last power of ten
         cost, last, position, end, half = 0.0, "", start, start, False

@@ -73,20 +73,21 @@ class OrderEngine:
         return tuple(dict.fromkeys(names + aliases))
 
     def understand(self, utterance: str, lines: Sequence[LineRequest] = ()) -> Order:
-        """Return the order after the utterance; `lines` is the order so far.
+        """Return the order after the utterance; `lines` is the order so far. Spans count in the utterance's NFC form.
 
         Raises:
             ItemNotFound, ValidationFailed: a line names what the menu does not have.
 
         """
         before = self._drafts(lines)
+        utterance = words.nfc(utterance)
         spoken = words.tokens(utterance)
         readings = self._reader.read(spoken, tuple(dict.fromkeys(draft.item for draft in before)))
         return _Ordering(self, utterance, spoken, before).carry_out(readings[0])
 
     def readings(self, utterance: str, lines: Sequence[LineRequest] = ()) -> tuple[list[Token], list[list[Edge]], list[Reading]]:
         """Return what `understand` weighs: tokens, lattice, and the readings, cheapest first."""
-        spoken = words.tokens(utterance)
+        spoken = words.tokens(words.nfc(utterance))
         return spoken, self._lexicon.lattice(spoken), self._reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)), 2)
 
     def price(self, lines: Sequence[LineRequest]) -> list[Line]:

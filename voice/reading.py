@@ -34,6 +34,7 @@ IMPLIED = 0.5  # options without an item word that only one item takes
 DANGLING_NUMBER = 1.0
 DANGLING_ARTICLE = 0.15
 DANGLING_AMOUNT = 0.5
+DANGLING_ALL = 0.3
 NOT_CARRIED = 0.3  # "no onions and mushrooms": only the first is left out
 CARRIED_BARE = 0.35  # "không hành ngò": both are
 UNDECIDED = 0.3  # an item that fits several
@@ -47,11 +48,11 @@ ABSENT = 1.5  # something is taken off that is not on the order
 UNSAID = 1.0  # each phrase of the menu that the reading does not use
 TALK_WORD = 0.15  # each word of a question that is about the menu
 
-MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, IS_LATE = (
+MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, ADDED = (
     1 << bit for bit in range(15)
 )
 OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
-NONE, JOINED, ONTO_NEXT, WITH, BREAK = range(5)
+KEEP, NONE, JOINED, ONTO_NEXT, WITH, BREAK = range(-1, 5)  # what may stand before a word; KEEP: what stood before that
 
 
 class Spoken(NamedTuple):
@@ -100,6 +101,7 @@ class Reading:
         "flags",
         "item_cost",
         "items",
+        "joint",
         "lost",
         "number",
         "options",
@@ -127,6 +129,7 @@ class Reading:
     count: int  # portions of the next option
     carry: bool  # "no" goes on behind "and"
     talk: bool
+    joint: int  # what stands right before the next token
 
     def fork(self, cost: float) -> "Reading":
         """Copy, at a cost."""
@@ -149,6 +152,7 @@ class Reading:
         new.count = self.count
         new.carry = self.carry
         new.talk = self.talk
+        new.joint = self.joint
         return new
 
     def touch(self, edge: Edge, start: int) -> None:
@@ -259,9 +263,12 @@ class Reader:
             position = -negative
             if edge is not None:
                 start, position = position, position + edge.length
+                joint = _JOINTS.get(edge.kind, NONE)
                 for new in steps[edge.kind](reading, edge, start, walk):
                     number += 1
                     new.own -= min(edge.cost, SEGMENT)  # what every reading pays says nothing about this one
+                    if joint != KEEP:
+                        new.joint = max(joint, reading.joint) if joint else NONE
                     heappush(heap, (new.cost + rest[position], -position, number, new, None))
             elif position < goal:
                 followed[position] += 1
@@ -388,15 +395,15 @@ class Reader:
         value: int = edge.value  # type: ignore[assignment]
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
         empty = reading.headless and not reading.options and (not reading.number or (reading.flags & ARTICLE and not article))
-        if empty and not (reading.amount is not None and walk.joints[start] == JOINED):
+        if empty and not (reading.amount is not None and reading.joint == JOINED):
             new = reading.fork(edge.cost)
         else:
             new = self._open(reading, walk, edge.cost)
-            if reading.amount is not None and walk.joints[start] != JOINED:  # "remove two lattes"
+            if reading.amount is not None and reading.joint != JOINED:  # "remove two lattes"
                 new.amount, new.bare = reading.amount, reading.bare
                 new.cost -= DANGLING_AMOUNT
         new.number = value
-        new.flags = (new.flags & ~ARTICLE) | article
+        new.flags = (new.flags & ~ARTICLE) | article | (ADDED if reading.joint == WITH else 0)
         new.carry = False
         new.touch(edge, start)
         yield new
@@ -445,7 +452,7 @@ class Reader:
             yield self._talked(reading, edge, start)
             return
         amount, count = reading.amount, reading.count or 1
-        joint = walk.joints[start]
+        joint = reading.joint
         found: tuple[Entry, ...] = edge.value  # type: ignore[assignment]
         if amount is None and reading.carry and joint != WITH:
             carried = self._spoken(found, "no", 1, edge, start, walk)
@@ -472,7 +479,7 @@ class Reader:
 
     def _attach(self, reading: Reading, option: Spoken, edge: Edge, start: int, walk: "_Walk", cost: float) -> Iterator[Reading]:
         """Put an option where it may belong: on the present line, on the next one, on the one before."""
-        joint = walk.joints[start]
+        joint = reading.joint
         negative = option.amount == "no"
         if reading.options and reading.options[-1].end == start and option.amount is None:
             head_only = edge.part and edge.length == 1
@@ -491,7 +498,7 @@ class Reader:
             self._put(new, option, edge, start)
             yield new
             base = reading.done.value if reading.done is not None else None
-            added = walk.joints[reading.start] == WITH  # "with two portions of"
+            added = reading.flags & ADDED  # "with two portions of"
             barred = IS_PART | OPERATIONS & ~MORE | (0 if added else CLASSIFIED)
             counted = reading.number and not reading.options and not reading.flags & barred and joint != WITH
             if counted and isinstance(base, Group) and base.items and not base.flags & (REMOVE | REPLACE):
@@ -562,7 +569,7 @@ class Reader:
             yield self._talked(reading, edge, start)
             return
         items: tuple[str, ...] = edge.value  # type: ignore[assignment]
-        joint = walk.joints[start]
+        joint = reading.joint
         if reading.items and reading.end == start and reading.amount is None:
             same = tuple([item for item in items if item in reading.items])
             if same:  # two adjacent words for one thing: "pizza pie"
@@ -573,14 +580,13 @@ class Reader:
         if reading.amount == "no":
             yield self._taken(reading, items, edge, start, walk)
         elif reading.headless:
-            fitting = (
-                tuple([item for item in items if all(self.takes(item, option) for option in reading.options)]) if reading.options else items
-            )
-            flags = reading.flags
-            if flags & (SET | REPLACE | ALL | REMOVE):
-                fitting = tuple([item for item in fitting if item in walk.mentioned(reading)]) or (
-                    () if flags & (REPLACE | REMOVE) else fitting
-                )
+            fitting = items
+            if reading.options:
+                fitting = tuple([item for item in items if all(self.takes(item, option) for option in reading.options)])
+            if reading.flags & (SET | REPLACE | ALL | REMOVE):
+                there = walk.mentioned(reading)
+                present = tuple([item for item in fitting if item in there])
+                fitting = present if present or not reading.flags & SET else fitting
             if fitting:
                 separated = SEPARATED if reading.options and joint in {JOINED, WITH} else 0.0
                 dangling = DANGLING_AMOUNT if reading.amount is not None else 0.0
@@ -741,6 +747,7 @@ def _nothing_read(order: tuple[str, ...]) -> Reading:
     reading.items = ()
     reading.options = ()
     reading.start = reading.end = -1
+    reading.joint = BREAK
     reading.amount = None
     reading.bare = reading.carry = reading.talk = False
     return reading
@@ -749,25 +756,16 @@ def _nothing_read(order: tuple[str, ...]) -> Reading:
 class _Walk:
     """What all readings of one utterance share."""
 
-    __slots__ = ("ahead", "edges", "joints", "last_item", "order", "rest", "spoken")
+    __slots__ = ("ahead", "edges", "last_item", "order", "rest", "spoken")
 
     def __init__(self, spoken: Sequence[Token], edges: list[list[Edge]], order: tuple[str, ...]) -> None:
         self.spoken = spoken
         self.edges = edges
         self.order = order
         self.last_item = -1
-        self.joints = [BREAK] + [NONE] * len(spoken)
         for start, row in enumerate(edges):
-            for edge in row:
-                kind = edge.kind
-                if kind is Kind.ITEM:
-                    self.last_item = start
-                elif kind >= Kind.REQUEST and edge.cost <= SEGMENT:
-                    joint = _JOINTS.get(kind)
-                    if joint is None:
-                        joint = self.joints[start] if kind in {Kind.FILLER, Kind.CLASSIFIER} else NONE
-                    end = start + edge.length
-                    self.joints[end] = max(joint, self.joints[end])
+            if any(edge.kind is Kind.ITEM for edge in row):
+                self.last_item = start
         # The cheapest way through the lattice alone, from each token to the end: no reading is cheaper.
         asked = any(edge.kind is Kind.INQUIRY for row in edges for edge in row)
         infinite = float("inf")

@@ -124,6 +124,8 @@ class Whisper:
         tokenizer = self._tokenizer_of(hearing.language)
         hints: list[int] = []
         for phrase in hearing.phrases:
+            if hearing.language == "en" and not phrase.isascii():
+                continue  # with Vietnamese names before it, Whisper writes English in Vietnamese syllables
             hint = tokenizer.encode((", " if hints else " ") + phrase)
             if len(hints) + len(hint) > MAX_HINT_TOKENS:
                 break

@@ -45,6 +45,11 @@ class Token(NamedTuple):
     end: int
 
 
+def nfc(text: str) -> str:
+    """Return the text with one spelling for each accented letter."""
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
 def fold(text: str) -> str:
     """Drop diacritics: "đá" gives "da"."""
     decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
