@@ -135,7 +135,7 @@ def crossed(state):
 
     def call(origin: str, method: str = "GET", path: str = "/healthcheck", **headers: str):
         cors = voice_app.Cors(("https://shop.example",), r"https://[a-z]+\.pos\.example", ("X-Secret-Id", "X-Secret-Key"))
-        edge = voice_app.Edge(cast("Any", voice_app.app.middleware_stack).app.app, cors)
+        edge = voice_app.Edge(cast("Any", voice_app.app.middleware_stack).app.app, voice_app.routes, cors)
 
         async def application(scope, receive, send):
             scope["state"], scope["app"] = dict(state), voice_app.app
