@@ -58,7 +58,7 @@ format: dev  ## Put the code into form.
 	.venv/bin/ruff format .
 
 bench: dev  ## Print how fast and how exact each part is.
-	@set -e; for file in bench/[a-z]*.py; do echo "== $$file"; .venv/bin/python "$$file"; done
+	@set -e; for file in bench/[a-z]*.py; do name=$$(basename "$$file" .py); echo "== $$name"; .venv/bin/python -m "bench.$$name"; done
 
 explain: .venv  ## Show how an utterance is read: make explain TEXT="two lattes" MENU=quan-nha
 	@ENVIRONMENT=LOCAL .venv/bin/python -m voice.explain --menu "$$MENU" -- "$$TEXT"
