@@ -14,9 +14,13 @@ from voice.words import Token
 # Costs of readings; the unit is a word that nothing explains. With those of voice.words they are all that the engine weighs.
 SEGMENT = 0.1  # each phrase: one long phrase is likelier than two short ones over the same words (shortest description)
 MISSING_HEAD = 0.45  # only the head of a name was said ("coffee" for "black coffee")
-MISSING_REST = 0.7  # only its modifier was ("lemon" for "lemon tea")
+MISSING_REST = 0.75  # only its modifier was ("lemon" for "lemon tea")
+MISSING_ALONE = 0.65  # only a modifier was, but no other name has it
+MISSING_EMPTY = 0.05  # only words were left out that name nothing ("lớn" for "ly lớn")
+ADJECTIVE = 0.5  # more, where the modifier only tells what a thing is like: alone it names nothing
 MISSING_MORE = 0.15  # each further word that was not said
 UNJOINED = 0.05  # "chicken bacon ranch" for "chicken and bacon ranch"
+NOUN_OF_NONE = 0.95  # "ice" never means "no ice", but "leave the ice" does
 ROTATED = 0.15  # "đường ít" for "ít đường"
 MENU_FIRST = 0.15  # a language's word that is also the menu's
 EMPTY = 0.05  # a filler: of two equal readings the one that says something
@@ -192,7 +196,7 @@ class Lexicon:
                     if (rest, value) not in entries:
                         entries.append((rest, value))
                     self._add(kind, value, rest + phrase[:length], ROTATED)
-                    self._add(kind, value, rest, MISSING_HEAD)
+                    self._add(kind, value, rest, NOUN_OF_NONE if amount == "no" else MISSING_HEAD)
                     for way, meant in ways.items():
                         if meant == amount:
                             self._add(kind, value, way + rest, words.PLURAL)
@@ -203,23 +207,30 @@ class Lexicon:
         packs = language_packs().values()
         adjectives = {words.phrase(way) for pack in packs for way in pack.adjectives}
         empty = {word for pack in packs for word in pack.function_words()}
+        hollow = {word for pack in packs for word in pack.hollow_words()}
         for kind, value, phrase in named:
             vietnamese = any(word != words.fold(word) for word in phrase)
             for length in range(1, len(phrase)):
                 first, last = phrase[:length], phrase[-length:]
-                missing = len(phrase) - length
-                head, rest = (first, last) if vietnamese else (last, first)
-                more = MISSING_MORE * (missing - 1)
-                for part, cost in ((head, MISSING_HEAD + more), (rest, MISSING_REST + more)):
-                    if part not in phrases and not (part is rest and part in adjectives) and not empty.issuperset(part):
-                        found = parts[kind, part]
-                        found[value] = min(found.get(value, cost), cost)
+                more = MISSING_MORE * (len(phrase) - length - 1)
+                for part, missing, is_head in ((first, phrase[length:], vietnamese), (last, phrase[:-length], not vietnamese)):
+                    if part in phrases or empty.issuperset(part):
+                        continue
+                    if hollow.issuperset(missing):
+                        cost = MISSING_EMPTY
+                    elif is_head:
+                        cost = MISSING_HEAD + more
+                    else:
+                        cost = MISSING_REST + more + (ADJECTIVE if part in adjectives else 0.0)
+                    found = parts[kind, part]
+                    found[value] = min(found.get(value, cost), cost)
         for (kind, part), values in parts.items():
             if len(values) <= MAX_PARTIAL:
                 cheapest = min(values.values())
+                alone = len(values) == 1 and cheapest == MISSING_REST  # nothing else has this word
                 for value, cost in values.items():
                     if cost <= cheapest + MISSING_MORE * 2:
-                        self._add(kind, value, part, cheapest)
+                        self._add(kind, value, part, MISSING_ALONE if alone else cheapest)
 
     def _add_pack(self, pack: LanguagePack, menu_phrases: set[tuple[str, ...]]) -> None:
         kinds: list[tuple[Kind, object, Iterable[str]]] = [
@@ -239,11 +250,11 @@ class Lexicon:
             (Kind.ONLY, None, pack.onlys),
             (Kind.CORRECT, None, pack.corrects),
             (Kind.CANCEL, None, pack.cancels),
-            (Kind.ALL, None, pack.alls),
             (Kind.PART, None, pack.parts),
             (Kind.REFER, None, pack.refers),
             (Kind.INQUIRY, None, pack.inquiries),
             *((Kind.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()),
+            *((Kind.ALL, count, [way]) for way, count in pack.alls.items()),
             *((Kind.PORTION, count, [way]) for way, count in pack.portions.items()),
             *((Kind.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()),
         ]

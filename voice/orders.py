@@ -253,6 +253,11 @@ class _Ordering:
         if item is None:
             self.lost += [(option.start, option.end) for option in group.options]
             return
+        again = [line for line in self.fresh if line.item == item and line.counted]
+        if group.options and not group.number and not group.flags & reading.MORE and len(again) == 1:
+            self._put(again[0], group)  # "một phở gà, một phở tái, phở gà không hành"
+            self.last = again[0]
+            return
         draft = Draft(item, group.number or 1, counted=group.number > 0)
         self._put(draft, group)
         self.drafts.append(draft)
@@ -401,6 +406,8 @@ class _Ordering:
             if not lines:
                 self._add(group._replace(flags=group.flags & ~reading.ALL))
                 return
+        elif self.last is not None and self.last.quantity == group.number > 1:
+            lines = [self.last]  # "two teas, both with ice"
         else:
             lines = list(self.fresh) or list(self.drafts)
         if not group.options and not lines:

@@ -1,6 +1,6 @@
 """The languages' words by what they do in an order: data, read from `voice/languages/*.yaml`; a further language is a further file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class LanguagePack(BaseModel):
     onlys: list[str]
     corrects: list[str]
     cancels: list[str]
-    alls: list[str]
+    alls: dict[str, int]  # of how many; 0: whatever number there is
     parts: list[str]
     refers: list[str]
     inquiries: list[str]
@@ -67,31 +67,29 @@ class LanguagePack(BaseModel):
     synonyms: list[list[str]]
     sentences: dict[str, str]
 
-    def function_words(self) -> Iterator[str]:
-        """Yield the words that name nothing."""
+    def hollow_words(self) -> set[str]:
+        """Return the words that add nothing to a name: "ly" in "ly lớn", "size", "có" in "có đá"."""
+        return _single_words(self.fillers, self.classifiers, self.withs)
+
+    def function_words(self) -> set[str]:
+        """Return all words that name nothing."""
         numbers = self.numbers
-        rows = (
-            self.fillers,
-            self.classifiers,
-            self.joins,
-            self.ors,
-            self.withs,
-            *self.amounts.values(),
-            numbers.units,
-            numbers.tens,
-            numbers.articles,
+        return self.hollow_words() | _single_words(
+            *(self.requests, self.joins, self.ors, self.ontos, *self.amounts.values(), self.removes, self.replaces, self.intos),
+            *(self.insteads, self.sets, self.mores, self.onlys, self.corrects, self.cancels, self.alls, self.parts, self.refers),
+            *(self.inquiries, self.portions, numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
         )
-        for row in rows:
-            for way in row:
-                phrase = words.phrase(way)
-                if len(phrase) == 1:
-                    yield phrase[0]
 
     @field_validator("requests", "fillers", "joins", "withs", mode="before")
     @classmethod
     def split_commas(cls, rows: list[str]) -> list[str]:
         """Let a long list be written several to a row."""
         return [part.strip() for row in rows for part in row.split(",")]
+
+
+def _single_words(*rows: Iterable[str]) -> set[str]:
+    phrases = (words.phrase(way) for row in rows for way in row)
+    return {phrase[0] for phrase in phrases if len(phrase) == 1}
 
 
 @lru_cache(maxsize=1)

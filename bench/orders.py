@@ -1,0 +1,103 @@
+"""Time the order engine alone: `python -m bench.orders [CASES.jsonl ... --menus DIR]`.
+
+Prints a line a figure: median and 99th percentile of one utterance on each set of cases, on synthetic menus of 50, 500 and 5,000
+items, and for a hostile utterance of 500 characters; beside each the time of a fixed loop of 10,000 additions, as the machine's measure.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from schemas import LineRequest, Menu
+from voice.menus import MenuBook
+from voice.orders import OrderEngine
+
+SYLLABLES = tuple("ba bo ca cha da dau den dua ga gao ha heo ka kho la lau ma mam na nem oc pho rau sa suon ta tom va xa xoi".split())  # noqa: SIM905 - thirty strings in a row are harder to read
+ROUNDS = 5
+
+
+def loop_us() -> float:
+    """Return how long 10,000 additions take."""
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        total = 0
+        for number in range(10_000):
+            total += number
+        best = min(best, time.perf_counter() - started)
+    return 1e6 * best
+
+
+def measure(name: str, calls: Sequence[Callable[[], object]]) -> None:
+    """Print the figures of calls, each the best of some rounds, so that a neighbour's noise does not count."""
+    times = []
+    for call in calls:
+        call()
+        best = float("inf")
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            call()
+            best = min(best, time.perf_counter() - started)
+        times.append(1e3 * best)
+    times.sort()
+    print(f"{name:28} p50 {statistics.median(times):.3f} ms   p99 {times[int(len(times) * 0.99)]:.3f} ms   loop {loop_us():.0f} us")
+
+
+def synthetic(items: int) -> Menu:
+    """Make a menu: names of two to four syllables, two option groups of 50 choices."""
+    dice = random.Random(items)  # noqa: S311
+    names: dict[str, None] = {}
+    while len(names) < items:
+        names[" ".join(dice.choice(SYLLABLES) + dice.choice("nmtcph ").strip() for _ in range(dice.randint(2, 4)))] = None
+    groups = {
+        f"g{group}": {
+            "name": f"G{group}",
+            "select": "many",
+            "choices": {f"c{n}": {"name": f"vi {SYLLABLES[n % 30]} {n}", "price": 0} for n in range(50)},
+        }
+        for group in range(2)
+    }
+    listed = {f"i{n}": {"name": name, "price": 1000, "options": ["g0", "g1"]} for n, name in enumerate(names)}
+    return Menu.model_validate({"id": "synthetic", "name": "S", "currency": "VND", "option_groups": groups, "items": listed})
+
+
+def main() -> None:
+    """Print every figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("cases", nargs="*", type=Path)
+    parser.add_argument("--menus", type=Path)
+    arguments = parser.parse_args()
+    if arguments.cases:
+        book = MenuBook(arguments.menus or arguments.cases[0].parent / "menus", OrderEngine)
+        book.refresh()
+        for path in arguments.cases:
+            calls = []
+            for row in path.read_text(encoding="utf-8").splitlines():
+                case = json.loads(row)
+                draft = [LineRequest.model_validate(line) for line in case.get("draft", [])]
+                calls.append(partial(book.get(case["menu"]).understand, case["text"], draft))
+            measure(path.stem, calls)
+    for items in (50, 500, 5000):
+        menu = synthetic(items)
+        started = time.perf_counter()
+        engine = OrderEngine(menu)
+        compiled_s = time.perf_counter() - started
+        dice = random.Random(1)  # noqa: S311
+        names = [item.name for item in menu.items.values()]
+        texts = [
+            f"cho tôi hai {dice.choice(names)} không vi {dice.choice(SYLLABLES)} {dice.randrange(50)} và một {dice.choice(names)}"
+            for _ in range(200)
+        ]
+        measure(f"menu of {items} items", [partial(engine.understand, text) for text in texts])
+        hostile = (" ".join(dice.choice(SYLLABLES) for _ in range(200)))[:500]
+        measure(f"hostile, {items} items", [partial(engine.understand, hostile)] * 3)
+        print(f"{f'compile, {items} items':28} {1e3 * compiled_s:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
