@@ -1,6 +1,6 @@
-"""The container's start command as the image runs it: no rights, nothing writable but its data and /tmp.
+"""The container without a container engine: what its layers hold, and its start command as the image runs it.
 
-Without a container engine: a mount namespace makes the file system read-only, and all capabilities are dropped.
+No rights, and nothing writable but its data: a mount namespace makes the file system read-only, and all capabilities are dropped.
 """
 
 import os
@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx
@@ -23,6 +23,47 @@ from tests.conftest import KEYS
 NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
 READ_ONLY = "mount -o remount,ro,bind /"
 READY_S = 60.0
+
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def image_files() -> list[Path]:
+    """List what .dockerignore lets into the image, beside what is ignored again."""
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    let_in = [path for rule in rules if rule.startswith("!") for path in ROOT.glob(rule[1:])]
+    files = [file for path in let_in for file in ([path] if path.is_file() else path.rglob("*"))]
+    return [file for file in files if file.is_file() and "__pycache__" not in file.parts]
+
+
+def copied(files: Iterable[Path], directory: Path) -> Path:
+    """Copy files of the project to the same places below a directory."""
+    for file in files:
+        target = directory / file.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    return directory
+
+
+def run_in(directory: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python where nothing but these files can be imported beside the installed packages."""
+    environment = os.environ | {"ENVIRONMENT": "LOCAL", "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run([sys.executable, "-c", code], cwd=directory, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def test_the_layer_that_sets_models_up_has_all_the_code_it_needs(tmp_path: Path) -> None:
+    before = DOCKERFILE.split("-m voice.models", 1)[0]
+    names = [name for copy in re.findall(r"(?m)^COPY (.+) \S+$", before) for name in copy.split()]
+    done = run_in(copied((ROOT / name for name in names), tmp_path), "import voice.models as models; print(models.main)")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_image_has_all_the_code_it_needs(tmp_path: Path) -> None:
+    files = image_files()
+    assert {ROOT / "app.py", ROOT / "menus/quan-nha.yaml", ROOT / "migrations/env.py", ROOT / "voice/languages/vi.yaml"} <= set(files)
+    assert not any(file.suffix in {".db", ".env", ".bin", ".onnx"} or file.name.startswith(".") for file in files)
+    done = run_in(copied(files, tmp_path), "import app, auth, voice.explain, voice.store; print(len(app.routes))")
+    assert done.returncode == 0, done.stderr
 
 
 def may_make_namespaces() -> bool:
@@ -37,7 +78,7 @@ def container(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Start the image's command; yield where it serves, and its log."""
     if not may_make_namespaces():
         pytest.skip("mount namespaces are not permitted here")
-    start = re.search(r'^CMD \["python", "(.+)"\]$', (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    start = re.search(r'^CMD \["python", "(.+)"\]$', DOCKERFILE, re.MULTILINE)
     assert start is not None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
