@@ -558,9 +558,9 @@ async def test_the_first_call_works_after_postgresql_was_restarted(postgres: Pos
         put = order()
         await store.put_order("a", put, placed_at_given=True)
         try:
-            postgres.kill()
+            await asyncio.to_thread(postgres.kill)
         finally:
-            postgres.start()
+            await asyncio.to_thread(postgres.start)
         assert await store.put_order("a", put, placed_at_given=True) == (put, False)
 
 

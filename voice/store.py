@@ -41,7 +41,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -168,15 +168,14 @@ def connect(url: str, *, lock_s: float = LOCK_S, statement_s: float | None = STA
     if address.drivername in ("postgres", "postgresql", "postgresql+asyncpg"):
         limits_s = {"lock_timeout": lock_s, "statement_timeout": statement_s or 0, "idle_in_transaction_session_timeout": IDLE_S}
         server_settings = {name: str(int(limit_s * 1000)) for name, limit_s in limits_s.items()}
-        options |= {
-            "pool_pre_ping": True,  # after the server was away, a connection that died is replaced, not tried
-            "connect_args": {
-                "timeout": CONNECT_S,
-                "command_timeout": statement_s,
-                "server_settings": {"application_name": "voice", "synchronous_commit": "on", **server_settings},
-            },
+        options["connect_args"] = {
+            "timeout": CONNECT_S,
+            "command_timeout": statement_s,
+            "server_settings": {"application_name": "voice", "synchronous_commit": "on", **server_settings},
         }
-        return create_async_engine(address.set(drivername="postgresql+asyncpg"), **options)
+        engine = create_async_engine(address.set(drivername="postgresql+asyncpg"), **options)
+        sa.event.listen(engine.sync_engine, "checkout", _expect_open)
+        return engine
     message = "DATABASE_URL: neither sqlite+aiosqlite:///FILE nor postgresql+asyncpg://..."
     raise ValueError(message)
 
@@ -188,6 +187,12 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")  # https://sqlite.org/pragma.html#pragma_synchronous: NORMAL may lose commits in WAL mode
     cursor.execute("PRAGMA fullfsync=ON")  # macOS: a plain fsync leaves the data in the drive's cache
     cursor.close()
+
+
+def _expect_open(connection: Any, _: object, __: object) -> None:
+    """Have a connection replaced that died while the server was away; asking the server first would be three round trips more a call."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def lock(connection: sa.Connection, key: int) -> None:
@@ -572,9 +577,7 @@ class Store:
         statement = sa.select(*columns).where(orders.c.sequence > sequence).order_by(orders.c.sequence).limit(limit)
         async with self._reading() as connection:
             rows = (await connection.execute(statement)).all()
-        return [
-            PastOrder(row.sequence, row.client, row.menu, row.placed_at, row.customer_id, tuple(_items(row.lines).items())) for row in rows
-        ]
+        return [PastOrder(row.sequence, row.client, row.menu, row.placed_at, row.customer_id, _items(row.lines)) for row in rows]
 
     # Refresh tokens
 
@@ -621,12 +624,12 @@ class Store:
         return cast("str", token.client)
 
 
-def _items(lines: Sequence[Line]) -> Counter[str]:
+def _items(lines: Sequence[Line]) -> tuple[tuple[str, int], ...]:
     """Count the items of an order's lines."""
-    items: Counter[str] = Counter()
+    items: dict[str, int] = {}  # not a Counter, which takes three times as long: followers read every order there ever was
     for line in lines:
-        items[line["item"]] += line["quantity"]
-    return items
+        items[line["item"]] = items.get(line["item"], 0) + line["quantity"]
+    return tuple(items.items())
 
 
 # --- The orders that a merchant already has -----------------------------------------------------------------------------------------
