@@ -28,6 +28,8 @@ SILENCE: Final = np.float32(np.log(np.finfo(np.float32).eps))
 # The network was trained on speech that is under way; with empty caches it mishears the first words. 1.6 s of silence heard before each
 # clip halve the errors (WER .093 -> .044 on 62 clips; 0.4 s: .071, 0.8 s: .052, 4 s: .046) and cost nothing: their caches are kept.
 LEAD_CHUNKS = 4
+# The mean probability of the tokens it heard: of 43 English clips none reaches it, of 73 Vietnamese ones 61.
+SURE = 0.93
 
 
 class Conformer:
@@ -72,6 +74,8 @@ class Conformer:
             if len(hearing.pieces) == 1:
                 hearing.segments = ctc.segments(ctc.greedy(stream.finish(), self._tokens, start_s=start_s))
             hearing.pieces.pop(0)
+            if hearing.language is None and (confidence := ctc.confidence(stream.scores())) >= SURE:
+                hearing.language, hearing.language_confidence = "vi", confidence
 
 
 class Stream:
@@ -99,7 +103,11 @@ class Stream:
         missing = max(CHUNK_FRAMES - len(self._waiting), 0) if len(self._waiting) > overlap or not self._scores else 0
         if missing:
             self.hear(np.full((missing, N_MELS), SILENCE, np.float32))
-        return np.concatenate(self._scores)
+        return self.scores()
+
+    def scores(self) -> Floats:
+        """Give the scores so far, shape (n_frames, n_tokens)."""
+        return np.concatenate(self._scores) if self._scores else np.zeros((0, 1), np.float32)
 
     def hear(self, features: Floats) -> None:
         """Run the network on each chunk that is whole; shape (n_frames, 80)."""

@@ -14,6 +14,14 @@ BLANK: Final = 0
 WORD_START: Final = "▁"
 # A pause of this length between two words begins a new segment.
 SEGMENT_PAUSE_S = 1.0
+# A token stands where it was recognised, near the beginning of its sound; a syllable goes on for about that long.
+WORD_REST_S = 0.2
+
+
+def confidence(scores: NDArray[np.float32]) -> float:
+    """Give the geometric mean of the best tokens' probabilities, blanks apart; 0 where there are only blanks."""
+    heard = scores.max(axis=1)[scores.argmax(axis=1) != BLANK] if scores.size else scores
+    return float(np.exp(heard.mean())) if heard.size else 0.0
 
 
 def greedy(scores: NDArray[np.float32], tokens: Sequence[str], *, start_s: float) -> list[Word]:
@@ -37,7 +45,11 @@ def greedy(scores: NDArray[np.float32], tokens: Sequence[str], *, start_s: float
             word["word"] += text
             word["end_s"] = ends
             word["confidence"] = min(word["confidence"] or 0.0, confidence)
-    return [word for word in words if word["word"]]
+    words = [word for word in words if word["word"]]
+    starts = [*(word["start_s"] for word in words[1:]), start_s + len(scores) * FRAME_S]
+    for word, next_s in zip(words, starts, strict=False):
+        word["end_s"] = min(word["end_s"] + WORD_REST_S, next_s)
+    return words
 
 
 def segments(words: Sequence[Word]) -> list[Segment]:

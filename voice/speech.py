@@ -17,11 +17,13 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from errors import ApiError, Overloaded
@@ -185,11 +187,8 @@ class Recogniser:
             message = "The speech models are not loaded."
             raise Overloaded(5, message)
         candidates = (language,) if language else tuple(languages) or ((self._default_language,) if self._default_language else ())
-        if candidates == (VIETNAMESE,) and self._vietnamese:
-            engine = self._vietnamese
-        else:
-            engine = self._whisper
-            engine.check(candidates)
+        engine = self._vietnamese if self._vietnamese and (not candidates or VIETNAMESE in candidates) else self._whisper
+        self._whisper.check([candidate for candidate in candidates if engine is self._whisper or candidate != VIETNAMESE])
         loop = asyncio.get_running_loop()
         declared = {"encoding": encoding, "sample_rate": sample_rate, "channels": channels, "max_audio_s": self._max_audio_s}
         waveform = await loop.run_in_executor(self._decoders, partial(self._decode, audio, **declared))
@@ -334,29 +333,39 @@ class Recogniser:
         if hearings:
             engine.advance(hearings)
         for job in jobs:
-            if job.hearing and engine is not self._vietnamese and self._vietnamese and job.hearing.language == VIETNAMESE:
-                job.engine = self._vietnamese
-                job.hearing.pieces = self._pieces(job.hearing, job.engine)
+            self._follow_language(job)
             job.seconds = job.hearing.seconds() if job.hearing else 0.0
 
     def _listen(self, job: Job) -> Hearing:
         """Find out whether and where there is speech; a clip without any has no pieces."""
-        hearing = Hearing(
+        speech = speech_probabilities(job.waveform)
+        return Hearing(
             job.waveform,
-            [],
+            _pieces(speech, len(job.waveform), job.engine),
             languages=job.languages,
-            elsewhere=(VIETNAMESE,) if self._vietnamese else (),
             phrases=job.phrases,
             words=job.words,
-            speech=speech_probabilities(job.waveform),
+            speech=speech,
             language=job.languages[0] if len(job.languages) == 1 else None,
         )
-        hearing.pieces = self._pieces(hearing, job.engine)
-        return hearing
 
-    def _pieces(self, hearing: Hearing, engine: Engine) -> list[tuple[int, int]]:
-        span = speech_span(hearing.speech, len(hearing.waveform))
-        return windows(hearing.speech, *span, max_s=engine.max_piece_s) if span else []
+    def _follow_language(self, job: Job) -> None:
+        """Change the engine when a clip turns out to be in the other one's language.
+
+        The Vietnamese engine listens first to what may be Vietnamese: it knows its own language better (all but one of 73 clips, and none
+        of 43 English ones) than Whisper does (62 of 73). Only where it is unsure Whisper, which has to hear the clip then anyway, decides.
+        """
+        hearing = job.hearing
+        if hearing is None or self._whisper is None:
+            return
+        if job.engine is self._vietnamese and hearing.language is None and hearing.state is not None:
+            job.vietnamese, job.engine = hearing, self._whisper
+            job.hearing = replace(
+                hearing, pieces=_pieces(hearing.speech, len(job.waveform), job.engine), elsewhere=(VIETNAMESE,), segments=[], state=None
+            )
+        elif job.vietnamese and self._vietnamese and hearing.language == VIETNAMESE and job.engine is self._whisper:
+            job.vietnamese.language, job.vietnamese.language_confidence = VIETNAMESE, hearing.language_confidence
+            job.hearing, job.engine = job.vietnamese, self._vietnamese
 
     def _measure(self, jobs: Sequence[Job], heard_s: float, worked_s: float) -> None:
         engine = jobs[0].engine.name
@@ -369,6 +378,11 @@ class Recogniser:
             with self._changed:
                 self._heard_s = RATE_KEEP * self._heard_s + heard_s
                 self._worked_s = RATE_KEEP * self._worked_s + worked_s
+
+
+def _pieces(speech: NDArray[np.float32], n_samples: int, engine: Engine) -> list[tuple[int, int]]:
+    span = speech_span(speech, n_samples)
+    return windows(speech, *span, max_s=engine.max_piece_s) if span else []
 
 
 def _settle(loop: asyncio.AbstractEventLoop, heard: asyncio.Future[None], error: BaseException | None) -> None:

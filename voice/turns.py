@@ -23,6 +23,7 @@ class Job:
     seconds: float = 0.0  # of audio still to be heard
     started: float = 0.0  # monotonic; 0: it has not been yet
     hearing: Hearing | None = None  # None: nobody has listened whether there is speech
+    vietnamese: Hearing | None = None  # what the Vietnamese engine heard of a clip that Whisper is asked about
     finished: bool = False
     abandoned: bool = False
 

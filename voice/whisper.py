@@ -35,6 +35,7 @@ STEP_FRAMES = 200
 TOKENS_PER_S, MIN_TOKENS, MAX_TOKENS = 14, 24, 224
 # Text that zlib makes this much smaller repeats itself. Source: openai/whisper, compression_ratio_threshold.
 MAX_COMPRESSION = 2.4
+NO_SPEECH, UNLIKELY = 0.6, -1.0
 # Half of Whisper's context of 448 tokens may be a prompt; what is not needed is left to the text.
 MAX_HINT_TOKENS = 200
 ALIGNMENT_S: Final = 0.02  # a frame of the encoder
@@ -91,8 +92,8 @@ class Whisper:
             if self._loops(text, hearing):
                 features = self._encode([mels[row]], FULL_FRAMES)
                 text = self._generate(features, [hearing], [0])[0]  # noqa: PLW2901 - the second try takes the first one's place
-            # Words that repeat without end were not said.
-            if text.tokens and not self._loops(text, hearing):
+            # Words that repeat without end were not said; a sentence that was said several times does end.
+            if text.tokens and not text.is_nothing() and len(text.tokens) < token_limit(hearing):
                 hearing.segments.append(self._segment(hearing, text, features, mels[row].shape[1]))
             hearing.pieces.pop(0)
 
@@ -144,9 +145,12 @@ class Whisper:
                 beam_size=1,
                 max_length=length + max(token_limit(hearings[i]) for i in group),
                 return_scores=True,
+                return_no_speech_prob=True,
                 suppress_tokens=self._suppressed,
             )
-            texts |= {i: Text(result.sequences_ids[0], result.scores[0]) for i, result in zip(group, results, strict=True)}
+            texts |= {
+                i: Text(result.sequences_ids[0], result.scores[0], result.no_speech_prob) for i, result in zip(group, results, strict=True)
+            }
         return [texts[i] for i in range(len(hearings))]
 
     def _loops(self, text: "Text", hearing: Hearing) -> bool:
@@ -194,10 +198,15 @@ class Whisper:
 
 
 class Text(NamedTuple):
-    """What was decoded: token ids, and their mean log probability."""
+    """What was decoded: token ids, their mean log probability, and the probability that there was no speech."""
 
     tokens: list[int]
     score: float
+    no_speech: float
+
+    def is_nothing(self) -> bool:
+        """Tell whether the model itself doubts that there was speech. Source: openai/whisper, no_speech_threshold, logprob_threshold."""
+        return self.no_speech > NO_SPEECH and self.score < UNLIKELY
 
 
 def _view(array: Floats) -> ctranslate2.StorageView:
