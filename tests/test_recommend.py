@@ -1,11 +1,23 @@
+import asyncio
+import statistics
+import subprocess
+import sys
 from collections import Counter
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from errors import ItemNotFound
+from bench import recommend as bench
+from errors import ItemNotFound, MenuNotFound, Overloaded
 from schemas import Menu
-from voice.recommend import Recommender
+from voice import next_item, recommend
+from voice.next_item import MAX_CUSTOMER_ORDERS
+from voice.recommend import Recommender, Recommenders
 from voice.store import PastOrder
 
 MONDAY_NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -122,3 +134,345 @@ def test_scores_are_probabilities_that_do_not_rise():
     assert scores == sorted(scores, reverse=True)
     assert sum(scores) == pytest.approx(1, abs=1e-4)
     assert Counter(0 <= score <= 1 for score in scores) == {True: 3}
+
+
+# Whatever the orders
+
+
+ITEMS = [f"i{number}" for number in range(7)]
+baskets = st.lists(st.sampled_from(ITEMS), max_size=4)
+
+
+@st.composite
+def histories(draw):
+    rows = draw(
+        st.lists(st.tuples(st.sets(st.sampled_from(ITEMS), min_size=1), st.sampled_from([None, 1, 2]), st.integers(0, 400)), max_size=30)
+    )
+    return [
+        PastOrder(sequence, "demo", "m", MONDAY_NOON + timedelta(hours=hours), customer_id, tuple((item, 2) for item in sorted(items)))
+        for sequence, (items, customer_id, hours) in enumerate(rows, 1)
+    ]
+
+
+some_items = st.sets(st.sampled_from(ITEMS))
+
+
+@given(histories(), baskets, st.tuples(some_items, some_items), st.integers(1, 8), st.sampled_from([None, 1, 3]))
+@settings(max_examples=150, deadline=None)
+def test_a_suggestion_is_always_possible_and_its_reason_true(orders, basket, impossible, limit, customer_id):
+    exclude, unavailable = impossible
+    recommender = taught(make_menu(*ITEMS, unavailable=unavailable), orders)
+    suggestions = suggest(recommender, *basket, customer_id=customer_id, limit=limit, exclude=exclude)
+    possible = [item for item in ITEMS if item not in {*basket, *exclude, *unavailable}]
+    assert len(suggestions) == min(limit, len(possible))
+    assert set(ids(suggestions)) <= set(possible)
+    assert len(set(ids(suggestions))) == len(suggestions)
+    scores = [suggestion["score"] for suggestion in suggestions]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    for suggestion in suggestions:
+        assert suggestion["reason"]["share"] == recount(orders, suggestion, basket, customer_id)
+
+
+def recount(orders, suggestion, basket, customer_id):
+    """Count again the share that a reason claims."""
+    item, reason = suggestion["item"], suggestion["reason"]
+    if reason["kind"] == "menu":
+        assert not any(item in dict(order.items) for order in orders)
+        return None
+    if reason["kind"] == "with":
+        assert reason["item"] in basket
+        orders = [order for order in orders if reason["item"] in dict(order.items)]
+    if reason["kind"] == "usual":
+        orders = [order for order in orders if order.customer_id == customer_id][-20:]
+    return pytest.approx(sum(item in dict(order.items) for order in orders) / len(orders), abs=5e-5)
+
+
+@given(histories(), baskets, st.randoms(use_true_random=False))
+@settings(max_examples=50, deadline=None)
+def test_the_order_of_the_basket_and_asking_again_change_nothing(orders, basket, random):
+    recommender, other = taught(make_menu(*ITEMS), orders), Recommender(make_menu(*ITEMS))
+    for order in orders:
+        other.learn(order)
+    shuffled = random.sample(basket, len(basket))
+    assert suggest(recommender, *basket) == suggest(recommender, *shuffled) == suggest(other, *basket, *basket)
+
+
+def test_the_answer_does_not_depend_on_the_process():
+    program = """
+from datetime import UTC, datetime
+from schemas import Menu
+from voice.recommend import Recommender
+from voice.store import PastOrder
+items = {f"i{n}": {"name": f"I {n}", "price": 1} for n in range(9)}
+menu = Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "items": items})
+recommender = Recommender(menu)
+at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+for n in range(450):
+    recommender.learn(PastOrder(n, "demo", "m", at, n % 9, ((f"i{n % 5}", 1), (f"i{n % 3 + 4}", 1))))
+recommender.fit()
+print(recommender.recommend([("i1", 1), ("i4", 1)], customer_id=3, at=at, limit=9, exclude=["i2", "i8"]))
+"""
+    root = Path(__file__).parent.parent
+    answers = [
+        subprocess.check_output([sys.executable, "-c", program], cwd=root, env={"PYTHONHASHSEED": seed, "OPENBLAS_NUM_THREADS": "1"})  # noqa: S603 - our own
+        for seed in "12"
+    ]
+    assert answers[0] == answers[1]
+    assert b"i3" in answers[0]
+
+
+def test_one_category_does_not_take_all_places():
+    colas, others = [f"cola-{number}" for number in range(8)], ["pho", "bun"]
+    menu = Menu.model_validate(
+        {
+            "id": "m",
+            "name": "M",
+            "currency": "VND",
+            "items": {item: {"name": item, "price": 1, "category": "drinks" if item in colas else "food"} for item in [*colas, *others]},
+        }
+    )
+    recommender = taught(menu, make_orders(*colas * 4, *["pho"] * 3, *["bun"] * 3))
+    suggestions = suggest(recommender)
+    assert set(others) < set(ids(suggestions))
+    scores = [suggestion["score"] for suggestion in suggestions]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_customer_is_known_by_the_newest_orders_only_and_many_customers_are_forgotten(monkeypatch):
+    monkeypatch.setattr(recommend, "MAX_CUSTOMERS", 2)
+    recommender = taught(make_menu("tea", "cake", "pho"), make_orders(*["pho"] * 30, *["tea"] * MAX_CUSTOMER_ORDERS, customer_id=1))
+    assert suggest(recommender, customer_id=1)[0]["reason"]["text"] == "Your usual: in 20 of your last 20 orders"
+    recommender.learn_all([*make_orders("cake", customer_id=2), *make_orders("cake", customer_id=3)])
+    assert suggest(recommender, customer_id=3)[0]["reason"]["kind"] == "usual"
+    assert suggest(recommender, customer_id=1)[0]["reason"]["kind"] == "popular"
+
+
+def test_rare_pairs_are_forgotten_when_there_are_too_many(monkeypatch):
+    monkeypatch.setattr(recommend, "MAX_PAIRS", 40)
+    menu = make_menu("tea", "cake", *ITEMS)
+    recommender = taught(menu, make_orders(*["tea cake"] * 9, " ".join(ITEMS)))
+    assert suggest(recommender, "tea")[0]["reason"]["item"] == "tea"
+    recommender.learn_all(make_orders(" ".join(ITEMS)))
+    assert suggest(recommender, "i1", exclude=["tea", "cake"])[0]["reason"]["kind"] == "popular"
+
+
+# The model
+
+
+def naan_orders(n_orders=420):
+    """Half have a naan and a curry, half, the more popular, coffee and cake; one naan is ordered once, alone."""
+    naans, curries = ["plain-naan", "cheese-naan", "garlic-naan"], ["lamb-curry", "egg-curry"]
+    rows = [f"{naans[n % 3]} {curries[n % 2]}" if n % 5 < 2 else "coffee cake" if n % 5 < 4 else "coffee" for n in range(n_orders - 1)]
+    return make_orders(*rows, "keema-naan", start=MONDAY_NOON - timedelta(days=n_orders))
+
+
+def naan_menu():
+    items = ["coffee", "cake", "plain-naan", "cheese-naan", "garlic-naan", "keema-naan", "lamb-curry", "egg-curry"]
+    menu = {item: {"name": item.replace("-", " ").title(), "price": 1} for item in items}
+    return Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "languages": ["en"], "items": menu})
+
+
+@pytest.fixture(scope="module")
+def naan_recommender():
+    recommender = taught(naan_menu(), naan_orders())
+    recommender.fit()
+    return recommender
+
+
+def test_what_is_new_is_known_by_its_name(naan_recommender):
+    counting = taught(naan_menu(), naan_orders())
+    assert ids(suggest(counting, "keema-naan"))[0] == "coffee"
+    assert set(ids(suggest(naan_recommender, "keema-naan", limit=2))) == {"lamb-curry", "egg-curry"}
+
+
+def test_a_fitted_recommender_keeps_every_promise(naan_recommender):
+    for basket in ([], ["coffee"], ["plain-naan", "lamb-curry"], ["keema-naan", "coffee", "cake"]):
+        suggestions = suggest(naan_recommender, *basket, customer_id=5, limit=8, exclude=["egg-curry"])
+        assert suggestions == suggest(naan_recommender, *reversed(basket), customer_id=5, limit=8, exclude=["egg-curry"])
+        assert sorted(ids(suggestions)) == sorted(set(naan_menu().items) - {*basket, "egg-curry"})
+        scores = [suggestion["score"] for suggestion in suggestions]
+        assert scores == sorted(scores, reverse=True)
+        for suggestion in suggestions:
+            assert suggestion["reason"]["share"] == recount(naan_orders(), suggestion, basket, 5)
+
+
+def test_a_model_lives_with_a_changed_menu_and_new_orders(naan_recommender):
+    menu = naan_menu()
+    changed = menu.model_copy(
+        update={"items": {"new": menu.items["cake"], **{item: menu.items[item] for item in ("cake", "egg-curry", "plain-naan")}}}
+    )
+    naan_recommender.serve(changed)
+    assert ids(suggest(naan_recommender, "plain-naan"))[0] == "egg-curry"
+    assert set(ids(suggest(naan_recommender))) == {"new", "cake", "egg-curry", "plain-naan"}
+    for order in make_orders(*["new"] * 400):
+        naan_recommender.learn(order)
+    assert ids(suggest(naan_recommender))[0] == "new"
+
+
+def test_orders_are_put_in_the_order_of_time_for_a_fit():
+    days = [MONDAY_NOON + timedelta(days=days, hours=hours) for days, hours in ((2, 1), (0, 0), (1, -13))]
+    orders = [PastOrder(k, "demo", "m", at, 7, (("tea", 1), (f"i{k}", 1))) for k, at in enumerate(days)]
+    recommender = taught(make_menu("tea", "i0", "i1", "i2"), orders)
+    past, described = recommender.past_orders(3)
+    history = next_item.make_history(past, np.arange(len(described)))
+    assert history.items.tolist() == [0, 2, 0, 3, 0, 1]
+    assert history.hours.tolist() == [12, 23, 13]
+    assert history.weekdays.tolist() == [0, 0, 2]
+    assert history.previous.tolist() == [-1, 0, 1]
+
+
+def test_the_oldest_orders_leave_the_window_that_a_fit_sees(monkeypatch):
+    monkeypatch.setattr(recommend, "MAX_HISTORY_ORDERS", 300)
+    recommender = taught(naan_menu(), naan_orders(440))
+    assert recommender.due == 400
+    past, _ = recommender.past_orders(400)
+    everything = naan_orders(440)
+    assert past.placed_at_s.tolist() == [order.placed_at.timestamp() for order in everything[100:400]]
+
+
+# Following the store
+
+
+class OrderLog:
+    """Stored orders; `failures` reads fail first."""
+
+    def __init__(self, orders=(), failures=0):
+        self.orders, self.failures, self.reads = list(orders), failures, 0
+
+    async def orders_after(self, sequence, *, limit):
+        self.reads += 1
+        if self.failures:
+            self.failures -= 1
+            raise Overloaded
+        return [order for order in self.orders if order.sequence > sequence][:limit]
+
+
+@asynccontextmanager
+async def following(recommenders, order_log):
+    task = asyncio.create_task(recommenders.follow(order_log))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(condition, seconds=60):
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.anyio
+async def test_each_stored_order_is_learned_once_also_after_the_store_failed(monkeypatch):
+    monkeypatch.setattr(recommend, "RETRY_S", 0.01)
+    menu = make_menu("tea", "cake")
+    recommenders, order_log = Recommenders(lambda _: menu), OrderLog(make_orders(*["tea"] * 450), failures=3)
+    async with following(recommenders, order_log):
+        await until(lambda: recommenders.get("demo", menu).n_orders == 450)
+        order_log.failures = 2
+        order_log.orders += [PastOrder(451, "demo", "m", MONDAY_NOON, None, (("cake", 1),))]
+        recommenders.wake()
+        await until(lambda: recommenders.get("demo", menu).n_orders == 451)
+        await until(lambda: order_log.reads > 9)
+    assert recommenders.get("demo", menu).n_orders == 451
+    assert recommenders.get("other", menu).n_orders == 0
+
+
+@pytest.mark.anyio
+async def test_orders_are_noticed_without_being_woken_as_another_process_stores_them(monkeypatch):
+    monkeypatch.setattr(recommend, "POLL_S", 0.01)
+    menu = make_menu("tea")
+    recommenders, order_log = Recommenders(lambda _: menu), OrderLog()
+    async with following(recommenders, order_log):
+        await until(lambda: order_log.reads)
+        order_log.orders += make_orders("tea")
+        await until(lambda: recommenders.get("demo", menu).n_orders == 1)
+
+
+@pytest.mark.anyio
+async def test_orders_of_a_menu_that_is_not_served_are_known_when_it_is():
+    def missing(_):
+        raise MenuNotFound
+
+    recommenders = Recommenders(missing)
+    async with following(recommenders, OrderLog(make_orders("tea", "cake", "cake"))):
+        await until(lambda: recommenders._recommenders)  # noqa: SLF001 - nothing outside shows it
+    assert ids(suggest(recommenders.get("demo", make_menu("tea", "cake")))) == ["cake", "tea"]
+
+
+@pytest.mark.anyio
+async def test_processes_that_read_the_same_orders_come_to_the_same_answers():
+    menu, orders = naan_menu(), naan_orders(470)
+    live, late = Recommenders(lambda _: menu), Recommenders(lambda _: menu)
+    growing = OrderLog(orders[:403])
+    async with following(live, growing):
+        await until(lambda: live.get("demo", menu).fitted)
+        growing.orders += orders[403:]
+        live.wake()
+        await until(lambda: live.get("demo", menu).n_orders == 470 and live.get("demo", menu).due is None)
+    async with following(late, OrderLog(orders)):
+        await until(lambda: late.get("demo", menu).fitted and late.get("demo", menu).due is None)
+    for basket in ([], ["coffee"], ["keema-naan", "egg-curry"]):
+        answers = [suggest(recommenders.get("demo", menu), *basket, limit=8) for recommenders in (live, late)]
+        assert answers[0] == answers[1]
+    assert live.get("demo", menu).fitted.n_orders == late.get("demo", menu).fitted.n_orders == 450
+
+
+@pytest.mark.anyio
+async def test_a_fit_that_fails_leaves_counting_as_it_is(monkeypatch, caplog):
+    monkeypatch.setattr(recommend, "FIT_COMMAND", (sys.executable, "-c", "import sys; sys.stdin.read(9); sys.exit(3)"))
+    menu = make_menu("tea", "cake")
+    recommenders = Recommenders(lambda _: menu)
+    async with following(recommenders, OrderLog(make_orders(*["tea", "cake tea"] * 210))):
+        await until(lambda: "the fit from 400 orders failed" in caplog.text)
+    assert recommenders.get("demo", menu).due is None
+    assert ids(suggest(recommenders.get("demo", menu))) == ["tea", "cake"]
+
+
+@pytest.mark.anyio
+async def test_a_fit_that_became_outdated_is_given_up_for_the_next(monkeypatch, tmp_path):
+    started = tmp_path / "started"
+    program = f"import sys, time; open({str(started)!r}, 'a').write('x'); time.sleep(600)"
+    monkeypatch.setattr(recommend, "FIT_COMMAND", (sys.executable, "-c", program))
+    monkeypatch.setattr(recommend, "POLL_S", 0.05)
+    menu, order_log = make_menu("tea"), OrderLog(make_orders(*["tea"] * 400))
+    recommenders = Recommenders(lambda _: menu)
+    async with following(recommenders, order_log):
+        await until(started.exists)
+        order_log.orders = make_orders(*["tea"] * 800)
+        await until(lambda: started.read_text() == "xx")
+        assert recommenders.get("demo", menu).due == 731  # a tenth more each time: 400, 450, 500, 550, 605, 665, 731
+
+
+def test_what_was_learned_is_the_same_after_it_was_sent(naan_recommender):
+    fitted = naan_recommender.fitted
+    received = next_item.unpack_fitted(next_item.pack_fitted(fitted))
+    assert received._replace(model=None) == fitted._replace(model=None)
+    assert all(np.array_equal(*pair) for pair in zip(received.model, fitted.model, strict=True))
+
+
+# Real histories, where they are at hand
+
+
+SHARED = Path(__file__).parent.parent.parent / "shared" / "recommend"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["bread_basket", "delhi_aura_pizzas", "indian_takeaway_1"])
+async def test_real_baskets_are_completed_better_than_by_popularity(name):
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"no history {name} in ../shared/recommend")
+    orders, queries = bench.read(SHARED / name)
+    menu = bench.named_menu(sorted({item for order in orders for item, _ in order.items})).model_copy(update={"id": name})
+    recommenders = Recommenders(lambda _: menu)
+    recommender = recommenders.get(orders[0].client, menu)
+    rates = {"popularity": statistics.mean(bench.hits(bench.popularity(orders), queries))}
+    async with following(recommenders, OrderLog(orders)):
+        await until(lambda: recommender.n_orders == len(orders))
+        rates["counts"] = statistics.mean(bench.hits(bench.ours(recommender), queries))
+        await until(lambda: recommender.fitted)
+        rates["model"] = statistics.mean(bench.hits(bench.ours(recommender), queries))
+    assert rates["popularity"] < rates["counts"]
+    assert rates["popularity"] + 0.04 < rates["model"]

@@ -5,12 +5,17 @@ need little data. A multinomial logit, fitted by leaving one item out of each or
 the other, but has to be fitted. `Blend` weighs them; `tune` chooses its weights, and every half-life and shrinkage, on the newest orders
 after learning from those before. Nothing is chosen by hand but where the search begins.
 
-All is plain numpy, in calls that let other threads run; the same history gives the same model.
+The same history gives the same model. `python -m voice.next_item` reads orders from its standard input and writes what it learned: a
+process of its own, because a fit in a thread would make requests wait for the interpreter, and numpy would take every core.
 """
 
+import io
+import json
+import os
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+import sys
+from collections.abc import Sequence
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +25,6 @@ Matrix = NDArray[np.float32]
 Indices = NDArray[np.int64]
 Real = TypeVar("Real", np.float32, np.float64)
 Parameters = dict[str, NDArray[np.float32]]
-Stop = Callable[[], bool]
 
 HOURS, WEEKDAYS = 24, 7
 # Baskets of 0, 1, ... 4, 5-6, 7-9, 10 and more items: what a large order still lacks differs from what a small one does.
@@ -36,10 +40,6 @@ MAX_CUSTOMER_ORDERS = 20
 MAX_MODEL_ITEMS = 600
 
 PARTS = ("recent", "pairs", "hour", "weekday", "customer", "model")
-
-
-class Stopped(Exception):
-    """A fit was given up because its result is no longer wanted."""
 
 
 class Blend(NamedTuple):
@@ -339,13 +339,8 @@ class Settings(NamedTuple):
     customer_prior: float
 
 
-def fit(history: History, words: Matrix, settings: Settings, effort: Effort, stopped: Stop) -> Model:
-    """Fit the logit to orders with one item left out, on samples weighted by recency.
-
-    Raises:
-        Stopped: `stopped` said so.
-
-    """
+def fit(history: History, words: Matrix, settings: Settings, effort: Effort) -> Model:
+    """Fit the logit to orders with one item left out, on samples weighted by recency."""
     n_items, sizes = history.n_items, np.diff(history.starts)
     ages = _ages(history.n_orders, settings.half_life)
     mass = np.cumsum(ages * sizes)
@@ -370,8 +365,6 @@ def fit(history: History, words: Matrix, settings: Settings, effort: Effort, sto
     adam = _Adam(parameters, ridges, effort.steps)
 
     for _ in range(effort.steps):
-        if stopped():
-            raise Stopped
         orders = np.searchsorted(mass, strata + rng.random(effort.batch) * (mass[-1] / effort.batch), side="right")
         orders = np.minimum(orders, history.n_orders - 1)
         examples = leave_one_out(history, orders, rng.random(effort.batch), history.n_orders)
@@ -512,27 +505,18 @@ def _pairs(history: History) -> NDArray[np.float64]:
 # --- Learning -----------------------------------------------------------------------------------------------------------------------
 
 
-def learn_quickly(orders: Orders, described: Sequence[Described], stopped: Stop) -> Fitted:
-    """Fit with the settings where the search begins: something good within seconds.
-
-    Raises:
-        Stopped: `stopped` said so.
-
-    """
+def learn_quickly(orders: Orders, described: Sequence[Described]) -> Fitted:
+    """Fit with the settings where the search begins: something good within seconds."""
     history, chosen = _prepare(orders, described)
     settings = Settings(MODEL_HALF_LIVES[1], RIDGES[1], WITH_MODEL.customer_prior)
-    model = fit(history, words_of([item.words for item in chosen]), settings, QUICK, stopped)
+    model = fit(history, words_of([item.words for item in chosen]), settings, QUICK)
     return Fitted(tuple(item.item_id for item in chosen), model, WITH_MODEL, history.n_orders)
 
 
-def learn(orders: Orders, described: Sequence[Described], stopped: Stop) -> Fitted:
+def learn(orders: Orders, described: Sequence[Described]) -> Fitted:
     """Choose every setting on the newest orders, then fit to all.
 
-    `described` tells of each item in the numbering of `orders`; `stopped` is asked often.
-
-    Raises:
-        Stopped: `stopped` said so.
-
+    `described` tells of each item in the numbering of `orders`.
     """
     history, chosen = _prepare(orders, described)
     words = words_of([item.words for item in chosen])
@@ -540,8 +524,8 @@ def learn(orders: Orders, described: Sequence[Described], stopped: Stop) -> Fitt
     newest = _Slice(history)
     if len(newest.examples.hidden) >= MIN_SLICE_ORDERS:
         numbers = {category: number for number, category in enumerate(dict.fromkeys(item.category for item in chosen))}
-        settings, blend = _tune(newest, words, np.array([numbers[item.category] for item in chosen]), stopped)
-    model = fit(history, words, settings, THOROUGH, stopped)
+        settings, blend = _tune(newest, words, np.array([numbers[item.category] for item in chosen]))
+    model = fit(history, words, settings, THOROUGH)
     return Fitted(tuple(item.item_id for item in chosen), model, blend, history.n_orders)
 
 
@@ -555,7 +539,7 @@ def _prepare(orders: Orders, described: Sequence[Described]) -> tuple[History, l
     return restrict(history, items), [described[by_id[item]] for item in items]
 
 
-def _tune(newest: _Slice, words: Matrix, categories: Indices, stopped: Stop) -> tuple[Settings, Blend]:
+def _tune(newest: _Slice, words: Matrix, categories: Indices) -> tuple[Settings, Blend]:
     """Improve one setting after another, what matters most first."""
     parts = {name: newest.part(name, WITH_MODEL) for name in PARTS[:-1]}
     least, settings, blend = np.inf, Settings(MODEL_HALF_LIVES[1], RIDGES[1], WITH_MODEL.customer_prior), WITH_MODEL
@@ -563,7 +547,7 @@ def _tune(newest: _Slice, words: Matrix, categories: Indices, stopped: Stop) -> 
     changes += [{"ridge": ridge} for ridge in RIDGES if ridge != settings.ridge]
     for settings_change in changes:
         attempt = settings._replace(**settings_change)
-        attempted = parts | {"model": fit(newest.past, words, attempt, QUICK, stopped).score(newest.examples)}
+        attempted = parts | {"model": fit(newest.past, words, attempt, QUICK).score(newest.examples)}
         weights, loss = newest.weigh(list(attempted.values()))
         if loss < least:
             least, settings, parts, blend = loss, attempt, attempted, blend._replace(weights=weights)
@@ -574,8 +558,6 @@ def _tune(newest: _Slice, words: Matrix, categories: Indices, stopped: Stop) -> 
     ]
     for part, setting, candidates in searches:
         for candidate in candidates:
-            if stopped():
-                raise Stopped
             change: dict[str, Any] = {setting: candidate}
             changed = blend._replace(**change)
             attempted = parts | {part: newest.part(part, changed)}
@@ -584,3 +566,61 @@ def _tune(newest: _Slice, words: Matrix, categories: Indices, stopped: Stop) -> 
                 least, blend, parts = loss, changed._replace(weights=weights), attempted
     scores = np.stack([parts[name] for name in PARTS], axis=2) @ np.array(blend.weights, np.float32)
     return settings, blend._replace(crowding=newest.choose_crowding(scores, categories))
+
+
+# --- A process of its own -----------------------------------------------------------------------------------------------------------
+
+# Requests come first: a fit takes what time they leave.
+NICENESS = 10
+
+
+def pack_task(orders: Orders, described: Sequence[Described], *, quickly_first: bool) -> bytes:
+    """Write down what to learn from."""
+    return _pack({"described": described, "quickly_first": quickly_first}, orders._asdict())
+
+
+def pack_fitted(fitted: Fitted) -> bytes:
+    """Write down what was learned."""
+    about = {"item_ids": fitted.item_ids, "n_orders": fitted.n_orders, "blend": fitted.blend._asdict(), "offset": fitted.model.offset}
+    arrays = fitted.model._asdict()
+    del arrays["offset"]
+    return _pack(about, arrays)
+
+
+def unpack_fitted(packed: bytes) -> Fitted:
+    """Read what `pack_fitted` wrote."""
+    about, arrays = _unpack(packed)
+    about["blend"]["weights"] = tuple(about["blend"]["weights"])
+    return Fitted(tuple(about["item_ids"]), Model(offset=about["offset"], **arrays), Blend(**about["blend"]), about["n_orders"])
+
+
+def _pack(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
+    buffer, contents = io.BytesIO(), cast("dict[str, Any]", arrays)
+    np.savez(buffer, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **contents)
+    return buffer.getvalue()
+
+
+def _unpack(packed: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    return json.loads(arrays.pop("about").tobytes()), arrays
+
+
+def write_message(stream: BinaryIO, message: bytes) -> None:
+    """Write a message after its length in eight bytes."""
+    stream.write(len(message).to_bytes(8, "big") + message)
+    stream.flush()
+
+
+def main() -> None:
+    """Read a task, write what was learned: first something quick where that is asked for, then the best."""
+    os.nice(NICENESS)
+    about, arrays = _unpack(sys.stdin.buffer.read())
+    orders, described = Orders(**arrays), [Described(*item) for item in about["described"]]
+    if about["quickly_first"]:
+        write_message(sys.stdout.buffer, pack_fitted(learn_quickly(orders, described)))
+    write_message(sys.stdout.buffer, pack_fitted(learn(orders, described)))
+
+
+if __name__ == "__main__":
+    main()

@@ -13,11 +13,11 @@ import logging
 import math
 import os
 import sys
-import threading
 from array import array
+from asyncio.subprocess import PIPE
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -57,8 +57,12 @@ SORTED_AT_ONCE = 400
 BATCH_ORDERS = 200
 POLL_S = 1.0
 RETRY_S = 1.0
-# A fit goes on while requests are answered: it takes what time they leave.
-FIT_NICENESS = 10
+ROOT = Path(__file__).parent.parent
+FIT_COMMAND = (sys.executable, "-m", "voice.next_item")
+# Of the service's own environment, which holds secrets, a fit gets only what Python may need to start.
+FIT_ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONPATH")
+# A fit is given up where the next one is due from so many times its orders.
+OUTDATED = 1.5
 
 
 class Sentences(NamedTuple):
@@ -99,7 +103,7 @@ def fit_after(n_orders: int) -> int:
 class Recommender:
     """What one client's customers order from one menu.
 
-    Not safe for use from several threads at once: the event loop learns and recommends, a thread fits from a copy.
+    Not safe for use from several threads at once.
     """
 
     def __init__(self, menu: Menu) -> None:
@@ -156,6 +160,8 @@ class Recommender:
 
     def learn_all(self, orders: "Sequence[PastOrder]") -> None:
         """Count orders, each of them several times as fast as alone."""
+        if not orders:
+            return
         self._know({item_id for order in orders for item_id, _ in order.items})
         index, baskets = self._index, []
         for order in orders:
@@ -419,7 +425,7 @@ class Recommender:
 
     def fit(self) -> None:
         """Fit to all orders, here and now: for a command that has nothing else to do."""
-        self.adopt(next_item.learn(*self.past_orders(self.n_orders), stopped=lambda: False))
+        self.adopt(next_item.learn(*self.past_orders(self.n_orders)))
 
     def settle(self, n_orders: int) -> None:
         """Note that the fit from the first `n_orders` orders is done, or cannot be."""
@@ -557,40 +563,52 @@ class Recommenders:
             recommender.learn_all(theirs)
 
     async def _fit(self) -> None:
-        """Fit what is due, one at a time, in a thread of low priority."""
-        ended = threading.Event()
-        with ThreadPoolExecutor(1, "fit", _lower_priority) as thread:
-            try:
-                while True:
-                    await self._caught_up.wait()
-                    self._caught_up.clear()
-                    for recommender in list(self._recommenders.values()):
-                        while recommender.due is not None:
-                            await self._fit_one(recommender, recommender.due, thread, ended)
-            finally:
-                ended.set()
+        """Fit what is due, one at a time."""
+        while True:
+            await self._caught_up.wait()
+            self._caught_up.clear()
+            for recommender in list(self._recommenders.values()):
+                while recommender.due is not None:
+                    await self._fit_one(recommender, recommender.due)
 
-    async def _fit_one(self, recommender: Recommender, n_orders: int, thread: ThreadPoolExecutor, ended: threading.Event) -> None:
-        def stopped() -> bool:
-            # Where orders come in faster than they are fitted, as in an import, a fit is out of date before it is done.
-            return ended.is_set() or (recommender.due or 0) > n_orders * 1.5
-
-        orders, described = recommender.past_orders(n_orders)
-        steps = [next_item.learn]
-        if recommender.fitted is None or recommender.fitted.n_orders * 2 < len(orders.customers):
-            steps.insert(0, next_item.learn_quickly)
+    async def _fit_one(self, recommender: Recommender, n_orders: int) -> None:
+        """Fit from the first `n_orders` orders, unless they become many more meanwhile, as in an import: then it is better begun anew."""
+        environment = {name: os.environ[name] for name in FIT_ENVIRONMENT if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}
+        process = await asyncio.create_subprocess_exec(*FIT_COMMAND, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment)
+        fitting = asyncio.create_task(_adopt_all(recommender, n_orders, process))
         try:
-            for step in steps:
-                recommender.adopt(await asyncio.get_running_loop().run_in_executor(thread, step, orders, described, stopped))
-            recommender.settle(n_orders)
-        except next_item.Stopped:
-            pass
-        except Exception:
-            # Counting goes on, and the next fit is due in time; a failing one again and again would help nobody.
-            log.exception("the fit of %s orders failed", n_orders)
-            recommender.settle(n_orders)
+            while not fitting.done() and (recommender.due or 0) < n_orders * OUTDATED:
+                await asyncio.wait({fitting}, timeout=POLL_S)
+            if fitting.done():
+                # Where it failed counting goes on, and the next fit is due in time: the same again would fail again.
+                recommender.settle(n_orders)
+                if await process.wait() or fitting.exception():
+                    log.error("the fit from %d orders failed", n_orders, exc_info=fitting.exception())
+        finally:
+            fitting.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
 
-def _lower_priority() -> None:
-    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), FIT_NICENESS)
+async def _adopt_all(recommender: Recommender, n_orders: int, process: asyncio.subprocess.Process) -> None:
+    """Give a process the orders, and adopt what it learns from them, until it has no more."""
+    if process.stdin is None or process.stdout is None:
+        return
+    orders, described = recommender.past_orders(n_orders)
+    quickly_first = recommender.fitted is None or recommender.fitted.n_orders * 2 < len(orders.customers)
+    with contextlib.suppress(ConnectionError):  # it ended already: its status tells
+        process.stdin.write(next_item.pack_task(orders, described, quickly_first=quickly_first))
+        await process.stdin.drain()
+    process.stdin.close()
+    while length := await _read_length(process.stdout):
+        packed = await process.stdout.readexactly(length)
+        recommender.adopt(next_item.unpack_fitted(packed))
+
+
+async def _read_length(stream: asyncio.StreamReader) -> int:
+    """Read how long the next message is; 0 where there is none."""
+    try:
+        return int.from_bytes(await stream.readexactly(8), "big")
+    except asyncio.IncompleteReadError:
+        return 0
