@@ -6,6 +6,7 @@ A failure anywhere is an ApiError that `on_error` turns into the envelope.
 """
 
 import asyncio
+import gc
 import importlib.util
 import json
 import logging
@@ -1012,6 +1013,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:  # noqa: ARG001 - St
         asyncio.create_task(keep_on("recommenders", lambda: recommenders.follow(store))),
         asyncio.create_task(keep_on("models", lambda: asyncio.to_thread(recogniser.load))),
     ]
+    gc.freeze()  # what was built so far stays; collecting would walk through all of it again and again
     try:
         with drain_on_sigterm() as draining:
             yield State(

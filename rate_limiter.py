@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import cast
 
 from limits import RateLimitItem, parse
@@ -29,6 +30,7 @@ STORAGE_TIMEOUT_S = 0.15
 RETRY_S, MAX_RETRY_S = 1.0, 30.0
 # The storage's client blocks, so it waits off the event loop. More threads than this only queue inside the storage.
 STORAGE_THREADS = 8
+MAX_KNOWN_KEYS = 4096
 
 
 class Windows(Storage):
@@ -101,6 +103,7 @@ class RateLimiter:
         """`limits`: a name to a limit like "600/minute"; `storage_uri`: memory:// or redis://."""
         self.limits: dict[str, RateLimitItem] = {name: parse(limit) for name, limit in limits.items()}
         self.local = self._strategy("windows://", {})
+        self.key_of = lru_cache(MAX_KNOWN_KEYS)(lambda name, key: self.limits[name].key_for(name, key))  # half of a hit's cost
         self.shared: FixedWindowRateLimiter | None = None
         self.threads: ThreadPoolExecutor | None = None
         self.away_until = 0.0
@@ -132,36 +135,33 @@ class RateLimiter:
             RateLimited: the window is full.
 
         """
-        limit = self.limits[name]
         if self.shared is not None and time.monotonic() >= self.away_until:
-            wait_s = await asyncio.get_running_loop().run_in_executor(self.threads, self._hit_shared, limit, name, key)
-        elif self.local.hit(limit, name, key):
-            return
+            wait_s = await asyncio.get_running_loop().run_in_executor(self.threads, self._hit_shared, self.shared, name, key)
         else:
-            wait_s = self._wait_s(self.local, limit, name, key)
+            wait_s = self._hit(self.local, name, key)
         if wait_s is not None:
             raise RateLimited(wait_s)
 
-    def _hit_shared(self, limit: RateLimitItem, name: str, key: str) -> float | None:
-        """Count in the shared storage; in this process when it fails. Returns the seconds to wait, None where there is room."""
-        shared = cast("FixedWindowRateLimiter", self.shared)
+    def _hit(self, strategy: FixedWindowRateLimiter, name: str, key: str) -> float | None:
+        """Count a request; return the seconds until the window ends where it is full."""
+        limit = self.limits[name]
+        if strategy.storage.incr(self.key_of(name, key), limit.get_expiry()) <= limit.amount:
+            return None
+        return max(0.0, strategy.get_window_stats(limit, name, key).reset_time - time.time())
+
+    def _hit_shared(self, shared: FixedWindowRateLimiter, name: str, key: str) -> float | None:
+        """Count in the shared storage; in this process when that fails."""
         if time.monotonic() >= self.away_until:  # it may have gone away while this waited for a thread
             try:
-                # Redis rounds what is left of a window to whole seconds.
-                wait_s = None if shared.hit(limit, name, key) else 1 + self._wait_s(shared, limit, name, key)
+                wait_s = self._hit(shared, name, key)
             except Exception as error:  # noqa: BLE001 - whatever ails the storage, requests go on
                 self.away_until = time.monotonic() + self.retry_s
                 log.warning("the rate limits' storage is away, counting here for %.0f s: %s", self.retry_s, type(error).__name__)
                 self.retry_s = min(2 * self.retry_s, MAX_RETRY_S)
             else:
                 self.retry_s = RETRY_S
-                return wait_s
-        return None if self.local.hit(limit, name, key) else self._wait_s(self.local, limit, name, key)
-
-    @staticmethod
-    def _wait_s(strategy: FixedWindowRateLimiter, limit: RateLimitItem, name: str, key: str) -> float:
-        """Return the seconds until the window ends."""
-        return max(0.0, strategy.get_window_stats(limit, name, key).reset_time - time.time())
+                return wait_s if wait_s is None else wait_s + 1  # Redis rounds what is left of a window to whole seconds
+        return self._hit(self.local, name, key)
 
     def close(self) -> None:
         """Let the storage's threads go."""
