@@ -54,11 +54,12 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-# What a caller waits at most. A flush takes milliseconds and a failover seconds: after that, trying again is better than waiting.
-PATIENCE_S = 4.0
-# Each step towards a PostgreSQL that hangs has to fail within the patience: a connection, then a statement.
+# What each step towards a PostgreSQL that hangs may take. There is no limit on their sum: cancelling SQLAlchemy while it gives up a
+# connection (which takes it 2 s more) leaves that task's failure to nobody.
 CONNECT_S = 1.5
 STATEMENT_S = 2.0
+# What an order waits at most to be stored. A flush takes milliseconds and a failover seconds: then trying again is better than waiting.
+PATIENCE_S = 4.0
 # What a writer waits for another one. Writers hold the database for the milliseconds of a flush.
 LOCK_S = 2.0
 # A writer that stops between two statements (its machine frozen, its network cut) is ended by PostgreSQL, so that the others go on.
@@ -211,8 +212,7 @@ AWAY = (DBAPIError, PoolTimeoutError, sqlite3.Error, asyncpg.PostgresError, asyn
 async def _overloaded_when_away() -> AsyncIterator[None]:
     """Turn the database's failures into Overloaded; what our own rows or statements break stays what it is."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            yield
+        yield
     except (IntegrityError, DataError):
         raise
     except AWAY as error:
