@@ -19,10 +19,12 @@ MISSING_ALONE = 0.65  # only a modifier was, but no other name has it
 MISSING_EMPTY = 0.05  # only words were left out that name nothing ("lớn" for "ly lớn")
 ADJECTIVE = 0.5  # more, where the modifier only tells what a thing is like: alone it names nothing
 MISSING_MORE = 0.15  # each further word that was not said
+OTHER_REGION = 0.1  # another region's word for the same
 UNJOINED = 0.05  # "chicken bacon ranch" for "chicken and bacon ranch"
 NOUN_OF_NONE = 0.95  # "ice" never means "no ice", but "leave the ice" does
 ROTATED = 0.15  # "đường ít" for "ít đường"
 MENU_FIRST = 0.15  # a language's word that is also the menu's
+MISHEARD = 0.25  # another word that sounds like the number: "to" for "two"
 EMPTY = 0.05  # a filler: of two equal readings the one that says something
 TALK = 0.2  # a stretch that asks or tells something and orders nothing
 NAME = 0.3  # "chị Ba"
@@ -96,6 +98,7 @@ class Edge(NamedTuple):
     value: object
     cost: float
     part: bool = False  # only a part of a name was said
+    plural: bool = False  # the name was said in the plural, which the menu has in the singular
 
 
 _PAUSE = [Edge(1, Kind.PAUSE, None, 0.0)]
@@ -175,7 +178,7 @@ class Lexicon:
         for kind, value, name in dict.fromkeys(named):
             for phrase in self._variants(name):
                 phrases.add(phrase)
-                self._add(kind, value, phrase)
+                self._add(kind, value, phrase, 0.0 if phrase == name else OTHER_REGION)
             unjoined = tuple([word for word in name if (word,) not in joins])
             if unjoined != name:
                 self._add(kind, value, unjoined, UNJOINED)
@@ -211,19 +214,13 @@ class Lexicon:
         for kind, value, phrase in named:
             vietnamese = any(word != words.fold(word) for word in phrase)
             for length in range(1, len(phrase)):
-                first, last = phrase[:length], phrase[-length:]
-                more = MISSING_MORE * (len(phrase) - length - 1)
-                for part, missing, is_head in ((first, phrase[length:], vietnamese), (last, phrase[:-length], not vietnamese)):
+                first, last = (phrase[:length], phrase[length:], vietnamese), (phrase[-length:], phrase[:-length], not vietnamese)
+                for part, missing, is_head in (first, last):
                     if part in phrases or empty.issuperset(part):
                         continue
-                    if hollow.issuperset(missing):
-                        cost = MISSING_EMPTY
-                    elif is_head:
-                        cost = MISSING_HEAD + more
-                    else:
-                        cost = MISSING_REST + more + (ADJECTIVE if part in adjectives else 0.0)
-                    found = parts[kind, part]
-                    found[value] = min(found.get(value, cost), cost)
+                    cost = MISSING_HEAD if is_head else MISSING_REST + (ADJECTIVE if part in adjectives else 0.0)
+                    cost = MISSING_EMPTY if hollow.issuperset(missing) else cost + MISSING_MORE * (len(missing) - 1)
+                    parts[kind, part][value] = min(parts[kind, part].get(value, cost), cost)
         for (kind, part), values in parts.items():
             if len(values) <= MAX_PARTIAL:
                 cheapest = min(values.values())
@@ -257,7 +254,9 @@ class Lexicon:
             *((Kind.ALL, count, [way]) for way, count in pack.alls.items()),
             *((Kind.PORTION, count, [way]) for way, count in pack.portions.items()),
             *((Kind.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()),
+            *((Kind.NUMBER, number, [way]) for way, number in pack.numbers.homophones.items()),
         ]
+        homophones = pack.numbers.homophones
         menu_keys = {"".join(map(words.key_of, phrase)) for phrase in menu_phrases}
         for kind, value, ways in kinds:
             for way in ways:
@@ -268,7 +267,8 @@ class Lexicon:
                     own = own or keys[-1] in menu_keys  # a menu with garlic (tỏi) hears "cho toi" otherwise than one without
                 elif kind is Kind.CLASSIFIER:
                     own = own or keys[0] in menu_keys  # "cans of", where the menu has cans
-                self._add(kind, value, phrase, (MENU_FIRST if own else 0.0) + (EMPTY if kind is Kind.FILLER else 0.0))
+                cost = MISHEARD if kind is Kind.NUMBER and way in homophones else MENU_FIRST if own else 0.0
+                self._add(kind, value, phrase, cost + (EMPTY if kind is Kind.FILLER else 0.0))
         self._labels |= {words.phrase(way) for way in pack.labels}
         self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
         self._names |= set(pack.names)
@@ -401,7 +401,8 @@ class Lexicon:
             if kind <= Kind.OPTION:
                 # Meanings that are as good as the best stand together; the rest of the order decides between them.
                 level = tuple(dict.fromkeys(other.value for other_cost, other in weighed if other_cost <= cost + 1e-9))
-                found.append(Edge(length, kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD))
+                plural = said[-1].endswith("s") and not sense.phrase[-1].endswith("s") and words.singular(said[-1]) == sense.phrase[-1]
+                found.append(Edge(length, kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD, plural))
             else:
                 found.append(Edge(length, kind, sense.value, cost + SEGMENT))
         return found

@@ -24,6 +24,7 @@ class Numbers(BaseModel):
     tens: dict[str, int]
     times: dict[str, int]
     wholes: dict[str, int]
+    homophones: dict[str, int]  # words that are heard for numbers
     halves: list[str]
     joins: list[str]
     articles: dict[str, int]

@@ -15,6 +15,7 @@ from voice.words import Token
 
 WIDTH = 5  # readings that are followed from a token; wider has changed no case of the development sets
 
+PLURAL_ALONE = 0.3  # "iced teas" without a number: one has been misheard
 BARE_ITEM = 0.3  # an item right behind a line, with neither number nor "and"
 JOINED_ITEM = 0.25  # an item behind "and" without a number
 ACROSS_JOIN = 0.1  # an option behind "and" belongs to the line before it
@@ -257,7 +258,7 @@ class Reader:
         followed = [0] * (goal + 1)
         found: list[Reading] = []
         number = 0  # ties: the farthest first, then the first found
-        heap: list[tuple[float, int, int, Reading, Edge | None]] = [(rest[0], 0, 0, _nothing_read(order), None)]
+        heap: list[tuple[float, int, int, Reading, Edge | None]] = [(rest[0][0], 0, 0, _nothing_read(order), None)]
         while heap:
             _, negative, _, reading, edge = heappop(heap)
             position = -negative
@@ -269,12 +270,12 @@ class Reader:
                     new.own -= min(edge.cost, SEGMENT)  # what every reading pays says nothing about this one
                     if joint != KEEP:
                         new.joint = max(joint, reading.joint) if joint else NONE
-                    heappush(heap, (new.cost + rest[position], -position, number, new, None))
+                    heappush(heap, (new.cost + rest[new.talk][position], -position, number, new, None))
             elif position < goal:
                 followed[position] += 1
                 if followed[position] <= WIDTH:
                     cost = reading.cost
-                    for estimate, edge in ahead[position]:
+                    for estimate, edge in ahead[reading.talk][position]:
                         number += 1
                         heappush(heap, (cost + estimate, -position, number, reading, edge))
             elif position == goal:
@@ -324,7 +325,7 @@ class Reader:
                     cost += CONTRADICTED
                 return cost + (PART if fits else IMPLIED if len(self.takers(reading.options)) == 1 else UNFIT * len(reading.options))
             if fits:
-                return cost + (ACROSS_JOIN if reading.number == 0 else PART)
+                return cost + (PART if reading.number or flags & MORE else ACROSS_JOIN)
             if all(any(self.takes(item, option) for item in walk.mentioned(reading)) for option in reading.options):
                 return cost + LATE
             return cost + (IMPLIED if len(self.takers(reading.options)) == 1 else UNFIT * len(reading.options))
@@ -598,7 +599,7 @@ class Reader:
             if fitting:
                 separated = SEPARATED if reading.options and joint in {JOINED, WITH} else 0.0
                 dangling = DANGLING_AMOUNT if reading.amount is not None else 0.0
-                new = reading.fork(edge.cost + separated + dangling)
+                new = reading.fork(edge.cost + separated + dangling + self._uncounted(reading, edge))
                 if reading.options and joint == ONTO_NEXT:
                     new.flags |= SET  # "put onions on the pizza": one that is there already
                 self._head(new, fitting, edge, start)
@@ -616,8 +617,13 @@ class Reader:
 
     def _line(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk", cost: float) -> Reading:
         new = self._open(reading, walk, edge.cost + cost)
+        new.cost += self._uncounted(new, edge)
         self._head(new, items, edge, start)
         return new
+
+    @staticmethod
+    def _uncounted(reading: Reading, edge: Edge) -> float:
+        return PLURAL_ALONE if edge.plural and (reading.number == 0 or reading.flags & ARTICLE) else 0.0
 
     def _head(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int) -> None:
         reading.items = items
@@ -775,19 +781,25 @@ class _Walk:
         for start, row in enumerate(edges):
             if any(edge.kind is Kind.ITEM for edge in row):
                 self.last_item = start
-        # The cheapest way through the lattice alone, from each token to the end: no reading is cheaper.
-        asked = any(edge.kind is Kind.INQUIRY for row in edges for edge in row)
+        # The cheapest way through the lattice alone, from each token to the end, for readings that order and for those within a
+        # question (where every word is cheap): no reading is cheaper.
         infinite = float("inf")
-        self.rest = [infinite] * len(spoken) + [0.0]
-        self.ahead: list[list[tuple[float, Edge]]] = [[] for _ in spoken]
-        for start in range(len(spoken) - 1, -1, -1):
-            ahead = self.ahead[start]
+        count = len(spoken)
+        self.rest = ordering, asking = [infinite] * count + [0.0], [infinite] * count + [0.0]
+        self.ahead: tuple[list[list[tuple[float, Edge]]], ...] = ([[] for _ in spoken], [[] for _ in spoken])
+        for start in range(count - 1, -1, -1):
             for edge in edges[start]:
-                floor = min(edge.cost, TALK_WORD) if asked else min(edge.cost, HEAD_AGAIN) if edge.part else edge.cost
-                estimate = floor + self.rest[start + edge.length]
-                if estimate < infinite:
-                    ahead.append((estimate, edge))
-                    self.rest[start] = min(self.rest[start], estimate)
+                kind, cost, end = edge.kind, edge.cost, start + edge.length
+                plain = (
+                    cost + TALK_WORD + asking[end]
+                    if kind is Kind.INQUIRY
+                    else (min(cost, HEAD_AGAIN) if edge.part else cost) + ordering[end]
+                )
+                talk = cost + ordering[end] if kind is Kind.REQUEST or kind is Kind.STOP else min(cost, TALK_WORD) + asking[end]
+                for way, estimate in enumerate((plain, talk)):
+                    if estimate < infinite:
+                        self.ahead[way][start].append((estimate, edge))
+                        self.rest[way][start] = min(self.rest[way][start], estimate)
 
     def edges_at(self, position: int) -> list[Edge]:
         """Return the edges that begin at a token; none at the end."""
