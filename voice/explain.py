@@ -12,24 +12,6 @@ from voice.orders import OrderEngine
 from voice.reading import Group, Reading
 from voice.words import Token
 
-FLAGS = [
-    "MORE",
-    "ONLY",
-    "CORRECT",
-    "ALL",
-    "PART",
-    "REFER",
-    "SET",
-    "REMOVE",
-    "REPLACE",
-    "INTO",
-    "CANCEL",
-    "ARTICLE",
-    "CLASSIFIED",
-    "POST",
-    "LATE",
-]
-
 
 def _value(value: object) -> str:
     if isinstance(value, tuple):
@@ -50,7 +32,7 @@ def _lattice(spoken: list[Token], edges: list[list[Edge]]) -> list[str]:
 
 
 def _group(spoken: list[Token], group: Group) -> str:
-    flags = [name for bit, name in enumerate(FLAGS) if group.flags >> bit & 1]
+    flags = [name for name, bit in zip(reading.FLAGS, reading.FLAG_BITS, strict=True) if group.flags & bit]
     options = [
         f"{option.amount + ' ' if option.amount else ''}{f'{option.portions} x ' if option.portions > 1 else ''}{_value(option.entries)}"
         for option in group.options

@@ -318,7 +318,8 @@ class _Ordering:
             return
         if not base.counted and len(parts) > 1:
             base.quantity = total  # "phở tái, một tô lớn, một tô thường"
-        if base.quantity > 1 and total <= base.quantity and (marked or total == base.quantity or not base.options):
+        further = any(part.flags & (reading.ALSO | reading.MORE) for part in parts) and bool(base.options)
+        if base.quantity > 1 and total <= base.quantity and (marked or total == base.quantity or not further):
             place = self._place(base)
             for part in parts:
                 place += 1

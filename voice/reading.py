@@ -49,11 +49,30 @@ ABSENT = 1.5  # something is taken off that is not on the order
 UNSAID = 1.0  # each phrase of the menu that the reading does not use
 TALK_WORD = 0.15  # each word of a question that is about the menu
 
-MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, ADDED = (
-    1 << bit for bit in range(15)
+# What is said of a group besides its item, number and options.
+FLAGS = {
+    "MORE": "nữa, another",
+    "ONLY": "thôi, just",
+    "CORRECT": "à không, no wait",
+    "ALL": "tất cả, both",
+    "IS_PART": "trong đó, of them",
+    "REFER": "cái đó, that one",
+    "SET": "make it",
+    "REMOVE": "bỏ, cancel",
+    "REPLACE": "đổi, change",
+    "INTO": "thành, to",
+    "CANCEL": "hủy đơn",
+    "ARTICLE": "a, an",
+    "CLASSIFIED": "ly, cup of, behind the number",
+    "POST": "its number came behind its item",
+    "ADDED": "its number came behind 'with'",
+    "ALSO": "its number came behind 'and'",
+}
+MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, ADDED, ALSO = FLAG_BITS = tuple(
+    1 << number for number in range(len(FLAGS))
 )
 OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
-KEEP, NONE, JOINED, ONTO_NEXT, WITH, BREAK = range(-1, 5)  # what may stand before a word; KEEP: what stood before that
+KEEP, NONE, PAUSED, JOINED, ONTO_NEXT, WITH, BREAK = range(-1, 6)  # what may stand before a word; KEEP: what stood before that
 
 
 class Spoken(NamedTuple):
@@ -396,15 +415,15 @@ class Reader:
         value: int = edge.value  # type: ignore[assignment]
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
         empty = reading.headless and not reading.options and (not reading.number or (reading.flags & ARTICLE and not article))
-        if empty and not (reading.amount is not None and reading.joint == JOINED):
+        if empty and not (reading.amount is not None and reading.joint in _LISTED):
             new = reading.fork(edge.cost)
         else:
             new = self._open(reading, walk, edge.cost)
-            if reading.amount is not None and reading.joint != JOINED:  # "remove two lattes"
+            if reading.amount is not None and reading.joint not in _LISTED:  # "remove two lattes"
                 new.amount, new.bare = reading.amount, reading.bare
                 new.cost -= DANGLING_AMOUNT
         new.number = value
-        new.flags = (new.flags & ~ARTICLE) | article | (ADDED if reading.joint == WITH else 0)
+        new.flags = (new.flags & ~ARTICLE) | article | _OPENINGS.get(reading.joint, 0)
         new.carry = False
         new.touch(edge, start)
         yield new
@@ -466,8 +485,8 @@ class Reader:
         if amount is None and reading.carry and joint != WITH:
             carried = self._spoken(found, "no", 1, edge, start, walk)
             cost = min(edge.cost, HEAD_AGAIN) if carried.amount is None else edge.cost
-            yield from self._attach(reading, carried, edge, start, walk, cost + (0.0 if joint == JOINED else CARRIED_BARE))
-            extra = NOT_CARRIED if joint == JOINED else 0.0
+            yield from self._attach(reading, carried, edge, start, walk, cost + (0.0 if joint in _LISTED else CARRIED_BARE))
+            extra = NOT_CARRIED if joint in _LISTED else 0.0
         else:
             extra = 0.0
         spoken = self._spoken(found, amount, count, edge, start, walk)
@@ -515,13 +534,13 @@ class Reader:
             return
         fitting = tuple([item for item in reading.items if self.takes(item, option)])
         if fitting and not reading.flags & (REPLACE if not reading.options else 0):
-            left = ACROSS_JOIN if joint == JOINED else ACROSS_STOP if joint == BREAK else 0.0
+            left = ACROSS_JOIN if joint in _LISTED else ACROSS_STOP if joint == BREAK else 0.0
             new = reading.fork(cost + left + self._conflict(reading, fitting, option))
             new.items = fitting
             self._put(new, option, edge, start)
             yield new
         if not fitting or walk.last_item > start:
-            early = EARLY_JOINED if joint in {JOINED, BREAK} or not fitting else EARLY
+            early = EARLY_JOINED if joint in {PAUSED, JOINED, BREAK} or not fitting else EARLY
             new = self._open(reading, walk, cost + (EARLY if negative and fitting else early))
             if reading.amount is not None:
                 new.cost -= DANGLING_AMOUNT
@@ -597,7 +616,7 @@ class Reader:
                 present = tuple([item for item in fitting if item in there])
                 fitting = present if present or not reading.flags & SET else fitting
             if fitting:
-                separated = SEPARATED if reading.options and joint in {JOINED, WITH} else 0.0
+                separated = SEPARATED if reading.options and joint in {PAUSED, JOINED, WITH} else 0.0
                 dangling = DANGLING_AMOUNT if reading.amount is not None else 0.0
                 new = reading.fork(edge.cost + separated + dangling + self._uncounted(reading, edge))
                 if reading.options and joint == ONTO_NEXT:
@@ -607,7 +626,7 @@ class Reader:
             if reading.options:
                 yield self._line(reading, items, edge, start, walk, 0.0 if joint else BARE_ITEM)
         else:
-            bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {JOINED, BREAK} else BARE_ITEM
+            bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {PAUSED, JOINED, BREAK} else BARE_ITEM
             yield self._line(reading, items, edge, start, walk, bare)
         new = reading.fork(UNSAID + edge.cost)
         new.own = reading.own + SEGMENT
@@ -819,10 +838,12 @@ class _Walk:
         return found
 
 
+_LISTED = frozenset({PAUSED, JOINED})
+_OPENINGS = {WITH: ADDED, JOINED: ALSO}  # what a joint says of the number behind it
 _JOINTS = {
     Kind.JOIN: JOINED,
     Kind.OR: JOINED,
-    Kind.PAUSE: JOINED,
+    Kind.PAUSE: PAUSED,
     Kind.WITH: WITH,
     Kind.ONTO: ONTO_NEXT,
     Kind.STOP: BREAK,
