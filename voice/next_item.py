@@ -36,8 +36,8 @@ HOUR_KERNEL = ((0, 0.7), (-1, 0.5), (1, 0.5))
 BASKET_EXPONENT = -0.5
 # The orders of a customer that are remembered: tastes change, and twenty tell them.
 MAX_CUSTOMER_ORDERS = 20
-# The logit has this many items squared as parameters: 600 take half a minute of one core. Rarer items have their counts.
-MAX_MODEL_ITEMS = 600
+# The logit has this many items squared as parameters: 250 take ten seconds of one core, 400 half a minute. Rarer items have their counts.
+MAX_MODEL_ITEMS = 400
 
 PARTS = ("recent", "pairs", "hour", "weekday", "customer", "model")
 
@@ -270,7 +270,7 @@ class Effort(NamedTuple):
 
 
 # Enough to compare settings, and to have something soon; and enough that another doubling gains less than the noise.
-QUICK, THOROUGH = Effort(200, 512), Effort(500, 1024)
+QUICK, THOROUGH = Effort(200, 512), Effort(300, 1024)
 LEARNING_RATE = 0.03
 
 
@@ -448,16 +448,16 @@ class _Slice:
             scores = log_lift(examples.past.astype(np.float64), expected, blend.customer_prior)
         return scores.astype(np.float32)
 
-    def weigh(self, parts: Sequence[Matrix]) -> tuple[tuple[float, ...], float]:
-        """Return the weights with the greatest posterior, and the loss in nats, by Newton's method from the prior's mean."""
+    def weigh(self, parts: Sequence[Matrix], start: Sequence[float]) -> tuple[tuple[float, ...], float]:
+        """Return the weights with the greatest posterior, and the loss in nats, by Newton's method from `start`."""
         features = np.stack(parts, axis=2)
         n_examples, _, n_parts = features.shape
         rows, taken, hidden = np.arange(n_examples), self.examples.basket > 0, self.examples.hidden
-        start = np.array(WITH_MODEL.weights)
-        best, least, weights = start, np.inf, start
+        prior = np.array(WITH_MODEL.weights)
+        best, least, weights = prior, np.inf, np.array(start)
         for _ in range(8):
             probabilities = _softmax(features @ weights.astype(np.float32), taken)
-            distance = (weights - start) / WEIGHT_DEVIATION
+            distance = (weights - prior) / WEIGHT_DEVIATION
             loss = float(distance @ distance / 2 - np.log(np.maximum(probabilities[rows, hidden], 1e-30)).sum())
             if loss > least - 0.05:
                 break
@@ -548,7 +548,7 @@ def _tune(newest: _Slice, words: Matrix, categories: Indices) -> tuple[Settings,
     for settings_change in changes:
         attempt = settings._replace(**settings_change)
         attempted = parts | {"model": fit(newest.past, words, attempt, QUICK).score(newest.examples)}
-        weights, loss = newest.weigh(list(attempted.values()))
+        weights, loss = newest.weigh(list(attempted.values()), blend.weights)
         if loss < least:
             least, settings, parts, blend = loss, attempt, attempted, blend._replace(weights=weights)
     searches: list[tuple[str, str, tuple[float, ...]]] = [
@@ -561,7 +561,7 @@ def _tune(newest: _Slice, words: Matrix, categories: Indices) -> tuple[Settings,
             change: dict[str, Any] = {setting: candidate}
             changed = blend._replace(**change)
             attempted = parts | {part: newest.part(part, changed)}
-            weights, loss = newest.weigh(list(attempted.values()))
+            weights, loss = newest.weigh(list(attempted.values()), blend.weights)
             if loss < least:
                 least, blend, parts = loss, changed._replace(weights=weights), attempted
     scores = np.stack([parts[name] for name in PARTS], axis=2) @ np.array(blend.weights, np.float32)
