@@ -59,18 +59,10 @@ class OrderEngine:
     def __init__(self, menu: Menu) -> None:
         """Compile the menu; about 1 ms for each 20 items."""
         self.menu = menu
-        self._lexicon = Lexicon(menu)
-        self._reader = Reader(self._lexicon)
-        self._language = menu.languages[0] if menu.languages else "en"
-
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """The menu's spoken phrases, most distinctive first: names of items, then of choices, then aliases."""
-        items, groups = self.menu.items.values(), self.menu.option_groups.values()
-        names = [item.name for item in items] + [choice.name for group in groups for choice in group.choices.values()]
-        aliases = [alias for item in items for alias in item.aliases]
-        aliases += [alias for group in groups for choice in group.choices.values() for alias in choice.aliases]
-        return tuple(dict.fromkeys(names + aliases))
+        self.lexicon = Lexicon(menu)
+        self.reader = Reader(self.lexicon)
+        self.language = menu.languages[0] if menu.languages else "en"
+        self.vocabulary = _vocabulary(menu)
 
     def understand(self, utterance: str, lines: Sequence[LineRequest] = ()) -> Order:
         """Return the order after the utterance; `lines` is the order so far. Spans count in the utterance's NFC form.
@@ -82,13 +74,13 @@ class OrderEngine:
         before = self._drafts(lines)
         utterance = words.nfc(utterance)
         spoken = words.tokens(utterance)
-        readings = self._reader.read(spoken, tuple(dict.fromkeys(draft.item for draft in before)))
+        readings = self.reader.read(spoken, tuple(dict.fromkeys(draft.item for draft in before)))
         return _Ordering(self, utterance, spoken, before).carry_out(readings[0])
 
     def readings(self, utterance: str, lines: Sequence[LineRequest] = ()) -> tuple[list[Token], list[list[Edge]], list[Reading]]:
         """Return what `understand` weighs: tokens, lattice, and the readings, cheapest first."""
         spoken = words.tokens(words.nfc(utterance))
-        return spoken, self._lexicon.lattice(spoken), self._reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)), 2)
+        return spoken, self.lexicon.lattice(spoken), self.reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)), 2)
 
     def price(self, lines: Sequence[LineRequest]) -> list[Line]:
         """Return the lines priced from the menu, none merged.
@@ -174,13 +166,22 @@ class OrderEngine:
         }
 
 
+def _vocabulary(menu: Menu) -> tuple[str, ...]:
+    """Return the menu's spoken phrases, most distinctive first: names of items, then of choices, then aliases."""
+    items, groups = menu.items.values(), menu.option_groups.values()
+    choices = [choice for group in groups for choice in group.choices.values()]
+    names = [named.name for named in (*items, *choices)]
+    aliases = [alias for named in (*items, *choices) for alias in named.aliases]
+    return tuple(dict.fromkeys(names + aliases))
+
+
 class _Ordering:
     """One utterance's changes to one order."""
 
     def __init__(self, engine: OrderEngine, utterance: str, spoken: list[Token], before: list[Draft]) -> None:
         self.engine = engine
         self.menu = engine.menu
-        self.language = engine._language  # noqa: SLF001 - the engine's other half
+        self.language = engine.language
         self.utterance = utterance
         self.spoken = spoken
         self.before = before
@@ -280,7 +281,7 @@ class _Ordering:
         """Put options on the nearest line before that takes them; failing that, on the only item that does."""
         rest: list[Spoken] = []
         for option in group.options:
-            line = next((draft for draft in self._nearest() if self.engine._reader.takes(draft.item, option)), None)  # noqa: SLF001
+            line = next((draft for draft in self._nearest() if self.engine.reader.takes(draft.item, option)), None)
             if line is None:
                 rest.append(option)
             else:
@@ -290,7 +291,7 @@ class _Ordering:
             self._imply(group._replace(options=tuple(rest)))
 
     def _imply(self, group: Group) -> None:
-        takers = [item for item in self.engine._reader.takers(group.options) if self.menu.items[item].available]  # noqa: SLF001
+        takers = [item for item in self.engine.reader.takers(group.options) if self.menu.items[item].available]
         if len(takers) == 1:
             self._add(group._replace(items=(takers[0],), flags=0))
         else:
@@ -299,10 +300,10 @@ class _Ordering:
     def _parts(self, parts: list[Group]) -> None:
         """Split the line before: "two, one with ice, one without"; or add lines like it: "and one with ham"."""
         base = self.last
-        fits = base is not None and all(self.engine._reader.takes(base.item, option) for part in parts for option in part.options)  # noqa: SLF001
+        fits = base is not None and all(self.engine.reader.takes(base.item, option) for part in parts for option in part.options)
         if base is None or not fits:
             for part in parts:
-                if base is not None and all(self.engine._reader.takes(base.item, option) for option in part.options):  # noqa: SLF001
+                if base is not None and all(self.engine.reader.takes(base.item, option) for option in part.options):
                     self._like(base, part)
                 elif part.number and not part.flags & reading.ARTICLE:
                     self._imply(part)
@@ -414,7 +415,7 @@ class _Ordering:
         if not group.options and not lines:
             return
         for option in group.options:
-            takers = [line for line in lines if self.engine._reader.takes(line.item, option)]  # noqa: SLF001
+            takers = [line for line in lines if self.engine.reader.takes(line.item, option)]
             for line in takers:
                 self._put(line, group._replace(options=(option,)))
             if not takers:
@@ -587,7 +588,7 @@ class _Ordering:
             stretches.append((start, end))
         found = []
         for start, end in stretches:
-            tokens = [token for token in self.spoken[start:end] if not self.engine._lexicon.is_function_word(token)]  # noqa: SLF001
+            tokens = [token for token in self.spoken[start:end] if not self.engine.lexicon.is_function_word(token)]
             if tokens:
                 found.append(self.utterance[tokens[0].start : tokens[-1].end])
         return found
