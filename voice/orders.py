@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from errors import ItemNotFound, ValidationFailed
-from schemas import Amount, Change, Line, LineRequest, Menu, Option, Order, Question
+from schemas import Amount, Change, Choice, Item, Line, LineRequest, Menu, Option, Order, Question
 from voice import reading, words
 from voice.lexicon import Edge, Lexicon
 from voice.packs import sentence
@@ -168,11 +168,10 @@ class OrderEngine:
 
 def _vocabulary(menu: Menu) -> tuple[str, ...]:
     """Return the menu's spoken phrases, most distinctive first: names of items, then of choices, then aliases."""
-    items, groups = menu.items.values(), menu.option_groups.values()
-    choices = [choice for group in groups for choice in group.choices.values()]
-    names = [named.name for named in (*items, *choices)]
-    aliases = [alias for named in (*items, *choices) for alias in named.aliases]
-    return tuple(dict.fromkeys(names + aliases))
+    named: list[Item | Choice] = [*menu.items.values()]
+    named += [choice for group in menu.option_groups.values() for choice in group.choices.values()]
+    names = [one.name for one in named]
+    return tuple(dict.fromkeys(names + [alias for one in named for alias in one.aliases]))
 
 
 class _Ordering:
