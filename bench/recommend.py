@@ -241,7 +241,8 @@ def measure_size(n_items: int, n_orders: int) -> Iterator[str]:
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3 - before_mb
     label = f"{n_items} items, {n_orders} orders"
     yield f"{label}  counting: {counted_s:.2f} s, {counted_s / n_orders * 1e6:.0f} us an order, {counted_mb:.0f} MB"
-    yield f"{label}  fitting: {fitted_s:.1f} s of one core, {resident_mb() - before_mb:.0f} MB kept with the counts, {peak_mb:.0f} MB at the most"
+    kept_mb = resident_mb() - before_mb
+    yield f"{label}  fitting: {fitted_s:.1f} s of one core; {kept_mb:.0f} MB in all after it, {peak_mb:.0f} MB at the most"
 
 
 def measure_latency(n_items: int) -> Iterator[str]:

@@ -202,6 +202,7 @@ def test_the_answer_does_not_depend_on_the_process():
     program = """
 from datetime import UTC, datetime
 from schemas import Menu
+from voice import next_item
 from voice.recommend import Recommender
 from voice.store import PastOrder
 items = {f"i{n}": {"name": f"I {n}", "price": 1} for n in range(9)}
@@ -210,7 +211,7 @@ recommender = Recommender(menu)
 at = datetime(2026, 3, 2, 12, tzinfo=UTC)
 for n in range(450):
     recommender.learn(PastOrder(n, "demo", "m", at, n % 9, ((f"i{n % 5}", 1), (f"i{n % 3 + 4}", 1))))
-recommender.fit()
+recommender.adopt(next_item.learn_quickly(*recommender.past_orders(450)))
 print(recommender.recommend([("i1", 1), ("i4", 1)], customer_id=3, at=at, limit=9, exclude=["i2", "i8"]))
 """
     root = Path(__file__).parent.parent
@@ -428,6 +429,19 @@ async def test_a_fit_that_fails_leaves_counting_as_it_is(monkeypatch, caplog):
     async with following(recommenders, OrderLog(make_orders(*["tea", "cake tea"] * 210))):
         await until(lambda: "the fit from 400 orders failed" in caplog.text)
     assert recommenders.get("demo", menu).due is None
+    assert ids(suggest(recommenders.get("demo", menu))) == ["tea", "cake"]
+
+
+@pytest.mark.anyio
+async def test_a_fit_that_cannot_be_started_leaves_counting_as_it_is(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(recommend, "FIT_COMMAND", (str(tmp_path / "missing"),))
+    menu, order_log = make_menu("tea", "cake"), OrderLog(make_orders(*["tea", "cake tea"] * 210))
+    recommenders = Recommenders(lambda _: menu)
+    async with following(recommenders, order_log):
+        await until(lambda: "could not be started" in caplog.text)
+        order_log.orders += make_orders(*["cake"] * 430)[420:]
+        recommenders.wake()
+        await until(lambda: recommenders.get("demo", menu).n_orders == 430)
     assert ids(suggest(recommenders.get("demo", menu))) == ["tea", "cake"]
 
 

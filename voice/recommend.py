@@ -49,6 +49,7 @@ MAX_HISTORY_ORDERS = 200_000
 FIRST_FIT_ORDERS = 400
 # Derived vectors kept for orders that have not changed: in floats, so that a large menu keeps fewer of them. 32 MB at worst.
 MAX_CACHED_FLOATS = 4_000_000
+MAX_CACHED_REASONS = 20_000
 
 # Up to so many items it is quicker to sort all than to find the best first.
 SORTED_AT_ONCE = 400
@@ -159,10 +160,14 @@ class Recommender:
         self.learn_all((order,))
 
     def learn_all(self, orders: "Sequence[PastOrder]") -> None:
-        """Count orders, each of them several times as fast as alone."""
+        """Count orders, several times as fast as one by one."""
+        if len(orders) > BATCH_ORDERS:
+            for start in range(0, len(orders), BATCH_ORDERS):
+                self.learn_all(orders[start : start + BATCH_ORDERS])
+            return
         if not orders:
             return
-        self._know({item_id for order in orders for item_id, _ in order.items})
+        self._know([item_id for order in orders for item_id, _ in order.items])
         index, baskets = self._index, []
         for order in orders:
             basket = sorted({index[item_id] for item_id, _ in order.items})
@@ -327,6 +332,8 @@ class Recommender:
             else:
                 text = self._tell_with(best, pairs[best], int(self._counts[best]))
                 reason = {"kind": "with", "item": self._item_ids[best], "share": round(best_share, 4), "text": text}
+            if len(self._reasons) > MAX_CACHED_REASONS:
+                self._reasons.clear()
             self._reasons[item, best] = reason
         return reason
 
@@ -568,8 +575,12 @@ class Recommenders:
             await self._caught_up.wait()
             self._caught_up.clear()
             for recommender in list(self._recommenders.values()):
-                while recommender.due is not None:
-                    await self._fit_one(recommender, recommender.due)
+                while (n_orders := recommender.due) is not None:
+                    try:
+                        await self._fit_one(recommender, n_orders)
+                    except OSError:  # no memory, or no descriptors, for one more process
+                        log.exception("the fit from %d orders could not be started", n_orders)
+                        recommender.settle(n_orders)
 
     async def _fit_one(self, recommender: Recommender, n_orders: int) -> None:
         """Fit from the first `n_orders` orders, unless they become many more meanwhile, as in an import: then it is better begun anew."""
