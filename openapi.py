@@ -83,7 +83,7 @@ _LINE = {
     "item": "ca-phe-sua",
     "name": "Cà phê sữa",
     "quantity": 2,
-    "options": [{"group": "duong", "choice": "it", "name": "Ít đường", "amount": None, "quantity": 1, "price": 0}],
+    "options": [{"group": "sugar", "choice": "half", "name": "Ít đường", "amount": None, "quantity": 1, "price": 0}],
     "unit_price": 29000,
     "total": 58000,
     "confidence": 1.0,
@@ -125,9 +125,9 @@ EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
     Suggestions: {
         "items": [
             {
-                "item": "banh-mi-thit",
-                "name": "Bánh mì thịt",
-                "price": 30000,
+                "item": "banh-mi-thit-nuong",
+                "name": "Bánh mì thịt nướng",
+                "price": 35000,
                 "currency": "VND",
                 "score": 0.31,
                 "reason": {"kind": "with", "item": "ca-phe-sua", "share": 0.4, "text": "Hay gọi cùng Cà phê sữa"},

@@ -31,6 +31,9 @@ LINGER_S = 10.0
 # A browser's heads stay under 16 KiB and 50 fields; this is room for tokens and proxies.
 MAX_HEAD_BYTES = 128 * 1024
 MAX_HEAD_FIELDS = 128
+# A worker answers its supervisor once its imports are done, which takes a second, and far longer on a machine that is busy with other
+# starts; the server's own 5 s would kill and restart it without end.
+WORKER_START_S = 60
 
 _process = secrets.token_hex(6)
 _count = itertools.count(1)
@@ -141,7 +144,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line, with what was given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the record; of an exception its type and its places, never its message, which may quote what a caller sent."""
+        """Write the record; of a library's exception its type and its places, never its message, which may quote what a caller sent."""
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "level": record.levelname,
@@ -155,11 +158,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def traceback_of(error: BaseException) -> list[str]:
-    """Name an exception, the places it passed, and the same of its causes."""
+    """Name an exception, the places it passed, and the same of its causes; the message only of our own, which quote no caller."""
     lines: list[str] = []
     seen: BaseException | None = error
     while seen is not None:
-        lines.append(f"{type(seen).__module__}.{type(seen).__qualname__}")
+        named = f"{type(seen).__module__}.{type(seen).__qualname__}"
+        lines.append(f"{named}: {seen}" if type(seen).__module__.partition(".")[0] in ("voice", "errors") else named)
         place = seen.__traceback__
         while place is not None:
             lines.append(f"  {place.tb_frame.f_code.co_filename}:{place.tb_lineno} {place.tb_frame.f_code.co_name}")
@@ -204,6 +208,7 @@ def run(app: str, settings: Settings) -> None:
         log_config=log_config(settings.log_level),
         access_log=False,
         server_header=False,
+        timeout_worker_healthcheck=WORKER_START_S,
         proxy_headers=False,  # TRUSTED_PROXIES decides, in app.py
         timeout_graceful_shutdown=max(1, int(0.75 * settings.drain_seconds)),  # a quarter went by before
     )

@@ -138,7 +138,13 @@ class Server:
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = directory / f"server-{self.port}.log"
-        own = {"PORT": str(self.port), "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db"}
+        own = {
+            "PORT": str(self.port),
+            "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db",
+            # No test here speaks to a server process, and loading the models takes longer than all that they do.
+            "SPEECH_MODEL": "/nonexistent",
+            "SPEECH_MODEL_VI": "/nonexistent",
+        }
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(  # noqa: S603 - ours
                 [sys.executable, "app.py"] if program is None else [sys.executable, "-c", program],

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 import server
+from errors import Overloaded
 from tests.conftest import client_of
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +114,10 @@ def test_the_causes_of_a_failure_are_named():
     written = server.traceback_of(raised.value)
     assert [line for line in written if not line.startswith(" ")] == ["builtins.ValueError", "builtins.KeyError"]
     assert CANARY not in "".join(written)
+
+
+def test_what_a_message_of_our_own_says_is_written():
+    assert server.traceback_of(Overloaded(1, "The models are away.")) == ["errors.Overloaded: The models are away."]
 
 
 def test_the_logging_set_up_is_one_that_python_takes(capsys):

@@ -17,6 +17,7 @@ from starlette.routing import Route
 import app as voice_app
 import errors
 import openapi
+from schemas import Order, OrderRequest
 from tests.conftest import DOCUMENT, KEYS
 
 OPERATIONS = [(path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()]
@@ -86,6 +87,12 @@ def errors_of(reply):
 def test_the_contracts_paths_are_there():
     for path in ("/api/v1/voice/speech", "/api/v1/voice/order", "/api/v1/voice/order/{order_id}", "/api/v1/voice/recommend_order"):
         assert path in DOCUMENT["paths"]
+
+
+@pytest.mark.anyio
+async def test_the_example_of_an_order_is_what_the_service_answers(client):
+    response = await client.post("/api/v1/voice/order", json=openapi.EXAMPLES[OrderRequest])
+    assert response.json()["data"] == openapi.EXAMPLES[Order]
 
 
 @pytest.mark.anyio
