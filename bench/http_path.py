@@ -1,0 +1,244 @@
+"""Print what the HTTP path costs: one figure a line.
+
+    .venv/bin/python bench/http_path.py [--only parts|path|timing|wire] [--seconds 2]
+
+`parts` times the pieces of a request, `path` the whole of it in this process (without sockets), `timing` a wrong key against an unknown
+id, `wire` a server of its own over loopback, with wrk if it is there. On a busy machine read the ratios, not the figures: each is the
+least of many short runs. (Not called http.py: beside it, no bench could import the standard library's http.)
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import timeit
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # a command of its own, beside the modules that it measures
+SCRATCH = tempfile.TemporaryDirectory()
+os.environ |= {
+    "ENVIRONMENT": "TESTING",
+    "RATE_LIMIT": "1000000000/minute",
+    "ACCESS_LOG": "off",
+    "DATABASE_URL": f"sqlite+aiosqlite:///{SCRATCH.name}/voice.db",
+    "SPEECH_MODEL": "/nonexistent",  # speech is measured elsewhere; here it would only load
+    "SPEECH_MODEL_VI": "/nonexistent",
+    "LOG_LEVEL": "ERROR",
+}
+
+import httpx  # noqa: E402 - after the environment, as the application
+import orjson  # noqa: E402
+import uvloop  # noqa: E402
+from starlette.requests import Request  # noqa: E402, TID251 - as the server hands it over
+
+import app as voice_app  # noqa: E402
+import server as voice_server  # noqa: E402
+from errors import InvalidCredentials  # noqa: E402
+from schemas import OrderRequest, RecommendRequest  # noqa: E402
+
+ORDER, RECOMMEND, HEALTH = "/api/v1/voice/order", "/api/v1/voice/recommend_order", "/api/v1/healthcheck"
+BODIES = {
+    RECOMMEND: orjson.dumps({"menu": "quan-nha", "customer_id": 42, "items": [{"item": "latte", "quantity": 2}, {"item": "ca-phe-den"}]}),
+    ORDER: orjson.dumps({"menu": "quan-nha", "text": "cho mình hai ly cà phê sữa đá ít đường và một trà sen nhé"}),
+    HEALTH: b"",
+}
+REPEATS, BATCH = 500, 20
+
+
+def least_us(function: Callable[[], object]) -> float:
+    """Return the microseconds of a call in the least disturbed of many short runs."""
+    return min(timeit.repeat(function, number=BATCH, repeat=REPEATS)) / BATCH * 1e6
+
+
+def at_once(work: Awaitable[Any]) -> Any:
+    """Run a coroutine that waits for nothing."""
+    steps = work.__await__()
+    try:
+        next(steps)
+    except StopIteration as end:
+        return end.value
+    message = "it waited"
+    raise RuntimeError(message)
+
+
+def scope_of(path: str, state: Any) -> dict[str, Any]:
+    """Return what a server hands over for a request."""
+    body = BODIES[path]
+    headers = [
+        (b"host", b"127.0.0.1:8000"),
+        (b"content-type", b"application/json"),
+        (b"x-secret-id", b"demo"),
+        (b"x-secret-key", b"demo-secret"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST" if body else "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": headers,
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8000),
+        "state": dict(state),
+    }
+
+
+async def discard(_: Any) -> None:
+    """Send nowhere."""
+
+
+def receiver(path: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Return a channel that gives a request's body."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": BODIES[path], "more_body": False}
+
+    return receive
+
+
+async def parts(state: voice_app.State) -> None:
+    """Print what each piece of a suggestion costs."""
+    scope = scope_of(RECOMMEND, state)
+    route = next(route for route in voice_app.routes if route.path == RECOMMEND)
+    scope |= {"voice.headers": dict(scope["headers"]), "voice.request_id": b"id", "route": route, "endpoint": route.endpoint}
+    request = Request(scope, receiver(RECOMMEND))
+    scope["voice.caller"] = voice_app.caller_of(request)
+    asked = RecommendRequest.model_validate_json(BODIES[RECOMMEND])
+    engine = state["menus"].get("quan-nha")
+    order = OrderRequest.model_validate_json(BODIES[ORDER])
+    basket = [(line.item, line.quantity) for line in asked.items]
+    recommender = state["recommenders"].get("demo", engine.menu)
+
+    def suggest() -> object:
+        return recommender.recommend(basket, customer_id=42, at=datetime.now(UTC), limit=5, exclude=[])
+
+    answer = {"items": suggest()}
+    ready = voice_app.reply(request, answer)
+    for name, piece in {
+        "headers by name": lambda: dict(scope["headers"]),
+        "request id": voice_server.new_request_id,
+        "credentials": lambda: voice_app.caller_of(request),
+        "rate limit": lambda: at_once(voice_app.take(request, "requests", "demo")),
+        "read and validate": lambda: at_once(voice_app.read_json(request, RecommendRequest)),
+        "domain: suggest": suggest,
+        "domain: understand": lambda: engine.understand(order.text or "", ()),
+        "reply: envelope and JSON": lambda: voice_app.reply(request, answer),
+        "reply: send": lambda: at_once(ready(scope, request.receive, discard)),
+        "metrics": lambda: voice_app.record(scope, 200, 0.001),
+    }.items():
+        print(f"part   {name:26} {least_us(piece):8.2f} us")
+
+
+async def path(state: voice_app.State) -> None:
+    """Print what a whole request costs, without a server."""
+    for where in BODIES:
+        receive = receiver(where)
+
+        def call(where: str = where, receive: Any = receive) -> None:
+            at_once(voice_app.app(scope_of(where, state), receive, discard))
+
+        def make(where: str = where) -> object:
+            return scope_of(where, state)
+
+        print(f"path   {where:26} {least_us(call) - least_us(make):8.2f} us")
+
+
+async def timing(state: voice_app.State) -> None:
+    """Print the median time of a wrong key against that of an unknown id."""
+    taken: dict[bytes, list[int]] = {b"demo": [], b"nobody": []}
+    for _ in range(2000):
+        for secret_id, times in taken.items():
+            began = time.perf_counter_ns()
+            with contextlib.suppress(InvalidCredentials):
+                state["clients"].authenticate(secret_id, b"a-wrong-key")
+            times.append(time.perf_counter_ns() - began)
+    known, unknown = (statistics.median(times) for times in taken.values())
+    print(f"timing wrong key {known:.0f} ns, unknown id {unknown:.0f} ns, ratio {known / unknown:.3f}")
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[tuple[int, int]]:
+    """Run a server; gives its process id and port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=os.environ | {"PORT": str(port)}, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"http://127.0.0.1:{port}{HEALTH}")
+                break
+            time.sleep(0.1)
+        yield process.pid, port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wire(seconds: int) -> None:
+    """Print requests a second and processor time over loopback."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        print("wire   skipped: wrk is not installed")
+        return
+    with serving() as (pid, port):
+        for where, body in BODIES.items():
+            script = Path(SCRATCH.name) / "wrk.lua"
+            quoted = body.decode().replace("\\", "\\\\").replace("'", "\\'")
+            script.write_text(
+                f"wrk.method = '{'POST' if body else 'GET'}'\nwrk.body = '{quoted}'\nwrk.headers['Content-Type'] = 'application/json'\n"
+                "wrk.headers['X-Secret-Id'] = 'demo'\nwrk.headers['X-Secret-Key'] = 'demo-secret'\n"
+            )
+            before = processor_s(pid)
+            command = [wrk, "-t1", "-c32", f"-d{seconds}s", "--latency", "-s", str(script), f"http://127.0.0.1:{port}{where}"]
+            text = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
+            n_requests = int(re.findall(r"(\d+) requests in", text)[0])
+            failed = "" if "Non-2xx" not in text else "  WITH FAILURES"
+            p99 = re.findall(r"99%\s+(\S+)", text)[0]
+            used_us = (processor_s(pid) - before) / n_requests * 1e6
+            print(f"wire   {where:26} {n_requests / seconds:8.0f} requests/s  {used_us:7.1f} us of processor each  p99 {p99}{failed}")
+
+
+def processor_s(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+async def in_process(only: str | None) -> None:
+    """Print what needs no server."""
+    async with voice_app.lifespan(voice_app.app) as state:
+        for name, measure in {"parts": parts, "path": path, "timing": timing}.items():
+            if only in (None, name):
+                await measure(state)
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["parts", "path", "timing", "wire"])
+    parser.add_argument("--seconds", type=int, default=2, help="of each run over loopback")
+    arguments = parser.parse_args()
+    if arguments.only != "wire":
+        uvloop.run(in_process(arguments.only))
+    if arguments.only in (None, "wire"):
+        wire(arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()
