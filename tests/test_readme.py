@@ -23,6 +23,7 @@ from settings import ROOT
 
 README = (ROOT / "README.md").read_text()
 EXAMPLE = re.compile(r"```sh\n(.*?)```\n+```json\n(.*?)```", re.DOTALL)
+SERVING = {"MENU_DIR": str(ROOT / "menus"), "SPEECH_MODEL": "base", "SPEECH_MODEL_VI": "conformer"}
 # Another processor rounds otherwise: times and confidences may be off by this, words and prices may not.
 TOLERANCE = 0.1
 
@@ -63,7 +64,7 @@ def test_differences_are_found() -> None:
 def test_its_requests_get_the_answers_it_shows(server: Any) -> None:
     examples = EXAMPLE.findall(README)
     assert len(examples) >= 4
-    running = server(MENU_DIR=str(ROOT / "menus"))
+    running = server(**SERVING)
     running.wait_until(lambda: httpx.get(f"{running.url}/readiness").status_code == 200)
     for command, answer in examples:
         deadline = time.monotonic() + 10  # the recommender learns of an order a moment after it is stored
@@ -121,7 +122,7 @@ def main() -> None:
     from tests.conftest import Server  # noqa: PLC0415 - reads the environment, which a test run does in its own order
 
     with tempfile.TemporaryDirectory() as directory:
-        running = Server(Path(directory), {"MENU_DIR": str(ROOT / "menus")})
+        running = Server(Path(directory), SERVING)
         try:
             running.wait_until(lambda: httpx.get(f"{running.url}/readiness").status_code == 200)
 
