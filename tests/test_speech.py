@@ -10,12 +10,13 @@ from prometheus_client import CollectorRegistry
 
 from errors import ApiError, AudioInvalid, AudioTooLong, Overloaded, ValidationFailed
 from settings import ROOT
+from voice import ctc
 from voice.audio import SAMPLE_RATE, decode
 from voice.speech import Recogniser
 from voice.turns import Job, Turns
 
 EXAMPLES = ROOT / "examples"
-SAID_EN = {"could", "i", "have", "a", "large", "milk", "tea", "with", "pearls", "less", "sugar", "and", "two", "butter"}
+SAID_EN = {"could", "i", "get", "a", "large", "milk", "tea", "with", "pearls", "less", "sugar", "and", "two", "egg"}
 SAID_VI = {"cho", "anh", "hai", "ly", "sinh", "tố", "bơ", "lớn", "và", "ba", "bánh", "mì", "ốp", "la"}
 
 
@@ -451,3 +452,72 @@ def test_a_client_who_was_away_has_not_saved_anything_up():
         turns.take(following)
         order.append(following.client)
     assert 4 <= order.count("busy") <= 6
+
+
+# --- Reading the Conformer's scores -------------------------------------------------------------------------------------------------
+
+TOKENS = ["<blank>", "▁ba", "▁bà", "▁bạc", "▁xỉu", "▁x", "ỉu", "▁suỷ"]
+
+
+def scores(*frames):
+    """Give log probabilities for frames of {token: probability}; the blank has the rest."""
+    table = np.full((len(frames), len(TOKENS)), 1e-9, np.float32)
+    for row, frame in zip(table, frames, strict=True):
+        for token, probability in frame.items():
+            row[TOKENS.index(token)] = probability
+        row[0] = max(1 - sum(frame.values()), 1e-9)
+    return np.log(table)
+
+
+def read(table, phrases=()):
+    return [word["word"] for word in ctc.words(table, TOKENS, phrases, start_s=0.0)]
+
+
+def test_a_token_that_lasts_is_read_once_and_one_that_returns_after_a_blank_twice():
+    assert read(scores({"▁ba": 0.9}, {"▁ba": 0.9}, {}, {"▁ba": 0.9})) == ["ba", "ba"]
+    assert read(scores({"▁x": 0.9}, {"ỉu": 0.9}, {})) == ["xỉu"]
+    assert read(scores({}, {}, {})) == []
+
+
+def test_all_ways_to_say_the_same_are_added_up():
+    # Frame by frame the blank wins; together the ways to say "ba" are likelier.
+    assert read(scores({"▁ba": 0.4}, {"▁ba": 0.4})) == ["ba"]
+
+
+def test_a_phrase_decides_between_what_sounds_alike_but_not_against_the_sound():
+    near = scores({"▁bạc": 0.9}, {}, {"▁suỷ": 0.5, "▁xỉu": 0.4}, {})
+    assert read(near) == ["bạc", "suỷ"]
+    assert read(near, ("Bạc xỉu",)) == ["bạc", "xỉu"]
+    clear = scores({"▁bạc": 0.9}, {}, {"▁suỷ": 0.99, "▁xỉu": 0.005}, {})
+    assert read(clear, ("Bạc xỉu",)) == ["bạc", "suỷ"]
+
+
+def test_a_phrase_that_is_not_finished_gives_back_its_weight():
+    assert read(scores({"▁bà": 0.5, "▁ba": 0.45}, {}, {"▁suỷ": 0.9}), ("bax xỉu",)) == ["bà", "suỷ"]
+
+
+def test_the_confidence_is_the_networks_own_whatever_was_expected():
+    table = scores({"▁bà": 0.55, "▁ba": 0.4}, {})
+    word = ctc.words(table, TOKENS, ("ba",), start_s=1.0)[0]
+    assert word["word"] == "ba"
+    assert word["confidence"] == pytest.approx(0.4, abs=0.01)
+    assert word["start_s"] == 1.0
+
+
+def test_silence_before_every_clip_and_clips_heard_together_change_no_word(recogniser):
+    async def run():
+        clips = [example("order-vi.wav"), example("order-vi.wav")[: 5 * SAMPLE_RATE]] * 2
+        alone = [(await hear(recogniser, clip, language="vi"))["text"] for clip in clips]
+        together = await asyncio.gather(*[hear(recogniser, clip, language="vi") for clip in clips])
+        assert [transcript["text"] for transcript in together] == alone
+
+    asyncio.run(run())
+
+
+def test_expected_phrases_that_were_not_said_are_not_heard(recogniser):
+    phrases = ("peach lemongrass tea", "avocado smoothie", "bạc xỉu", "phở bò tái")
+    for name, language in (("order-en.wav", "en"), ("order-vi.wav", "vi")):
+        plain = asyncio.run(hear(recogniser, example(name), language=language))
+        biased = asyncio.run(hear(recogniser, example(name), language=language, phrases=phrases))
+        assert not {"lemongrass", "avocado", "xỉu", "phở"} & words_in(biased)
+        assert len(words_in(plain) & words_in(biased)) >= 0.8 * len(words_in(plain))
