@@ -349,7 +349,7 @@ _BEARER = b"bearer "
 
 def address_of(request: Request) -> str:
     """Return the caller's address: the peer's, or what trusted proxies say that it is."""
-    peer: str = (request.scope.get("client") or ("unknown", 0))[0]
+    peer = (request.scope.get("client") or ("unknown", 0))[0].removeprefix("::ffff:")
     if not proxies:
         return peer
     forwarded = headers_of(request).get(b"x-forwarded-for", b"").decode("latin-1")
@@ -357,6 +357,7 @@ def address_of(request: Request) -> str:
     for hop in reversed([peer] if not forwarded else [*forwarded.split(","), peer]):
         try:
             here = ip_address(hop.strip())
+            here = getattr(here, "ipv4_mapped", None) or here  # what a dual-stack listener says of an IPv4 peer
         except ValueError:
             break  # whoever wrote that is not to be believed, nor what stands before it
         address = str(here)
@@ -367,7 +368,7 @@ def address_of(request: Request) -> str:
 
 def network_of(address: str) -> str:
     """Return what counts as one caller: an IPv6 subscriber has a /64 to draw addresses from."""
-    return str(ip_network((address, 64), strict=False)) if ":" in address else address
+    return str(ip_network((address.partition("%")[0], 64), strict=False)) if ":" in address else address
 
 
 def caller_of(request: Request) -> Caller:
@@ -511,6 +512,12 @@ def request_id_of(scope: Scope) -> str:
 # --- Endpoints: speech, orders, suggestions -----------------------------------------------------------------------------------------
 
 
+# Loading takes some five seconds.
+MODELS_RETRY_S = 5
+# A full queue of ten minutes of audio is worked off in a minute; who waited twice as long waits for something that hangs.
+SPEECH_DEADLINE_S = 120.0
+
+
 async def hear(request: Request, audio: bytes, options: SpeechOptions, engine: OrderEngine | None) -> Transcript:
     """Recognise audio, with a bias towards a menu's words where there is one; work stops when the caller hangs up."""
     state: State = request.scope["state"]
@@ -528,11 +535,12 @@ async def hear(request: Request, audio: bytes, options: SpeechOptions, engine: O
         words=options.words,
         client=caller.id,
     )
-    return await while_connected(request, work)
-
-
-# Loading takes some five seconds.
-MODELS_RETRY_S = 5
+    try:
+        async with asyncio.timeout(SPEECH_DEADLINE_S):
+            return await while_connected(request, work)
+    except TimeoutError as error:
+        message = "Recognition takes too long now."
+        raise Overloaded(MODELS_RETRY_S, message) from error
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -968,7 +976,7 @@ def record(scope: Scope, status: int, duration_s: float) -> None:
             "status": status,
             "duration_ms": round(1000 * duration_s, 3),
             "client": caller.id if caller else None,
-            "address": (scope.get("client") or (None,))[0],
+            "address": address_of(Request(scope)),
         }
         log.info("answered" if status else "hung up", extra=fields)
 

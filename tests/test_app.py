@@ -545,6 +545,21 @@ async def test_until_the_models_are_loaded_speech_says_so_and_the_rest_is_served
         assert (ready.status_code, ready.json()["data"]["checks"]["speech"]) == (503, False)
 
 
+async def test_an_engine_that_hangs_or_talks_rubbish_fails_in_the_envelope_and_the_next_request_is_fine(state, monkeypatch):
+    class Hanging(Heard):
+        async def transcribe(self, *_, **__):
+            await asyncio.sleep(60)
+
+    class Rubbish(Heard):
+        async def transcribe(self, *_, **__):
+            return {"text": object()}
+
+    monkeypatch.setattr(voice_app, "SPEECH_DEADLINE_S", 0.05)
+    for recogniser, status in ((Hanging(), 503), (Rubbish(), 500), (Heard("xin chào"), 200)):
+        async with client_of(state, recogniser=recogniser) as client:
+            assert (await client.post(SPEECH, json={"audio": "AAAA"})).status_code == status
+
+
 async def test_recognition_is_cancelled_when_the_caller_hangs_up(state):
     cancelled, sent = asyncio.Event(), []
 

@@ -218,6 +218,8 @@ async def test_wrong_pairs_are_limited_by_address_and_the_right_one_never_is(sta
         ("10.0.0.1", "1.2.3.4, junk", "10.0.0.1"),
         ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
         ("8.8.8.8", "1.2.3.4", "8.8.8.8"),
+        ("::ffff:10.0.0.1", "::ffff:1.2.3.4", "1.2.3.4"),
+        ("::ffff:8.8.8.8", "1.2.3.4", "8.8.8.8"),
     ],
 )
 def test_only_a_trusted_proxy_is_believed_about_the_address(monkeypatch, peer, forwarded, address):
@@ -229,3 +231,4 @@ def test_only_a_trusted_proxy_is_believed_about_the_address(monkeypatch, peer, f
 def test_one_subscribers_ipv6_addresses_count_as_one():
     assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::9") != network_of("2001:db8:1:3::4")
     assert network_of("192.0.2.1") == "192.0.2.1"
+    assert network_of("fe80::1%eth0") == network_of("fe80::2")

@@ -296,3 +296,25 @@ def test_when_nobody_reads_the_log_any_more_requests_are_answered(tmp_path):
         assert httpx.get(f"{one.url}/nope").status_code == 404
     finally:
         one.stop()
+
+
+def test_out_of_descriptors_the_server_lives_on_and_serves_again(tmp_path):
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96)); import app, server; server.run('app:app', app.settings)"
+    )
+    one = Server(tmp_path, {}, program)
+    try:
+        crowd = []
+        with contextlib.suppress(OSError):
+            crowd += [socket.create_connection(("127.0.0.1", one.port), 2) for _ in range(150)]
+        time.sleep(0.5)
+        assert one.process.poll() is None
+        for connection in crowd:
+            connection.close()
+        one.wait_until(lambda: httpx.get(f"{one.url}/healthcheck").status_code == 200)
+        response = httpx.put(
+            f"{one.url}/api/v1/voice/order/{uuid4()}", json={"menu": "quan-nha", "lines": [{"item": "latte"}]}, headers=KEYS
+        )
+        assert response.status_code in (201, 503)
+    finally:
+        one.stop()
