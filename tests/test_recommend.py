@@ -69,6 +69,16 @@ def test_what_is_ordered_together_comes_first_and_says_so():
     assert first["reason"] == {"kind": "with", "item": "tea", "share": 0.7, "text": "7 of 10 orders with Tea have this too"}
 
 
+def test_the_reason_is_the_item_in_the_basket_that_says_most():
+    orders = make_orders(*["tea cake"] * 9, *["tea"] * 1, *["pho cake"] * 2, *["pho"] * 8, *["cake bun"] * 9, *["cake"] * 9)
+    recommender = taught(make_menu("tea", "cake", "pho", "bun"), orders)
+    reasons = [suggest(recommender, *basket, exclude=["bun"], limit=1)[0] for basket in (["tea", "pho"], ["pho", "tea"])]
+    reasons = {suggestion["item"]: suggestion["reason"]["item"] for suggestion in reasons}
+    assert reasons == {"cake": "tea"}
+    # Cake is in 29 of 38 orders, and in 2 of 10 with pho: that is no reason.
+    assert suggest(recommender, "pho", exclude=["bun", "tea"])[0]["reason"]["kind"] == "popular"
+
+
 def test_a_customer_s_own_orders_come_first_and_say_so():
     orders = [*make_orders(*["pho", "bun"] * 20), *make_orders("cake tea", "cake", "cake", customer_id=7)]
     recommender = taught(make_menu("pho", "bun", "tea", "cake"), orders)
@@ -438,7 +448,7 @@ async def test_a_fit_that_cannot_be_started_leaves_counting_as_it_is(monkeypatch
     menu, order_log = make_menu("tea", "cake"), OrderLog(make_orders(*["tea", "cake tea"] * 210))
     recommenders = Recommenders(lambda _: menu)
     async with following(recommenders, order_log):
-        await until(lambda: "could not be started" in caplog.text)
+        await until(lambda: "the fit from 400 orders failed" in caplog.text)
         order_log.orders += make_orders(*["cake"] * 430)[420:]
         recommenders.wake()
         await until(lambda: recommenders.get("demo", menu).n_orders == 430)

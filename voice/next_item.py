@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -570,13 +570,13 @@ def _tune(newest: _Slice, words: Matrix, categories: Indices) -> tuple[Settings,
 
 # --- A process of its own -----------------------------------------------------------------------------------------------------------
 
-# Requests come first: a fit takes what time they leave.
-NICENESS = 10
+# Requests come first: a fit has a third of a process's weight. With less, a busy machine would leave it none.
+NICENESS = 5
 
 
-def pack_task(orders: Orders, described: Sequence[Described], *, quickly_first: bool) -> bytes:
+def pack_task(orders: Orders, described: Sequence[Described], *, quickly: bool) -> bytes:
     """Write down what to learn from."""
-    return _pack({"described": described, "quickly_first": quickly_first}, orders._asdict())
+    return _pack({"described": described, "quickly": quickly}, orders._asdict())
 
 
 def pack_fitted(fitted: Fitted) -> bytes:
@@ -606,20 +606,13 @@ def _unpack(packed: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     return json.loads(arrays.pop("about").tobytes()), arrays
 
 
-def write_message(stream: BinaryIO, message: bytes) -> None:
-    """Write a message after its length in eight bytes."""
-    stream.write(len(message).to_bytes(8, "big") + message)
-    stream.flush()
-
-
 def main() -> None:
-    """Read a task, write what was learned: first something quick where that is asked for, then the best."""
+    """Read a task, write what was learned."""
     os.nice(NICENESS)
     about, arrays = _unpack(sys.stdin.buffer.read())
     orders, described = Orders(**arrays), [Described(*item) for item in about["described"]]
-    if about["quickly_first"]:
-        write_message(sys.stdout.buffer, pack_fitted(learn_quickly(orders, described)))
-    write_message(sys.stdout.buffer, pack_fitted(learn(orders, described)))
+    fitted = learn_quickly(orders, described) if about["quickly"] else learn(orders, described)
+    sys.stdout.buffer.write(pack_fitted(fitted))
 
 
 if __name__ == "__main__":

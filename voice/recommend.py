@@ -430,6 +430,11 @@ class Recommender:
         self._slots = {item: slot for slot, item in enumerate(self._modelled.tolist())}
         self._forget_derived()
 
+    @property
+    def lags_behind(self) -> bool:
+        """There is no fit, or one from less than half of the orders."""
+        return self.fitted is None or self.fitted.n_orders * 2 < min(self.n_orders, MAX_HISTORY_ORDERS)
+
     def fit(self) -> None:
         """Fit to all orders, here and now: for a command that has nothing else to do."""
         self.adopt(next_item.learn(*self.past_orders(self.n_orders)))
@@ -570,56 +575,51 @@ class Recommenders:
             recommender.learn_all(theirs)
 
     async def _fit(self) -> None:
-        """Fit what is due, one at a time."""
+        """Fit what is due, one at a time; first something quick for those that have nothing that is nearly up to date."""
         while True:
             await self._caught_up.wait()
             self._caught_up.clear()
-            for recommender in list(self._recommenders.values()):
-                while (n_orders := recommender.due) is not None:
-                    try:
-                        await self._fit_one(recommender, n_orders)
-                    except OSError:  # no memory, or no descriptors, for one more process
-                        log.exception("the fit from %d orders could not be started", n_orders)
-                        recommender.settle(n_orders)
+            for quickly in (True, False):
+                for recommender in list(self._recommenders.values()):
+                    if recommender.due is not None and (recommender.lags_behind or not quickly):
+                        await self._fit_one(recommender, recommender.due, quickly=quickly)
 
-    async def _fit_one(self, recommender: Recommender, n_orders: int) -> None:
+    async def _fit_one(self, recommender: Recommender, n_orders: int, *, quickly: bool) -> None:
         """Fit from the first `n_orders` orders, unless they become many more meanwhile, as in an import: then it is better begun anew."""
         environment = {name: os.environ[name] for name in FIT_ENVIRONMENT if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}
-        process = await asyncio.create_subprocess_exec(*FIT_COMMAND, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment)
-        fitting = asyncio.create_task(_adopt_all(recommender, n_orders, process))
+        fitting = asyncio.create_task(_run(next_item.pack_task(*recommender.past_orders(n_orders), quickly=quickly), environment))
         try:
             while not fitting.done() and (recommender.due or 0) < n_orders * OUTDATED:
                 await asyncio.wait({fitting}, timeout=POLL_S)
             if fitting.done():
-                # Where it failed counting goes on, and the next fit is due in time: the same again would fail again.
-                recommender.settle(n_orders)
-                if await process.wait() or fitting.exception():
-                    log.error("the fit from %d orders failed", n_orders, exc_info=fitting.exception())
+                recommender.adopt(next_item.unpack_fitted(fitting.result()))
+                if not quickly:
+                    recommender.settle(n_orders)
+        except (OSError, EOFError, ValueError):
+            # Counting goes on, and the next fit is due in time: the same again would fail again.
+            log.exception("the fit from %d orders failed", n_orders)
+            recommender.settle(n_orders)
         finally:
             fitting.cancel()
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await asyncio.gather(fitting, return_exceptions=True)
 
 
-async def _adopt_all(recommender: Recommender, n_orders: int, process: asyncio.subprocess.Process) -> None:
-    """Give a process the orders, and adopt what it learns from them, until it has no more."""
-    if process.stdin is None or process.stdout is None:
-        return
-    orders, described = recommender.past_orders(n_orders)
-    quickly_first = recommender.fitted is None or recommender.fitted.n_orders * 2 < len(orders.customers)
-    with contextlib.suppress(ConnectionError):  # it ended already: its status tells
-        process.stdin.write(next_item.pack_task(orders, described, quickly_first=quickly_first))
-        await process.stdin.drain()
-    process.stdin.close()
-    while length := await _read_length(process.stdout):
-        packed = await process.stdout.readexactly(length)
-        recommender.adopt(next_item.unpack_fitted(packed))
+async def _run(task: bytes, environment: dict[str, str]) -> bytes:
+    """Return what a process makes of a task; when cancelled, end the process.
 
+    Raises:
+        OSError: there is no memory, or no descriptor, for one more process.
+        ChildProcessError: an OSError, too: it failed.
 
-async def _read_length(stream: asyncio.StreamReader) -> int:
-    """Read how long the next message is; 0 where there is none."""
+    """
+    process = await asyncio.create_subprocess_exec(*FIT_COMMAND, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment)
     try:
-        return int.from_bytes(await stream.readexactly(8), "big")
-    except asyncio.IncompleteReadError:
-        return 0
+        learned, _ = await process.communicate(task)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        status = await process.wait()
+    if status:
+        message = f"it ended with status {status}"
+        raise ChildProcessError(message)
+    return learned
