@@ -336,6 +336,7 @@ class Lexicon:
         marked = words.is_marked(spoken)
         surfaces = tuple([token.surface for token in spoken])
         covered = [0] * len(spoken)  # how far names that were said whole reach over each token
+        ends = set()  # of such names
         for start, surface in enumerate(surfaces):
             if words.is_punctuation(surface):
                 edges.append(_PAUSE if surface == "," else _STOP)
@@ -345,11 +346,13 @@ class Lexicon:
             for edge in row:
                 if edge.kind <= Kind.OPTION and not edge.part:
                     end = start + edge.length
+                    ends.add(end)
                     for position in range(start, end):
                         covered[position] = max(covered[position], end)
         for start, reach in enumerate(covered):
-            # A name said whole is never broken into parts of names and unknown words, only into other whole names.
-            if reach:
+            # A name said whole is never broken into parts of names and unknown words, only into other whole names. Where two overlap,
+            # what the first leaves of the second may be anything.
+            if reach and start not in ends:
                 whole = [edge for edge in edges[start] if not (edge.part or edge.kind is Kind.UNKNOWN) or start + edge.length > reach]
                 edges[start] = whole
         if not self._talk_openings.isdisjoint(surfaces):

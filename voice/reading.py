@@ -437,10 +437,10 @@ class Reader:
             yield new
 
     def _portion(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
+        new = reading.fork(edge.cost)
         if not reading.talk:
-            new = reading.fork(edge.cost)
             new.count = edge.value  # type: ignore[assignment]
-            yield new
+        yield new
 
     def _amount(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
@@ -689,6 +689,8 @@ class Reader:
             new = self._open(reading, walk, edge.cost)
             new.flags |= INTO
             yield new
+        else:
+            yield reading.fork(edge.cost + DANGLING_AMOUNT)
 
     def _more(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.headless and not reading.options and not reading.talk:
