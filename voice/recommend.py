@@ -2,7 +2,7 @@
 
 Read `Recommender.recommend` first: a score is a sum of what is known of an item (popularity, the basket, the hour, the customer's own
 orders, a fitted model), each weighed by `next_item.Blend`. Counts are exact after each order. The model and the weights are fitted by
-`Recommenders` in a thread, as the orders grow by a tenth, from exactly the orders up to certain numbers: so every process that reads the
+`Recommenders` in a thread, as the orders grow by a fortieth, from exactly the orders up to certain numbers: so every process that reads the
 same store comes to the same model, whenever it was started.
 """
 
@@ -97,8 +97,8 @@ FEW_ORDERS = 20
 
 
 def fit_after(n_orders: int) -> int:
-    """Return at how many orders a fit is due after the one at `n_orders`: at a tenth more, but never more than 20,000."""
-    return n_orders + max(50, min(n_orders // 10, 20_000))
+    """Return at how many orders a fit is due after the one at `n_orders`: at a fortieth more, but 50 to 20,000."""
+    return n_orders + max(50, min(n_orders // 40, 20_000))
 
 
 class Recommender:
