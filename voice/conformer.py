@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from voice import ctc
+from voice.activity import last_speech
 from voice.audio import SAMPLE_RATE, Waveform
 from voice.hearing import Hearing
 
@@ -22,6 +23,7 @@ Floats = NDArray[np.float32]
 
 N_MELS: Final = 80
 CHUNK_FRAMES, HOP_FRAMES = 43, 40  # of 10 ms: what the network hears at a time, and how far it moves
+FRAME_SAMPLES: Final = SAMPLE_RATE // 100
 OVERLAP_FRAMES: Final = CHUNK_FRAMES - HOP_FRAMES
 CHUNK_SCORES: Final = 10
 ATTENTION_SHAPE, CONVOLUTION_SHAPE = (1, 12, 4, 40, 224), (1, 12, 448, 30)  # the caches: batch, layers, ...
@@ -33,6 +35,8 @@ LEAD_CHUNKS = 4
 # The mean probability of the tokens it heard: of 43 English clips none reaches it, of 73 Vietnamese ones 61.
 SURE = 0.93
 LIKE_S = 2.0
+# After the last sound of speech; with less, last syllables are lost.
+TAIL_SAMPLES = SAMPLE_RATE // 4
 # Where phrases are expected, so are quantities.
 QUANTITIES = ("một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín", "mười")
 
@@ -68,7 +72,10 @@ class Conformer:
             if hearing.state is None:
                 hearing.state = (self.stream(), start / SAMPLE_RATE)
             stream, _ = cast("tuple[Stream, float]", hearing.state)
-            stream.accept(hearing.waveform[start:end], last=len(hearing.pieces) == 1)
+            last = len(hearing.pieces) == 1
+            if last:
+                end = self._whole_chunks(hearing, stream, start, end)
+            stream.accept(hearing.waveform[start:end], last=last)
             streams.append(stream)
         self.hear(streams)
         for hearing, stream in zip(hearings, streams, strict=True):
@@ -80,6 +87,13 @@ class Conformer:
                 hearing.segments = ctc.segments(ctc.words(scores, self._tokens, expected, start_s=start_s))
             if hearing.language is None and (confidence := ctc.confidence(scores)) >= SURE:
                 hearing.language, hearing.language_confidence = "vi", confidence
+
+    def _whole_chunks(self, hearing: Hearing, stream: "Stream", start: int, end: int) -> int:
+        """Leave out the silence at the end that would begin another chunk; speech and what it needs to be read stays."""
+        heard = stream.accepted + end - start
+        beyond = (heard - (OVERLAP_FRAMES + 2) * FRAME_SAMPLES) % (HOP_FRAMES * FRAME_SAMPLES)
+        spoken = last_speech(hearing.speech)
+        return end - beyond if spoken is not None and end - beyond >= spoken + TAIL_SAMPLES and end - beyond > start else end
 
     def stream(self) -> "Stream":
         """Begin to hear a clip, after silence."""
@@ -112,12 +126,14 @@ class Stream:
         self.chunks, self.attention, self.convolution = chunks, attention, convolution
         self.waiting = np.zeros((0, N_MELS), np.float32)
         self.scores: list[Floats] = []
+        self.accepted = 0  # samples
         self._filter_bank = _filter_bank()
         self._taken = 0
 
     def accept(self, waveform: Waveform, *, last: bool = False) -> None:
         """Take more sound, of any length; the `last` is filled up with silence to a whole chunk."""
         self._filter_bank.accept_waveform(SAMPLE_RATE, waveform * np.float32(32768))
+        self.accepted += len(waveform)
         if last:
             self._filter_bank.input_finished()
         ready = self._filter_bank.num_frames_ready

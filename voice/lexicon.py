@@ -47,10 +47,12 @@ class Kind(IntEnum):
     ARTICLE = auto()
     PORTION = auto()
     AMOUNT = auto()
+    AFTER = auto()
     REMOVE = auto()
     REPLACE = auto()
     INTO = auto()
     INSTEAD = auto()
+    KEEP = auto()
     SET = auto()
     MORE = auto()
     ONLY = auto()
@@ -242,6 +244,7 @@ class Lexicon:
             (Kind.REPLACE, None, pack.replaces),
             (Kind.INTO, None, pack.intos),
             (Kind.INSTEAD, None, pack.insteads),
+            (Kind.KEEP, None, pack.keeps),
             (Kind.SET, None, pack.sets),
             (Kind.MORE, None, pack.mores),
             (Kind.ONLY, None, pack.onlys),
@@ -251,6 +254,7 @@ class Lexicon:
             (Kind.REFER, None, pack.refers),
             (Kind.INQUIRY, None, pack.inquiries),
             *((Kind.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()),
+            *((Kind.AFTER, amount, ways) for amount, ways in pack.afters.items()),
             *((Kind.ALL, count, [way]) for way, count in pack.alls.items()),
             *((Kind.PORTION, count, [way]) for way, count in pack.portions.items()),
             *((Kind.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()),
@@ -267,9 +271,12 @@ class Lexicon:
                     own = own or keys[-1] in menu_keys  # a menu with garlic (tỏi) hears "cho toi" otherwise than one without
                 elif kind is Kind.CLASSIFIER:
                     own = own or keys[0] in menu_keys  # "cans of", where the menu has cans
+                if own and kind is Kind.CLASSIFIER:
+                    self._add(kind, value, phrase, MENU_FIRST + SEGMENT)
+                    continue
                 cost = MISHEARD if kind is Kind.NUMBER and way in homophones else MENU_FIRST if own else 0.0
-                self._add(kind, value, phrase, cost + (EMPTY if kind is Kind.FILLER else 0.0))
-        self._labels |= {words.phrase(way) for way in pack.labels}
+                self._add(kind, value, phrase, cost + (EMPTY if kind in {Kind.FILLER, Kind.REFER} else 0.0))
+        self._labels |= {spelt for way in pack.labels for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
         self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
         self._names |= set(pack.names)
         self._questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
@@ -309,12 +316,14 @@ class Lexicon:
             self._near[token.surface] = found
         return found
 
-    def _phrases(self, spoken: Sequence[Token], start: int) -> Iterator[tuple[int, list[Sense]]]:
-        """Yield the ends of phrases that begin at a token, with all they may mean, near spellings included."""
+    def _phrases(
+        self, spoken: Sequence[Token], surfaces: tuple[str, ...], start: int, *, marked: bool
+    ) -> Iterator[tuple[int, tuple[str, ...], list[Sense]]]:
+        """Yield the phrases that begin at a token: their end, their words, and all that they may mean, near spellings included."""
         index = self._index
-        paths = [("", start)]
+        paths: list[tuple[str, int, tuple[str, ...]]] = [("", start, ())]  # the words differ from the spoken ones behind a number
         while paths:
-            key, position = paths.pop()
+            key, position, said = paths.pop()
             if position == len(spoken) or position - start == MAX_WORDS:
                 continue
             token = spoken[position]
@@ -323,10 +332,19 @@ class Lexicon:
                 longer += [key + other for other in self._corrections(token) if other != token.key]
             for path in longer:
                 if path in index:
+                    words_said = (*said, surfaces[position]) if said else ()
                     senses = index[path]
                     if senses:
-                        yield position + 1, senses
-                    paths.append((path, position + 1))
+                        yield position + 1, words_said or surfaces[start : position + 1], senses
+                    paths.append((path, position + 1, words_said))
+            if self._numbers.may_begin(token) and not token.surface.isdecimal():
+                number = self._numbers.read(spoken, position, marked=marked)
+                if number is not None and not number.article and key + str(number.value) in index:
+                    digits = (*surfaces[start:position], str(number.value))  # "năm mươi phần trăm đường" for "50% đường"
+                    senses = index[key + str(number.value)]
+                    if senses:
+                        yield number.end, digits, senses
+                    paths.append((key + str(number.value), number.end, digits))
 
     # --- The lattice ----------------------------------------------------------------------------------------------------------------
 
@@ -362,15 +380,15 @@ class Lexicon:
     def _edges_at(self, spoken: Sequence[Token], surfaces: tuple[str, ...], start: int, *, marked: bool) -> list[Edge]:
         found: list[Edge] = []
         remembered = self._meant[marked]
-        for end, senses in self._phrases(spoken, start):
-            said = surfaces[start:end]
+        for end, said, senses in self._phrases(spoken, surfaces, start, marked=marked):
             meant = remembered.get(said)
             if meant is None:
                 meant = self._meanings(said, senses, marked=marked)
                 if len(remembered) > MAX_REMEMBERED:
                     remembered.clear()
                 remembered[said] = meant
-            found += meant
+            length = end - start
+            found += meant if length == len(said) else [edge._replace(length=length) for edge in meant]
         if surfaces[start] in self._adjectives:
             found += self._ellipsis(spoken, start)
         if self._numbers.may_begin(spoken[start]):

@@ -188,6 +188,7 @@ class _Ordering:
         self.fresh: list[Draft] = []  # lines that this utterance made
         self.last: Draft | None = self.drafts[-1] if self.drafts else None
         self.source: list[Draft] = []  # lines that are being replaced
+        self.source_number = 0  # how many of them; 0: all
         self.lost: list[tuple[int, int]] = []  # tokens
         self.questions: list[tuple[Draft | None, Question]] = []
 
@@ -218,7 +219,11 @@ class _Ordering:
 
     def _carry_out(self, group: Group) -> None:
         flags = group.flags
-        if flags & reading.CANCEL:
+        if flags & reading.AS_IS:
+            return
+        if flags & reading.NOT_THAT:
+            self._take_back(group)
+        elif flags & reading.CANCEL:
             self.drafts.clear()
             self.fresh.clear()
             self.last = None
@@ -226,9 +231,13 @@ class _Ordering:
             self._remove(group)
         elif flags & reading.REPLACE:
             self.source = self._referred(group) or ([self.last] if self.last else [])
+            self.source_number = group.number
+            if group.items and group.options:
+                self._set(group._replace(items=(), number=0), self.source)  # "coca đổi ly lớn"
+                self.source = []
         elif flags & reading.INTO:
-            self._set(group, self.source or ([self.last] if self.last else []))
-            self.source = []
+            self._set(group, self._some(self.source, self.source_number) or ([self.last] if self.last else []))
+            self.source, self.source_number = [], 0
         elif flags & reading.SET and self._referred(group):
             self._set_referred(group)
         elif flags & reading.SET and not group.items:
@@ -253,16 +262,37 @@ class _Ordering:
         if item is None:
             self.lost += [(option.start, option.end) for option in group.options]
             return
-        again = [line for line in self.fresh if line.item == item and line.counted]
-        if group.options and not group.number and not group.flags & reading.MORE and len(again) == 1:
-            self._put(again[0], group)  # "một phở gà, một phở tái, phở gà không hành"
-            self.last = again[0]
+        if self._said_again(group, item):
             return
         draft = Draft(item, group.number or 1, counted=group.number > 0)
         self._put(draft, group)
         self.drafts.append(draft)
         self.fresh.append(draft)
         self.last = draft
+
+    def _said_again(self, group: Group, item: str) -> bool:
+        """Tell whether a line that is there already was meant, and if so, change it."""
+        if group.flags & (reading.MORE | reading.ALSO):
+            return False
+        there = [line for line in self.drafts if line.item == item and (line.index is not None or line.counted)]
+        if len(there) != 1:
+            return False
+        line = there[0]
+        if group.flags & reading.IS_PART and group.number and group.options:
+            self.last = line  # "one of those lattes should be iced"
+            self._parts([group._replace(items=())])
+            return True
+        if group.flags & reading.ONLY and group.number and not group.options:
+            line.quantity = group.number  # "only three hot dogs"
+        elif not group.number and group.options:
+            pass  # "một phở gà, một phở tái, phở gà không hành"
+        elif group.flags & reading.CORRECT and group.number and line.index is not None:
+            line.quantity = group.number  # "à nhầm, năm cái nem"
+        else:
+            return False
+        self._put(line, group)
+        self.last = line
+        return True
 
     def _decide(self, group: Group) -> str | None:
         """Return the item that is meant, or ask."""
@@ -373,6 +403,31 @@ class _Ordering:
         for line in lines:
             self._drop(line)
 
+    def _some(self, lines: list[Draft], number: int) -> list[Draft]:
+        """Split off as many of a line as were spoken of: "replace one of the cokes"."""
+        if not lines or not 0 < number < lines[-1].quantity:
+            return lines
+        line = lines[-1]
+        line.quantity -= number
+        line.cost = line.cost or 0.0
+        piece = replace(line, quantity=number, options=list(line.options), index=None)
+        self.drafts.insert(self._place(line) + 1, piece)
+        self.fresh.append(piece)
+        return [piece]
+
+    def _take_back(self, group: Group) -> None:
+        """Take back a number: "eight, not six" sets the line that has six."""
+        line = self.last
+        if line is None or line not in self.fresh:
+            return
+        old = next((draft for draft in self.drafts if draft.item == line.item and draft is not line and draft.quantity == group.number), None)
+        if old is not None:
+            old.quantity = line.quantity
+            old.cost = (old.cost or 0.0) + (line.cost or 0.0)
+            old.start, old.end = line.start, line.end
+            self._drop(line)
+            self.last = old
+
     def _set_referred(self, group: Group) -> None:
         self._set(group._replace(items=()), self._referred(group))
 
@@ -477,8 +532,8 @@ class _Ordering:
                 if option["group"] == group_id and option["choice"] in choices and option["amount"] != "no"
             ]
             line.options = [option for option in line.options if not (option["group"] == group_id and option["choice"] in choices)]
-            if listed:
-                return
+            if listed or (self._one(group_id) and any(option["group"] == group_id for option in line.options)):
+                return  # taken off the list, or something else was chosen there: "onion rings instead of fries"
         elif self._one(group_id):
             line.options = [option for option in line.options if option["group"] != group_id]
         elif len(choices) == 1:  # said again, or said more exactly

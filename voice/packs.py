@@ -46,10 +46,12 @@ class LanguagePack(BaseModel):
     withs: list[str]
     ontos: list[str]
     amounts: dict[Amount, list[str]]
+    afters: dict[Amount, list[str]]  # amounts that stand behind what they are of
     removes: list[str]
     replaces: list[str]
     intos: list[str]
     insteads: list[str]
+    keeps: list[str]
     sets: list[str]
     mores: list[str]
     onlys: list[str]
@@ -76,8 +78,8 @@ class LanguagePack(BaseModel):
         """Return all words that name nothing."""
         numbers = self.numbers
         return self.hollow_words() | _single_words(
-            *(self.requests, self.joins, self.ors, self.ontos, *self.amounts.values(), self.removes, self.replaces, self.intos),
-            *(self.insteads, self.sets, self.mores, self.onlys, self.corrects, self.cancels, self.alls, self.parts, self.refers),
+            *(self.requests, self.joins, self.ors, self.ontos, *self.amounts.values(), *self.afters.values(), self.removes, self.replaces, self.intos),
+            *(self.insteads, self.keeps, self.sets, self.mores, self.onlys, self.corrects, self.cancels, self.alls, self.parts, self.refers),
             *(self.inquiries, self.portions, numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
         )
 

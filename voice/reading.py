@@ -67,8 +67,11 @@ FLAGS = {
     "POST": "its number came behind its item",
     "ADDED": "its number came behind 'with'",
     "ALSO": "its number came behind 'and'",
+    "AS_IS": "giữ nguyên, keep",
+    "NOT_THAT": "a number that is taken back: 'not three'",
+    "THERE": "its item is on the order already",
 }
-MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, ADDED, ALSO = FLAG_BITS = tuple(
+MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, ADDED, ALSO, AS_IS, NOT_THAT, THERE = FLAG_BITS = tuple(
     1 << number for number in range(len(FLAGS))
 )
 OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
@@ -230,11 +233,13 @@ class Reader:
             Kind.ARTICLE: self._number,
             Kind.PORTION: self._portion,
             Kind.AMOUNT: self._amount,
+            Kind.AFTER: self._after,
             Kind.REMOVE: self._remove,
             Kind.REPLACE: self._operation,
             Kind.INTO: self._into,
             Kind.INSTEAD: self._operation,
             Kind.SET: self._operation,
+            Kind.KEEP: self._keep,
             Kind.MORE: self._more,
             Kind.ONLY: self._only,
             Kind.CORRECT: self._correct,
@@ -246,8 +251,8 @@ class Reader:
             Kind.REQUEST: self._boundary,
             Kind.STOP: self._boundary,
             Kind.CLASSIFIER: self._classifier,
-            Kind.JOIN: self._skip,
-            Kind.OR: self._skip,
+            Kind.JOIN: self._join,
+            Kind.OR: self._join,
             Kind.WITH: self._with,
             Kind.ONTO: self._skip,
             Kind.FILLER: self._skip,
@@ -312,6 +317,10 @@ class Reader:
     def _close(self, reading: Reading, walk: "_Walk") -> Reading:
         """End the present group; what is left incomplete costs."""
         new = reading.fork(self._closing(reading, walk))
+        if reading.amount == "no" and reading.number and not reading.items and not reading.options:
+            bare = reading.bare
+            reading = reading.fork(0.0)
+            reading.flags |= REMOVE | REFER if bare else NOT_THAT  # "bớt hai ly", but "not three"
         if reading.items or reading.number or reading.options or reading.flags:
             new.done = Kept(
                 reading.done,
@@ -331,6 +340,8 @@ class Reader:
         return new
 
     def _closing(self, reading: Reading, walk: "_Walk") -> float:
+        if reading.amount == "no" and reading.number and not reading.items and not reading.options:
+            return REFERENCE if reading.done is not None or (reading.bare and walk.order) else DANGLING_NUMBER
         cost = DANGLING_AMOUNT if reading.amount is not None and not reading.flags & REFER else 0.0
         if reading.items:
             return cost + (UNDECIDED if len(reading.items) > 1 else 0.0)
@@ -352,7 +363,9 @@ class Reader:
             if flags & ARTICLE:
                 return cost + DANGLING_ARTICLE
             if flags & OPERATIONS and (reading.base or flags & MORE):
-                return cost + REFERENCE
+                base = reading.done.value if reading.done is not None else None
+                uncounted = flags & MORE and isinstance(base, Group) and base.items and not base.number and not base.options
+                return cost + (PART + REFERENCE if uncounted else REFERENCE)  # "nước sâm lấy thêm hai ly nữa" counts the tea
             return cost + DANGLING_NUMBER
         if flags & (SET | REPLACE | INTO):
             return cost + DANGLING_AMOUNT
@@ -382,6 +395,12 @@ class Reader:
     def _skip(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         yield reading.fork(edge.cost)
 
+    def _join(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
+        new = reading.fork(edge.cost)
+        if reading.amount == "no" and isinstance(reading.lost and reading.lost.value, tuple) and reading.lost.value[1] == start:  # type: ignore[index, union-attr]
+            new.amount = None  # "no sides and ...": it was said of a word that is not on the menu
+        yield new
+
     def _with(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(edge.cost)
         new.carry = False
@@ -399,7 +418,8 @@ class Reader:
     def _lose(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(TALK_WORD if reading.talk else edge.cost)
         new.own = reading.own + SEGMENT
-        new.amount = None  # it was said of the unknown word
+        if reading.amount != "no":
+            new.amount = None  # it was said of the unknown word; "no" may have a verb: "đừng chan mỡ hành"
         new.lose(edge, start)
         yield new
 
@@ -414,6 +434,12 @@ class Reader:
             return
         value: int = edge.value  # type: ignore[assignment]
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
+        if reading.headless and reading.options and not reading.number and not reading.flags and reading.done is None:
+            new = reading.fork(edge.cost + PART)  # "with jalapeños one bacon burger"
+            new.number = value
+            new.flags |= article
+            new.touch(edge, start)
+            yield new
         empty = reading.headless and not reading.options and (not reading.number or (reading.flags & ARTICLE and not article))
         if empty and not (reading.amount is not None and reading.joint in _LISTED):
             new = reading.fork(edge.cost)
@@ -427,6 +453,8 @@ class Reader:
         new.carry = False
         new.touch(edge, start)
         yield new
+        if article and reading.items and reading.flags & (SET | INTO | REPLACE):
+            yield reading.fork(edge.cost)  # "make that coke a large"
         if reading.items and not reading.number and not article and reading.amount is None and not reading.flags & (ALL | SET | INTO):
             behind = walk.edges_at(start + edge.length)
             classified = any(other.kind is Kind.CLASSIFIER for other in behind) or walk.before(start) in {"x", "×"}
@@ -465,6 +493,16 @@ class Reader:
         new.carry = False
         yield new
 
+    def _after(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        last = reading.options[-1] if reading.options else None
+        if last is None or last.end != reading.end or last.amount is not None or any(entry.bit & self._one for entry in last.entries):
+            yield from self._lose(reading, edge._replace(cost=UNSAID), start, walk)
+            return
+        new = reading.fork(edge.cost + IDLE)  # "mỡ hành nhiều vô", "take the anchovies off"
+        new.options = (*reading.options[:-1], last._replace(amount=edge.value))
+        new.touch(edge, start)
+        yield new
+
     def _remove(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         if reading.talk:
             yield reading.fork(edge.cost)
@@ -480,9 +518,11 @@ class Reader:
             yield self._talked(reading, edge, start)
             return
         amount, count = reading.amount, reading.count or 1
+        bare = IDLE if reading.bare and amount is not None else 0.0
         joint = reading.joint
         found: tuple[Entry, ...] = edge.value  # type: ignore[assignment]
-        if amount is None and reading.carry and joint != WITH:
+        carries = reading.carry and not all(entry.bit & self._one for entry in found)
+        if amount is None and carries and joint != WITH:
             carried = self._spoken(found, "no", 1, edge, start, walk)
             cost = min(edge.cost, HEAD_AGAIN) if carried.amount is None else edge.cost
             yield from self._attach(reading, carried, edge, start, walk, cost + (0.0 if joint in _LISTED else CARRIED_BARE))
@@ -491,7 +531,7 @@ class Reader:
             extra = 0.0
         spoken = self._spoken(found, amount, count, edge, start, walk)
         cost = min(edge.cost, HEAD_AGAIN) if spoken.amount != amount else edge.cost  # "no" + "ice" says the whole name "no ice"
-        yield from self._attach(reading, spoken, edge, start, walk, cost + extra)
+        yield from self._attach(reading, spoken, edge, start, walk, cost + extra + bare)
         new = reading.fork(UNSAID + edge.cost)
         new.own = reading.own + SEGMENT
         new.amount = None
@@ -527,6 +567,8 @@ class Reader:
             yield new
             base = reading.done.value if reading.done is not None else None
             added = reading.flags & ADDED  # "with two portions of"
+            if isinstance(base, Group) and reading.number > max(1, base.number):
+                added = ADDED  # more than there are lines: portions
             barred = IS_PART | OPERATIONS & ~MORE | (0 if added else CLASSIFIED)
             counted = reading.number and not reading.options and not reading.flags & barred and joint != WITH
             if counted and isinstance(base, Group) and base.items and not base.flags & (REMOVE | REPLACE):
@@ -562,8 +604,13 @@ class Reader:
     def _count(self, reading: Reading, base: Group, option: Spoken, edge: Edge, start: int, cost: float) -> Iterator[Reading]:
         """Read the number as portions of the option: "with two shots"."""
         fitting = tuple([item for item in base.items if self.takes(item, option)])
-        if not fitting or any(entry.bit & self._one for entry in option.entries) or reading.number > 99:  # noqa: PLR2004
+        if not fitting or reading.number > 99:  # noqa: PLR2004
             return
+        if any(entry.bit & self._one for entry in option.entries):
+            if not (reading.flags & ARTICLE and reading.flags & ADDED):
+                return
+            reading = reading.fork(0.0)  # "with a root beer", where the combo has a drink
+            reading.number = 1
         assert reading.done is not None  # noqa: S101 - base came from it
         counted = 0.0 if reading.flags & ARTICLE else COUNTED_ONE if reading.number == 1 and base.number > 1 else COUNTED
         new = reading.fork(cost + counted)
@@ -615,6 +662,10 @@ class Reader:
                 there = walk.mentioned(reading)
                 present = tuple([item for item in fitting if item in there])
                 fitting = present if present or not reading.flags & SET else fitting
+            if reading.flags & INTO and isinstance(reading.done and reading.done.value, Group):
+                source: Group = reading.done.value  # type: ignore[union-attr, assignment]
+                if source.flags & REPLACE and source.options and not source.items:
+                    fitting = ()  # an option is changed into an option
             if fitting:
                 separated = SEPARATED if reading.options and joint in {PAUSED, JOINED, WITH} else 0.0
                 dangling = DANGLING_AMOUNT if reading.amount is not None else 0.0
@@ -623,11 +674,24 @@ class Reader:
                     new.flags |= SET  # "put onions on the pizza": one that is there already
                 self._head(new, fitting, edge, start)
                 yield new
+                known = tuple([item for item in fitting if item in walk.there])
+                if known and (len(known) < len(fitting) or (reading.options and joint == WITH)):
+                    new = reading.fork(edge.cost + separated + dangling + REFERENCE)
+                    new.flags |= THERE | (SET if reading.options else 0)
+                    self._head(new, known, edge, start)
+                    yield new
             if reading.options:
                 yield self._line(reading, items, edge, start, walk, 0.0 if joint else BARE_ITEM)
         else:
             bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {PAUSED, JOINED, BREAK} else BARE_ITEM
             yield self._line(reading, items, edge, start, walk, bare)
+            known = tuple([item for item in items if item in walk.there])
+            if known and len(known) < len(items):
+                yield self._line(reading, known, edge, start, walk, bare + REFERENCE)
+            if reading.flags & REMOVE and joint in {PAUSED, JOINED} and known:  # "remove the salad and the soda"
+                new = self._line(reading, known, edge, start, walk, 0.0)
+                new.flags |= REMOVE
+                yield new
         new = reading.fork(UNSAID + edge.cost)
         new.own = reading.own + SEGMENT
         new.amount = None
@@ -677,6 +741,15 @@ class Reader:
         if edge.kind is Kind.SET and not reading.base and not reading.items:
             yield reading.fork(edge.cost)  # nothing to set yet: "make me a latte"
             return
+        if reading.flags & ALL and reading.headless and not reading.options and edge.kind is Kind.SET:
+            yield reading.fork(edge.cost)  # "everything should be large"
+            return
+        if edge.kind is Kind.REPLACE and reading.items and not reading.options and walk.there.intersection(reading.items):
+            new = reading.fork(edge.cost)  # "coca đổi sang pepsi"
+            new.items = tuple([item for item in reading.items if item in walk.there])
+            new.flags |= REPLACE
+            yield new
+            return
         new = self._open(reading, walk, edge.cost)
         if edge.kind is Kind.INSTEAD:
             new.amount, new.bare = "no", True
@@ -684,10 +757,20 @@ class Reader:
             new.flags |= SET if edge.kind is Kind.SET else REPLACE
         yield new
 
+    def _keep(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        if reading.items and not reading.options and not reading.number:
+            new = reading.fork(edge.cost + (CONTRADICTED if reading.flags & REMOVE else 0.0))
+            new.flags = AS_IS  # "trà đá giữ nguyên"
+            yield new
+        new = self._open(reading, walk, edge.cost)
+        new.flags |= AS_IS  # "keep the tea"
+        yield new
+
     def _into(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.flags & (REPLACE | SET) and not reading.talk:
-            new = self._open(reading, walk, edge.cost)
-            new.flags |= INTO
+            empty = reading.headless and not reading.options and not reading.number
+            new = reading.fork(edge.cost) if empty else self._open(reading, walk, edge.cost)
+            new.flags = (new.flags & ~(REPLACE | SET)) | INTO
             yield new
         else:
             yield reading.fork(edge.cost + DANGLING_AMOUNT)
@@ -792,12 +875,13 @@ def _nothing_read(order: tuple[str, ...]) -> Reading:
 class _Walk:
     """What all readings of one utterance share."""
 
-    __slots__ = ("ahead", "edges", "last_item", "order", "rest", "spoken")
+    __slots__ = ("ahead", "edges", "last_item", "order", "rest", "spoken", "there")
 
     def __init__(self, spoken: Sequence[Token], edges: list[list[Edge]], order: tuple[str, ...]) -> None:
         self.spoken = spoken
         self.edges = edges
         self.order = order
+        self.there = frozenset(order)
         self.last_item = -1
         for start, row in enumerate(edges):
             if any(edge.kind is Kind.ITEM for edge in row):

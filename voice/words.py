@@ -84,6 +84,8 @@ def key_of(surface: str) -> str:
     onset, rime, coda = syllable.group("onset") or "", syllable.group("rime"), syllable.group("coda") or ""
     if onset == "g" and rime.startswith("i"):
         onset = "gi"
+    if onset == "gi" and rime == "e":
+        rime = "ie"  # "giêng" is written for gi + iêng
     return _ONSETS.get(onset, onset) + rime.replace("y", "i") + _CODAS.get(coda, coda)
 
 
