@@ -2,8 +2,8 @@
 
 Read `Recommender.recommend` first: a score is a sum of what is known of an item (popularity, the basket, the hour, the customer's own
 orders, a fitted model), each weighed by `next_item.Blend`. Counts are exact after each order. The model and the weights are fitted by
-`Recommenders` in a process, as the orders grow by a fortieth, from exactly the orders up to certain numbers: so every process that reads the
-same store comes to the same model, whenever it was started.
+`Recommenders` in a process, as the orders grow by a fortieth, from exactly the orders up to certain numbers: so all that read the
+same store come to the same model, whenever they were started.
 """
 
 import asyncio
