@@ -256,6 +256,15 @@ async def test_one_kind_of_token_is_not_taken_for_the_other(stranger):
     assert (response.status_code, response.json()["data"]["error"]) == (401, "REFRESH_TOKEN_NOT_VALID")
 
 
+def test_the_type_of_a_token_counts_even_where_both_live_as_long(clock):
+    maker = TokenMaker("s" * 40, Clients({}, demo=True), access_s=900, refresh_s=900, clock=clock)
+    tokens = maker.issue("demo").tokens
+    with pytest.raises(InvalidToken):
+        maker.read_access(tokens["refresh_token"].encode())
+    with pytest.raises(RefreshTokenNotValid):
+        maker.read_refresh(tokens["access_token"])
+
+
 def forged(secret: str = LOCAL_TOKEN_SECRET, header: dict[str, Any] | None = None, algorithm: str = "HS256", **claims: Any) -> str:
     now = int(time.time())
     whole = {

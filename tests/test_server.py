@@ -181,8 +181,8 @@ async def test_a_steady_sender_may_take_longer_than_the_deadline(quick):
     body = json.dumps({"menu": "quan-nha", "text": "một cà phê sữa"}).encode() + b" " * 30_000
 
     async def steadily():
-        for at in range(0, len(body), 3000):
-            yield body[at : at + 3000]
+        for at in range(0, len(body), 1000):
+            yield body[at : at + 1000]
             await asyncio.sleep(0.1)
 
     async with httpx.AsyncClient(headers=KEYS) as client:
