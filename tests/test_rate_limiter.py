@@ -2,6 +2,7 @@ import asyncio
 import math
 import time
 from ipaddress import ip_network
+from typing import Any, cast
 
 import pytest
 from starlette.requests import Request
@@ -155,7 +156,7 @@ async def test_while_the_storage_is_away_requests_are_counted_here_and_the_event
 
 async def test_a_silent_storage_is_given_up_within_a_fifth_of_a_second(valkey):
     limiter = RateLimiter({"requests": "10/minute"}, valkey.url)
-    options = limiter.shared.storage.storage.connection_pool.connection_kwargs
+    options = cast("Any", limiter.shared).storage.storage.connection_pool.connection_kwargs
     assert max(options["socket_timeout"], options["socket_connect_timeout"]) <= 0.2
     assert options["retry"].get_retries() == 0
     limiter.close()
