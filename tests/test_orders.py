@@ -216,10 +216,28 @@ def test_every_language_has_every_sentence():
     assert all(needed <= pack.sentences.keys() for pack in language_packs().values())
 
 
+# --- Harder sets --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("language", "least"), [("vi", 88.0), ("en", 78.0)])
+def test_what_a_waiter_would_understand_is_mostly_understood(language, least):
+    """Sentences written for menus that the engine had not seen, by somebody who had not seen the engine; a floor, not an aim."""
+    folder = MENUS.parent / "waiter" / language
+    cases = yaml.safe_load((folder / "orders.yaml").read_text(encoding="utf-8"))
+    right = count = 0
+    for menu, sayings in cases.items():
+        engine = OrderEngine(read_menu(folder / "menus" / f"{menu}.yaml"))
+        for case in sayings:
+            order = engine.understand(case["say"], lines_of(engine.menu, case.get("draft", "")))
+            right += meaning(order["lines"]) == meaning(lines_of(engine.menu, case["order"]))
+            count += 1
+    assert 100 * right / count >= least
+
+
 # --- Development sets ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "least"), [("cafe", 100.0), ("pizza", 98.0), ("burrito", 93.0), ("sub", 94.0)])
+@pytest.mark.parametrize(("name", "least"), [("cafe", 100.0), ("pizza", 98.5), ("burrito", 93.0), ("sub", 94.5)])
 def test_the_development_sets_are_understood(name, least):
     if not SHARED.exists():
         pytest.skip("the development sets are not beside the project")

@@ -30,6 +30,10 @@ TALK = 0.2  # a stretch that asks or tells something and orders nothing
 NAME = 0.3  # "chị Ba"
 ARTICLE = 0.02  # "a", "an": a weaker one
 MAX_QUANTITY = 999
+SOUNDING = 0.45  # another word with the same consonants, where nothing else explains it
+MIN_LIKENESS = 0.4  # of such words
+MIN_BONES = 2  # consonants: fewer are in too many words
+MAX_HEARD_WORDS = 4  # that one name may be heard as
 MAX_REMEMBERED = 20_000  # look-ups: a bound on memory
 MAX_WORDS = 12  # of a phrase
 MAX_LABEL_WORDS = 3
@@ -126,6 +130,7 @@ class Lexicon:
         self._questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self._asked: set[tuple[str, ...]] = set()
         self._near: dict[str, tuple[str, ...]] = {}
+        self._skeletons: dict[str, list[Sense]] = defaultdict(list)
         self._meant: tuple[dict[tuple[str, ...], list[Edge]], ...] = ({}, {})  # typed plain, typed with marks
         packs = language_packs().values()
         self._numbers = NumberWords(packs)
@@ -137,6 +142,7 @@ class Lexicon:
         for pack in packs:
             self._add_pack(pack, menu_phrases)
         self._deletions = self._spelling_index()
+        self._function_words = {word for pack in packs for word in pack.function_words()}
         openings = (*self._labels, *self._asked, *[opening for opening, _ in self._questions])
         self._talk_openings = {phrase[0] for phrase in openings} | self._names
 
@@ -181,6 +187,7 @@ class Lexicon:
             for phrase in self._variants(name):
                 phrases.add(phrase)
                 self._add(kind, value, phrase, 0.0 if phrase == name else OTHER_REGION)
+                self._skeletons[words.skeleton("".join(phrase))].append(Sense(kind, value, phrase, 0.0))
             unjoined = tuple([word for word in name if (word,) not in joins])
             if unjoined != name:
                 self._add(kind, value, unjoined, UNJOINED)
@@ -353,6 +360,7 @@ class Lexicon:
         edges: list[list[Edge]] = []
         marked = words.is_marked(spoken)
         surfaces = tuple([token.surface for token in spoken])
+        foreign = [start for start, token in enumerate(spoken) if token.key not in self._known and not token.surface.isdecimal()]
         covered = [0] * len(spoken)  # how far names that were said whole reach over each token
         ends = set()  # of such names
         for start, surface in enumerate(surfaces):
@@ -360,6 +368,8 @@ class Lexicon:
                 edges.append(_PAUSE if surface == "," else _STOP)
                 continue
             row = self._edges_at(spoken, surfaces, start, marked=marked)
+            if foreign:
+                row = row + self._sounding(surfaces, start, foreign)
             edges.append(row)
             for edge in row:
                 if edge.kind <= Kind.OPTION and not edge.part:
@@ -426,6 +436,32 @@ class Lexicon:
                 found.append(Edge(length, kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD, plural))
             else:
                 found.append(Edge(length, kind, sense.value, cost + SEGMENT))
+        return found
+
+    def _sounding(self, surfaces: tuple[str, ...], start: int, foreign: Sequence[int]) -> list[Edge]:
+        """Return names that sound like a stretch with a word that nothing else explains: "peppa roni", "bơ gơ"."""
+        found = []
+        for end in range(start + 1, min(start + MAX_HEARD_WORDS, len(surfaces)) + 1):
+            if surfaces[start] in self._function_words or surfaces[end - 1] in self._function_words:
+                continue
+            if not any(start <= position < end for position in foreign):
+                continue
+            said = "".join(surfaces[start:end])
+            bones = words.skeleton(said)
+            if len(bones) < MIN_BONES:
+                continue
+            best: dict[Kind, tuple[float, list[object]]] = {}
+            for sense in self._skeletons.get(bones, ()):
+                meant = "".join(sense.phrase)
+                likeness = words.likeness(said, meant)
+                if likeness >= MIN_LIKENESS and said != meant:
+                    cost = SOUNDING + (1.0 - likeness) / 2
+                    known = best.get(sense.kind)
+                    if known is None or cost < known[0]:
+                        best[sense.kind] = (cost, [sense.value])
+                    elif cost == known[0] and sense.value not in known[1]:
+                        known[1].append(sense.value)
+            found += [Edge(end - start, kind, tuple(values), cost + SEGMENT, part=True) for kind, (cost, values) in best.items()]
         return found
 
     def _ellipsis(self, spoken: Sequence[Token], start: int) -> Iterator[Edge]:

@@ -272,6 +272,13 @@ class _Ordering:
 
     def _said_again(self, group: Group, item: str) -> bool:
         """Tell whether a line that is there already was meant, and if so, change it."""
+        if group.flags & reading.MORE and not group.options:
+            before = [line for line in self.drafts if line.item == item and line.index is not None]
+            if len(before) == 1:
+                before[0].quantity = min(MAX_LINE_QUANTITY, before[0].quantity + (group.number or 1))
+                before[0].touch(group)
+                self.last = before[0]
+                return True
         if group.flags & (reading.MORE | reading.ALSO):
             return False
         there = [line for line in self.drafts if line.item == item and (line.index is not None or line.counted)]
@@ -420,7 +427,9 @@ class _Ordering:
         line = self.last
         if line is None or line not in self.fresh:
             return
-        old = next((draft for draft in self.drafts if draft.item == line.item and draft is not line and draft.quantity == group.number), None)
+        old = next(
+            (draft for draft in self.drafts if draft.item == line.item and draft is not line and draft.quantity == group.number), None
+        )
         if old is not None:
             old.quantity = line.quantity
             old.cost = (old.cost or 0.0) + (line.cost or 0.0)

@@ -78,8 +78,29 @@ class LanguagePack(BaseModel):
         """Return all words that name nothing."""
         numbers = self.numbers
         return self.hollow_words() | _single_words(
-            *(self.requests, self.joins, self.ors, self.ontos, *self.amounts.values(), *self.afters.values(), self.removes, self.replaces, self.intos),
-            *(self.insteads, self.keeps, self.sets, self.mores, self.onlys, self.corrects, self.cancels, self.alls, self.parts, self.refers),
+            *(
+                self.requests,
+                self.joins,
+                self.ors,
+                self.ontos,
+                *self.amounts.values(),
+                *self.afters.values(),
+                self.removes,
+                self.replaces,
+                self.intos,
+            ),
+            *(
+                self.insteads,
+                self.keeps,
+                self.sets,
+                self.mores,
+                self.onlys,
+                self.corrects,
+                self.cancels,
+                self.alls,
+                self.parts,
+                self.refers,
+            ),
             *(self.inquiries, self.portions, numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
         )
 

@@ -16,6 +16,7 @@ from voice.words import Token
 WIDTH = 5  # readings that are followed from a token; wider has changed no case of the development sets
 
 PLURAL_ALONE = 0.3  # "iced teas" without a number: one has been misheard
+ADDED_ITEM = 0.25  # "with a lemonade" speaks of the line before, where that can have one
 BARE_ITEM = 0.3  # an item right behind a line, with neither number nor "and"
 JOINED_ITEM = 0.25  # an item behind "and" without a number
 ACROSS_JOIN = 0.1  # an option behind "and" belongs to the line before it
@@ -44,6 +45,7 @@ ONE_AMOUNT = 0.3  # a little or a lot of something that one chooses, as of a siz
 HEAD_AGAIN = 0.2  # the general word behind a special one: "ranch dressing"
 REFERENCE = 0.1
 IDLE = 0.02  # a word that could do something and does nothing
+AIMLESS = 0.4  # something is changed, and not told into what
 CONTRADICTED = 0.3  # a part of a line that takes back what was said of the whole
 ABSENT = 1.5  # something is taken off that is not on the order
 UNSAID = 1.0  # each phrase of the menu that the reading does not use
@@ -71,9 +73,27 @@ FLAGS = {
     "NOT_THAT": "a number that is taken back: 'not three'",
     "THERE": "its item is on the order already",
 }
-MORE, ONLY, CORRECT, ALL, IS_PART, REFER, SET, REMOVE, REPLACE, INTO, CANCEL, ARTICLE, CLASSIFIED, POST, ADDED, ALSO, AS_IS, NOT_THAT, THERE = FLAG_BITS = tuple(
-    1 << number for number in range(len(FLAGS))
-)
+(
+    MORE,
+    ONLY,
+    CORRECT,
+    ALL,
+    IS_PART,
+    REFER,
+    SET,
+    REMOVE,
+    REPLACE,
+    INTO,
+    CANCEL,
+    ARTICLE,
+    CLASSIFIED,
+    POST,
+    ADDED,
+    ALSO,
+    AS_IS,
+    NOT_THAT,
+    THERE,
+) = FLAG_BITS = tuple(1 << number for number in range(len(FLAGS)))
 OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
 KEEP, NONE, PAUSED, JOINED, ONTO_NEXT, WITH, BREAK = range(-1, 6)  # what may stand before a word; KEEP: what stood before that
 
@@ -348,7 +368,7 @@ class Reader:
         flags = reading.flags
         if reading.options:
             if flags & (SET | INTO | ALL | REPLACE):
-                return cost + REFERENCE
+                return cost + (AIMLESS if flags & REPLACE else REFERENCE)
             fits = any(all(self.takes(item, option) for option in reading.options) for item in reading.base)
             if reading.number and not flags & ARTICLE:
                 if fits and self._contradicts(reading):
@@ -367,7 +387,7 @@ class Reader:
                 uncounted = flags & MORE and isinstance(base, Group) and base.items and not base.number and not base.options
                 return cost + (PART + REFERENCE if uncounted else REFERENCE)  # "nước sâm lấy thêm hai ly nữa" counts the tea
             return cost + DANGLING_NUMBER
-        if flags & (SET | REPLACE | INTO):
+        if flags & (SET | REPLACE | INTO | AS_IS):
             return cost + DANGLING_AMOUNT
         return cost
 
@@ -397,8 +417,9 @@ class Reader:
 
     def _join(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(edge.cost)
-        if reading.amount == "no" and isinstance(reading.lost and reading.lost.value, tuple) and reading.lost.value[1] == start:  # type: ignore[index, union-attr]
-            new.amount = None  # "no sides and ...": it was said of a word that is not on the menu
+        if reading.amount == "no":
+            new.amount = None  # "no sides and ...": it was said of something that is not on the menu
+            new.cost += REFERENCE
         yield new
 
     def _with(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
@@ -499,7 +520,7 @@ class Reader:
             yield from self._lose(reading, edge._replace(cost=UNSAID), start, walk)
             return
         new = reading.fork(edge.cost + IDLE)  # "mỡ hành nhiều vô", "take the anchovies off"
-        new.options = (*reading.options[:-1], last._replace(amount=edge.value))
+        new.options = (*reading.options[:-1], last._replace(amount=edge.value))  # type: ignore[arg-type]
         new.touch(edge, start)
         yield new
 
@@ -644,7 +665,6 @@ class Reader:
             yield self._talked(reading, edge, start)
             return
         items: tuple[str, ...] = edge.value  # type: ignore[assignment]
-        joint = reading.joint
         if reading.items and reading.amount is None and reading.end >= start - (1 if len(reading.items) > 1 else 0):
             same = tuple([item for item in items if item in reading.items])
             if same:  # two words for one thing: "pizza pie"; two parts of its name, and one word between that is not: "phở bò tái"
@@ -655,48 +675,60 @@ class Reader:
         if reading.amount == "no":
             yield self._taken(reading, items, edge, start, walk)
         elif reading.headless:
-            fitting = items
-            if reading.options:
-                fitting = tuple([item for item in items if all(self.takes(item, option) for option in reading.options)])
-            if reading.flags & (SET | REPLACE | ALL | REMOVE):
-                there = walk.mentioned(reading)
-                present = tuple([item for item in fitting if item in there])
-                fitting = present if present or not reading.flags & SET else fitting
-            if reading.flags & INTO and isinstance(reading.done and reading.done.value, Group):
-                source: Group = reading.done.value  # type: ignore[union-attr, assignment]
-                if source.flags & REPLACE and source.options and not source.items:
-                    fitting = ()  # an option is changed into an option
-            if fitting:
-                separated = SEPARATED if reading.options and joint in {PAUSED, JOINED, WITH} else 0.0
-                dangling = DANGLING_AMOUNT if reading.amount is not None else 0.0
-                new = reading.fork(edge.cost + separated + dangling + self._uncounted(reading, edge))
-                if reading.options and joint == ONTO_NEXT:
-                    new.flags |= SET  # "put onions on the pizza": one that is there already
-                self._head(new, fitting, edge, start)
-                yield new
-                known = tuple([item for item in fitting if item in walk.there])
-                if known and (len(known) < len(fitting) or (reading.options and joint == WITH)):
-                    new = reading.fork(edge.cost + separated + dangling + REFERENCE)
-                    new.flags |= THERE | (SET if reading.options else 0)
-                    self._head(new, known, edge, start)
-                    yield new
-            if reading.options:
-                yield self._line(reading, items, edge, start, walk, 0.0 if joint else BARE_ITEM)
+            yield from self._item_of_open_group(reading, items, edge, start, walk)
         else:
-            bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {PAUSED, JOINED, BREAK} else BARE_ITEM
-            yield self._line(reading, items, edge, start, walk, bare)
-            known = tuple([item for item in items if item in walk.there])
-            if known and len(known) < len(items):
-                yield self._line(reading, known, edge, start, walk, bare + REFERENCE)
-            if reading.flags & REMOVE and joint in {PAUSED, JOINED} and known:  # "remove the salad and the soda"
-                new = self._line(reading, known, edge, start, walk, 0.0)
-                new.flags |= REMOVE
-                yield new
+            yield from self._item_behind_line(reading, items, edge, start, walk)
         new = reading.fork(UNSAID + edge.cost)
         new.own = reading.own + SEGMENT
         new.amount = None
         new.lose(edge, start)
         yield new
+
+    def _item_of_open_group(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        """Read an item behind a number or options: they are its own, or there are two groups."""
+        joint = reading.joint
+        fitting = items
+        if reading.options:
+            fitting = tuple([item for item in items if all(self.takes(item, option) for option in reading.options)])
+        if reading.flags & (SET | REPLACE | ALL | REMOVE):
+            there = walk.mentioned(reading)
+            present = tuple([item for item in fitting if item in there])
+            fitting = present if present or not reading.flags & SET else fitting
+        if reading.flags & INTO and isinstance(reading.done and reading.done.value, Group):
+            source: Group = reading.done.value  # type: ignore[union-attr, assignment]
+            if source.flags & REPLACE and source.options and not source.items:
+                fitting = ()  # an option is changed into an option
+        if fitting:
+            separated = SEPARATED if reading.options and joint in {PAUSED, JOINED, WITH} else 0.0
+            dangling = DANGLING_AMOUNT if reading.amount is not None else 0.0
+            if reading.flags & ADDED and reading.flags & ARTICLE and not reading.flags & CLASSIFIED:
+                dangling += ADDED_ITEM
+            new = reading.fork(edge.cost + separated + dangling + self._uncounted(reading, edge))
+            if reading.options and joint == ONTO_NEXT:
+                new.flags |= SET  # "put onions on the pizza": one that is there already
+            self._head(new, fitting, edge, start)
+            yield new
+            known = tuple([item for item in fitting if item in walk.there])
+            if known and (len(known) < len(fitting) or (reading.options and joint == WITH)):
+                new = reading.fork(edge.cost + separated + dangling + REFERENCE)
+                new.flags |= THERE | (SET if reading.options else 0)
+                self._head(new, known, edge, start)
+                yield new
+        if reading.options:
+            yield self._line(reading, items, edge, start, walk, 0.0 if joint else BARE_ITEM)
+
+    def _item_behind_line(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        """Read an item behind a line: another line, or another one that something is done to."""
+        joint = reading.joint
+        bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {PAUSED, JOINED, BREAK} else BARE_ITEM
+        yield self._line(reading, items, edge, start, walk, bare)
+        known = tuple([item for item in items if item in walk.there])
+        if known and len(known) < len(items):
+            yield self._line(reading, known, edge, start, walk, bare + REFERENCE)
+        if reading.flags & REMOVE and joint in {PAUSED, JOINED} and known:  # "remove the salad and the soda"
+            new = self._line(reading, known, edge, start, walk, 0.0)
+            new.flags |= REMOVE
+            yield new
 
     def _line(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk", cost: float) -> Reading:
         new = self._open(reading, walk, edge.cost + cost)
@@ -741,8 +773,8 @@ class Reader:
         if edge.kind is Kind.SET and not reading.base and not reading.items:
             yield reading.fork(edge.cost)  # nothing to set yet: "make me a latte"
             return
-        if reading.flags & ALL and reading.headless and not reading.options and edge.kind is Kind.SET:
-            yield reading.fork(edge.cost)  # "everything should be large"
+        if edge.kind is Kind.SET and not reading.options and reading.flags & (ALL if reading.headless else IS_PART):
+            yield reading.fork(edge.cost)  # "everything should be large", "one of those should be iced"
             return
         if edge.kind is Kind.REPLACE and reading.items and not reading.options and walk.there.intersection(reading.items):
             new = reading.fork(edge.cost)  # "coca đổi sang pepsi"
@@ -770,6 +802,8 @@ class Reader:
         if reading.flags & (REPLACE | SET) and not reading.talk:
             empty = reading.headless and not reading.options and not reading.number
             new = reading.fork(edge.cost) if empty else self._open(reading, walk, edge.cost)
+            if reading.options and not reading.items and reading.flags & REPLACE:
+                new.cost -= AIMLESS - REFERENCE
             new.flags = (new.flags & ~(REPLACE | SET)) | INTO
             yield new
         else:

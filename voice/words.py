@@ -89,6 +89,32 @@ def key_of(surface: str) -> str:
     return _ONSETS.get(onset, onset) + rime.replace("y", "i") + _CODAS.get(coda, coda)
 
 
+_CONSONANTS = (("ph", "f"), ("gh", "g"), ("kn", "n"), ("sh", "s"), ("ch", "s"), ("qu", "k"), ("x", "s"), ("z", "s"), ("q", "k"), ("d", "t"))
+
+
+@lru_cache(maxsize=65_536)
+def skeleton(text: str) -> str:
+    """Return the consonants that a listener who does not know the word would still write, in coarse classes.
+
+    "peppa roni" and "pepperoni" share one, "bơ gơ" and "burger", "xa lát" and "salad". Source: the idea of Soundex (Russell 1918), with the
+    whole word, soft c and g, and no r before a consonant.
+    """
+    plain = re.sub(r"[^a-z]", "", fold(text).lower())
+    plain = re.sub(r"(.)\1+", r"\1", plain)
+    plain = re.sub(r"c(?=[eiy])", "s", plain)
+    for letters, one in _CONSONANTS:
+        plain = plain.replace(letters, one)
+    plain = re.sub(r"r(?![aeiouy])", "", plain.replace("c", "k"))
+    bones = re.sub(r"[aeiouyhw]", "", plain)
+    return ("a" if plain[:1] in set("aeiouy") else "") + re.sub(r"(.)\1+", r"\1", bones)
+
+
+@lru_cache(maxsize=65_536)
+def likeness(said: str, meant: str) -> float:
+    """Return the share of letters that two spellings have in common, 0..1, diacritics left out."""
+    return OSA.normalized_similarity(fold(said), fold(meant))
+
+
 @lru_cache(maxsize=65_536)
 def _normal(raw: str) -> tuple[str, str]:
     surface = unicodedata.normalize("NFC", raw).lower().replace("'", "").replace("’", "")
