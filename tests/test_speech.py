@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ SAID_VI = {"cho", "anh", "hai", "ly", "sinh", "tố", "bơ", "lớn", "và", "ba
 
 def recogniser_with(**changed):
     registry = CollectorRegistry()
-    defaults = {
+    defaults: dict[str, Any] = {
         "model": "base",
         "model_vi": "conformer",
         "model_dir": ROOT / ".cache" / "models",
@@ -34,7 +35,7 @@ def recogniser_with(**changed):
         "max_audio_s": 120.0,
         "registry": registry,
     }
-    made = Recogniser(**(defaults | changed))
+    made: Any = Recogniser(**(defaults | changed))
     made.sample = registry.get_sample_value
     return made
 
@@ -351,6 +352,8 @@ def test_an_engine_that_raises_fails_its_caller_only(ear, listening):
         await until(lambda: queued(recogniser) == 6.0)
         ear.leave.set()
         good, bad, fine = await asyncio.gather(*together, return_exceptions=True)
+        assert not isinstance(good, BaseException)
+        assert not isinstance(fine, BaseException)
         assert (await first)["text"] == good["text"] == fine["text"] == "heard"
         assert type(bad) is ApiError
         assert "secret" not in str(bad)
@@ -443,12 +446,15 @@ def test_a_client_who_was_away_has_not_saved_anything_up():
     for _ in range(50):
         turns.put(job("busy", 2.0))
     for _ in range(20):
-        turns.take(turns.next())
+        served = turns.next()
+        assert served is not None
+        turns.take(served)
     for _ in range(50):
         turns.put(job("late", 2.0))
     order = []
     for _ in range(10):
         following = turns.next()
+        assert following is not None
         turns.take(following)
         order.append(following.client)
     assert 4 <= order.count("busy") <= 6
