@@ -473,7 +473,7 @@ def test_what_was_learned_is_the_same_after_it_was_sent(naan_recommender):
     fitted = naan_recommender.fitted
     received = next_item.unpack_fitted(next_item.pack_fitted(fitted))
     assert received._replace(model=fitted.model) == fitted
-    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(received.model, fitted.model, strict=True))
+    assert all(np.array_equal(np.asarray(mine), np.asarray(theirs)) for mine, theirs in zip(received.model, fitted.model, strict=True))
 
 
 # Real histories, where they are at hand
