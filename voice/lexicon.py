@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from schemas import Amount, Menu
 from voice import words
-from voice.numbers import NumberWords
+from voice.numbers import Number, NumberWords
 from voice.packs import LanguagePack, language_packs
 from voice.words import Token
 
@@ -107,6 +107,8 @@ class Edge(NamedTuple):
     plural: bool = False  # the name was said in the plural, which the menu has in the singular
 
 
+Row = tuple[list[Edge], list[int]]  # what begins at a word, and the lengths of the names said whole among it
+
 _PAUSE = [Edge(1, Kind.PAUSE, None, 0.0)]
 _STOP = [Edge(1, Kind.STOP, None, 0.0)]
 _UNKNOWN = Edge(1, Kind.UNKNOWN, None, 1.0)
@@ -131,7 +133,8 @@ class Lexicon:
         self._asked: set[tuple[str, ...]] = set()
         self._near: dict[str, tuple[str, ...]] = {}
         self._skeletons: dict[str, list[Sense]] = defaultdict(list)
-        self._meant: tuple[dict[tuple[str, ...], list[Edge]], ...] = ({}, {})  # typed plain, typed with marks
+        # Remembered rows of lattices and how many words they depend on, for what is typed plain and what is typed with marks.
+        self._rows: tuple[tuple[dict[tuple[str, ...], Row], dict[str, int]], ...] = (({}, {}), ({}, {}))
         packs = language_packs().values()
         self._numbers = NumberWords(packs)
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
@@ -324,13 +327,18 @@ class Lexicon:
         return found
 
     def _phrases(
-        self, spoken: Sequence[Token], surfaces: tuple[str, ...], start: int, *, marked: bool
+        self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int
     ) -> Iterator[tuple[int, tuple[str, ...], list[Sense]]]:
-        """Yield the phrases that begin at a token: their end, their words, and all that they may mean, near spellings included."""
+        """Yield the phrases that begin at a token: their end, their words, and all that they may mean, near spellings included.
+
+        At last yields how far it looked, with nothing meant.
+        """
         index = self._index
         paths: list[tuple[str, int, tuple[str, ...]]] = [("", start, ())]  # the words differ from the spoken ones behind a number
+        reach = start
         while paths:
             key, position, said = paths.pop()
+            reach = max(reach, position + 1)
             if position == len(spoken) or position - start == MAX_WORDS:
                 continue
             token = spoken[position]
@@ -344,22 +352,26 @@ class Lexicon:
                     if senses:
                         yield position + 1, words_said or surfaces[start : position + 1], senses
                     paths.append((path, position + 1, words_said))
-            if self._numbers.may_begin(token) and not token.surface.isdecimal():
-                number = self._numbers.read(spoken, position, marked=marked)
-                if number is not None and not number.article and key + str(number.value) in index:
+            number = numbers[position]
+            if number is not None:
+                reach = max(reach, number.end + 1)
+                path = key + str(number.value)
+                if path in index and not number.article and path != longer[0]:
                     digits = (*surfaces[start:position], str(number.value))  # "năm mươi phần trăm đường" for "50% đường"
-                    senses = index[key + str(number.value)]
+                    senses = index[path]
                     if senses:
                         yield number.end, digits, senses
-                    paths.append((key + str(number.value), number.end, digits))
+                    paths.append((path, number.end, digits))
+        yield reach, (), []
 
     # --- The lattice ----------------------------------------------------------------------------------------------------------------
 
     def lattice(self, spoken: Sequence[Token]) -> list[list[Edge]]:
-        """Return the edges that begin at each token; the whole is covered, if only by UNKNOWN."""
+        """Return the edges that begin at each token; the whole is covered, if only by UNKNOWN. The rows are shared: do not change them."""
         edges: list[list[Edge]] = []
         marked = words.is_marked(spoken)
         surfaces = tuple([token.surface for token in spoken])
+        numbers = [self._numbers.read(spoken, start, marked=marked) for start in range(len(spoken))]
         foreign = [start for start, token in enumerate(spoken) if token.key not in self._known and not token.surface.isdecimal()]
         covered = [0] * len(spoken)  # how far names that were said whole reach over each token
         ends = set()  # of such names
@@ -367,48 +379,73 @@ class Lexicon:
             if words.is_punctuation(surface):
                 edges.append(_PAUSE if surface == "," else _STOP)
                 continue
-            row = self._edges_at(spoken, surfaces, start, marked=marked)
+            row, wholes = self._row(spoken, surfaces, numbers, start, marked=marked)
             if foreign:
                 row = row + self._sounding(surfaces, start, foreign)
             edges.append(row)
-            for edge in row:
-                if edge.kind <= Kind.OPTION and not edge.part:
-                    end = start + edge.length
-                    ends.add(end)
-                    for position in range(start, end):
-                        covered[position] = max(covered[position], end)
+            for length in wholes:
+                end = start + length
+                ends.add(end)
+                for position in range(start, end):
+                    if covered[position] < end:
+                        covered[position] = end
         for start, reach in enumerate(covered):
             # A name said whole is never broken into parts of names and unknown words, only into other whole names. Where two overlap,
             # what the first leaves of the second may be anything.
             if reach and start not in ends:
-                whole = [edge for edge in edges[start] if not (edge.part or edge.kind is Kind.UNKNOWN) or start + edge.length > reach]
-                edges[start] = whole
+                edges[start] = [
+                    edge for edge in edges[start] if start + edge.length > reach or not (edge.part or edge.kind is Kind.UNKNOWN)
+                ]
         if not self._talk_openings.isdisjoint(surfaces):
             self._add_talk(surfaces, edges)
         return edges
 
-    def _edges_at(self, spoken: Sequence[Token], surfaces: tuple[str, ...], start: int, *, marked: bool) -> list[Edge]:
+    def _row(
+        self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool
+    ) -> Row:
+        """Return the edges that begin at a token, from memory where the same words stood there before.
+
+        What begins at a word depends on the words behind it only as far as was looked; how far that has ever been is remembered for
+        each first word, and everything under that many words. The end of the utterance counts as a word.
+        """
+        rows, reaches = self._rows[marked]
+        first = surfaces[start]
+        window = (*surfaces, "")[start : start + reaches.get(first, 1)]
+        row = rows.get(window)
+        if row is None:
+            found, reach = self._edges_at(spoken, surfaces, numbers, start, marked=marked)
+            row = found, [edge.length for edge in found if edge.kind <= Kind.OPTION and not edge.part]
+            length = max(reach - start, reaches.get(first, 1))
+            if len(rows) > MAX_REMEMBERED:
+                rows.clear()
+                reaches.clear()
+            reaches[first] = length
+            rows[(*surfaces, "")[start : start + length]] = row
+        return row
+
+    def _edges_at(
+        self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool
+    ) -> tuple[list[Edge], int]:
         found: list[Edge] = []
-        remembered = self._meant[marked]
-        for end, said, senses in self._phrases(spoken, surfaces, start, marked=marked):
-            meant = remembered.get(said)
-            if meant is None:
-                meant = self._meanings(said, senses, marked=marked)
-                if len(remembered) > MAX_REMEMBERED:
-                    remembered.clear()
-                remembered[said] = meant
+        reach = start + 1
+        for end, said, senses in self._phrases(spoken, surfaces, numbers, start):
+            if not senses:
+                reach = max(reach, end)
+                continue
             length = end - start
+            meant = self._meanings(said, senses, marked=marked)
             found += meant if length == len(said) else [edge._replace(length=length) for edge in meant]
         if surfaces[start] in self._adjectives:
             found += self._ellipsis(spoken, start)
-        if self._numbers.may_begin(spoken[start]):
-            found += self._counted(spoken, surfaces, start, marked=marked)
+            reach = max(reach, start + 5)
+        number = numbers[start]
+        if number is not None:
+            found += self._counted(surfaces, start, number)
+            reach = max(reach, number.end + 1)
         # A word that something explains for nothing is not in question.
-        for edge in found:
-            if edge.cost <= SEGMENT + EMPTY and edge.kind > Kind.OPTION:
-                return found
-        found.append(_UNKNOWN)
-        return found
+        if not any(edge.cost <= SEGMENT + EMPTY and edge.kind > Kind.OPTION for edge in found):
+            found.append(_UNKNOWN)
+        return found, reach
 
     def _meanings(self, said: tuple[str, ...], senses: list[Sense], *, marked: bool) -> list[Edge]:
         """Return what a phrase means with its cost: one meaning a kind, of which a name may fit several things."""
@@ -474,13 +511,10 @@ class Lexicon:
                     yield Edge(1, Kind.OPTION, (sense.value,), SEGMENT * 2)
                     return
 
-    def _counted(self, spoken: Sequence[Token], surfaces: tuple[str, ...], start: int, *, marked: bool) -> Iterator[Edge]:
+    def _counted(self, surfaces: tuple[str, ...], start: int, number: Number) -> Iterator[Edge]:
         """Yield what a number is: a quantity, or a sum, a time, a percentage, which order nothing."""
-        number = self._numbers.read(spoken, start, marked=marked)
-        if number is None:
-            return
         length = number.end - start
-        if number.end < len(spoken) and surfaces[number.end] in self._measures:
+        if number.end < len(surfaces) and surfaces[number.end] in self._measures:
             yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost)
         elif number.article:
             yield Edge(length, Kind.ARTICLE, 1, SEGMENT + ARTICLE)
@@ -500,7 +534,7 @@ class Lexicon:
                     self._add_numbered(edges, start, length, SEGMENT + NAME)
                 if label in self._asked:
                     begin = self._clause_start(edges, start)
-                    edges[begin].append(Edge(start + length - begin, Kind.TALK, None, SEGMENT + TALK))
+                    edges[begin] = [*edges[begin], Edge(start + length - begin, Kind.TALK, None, SEGMENT + TALK)]
             for opening, closing in self._questions:
                 if surfaces[start : start + len(opening)] == opening:
                     self._add_question(surfaces, edges, start, start + len(opening), closing)
@@ -511,7 +545,7 @@ class Lexicon:
         behind = start + length
         if behind < len(edges):
             numbers = [edge for edge in edges[behind] if edge.kind is Kind.NUMBER]
-            edges[start] += [Edge(length + number.length, Kind.TALK, None, cost) for number in numbers]
+            edges[start] = edges[start] + [Edge(length + number.length, Kind.TALK, None, cost) for number in numbers]
 
     def _add_question(self, surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, after: int, closing: tuple[str, ...]) -> None:
         """Add the question between its two halves, "có ... không", where the clause ends behind it."""
@@ -520,7 +554,7 @@ class Lexicon:
             if surfaces[close:end] == closing:
                 if end >= len(surfaces) or any(edge.kind in _CLAUSE_ENDS and edge.cost <= SEGMENT + EMPTY for edge in edges[end]):
                     begin = self._clause_start(edges, start)
-                    edges[begin].append(Edge(end - begin, Kind.TALK, None, SEGMENT + TALK))
+                    edges[begin] = [*edges[begin], Edge(end - begin, Kind.TALK, None, SEGMENT + TALK)]
                 return
 
     @staticmethod

@@ -54,10 +54,6 @@ class NumberWords:
                     surface = way.lower()
                     self._roles[words.key_of(surface)].append(Role(name, value, surface))
 
-    def may_begin(self, token: Token) -> bool:
-        """Tell whether a number may begin with a token."""
-        return token.key in self._roles or token.surface.isdecimal()
-
     def is_number_word(self, surface: str) -> bool:
         """Tell whether a word, as it is spelt, belongs to numbers."""
         return any(role.surface == surface for role in self._roles.get(words.key_of(surface), ()))
@@ -67,6 +63,8 @@ class NumberWords:
         token = spoken[start]
         if token.surface.isdecimal():
             return Number(start + 1, int(token.surface), 0.0) if len(token.surface) <= MAX_DIGITS else None
+        if token.key not in self._roles:
+            return None
         closed = open_ = base = 0  # hundreds that are complete; what is still being counted; the last power of ten
         cost, last, position, end, half = 0.0, "", start, start, False
         while position < len(spoken):

@@ -917,28 +917,34 @@ class _Walk:
         self.order = order
         self.there = frozenset(order)
         self.last_item = -1
-        for start, row in enumerate(edges):
-            if any(edge.kind is Kind.ITEM for edge in row):
-                self.last_item = start
         # The cheapest way through the lattice alone, from each token to the end, for readings that order and for those within a
         # question (where every word is cheap): no reading is cheaper.
         infinite = float("inf")
         count = len(spoken)
         self.rest = ordering, asking = [infinite] * count + [0.0], [infinite] * count + [0.0]
         self.ahead: tuple[list[list[tuple[float, Edge]]], ...] = ([[] for _ in spoken], [[] for _ in spoken])
+        asked = any([edge.kind is Kind.INQUIRY for row in edges for edge in row])
         for start in range(count - 1, -1, -1):
+            least, ahead = infinite, self.ahead[0][start]
             for edge in edges[start]:
                 kind, cost, end = edge.kind, edge.cost, start + edge.length
-                plain = (
-                    cost + TALK_WORD + asking[end]
-                    if kind is Kind.INQUIRY
-                    else (min(cost, HEAD_AGAIN) if edge.part else cost) + ordering[end]
-                )
-                talk = cost + ordering[end] if kind is Kind.REQUEST or kind is Kind.STOP else min(cost, TALK_WORD) + asking[end]
-                for way, estimate in enumerate((plain, talk)):
+                if kind is Kind.INQUIRY:
+                    estimate = cost + TALK_WORD + asking[end]
+                else:
+                    estimate = (cost if not edge.part or cost < HEAD_AGAIN else HEAD_AGAIN) + ordering[end]
+                    if kind is Kind.ITEM and start > self.last_item:
+                        self.last_item = start
+                if estimate < infinite:
+                    ahead.append((estimate, edge))
+                    if estimate < least:
+                        least = estimate
+                if asked:
+                    ends = kind is Kind.REQUEST or kind is Kind.STOP
+                    estimate = cost + ordering[end] if ends else min(cost, TALK_WORD) + asking[end]
                     if estimate < infinite:
-                        self.ahead[way][start].append((estimate, edge))
-                        self.rest[way][start] = min(self.rest[way][start], estimate)
+                        self.ahead[1][start].append((estimate, edge))
+                        asking[start] = min(asking[start], estimate)
+            ordering[start] = least
 
     def edges_at(self, position: int) -> list[Edge]:
         """Return the edges that begin at a token; none at the end."""
