@@ -625,12 +625,30 @@ async def put_order(request: Request) -> Response:
     asked = await read_json(request, StoreOrderRequest)
     order_id = order_id_of(request)
     state: State = request.scope["state"]
-    engine = state["menus"].get(asked.menu)
-    order = priced(engine, order_id, asked)
     caller: Caller = request.scope["voice.caller"]
+    try:
+        engine = state["menus"].get(asked.menu)
+        order = priced(engine, order_id, asked)
+    except (MenuNotFound, ValidationFailed) as refused:
+        return reply(request, await stored_before(state["store"], caller.id, order_id, asked, refused))
     stored, created = await state["store"].put_order(caller.id, order, placed_at_given=asked.placed_at is not None)
     state["recommenders"].wake()
     return reply(request, stored, 201 if created else 200)
+
+
+async def stored_before(store: Store, client: str, order_id: UUID, asked: StoreOrderRequest, refused: ApiError) -> StoredOrder:
+    """Return an order that came before the menu changed, and can no longer be priced: its caller may not know that it is kept."""
+    order: Any = {
+        "order_id": str(order_id),
+        "menu": asked.menu,
+        "lines": [line.model_dump() for line in asked.lines],
+        "customer_id": asked.customer_id,
+        "placed_at": on_the_wire(asked.placed_at or datetime.now(UTC)),
+    }
+    try:
+        return await store.get_same_order(client, order, placed_at_given=asked.placed_at is not None)
+    except OrderNotFound:
+        raise refused from None
 
 
 def priced(engine: OrderEngine, order_id: UUID, asked: StoreOrderRequest) -> StoredOrder:

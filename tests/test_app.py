@@ -9,6 +9,8 @@ import pytest
 import app as voice_app
 from errors import Overloaded
 from tests.conftest import client_of
+from voice.menus import MenuBook
+from voice.orders import OrderEngine
 
 pytestmark = pytest.mark.anyio
 
@@ -399,6 +401,18 @@ async def test_an_order_is_stored_once_and_found_again(client):
     assert created.json()["data"]["placed_at"].endswith("Z")
     conflict = await client.put(path, json={**body, "customer_id": 8})
     assert (conflict.status_code, conflict.json()["data"]["error"]) == (409, "ORDER_CONFLICT")
+
+
+async def test_an_order_that_comes_again_after_its_menu_went_is_the_one_that_is_kept(state, client, tmp_path):
+    path = f"{ORDER}/{uuid4()}"
+    body = {"menu": MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}]}
+    created = await client.put(path, json=body)
+    async with client_of(state, menus=MenuBook(tmp_path, OrderEngine)) as later:
+        again = await later.put(path, json=body)
+        other = await later.put(path, json={**body, "customer_id": 8})
+        unknown = await later.put(f"{ORDER}/{uuid4()}", json=body)
+    assert (again.status_code, again.json()["data"]) == (200, created.json()["data"])
+    assert [other.status_code, unknown.status_code] == [409, 404]
 
 
 async def test_fifty_puts_of_one_id_at_once_store_one_order(client):
