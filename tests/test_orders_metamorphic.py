@@ -12,6 +12,7 @@ from schemas import LineRequest, Menu
 from tests.order_notation import meaning
 from voice import words
 from voice.orders import OrderEngine
+from voice.packs import language_packs
 
 # Names that share no syllable with one another or with a function word, even without diacritics: such a menu has one reading.
 DISHES = {
@@ -185,6 +186,34 @@ def test_what_is_added_and_removed_leaves_nothing(language, lines, item):
 def test_the_same_words_give_the_same_reply(language, lines, seed):
     utterance = say(language, lines, seed)
     assert ENGINES[language].understand(utterance) == OrderEngine(menu_of(language)).understand(utterance)
+
+
+WORDS = sorted(
+    {way for pack in language_packs().values() for way in pack.phrases()}
+    | {word for row in (DISHES, TOPPINGS, SIZES) for names in row.values() for word in names}
+)
+
+
+@languages
+def test_whatever_a_language_knows_to_say_is_answered_alone_before_and_behind_an_order(language):
+    dish = DISHES[language][0]
+    for way in WORDS:
+        for utterance in (way, f"{way} {dish}", f"{NUMBERS[language][2]} {dish} {way}"):
+            order = ENGINES[language].understand(utterance, [LineRequest(item="i1")])
+            assert order["total"] == sum(line["total"] for line in order["lines"])
+
+
+@languages
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(said=st.lists(st.sampled_from(WORDS), min_size=1, max_size=14), lines=st.lists(said_lines(), max_size=1))
+def test_any_words_in_any_order_are_answered(language, said, lines):
+    before = gold(lines[0]) if lines else []
+    order = ENGINES[language].understand(" ".join(said), before)
+    assert order["total"] == sum(line["quantity"] * line["unit_price"] for line in order["lines"])
+    assert all(1 <= line["quantity"] <= 999 for line in order["lines"])
+    assert all(0 <= change["line"] < len(before if change["op"] == "remove" else order["lines"]) for change in order["changes"])
+    assert all(question["line"] is None or 0 <= question["line"] < len(order["lines"]) for question in order["questions"])
+    ENGINES[language].price([LineRequest.model_validate(line) for line in order["lines"]])  # a reply's lines may be sent back
 
 
 @many

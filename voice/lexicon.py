@@ -526,7 +526,7 @@ class Lexicon:
         for start, surface in enumerate(surfaces):
             if surface not in self._talk_openings:
                 continue
-            for length in range(1, MAX_LABEL_WORDS + 1):
+            for length in range(1, min(MAX_LABEL_WORDS, len(surfaces) - start) + 1):
                 label = surfaces[start : start + length]
                 if label in self._labels:
                     self._add_numbered(edges, start, length, SEGMENT)

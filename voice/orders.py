@@ -24,7 +24,7 @@ MAX_LINE_QUANTITY = 999
 MAX_PORTIONS = 99
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # two lines may say the same and are two
 class Draft:
     """A line while the order is being made."""
 
@@ -412,6 +412,7 @@ class _Ordering:
 
     def _some(self, lines: list[Draft], number: int) -> list[Draft]:
         """Split off as many of a line as were spoken of: "replace one of the cokes"."""
+        lines = [line for line in lines if any(line is draft for draft in self.drafts)]  # those that are still there
         if not lines or not 0 < number < lines[-1].quantity:
             return lines
         line = lines[-1]

@@ -70,39 +70,24 @@ class LanguagePack(BaseModel):
     synonyms: list[list[str]]
     sentences: dict[str, str]
 
+    def phrases(self) -> set[str]:
+        """Return everything that the language knows to say."""
+        numbers = self.numbers
+        rows: list[Iterable[str]] = [
+            *(self.requests, self.fillers, self.classifiers, self.joins, self.ors, self.withs, self.ontos, *self.amounts.values()),
+            *(*self.afters.values(), self.removes, self.replaces, self.intos, self.insteads, self.keeps, self.sets, self.mores),
+            *(self.onlys, self.corrects, self.cancels, self.alls, self.parts, self.refers, self.inquiries, self.portions),
+            *(numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
+        ]
+        return {way for row in rows for way in row}
+
     def hollow_words(self) -> set[str]:
         """Return the words that add nothing to a name: "ly" in "ly lớn", "size", "có" in "có đá"."""
         return _single_words(self.fillers, self.classifiers, self.withs)
 
     def function_words(self) -> set[str]:
         """Return all words that name nothing."""
-        numbers = self.numbers
-        return self.hollow_words() | _single_words(
-            *(
-                self.requests,
-                self.joins,
-                self.ors,
-                self.ontos,
-                *self.amounts.values(),
-                *self.afters.values(),
-                self.removes,
-                self.replaces,
-                self.intos,
-            ),
-            *(
-                self.insteads,
-                self.keeps,
-                self.sets,
-                self.mores,
-                self.onlys,
-                self.corrects,
-                self.cancels,
-                self.alls,
-                self.parts,
-                self.refers,
-            ),
-            *(self.inquiries, self.portions, numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
-        )
+        return _single_words(self.phrases())
 
     @field_validator("requests", "fillers", "joins", "withs", mode="before")
     @classmethod
