@@ -6,7 +6,7 @@ import sys
 from schemas import Menu
 from settings import Settings
 from voice import reading
-from voice.lexicon import Edge, Entry
+from voice.lexicon import Edge, Entry, Kind
 from voice.menus import MenuBook
 from voice.orders import OrderEngine
 from voice.reading import Group, Reading
@@ -28,6 +28,7 @@ def _lattice(spoken: list[Token], edges: list[list[Edge]]) -> list[str]:
         f"  {edge.cost:5.2f}  {edge.kind.name:10}  {_said(spoken, start, start + edge.length):30}  {_value(edge.value)}"
         for start, row in enumerate(edges)
         for edge in row
+        if edge.kind is not Kind.UNUSED
     ]
 
 

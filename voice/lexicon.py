@@ -27,6 +27,7 @@ MENU_FIRST = 0.15  # a language's word that is also the menu's
 MISHEARD = 0.25  # another word that sounds like the number: "to" for "two"
 EMPTY = 0.05  # a filler: of two equal readings the one that says something
 TALK = 0.2  # a stretch that asks or tells something and orders nothing
+UNSAID = 1.0  # each phrase of the menu that the reading does not use
 NAME = 0.3  # "chị Ba"
 ARTICLE = 0.02  # "a", "an": a weaker one
 MAX_QUANTITY = 999
@@ -77,6 +78,7 @@ class Kind(IntEnum):
     PAUSE = auto()
     STOP = auto()
     UNKNOWN = auto()
+    UNUSED = auto()
 
 
 class Sense(NamedTuple):
@@ -442,6 +444,7 @@ class Lexicon:
         if number is not None:
             found += self._counted(surfaces, start, number)
             reach = max(reach, number.end + 1)
+        found += [Edge(edge.length, Kind.UNUSED, None, edge.cost + UNSAID, edge.part) for edge in found if edge.kind <= Kind.OPTION]
         # A word that something explains for nothing is not in question.
         if not any(edge.cost <= SEGMENT + EMPTY and edge.kind > Kind.OPTION for edge in found):
             found.append(_UNKNOWN)

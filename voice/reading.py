@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from schemas import Amount
-from voice.lexicon import SEGMENT, Edge, Entry, Kind, Lexicon
+from voice.lexicon import SEGMENT, UNSAID, Edge, Entry, Kind, Lexicon
 from voice.words import Token
 
 WIDTH = 5  # readings that are followed from a token; wider has changed no case of the development sets
@@ -48,7 +48,6 @@ IDLE = 0.02  # a word that could do something and does nothing
 AIMLESS = 0.4  # something is changed, and not told into what
 CONTRADICTED = 0.3  # a part of a line that takes back what was said of the whole
 ABSENT = 1.5  # something is taken off that is not on the order
-UNSAID = 1.0  # each phrase of the menu that the reading does not use
 TALK_WORD = 0.15  # each word of a question that is about the menu
 
 # What is said of a group besides its item, number and options.
@@ -279,6 +278,7 @@ class Reader:
             Kind.PAUSE: self._skip,
             Kind.TALK: self._lose,
             Kind.UNKNOWN: self._lose,
+            Kind.UNUSED: self._lose,
         }
 
     def takers(self, spoken: Sequence[Spoken]) -> list[str]:
@@ -439,7 +439,7 @@ class Reader:
     def _lose(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(TALK_WORD if reading.talk else edge.cost)
         new.own = reading.own + SEGMENT
-        if reading.amount != "no":
+        if reading.amount != "no" or edge.kind is Kind.UNUSED:
             new.amount = None  # it was said of the unknown word; "no" may have a verb: "đừng chan mỡ hành"
         new.lose(edge, start)
         yield new
@@ -553,11 +553,6 @@ class Reader:
         spoken = self._spoken(found, amount, count, edge, start, walk)
         cost = min(edge.cost, HEAD_AGAIN) if spoken.amount != amount else edge.cost  # "no" + "ice" says the whole name "no ice"
         yield from self._attach(reading, spoken, edge, start, walk, cost + extra + bare)
-        new = reading.fork(UNSAID + edge.cost)
-        new.own = reading.own + SEGMENT
-        new.amount = None
-        new.lose(edge, start)
-        yield new
 
     def _spoken(self, found: tuple[Entry, ...], amount: Amount | None, count: int, edge: Edge, start: int, walk: "_Walk") -> Spoken:
         if amount is not None:
@@ -678,11 +673,6 @@ class Reader:
             yield from self._item_of_open_group(reading, items, edge, start, walk)
         else:
             yield from self._item_behind_line(reading, items, edge, start, walk)
-        new = reading.fork(UNSAID + edge.cost)
-        new.own = reading.own + SEGMENT
-        new.amount = None
-        new.lose(edge, start)
-        yield new
 
     def _item_of_open_group(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         """Read an item behind a number or options: they are its own, or there are two groups."""
@@ -931,7 +921,7 @@ class _Walk:
                 if kind is Kind.INQUIRY:
                     estimate = cost + TALK_WORD + asking[end]
                 else:
-                    estimate = (cost if not edge.part or cost < HEAD_AGAIN else HEAD_AGAIN) + ordering[end]
+                    estimate = (HEAD_AGAIN if edge.part and cost > HEAD_AGAIN and kind is not Kind.UNUSED else cost) + ordering[end]
                     if kind is Kind.ITEM and start > self.last_item:
                         self.last_item = start
                 if estimate < infinite:
