@@ -70,7 +70,6 @@ FLAGS = {
     "ALSO": "its number came behind 'and'",
     "AS_IS": "giữ nguyên, keep",
     "NOT_THAT": "a number that is taken back: 'not three'",
-    "THERE": "its item is on the order already",
 }
 (
     MORE,
@@ -91,7 +90,6 @@ FLAGS = {
     ALSO,
     AS_IS,
     NOT_THAT,
-    THERE,
 ) = FLAG_BITS = tuple(1 << number for number in range(len(FLAGS)))
 OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
 KEEP, NONE, PAUSED, JOINED, ONTO_NEXT, WITH, BREAK = range(-1, 6)  # what may stand before a word; KEEP: what stood before that
@@ -701,7 +699,7 @@ class Reader:
             known = tuple([item for item in fitting if item in walk.there])
             if known and (len(known) < len(fitting) or (reading.options and joint == WITH)):
                 new = reading.fork(edge.cost + separated + dangling + REFERENCE)
-                new.flags |= THERE | (SET if reading.options else 0)
+                new.flags |= SET if reading.options else 0
                 self._head(new, known, edge, start)
                 yield new
         if reading.options:
