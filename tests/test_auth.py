@@ -22,6 +22,7 @@ from errors import InvalidCredentials, InvalidToken, RefreshTokenNotValid
 from openapi import Facts
 from schemas import TokenRequest
 from settings import LOCAL_TOKEN_SECRET, Client, Settings
+from tests.clock import Clock
 from tests.conftest import CLIENT_KEYS, KEYS, ROOT, client_of
 
 pytestmark = pytest.mark.anyio
@@ -47,19 +48,9 @@ OPEN = {
 }
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self, now: float = 1_800_000_000) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1_800_000_000)
 
 
 @pytest.fixture

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from voice import models
-from voice.models import ModelMissing, conformer_directory, ensure_models, new_file, whisper_directory
+from voice.models import ModelMissing, conformer_directory, new_file, whisper_directory
+
+
+def set_up(directory):
+    return whisper_directory("base", directory), conformer_directory("conformer", directory)
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +19,7 @@ def directory(tmp_path_factory):
     """Set up by two at the same time."""
     directory = tmp_path_factory.mktemp("models")
     with ThreadPoolExecutor(2) as both:
-        first, second = both.map(ensure_models, (directory, directory))
+        first, second = both.map(set_up, (directory, directory))
     assert first == second
     return directory
 
@@ -45,7 +49,7 @@ def test_what_is_whole_is_left_alone_and_what_is_broken_is_made_anew(directory):
     whole, broken = directory / "whisper-base" / "model.bin", directory / "conformer-vi" / "tokens.txt"
     before = whole.stat().st_mtime_ns
     broken.write_bytes(b"half")
-    ensure_models(directory)
+    set_up(directory)
     assert whole.stat().st_mtime_ns == before
     assert models.sha256(broken) == models.TOKENS_SHA256
 

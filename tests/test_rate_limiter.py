@@ -11,6 +11,7 @@ import app as voice_app
 from app import network_of
 from errors import RateLimited
 from rate_limiter import RateLimiter, Windows
+from tests.clock import Clock
 from tests.conftest import KEYS, client_of
 
 pytestmark = pytest.mark.anyio
@@ -18,17 +19,9 @@ pytestmark = pytest.mark.anyio
 MENUS = "/api/v1/voice/menus"
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from errors import OrderConflict, OrderNotFound, Overloaded, RefreshTokenNotValid
 from schemas import StoredOrder, StoreOrderRequest
 from settings import ROOT
+from tests.clock import Clock
 from tests.databases import Postgres
 from voice.store import ORDERS_LOCK, Store, connect, migrate, orders, refresh_tokens
 
@@ -27,19 +28,9 @@ pytestmark = pytest.mark.anyio
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-class Clock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(NOON)
 
 
 @asynccontextmanager

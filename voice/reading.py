@@ -36,7 +36,6 @@ IMPLIED = 0.5  # options without an item word that only one item takes
 DANGLING_NUMBER = 1.0
 DANGLING_ARTICLE = 0.15
 DANGLING_AMOUNT = 0.5
-DANGLING_ALL = 0.3
 NOT_CARRIED = 0.3  # "no onions and mushrooms": only the first is left out
 CARRIED_BARE = 0.35  # "không hành ngò": both are
 UNDECIDED = 0.3  # an item that fits several
