@@ -148,6 +148,8 @@ class Lexicon:
             self._add_pack(pack, menu_phrases)
         self._deletions = self._spelling_index()
         self._function_words = {word for pack in packs for word in pack.function_words()}
+        # Whether people leave out diacritics here: then "it" may be "ít", and "them" may be "thêm".
+        self._has_marks = any(not word.isascii() for pack in packs if pack.language in menu.languages for word in pack.function_words())
         openings = (*self._labels, *self._asked, *[opening for opening, _ in self._questions])
         self._talk_openings = {phrase[0] for phrase in openings} | self._names
 
@@ -462,7 +464,7 @@ class Lexicon:
             if distance <= (words.MAX_NEAR if named else MAX_FUNCTION_DISTANCE):
                 best.setdefault(sense.kind, []).append((distance + sense.cost, sense))
                 exact = exact or (not named and distance == 0.0)
-        if exact:  # a function word as it is spelt is not another one misspelt
+        if exact and (marked or not self._has_marks):  # a function word as it is spelt is not another one misspelt
             best = {
                 kind: weighed for kind, weighed in best.items() if kind <= Kind.OPTION or any(sense.phrase == said for _, sense in weighed)
             }

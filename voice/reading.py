@@ -961,4 +961,5 @@ _JOINTS = {
     Kind.ONTO: ONTO_NEXT,
     Kind.STOP: BREAK,
     Kind.REQUEST: BREAK,
+    Kind.FILLER: KEEP,
 }
