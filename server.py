@@ -1,5 +1,6 @@
 """Uvicorn as this service runs it: deadlines for slow senders, refusals in the envelope, logs as JSON lines."""
 
+import contextlib
 import itertools
 import logging
 import secrets
@@ -10,6 +11,7 @@ from typing import Any, TextIO
 import orjson
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
 
 from errors import BadRequest, envelope
 from settings import Settings
@@ -34,6 +36,9 @@ MAX_HEAD_FIELDS = 128
 # A worker answers its supervisor once its imports are done, which takes a second, and far longer on a machine that is busy with other
 # starts; the server's own 5 s would kill and restart it without end.
 WORKER_START_S = 60
+# The event loop takes one new connection from a listener, then serves all that it has, then takes the next: of 32 callers that came at
+# once the last waited through a thousand requests of the others. So the port is listened to this many times over.
+LISTENERS = 16
 
 _process = secrets.token_hex(6)
 _count = itertools.count(1)
@@ -196,7 +201,7 @@ def log_config(level: str) -> dict[str, Any]:
 
 def run(app: str, settings: Settings) -> None:
     """Serve `app` ("module:name") until told to stop."""
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -212,3 +217,10 @@ def run(app: str, settings: Settings) -> None:
         proxy_headers=False,  # TRUSTED_PROXIES decides, in app.py
         timeout_graceful_shutdown=max(1, int(0.75 * settings.drain_seconds)),  # a quarter went by before
     )
+    listener = config.bind_socket()
+    listeners = [listener, *(listener.dup() for _ in range(LISTENERS - 1))]
+    with contextlib.suppress(KeyboardInterrupt):
+        if settings.workers > 1:
+            Multiprocess(config, listeners).run()
+        else:
+            uvicorn.Server(config).run(listeners)

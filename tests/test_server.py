@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -115,6 +116,29 @@ def test_a_thousand_pipelined_requests_are_all_answered(running):
             b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n" * 999 + b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         )
         assert connection.read().count(b"HTTP/1.1 200 OK") == 1000
+
+
+def test_callers_that_come_together_are_served_before_those_who_are_connected_have_many_turns(running):
+    health = b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n"
+    with Connection(running.port) as known, contextlib.ExitStack() as crowd:
+        known.send(health)
+        assert known.socket.recv(65536).startswith(b"HTTP/1.1 200")
+        running.signal(signal.SIGSTOP)
+        try:
+            known.send(health * 99 + health.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            callers = [crowd.enter_context(Connection(running.port)) for _ in range(64)]
+            for caller in callers:
+                caller.send(health)
+        finally:
+            running.signal(signal.SIGCONT)
+        turns = numbers_of(known.read())  # request ids count up
+        last = max(number for caller in callers for number in numbers_of(caller.socket.recv(65536)))
+    assert sum(turn < last for turn in turns) < 32
+
+
+def numbers_of(received: bytes) -> list[int]:
+    """Return which requests of the server's were answered."""
+    return [int(number, 16) for number in re.findall(rb"x-request-id: \w+-(\w+)", received)]
 
 
 def test_an_upgrade_that_is_not_offered_is_answered_as_plain_http(running):
