@@ -1,13 +1,7 @@
-import contextlib
 import json
 import os
 import re
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +36,7 @@ os.environ |= {
 # The environment is set: now the application may read it.
 import app as voice_app  # noqa: E402
 from tests.databases import database_url, postgres, postgres_url, sqlite_url  # noqa: E402, F401 - fixtures
+from tests.servers import Server  # noqa: E402
 from tests.valkeys import valkey  # noqa: E402, F401 - fixtures
 
 
@@ -126,55 +121,6 @@ async def stranger(state):
     """A client without credentials."""
     async with client_of(state, headers={}) as client:
         yield client
-
-
-class Server:
-    """A real server process, which ends with the test."""
-
-    def __init__(self, directory: Path, environment: dict[str, str], program: str | None = None, out: int | None = None) -> None:
-        """`program` is run in place of app.py; `out` is a descriptor that takes the log in place of a file."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log_path = directory / f"server-{self.port}.log"
-        own = {
-            "PORT": str(self.port),
-            "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db",
-            # No test here speaks to a server process, and loading the models takes longer than all that they do.
-            "SPEECH_MODEL": "/nonexistent",
-            "SPEECH_MODEL_VI": "/nonexistent",
-        }
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - ours
-                [sys.executable, "app.py"] if program is None else [sys.executable, "-c", program],
-                cwd=ROOT,
-                env=dict(os.environ) | own | environment,
-                stdout=log if out is None else out,
-                stderr=subprocess.STDOUT,
-            )
-        self.wait_until(lambda: httpx.get(f"{self.url}/healthcheck").status_code == 200)
-
-    def wait_until(self, condition: Any, within_s: float = 60) -> None:
-        deadline = time.monotonic() + within_s
-        while True:
-            with contextlib.suppress(httpx.TransportError):
-                if condition():
-                    return
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.05)
-
-    def log(self) -> str:
-        return self.log_path.read_text()
-
-    def signal(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_what_is_written_is_what_was_said() -> None:
 
 def main() -> None:
     """Ask a server of today, and write what it says into the README."""
-    from tests.conftest import Server  # noqa: PLC0415 - reads the environment, which a test run does in its own order
+    from tests.servers import Server  # noqa: PLC0415 - reads the environment, which a test run does in its own order
 
     with tempfile.TemporaryDirectory() as directory:
         running = Server(Path(directory), SERVING)

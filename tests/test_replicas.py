@@ -7,7 +7,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.conftest import KEYS, Server
+from tests.conftest import KEYS
+from tests.servers import Server
 
 pytestmark = pytest.mark.anyio
 

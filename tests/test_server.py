@@ -14,7 +14,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.conftest import KEYS, Server, check_reply
+from tests.conftest import KEYS, check_reply
+from tests.servers import Server
 
 pytestmark = pytest.mark.anyio
 
