@@ -880,6 +880,28 @@ async def documentation_script(request: Request) -> Response:  # noqa: ARG001
     return FileResponse(bundle, media_type="text/javascript")
 
 
+# The page to try it with, by file; what it says and does is in page/.
+TRY_DIR = Path(__file__).parent / "page"
+TRY_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+TRY_SCRIPTS = ("page", "state", "words", "calls", "talk", "microphone", "capture", "order", "trouble", "view", "level", "frames")
+TRY_FILES = ("page.css", "icon.svg", *(f"{script}.js" for script in TRY_SCRIPTS))
+# Everything comes from this host, and nothing runs that is written into the page itself.
+TRY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@endpoint(scope=None, status={200: "A page for people, and its parts."}, produces="text/html")
+async def try_page(request: Request) -> Response:
+    """Show a page to order by voice with."""
+    name = request.url.path.rpartition("/")[2]
+    path = TRY_DIR / (name if name in TRY_FILES else "index.html")
+    return FileResponse(path, media_type=TRY_TYPES[path.suffix], headers=TRY_HEADERS)
+
+
 # --- Middleware ---------------------------------------------------------------------------------------------------------------------
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -1147,6 +1169,8 @@ if settings.environment.is_debug:
         Route("/api/v1/docs", documentation, methods=["GET"]),
         Route("/api/v1/docs/openapi.json", openapi_document, methods=["GET"]),
         Route("/api/v1/docs/redoc.standalone.js", documentation_script, methods=["GET"]),
+        Route("/api/v1/try", try_page, methods=["GET"]),
+        *(Route(f"/api/v1/try/{name}", try_page, methods=["GET"]) for name in TRY_FILES),
     ]
 
 cors = None

@@ -135,3 +135,14 @@ def server(tmp_path) -> Iterator[Any]:
     yield start
     for one in started:
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def hearing_server(tmp_path_factory) -> Iterator[Server]:
+    """A real server with the speech models, for all that speak to one; none of them may break it."""
+    running = Server(tmp_path_factory.mktemp("hearing"), {"SPEECH_MODEL": "base", "SPEECH_MODEL_VI": "conformer"})
+    try:
+        running.wait_until(lambda: httpx.get(f"{running.url}/readiness").status_code == 200)
+        yield running
+    finally:
+        running.stop()

@@ -45,6 +45,8 @@ OPEN = {
     "/api/v1/docs",
     "/api/v1/docs/openapi.json",
     "/api/v1/docs/redoc.standalone.js",
+    "/api/v1/try",
+    *(f"/api/v1/try/{name}" for name in voice_app.TRY_FILES),
 }
 
 

@@ -1,0 +1,63 @@
+// The second view: what goes out and comes in, as it is.
+
+import { $, log, state, t } from "./state.js";
+import { later, make } from "./view.js";
+
+const shownFrames = new Map();
+
+export function showFrames() {
+  if ($("frames-view").hidden) return;
+  const { firstMs, finalMs, partials } = state.timings ?? {};
+  $("timings").textContent = state.timings
+    ? [
+        firstMs ? t("timing_first", { ms: firstMs }) : "",
+        finalMs ? t("timing_final", { ms: finalMs }) : "",
+        t("timing_partials", { count: partials }),
+      ]
+        .filter(Boolean)
+        .join(" · ")
+    : "";
+  $("frames-empty").hidden = log.entries.length > 0;
+  const ids = new Set(log.entries.map(({ id }) => id));
+  for (const [id, element] of shownFrames) {
+    if (!ids.has(id)) {
+      element.remove();
+      shownFrames.delete(id);
+    }
+  }
+  for (const entry of log.entries) {
+    if (!shownFrames.has(entry.id)) {
+      const element = frameShown(entry);
+      shownFrames.set(entry.id, element);
+      $("frames").append(element);
+    }
+    if (entry.sound) shownFrames.get(entry.id).querySelector(".frame-what").textContent = entry.what;
+  }
+}
+
+function frameShown({ at, direction, what, content }) {
+  const head = [
+    make("span", { class: "frame-way" }, direction === "out" ? "→" : "←"),
+    make("time", {}, at.toISOString().slice(11, 23)),
+    make("span", { class: "frame-what" }, what),
+  ];
+  if (content === undefined) return make("li", { class: direction }, make("div", { class: "frame" }, ...head));
+  const line = JSON.stringify(content);
+  const body = make("pre", { tabindex: "0" });
+  const details = make(
+    "details",
+    { class: "frame", ontoggle: () => (body.textContent ||= JSON.stringify(content, null, 2)) },
+    make("summary", {}, ...head, make("code", {}, line.length > 160 ? `${line.slice(0, 160)}…` : line)),
+    body,
+  );
+  return make("li", { class: direction }, details);
+}
+
+export function showView(frames) {
+  $("order-view").hidden = frames;
+  $("frames-view").hidden = !frames;
+  $("show-frames").setAttribute("aria-pressed", String(frames));
+  showFrames();
+}
+
+log.onChange = () => later(showFrames);

@@ -1,0 +1,33 @@
+// The level of the microphone, as bars that wander.
+
+import { $ } from "./state.js";
+
+export const levels = new Float32Array(64);
+export const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+export function drawLevel() {
+  const canvas = $("level");
+  const scale = devicePixelRatio || 1;
+  const { clientWidth: width, clientHeight: height } = canvas;
+  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  pen.fillStyle = getComputedStyle(canvas).color;
+  // Loudness is heard by its logarithm: -50 dB is silence, -8 dB a near voice.
+  const heights = Array.from(levels, (level) => Math.min(1, Math.max(0, (20 * Math.log10(level + 1e-6) + 50) / 42)));
+  if (calm.matches) {
+    pen.fillRect(0, height / 2 - 3, width * heights.at(-1), 6);
+    return;
+  }
+  const pitch = width / heights.length;
+  heights.forEach((value, index) => {
+    const tall = Math.max(3, value * height);
+    pen.beginPath();
+    pen.roundRect(index * pitch + pitch * 0.2, (height - tall) / 2, pitch * 0.6, tall, pitch * 0.3);
+    pen.fill();
+  });
+}

@@ -1,0 +1,286 @@
+"""The page to order by voice with, in a real browser where one is installed; a sound file is its microphone."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import app as voice_app
+from settings import ROOT
+from tests.browser import CHROMIUM, Browser, Page, browser
+from tests.conftest import KEYS
+from tests.servers import Server
+
+PAGE = {path.name: path.read_text() for path in sorted((ROOT / "page").iterdir())}
+TRY = "/api/v1/try"
+PHONE = {"size": (390, 844), "phone": True}
+
+in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+# --- The files ----------------------------------------------------------------------------------------------------------------------
+
+
+def words() -> dict[str, dict[str, str]]:
+    """Read what the page says, by language and key."""
+    languages = re.findall(r"(?ms)^  (\w+): \{\n(.*?)^  \},", PAGE["words.js"])
+    return {language: dict(re.findall(r'(?m)^    (\w+): "(.*)",$', lines)) for language, lines in languages}
+
+
+def test_both_languages_say_everything_and_fill_in_the_same() -> None:
+    vietnamese, english = words()["vi"], words()["en"]
+    assert len(vietnamese) > 60
+    assert vietnamese.keys() == english.keys()
+    for key, text in vietnamese.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", english[key])), key
+
+
+def test_every_word_that_is_asked_for_is_there_and_every_word_is_asked_for() -> None:
+    everything = "".join(PAGE.values()).replace(PAGE["words.js"], "")
+    told = set(words()["vi"])
+    asked = set(re.findall(r'data-say(?:-label|-placeholder)?="(\w+)"', PAGE["index.html"]))
+    asked |= set(re.findall(r'\b(?:t|notify)\("(\w+)"', everything))
+    assert asked <= told
+    prefixes = {name.removesuffix("_") for name in re.findall(r"`(\w+_)\$\{", everything)}
+    unused = {key for key in told - asked if f'"{key}"' not in everything and key.partition("_")[0] not in prefixes}
+    assert unused == set()
+
+
+@pytest.mark.anyio
+async def test_the_page_and_all_its_parts_are_served_from_here_under_a_strict_policy(client: Any) -> None:
+    types = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+    assert {"index.html", *voice_app.TRY_FILES} == set(PAGE)
+    for name, text in PAGE.items():
+        reply = await client.get(TRY if name == "index.html" else f"{TRY}/{name}")
+        assert (reply.status_code, reply.text) == (200, text)
+        assert reply.headers["content-type"].partition(";")[0] == types[os.path.splitext(name)[1]]  # noqa: PTH122 - a name, no path
+        policy = reply.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert not re.search(r"unsafe|http|\*|blob:|data:", policy)
+        assert re.findall(r"(?:https?:)?//[a-z]+\.[a-z]\S+", text) in ([], ['http://www.w3.org/2000/svg"'])
+    assert not re.search(r"<style|<script>|\sstyle=|\son[a-z]+=", PAGE["index.html"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", [f"{TRY}/", f"{TRY}/index.html", f"{TRY}/nope.js", f"{TRY}/..%2Fapp.py", f"{TRY}/../app.py"])
+async def test_nothing_else_is_served_beside_it(client: Any, path: str) -> None:
+    assert (await client.get(path)).status_code == 404
+
+
+def test_it_is_only_there_where_people_develop() -> None:
+    code = "import app; print(*(route.path for route in app.routes))"
+    secrets = {"TOKEN_SECRET": "x" * 16 + "0123456789abcdef", "ENVIRONMENT": "PRODUCTION"}
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | secrets, capture_output=True, text=True, check=True)  # noqa: S603
+    assert "/api/v1/voice/order" in shown.stdout
+    assert not re.search(r"/try|/docs", shown.stdout)
+
+
+# --- In a browser -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser(audio=ROOT / "examples/order-vi.wav") as running:
+        yield running
+
+
+@pytest.fixture
+def open_page(chromium: Browser, hearing_server: Server) -> Iterator[Any]:
+    """Open the page, in Vietnamese; at the end nothing was asked of another host, and the console is empty."""
+    opened: list[Page] = []
+
+    def open_it(url: str = hearing_server.url, **screen: Any) -> Page:
+        page = chromium.open(f"{url}{TRY}", **screen)
+        opened.append(page)
+        page.wait_for("document.querySelectorAll('#suggestions li').length")
+        page.click("#in-vi")
+        return page
+
+    yield open_it
+    for page in opened:
+        hosts = {urlsplit(url).hostname for url in page.requested()}
+        assert hosts == {"127.0.0.1"}
+        assert [trouble for trouble in page.troubles() if not re.search(page.expected, trouble)] == []
+        page.close()
+
+
+def lines_of(page: Page) -> list[str]:
+    """Read the order off the page, a line each."""
+    shown = page.evaluate("Array.from(document.querySelectorAll('.line'), e => e.innerText)")
+    return [re.sub(r"\s+", " ", line).strip() for line in shown]
+
+
+def say_by_typing(page: Page, text: str) -> None:
+    page.type_into("#text", text)
+    page.click("#send")
+
+
+@in_a_browser
+def test_typed_words_become_an_order_that_is_asked_about_changed_and_placed(open_page: Any) -> None:
+    page = open_page()
+    say_by_typing(page, "hai trà sữa trân châu ít đường với phở bò")
+    page.wait_for("document.querySelectorAll('.line').length === 1")
+    (line,) = lines_of(page)
+    assert line.startswith("2× Trà sữa truyền thống Trân châu đen / Trân châu trắng? Ít đường 38.000 ₫ mỗi phần 76.000 ₫")
+    assert "phở" in page.text("#unmatched")
+    assert page.evaluate("document.querySelector('#place').disabled"), "what is still open cannot be placed"
+
+    page.click(".answer")  # black pearls, at 8.000 each
+    page.wait_for("document.querySelector('#total').innerText === '92.000\\u00a0₫'")
+    assert "Trân châu đen +8.000 ₫" in lines_of(page)[0]
+    assert page.evaluate("document.querySelectorAll('.question').length") == 0
+
+    page.click("#suggestions button")
+    page.wait_for("document.querySelectorAll('.line').length === 2")
+    page.click(".line:last-child .step button:last-child")
+    page.wait_for("document.querySelector('.line:last-child .quantity').innerText === '2×'")
+    page.click("#undo")
+    page.wait_for("document.querySelector('.line:last-child .quantity').innerText === '1×'")
+    page.click("#undo")
+    page.wait_for("document.querySelectorAll('.line').length === 1")
+
+    page.click("#place")
+    page.wait_for("!document.querySelector('#placed').hidden")
+    put = next(event["request"] for event in page.events("Network.requestWillBeSent") if event["request"]["method"] == "PUT")
+    stored = httpx.get(put["url"], headers=KEYS).json()["data"]
+    assert (stored["total"], stored["lines"][0]["options"][0]["choice"]) == (92000, "black-pearls")
+    assert "Tổng cộng 92.000" in page.text("#announced")
+
+    page.click("#again")
+    assert lines_of(page) == []
+
+
+@in_a_browser
+def test_what_may_be_several_dishes_is_asked_and_a_sold_out_one_is_named(open_page: Any) -> None:
+    page = open_page()
+    say_by_typing(page, "một sinh tố mãng cầu")
+    page.wait_for("document.querySelectorAll('.answer').length === 2")
+    assert page.text(".question p") == "Sinh tố mãng cầu đang hết. Đổi sang:"
+    page.click(".answer")
+    page.wait_for("document.querySelectorAll('.line').length === 1")
+    assert lines_of(page)[0].startswith("1× Sinh tố bơ")
+    assert page.evaluate("document.querySelectorAll('.question').length") == 0
+
+
+@in_a_browser
+def test_it_remembers_the_language_and_says_everything_in_it(open_page: Any) -> None:
+    page = open_page()
+    assert page.text("#talk-word") == words()["vi"]["hold"]
+    page.click("#in-en")
+    page.call("Page.reload")
+    page.wait_for(f"document.querySelector('#talk-word').innerText === {json.dumps(words()['en']['hold'])}")
+    page.wait_for("document.querySelectorAll('#suggestions li').length")
+    assert page.evaluate("[document.documentElement.lang, document.querySelector('#spoken').value]") == ["en", "en"]
+    page.click("#examples button")  # a sentence made for this menu, which it has to understand
+    page.wait_for("document.querySelectorAll('.line').length > 0")
+    assert page.evaluate("document.querySelector('#unmatched').hidden")
+
+
+@in_a_browser
+def test_the_second_view_shows_what_went_over_the_line_but_no_secrets(open_page: Any) -> None:
+    page = open_page()
+    say_by_typing(page, "một latte")
+    page.wait_for("document.querySelectorAll('.line').length === 1")
+    page.click("#show-frames")
+    page.wait_for("document.querySelectorAll('#frames li').length > 6")
+    shown = page.text("#frames")
+    assert "POST /api/v1/voice/order" in shown
+    assert '"text":"một latte"' in shown
+    everything = page.evaluate("document.querySelectorAll('#frames summary').forEach(e => e.click()), document.body.textContent")
+    page.wait_for("Array.from(document.querySelectorAll('#frames pre')).every(e => e.textContent)")
+    everything = page.evaluate("document.body.textContent")
+    assert '"item": "latte"' in everything
+    assert "demo-secret" not in everything
+    assert not re.search(r"eyJ[\w-]{20}", everything)
+
+
+@in_a_browser
+def test_a_wrong_key_asks_for_the_right_one_and_keeps_it_in_this_tab_only(open_page: Any) -> None:
+    page = open_page()
+    page.click("#show-frames")
+    page.click("#sign-in")
+    page.evaluate("document.querySelector('#secret-key').value = 'another-secret'")
+    page.click("#credentials button[value=sign-in]")
+    page.wait_for("document.querySelector('#credentials').open && document.querySelector('#credentials-refused').innerText")
+    page.evaluate("document.querySelector('#secret-key').value = 'demo-secret'")
+    page.click("#credentials button[value=sign-in]")
+    page.wait_for("!document.querySelector('#credentials').open && document.querySelectorAll('#suggestions li').length")
+    assert "secret" not in page.evaluate("JSON.stringify(localStorage)")
+    page.expected = "400 .*auth/token"  # the browser itself writes of it
+
+
+SMALL_TARGETS = """
+Array.from(document.querySelectorAll("button, input, select, summary"))
+  .filter((e) => e.checkVisibility())
+  .map((e) => [e.id || e.className || e.textContent, e.getBoundingClientRect()])
+  .filter(([, r]) => r.height < 38 || r.width < 38)
+  .map(([name, r]) => `${name}: ${r.width} x ${r.height}`)
+"""
+
+# Source: WCAG 2.2, 1.4.3: 4.5 to 1, and 3 to 1 for 24 px, or 18.66 px in bold.
+POOR_CONTRAST = """
+(() => {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (color) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = color;
+    pen.fillRect(0, 0, 1, 1);
+    return pen.getImageData(0, 0, 1, 1).data;
+  };
+  const luminance = ([r, g, b]) => {
+    const part = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const ground = (e) => {
+    const color = rgba(getComputedStyle(e).backgroundColor);
+    return color[3] === 255 ? color : ground(e.parentElement);
+  };
+  const poor = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const text = Array.from(e.childNodes).some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!text || !e.checkVisibility() || e.closest(":disabled, .hidden, option")) continue;
+    const style = getComputedStyle(e), size = parseFloat(style.fontSize);
+    const [light, dark] = [luminance(rgba(style.color)), luminance(ground(e))].sort((a, b) => b - a);
+    const ratio = (light + 0.05) / (dark + 0.05), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) poor.push(`${e.className || e.id || e.tagName} "${e.textContent.slice(0, 20)}" ${ratio.toFixed(2)}`);
+  }
+  return poor;
+})()
+"""
+
+
+@in_a_browser
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_on_a_phone_it_fits_can_be_touched_and_can_be_read(open_page: Any, *, dark: bool) -> None:
+    page = open_page(**PHONE, dark=dark)
+    say_by_typing(page, "hai trà sữa trân châu ít đường và một bánh mì ốp la, phở")
+    page.wait_for("document.querySelectorAll('.line').length === 2")
+    page.evaluate("document.querySelector('#menu-list').open = true")
+    page.evaluate("Promise.all(document.getAnimations().map((a) => a.finish()))")
+    assert page.evaluate("[document.documentElement.scrollWidth, visualViewport.width]") == [390, 390]
+    assert page.evaluate("document.querySelector('#talk').getBoundingClientRect().bottom") <= 844
+    assert page.evaluate(SMALL_TARGETS) == []
+    assert page.evaluate(POOR_CONTRAST) == []
+
+
+@in_a_browser
+def test_every_control_has_a_name_that_can_be_read_aloud(open_page: Any) -> None:
+    page = open_page()
+    say_by_typing(page, "hai trà sữa trân châu")
+    page.wait_for("document.querySelectorAll('.line').length === 1")
+    page.call("Accessibility.enable")
+    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+    controls = [node for node in nodes if not node["ignored"] and node["role"]["value"] in {"button", "textbox", "combobox", "link"}]
+    assert len(controls) > 20
+    names = [node["name"]["value"] for node in controls]
+    assert all(names)
+    assert {"Bớt một Trà sữa truyền thống", "Hoàn tác", "Gửi", "Thực đơn", "Bạn nói"} <= set(names)
+    assert page.evaluate("document.querySelector('#announced').getAttribute('aria-live')") == "polite"
+    assert "Thêm 2 Trà sữa truyền thống. Tổng cộng 76.000" in page.text("#announced")
