@@ -88,9 +88,9 @@ from schemas import (
     Transcript,
 )
 from settings import LOCAL_TOKEN_SECRET, Settings
+from voice.learning import Recommenders
 from voice.menus import MenuBook
 from voice.orders import OrderEngine
-from voice.recommend import Recommenders
 from voice.speech import Recogniser
 from voice.store import Store, on_the_wire
 
@@ -713,6 +713,7 @@ async def recommend_order(request: Request) -> Response:
     state: State = request.scope["state"]
     menu = state["menus"].get(asked.menu).menu
     caller: Caller = request.scope["voice.caller"]
+    await state["recommenders"].started()
     suggestions = (
         state["recommenders"]
         .get(caller.id, menu)

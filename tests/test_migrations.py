@@ -16,7 +16,8 @@ from alembic.script import ScriptDirectory
 from errors import RefreshTokenNotValid
 from schemas import StoredOrder
 from settings import ROOT
-from voice.store import Store, alembic_config, connect, metadata, migrate
+from voice.database import alembic_config, connect, metadata, migrate
+from voice.store import Counted, Store
 
 pytestmark = pytest.mark.anyio
 
@@ -84,12 +85,14 @@ async def test_each_migration_goes_forward_back_and_forward_again(database_url):
 
 
 async def test_what_is_stored_stays_when_migrations_are_taken_back_and_applied_again(database_url):
-    """Orders stay; refresh tokens go with their table: their clients sign in again."""
+    """Orders stay. Refresh tokens go with their table: their clients sign in again. What was learned is learned again."""
     store = Store(database_url)
     await store.open(migrate=True)
     put, later = an_order(), datetime.now(UTC) + timedelta(days=1)
     await store.put_order("a", put, placed_at_given=True)
     await store.begin_family("a", "t0", later)
+    await store.keep_fit("a", "cafe", 400, b"fitted")
+    await store.keep_counts([Counted("a", "cafe", 1, b"counted")], since=0)
     await store.close()
     await downgrade(database_url, next(revisions()))
     await store.open(migrate=True)
@@ -98,6 +101,7 @@ async def test_what_is_stored_stays_when_migrations_are_taken_back_and_applied_a
     with pytest.raises(RefreshTokenNotValid):
         await store.rotate("t0", "t1", later)
     await store.begin_family("a", "t0", later)
+    assert (await store.get_fit("a", "cafe", after=0), await store.counted_sequences()) == (None, {})
     await store.close()
 
 

@@ -1,9 +1,8 @@
-import asyncio
-import statistics
+import itertools
 import subprocess
 import sys
+import zlib
 from collections import Counter
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import recommend as bench
-from errors import ItemNotFound, MenuNotFound, Overloaded
+from errors import ItemNotFound
 from schemas import Menu
 from voice import next_item, recommend
 from voice.next_item import MAX_CUSTOMER_ORDERS
-from voice.recommend import Recommender, Recommenders
+from voice.recommend import Recommender
 from voice.store import PastOrder
 
 MONDAY_NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -267,6 +265,46 @@ def test_rare_pairs_are_forgotten_when_there_are_too_many(monkeypatch):
     assert suggest(recommender, "i1", exclude=["tea", "cake"])[0]["reason"]["kind"] == "popular"
 
 
+# Handing the counts on
+
+
+@given(histories(), histories(), baskets, st.sampled_from([None, 1, 3]))
+@settings(max_examples=30, deadline=None)
+def test_counts_that_were_handed_on_go_on_as_if_they_had_not_been(orders, later, basket, customer_id):
+    menu = make_menu(*ITEMS)
+    kept, restored = taught(menu, orders), Recommender(make_menu(*reversed(ITEMS[2:]), "new"))
+    restored.restore(kept.counted())
+    restored.serve(menu)
+    for _ in range(2):
+        assert suggest(restored, *basket, customer_id=customer_id) == suggest(kept, *basket, customer_id=customer_id)
+        assert past(restored) == past(kept)
+        kept.learn_all(later)
+        restored.learn_all(later)
+
+
+def past(recommender):
+    orders, described = recommender.past_orders(recommender.n_orders)
+    items = [described[item].item_id for item in orders.items]
+    return [sorted(items[a:b]) for a, b in itertools.pairwise(orders.starts)], orders.placed_at_s.tolist(), orders.customers.tolist()
+
+
+def test_a_fit_is_due_after_counts_were_taken_up_as_before():
+    kept, restored = taught(naan_menu(), naan_orders(460)), Recommender(naan_menu())
+    restored.restore(kept.counted())
+    assert restored.due == kept.due == 450
+    assert fit_input(restored) == fit_input(kept)
+
+
+def fit_input(recommender):
+    return next_item.pack_task(*recommender.past_orders(recommender.due), quickly=False)
+
+
+@pytest.mark.parametrize("counted", [b"", b"nothing", zlib.compress(b"nothing"), zlib.compress(next_item.pack({"format": -1}, {}))])
+def test_counts_that_were_written_otherwise_are_refused(counted):
+    with pytest.raises(ValueError, match=r"known|pickle"):
+        Recommender(make_menu("tea")).restore(counted)
+
+
 # The model
 
 
@@ -341,161 +379,8 @@ def test_the_oldest_orders_leave_the_window_that_a_fit_sees(monkeypatch):
     assert past.placed_at_s.tolist() == [order.placed_at.timestamp() for order in everything[100:400]]
 
 
-# Following the store
-
-
-class OrderLog:
-    """Stored orders; `failures` reads fail first."""
-
-    def __init__(self, orders=(), failures=0):
-        self.orders, self.failures, self.reads = list(orders), failures, 0
-
-    async def orders_after(self, sequence, *, limit):
-        self.reads += 1
-        if self.failures:
-            self.failures -= 1
-            raise Overloaded
-        return [order for order in self.orders if order.sequence > sequence][:limit]
-
-
-@asynccontextmanager
-async def following(recommenders, order_log):
-    task = asyncio.create_task(recommenders.follow(order_log))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(condition, seconds=60):
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
-
-
-@pytest.mark.anyio
-async def test_each_stored_order_is_learned_once_also_after_the_store_failed(monkeypatch):
-    monkeypatch.setattr(recommend, "RETRY_S", 0.01)
-    menu = make_menu("tea", "cake")
-    recommenders, order_log = Recommenders(lambda _: menu), OrderLog(make_orders(*["tea"] * 450), failures=3)
-    async with following(recommenders, order_log):
-        await until(lambda: recommenders.get("demo", menu).n_orders == 450)
-        order_log.failures = 2
-        order_log.orders += [PastOrder(451, "demo", "m", MONDAY_NOON, None, (("cake", 1),))]
-        recommenders.wake()
-        await until(lambda: recommenders.get("demo", menu).n_orders == 451)
-        await until(lambda: order_log.reads > 9)
-    assert recommenders.get("demo", menu).n_orders == 451
-    assert recommenders.get("other", menu).n_orders == 0
-
-
-@pytest.mark.anyio
-async def test_orders_are_noticed_without_being_woken_as_another_process_stores_them(monkeypatch):
-    monkeypatch.setattr(recommend, "POLL_S", 0.01)
-    menu = make_menu("tea")
-    recommenders, order_log = Recommenders(lambda _: menu), OrderLog()
-    async with following(recommenders, order_log):
-        await until(lambda: order_log.reads)
-        order_log.orders += make_orders("tea")
-        await until(lambda: recommenders.get("demo", menu).n_orders == 1)
-
-
-@pytest.mark.anyio
-async def test_orders_of_a_menu_that_is_not_served_are_known_when_it_is():
-    def missing(_):
-        raise MenuNotFound
-
-    recommenders = Recommenders(missing)
-    async with following(recommenders, OrderLog(make_orders("tea", "cake", "cake"))):
-        await until(lambda: recommenders._recommenders)  # noqa: SLF001 - nothing outside shows it
-    assert ids(suggest(recommenders.get("demo", make_menu("tea", "cake")))) == ["cake", "tea"]
-
-
-@pytest.mark.anyio
-async def test_processes_that_read_the_same_orders_come_to_the_same_answers():
-    menu, orders = naan_menu(), naan_orders(470)
-    live, late = Recommenders(lambda _: menu), Recommenders(lambda _: menu)
-    growing = OrderLog(orders[:403])
-    async with following(live, growing):
-        await until(lambda: live.get("demo", menu).fitted)
-        growing.orders += orders[403:]
-        live.wake()
-        await until(lambda: live.get("demo", menu).n_orders == 470 and live.get("demo", menu).due is None)
-    async with following(late, OrderLog(orders)):
-        await until(lambda: late.get("demo", menu).fitted and late.get("demo", menu).due is None)
-    for basket in ([], ["coffee"], ["keema-naan", "egg-curry"]):
-        answers = [suggest(recommenders.get("demo", menu), *basket, limit=8) for recommenders in (live, late)]
-        assert answers[0] == answers[1]
-    assert [one.fitted and one.fitted.n_orders for one in (live.get("demo", menu), late.get("demo", menu))] == [450, 450]
-
-
-@pytest.mark.anyio
-async def test_a_fit_that_fails_leaves_counting_as_it_is(monkeypatch, caplog):
-    monkeypatch.setattr(recommend, "FIT_COMMAND", (sys.executable, "-c", "import sys; sys.stdin.read(9); sys.exit(3)"))
-    menu = make_menu("tea", "cake")
-    recommenders = Recommenders(lambda _: menu)
-    async with following(recommenders, OrderLog(make_orders(*["tea", "cake tea"] * 210))):
-        await until(lambda: "the fit from 400 orders failed" in caplog.text)
-    assert recommenders.get("demo", menu).due is None
-    assert ids(suggest(recommenders.get("demo", menu))) == ["tea", "cake"]
-
-
-@pytest.mark.anyio
-async def test_a_fit_that_cannot_be_started_leaves_counting_as_it_is(monkeypatch, tmp_path, caplog):
-    monkeypatch.setattr(recommend, "FIT_COMMAND", (str(tmp_path / "missing"),))
-    menu, order_log = make_menu("tea", "cake"), OrderLog(make_orders(*["tea", "cake tea"] * 210))
-    recommenders = Recommenders(lambda _: menu)
-    async with following(recommenders, order_log):
-        await until(lambda: "the fit from 400 orders failed" in caplog.text)
-        order_log.orders += make_orders(*["cake"] * 430)[420:]
-        recommenders.wake()
-        await until(lambda: recommenders.get("demo", menu).n_orders == 430)
-    assert ids(suggest(recommenders.get("demo", menu))) == ["tea", "cake"]
-
-
-@pytest.mark.anyio
-async def test_a_fit_that_became_outdated_is_given_up_for_the_next(monkeypatch, tmp_path):
-    started = tmp_path / "started"
-    program = f"import sys, time; open({str(started)!r}, 'a').write('x'); time.sleep(600)"
-    monkeypatch.setattr(recommend, "FIT_COMMAND", (sys.executable, "-c", program))
-    monkeypatch.setattr(recommend, "POLL_S", 0.05)
-    menu, order_log = make_menu("tea"), OrderLog(make_orders(*["tea"] * 400))
-    recommenders = Recommenders(lambda _: menu)
-    async with following(recommenders, order_log):
-        await until(started.exists)
-        order_log.orders = make_orders(*["tea"] * 800)
-        await until(lambda: started.read_text() == "xx")
-        assert recommenders.get("demo", menu).due == 800
-
-
 def test_what_was_learned_is_the_same_after_it_was_sent(naan_recommender):
     fitted = naan_recommender.fitted
     received = next_item.unpack_fitted(next_item.pack_fitted(fitted))
     assert received._replace(model=fitted.model) == fitted
     assert all(np.array_equal(np.asarray(mine), np.asarray(theirs)) for mine, theirs in zip(received.model, fitted.model, strict=True))
-
-
-# Real histories, where they are at hand
-
-
-SHARED = Path(__file__).parent.parent.parent / "shared" / "recommend"
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("name", ["bread_basket", "delhi_aura_pizzas", "indian_takeaway_1"])
-async def test_real_baskets_are_completed_better_than_by_popularity(name):
-    if not (SHARED / name).is_dir():
-        pytest.skip(f"no history {name} in ../shared/recommend")
-    orders, queries = bench.read(SHARED / name)
-    menu = bench.named_menu(sorted({item for order in orders for item, _ in order.items})).model_copy(update={"id": name})
-    recommenders = Recommenders(lambda _: menu)
-    recommender = recommenders.get(orders[0].client, menu)
-    rates = {"popularity": statistics.mean(bench.hits(bench.popularity(orders), queries))}
-    async with following(recommenders, OrderLog(orders)):
-        await until(lambda: recommender.n_orders == len(orders))
-        rates["counts"] = statistics.mean(bench.hits(bench.ours(recommender), queries))
-        await until(lambda: recommender.fitted)
-        rates["model"] = statistics.mean(bench.hits(bench.ours(recommender), queries))
-    assert rates["popularity"] < rates["counts"]
-    assert rates["popularity"] + 0.04 < rates["model"]

@@ -21,7 +21,8 @@ from schemas import StoredOrder, StoreOrderRequest
 from settings import ROOT
 from tests.clock import Clock
 from tests.databases import Postgres
-from voice.store import ORDERS_LOCK, Store, connect, migrate, orders, refresh_tokens
+from voice.database import ORDERS_LOCK, connect, migrate, orders, refresh_tokens
+from voice.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
+from voice.history import IMPORT_BATCH, Progress, import_orders, new_orders, read_history
 from voice.menus import read_menu
-from voice.store import IMPORT_BATCH, PastOrder, Progress, Store, import_orders, new_orders, read_history
+from voice.store import PastOrder, Store
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +90,16 @@ async def test_a_history_comes_in_once(merchant):
     assert again.returncode == 0, again.stderr
     assert again.stdout.startswith("0 orders stored, 2 were there")
     assert await merchant.stored() == past
+
+
+async def test_an_import_leaves_a_fit_for_servers_to_use(merchant):
+    done = merchant.run("".join(f"{number},,,{'tea' if number % 3 else 'coffee'},1\n" for number in range(430)))
+    assert done.returncode == 0, done.stderr
+    store = Store(merchant.database_url)
+    await store.open(migrate=False)
+    n_orders, _ = await store.get_fit("demo", "cafe", after=0) or (0, b"")
+    assert n_orders == 430
+    await store.close()
 
 
 async def test_an_order_is_known_by_client_menu_and_its_id_in_the_file(sqlite_merchant):

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import sys
+import zipfile
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -576,7 +577,7 @@ NICENESS = 5
 
 def pack_task(orders: Orders, described: Sequence[Described], *, quickly: bool) -> bytes:
     """Write down what to learn from."""
-    return _pack({"described": described, "quickly": quickly}, orders._asdict())
+    return pack({"described": described, "quickly": quickly}, orders._asdict())
 
 
 def pack_fitted(fitted: Fitted) -> bytes:
@@ -584,23 +585,33 @@ def pack_fitted(fitted: Fitted) -> bytes:
     about = {"item_ids": fitted.item_ids, "n_orders": fitted.n_orders, "blend": fitted.blend._asdict(), "offset": fitted.model.offset}
     arrays = fitted.model._asdict()
     del arrays["offset"]
-    return _pack(about, arrays)
+    return pack(about, arrays)
 
 
 def unpack_fitted(packed: bytes) -> Fitted:
-    """Read what `pack_fitted` wrote."""
-    about, arrays = _unpack(packed)
-    about["blend"]["weights"] = tuple(about["blend"]["weights"])
-    return Fitted(tuple(about["item_ids"]), Model(offset=about["offset"], **arrays), Blend(**about["blend"]), about["n_orders"])
+    """Read what `pack_fitted` wrote.
+
+    Raises:
+        ValueError: another release wrote it, in another way.
+
+    """
+    try:
+        about, arrays = unpack(packed)
+        about["blend"]["weights"] = tuple(about["blend"]["weights"])
+        return Fitted(tuple(about["item_ids"]), Model(offset=about["offset"], **arrays), Blend(**about["blend"]), about["n_orders"])
+    except (zipfile.BadZipFile, EOFError, KeyError, TypeError) as error:
+        raise ValueError(str(error)) from error
 
 
-def _pack(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
+def pack(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
+    """Write down arrays, and what JSON can say about them."""
     buffer, contents = io.BytesIO(), cast("dict[str, Any]", arrays)
     np.savez(buffer, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **contents)
     return buffer.getvalue()
 
 
-def _unpack(packed: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def unpack(packed: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read what `pack` wrote."""
     with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     return json.loads(arrays.pop("about").tobytes()), arrays
@@ -609,7 +620,7 @@ def _unpack(packed: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 def main() -> None:
     """Read a task, write what was learned."""
     os.nice(NICENESS)
-    about, arrays = _unpack(sys.stdin.buffer.read())
+    about, arrays = unpack(sys.stdin.buffer.read())
     orders, described = Orders(**arrays), [Described(*item) for item in about["described"]]
     fitted = learn_quickly(orders, described) if about["quickly"] else learn(orders, described)
     sys.stdout.buffer.write(pack_fitted(fitted))

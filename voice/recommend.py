@@ -1,29 +1,24 @@
 """Suggest what a customer will want next, from the orders that a client stored.
 
 Read `Recommender.recommend` first: a score is a sum of what is known of an item (popularity, the basket, the hour, the customer's own
-orders, a fitted model), each weighed by `next_item.Blend`. Counts are exact after each order. The model and the weights are fitted by
-`Recommenders` in a process, as the orders grow by a fortieth, from exactly the orders up to certain numbers: so all that read the
-same store come to the same model, whenever they were started.
+orders, a fitted model), each weighed by `next_item.Blend`. Counts are exact after each order. The model and the weights are fitted
+elsewhere (`voice.learning`), as the orders grow by a fortieth, from exactly the orders up to certain numbers: so all that read the same
+store come to the same model, whenever they were started.
 """
 
-import asyncio
-import contextlib
 import itertools
-import logging
 import math
-import os
-import sys
+import zipfile
+import zlib
 from array import array
-from asyncio.subprocess import PIPE
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ItemNotFound, MenuNotFound, Overloaded
+from errors import ItemNotFound
 from schemas import Menu, Reason, Suggestion
 from voice import next_item
 from voice.next_item import COUNTS_ONLY, HOURS, MAX_CUSTOMER_ORDERS, RECENT_HALF_LIVES, WEEKDAYS, Described, Fitted, Orders, log_lift
@@ -32,8 +27,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from voice.store import PastOrder
-
-log = logging.getLogger(__name__)
 
 Scores = NDArray[np.float64]
 Basket = Sequence[int]
@@ -56,14 +49,8 @@ SORTED_AT_ONCE = 400
 
 # Orders read from the store at once: some milliseconds of learning before requests have their turn.
 BATCH_ORDERS = 200
-POLL_S = 1.0
-RETRY_S = 1.0
-ROOT = Path(__file__).parent.parent
-FIT_COMMAND = (sys.executable, "-m", "voice.next_item")
-# Of the service's own environment, which holds secrets, a fit gets only what Python may need to start.
-FIT_ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONPATH")
-# A fit is given up where the next one is due from so many times its orders.
-OUTDATED = 1.5
+# How `Recommender.counted` writes. What was written in another way is counted again from the orders.
+COUNTED_FORMAT = 1
 
 
 class Sentences(NamedTuple):
@@ -99,6 +86,12 @@ FEW_ORDERS = 20
 def fit_after(n_orders: int) -> int:
     """Return at how many orders a fit is due after the one at `n_orders`: at a fortieth more, but 50 to 20,000."""
     return n_orders + max(50, min(n_orders // 40, 20_000))
+
+
+def _cut(values: list[Any], sizes: NDArray[np.int32]) -> Iterator[list[Any]]:
+    """Cut a list into pieces of these sizes."""
+    rest = iter(values)
+    return (list(itertools.islice(rest, size)) for size in sizes.tolist())
 
 
 class Recommender:
@@ -191,8 +184,7 @@ class Recommender:
         self._past_placed_at_s.extend(order.placed_at.timestamp() for order in orders)
         self._past_customers.extend(order.customer_id or 0 for order in orders)
         if self.n_orders >= self._next_fit:
-            while self.n_orders >= self._next_fit:
-                self.due, self._next_fit = self._next_fit, fit_after(self._next_fit)
+            self._expect_fit()
             self._drop_old_orders()
         self._forget_derived()
 
@@ -264,7 +256,7 @@ class Recommender:
                     "name": served.name,
                     "price": served.price,
                     "currency": currency,
-                    "score": int(score * 1e6) / 1e6,  # round() takes five times as long
+                    "score": int(score * 1e6 + 0.5) / 1e6,  # round() takes five times as long
                     "reason": self._reason(item, taken, past),
                 }
             )
@@ -322,9 +314,12 @@ class Recommender:
         best, best_share, pairs = -1, count / self.n_orders, self._pairs[item]
         for other in taken:
             together = pairs.get(other, 0)
-            # One order together may be chance; and less often than everybody orders it is no reason.
-            if together > 1 and together / self._counts.item(other) > best_share:
-                best, best_share = other, together / self._counts.item(other)
+            if together < 2:  # noqa: PLR2004 - one order together may be chance
+                continue
+            share = together / self._counts.item(other)
+            # Less often than everybody orders it is no reason. Of equal ones it is the same in all processes, whatever their numbering.
+            if share > best_share or (share == best_share and best >= 0 and self._item_ids[other] < self._item_ids[best]):
+                best, best_share = other, share
         reason = self._reasons.get((item, best))
         if reason is None:
             if best < 0:
@@ -412,7 +407,75 @@ class Recommender:
         self._tastes[customer_id] = taste
         return taste
 
+    # Handing the counts on
+
+    def counted(self) -> bytes:
+        """Write down what was counted, for `restore`. Nothing may be learned meanwhile."""
+        pairs, customers = self._pairs[:], list(self._customers.items())
+        baskets = [basket for _, past in customers for basket in past]
+        arrays: dict[str, NDArray[Any]] = {
+            "counts": self._counts,
+            "hours": self._hours,
+            "weekdays": self._weekdays,
+            "recent": self._recent,
+            "growth": self._growth,
+            "pair_sizes": np.array([len(row) for row in pairs], np.int32),
+            "pair_items": np.fromiter(itertools.chain.from_iterable(pairs), np.int32),
+            "pair_counts": np.fromiter(itertools.chain.from_iterable(row.values() for row in pairs), np.int32),
+            "customers": np.array([customer_id for customer_id, _ in customers], np.int64),
+            "customer_sizes": np.array([len(past) for _, past in customers], np.int32),
+            "basket_sizes": np.array([len(basket) for basket in baskets], np.int32),
+            "basket_items": np.fromiter(itertools.chain.from_iterable(baskets), np.int32),
+            "past_items": np.array(self._past_items, np.int32),
+            "past_sizes": np.array(self._past_sizes, np.int32),
+            "past_placed_at_s": np.array(self._past_placed_at_s),
+            "past_customers": np.array(self._past_customers, np.int64),
+        }
+        about = {"format": COUNTED_FORMAT, "item_ids": self._item_ids[: len(self._counts)], "n_orders": self.n_orders}
+        return zlib.compress(next_item.pack(about, arrays), level=1)
+
+    def restore(self, counted: bytes) -> None:
+        """Take up what another one counted; nothing was learned here yet.
+
+        Raises:
+            ValueError: it was written in another way.
+
+        """
+        try:
+            about, arrays = next_item.unpack(zlib.decompress(counted))
+        except (zlib.error, zipfile.BadZipFile, EOFError, KeyError) as error:
+            message = "not in a format that is known"
+            raise ValueError(message) from error
+        if about["format"] != COUNTED_FORMAT:
+            message = f"the format {about['format']} is not known"
+            raise ValueError(message)
+        self._know(about["item_ids"])
+        here = np.array([self._index[item_id] for item_id in about["item_ids"]], np.int64)
+        for mine, theirs in ((self._counts, "counts"), (self._hours, "hours"), (self._weekdays, "weekdays"), (self._recent, "recent")):
+            mine[..., here] = arrays[theirs]
+        self._growth = arrays["growth"]
+        others = _cut(here[arrays["pair_items"]].tolist(), arrays["pair_sizes"])
+        numbers = _cut(arrays["pair_counts"].tolist(), arrays["pair_sizes"])
+        for item, row, together in zip(here.tolist(), others, numbers, strict=True):
+            self._pairs[item] = dict(zip(row, together, strict=True))
+        self._n_pairs = len(arrays["pair_items"])
+        baskets = _cut(list(map(tuple, _cut(here[arrays["basket_items"]].tolist(), arrays["basket_sizes"]))), arrays["customer_sizes"])
+        for customer_id, past in zip(arrays["customers"].tolist(), baskets, strict=True):
+            self._customers[customer_id] = deque(past, MAX_CUSTOMER_ORDERS)
+        self._past_items = array("i", here[arrays["past_items"]].astype(np.int32).tobytes())
+        self._past_sizes = array("i", arrays["past_sizes"].tobytes())
+        self._past_placed_at_s = array("d", arrays["past_placed_at_s"].tobytes())
+        self._past_customers = array("q", arrays["past_customers"].tobytes())
+        self.n_orders = about["n_orders"]
+        self._expect_fit()
+        self._forget_derived()
+
     # Fitting
+
+    def _expect_fit(self) -> None:
+        """Note the latest fit that is due, and when the next one will be."""
+        while self.n_orders >= self._next_fit:
+            self.due, self._next_fit = self._next_fit, fit_after(self._next_fit)
 
     def past_orders(self, n_orders: int) -> tuple[Orders, list[Described]]:
         """Return a copy of the first `n_orders` orders, or the newest MAX_HISTORY_ORDERS of them, and what the menu says of all items."""
@@ -424,7 +487,8 @@ class Recommender:
         return Orders(items, starts - starts[0], placed_at_s, customers), [self._describe(item_id) for item_id in self._item_ids]
 
     def adopt(self, fitted: Fitted) -> None:
-        """Use a fit from now on."""
+        """Use a fit from now on, also one to orders that are not learned here yet."""
+        self._know(fitted.item_ids)
         self.fitted, self._blend = fitted, fitted.blend
         self._modelled = np.array([self._index[item_id] for item_id in fitted.item_ids])
         self._slots = {item: slot for slot, item in enumerate(self._modelled.tolist())}
@@ -440,8 +504,8 @@ class Recommender:
         self.adopt(next_item.learn(*self.past_orders(self.n_orders)))
 
     def settle(self, n_orders: int) -> None:
-        """Note that the fit from the first `n_orders` orders is done, or cannot be."""
-        if self.due == n_orders:
+        """Note that a fit from the first `n_orders` orders is done, or cannot be."""
+        if self.due is not None and self.due <= n_orders:
             self.due = None
 
     def _describe(self, item_id: str) -> Described:
@@ -496,130 +560,3 @@ class Recommender:
         self._rows.clear()
         self._tastes.clear()
         self._reasons.clear()
-
-
-class OrderLog(Protocol):
-    """Where stored orders are read, each with a number that grows."""
-
-    async def orders_after(self, sequence: int, *, limit: int) -> "list[PastOrder]":
-        """Return up to `limit` orders with a greater number, in order.
-
-        Raises:
-            Overloaded: it does not answer.
-
-        """
-
-
-class Recommenders:
-    """All clients' recommenders, fed from the store.
-
-    `menus` finds a menu by its id, or raises MenuNotFound: its orders are learned all the same, for when it is served.
-    """
-
-    def __init__(self, menus: Callable[[str], Menu]) -> None:
-        self._menus = menus
-        self._recommenders: dict[tuple[str, str], Recommender] = {}
-        self._woken = asyncio.Event()
-        self._caught_up = asyncio.Event()
-        self._sequence = 0
-
-    def get(self, client: str, menu: Menu) -> Recommender:
-        """Return the recommender of a client for a menu as it is now."""
-        recommender = self._recommenders.get((client, menu.id))
-        if recommender is None:
-            recommender = self._recommenders[client, menu.id] = Recommender(menu)
-        elif recommender.menu is not menu:
-            recommender.serve(menu)
-        return recommender
-
-    def wake(self) -> None:
-        """Say that an order was stored: it is read at once."""
-        self._woken.set()
-
-    async def follow(self, store: OrderLog) -> None:
-        """Learn each stored order once, also those that other processes stored, until cancelled. A store that fails is asked again."""
-        fitting = asyncio.create_task(self._fit())
-        try:
-            while True:
-                self._woken.clear()
-                try:
-                    orders = await store.orders_after(self._sequence, limit=BATCH_ORDERS)
-                except Overloaded:
-                    log.warning("orders cannot be read; trying again")
-                    await asyncio.sleep(RETRY_S)
-                    continue
-                self._learn(orders)
-                if len(orders) == BATCH_ORDERS:
-                    await asyncio.sleep(0)
-                    continue
-                self._caught_up.set()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), POLL_S)
-        finally:
-            fitting.cancel()
-            await asyncio.gather(fitting, return_exceptions=True)
-
-    def _learn(self, orders: "Sequence[PastOrder]") -> None:
-        by_menu: dict[tuple[str, str], list[PastOrder]] = {}
-        for order in orders:
-            by_menu.setdefault((order.client, order.menu), []).append(order)
-            self._sequence = order.sequence
-        for (client, menu_id), theirs in by_menu.items():
-            recommender = self._recommenders.get((client, menu_id))
-            if recommender is None:
-                try:
-                    menu = self._menus(menu_id)
-                except MenuNotFound:
-                    menu = Menu(id=menu_id, name=menu_id, currency="XXX", items={})  # ISO 4217: no currency
-                recommender = self.get(client, menu)
-            recommender.learn_all(theirs)
-
-    async def _fit(self) -> None:
-        """Fit what is due, one at a time; first something quick for those that have nothing that is nearly up to date."""
-        while True:
-            await self._caught_up.wait()
-            self._caught_up.clear()
-            for quickly in (True, False):
-                for recommender in list(self._recommenders.values()):
-                    if recommender.due is not None and (recommender.lags_behind or not quickly):
-                        await self._fit_one(recommender, recommender.due, quickly=quickly)
-
-    async def _fit_one(self, recommender: Recommender, n_orders: int, *, quickly: bool) -> None:
-        """Fit from the first `n_orders` orders, unless they become many more meanwhile, as in an import: then it is better begun anew."""
-        environment = {name: os.environ[name] for name in FIT_ENVIRONMENT if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}
-        fitting = asyncio.create_task(_run(next_item.pack_task(*recommender.past_orders(n_orders), quickly=quickly), environment))
-        try:
-            while not fitting.done() and (recommender.due or 0) < n_orders * OUTDATED:
-                await asyncio.wait({fitting}, timeout=POLL_S)
-            if fitting.done():
-                recommender.adopt(next_item.unpack_fitted(fitting.result()))
-                if not quickly:
-                    recommender.settle(n_orders)
-        except (OSError, EOFError, ValueError):
-            # Counting goes on, and the next fit is due in time: the same again would fail again.
-            log.exception("the fit from %d orders failed", n_orders)
-            recommender.settle(n_orders)
-        finally:
-            fitting.cancel()
-            await asyncio.gather(fitting, return_exceptions=True)
-
-
-async def _run(task: bytes, environment: dict[str, str]) -> bytes:
-    """Return what a process makes of a task; when cancelled, end the process.
-
-    Raises:
-        OSError: there is no memory, or no descriptor, for one more process.
-        ChildProcessError: an OSError, too: it failed.
-
-    """
-    process = await asyncio.create_subprocess_exec(*FIT_COMMAND, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment)
-    try:
-        learned, _ = await process.communicate(task)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        status = await process.wait()
-    if status:
-        message = f"it ended with status {status}"
-        raise ChildProcessError(message)
-    return learned
