@@ -19,8 +19,10 @@ MISSING_ALONE = 0.65  # only a modifier was, but no other name has it
 MISSING_EMPTY = 0.05  # only words were left out that name nothing ("lớn" for "ly lớn")
 ADJECTIVE = 0.5  # more, where the modifier only tells what a thing is like: alone it names nothing
 MISSING_MORE = 0.15  # each further word that was not said
+SHARED_WORD = 0.1  # one word ends an item's name and begins an option's
 OTHER_REGION = 0.1  # another region's word for the same
 UNJOINED = 0.05  # "chicken bacon ranch" for "chicken and bacon ranch"
+CATEGORY = MISSING_HEAD  # what a thing is, for the thing: on the order, or to be asked
 NOUN_OF_NONE = 0.95  # "ice" never means "no ice", but "leave the ice" does
 ROTATED = 0.15  # "đường ít" for "ít đường"
 MENU_FIRST = 0.15  # a language's word that is also the menu's
@@ -64,7 +66,13 @@ class Kind(IntEnum):
     CORRECT = auto()
     CANCEL = auto()
     ALL = auto()
+    EACH = auto()
+    PEOPLE = auto()
     PART = auto()
+    REST = auto()
+    PLAIN = auto()
+    ONES = auto()
+    TIMES = auto()
     REFER = auto()
     INQUIRY = auto()
     REQUEST = auto()
@@ -114,6 +122,7 @@ Row = tuple[list[Edge], list[int]]  # what begins at a word, and the lengths of 
 _PAUSE = [Edge(1, Kind.PAUSE, None, 0.0)]
 _STOP = [Edge(1, Kind.STOP, None, 0.0)]
 _UNKNOWN = Edge(1, Kind.UNKNOWN, None, 1.0)
+_LABEL_ENDS = frozenset({Kind.FILLER, Kind.INTO, Kind.ARTICLE, Kind.SET, Kind.WITH})  # what may stand between a group's name and its choice
 _CLAUSE_STARTS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN})
 _CLAUSE_ENDS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.FILLER})
 
@@ -130,7 +139,9 @@ class Lexicon:
         self._adjectives: set[str] = set()
         self._names: set[str] = set()
         self._labels: set[tuple[str, ...]] = set()
+        self._group_names = [(words.phrase(group.name), group_id) for group_id, group in menu.option_groups.items()]
         self._measures: set[str] = set()
+        self._people: set[str] = set()
         self._questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self._asked: set[tuple[str, ...]] = set()
         self._near: dict[str, tuple[str, ...]] = {}
@@ -148,6 +159,14 @@ class Lexicon:
             self._add_pack(pack, menu_phrases)
         self._deletions = self._spelling_index()
         self._function_words = {word for pack in packs for word in pack.function_words()}
+        small = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
+        self._group_names += [
+            ((word,), group_id)
+            for label, group_id in self._group_names
+            for word in label
+            if len(label) > 1 and (word,) not in small and (word,) not in menu_phrases
+        ]
+        self._group_words = {label[0] for label, _ in self._group_names if label}
         # Whether people leave out diacritics here: then "it" may be "ít", and "them" may be "thêm".
         self._has_marks = any(not word.isascii() for pack in packs if pack.language in menu.languages for word in pack.function_words())
         openings = (*self._labels, *self._asked, *[opening for opening, _ in self._questions])
@@ -199,7 +218,13 @@ class Lexicon:
             if unjoined != name:
                 self._add(kind, value, unjoined, UNJOINED)
         self._add_amounts(named)
-        self._add_parts(named, phrases)
+        self._add_parts(named)
+        for item_id, item in self.menu.items.items():
+            if item.category is not None:
+                category, name = words.phrase(item.category), words.phrase(item.name)
+                self._add(Kind.ITEM, item_id, category, CATEGORY)
+                if category[:1] == name[:1] and len(category) > 1:
+                    self._add(Kind.ITEM, item_id, category + name[1:], UNJOINED)  # "cơm tấm sườn bì" for "cơm sườn bì"
         return phrases
 
     def _add_amounts(self, named: Iterable[tuple[Kind, object, tuple[str, ...]]]) -> None:
@@ -220,8 +245,11 @@ class Lexicon:
                         if meant == amount:
                             self._add(kind, value, way + rest, words.PLURAL)
 
-    def _add_parts(self, named: Iterable[tuple[Kind, object, tuple[str, ...]]], phrases: set[tuple[str, ...]]) -> None:
-        """Index parts of names: their head, or a modifier alone, where no whole name is spelt so."""
+    def _add_parts(self, named: Iterable[tuple[Kind, object, tuple[str, ...]]]) -> None:
+        """Index parts of names: their head, or a modifier alone, where no whole name of the same option group, or item, is spelt so."""
+        whole: dict[tuple[Kind, tuple[str, ...]], int] = defaultdict(int)
+        for kind, value, phrase in named:
+            whole[kind, phrase] |= value.bit if isinstance(value, Entry) else 1
         parts: dict[tuple[Kind, tuple[str, ...]], dict[object, float]] = defaultdict(dict)
         packs = language_packs().values()
         adjectives = {words.phrase(way) for pack in packs for way in pack.adjectives}
@@ -232,7 +260,11 @@ class Lexicon:
             for length in range(1, len(phrase)):
                 first, last = (phrase[:length], phrase[length:], vietnamese), (phrase[-length:], phrase[:-length], not vietnamese)
                 for part, missing, is_head in (first, last):
-                    if part in phrases or empty.issuperset(part):
+                    if whole.get((kind, part), 0) & (value.bit if isinstance(value, Entry) else 1):
+                        continue
+                    if empty.issuperset(part) or (
+                        kind is Kind.ITEM and all(word.isdecimal() or self._numbers.is_number_word(word) for word in part)
+                    ):
                         continue
                     cost = MISSING_HEAD if is_head else MISSING_REST + (ADJECTIVE if part in adjectives else 0.0)
                     cost = MISSING_EMPTY if hollow.issuperset(missing) else cost + MISSING_MORE * (len(missing) - 1)
@@ -260,15 +292,20 @@ class Lexicon:
             (Kind.INSTEAD, None, pack.insteads),
             (Kind.KEEP, None, pack.keeps),
             (Kind.SET, None, pack.sets),
-            (Kind.MORE, None, pack.mores),
             (Kind.ONLY, None, pack.onlys),
             (Kind.CORRECT, None, pack.corrects),
             (Kind.CANCEL, None, pack.cancels),
+            (Kind.EACH, None, pack.eaches),
             (Kind.PART, None, pack.parts),
+            (Kind.REST, None, pack.rests),
+            (Kind.PLAIN, None, pack.plains),
+            (Kind.ONES, None, pack.ones),
+            (Kind.TIMES, None, pack.multiplies),
             (Kind.REFER, None, pack.refers),
             (Kind.INQUIRY, None, pack.inquiries),
             *((Kind.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()),
             *((Kind.AFTER, amount, ways) for amount, ways in pack.afters.items()),
+            *((Kind.MORE, count, [way]) for way, count in pack.mores.items()),
             *((Kind.ALL, count, [way]) for way, count in pack.alls.items()),
             *((Kind.PORTION, count, [way]) for way, count in pack.portions.items()),
             *((Kind.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()),
@@ -289,9 +326,10 @@ class Lexicon:
                     self._add(kind, value, phrase, MENU_FIRST + SEGMENT)
                     continue
                 cost = MISHEARD if kind is Kind.NUMBER and way in homophones else MENU_FIRST if own else 0.0
-                self._add(kind, value, phrase, cost + (EMPTY if kind in {Kind.FILLER, Kind.REFER} else 0.0))
+                self._add(kind, value, phrase, cost + (EMPTY if kind in {Kind.FILLER, Kind.REFER, Kind.PLAIN} else 0.0))
         self._labels |= {spelt for way in pack.labels for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
         self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
+        self._people |= {spelt for way in pack.people for spelt in (way, words.fold(way))}
         self._names |= set(pack.names)
         self._questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
         self._asked |= {words.phrase(way) for way in pack.asked}
@@ -393,6 +431,10 @@ class Lexicon:
                 for position in range(start, end):
                     if covered[position] < end:
                         covered[position] = end
+        self._add_overlaps(edges)
+        self._add_shared_words(spoken, edges)
+        if not self._group_words.isdisjoint(surfaces):
+            self._add_labelled(surfaces, edges, covered)
         for start, reach in enumerate(covered):
             # A name said whole is never broken into parts of names and unknown words, only into other whole names. Where two overlap,
             # what the first leaves of the second may be anything.
@@ -403,6 +445,99 @@ class Lexicon:
         if not self._talk_openings.isdisjoint(surfaces):
             self._add_talk(surfaces, edges)
         return edges
+
+    @staticmethod
+    def _add_overlaps(edges: list[list[Edge]]) -> None:
+        """Add what is left of an option's name that begins with an item's last words: "cơm sườn non" is "cơm sườn" with "sườn non"."""
+        for start, row in enumerate(edges):
+            for item in row:
+                if item.kind is not Kind.ITEM or item.part or item.length == 1:
+                    continue
+                end = start + item.length
+                for shared in range(start + 1, end):
+                    for option in edges[shared]:
+                        if option.kind is Kind.OPTION and not option.part and shared + option.length > end:
+                            rest = Edge(shared + option.length - end, Kind.OPTION, option.value, option.cost + SHARED_WORD, part=True)
+                            edges[end] = [*edges[end], rest]
+
+    def _add_shared_words(self, spoken: Sequence[Token], edges: list[list[Edge]]) -> None:
+        """Add items whose names share a word that is said once: "sinh tố bơ, xoài, dâu", "a ham and a turkey sandwich"."""
+        heads: list[tuple[int, tuple[str, ...]]] = []  # where a list may go on, and the words that its names begin with
+        for start, row in enumerate(edges):
+            for item in row:
+                if item.kind is Kind.ITEM and not item.part and item.length > 1:
+                    said = tuple([token.key for token in spoken[start : start + item.length]])
+                    heads += [(start + item.length, said[:length]) for length in range(1, item.length)]
+                    self._add_before(spoken, edges, start, said)
+        for end, head in heads:
+            for begin in self._list_places(spoken, end, 1):
+                found = self._named_so(spoken, begin, head, ())
+                if found is not None:
+                    edges[begin] = [*edges[begin], found]
+                    heads.append((begin + found.length, head))
+
+    def _add_before(self, spoken: Sequence[Token], edges: list[list[Edge]], start: int, said: tuple[str, ...]) -> None:
+        """Add items before a name that lends them its last words."""
+        for end in self._list_places(spoken, start, -1):
+            for length in (1, 2):
+                for tail in range(1, len(said)):
+                    found = self._named_so(spoken, end - length, (), said[-tail:], length) if end >= length else None
+                    if found is not None:
+                        edges[end - length] = [*edges[end - length], found]
+                        return
+
+    def _list_places(self, spoken: Sequence[Token], place: int, step: int) -> Iterator[int]:
+        """Yield where the neighbour in a list may begin (step 1) or end (step -1): right there, or across "and", a comma, a number."""
+        for _ in range(3):
+            if step > 0:
+                yield place
+            surface = spoken[place if step > 0 else place - 1].surface if 0 <= place - (step < 0) < len(spoken) else ""
+            if surface != "," and surface not in self._joins and not self._numbers.is_number_word(surface) and not surface.isdecimal():
+                return
+            place += step
+            if step < 0:
+                yield place
+
+    def _named_so(self, spoken: Sequence[Token], start: int, head: tuple[str, ...], tail: tuple[str, ...], exactly: int = 0) -> Edge | None:
+        """Return the item whose name is some words, the longest of up to three, between a head and a tail."""
+        for length in (exactly,) if exactly else (3, 2, 1):
+            if start + length > len(spoken):
+                continue
+            between = spoken[start : start + length]
+            senses = self._index.get("".join((*head, *[token.key for token in between], *tail)))
+            items = [sense for sense in senses or () if sense.kind is Kind.ITEM and sense.cost <= OTHER_REGION]
+            said = tuple([token.surface for token in between])
+            whole = [
+                sense.value
+                for sense in items
+                if len(sense.phrase) == len(head) + length + len(tail)
+                and words.distance(said, sense.phrase[len(head) : len(head) + length], marked=words.is_marked(between))
+                <= words.PLAIN * length
+            ]
+            if whole:
+                return Edge(length, Kind.ITEM, tuple(dict.fromkeys(whole)), SEGMENT + SHARED_WORD)
+        return None
+
+    def _add_labelled(self, surfaces: tuple[str, ...], edges: list[list[Edge]], covered: Sequence[int]) -> None:
+        """Add options behind the name of their group: "nước thì trà đào", "the drink to a lemonade"."""
+        for start, surface in enumerate(surfaces):
+            if surface not in self._group_words or (start and covered[start - 1] > start):
+                continue
+            for label, group in self._group_names:
+                if surfaces[start : start + len(label)] != label:
+                    continue
+                behind = start + len(label)
+                while behind < len(surfaces) and any(
+                    edge.length == 1 and edge.kind in _LABEL_ENDS and edge.cost <= SEGMENT + EMPTY + ARTICLE for edge in edges[behind]
+                ):
+                    behind += 1
+                for option in edges[behind] if behind < len(surfaces) else ():
+                    entries = (
+                        tuple(entry for entry in option.value if entry.group == group) if option.kind is Kind.OPTION else ()  # type: ignore[attr-defined]
+                    )
+                    if entries and not option.part:
+                        length = behind + option.length - start
+                        edges[start] = [*edges[start], Edge(length, Kind.OPTION, entries, option.cost + EMPTY)]
 
     def _row(
         self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool
@@ -476,19 +611,35 @@ class Lexicon:
                 level = tuple(dict.fromkeys(other.value for other_cost, other in weighed if other_cost <= cost + 1e-9))
                 plural = said[-1].endswith("s") and not sense.phrase[-1].endswith("s") and words.singular(said[-1]) == sense.phrase[-1]
                 found.append(Edge(length, kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD, plural))
+                if kind is Kind.OPTION:
+                    found += self._other_groups(length, level, weighed)
             else:
                 found.append(Edge(length, kind, sense.value, cost + SEGMENT))
         return found
+
+    @staticmethod
+    def _other_groups(length: int, level: tuple[object, ...], weighed: Sequence[tuple[float, Sense]]) -> Iterator[Edge]:
+        """Yield what an option's words mean, less well, in other groups, which other items may have: "mustard" as a dip."""
+        groups = {entry.group for entry in level}  # type: ignore[attr-defined]
+        others = [
+            (cost, sense)
+            for cost, sense in weighed
+            if sense.cost >= MISSING_HEAD and cost <= sense.cost + words.PLURAL and sense.value.group not in groups  # type: ignore[attr-defined]
+        ]
+        if others:
+            cost = min(cost for cost, _ in others)
+            entries = dict.fromkeys(sense.value for other, sense in others if other <= cost + 1e-9)
+            yield Edge(length, Kind.OPTION, tuple(entries), cost + SEGMENT)
 
     def _sounding(self, surfaces: tuple[str, ...], start: int, foreign: Sequence[int]) -> list[Edge]:
         """Return names that sound like a stretch with a word that nothing else explains: "peppa roni", "bơ gơ"."""
         found = []
         for end in range(start + 1, min(start + MAX_HEARD_WORDS, len(surfaces)) + 1):
-            if surfaces[start] in self._function_words or surfaces[end - 1] in self._function_words:
+            if any(word in self._function_words or not word.isalpha() for word in (surfaces[start], surfaces[end - 1])):
                 continue
             if not any(start <= position < end for position in foreign):
                 continue
-            said = "".join(surfaces[start:end])
+            said = "".join((*surfaces[start : end - 1], words.singular(surfaces[end - 1])))
             bones = words.skeleton(said)
             if len(bones) < MIN_BONES:
                 continue
@@ -519,8 +670,11 @@ class Lexicon:
     def _counted(self, surfaces: tuple[str, ...], start: int, number: Number) -> Iterator[Edge]:
         """Yield what a number is: a quantity, or a sum, a time, a percentage, which order nothing."""
         length = number.end - start
-        if number.end < len(surfaces) and surfaces[number.end] in self._measures:
+        behind = surfaces[number.end] if number.end < len(surfaces) else ""
+        if behind in self._measures:
             yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost)
+        elif behind in self._people and not number.article:
+            yield Edge(length + 1, Kind.PEOPLE, number.value, SEGMENT + number.cost)
         elif number.article:
             yield Edge(length, Kind.ARTICLE, 1, SEGMENT + ARTICLE)
         elif 1 <= number.value <= MAX_QUANTITY:

@@ -21,7 +21,6 @@ ASK_BELOW = math.exp(-0.8)
 MAX_OFFERED = 3  # items offered in place of one that is sold out
 MAX_CHOICES = 8  # of a question
 MAX_LINE_QUANTITY = 999
-MAX_PORTIONS = 99
 
 
 @dataclass(slots=True, eq=False)  # two lines may say the same and are two
@@ -187,8 +186,8 @@ class _Ordering:
         self.drafts = [replace(draft, options=list(draft.options)) for draft in before]
         self.fresh: list[Draft] = []  # lines that this utterance made
         self.last: Draft | None = self.drafts[-1] if self.drafts else None
-        self.source: list[Draft] = []  # lines that are being replaced
-        self.source_number = 0  # how many of them; 0: all
+        self.replaced: Group | None = None  # what something else is to stand for
+        self.people = 0  # whom the order is for; 0: not told
         self.lost: list[tuple[int, int]] = []  # tokens
         self.questions: list[tuple[Draft | None, Question]] = []
 
@@ -198,14 +197,14 @@ class _Ordering:
         position = 0
         while position < len(said):
             group = said[position]
-            parts = [group]
+            behind = position + 1
             if self._is_part(group):
-                while position + len(parts) < len(said) and self._is_part(said[position + len(parts)]):
-                    parts.append(said[position + len(parts)])
-                self._parts(parts)
+                while behind < len(said) and self._is_part(said[behind]):
+                    behind += 1
+                self._parts(said[position:behind])
             else:
-                self._carry_out(group)
-            position += len(parts)
+                self._carry_out(group, said[behind] if behind < len(said) else None)
+            position = behind
         self.lost += reading.lost(chosen)
         return self._reply()
 
@@ -213,15 +212,20 @@ class _Ordering:
 
     def _is_part(self, group: Group) -> bool:
         """Tell whether a group speaks of some of a line: a number and options, without an item."""
-        return bool(not group.items and group.options and (group.number or group.flags & reading.IS_PART)) and not group.flags & (
+        part = group.flags & reading.IS_PART
+        return bool(not group.items and ((group.options and (group.number or part)) or (part and group.number))) and not group.flags & (
             reading.SET | reading.INTO | reading.ALL | reading.REMOVE | reading.REPLACE
         )
 
-    def _carry_out(self, group: Group) -> None:
+    def _carry_out(self, group: Group, following: Group | None) -> None:
         flags = group.flags
         if flags & reading.AS_IS:
             return
-        if flags & reading.NOT_THAT:
+        if flags & reading.PEOPLE:
+            self.people = group.number
+        elif flags & reading.EACH and (group.items or group.number):
+            self._each(group)
+        elif flags & reading.NOT_THAT:
             self._take_back(group)
         elif flags & reading.CANCEL:
             self.drafts.clear()
@@ -229,21 +233,25 @@ class _Ordering:
             self.last = None
         elif flags & reading.REMOVE:
             self._remove(group)
+        elif flags & reading.REPLACE and following is not None and following.flags & reading.INTO:
+            self.replaced = group
         elif flags & reading.REPLACE:
-            self.source = self._referred(group) or ([self.last] if self.last else [])
-            self.source_number = group.number
-            if group.items and group.options:
-                self._set(group._replace(items=(), number=0), self.source)  # "coca đổi ly lớn"
-                self.source = []
+            lines = self._referred(group)
+            if lines:
+                self._set(group._replace(items=(), number=0), lines)  # "coca đổi ly lớn"
+            elif self.last is not None:
+                self._set(group, [self.last])  # "à đổi lại phở gà"
         elif flags & reading.INTO:
-            self._set(group, self._some(self.source, self.source_number) or ([self.last] if self.last else []))
-            self.source, self.source_number = [], 0
+            self._replace(self.replaced, group)
+            self.replaced = None
         elif flags & reading.SET and self._referred(group):
             self._set_referred(group)
         elif flags & reading.SET and not group.items:
             self._set(group, [self.last] if self.last else [])
         elif flags & reading.ALL:
             self._all(group)
+        elif (group.items and flags & reading.REFER) or self._restates(group, following):
+            self.last = self._referred(group)[-1]
         elif group.items:
             self._add(group)
         elif group.options:
@@ -253,9 +261,10 @@ class _Ordering:
 
     def _add(self, group: Group) -> None:
         if group.flags & reading.CORRECT and self.fresh and self.last in self.fresh:
-            if self.last.item in group.items and not group.options:
-                self.last.quantity = group.number or self.last.quantity
-                self.last.touch(group)
+            again = [line for line in self._nearest() if line in self.fresh and line.item in group.items]
+            if again and not group.options:
+                again[0].quantity = group.number or again[0].quantity
+                again[0].touch(group)
                 return
             self._drop(self.last)
         item = self._decide(group)
@@ -282,6 +291,8 @@ class _Ordering:
         if group.flags & (reading.MORE | reading.ALSO):
             return False
         there = [line for line in self.drafts if line.item == item and (line.index is not None or line.counted)]
+        if len(there) > 1:
+            there = [line for line in there if any(self._lists(line, option) for option in group.options)]
         if len(there) != 1:
             return False
         line = there[0]
@@ -293,7 +304,7 @@ class _Ordering:
             line.quantity = group.number  # "only three hot dogs"
         elif not group.number and group.options:
             pass  # "một phở gà, một phở tái, phở gà không hành"
-        elif group.flags & reading.CORRECT and group.number and line.index is not None:
+        elif group.flags & reading.CORRECT and group.number:
             line.quantity = group.number  # "à nhầm, năm cái nem"
         else:
             return False
@@ -313,8 +324,61 @@ class _Ordering:
             return None
         return available[0]
 
+    def _each(self, group: Group) -> None:
+        """Give everybody so many of an item, or everything that many: "mỗi người một trà đá", "two of each"."""
+        lines = self.fresh or self.drafts
+        if group.items:
+            heads = self.people or sum(line.quantity for line in lines) or 1
+            number = min(MAX_LINE_QUANTITY, (group.number or 1) * heads)
+            self._add(group._replace(number=number, flags=group.flags & ~(reading.ALL | reading.EACH)))
+        elif group.options:
+            portions = [option._replace(portions=max(option.portions, group.number)) for option in group.options]
+            self._all(group._replace(number=0, options=tuple(portions)))
+        else:
+            for line in lines:
+                line.quantity = group.number
+                line.touch(group)
+
+    def _restates(self, group: Group, following: Group | None) -> bool:
+        """Tell whether a line of the order so far is only named to be changed: "sáu con hàu thì ba con nướng", "trà đá lấy hai thôi"."""
+        if following is None or following.items or group.options or group.flags & ~reading.CLASSIFIED:
+            return False
+        lines = self._referred(group)
+        if len(lines) != 1 or lines[0].index is None:
+            return False
+        if self._is_part(following):
+            return lines[0].quantity == group.number > (following.number or 1)
+        changes = following.options or (following.number and following.flags & (reading.ONLY | reading.MORE))
+        return not group.number and bool(changes) and not following.flags & (reading.ALL | reading.CORRECT)
+
+    def _replace(self, old: Group | None, new: Group) -> None:
+        """Put something in the place of something else, whichever of the two is on the order: "sub chicken for the tuna"."""
+        lines = self._replaceable(old) if old is not None else []
+        if old is not None and not lines and not (old.items or old.options):
+            lines = [self.last] if self.last is not None else []
+        elif old is not None and not lines:
+            lines = self._replaceable(new)
+            if lines:
+                old, new = new, old
+        if old is not None and old.options and not old.items:
+            for line in lines:
+                for option in old.options:
+                    line.options = [listed for listed in line.options if not self._names(option, listed)]
+        self._set(new._replace(flags=0), self._some(lines, old.number if old is not None else 0) or ([self.last] if self.last else []))
+
+    def _replaceable(self, group: Group) -> list[Draft]:
+        """Return the lines that are meant by what is to be replaced: of that item, or with that option."""
+        if group.items:
+            return self._referred(group)
+        return next(([line] for line in self._nearest() if group.options and all(self._lists(line, one) for one in group.options)), [])
+
     def _late(self, group: Group) -> None:
         """Put options on the nearest line before that takes them; failing that, on the only item that does."""
+        described = self._described(group)
+        if described is not None:
+            self._put(described, group._replace(options=tuple(one for one in group.options if not self._lists(described, one))))
+            self.last = described
+            return
         rest: list[Spoken] = []
         for option in group.options:
             line = next((draft for draft in self._nearest() if self.engine.reader.takes(draft.item, option)), None)
@@ -335,9 +399,10 @@ class _Ordering:
 
     def _parts(self, parts: list[Group]) -> None:
         """Split the line before: "two, one with ice, one without"; or add lines like it: "and one with ham"."""
-        base = self.last
-        fits = base is not None and all(self.engine.reader.takes(base.item, option) for part in parts for option in part.options)
-        if base is None or not fits:
+        options = [option for part in parts for option in part.options]
+        takers = [line for line in self._nearest() if all(self.engine.reader.takes(line.item, option) for option in options)]
+        base = takers[0] if takers else self.last
+        if base is None or not takers:
             for part in parts:
                 if base is not None and all(self.engine.reader.takes(base.item, option) for option in part.options):
                     self._like(base, part)
@@ -346,6 +411,8 @@ class _Ordering:
                 else:
                     self._late(part)
             return
+        rest = base.quantity - sum(part.number or 1 for part in parts if not part.flags & reading.REST)
+        parts = [part._replace(number=max(1, rest)) if part.flags & reading.REST else part for part in parts]
         total = sum(part.number or 1 for part in parts)
         marked = any(part.flags & reading.IS_PART for part in parts)
         counted = any(part.number and not part.flags & reading.ARTICLE for part in parts)
@@ -396,7 +463,12 @@ class _Ordering:
             line.touch(group)
 
     def _remove(self, group: Group) -> None:
-        lines = self._referred(group) if group.items else [self.last] if self.last else []
+        if group.items:
+            lines = self._referred(group)
+        elif group.options:
+            lines = self._replaceable(group)
+        else:
+            lines = [self.last] if self.last else []
         if not lines:
             self.lost.append((group.start, group.end))
             return
@@ -502,10 +574,25 @@ class _Ordering:
             lines = listed or lines
         return lines
 
+    def _described(self, group: Group) -> Draft | None:
+        """Return the line that a group's options describe, where the last one has another choice: "the large one without ice"."""
+        if len(group.options) < 2 or group.flags & reading.CORRECT or self.last is None:  # noqa: PLR2004 - one describes, one is new
+            return None
+        for option in group.options:
+            if option.amount is not None or not all(self._one(entry.group) for entry in option.entries):
+                continue
+            listing = [line for line in self.drafts if self._lists(line, option)]
+            chosen = {listed["group"] for listed in self.last.options}
+            if len(listing) == 1 and (group.flags & reading.DESCRIBED or any(entry.group in chosen for entry in option.entries)):
+                return listing[0]
+        return None
+
+    @staticmethod
+    def _names(option: Spoken, listed: Option) -> bool:
+        return any(entry.group == listed["group"] and entry.choice == listed["choice"] for entry in option.entries)
+
     def _lists(self, line: Draft, option: Spoken) -> bool:
-        return any(
-            entry.group == listed["group"] and entry.choice == listed["choice"] for entry in option.entries for listed in line.options
-        )
+        return any(self._names(option, listed) for listed in line.options)
 
     def _place(self, draft: Draft) -> int:
         return next(number for number, other in enumerate(self.drafts) if other is draft)
@@ -558,7 +645,7 @@ class _Ordering:
                 for asked, question in self.questions
                 if not (asked is line and question["group"] == group_id and choices[0] in question["choices"])
             ]
-        option = self.engine.option(group_id, choices, spoken.amount, min(spoken.portions, MAX_PORTIONS))
+        option = self.engine.option(group_id, choices, spoken.amount, min(spoken.portions, reading.MAX_PORTIONS))
         line.options.append(option)
         if option["choice"] is None and spoken.amount != "no":
             names = [self.menu.option_groups[group_id].choices[choice].name for choice in choices]

@@ -53,12 +53,18 @@ class LanguagePack(BaseModel):
     insteads: list[str]
     keeps: list[str]
     sets: list[str]
-    mores: list[str]
+    mores: dict[str, int]  # how many more; 0: not told
     onlys: list[str]
     corrects: list[str]
     cancels: list[str]
     alls: dict[str, int]  # of how many; 0: whatever number there is
+    eaches: list[str]  # so many for everyone, so much on everything
+    people: list[str]  # those whom a number behind such a word counts
     parts: list[str]
+    rests: list[str]  # those of a line that were not spoken of
+    plains: list[str]  # nothing is said of those
+    ones: list[str]  # in place of a name: "the large one"
+    multiplies: list[str]  # before a number that stands behind its item
     refers: list[str]
     inquiries: list[str]
     questions: list[tuple[str, str]]
@@ -76,7 +82,8 @@ class LanguagePack(BaseModel):
         rows: list[Iterable[str]] = [
             *(self.requests, self.fillers, self.classifiers, self.joins, self.ors, self.withs, self.ontos, *self.amounts.values()),
             *(*self.afters.values(), self.removes, self.replaces, self.intos, self.insteads, self.keeps, self.sets, self.mores),
-            *(self.onlys, self.corrects, self.cancels, self.alls, self.parts, self.refers, self.inquiries, self.portions),
+            *(self.onlys, self.corrects, self.cancels, self.alls, self.eaches, self.parts, self.rests, self.plains, self.ones),
+            *(self.refers, self.inquiries, self.portions, self.multiplies),
             *(numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
         ]
         return {way for row in rows for way in row}

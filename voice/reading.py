@@ -10,10 +10,10 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from schemas import Amount
-from voice.lexicon import SEGMENT, UNSAID, Edge, Entry, Kind, Lexicon
+from voice.lexicon import MISHEARD, SEGMENT, TALK, UNSAID, Edge, Entry, Kind, Lexicon
 from voice.words import Token
 
-WIDTH = 5  # readings that are followed from a token; wider has changed no case of the development sets
+WIDTH = 5  # readings with an item, and as many without, that are followed from a token; wider has changed no case of the development sets
 
 PLURAL_ALONE = 0.3  # "iced teas" without a number: one has been misheard
 ADDED_ITEM = 0.25  # "with a lemonade" speaks of the line before, where that can have one
@@ -28,6 +28,10 @@ CONFLICT = 0.6  # a second choice of a one-of group: it replaces the first
 LATE = 0.35  # an option of a line that is not the last
 UNFIT = 1.0  # an option that no line takes
 COUNTED = 0.1  # "two shots"
+COUNTS_BASE = 0.15  # "cơm rang hai suất ít cay": the line has no other number
+COUNTABLE = 0.15  # "two sugars" as two more lines, where only portions were spoken of
+MAX_PORTIONS = 99  # of an option
+ANY_ONE = -1  # "with a": one portion, or the one choice
 COUNTED_ONE = 0.5  # "one" before an option counts lines more often than portions
 POSTPOSED = 0.15  # "cà phê sữa hai ly"
 POSTPOSED_BARE = 0.4  # the same without a classifier
@@ -46,7 +50,7 @@ REFERENCE = 0.1
 IDLE = 0.02  # a word that could do something and does nothing
 AIMLESS = 0.4  # something is changed, and not told into what
 CONTRADICTED = 0.3  # a part of a line that takes back what was said of the whole
-ABSENT = 1.5  # something is taken off that is not on the order
+ABSENT = 0.45  # something is taken off that is not on the order
 TALK_WORD = 0.15  # each word of a question that is about the menu
 
 # What is said of a group besides its item, number and options.
@@ -69,6 +73,11 @@ FLAGS = {
     "ALSO": "its number came behind 'and'",
     "AS_IS": "giữ nguyên, keep",
     "NOT_THAT": "a number that is taken back: 'not three'",
+    "EACH": "mỗi người, of each",
+    "PEOPLE": "for three people: its number counts them",
+    "REST": "còn lại, the other one",
+    "PLAIN": "nothing is said of that part: 'and one plain'",
+    "DESCRIBED": "some of its options tell which line is meant: 'the large one'",
 }
 (
     MORE,
@@ -89,9 +98,14 @@ FLAGS = {
     ALSO,
     AS_IS,
     NOT_THAT,
+    EACH,
+    PEOPLE,
+    REST,
+    PLAIN,
+    DESCRIBED,
 ) = FLAG_BITS = tuple(1 << number for number in range(len(FLAGS)))
 OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
-KEEP, NONE, PAUSED, JOINED, ONTO_NEXT, WITH, BREAK = range(-1, 6)  # what may stand before a word; KEEP: what stood before that
+KEEP, NONE, MULTIPLIED, PAUSED, JOINED, ONTO_NEXT, WITH, BREAK = range(-1, 7)  # what may stand before a word; KEEP: what stood before that
 
 
 class Spoken(NamedTuple):
@@ -261,7 +275,12 @@ class Reader:
             Kind.CORRECT: self._correct,
             Kind.CANCEL: self._cancel,
             Kind.ALL: self._all,
+            Kind.EACH: self._each,
+            Kind.PEOPLE: self._people,
             Kind.PART: self._part,
+            Kind.REST: self._rest,
+            Kind.PLAIN: self._plain,
+            Kind.ONES: self._ones,
             Kind.REFER: self._refer,
             Kind.INQUIRY: self._inquiry,
             Kind.REQUEST: self._boundary,
@@ -272,7 +291,8 @@ class Reader:
             Kind.WITH: self._with,
             Kind.ONTO: self._skip,
             Kind.FILLER: self._skip,
-            Kind.PAUSE: self._skip,
+            Kind.PAUSE: self._pause,
+            Kind.TIMES: self._skip,
             Kind.TALK: self._lose,
             Kind.UNKNOWN: self._lose,
             Kind.UNUSED: self._lose,
@@ -296,7 +316,7 @@ class Reader:
         walk = _Walk(spoken, self._lexicon.lattice(spoken), order)
         ahead, rest, steps = walk.ahead, walk.rest, self._steps
         goal = len(spoken)
-        followed = [0] * (goal + 1)
+        followed = [0] * (2 * goal + 2)
         found: list[Reading] = []
         number = 0  # ties: the farthest first, then the first found
         heap: list[tuple[float, int, int, Reading, Edge | None]] = [(rest[0][0], 0, 0, _nothing_read(order), None)]
@@ -313,8 +333,9 @@ class Reader:
                         new.joint = max(joint, reading.joint) if joint else NONE
                     heappush(heap, (new.cost + rest[new.talk][position], -position, number, new, None))
             elif position < goal:
-                followed[position] += 1
-                if followed[position] <= WIDTH:
+                place = 2 * position + (not reading.items)  # what still lacks an item looks cheaper than it is
+                followed[place] += 1
+                if followed[place] <= WIDTH:
                     cost = reading.cost
                     for estimate, edge in ahead[reading.talk][position]:
                         number += 1
@@ -322,6 +343,7 @@ class Reader:
             elif position == goal:
                 number += 1
                 closed = self._close(reading, walk)
+                closed.cost += self._lone_part(closed.done)
                 heappush(heap, (closed.cost, -goal - 1, number, closed, None))
             else:
                 found.append(reading)
@@ -334,6 +356,8 @@ class Reader:
     def _close(self, reading: Reading, walk: "_Walk") -> Reading:
         """End the present group; what is left incomplete costs."""
         new = reading.fork(self._closing(reading, walk))
+        if reading.items or reading.flags:
+            new.cost += self._lone_part(reading.done)
         if reading.amount == "no" and reading.number and not reading.items and not reading.options:
             bare = reading.bare
             reading = reading.fork(0.0)
@@ -357,36 +381,63 @@ class Reader:
         return new
 
     def _closing(self, reading: Reading, walk: "_Walk") -> float:
+        """Return what the present group costs as it is left."""
+        flags = reading.flags
         if reading.amount == "no" and reading.number and not reading.items and not reading.options:
             return REFERENCE if reading.done is not None or (reading.bare and walk.order) else DANGLING_NUMBER
-        cost = DANGLING_AMOUNT if reading.amount is not None and not reading.flags & REFER else 0.0
+        cost = DANGLING_AMOUNT if reading.amount is not None and not flags & REFER else 0.0
+        if reading.count:
+            cost += DANGLING_NUMBER
         if reading.items:
             return cost + (UNDECIDED if len(reading.items) > 1 else 0.0)
-        flags = reading.flags
         if reading.options:
-            if flags & (SET | INTO | ALL | REPLACE):
-                return cost + (AIMLESS if flags & REPLACE else REFERENCE)
-            fits = any(all(self.takes(item, option) for option in reading.options) for item in reading.base)
-            if reading.number and not flags & ARTICLE:
-                if fits and self._contradicts(reading):
-                    cost += CONTRADICTED
-                return cost + (PART if fits else IMPLIED if len(self.takers(reading.options)) == 1 else UNFIT * len(reading.options))
-            if fits:
-                return cost + (PART if reading.number or flags & MORE else ACROSS_JOIN)
-            if all(any(self.takes(item, option) for item in walk.mentioned(reading)) for option in reading.options):
-                return cost + LATE
-            return cost + (IMPLIED if len(self.takers(reading.options)) == 1 else UNFIT * len(reading.options))
-        if reading.number:
-            if flags & ARTICLE:
-                return cost + DANGLING_ARTICLE
-            if flags & OPERATIONS and (reading.base or flags & MORE):
-                base = reading.done.value if reading.done is not None else None
-                uncounted = flags & MORE and isinstance(base, Group) and base.items and not base.number and not base.options
-                return cost + (PART + REFERENCE if uncounted else REFERENCE)  # "nước sâm lấy thêm hai ly nữa" counts the tea
-            return cost + DANGLING_NUMBER
+            return cost + self._closing_options(reading, walk)
+        if reading.number and (flags & EACH or not flags & ALL):
+            return cost + self._closing_number(reading, walk)
         if flags & (SET | REPLACE | INTO | AS_IS):
             return cost + DANGLING_AMOUNT
-        return cost
+        return cost + (AIMLESS if flags & ALL else 0.0)
+
+    def _closing_options(self, reading: Reading, walk: "_Walk") -> float:
+        """Return what options without an item cost."""
+        flags, options = reading.flags, reading.options
+        if flags & (SET | INTO | ALL | REPLACE | REMOVE):
+            return ABSENT if flags & REMOVE and not flags & DESCRIBED else AIMLESS if flags & REPLACE else REFERENCE
+        fits = any(all(self.takes(item, option) for option in options) for item in reading.base)
+        counted = reading.number and not flags & ARTICLE
+        if fits and counted:
+            return PART + (CONTRADICTED if self._contradicts(reading) else 0.0)
+        if fits:
+            return PART if reading.number or flags & MORE else ACROSS_JOIN
+        if not counted and all(any(self.takes(item, option) for item in walk.mentioned(reading)) for option in options):
+            return LATE
+        return IMPLIED if len(self.takers(options)) == 1 else UNFIT * len(options)
+
+    @staticmethod
+    def _closing_number(reading: Reading, walk: "_Walk") -> float:
+        """Return what a number costs that counts neither an item nor options."""
+        flags = reading.flags
+        if flags & PEOPLE:
+            return 0.0
+        if flags & ARTICLE:
+            return REFERENCE if flags & MORE and (reading.base or walk.order) else DANGLING_ARTICLE
+        if flags & PLAIN and reading.base:
+            return PART
+        if not (flags & OPERATIONS and (reading.base or flags & MORE)):
+            return DANGLING_NUMBER
+        base = reading.done.value if reading.done is not None else None
+        uncounted = flags & MORE and isinstance(base, Group) and base.items and not base.number and not base.options
+        return PART + REFERENCE if uncounted else REFERENCE  # "nước sâm lấy thêm hai ly nữa" counts the tea
+
+    @staticmethod
+    def _lone_part(done: Kept | None) -> float:
+        """Return what it costs to count the only part of a line where the number may be the line's: "cơm rang, hai suất ít cay"."""
+        part = done.value if done is not None else None
+        base = done.past.value if done is not None and done.past is not None else None
+        if not isinstance(part, Group) or not isinstance(base, Group) or part.items or not part.options or not part.number:
+            return 0.0
+        alone = base.items and not base.number and not part.flags & (ALSO | MORE | IS_PART | ARTICLE | OPERATIONS)
+        return COUNTS_BASE if alone else 0.0
 
     def _contradicts(self, reading: Reading) -> bool:
         base = reading.done.value if reading.done is not None else None
@@ -411,6 +462,15 @@ class Reader:
 
     def _skip(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         yield reading.fork(edge.cost)
+
+    def _pause(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        yield reading.fork(edge.cost)
+        if reading.amount == "no" and not reading.bare and not reading.talk:
+            new = reading.fork(edge.cost)  # ", no, two of them"
+            new.amount = None
+            new = self._open(new, walk, REFERENCE)
+            new.flags |= CORRECT
+            yield new
 
     def _join(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(edge.cost)
@@ -450,37 +510,108 @@ class Reader:
         if reading.talk:
             yield self._talked(reading, edge, start)
             return
-        value: int = edge.value  # type: ignore[assignment]
+        if edge.cost > MISHEARD and not any(other.kind in _COUNTED for other in walk.edges_at(start + edge.length)):
+            return  # "iced for him"
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
-        if reading.headless and reading.options and not reading.number and not reading.flags and reading.done is None:
-            new = reading.fork(edge.cost + PART)  # "with jalapeños one bacon burger"
-            new.number = value
-            new.flags |= article
-            new.touch(edge, start)
-            yield new
+        yield from self._number_of_options(reading, edge, start, walk)
         empty = reading.headless and not reading.options and (not reading.number or (reading.flags & ARTICLE and not article))
         if empty and not (reading.amount is not None and reading.joint in _LISTED):
             new = reading.fork(edge.cost)
         else:
-            new = self._open(reading, walk, edge.cost)
+            made = article and reading.flags & SET and reading.items and reading.joint == NONE  # "make that coke a large", a sprite
+            new = self._open(reading, walk, edge.cost + (BARE_ITEM if made else 0.0))
             if reading.amount is not None and reading.joint not in _LISTED:  # "remove two lattes"
                 new.amount, new.bare = reading.amount, reading.bare
                 new.cost -= DANGLING_AMOUNT
-        new.number = value
-        new.flags = (new.flags & ~ARTICLE) | article | _OPENINGS.get(reading.joint, 0)
-        new.carry = False
-        new.touch(edge, start)
-        yield new
-        if article and reading.items and reading.flags & (SET | INTO | REPLACE):
-            yield reading.fork(edge.cost)  # "make that coke a large"
-        if reading.items and not reading.number and not article and reading.amount is None and not reading.flags & (ALL | SET | INTO):
-            behind = walk.edges_at(start + edge.length)
-            classified = any(other.kind is Kind.CLASSIFIER for other in behind) or walk.before(start) in {"x", "×"}
-            new = reading.fork(edge.cost + (POSTPOSED if classified else POSTPOSED_BARE))
-            new.number = value
-            new.flags |= POST
+        new.flags &= ~ARTICLE
+        yield self._count(new, edge, start, article | _OPENINGS.get(reading.joint, 0))
+        if article:
+            if reading.items and reading.flags & (SET | INTO | REPLACE):
+                yield reading.fork(edge.cost)  # "make that coke a large"
+        elif reading.items and not reading.number and reading.amount is None and not reading.flags & (ALL | SET | INTO):
+            classified = reading.joint == MULTIPLIED or any(other.kind is Kind.CLASSIFIER for other in walk.edges_at(start + edge.length))
+            yield self._count(reading.fork(edge.cost + (POSTPOSED if classified else POSTPOSED_BARE)), edge, start, POST)
+
+    @staticmethod
+    def _count(reading: Reading, edge: Edge, start: int, flags: int) -> Reading:
+        reading.number = edge.value  # type: ignore[assignment]
+        reading.flags |= flags
+        reading.carry = False
+        reading.touch(edge, start)
+        return reading
+
+    def _number_of_options(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        """Read a number that goes with options: before it, or behind it."""
+        article = edge.kind is Kind.ARTICLE
+        last = reading.options[-1] if reading.options else None
+        if last is not None and reading.headless and not reading.number:
+            if not reading.flags and reading.done is None:  # "with jalapeños one bacon burger"
+                yield self._count(reading.fork(edge.cost + PART), edge, start, ARTICLE if article else 0)
+            if reading.joint == ONTO_NEXT:  # "whipped cream on one of them"
+                yield self._count(reading.fork(edge.cost), edge, start, IS_PART)
+        if reading.amount is None and self._counts_portions(reading, edge, start, walk):
+            one_of_several = edge.value == 1 and reading.number > 1 and reading.joint != WITH
+            new = reading.fork(edge.cost + (0.0 if article else COUNTED_ONE if one_of_several else COUNTED))
+            new.count = ANY_ONE if article else edge.value  # type: ignore[assignment]
+            yield new
+        if last is not None and last.end == reading.end and self._counts_last(reading, last, edge, start, walk):
+            new = reading.fork(edge.cost + POSTPOSED)  # "trân châu hai phần"
+            new.options = (*reading.options[:-1], last._replace(portions=edge.value))  # type: ignore[arg-type]
             new.touch(edge, start)
             yield new
+
+    def _counts_portions(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> bool:
+        """Tell whether a number may count portions of the option behind it: "with two shots"."""
+        if edge.value > MAX_PORTIONS or reading.flags & REPLACE:  # type: ignore[operator]
+            return False
+        classified = False
+        position = start + edge.length
+        behind = walk.edges_at(position)
+        for other in behind:
+            if other.kind is Kind.CLASSIFIER:
+                classified, behind = True, behind + walk.edges_at(position + other.length)
+        if not any(other.kind is Kind.OPTION or (other.kind is Kind.AMOUNT and other.value == "extra") for other in behind):
+            return False
+        added, has_item = reading.joint == WITH, bool(reading.items)
+        if edge.kind is Kind.ARTICLE:
+            if any(other.kind is Kind.AMOUNT and other.value == "extra" for other in behind):
+                return has_item  # "and an extra shot"
+            if classified:
+                return False  # "with a side of": a line of its own
+            if added:
+                return has_item or reading.number > 0 or reading.flags & (ALL | SET) > 0
+            return reading.joint == JOINED and has_item and self._is_dual(reading.options, walk)
+        if has_item or (reading.flags & SET and reading.options):
+            listed = bool(reading.options) and reading.options[-1].portions > 1
+            return added or listed or not classified or edge.value > max(1, reading.number)  # type: ignore[operator]
+        if reading.number:
+            return added and not reading.flags & ARTICLE
+        return added or reading.flags & MORE > 0
+
+    def _counts_last(self, reading: Reading, last: Spoken, edge: Edge, start: int, walk: "_Walk") -> bool:
+        """Tell whether a number with a classifier counts portions of the option before it: the line has its own, and the clause ends."""
+        if not reading.number or reading.flags & ARTICLE or edge.kind is Kind.ARTICLE or edge.value > MAX_PORTIONS:  # type: ignore[operator]
+            return False
+        if (
+            reading.joint in {JOINED, BREAK}
+            or last.amount is not None
+            or last.portions > 1
+            or all(entry.bit & self._one for entry in last.entries)
+        ):
+            return False
+        behind = start + edge.length
+        ends = [behind + other.length for other in walk.edges_at(behind) if other.kind is Kind.CLASSIFIER]
+        if reading.joint == MULTIPLIED:
+            ends.append(behind)
+        return any(all(other.kind in _CLAUSE_ENDS for other in walk.edges_at(end)) for end in ends)
+
+    @staticmethod
+    def _is_dual(options: Sequence[Spoken], walk: "_Walk") -> bool:
+        """Tell whether the last option might have been an item: then an item behind it may be an option, too."""
+        last = options[-1] if options else None
+        return last is not None and any(
+            edge.kind is Kind.ITEM and edge.length == last.end - last.start for edge in walk.edges_at(last.start)
+        )
 
     def _portion(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
         new = reading.fork(edge.cost)
@@ -513,7 +644,14 @@ class Reader:
 
     def _after(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         last = reading.options[-1] if reading.options else None
-        if last is None or last.end != reading.end or last.amount is not None or any(entry.bit & self._one for entry in last.entries):
+        apart = reading.joint in _APART
+        if (
+            last is None
+            or last.end != reading.end
+            or last.amount is not None
+            or apart
+            or any(entry.bit & self._one for entry in last.entries)
+        ):
             yield from self._lose(reading, edge._replace(cost=UNSAID), start, walk)
             return
         new = reading.fork(edge.cost + IDLE)  # "mỡ hành nhiều vô", "take the anchovies off"
@@ -521,10 +659,17 @@ class Reader:
         new.touch(edge, start)
         yield new
 
-    def _remove(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
+    def _remove(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
             yield reading.fork(edge.cost)
             return
+        known = tuple([item for item in reading.items if item in walk.there])
+        if known and not reading.options and not reading.flags & ~(ALSO | ARTICLE | ALL):
+            new = reading.fork(edge.cost + REFERENCE)  # "nước cam thì bỏ"
+            new.items = known
+            new.flags |= REMOVE
+            new.touch(edge, start)
+            yield new
         new = reading.fork(edge.cost)
         new.amount = "no"
         new.bare = True
@@ -535,28 +680,34 @@ class Reader:
         if reading.talk:
             yield self._talked(reading, edge, start)
             return
-        amount, count = reading.amount, reading.count or 1
+        amount = reading.amount
         bare = IDLE if reading.bare and amount is not None else 0.0
         joint = reading.joint
         found: tuple[Entry, ...] = edge.value  # type: ignore[assignment]
         carries = reading.carry and not all(entry.bit & self._one for entry in found)
         if amount is None and carries and joint != WITH:
-            carried = self._spoken(found, "no", 1, edge, start, walk)
+            carried = self._spoken(found, "no", edge, start, walk)
             cost = min(edge.cost, HEAD_AGAIN) if carried.amount is None else edge.cost
             yield from self._attach(reading, carried, edge, start, walk, cost + (0.0 if joint in _LISTED else CARRIED_BARE))
             extra = NOT_CARRIED if joint in _LISTED else 0.0
         else:
             extra = 0.0
-        spoken = self._spoken(found, amount, count, edge, start, walk)
+        if reading.bare and amount == "no" and reading.headless and not reading.options and walk.order:
+            new = reading.fork(edge.cost)  # "take off the small fries": which line is meant
+            new.amount, new.bare = None, False
+            new.flags |= REMOVE
+            self._put(new, Spoken(found, None, 1, start, start + edge.length, edge.cost), edge, start)
+            yield new
+        spoken = self._spoken(found, amount, edge, start, walk)
         cost = min(edge.cost, HEAD_AGAIN) if spoken.amount != amount else edge.cost  # "no" + "ice" says the whole name "no ice"
         yield from self._attach(reading, spoken, edge, start, walk, cost + extra + bare)
 
-    def _spoken(self, found: tuple[Entry, ...], amount: Amount | None, count: int, edge: Edge, start: int, walk: "_Walk") -> Spoken:
+    def _spoken(self, found: tuple[Entry, ...], amount: Amount | None, edge: Edge, start: int, walk: "_Walk") -> Spoken:
         if amount is not None:
             measured = self._lexicon.measured(amount, walk.spoken, start, start + edge.length)
             if measured:
                 found, amount = tuple(measured), None
-        return Spoken(found, amount, count, start, start + edge.length, edge.cost)
+        return Spoken(found, amount, 1, start, start + edge.length, edge.cost)
 
     def _attach(self, reading: Reading, option: Spoken, edge: Edge, start: int, walk: "_Walk", cost: float) -> Iterator[Reading]:
         """Put an option where it may belong: on the present line, on the next one, on the one before."""
@@ -571,21 +722,31 @@ class Reader:
                 new.touch(edge, start)
                 yield new
                 return
-        if option.amount in {"light", "extra"} and all(entry.bit & self._one for entry in option.entries):
+        if (option.amount in {"light", "extra", "regular"} or (reading.bare and walk.order and reading.headless)) and all(
+            entry.bit & self._one for entry in option.entries
+        ):
             cost += ONE_AMOUNT
         cost += UNDECIDED_OPTION if len({entry.group for entry in option.entries}) < len(option.entries) else 0.0
+        if reading.count:
+            one_of = all(entry.bit & self._one for entry in option.entries)
+            if one_of and reading.count != ANY_ONE:
+                return
+            option = option._replace(portions=abs(reading.count), amount=None if option.amount == "extra" else option.amount)
         if reading.headless:
-            new = reading.fork(cost)
+            base = reading.done.value if reading.done is not None else None
+            counts = reading.number > max(1, base.number if isinstance(base, Group) else 0) and not reading.options and joint != WITH
+            if counts and option.amount in {None, "extra"} and not all(entry.bit & self._one for entry in option.entries):
+                cost += COUNTABLE
+            if reading.number > 1 and not reading.options and joint in _APART:
+                cost += SEPARATED
+            again = all(entry.bit & self._one & reading.used for entry in option.entries)
+            new = reading.fork(cost + (CONFLICT if again else 0.0))
             self._put(new, option, edge, start)
             yield new
-            base = reading.done.value if reading.done is not None else None
-            added = reading.flags & ADDED  # "with two portions of"
-            if isinstance(base, Group) and reading.number > max(1, base.number):
-                added = ADDED  # more than there are lines: portions
-            barred = IS_PART | OPERATIONS & ~MORE | (0 if added else CLASSIFIED)
-            counted = reading.number and not reading.options and not reading.flags & barred and joint != WITH
-            if counted and isinstance(base, Group) and base.items and not base.flags & (REMOVE | REPLACE):
-                yield from self._count(reading, base, option, edge, start, cost)
+            if again:
+                new = self._open(reading, walk, cost + EARLY_JOINED)  # "hai ly vừa, ly lớn thêm sầu riêng"
+                self._put(new, option, edge, start)
+                yield new
             return
         fitting = tuple([item for item in reading.items if self.takes(item, option)])
         if fitting and not reading.flags & (REPLACE if not reading.options else 0):
@@ -614,27 +775,6 @@ class Reader:
         groups_before = {entry.group for entry in before.entries}
         return before.entries if head_only and any(entry.group in groups_before for entry in option.entries) else ()
 
-    def _count(self, reading: Reading, base: Group, option: Spoken, edge: Edge, start: int, cost: float) -> Iterator[Reading]:
-        """Read the number as portions of the option: "with two shots"."""
-        fitting = tuple([item for item in base.items if self.takes(item, option)])
-        if not fitting or reading.number > 99:  # noqa: PLR2004
-            return
-        if any(entry.bit & self._one for entry in option.entries):
-            if not (reading.flags & ARTICLE and reading.flags & ADDED):
-                return
-            reading = reading.fork(0.0)  # "with a root beer", where the combo has a drink
-            reading.number = 1
-        assert reading.done is not None  # noqa: S101 - base came from it
-        counted = 0.0 if reading.flags & ARTICLE else COUNTED_ONE if reading.number == 1 and base.number > 1 else COUNTED
-        new = reading.fork(cost + counted)
-        new.done = reading.done.past
-        new.flags, new.number, new.items, new.options = base.flags, base.number, fitting, base.options
-        new.start, new.item_cost = base.start, base.item_cost
-        new.own += base.cost
-        amount = None if option.amount == "extra" else option.amount  # "an extra egg", "two extra shots": portions, not an amount
-        self._put(new, option._replace(portions=reading.number, amount=amount), edge, start)
-        yield new
-
     def _put(self, reading: Reading, option: Spoken, edge: Edge, start: int) -> None:
         reading.options = (*reading.options, option)
         for entry in option.entries:
@@ -657,6 +797,14 @@ class Reader:
             yield self._talked(reading, edge, start)
             return
         items: tuple[str, ...] = edge.value  # type: ignore[assignment]
+        if reading.flags & SET and reading.items and not reading.number and not walk.there.isdisjoint(reading.items):
+            new = reading.fork(0.0)  # "make the large coke a diet coke"
+            new.flags = (reading.flags & ~SET) | REPLACE
+            new.items = tuple([item for item in reading.items if item in walk.there])
+            new = self._open(new, walk, edge.cost + REFERENCE)
+            new.flags |= INTO
+            self._head(new, items, edge, start)
+            yield new
         if reading.items and reading.amount is None and reading.end >= start - (1 if len(reading.items) > 1 else 0):
             same = tuple([item for item in items if item in reading.items])
             if same:  # two words for one thing: "pizza pie"; two parts of its name, and one word between that is not: "phở bò tái"
@@ -674,35 +822,70 @@ class Reader:
     def _item_of_open_group(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         """Read an item behind a number or options: they are its own, or there are two groups."""
         joint = reading.joint
-        fitting = items
-        if reading.options:
-            fitting = tuple([item for item in items if all(self.takes(item, option) for option in reading.options)])
-        if reading.flags & (SET | REPLACE | ALL | REMOVE):
-            there = walk.mentioned(reading)
-            present = tuple([item for item in fitting if item in there])
-            fitting = present if present or not reading.flags & SET else fitting
-        if reading.flags & INTO and isinstance(reading.done and reading.done.value, Group):
-            source: Group = reading.done.value  # type: ignore[union-attr, assignment]
-            if source.flags & REPLACE and source.options and not source.items:
-                fitting = ()  # an option is changed into an option
+        fitting, cost = self._fitting(reading, items, edge, walk)
         if fitting:
-            separated = SEPARATED if reading.options and joint in {PAUSED, JOINED, WITH} else 0.0
-            dangling = DANGLING_AMOUNT if reading.amount is not None else 0.0
-            if reading.flags & ADDED and reading.flags & ARTICLE and not reading.flags & CLASSIFIED:
-                dangling += ADDED_ITEM
-            new = reading.fork(edge.cost + separated + dangling + self._uncounted(reading, edge))
+            apart = self._apart(reading, start, walk) + (DANGLING_AMOUNT if reading.amount is not None else 0.0)
+            new = reading.fork(cost + apart + self._uncounted(reading, edge))
             if reading.options and joint == ONTO_NEXT:
                 new.flags |= SET  # "put onions on the pizza": one that is there already
             self._head(new, fitting, edge, start)
             yield new
             known = tuple([item for item in fitting if item in walk.there])
+            if known and edge.part and not reading.number and not reading.options:
+                new = reading.fork(self._cut_short(edge, known, walk) + apart + REFERENCE)  # "bia lấy ba lon thôi"
+                self._head(new, known, edge, start)
+                yield new
             if known and (len(known) < len(fitting) or (reading.options and joint == WITH)):
-                new = reading.fork(edge.cost + separated + dangling + REFERENCE)
+                new = reading.fork(edge.cost + REFERENCE + (0.0 if joint == WITH else apart))
                 new.flags |= SET if reading.options else 0
                 self._head(new, known, edge, start)
                 yield new
         if reading.options:
-            yield self._line(reading, items, edge, start, walk, 0.0 if joint else BARE_ITEM)
+            yield self._line(reading, items, edge, start, walk, ADDED_ITEM if joint == WITH else 0.0 if joint else BARE_ITEM)
+
+    def _fitting(self, reading: Reading, items: tuple[str, ...], edge: Edge, walk: "_Walk") -> tuple[tuple[str, ...], float]:
+        """Return which of the items an open group may have, and what that costs."""
+        cost, fitting = edge.cost, items
+        if reading.options:
+            fitting = tuple([item for item in items if all(self.takes(item, option) for option in reading.options)])
+        if reading.flags & (SET | REPLACE | ALL | REMOVE) and not reading.flags & EACH:
+            there = walk.mentioned(reading)
+            present = tuple([item for item in fitting if item in there])
+            if present:
+                cost = self._cut_short(edge, present, walk)
+            elif reading.flags & REPLACE:
+                cost += AIMLESS
+            if present or not reading.flags & (SET | REPLACE) or (reading.flags & REPLACE and not reading.base):
+                fitting = present
+        source = reading.done.value if reading.flags & INTO and reading.done is not None else None
+        if isinstance(source, Group) and source.flags & REPLACE and source.options and not source.items:
+            fitting = ()  # an option is changed into an option
+        return fitting, cost
+
+    def _apart(self, reading: Reading, start: int, walk: "_Walk") -> float:
+        """Return what it costs that something stands between a number or options and their item."""
+        joint, flags = reading.joint, reading.flags
+        if reading.options:
+            if flags & ALL and (joint in {PAUSED, JOINED, WITH} or reading.end < start):
+                return SEPARATED + REFERENCE
+            return SEPARATED if joint in {PAUSED, JOINED, WITH} else 0.0
+        if not reading.number:
+            return 0.0
+        if flags & ARTICLE:
+            return self._added(reading, start, walk) if flags & (ADDED | ALSO) and not flags & CLASSIFIED else 0.0
+        # "make that two, and a coke"; "one with pepperoni", where that is a pizza too
+        return SEPARATED if joint in _APART else ADDED_ITEM if joint == WITH else 0.0
+
+    def _added(self, reading: Reading, start: int, walk: "_Walk") -> float:
+        """Return what it costs to take "with a lemonade" for a line of its own, or "and a lemonade" behind such an option."""
+        if reading.flags & ADDED:
+            return ADDED_ITEM
+        base = reading.done.value if reading.done is not None else None
+        if not isinstance(base, Group) or not base.items or not self._is_dual(base.options, walk):
+            return 0.0
+        options = [edge.value for edge in walk.edges_at(start) if edge.kind is Kind.OPTION and not edge.part]
+        taken = any(entry.bit & self._mask[item] for entries in options for entry in entries for item in base.items)  # type: ignore[attr-defined]
+        return ADDED_ITEM if taken else 0.0
 
     def _item_behind_line(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         """Read an item behind a line: another line, or another one that something is done to."""
@@ -739,19 +922,23 @@ class Reader:
         present = walk.mentioned(reading)
         known = tuple([item for item in items if item in present])
         number, flags = reading.number, reading.flags
+        cost = self._cut_short(edge, known, walk) if known else edge.cost + ABSENT + (DANGLING_NUMBER if reading.number else 0.0)
         if reading.headless and not reading.options:
-            new = reading.fork(edge.cost + (REFERENCE if known else ABSENT))
+            new = reading.fork(cost)
         else:
-            new = self._open(reading, walk, edge.cost + (REFERENCE if known else ABSENT))
+            new = self._open(reading, walk, cost + REFERENCE)
             new.cost -= DANGLING_AMOUNT
             number, flags = 0, 0
-        if not reading.bare:
-            new.cost += REFERENCE
         new.number = 0 if flags & ARTICLE else number
         new.flags |= REMOVE
         self._head(new, known or items, edge, start)
         new.carry = False
         return new
+
+    @staticmethod
+    def _cut_short(edge: Edge, known: Sequence[str], walk: "_Walk") -> float:
+        """Return the cost of a name where only what is on the order can be meant: a part of it is enough."""
+        return min(edge.cost, SEGMENT + HEAD_AGAIN) if edge.part and walk.there.issuperset(known) else edge.cost
 
     def _operation(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.talk:
@@ -762,6 +949,11 @@ class Reader:
             return
         if edge.kind is Kind.SET and not reading.options and reading.flags & (ALL if reading.headless else IS_PART):
             yield reading.fork(edge.cost)  # "everything should be large", "one of those should be iced"
+            return
+        if edge.kind is Kind.SET and reading.flags == CORRECT and reading.headless and not (reading.options or reading.number):
+            new = reading.fork(edge.cost)  # "no wait, make it a lemonade"
+            new.flags |= SET
+            yield new
             return
         if edge.kind is Kind.REPLACE and reading.items and not reading.options and walk.there.intersection(reading.items):
             new = reading.fork(edge.cost)  # "coca đổi sang pepsi"
@@ -777,6 +969,9 @@ class Reader:
         yield new
 
     def _keep(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        if reading.headless and reading.number and not reading.options:
+            yield from self._plain(reading, edge, start, walk)  # "ba con giữ nguyên"
+            return
         if reading.items and not reading.options and not reading.number:
             new = reading.fork(edge.cost + (CONTRADICTED if reading.flags & REMOVE else 0.0))
             new.flags = AS_IS  # "trà đá giữ nguyên"
@@ -799,24 +994,29 @@ class Reader:
     def _more(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.headless and not reading.options and not reading.talk:
             new = reading.fork(edge.cost)
-            new.flags |= MORE
-            new.touch(edge, start)
-            yield new
-            return
-        yield reading.fork(edge.cost + IDLE)
-        if not reading.talk:
+        else:
+            yield reading.fork(edge.cost + IDLE)
+            if reading.talk:
+                return
             new = self._open(reading, walk, edge.cost)
-            new.flags |= MORE
-            new.touch(edge, start)
-            yield new
+        new.flags |= MORE
+        if edge.value and not new.number:
+            new.number = edge.value  # type: ignore[assignment]
+            new.flags |= ARTICLE  # "another two"
+        new.touch(edge, start)
+        yield new
 
-    def _only(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
+    def _only(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.headless and not reading.options and not reading.talk:
             new = reading.fork(edge.cost)
             new.flags |= ONLY
             yield new
-        else:
-            yield reading.fork(edge.cost + IDLE)
+            return
+        yield reading.fork(edge.cost + IDLE)
+        if reading.number and reading.items and not reading.options and not walk.there.isdisjoint(reading.items):
+            new = reading.fork(edge.cost)  # "trà đá lấy hai ly thôi"
+            new.flags |= ONLY
+            yield new
 
     def _correct(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.done is None and not reading.items and not reading.options and not reading.number:
@@ -844,9 +1044,79 @@ class Reader:
         new.flags |= ALL
         new.number = edge.value  # type: ignore[assignment]  # of how many: "both"
         yield new
+        last = reading.options[-1] if reading.options else None
+        if last is not None and last.end == reading.end and reading.amount is None and reading.joint == NONE and not reading.flags & ALL:
+            before = reading.fork(0.0)  # "một hấp bia, một rang muối, đĩa to cả hai"
+            before.options = reading.options[:-1]
+            if before.options or before.items:
+                new = self._open(before, walk, edge.cost + EARLY_JOINED)
+                new.options = (last,)
+                new.flags, new.number, new.start, new.end = ALL, edge.value, last.start, last.end  # type: ignore[assignment]
+                yield new
+        behind_options = reading.headless and reading.options and not reading.number and reading.amount is None
+        if behind_options and reading.joint not in {WITH, JOINED}:
+            new = reading.fork(edge.cost)  # "ranch for both", "ít đường cả hai"
+            new.flags |= ALL
+            new.number = 0 if reading.flags & EACH else edge.value  # type: ignore[assignment]
+            new.carry = False
+            yield new
+
+    def _each(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield reading.fork(edge.cost)
+            return
+        if reading.headless and not (reading.options and reading.number):
+            new = reading.fork(edge.cost)  # "two of each", "a shot on each"
+            new.flags |= ALL | EACH
+        else:
+            if reading.items and not reading.flags & EACH:
+                new = reading.fork(edge.cost)  # "hai trà đá mỗi người"
+                new.flags |= EACH
+                yield new
+            new = self._open(reading, walk, edge.cost)
+            new.flags |= ALL | EACH
+        new.carry = False
+        yield new
+
+    def _people(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        if reading.talk:
+            yield reading.fork(edge.cost)
+            return
+        new = self._open(reading, walk, edge.cost)
+        new.flags, new.number = PEOPLE, edge.value  # type: ignore[assignment]
+        yield self._close(new, walk)
+
+    def _rest(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        if not reading.base and not reading.items:
+            yield from self._lose(reading, edge._replace(cost=TALK), start, walk)
+            return
+        new = self._open(reading, walk, edge.cost)
+        new.flags |= IS_PART | REST
+        new.number = 1  # or more: what the other parts leave
+        new.touch(edge, start)
+        yield new
+
+    def _plain(self, reading: Reading, edge: Edge, start: int, _: "_Walk") -> Iterator[Reading]:
+        if reading.headless and reading.number and not reading.options and not reading.flags & ARTICLE:
+            new = reading.fork(edge.cost)  # "and one plain"
+            new.flags |= IS_PART | PLAIN
+            new.touch(edge, start)
+            yield new
+        else:
+            yield reading.fork(edge.cost + AIMLESS)
+
+    def _ones(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        if reading.headless and not reading.number and reading.options and reading.options[-1].end == start:
+            new = reading.fork(edge.cost)  # "the large one"
+            new.flags |= DESCRIBED
+            new.touch(edge, start)
+            yield new
+        else:
+            yield from self._lose(reading, edge._replace(cost=UNSAID), start, walk)
 
     def _part(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
-        new = reading.fork(edge.cost) if reading.headless and not reading.options else self._open(reading, walk, edge.cost)
+        used = reading.headless and (not reading.options or reading.flags & IS_PART)
+        new = reading.fork(edge.cost) if used else self._open(reading, walk, edge.cost)
         new.flags |= IS_PART
         yield new
 
@@ -857,6 +1127,11 @@ class Reader:
             new.amount, new.bare = None, False
             new.flags |= REMOVE | REFER
             new.touch(edge, start)
+            yield new
+        if reading.items and not reading.options and not reading.flags & ~CLASSIFIED and not walk.there.isdisjoint(reading.items):
+            new = reading.fork(edge.cost)  # "hai ly sinh tố lúc nãy"
+            new.items = tuple([item for item in reading.items if item in walk.there])
+            new.flags |= REFER
             yield new
         yield reading.fork(edge.cost)
 
@@ -937,10 +1212,6 @@ class _Walk:
         """Return the edges that begin at a token; none at the end."""
         return self.edges[position] if position < len(self.edges) else []
 
-    def before(self, position: int) -> str:
-        """Return the word before a token."""
-        return self.spoken[position - 1].surface if position else ""
-
     def mentioned(self, reading: Reading) -> set[str]:
         """Return the items that are on the order, or were said before."""
         found = set(self.order) | set(reading.items)
@@ -951,12 +1222,16 @@ class _Walk:
         return found
 
 
+_COUNTED = frozenset({Kind.ITEM, Kind.OPTION, Kind.CLASSIFIER, Kind.AMOUNT, Kind.MORE})  # what may stand behind a number
+_CLAUSE_ENDS = frozenset({Kind.PAUSE, Kind.STOP, Kind.FILLER, Kind.REQUEST})
 _LISTED = frozenset({PAUSED, JOINED})
+_APART = frozenset({PAUSED, JOINED, BREAK})
 _OPENINGS = {WITH: ADDED, JOINED: ALSO}  # what a joint says of the number behind it
 _JOINTS = {
     Kind.JOIN: JOINED,
     Kind.OR: JOINED,
     Kind.PAUSE: PAUSED,
+    Kind.TIMES: MULTIPLIED,
     Kind.WITH: WITH,
     Kind.ONTO: ONTO_NEXT,
     Kind.STOP: BREAK,
