@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from email.message import Message as MimeMessage
-from functools import cache
+from functools import cache, partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
@@ -71,6 +71,7 @@ from large_json import STAND_IN, decode_string, lift_audio
 from rate_limiter import RateLimiter
 from schemas import (
     Health,
+    LineRequest,
     MenuDetail,
     MenuList,
     Order,
@@ -543,7 +544,9 @@ MODELS_RETRY_S = 5
 SPEECH_DEADLINE_S = 120.0
 
 
-async def hear(request: Request, audio: bytes, options: SpeechOptions, engine: OrderEngine | None) -> Transcript:
+async def hear(
+    request: Request, audio: bytes, options: SpeechOptions, engine: OrderEngine | None, lines: Sequence[LineRequest] = ()
+) -> Transcript:
     """Recognise audio, with a bias towards a menu's words where there is one; work stops when the caller hangs up."""
     state: State = request.scope["state"]
     caller: Caller = request.scope["voice.caller"]
@@ -559,6 +562,7 @@ async def hear(request: Request, audio: bytes, options: SpeechOptions, engine: O
         phrases=engine.vocabulary if engine else (),
         words=options.words,
         client=caller.id,
+        judge=partial(engine.cost, lines=lines) if engine else None,
     )
     try:
         async with asyncio.timeout(SPEECH_DEADLINE_S):
@@ -623,7 +627,7 @@ async def take_order(request: Request) -> Response:
     if asked.audio is None:
         return reply(request, engine.understand(asked.text or "", asked.lines))
     await admit_audio(request)
-    transcript = await hear(request, asked.audio, asked, engine)
+    transcript = await hear(request, asked.audio, asked, engine, asked.lines)
     return reply(request, engine.understand(transcript["text"], asked.lines) | {"transcript": transcript})
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from schemas import Segment
 from voice.audio import SAMPLE_RATE, Waveform
+from voice.ctc import Alternative
 
 
 @dataclass(eq=False, slots=True)
@@ -29,6 +30,7 @@ class Hearing:
     language: str | None = None
     language_confidence: float | None = None
     segments: list[Segment] = field(default_factory=list)
+    alternatives: Sequence[Alternative] = ()  # to words of the segments, which have them all then
     state: object = None
 
     def seconds(self) -> float:

@@ -12,7 +12,7 @@ from errors import ItemNotFound, ValidationFailed
 from schemas import Amount, Change, Choice, Item, Line, LineRequest, Menu, Option, Order, Question
 from voice import reading, words
 from voice.lexicon import Edge, Lexicon
-from voice.packs import sentence
+from voice.packs import language_packs, sentence
 from voice.reading import Group, Reader, Reading, Spoken
 from voice.words import Token
 
@@ -21,6 +21,10 @@ ASK_BELOW = math.exp(-0.8)
 MAX_OFFERED = 3  # items offered in place of one that is sold out
 MAX_CHOICES = 8  # of a question
 MAX_LINE_QUANTITY = 999
+# An item that is spoken of without a number: before it stands a number that was misheard more often than a word that does nothing there.
+# From .4 on all of 140 orders in real voices come right that can; what is said has to be as near in sound (voice.sense).
+UNCOUNTED = 0.6
+NAMED = 2  # words of "cho bà"
 
 
 @dataclass(slots=True, eq=False)  # two lines may say the same and are two
@@ -62,6 +66,9 @@ class OrderEngine:
         self.reader = Reader(self.lexicon)
         self.language = menu.languages[0] if menu.languages else "en"
         self.vocabulary = _vocabulary(menu)
+        packs = language_packs().values()
+        self._names = {name for pack in packs for name in pack.names}
+        self._givers = {giver for pack in packs for giver in pack.givers}
 
     def understand(self, utterance: str, lines: Sequence[LineRequest] = ()) -> Order:
         """Return the order after the utterance; `lines` is the order so far. Spans count in the utterance's NFC form.
@@ -80,6 +87,21 @@ class OrderEngine:
         """Return what `understand` weighs: tokens, lattice, and the readings, cheapest first."""
         spoken = words.tokens(words.nfc(utterance))
         return spoken, self.lexicon.lattice(spoken), self.reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)), 2)
+
+    def cost(self, utterance: str, lines: Sequence[LineRequest] = ()) -> float | None:
+        """Return how little an utterance that was heard makes sense: what its reading costs, and each item that nobody counted.
+
+        None where it speaks of no item.
+        """
+        spoken = words.tokens(words.nfc(utterance))
+        said = self.reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)))[0]
+        groups = [group for group in reading.groups(said) if group.items]
+        uncounted = [group for group in groups if not group.number and not group.flags & ~reading.ALSO]
+        return said.cost + UNCOUNTED * sum(not self._given(spoken, group.start) for group in uncounted) if groups else None
+
+    def _given(self, spoken: Sequence[Token], start: int) -> bool:
+        """Tell whether somebody is named who gets what begins here: "cho bà cơm tấm"."""
+        return start >= NAMED and spoken[start - 1].surface in self._names and spoken[start - NAMED].surface in self._givers
 
     def price(self, lines: Sequence[LineRequest]) -> list[Line]:
         """Return the lines priced from the menu, none merged.

@@ -72,6 +72,7 @@ class LanguagePack(BaseModel):
     labels: list[str]
     measures: list[str]
     names: list[str]
+    givers: list[str]  # behind them somebody is named who gets something
     adjectives: list[str]
     synonyms: list[list[str]]
     sentences: dict[str, str]

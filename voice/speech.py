@@ -33,6 +33,7 @@ from voice.audio import SAMPLE_RATE, Waveform, decode
 from voice.conformer import Conformer
 from voice.hearing import Engine, Hearing
 from voice.models import conformer_directory, whisper_directory
+from voice.sense import Judge, make_sense
 from voice.turns import Job, Turns
 from voice.whisper import Whisper
 
@@ -171,8 +172,9 @@ class Recogniser:
         phrases: Sequence[str] = (),
         words: bool = False,
         client: str = "",
+        judge: Judge | None = None,
     ) -> Transcript:
-        """Recognise what is said in `audio`, biased towards `phrases` (none: no bias).
+        """Recognise what is said in `audio`, biased towards `phrases` (none: no bias); of words that sound alike `judge` takes one.
 
         It is in `language`, if told, else in one of `languages`, else in the setting's, else in any. Whoever stops waiting frees the place.
 
@@ -210,6 +212,8 @@ class Recogniser:
             raise ApiError from error
         finally:
             self._leave(job)
+        if judge and job.hearing and job.hearing.alternatives:
+            await loop.run_in_executor(self._decoders, make_sense, job.hearing.segments, job.hearing.alternatives, judge)
         return _transcript(job)
 
     def _decode(self, audio: bytes, **declared: Any) -> Waveform:
