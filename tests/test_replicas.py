@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import signal
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from tests.balancer import Balancer
 from tests.conftest import KEYS
 from tests.servers import Server
 
@@ -14,6 +16,14 @@ pytestmark = pytest.mark.anyio
 
 ORDER, RECOMMEND, MENUS = "/api/v1/voice/order", "/api/v1/voice/recommend_order", "/api/v1/voice/menus"
 BODY = {"menu": "quan-nha", "lines": [{"item": "ca-phe-muoi"}, {"item": "banh-mi-thit-nuong"}]}
+
+
+# The speech models take longer to load than all that is done here, and readiness asks for them.
+DEAF = """
+import app, server
+app.Recogniser.load = lambda recogniser: setattr(recogniser, "ready", True)
+server.run("app:app", app.settings)
+"""
 
 
 @contextlib.contextmanager
@@ -86,3 +96,49 @@ async def test_without_the_shared_storages_the_rest_goes_on_and_they_are_taken_u
 
             await eventually(stores)
         assert "Traceback" not in one.log()
+
+
+async def test_a_rolling_restart_behind_a_balancer_fails_no_request(tmp_path, valkey, postgres_url):
+    environment = {"RATE_LIMIT_STORAGE_URI": valkey.url, "DATABASE_URL": postgres_url, "DRAIN_SECONDS": "4"}
+    running: list[Server] = []
+    answered: set[str] = set()
+    acknowledged: list[str] = []
+    going_on = True
+
+    async def start(balancer: Balancer) -> None:
+        running.append(await asyncio.to_thread(Server, tmp_path, environment, DEAF))
+        balancer.backends = [*balancer.backends, running[-1].port]
+        await balancer.until_ready(running[-1].port)
+
+    async def call(client: httpx.AsyncClient) -> None:
+        while going_on:
+            order_id = str(uuid4())
+            for reply in (
+                await client.post(ORDER, json={"text": "một cà phê sữa"}),
+                await client.put(f"{ORDER}/{order_id}", json=BODY),
+                await client.post(RECOMMEND, json={"menu": "quan-nha", "items": []}),
+            ):
+                assert reply.status_code in (200, 201), reply.text
+                answered.add(reply.headers["x-request-id"].partition("-")[0])
+            acknowledged.append(order_id)
+            await asyncio.sleep(0.15)
+
+    try:
+        # A connection for each request: each goes to a server that is ready at that moment.
+        async with Balancer() as balancer, httpx.AsyncClient(base_url=balancer.url, headers=KEYS | {"Connection": "close"}) as client:
+            await asyncio.gather(start(balancer), start(balancer))
+            calling = [asyncio.ensure_future(call(client)) for _ in range(4)]
+            for old in running[:2]:
+                await start(balancer)
+                old.signal(signal.SIGTERM)
+                assert await asyncio.to_thread(old.process.wait, 20) in (0, -signal.SIGTERM)
+                balancer.backends = [port for port in balancer.backends if port != old.port]
+            await asyncio.sleep(0.3)
+            going_on = False
+            await asyncio.gather(*calling)
+            assert len(answered) == 4
+            found = await asyncio.gather(*(client.get(f"{ORDER}/{order_id}") for order_id in acknowledged[::5]))
+            assert {reply.status_code for reply in found} == {200}
+    finally:
+        for server in running:
+            server.stop()
