@@ -22,6 +22,7 @@ from functools import cache, partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
@@ -32,9 +33,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Match, Route
+from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import openapi
@@ -63,6 +64,7 @@ from errors import (
     PayloadTooLarge,
     RateLimited,
     RefreshTokenNotValid,
+    TimedOut,
     UnsupportedMediaType,
     ValidationFailed,
     envelope,
@@ -72,6 +74,9 @@ from rate_limiter import RateLimiter
 from schemas import (
     Health,
     LineRequest,
+    LiveCommand,
+    LiveLines,
+    LiveOptions,
     MenuDetail,
     MenuList,
     Order,
@@ -90,6 +95,7 @@ from schemas import (
 )
 from settings import LOCAL_TOKEN_SECRET, Settings
 from voice.learning import Recommenders
+from voice.live import Event, Live, Talk
 from voice.menus import MenuBook
 from voice.orders import OrderEngine
 from voice.speech import Recogniser
@@ -110,6 +116,7 @@ class State(TypedDict):
     limits: RateLimiter
     menus: MenuBook[OrderEngine]
     recogniser: Recogniser
+    live: Live
     recommenders: Recommenders
     store: Store
     draining: threading.Event
@@ -141,7 +148,7 @@ FAILED_CREDENTIALS = Counter("voice_http_failed_credentials", "Credentials that 
 MAX_FORM_FIELDS, MAX_FIELD_BYTES = 16, 4096
 
 
-def headers_of(request: Request) -> dict[bytes, bytes]:
+def headers_of(request: HTTPConnection) -> dict[bytes, bytes]:
     """Return the headers by name; of a repeated one the last. Made once a request, by `Edge`."""
     headers: dict[bytes, bytes] = request.scope["voice.headers"]
     return headers
@@ -373,7 +380,7 @@ proxies = [ip_network(proxy) for proxy in settings.trusted_proxies]
 _BEARER = b"bearer "
 
 
-def address_of(request: Request) -> str:
+def address_of(request: HTTPConnection) -> str:
     """Return the caller's address: the peer's, or what trusted proxies say that it is."""
     peer = (request.scope.get("client") or ("unknown", 0))[0].removeprefix("::ffff:")
     if not proxies:
@@ -397,7 +404,7 @@ def network_of(address: str) -> str:
     return str(ip_network((address.partition("%")[0], 64), strict=False)) if ":" in address else address
 
 
-def caller_of(request: Request) -> Caller:
+def caller_of(request: HTTPConnection) -> Caller:
     """Tell who calls, by the pair of headers where there is one, else by the token.
 
     Raises:
@@ -417,7 +424,7 @@ def caller_of(request: Request) -> Caller:
     return state["tokens"].read_access(authorization[len(_BEARER) :].strip())
 
 
-def refuse_repeated(request: Request) -> None:
+def refuse_repeated(request: HTTPConnection) -> None:
     """Refuse credentials that stand there twice: nobody could say which of them counts."""
     names = [name for name, _ in request.scope["headers"]]
     for name, error in ((b"x-secret-id", InvalidSecretId), (b"x-secret-key", InvalidSecretKey), (b"authorization", InvalidToken)):
@@ -425,7 +432,7 @@ def refuse_repeated(request: Request) -> None:
             raise error
 
 
-async def count_failure(request: Request, error: ApiError) -> None:
+async def count_failure(request: HTTPConnection, error: ApiError) -> None:
     """Count refused credentials; a wrong pair counts against the address it came from, which never refuses a right one.
 
     A wrong token does not: an expired one must be told so, and a signature cannot be guessed.
@@ -440,7 +447,7 @@ async def count_failure(request: Request, error: ApiError) -> None:
         await take(request, "failed", network_of(address_of(request)))
 
 
-async def take(request: Request, limit: str, key: str) -> None:
+async def take(request: HTTPConnection, limit: str, key: str) -> None:
     """Count a request against a limit.
 
     Raises:
@@ -510,7 +517,7 @@ def reply(request: Request, data: object, status: int = 200) -> Reply:
     return Reply({"code": status, "msg": request.scope["endpoint"].facts.status[status], "data": data}, status)
 
 
-async def on_error(request: Request, error: Exception) -> Response:
+async def on_error(request: HTTPConnection, error: Exception) -> Response:
     """Turn a failure into its envelope."""
     if isinstance(error, HTTPException):
         known: ApiError = NotFound() if error.status_code == NotFound.status else ApiError()
@@ -523,7 +530,7 @@ async def on_error(request: Request, error: Exception) -> Response:
     return Reply(envelope(known, request_id_of(request.scope)), known.status, known.headers)
 
 
-def methods_at(request: Request) -> list[str]:
+def methods_at(request: HTTPConnection) -> list[str]:
     """Return what the path is served with."""
     found = [route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     return sorted(set().union(*found))
@@ -751,6 +758,167 @@ async def get_menu(request: Request) -> Response:
     return reply(request, {"menu": menu.model_dump(mode="json")})
 
 
+# --- Ordering while speaking --------------------------------------------------------------------------------------------------------
+
+
+# Nothing of these is an HTTP reply's status any more. Source: RFC 6455, section 7.4.1, and its registry at IANA.
+CLOSE_CODES = {AudioTooLong: 1009, TimedOut: 1008, RateLimited: 1008, Overloaded: 1013}
+SERVICE_RESTARTS, SERVER_FAILED = 1012, 1011
+# Somebody who neither speaks nor orders has left.
+LIVE_IDLE_S = 30.0
+# A caller who does not read what is sent, or an answer that does not come, is let go after this.
+LIVE_SEND_S, LIVE_FINISH_S = 10.0, 15.0
+# Sound comes in 10 to 100 frames a second. What comes beyond this is a flood, which costs without bringing anything.
+LIVE_FREE_FRAMES, LIVE_FRAMES_PER_S = 1000, 500
+
+
+class LiveOrders:
+    """Takes an order while it is spoken: sound and commands come in, partial and final orders go out. A WebSocket application."""
+
+    scopes = ("speech", "order")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what may not pass, as a reply; then speak."""
+        connection = HTTPConnection(scope)
+        state: State = scope["state"]
+        subprotocol = await self.admit(connection)
+        options = read_fields(LiveOptions, connection.query_params.multi_items())
+        engine = state["menus"].get(options.menu)
+        caller: Caller = scope["voice.caller"]
+        with state["live"].talk(engine, options, caller.id) as talk:
+            await receive()  # the handshake
+            await send({"type": "websocket.accept", "subprotocol": subprotocol})
+            scope["voice.talk"] = talk
+            await Conversation(talk, engine, receive, send, request_id_of(scope)).hold()
+
+    async def admit(self, connection: HTTPConnection) -> str | None:
+        """Guard, as `Endpoint` does; return the subprotocol that is spoken.
+
+        A browser sends its token as a subprotocol, because it can set no header. It sends its page's origin as well, and no other origin
+        may speak than this service's own and those that CORS allows.
+        """
+        scope, headers = connection.scope, headers_of(connection)
+        origin = headers.get(b"origin")
+        if origin is not None and not is_own(origin, headers.get(b"host", b"")) and not (cors is not None and cors.allows(origin)):
+            raise BadRequest(NO_BROWSER)
+        offered: list[str] = scope.get("subprotocols", [])
+        subprotocol = "bearer" if offered and offered[0].lower() == "bearer" else None
+        try:
+            if subprotocol:
+                if len(offered) != 2 or b"authorization" in headers:  # noqa: PLR2004 - the word and the token
+                    raise InvalidToken
+                headers[b"authorization"] = _BEARER + offered[1].encode()
+            caller = scope["voice.caller"] = caller_of(connection)
+        except ApiError as error:
+            await count_failure(connection, error)
+            raise
+        if not caller.scopes.issuperset(self.scopes):
+            raise AuthorizationFailed
+        await take(connection, "requests", caller.id)
+        await take(connection, "speech", caller.id)
+        return subprotocol
+
+
+def is_own(origin: bytes, host: bytes) -> bool:
+    """Tell whether a page comes from here: by the name that the caller used, or the public one."""
+    place = urlsplit(origin.decode("latin-1")).netloc.lower()
+    return place in (host.decode("latin-1").lower(), settings.site_domain.rpartition("://")[2].lower())
+
+
+class Conversation:
+    """One connection: a task reads, one hears, one writes, and none of them can be held up by the caller for ever."""
+
+    def __init__(self, talk: Talk, engine: OrderEngine, receive: Receive, send: Send, request_id: str) -> None:
+        self.talk, self.engine = talk, engine
+        self.receive, self.send = receive, send
+        self.request_id = request_id
+        self.n_frames = 0
+
+    async def hold(self) -> None:
+        """Speak until the caller leaves, or has to."""
+        reading, hearing, writing = (asyncio.ensure_future(work) for work in (self.read(), self.talk.run(), self.write()))
+        try:
+            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()  # raises where the caller has left
+                await asyncio.wait({writing}, timeout=LIVE_FINISH_S)
+            for task in (writing, hearing):
+                task.result() if task.done() else task.cancel()
+            await self.close()
+        except (TimeoutError, OSError) as error:  # does not read, or has left
+            raise ClientDisconnect from error
+        finally:
+            for task in (reading, hearing, writing):
+                task.cancel()
+            await asyncio.gather(reading, hearing, writing, return_exceptions=True)
+
+    async def read(self) -> None:
+        """Take what comes, until there is a reason to end.
+
+        Raises:
+            ClientDisconnect: the caller has left.
+
+        """
+        try:
+            while True:
+                async with asyncio.timeout(LIVE_IDLE_S):
+                    message = await self.receive()
+                if message["type"] == "websocket.disconnect":
+                    raise ClientDisconnect
+                self.n_frames += 1
+                if self.n_frames > LIVE_FREE_FRAMES + LIVE_FRAMES_PER_S * self.talk.received_s:
+                    await self.talk.stop(RateLimited(1, "Very many frames came, with very little sound in them."))
+                    return
+                if message.get("bytes") is not None:
+                    await self.talk.take(message["bytes"])
+                else:
+                    await self.obey(message["text"])
+        except TimeoutError:
+            await self.talk.stop(TimedOut(f"Nothing came for {LIVE_IDLE_S:g} s."))
+        except AudioTooLong as error:
+            await self.talk.stop(error)
+
+    async def obey(self, text: str) -> None:
+        """Carry out a command; one that cannot be is told, and the conversation goes on."""
+        try:
+            if len(text) > settings.max_json_bytes:
+                raise PayloadTooLarge
+            body = text.encode()
+            try:
+                command = LiveCommand.model_validate_json(body).root
+            except ValidationError as error:
+                raise refusal(error, LiveCommand, body) from None
+            if isinstance(command, LiveLines):
+                self.engine.price(command.lines)
+            await self.talk.command(command)
+        except ApiError as error:
+            await self.talk.tell(error)
+
+    async def write(self) -> None:
+        """Send what there is to tell, until all was said."""
+        async for event in self.talk.events():
+            async with asyncio.timeout(LIVE_SEND_S):
+                await self.send({"type": "websocket.send", "text": self.frame(event).decode()})
+
+    def frame(self, event: Event | ApiError) -> bytes:
+        """Put an event into the envelope."""
+        if isinstance(event, ApiError):
+            failed = envelope(event, self.request_id)
+            failed["data"]["type"] = "error"
+            return orjson.dumps(failed)
+        return orjson.dumps({"code": 200, "msg": "Heard so far." if event["type"] == "partial" else "Understood.", "data": event})
+
+    async def close(self) -> None:
+        """Say why it ends."""
+        error = self.talk.ended_by
+        code = SERVICE_RESTARTS if error is None else CLOSE_CODES.get(type(error), SERVER_FAILED)
+        async with asyncio.timeout(LIVE_SEND_S):
+            if error is not None:
+                await self.send({"type": "websocket.send", "text": self.frame(error).decode()})
+            reason = "The service restarts." if error is None else str(error.error)
+            await self.send({"type": "websocket.close", "code": code, "reason": reason})
+
+
 # --- Endpoints: tokens --------------------------------------------------------------------------------------------------------------
 
 
@@ -913,6 +1081,9 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+NO_BROWSER = "This origin may not call from a browser."
+
+
 class Cors:
     """Which browser origins may call, and the headers that say so. Source: Fetch standard, section 3.3."""
 
@@ -948,8 +1119,7 @@ class Cors:
     def answer_preflight(self, scope: Scope) -> Response:
         """Tell a browser whether it may ask."""
         if not self.allows(scope["voice.headers"].get(b"origin")):
-            message = "This origin may not call from a browser."
-            raise BadRequest(message)
+            raise BadRequest(NO_BROWSER)
         allowed = Reply({"code": 200, "msg": "This origin may call.", "data": {}}, 200)
         allowed.raw_headers += self.preflight
         return allowed
@@ -961,14 +1131,18 @@ class Edge:
     A path without parameters is looked up, not searched for: past Starlette's router and exception handling, which cost 8 us of 40.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[Route], cors: Cors | None = None) -> None:
-        """`routes` are the table's; `cors`: None where no browser of another origin may call."""
+    def __init__(self, app: ASGIApp, routes: Sequence[Route], cors: Cors | None = None, sockets: Sequence[WebSocketRoute] = ()) -> None:
+        """`routes` and `sockets` are the tables'; `cors`: None where no browser of another origin may call."""
         self.app = app
         self.exact = {(method, route.path): route for route in routes if not route.param_convertors for method in route.methods or ()}
+        self.sockets = {route.path: route for route in sockets}
         self.cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request through."""
+        if scope["type"] == "websocket":
+            await self.serve_socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -1003,6 +1177,45 @@ class Edge:
             IN_FLIGHT.discard(id(scope))
             record(scope, status, time.perf_counter() - began_s)
 
+    async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket; until it is accepted a refusal is a reply like any other."""
+        began_s = time.perf_counter()
+        headers = scope["voice.headers"] = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id", b"")
+        if _REQUEST_ID.fullmatch(request_id) is None:
+            request_id = server.new_request_id()
+        scope["voice.request_id"] = request_id
+        scope["method"] = "GET"
+        status = code = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status, code
+            if message["type"] in ("websocket.accept", "websocket.http.response.start"):
+                status = message.get("status", 101)
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id), *server.SECURITY_HEADERS]
+            elif message["type"] == "websocket.close":
+                code = message["code"]
+            await send(message)
+
+        try:
+            await self.dispatch_socket(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            DISCONNECTED.inc()
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - nothing may pass the envelope
+            response = await on_error(HTTPConnection(scope), as_answered(scope, error))
+            if not status:
+                await response(scope, receive, send_with_headers)
+        finally:
+            record_socket(scope, status, code, time.perf_counter() - began_s)
+
+    async def dispatch_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a WebSocket to its application."""
+        route = self.sockets.get(scope["path"])
+        if route is None:
+            raise NotFound
+        scope["route"] = route
+        await route.app(scope, receive, send)
+
     async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request to its endpoint, or to Starlette where the path says too little."""
         route = self.exact.get((scope["method"], scope["path"]))
@@ -1028,6 +1241,9 @@ def as_answered(scope: Scope, error: BaseException) -> ApiError:
 _series: dict[tuple[str, str, int], Any] = {}
 
 
+SWITCHED = 101  # to WebSocket
+
+
 def record(scope: Scope, status: int, duration_s: float) -> None:
     """Count an answered request, and write its access record."""
     method = scope["method"] if scope["method"] in _METHODS else "OTHER"
@@ -1049,6 +1265,33 @@ def record(scope: Scope, status: int, duration_s: float) -> None:
             "address": address_of(Request(scope)),
         }
         log.info("answered" if status else "hung up", extra=fields)
+
+
+def record_socket(scope: Scope, status: int, code: int, duration_s: float) -> None:
+    """Count a connection that is over, and write its access record; what was refused is a request like any other."""
+    if status != SWITCHED:
+        record(scope, status, duration_s)
+        return
+    talk: Talk | None = scope.get("voice.talk")
+    if talk is None:
+        return
+    reason = "left" if not code else str(talk.ended_by.error).lower() if talk.ended_by else "drained"
+    talk.live.metrics.ended.labels(reason).inc()
+    if settings.access_log == "on" and log.isEnabledFor(logging.INFO):
+        caller: Caller = scope["voice.caller"]
+        fields = {
+            "request_id": request_id_of(scope),
+            "method": scope["method"],
+            "route": scope["route"].path,
+            "status": status,
+            "duration_ms": round(1000 * duration_s, 3),
+            "client": caller.id,
+            "address": address_of(HTTPConnection(scope)),
+            "audio_s": round(talk.received_s, 2),
+            "utterances": talk.session.n_finals,
+            "ended": reason,
+        }
+        log.info("spoke", extra=fields)
 
 
 # --- Lifespan -----------------------------------------------------------------------------------------------------------------------
@@ -1083,6 +1326,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:  # noqa: ARG001 - St
         max_audio_s=settings.max_audio_seconds,
         registry=registry,
     )
+    live = Live(recogniser, max_audio_s=settings.max_audio_seconds, registry=registry)
     recommenders = Recommenders(lambda menu_id: menus.get(menu_id).menu)
     store = Store(settings.database_url)
     await store.open(migrate=not deployed)
@@ -1093,13 +1337,14 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:  # noqa: ARG001 - St
     ]
     gc.freeze()  # what was built so far stays; collecting would walk through all of it again and again
     try:
-        with drain_on_sigterm() as draining:
+        with drain_on_sigterm(live.drain) as draining:
             yield State(
                 clients=clients,
                 tokens=tokens,
                 limits=limits,
                 menus=menus,
                 recogniser=recogniser,
+                live=live,
                 recommenders=recommenders,
                 store=store,
                 draining=draining,
@@ -1128,10 +1373,11 @@ async def keep_on(name: str, work: Callable[[], Awaitable[None]]) -> None:
 
 
 @contextmanager
-def drain_on_sigterm() -> Iterator[threading.Event]:
+def drain_on_sigterm(drain_live: Callable[[float], None]) -> Iterator[threading.Event]:
     """On SIGTERM be unready first, go on serving while the orchestrator takes notice, and only then let the server close.
 
-    A quarter of DRAIN_SECONDS is for taking notice; a second signal ends it at once.
+    A quarter of DRAIN_SECONDS is for taking notice; a second signal ends it at once. In the first half of that quarter whoever is speaking
+    may end the sentence; `drain_live` is told how long that is.
     """
     draining = threading.Event()
     close = signal.getsignal(signal.SIGTERM)
@@ -1143,6 +1389,7 @@ def drain_on_sigterm() -> Iterator[threading.Event]:
     def drain(signum: int, frame: Any) -> None:
         notice_s = 0.0 if draining.is_set() else settings.drain_seconds / 4
         draining.set()
+        loop.call_soon_threadsafe(drain_live, notice_s / 2)
         loop.call_soon_threadsafe(loop.call_later, notice_s, close, signum, frame)
 
     signal.signal(signal.SIGTERM, drain)
@@ -1178,14 +1425,19 @@ if settings.environment.is_debug:
         *(Route(f"/api/v1/try/{name}", try_page, methods=["GET"]) for name in TRY_FILES),
     ]
 
+# These speak WebSocket, which OpenAPI cannot describe: the README does.
+sockets = [
+    WebSocketRoute("/api/v1/voice/live", LiveOrders()),
+]
+
 cors = None
 if settings.cors_origins or settings.cors_origins_regex:
     cors = Cors(settings.cors_origins, settings.cors_origins_regex, settings.cors_headers)
-middleware = [Middleware(Edge, routes=routes, cors=cors)]  # outermost first
+middleware = [Middleware(Edge, routes=routes, sockets=sockets, cors=cors)]  # outermost first
 
 exception_handlers = dict.fromkeys((ApiError, HTTPException), on_error)
 
-app = Starlette(routes=routes, middleware=middleware, exception_handlers=exception_handlers, lifespan=lifespan)
+app = Starlette(routes=[*routes, *sockets], middleware=middleware, exception_handlers=exception_handlers, lifespan=lifespan)
 app.router.redirect_slashes = False  # a redirect would be outside the envelope, with a Location made of the caller's Host
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@
     │   ├── MenuNotFound          404 MENU_NOT_FOUND
     │   └── OrderNotFound         404 ORDER_NOT_FOUND
     ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
+    ├── TimedOut                  408 TIMED_OUT
     ├── OrderConflict             409 ORDER_CONFLICT
     ├── PayloadTooLarge           413 PAYLOAD_TOO_LARGE
     │   └── AudioTooLong          413 AUDIO_TOO_LONG
@@ -54,6 +55,7 @@ class ErrorCode(StrEnum):
     MENU_NOT_FOUND = "MENU_NOT_FOUND"
     ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    TIMED_OUT = "TIMED_OUT"
     ORDER_CONFLICT = "ORDER_CONFLICT"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     AUDIO_TOO_LONG = "AUDIO_TOO_LONG"
@@ -176,6 +178,13 @@ class MethodNotAllowed(ApiError):
         """`allow` lists the methods that are served, comma-separated."""
         super().__init__()
         self.headers = {"Allow": allow}
+
+
+class TimedOut(ApiError):
+    """Nothing came on a live connection for too long."""
+
+    status = 408
+    error = ErrorCode.TIMED_OUT
 
 
 class OrderConflict(ApiError):

@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    RootModel,
     StringConstraints,
     WithJsonSchema,
     model_validator,
@@ -73,6 +74,11 @@ def strict_base64(value: object) -> object:
         raise ValueError(message) from error
 
 
+def none_as_text(value: object) -> object:
+    """Read what browsers make of null in a query."""
+    return None if value in ("null", "") else value
+
+
 PrimaryKey = Annotated[int, Field(ge=1, le=2_147_483_647)]
 NameStr = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(nfc)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -84,6 +90,7 @@ Audio = Annotated[
     bytes, BeforeValidator(strict_base64), Field(min_length=1), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
 ]
 Encoding = Literal["auto", "pcm_s16le", "mulaw", "alaw"]
+RawEncoding = Literal["pcm_s16le", "mulaw", "alaw"]
 Amount = Literal["no", "light", "extra", "regular"]
 Quantity = Annotated[int, Field(ge=1, le=999)]
 Portions = Annotated[int, Field(ge=1, le=99)]
@@ -227,6 +234,32 @@ class OrderRequest(SpeechOptions):
         return self
 
 
+class LiveOptions(Model):
+    """The query of a connection on which somebody speaks."""
+
+    menu: Id | None = None
+    language: Annotated[Language | None, BeforeValidator(none_as_text)] = None
+    sample_rate: Annotated[int, Field(ge=8000, le=192_000)] = 16_000
+    encoding: RawEncoding = "pcm_s16le"
+
+
+class LiveLines(Model):
+    """The order so far, in place of what was understood up to now."""
+
+    type: Literal["lines"]
+    lines: list[LineRequest] = Field(max_length=200)
+
+
+class LiveEnd(Model):
+    """The speaker has ended."""
+
+    type: Literal["end"]
+
+
+class LiveCommand(RootModel[Annotated[LiveLines | LiveEnd, Field(discriminator="type")]]):
+    """A text frame from a speaker."""
+
+
 class StoreOrderRequest(Model):
     """An order to be kept."""
 
@@ -350,6 +383,25 @@ class Order(TypedDict):
     unmatched: list[str]
     questions: list[Question]
     transcript: NotRequired[Transcript]
+
+
+class LivePartial(TypedDict):
+    """What was understood so far of an utterance; the first `stable` characters of the text will not change."""
+
+    type: Literal["partial"]
+    text: str
+    stable: int
+    lines: list[Line]
+    total: int
+
+
+class LiveFinal(Order):
+    """The order after an utterance, and what was heard; times count from the connection's first sample."""
+
+    type: Literal["final"]
+    text: str
+    language: str | None
+    segments: list[Segment]
 
 
 class StoredOrder(TypedDict):

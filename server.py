@@ -5,15 +5,20 @@ import itertools
 import logging
 import secrets
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, TextIO
 
 import orjson
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
+from websockets.exceptions import InvalidHandshake
+from websockets.http11 import Request
 
-from errors import BadRequest, envelope
+from errors import ApiError, BadRequest, envelope
 from settings import Settings
 
 log = logging.getLogger("voice.server")
@@ -33,6 +38,12 @@ LINGER_S = 10.0
 # A browser's heads stay under 16 KiB and 50 fields; this is room for tokens and proxies.
 MAX_HEAD_BYTES = 128 * 1024
 MAX_HEAD_FIELDS = 128
+# A WebSocket's message: four minutes of sound at 16 kHz, in one piece.
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+# What is parsed of it before others have their turn; of the smallest frames there are, 600, which take some 10 ms.
+SLICE_BYTES = 4096
+# A peer that vanished is noticed after twice this.
+PING_S = 20.0
 # A worker answers its supervisor once its imports are done, which takes a second, and far longer on a machine that is busy with other
 # starts; the server's own 5 s would kill and restart it without end.
 WORKER_START_S = 60
@@ -47,6 +58,22 @@ _count = itertools.count(1)
 def new_request_id() -> bytes:
     """Return an id that no other request has: random by process, then counted. A random one each would cost ten times as much."""
     return f"{_process}-{next(_count):x}".encode()
+
+
+def refusal(error: ApiError, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Write a whole reply that refuses what never became a request."""
+    request_id = new_request_id()
+    body = orjson.dumps(envelope(error, request_id.decode()))
+    headers = [
+        *default_headers,
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+        (b"x-request-id", request_id),
+        *SECURITY_HEADERS,
+    ]
+    head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    return f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n".encode() + head + b"\r\n" + body
 
 
 class Protocol(HttpToolsProtocol):
@@ -95,6 +122,14 @@ class Protocol(HttpToolsProtocol):
         self.in_body = False
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection on; the request is complete."""
+        self.in_head = self.in_body = False
+        if self.watch is not None:
+            self.watch.cancel()
+            self.watch = None
+        super().handle_websocket_upgrade()
+
     def close_if_late(self) -> None:
         """Close the connection if its request should have come by now, else look again later."""
         self.watch = None
@@ -123,19 +158,78 @@ class Protocol(HttpToolsProtocol):
         """Refuse what is not HTTP as everything is refused, and close."""
         if self.transport.is_closing():
             return
-        request_id = new_request_id()
-        body = orjson.dumps(envelope(BadRequest(msg), request_id.decode()))
-        headers = [
-            *self.server_state.default_headers,
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-            (b"x-request-id", request_id),
-            *SECURITY_HEADERS,
-        ]
-        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + body)
+        self.transport.write(refusal(BadRequest(msg), self.server_state.default_headers))
         self.transport.close()
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """Uvicorn's WebSocket protocol, which by itself lets a peer that never reads, or sends very many frames, cost what it likes.
+
+    A message is kept whole until it is there, up to MAX_MESSAGE_BYTES; past it the connection is closed with 1009. Nothing is read while
+    messages wait for the application, so that no queue grows.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # An access record is ours to write, and what the library would tell while debugging names credentials.
+        self.logger = self.conn.logger = logging.getLogger("voice.socket")
+        self.conn.debug = False
+        self.unread = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser in slices: a block of a thousand tiny frames would hold up everybody else."""
+        self.unread += data
+        while self.unread and self.queue.empty() and not self.transport.is_closing():
+            part, self.unread = self.unread[:SLICE_BYTES], self.unread[SLICE_BYTES:]
+            self.conn.receive_data(part)
+            if self.conn.parser_exc is None:
+                self.handle_events()
+            elif self.conn.close_sent is not None:
+                self.handle_parser_exception()
+            else:
+                self.refuse()
+        if self.unread and not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    async def receive(self) -> Any:
+        """Give the next message; parse on, and then read on, when there is none left."""
+        message = await self.queue.get()
+        if self.queue.empty() and self.unread:
+            self.loop.call_soon(self.data_received, b"")
+        elif self.queue.empty() and self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        return message
+
+    def handle_connect(self, event: Request) -> None:
+        """Refuse a handshake that is none as everything is refused."""
+        try:
+            self.conn.process_request(event)
+        except InvalidHandshake:
+            self.refuse()
+        else:
+            super().handle_connect(event)
+
+    def refuse(self) -> None:
+        """Say that this is no handshake, and close."""
+        headers = [*self.default_headers, (b"sec-websocket-version", b"13")]  # RFC 6455 section 4.4
+        self.handshake_complete = self.close_sent = True
+        self.unread = b""
+        if not self.transport.is_closing():
+            self.transport.write(refusal(BadRequest("This is not a WebSocket handshake."), headers))
+            self.transport.close()
+
+    def handle_ping(self) -> None:
+        """Answer, as long as the answers are read."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pong)
+
+    async def run_asgi(self) -> None:
+        """Let go of a peer that does not read, or does not close, some time after the application is through."""
+        await super().run_asgi()
+        self.loop.call_later(LINGER_S, self.transport.abort)
 
 
 # --- Logs ---------------------------------------------------------------------------------------------------------------------------
@@ -208,7 +302,11 @@ def run(app: str, settings: Settings) -> None:
         workers=settings.workers,
         loop="uvloop",
         http="server:Protocol",
-        ws="none",
+        ws="server:SocketProtocol",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        ws_per_message_deflate=False,  # sound hardly gets smaller, and a small message may become a large one
         lifespan="on",
         log_config=log_config(settings.log_level),
         access_log=False,

@@ -16,7 +16,7 @@ import pytest
 from starlette.routing import Route
 
 import app as voice_app
-from app import Endpoint
+from app import Endpoint, LiveOrders
 from auth import Clients, TokenMaker, digest, main
 from errors import InvalidCredentials, InvalidToken, RefreshTokenNotValid
 from openapi import Facts
@@ -77,6 +77,9 @@ def bearer(token: str) -> dict[str, str]:
 
 def test_only_these_routes_are_open():
     assert {route.path for route in voice_app.routes if facts_of(route).scope is None} == OPEN
+    assert [(route.path, cast("LiveOrders", route.endpoint).scopes) for route in voice_app.sockets] == [
+        ("/api/v1/voice/live", ("speech", "order"))
+    ]
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{method_of(route)} {route.path}")

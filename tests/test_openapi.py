@@ -33,6 +33,11 @@ def test_every_route_is_in_the_document_and_nothing_else():
     assert routes == {(path, method) for path, method, _ in OPERATIONS}
 
 
+def test_only_what_speaks_websocket_is_not_in_the_document():
+    assert {getattr(route, "path", None) for route in voice_app.app.routes} - {path for path, _, _ in OPERATIONS} == {"/api/v1/voice/live"}
+    assert [route.path for route in voice_app.sockets] == ["/api/v1/voice/live"]
+
+
 def test_an_undescribed_route_fails():
     async def plain(request: Request) -> Response:  # noqa: ARG001 - an endpoint's signature
         return Response()
@@ -76,7 +81,8 @@ def test_every_example_has_the_shape_that_it_is_an_example_of(shape, example):
 
 def test_every_failure_is_described_somewhere():
     described = {error for _, _, operation in OPERATIONS for reply in operation["responses"].values() for error in errors_of(reply)}
-    assert described == {str(code) for code in errors.ErrorCode} - {"METHOD_NOT_ALLOWED"}  # which is no operation's
+    # The first is no operation's, the second only told on a WebSocket.
+    assert described == {str(code) for code in errors.ErrorCode} - {"METHOD_NOT_ALLOWED", "TIMED_OUT"}
 
 
 def errors_of(reply):

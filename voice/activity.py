@@ -39,6 +39,28 @@ def speech_probabilities(waveform: Waveform) -> NDArray[np.float32]:
     return probabilities
 
 
+class Activity:
+    """The same judgement for sound that goes on: what the detector remembers is kept from piece to piece."""
+
+    CONTEXT_SAMPLES: Final = 64  # the detector looks back so far
+
+    def __init__(self) -> None:
+        self._memory = np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32)
+        self._context = np.zeros(self.CONTEXT_SAMPLES, np.float32)
+
+    def hear(self, waveform: Waveform) -> NDArray[np.float32]:
+        """Judge each 32 ms of a piece, which has to be a whole number of them."""
+        if not len(waveform):
+            return np.zeros(0, np.float32)
+        before = np.concatenate([self._context, waveform])
+        frames = np.lib.stride_tricks.sliding_window_view(before, self.CONTEXT_SAMPLES + FRAME_SAMPLES)[::FRAME_SAMPLES]
+        hidden, cell = self._memory
+        probabilities, *memory = get_vad_model().session.run(None, {"input": np.ascontiguousarray(frames), "h": hidden, "c": cell})
+        self._memory, self._context = (memory[0], memory[1]), before[-self.CONTEXT_SAMPLES :]
+        judged: NDArray[np.float32] = probabilities.ravel()
+        return judged
+
+
 def windows(probabilities: NDArray[np.float32], start: int, end: int, *, max_s: float) -> list[tuple[int, int]]:
     """Cut the samples `start` to `end` into windows of at most `max_s`, each cut in the quietest place of its last half."""
     cuts = []

@@ -69,7 +69,7 @@ def _decode_raw(audio: bytes, *, encoding: Encoding, sample_rate: int | None, ch
         message = f"The encoding {encoding} is raw: its sample_rate must be given."
         raise AudioInvalid(message)
     _check_rate_and_channels(sample_rate, channels)
-    frame_bytes = channels * (2 if encoding == "pcm_s16le" else 1)
+    frame_bytes = channels * sample_bytes(encoding)
     if len(audio) % frame_bytes:
         message = (
             f"{encoding} with {channels} channel(s) takes {frame_bytes} bytes a sample; {len(audio)} bytes are no whole number of them."
@@ -77,22 +77,54 @@ def _decode_raw(audio: bytes, *, encoding: Encoding, sample_rate: int | None, ch
         raise AudioInvalid(message)
     if len(audio) / frame_bytes > max_audio_s * sample_rate:
         raise _too_long(max_audio_s)
-    if encoding == "pcm_s16le":
-        samples = np.frombuffer(audio, "<i2")
-    else:
-        samples = (_MULAW if encoding == "mulaw" else _ALAW)[np.frombuffer(audio, np.uint8)]
-    mono: Waveform = samples.reshape(-1, channels).mean(axis=1, dtype=np.float32)
+    mono: Waveform = _samples(audio, encoding).reshape(-1, channels).mean(axis=1, dtype=np.float32)
     mono /= 32768
     if sample_rate == SAMPLE_RATE:
         return mono
     resampler = Resampler()
     blocks = []
     for start in range(0, len(mono), BLOCK_SAMPLES):
-        frame = av.AudioFrame.from_ndarray(mono[np.newaxis, start : start + BLOCK_SAMPLES], format="flt", layout="mono")
-        frame.sample_rate = sample_rate
-        blocks += resampler.resample(frame)
+        blocks += resampler.resample(_mono_frame(mono[start : start + BLOCK_SAMPLES], sample_rate))
     blocks += resampler.resample(None)
     return np.concatenate(blocks)
+
+
+def sample_bytes(encoding: Encoding) -> int:
+    """Tell how long a raw sample is."""
+    return 2 if encoding == "pcm_s16le" else 1
+
+
+def _samples(audio: bytes, encoding: Encoding) -> NDArray[np.int16]:
+    if encoding == "pcm_s16le":
+        return np.frombuffer(audio, "<i2")
+    return (_MULAW if encoding == "mulaw" else _ALAW)[np.frombuffer(audio, np.uint8)]
+
+
+def _mono_frame(mono: Waveform, sample_rate: int) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(mono[np.newaxis], format="flt", layout="mono")
+    frame.sample_rate = sample_rate
+    return frame
+
+
+class RawStream:
+    """Raw samples of one channel that come in pieces of any length, cut anywhere."""
+
+    def __init__(self, *, encoding: Encoding, sample_rate: int) -> None:
+        self.bytes_s = sample_rate * sample_bytes(encoding)  # of a second
+        self._encoding, self._sample_rate = encoding, sample_rate
+        self._resampler = Resampler() if sample_rate != SAMPLE_RATE else None
+        self._rest = b""  # the first byte of a sample whose second has not come
+
+    def accept(self, audio: bytes) -> Waveform:
+        """Take a piece, give what it makes at 16 kHz; the resampler keeps a millisecond for the next piece."""
+        audio = self._rest + audio
+        whole = len(audio) - len(audio) % sample_bytes(self._encoding)
+        audio, self._rest = audio[:whole], audio[whole:]
+        mono: Waveform = _samples(audio, self._encoding).astype(np.float32)
+        mono /= 32768
+        if self._resampler is None or not mono.size:
+            return mono
+        return np.concatenate([np.zeros(0, np.float32), *self._resampler.resample(_mono_frame(mono, self._sample_rate))])
 
 
 class Resampler:

@@ -76,7 +76,7 @@ class Conformer:
         for hearing in hearings:
             start, end = hearing.pieces[0]
             if hearing.state is None:
-                hearing.state = Listening(self.stream(), ctc.Search(self.tokens, expected(hearing.phrases)), start / SAMPLE_RATE)
+                hearing.state = self.listen(hearing.phrases, start / SAMPLE_RATE)
             stream = cast("Listening", hearing.state).stream
             if len(hearing.pieces) > 1:
                 stream.accept(hearing.waveform[start:end])
@@ -92,18 +92,12 @@ class Conformer:
             self._read(hearing)
 
     def _read(self, hearing: Hearing) -> None:
-        """Search on in the new scores, which are not needed any more then; the words come with the last."""
+        """Search on; the words come with the last."""
         listening = cast("Listening", hearing.state)
-        scores = listening.stream.all_scores()
-        listening.stream.scores.clear()
-        listening.search.hear(scores)
-        best = scores.max(axis=1)[scores.argmax(axis=1) != ctc.BLANK] if scores.size else np.zeros(0)
-        listening.likelihood += float(best.sum())
-        listening.n_heard += len(best)
+        listening.read()
         if not hearing.pieces:
             read = listening.search.best()
-            end_s = listening.start_s + listening.search.frames * ctc.FRAME_S
-            hearing.segments = ctc.segments(ctc.spell(read, self.tokens, start_s=listening.start_s, end_s=end_s))
+            hearing.segments = ctc.segments(ctc.spell(read, self.tokens, start_s=listening.start_s, end_s=listening.end_s))
             hearing.alternatives = ctc.alternatives(read, self.tokens, expected(hearing.phrases))
         if hearing.language is None and (confidence := listening.confidence()) >= SURE:
             hearing.language, hearing.language_confidence = "vi", confidence
@@ -118,6 +112,10 @@ class Conformer:
         # The detector misses quiet ends of words by telephone.
         loudest = np.abs(hearing.waveform[start:end]).max()
         return end if np.abs(hearing.waveform[end - beyond : end]).max(initial=0.0) > QUIET * loudest else end - beyond
+
+    def listen(self, phrases: Sequence[str], start_s: float) -> "Listening":
+        """Begin to listen at `start_s`, expecting phrases."""
+        return Listening(self.stream(), ctc.Search(self.tokens, expected(phrases)), start_s)
 
     def stream(self) -> "Stream":
         """Begin to hear a clip, after silence."""
@@ -151,6 +149,20 @@ class Listening:
     start_s: float
     likelihood: float = 0.0  # log probabilities of the best tokens, blanks apart, summed up
     n_heard: int = 0  # how many
+
+    @property
+    def end_s(self) -> float:
+        """The time up to which was searched."""
+        return self.start_s + self.search.frames * ctc.FRAME_S
+
+    def read(self) -> None:
+        """Search on in the new scores, which are not needed any more then."""
+        scores = self.stream.all_scores()
+        self.stream.scores.clear()
+        self.search.hear(scores)
+        best = scores.max(axis=1)[scores.argmax(axis=1) != ctc.BLANK] if scores.size else np.zeros(0)
+        self.likelihood += float(best.sum())
+        self.n_heard += len(best)
 
     def confidence(self) -> float:
         """Give the geometric mean of the best tokens' probabilities; 0 where there are only blanks."""

@@ -15,12 +15,12 @@ import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ from voice.sense import Judge, make_sense
 from voice.turns import Job, Turns
 from voice.whisper import Whisper
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 VIETNAMESE: Final = "vi"
@@ -48,6 +50,31 @@ HANG_S = 30.0
 MAX_REPLACED = 8  # threads that hang are never given back
 FIRST_RATE = 5.0  # audio seconds a second, before any was measured: what two slow cores do
 RATE_KEEP = 0.95  # of the measured rate's past, a piece
+
+
+class Step:
+    """Work of its own kind, in an engine's place."""
+
+    name = "live"
+    max_piece_s = math.inf
+    max_batch = 1
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.work = work
+        self.outcome: object = None
+
+    def check(self, languages: Sequence[str]) -> None:
+        """Take any."""
+
+    def go_together(self, first_s: float, second_s: float) -> bool:  # noqa: ARG002 - the seam's
+        """Each goes by itself."""
+        return False
+
+    def advance(self, hearings: Sequence[Hearing]) -> None:
+        """Do it."""
+        self.outcome = self.work()
+        for hearing in hearings:
+            hearing.pieces.clear()
 
 
 class Metrics:
@@ -185,20 +212,64 @@ class Recogniser:
 
         """
         arrived = time.monotonic()
-        if self._whisper is None or not self.ready:
-            message = "The speech models are not loaded."
-            raise Overloaded(5, message)
-        candidates = (language,) if language else tuple(languages) or ((self._default_language,) if self._default_language else ())
-        engine = self._vietnamese if self._vietnamese and (not candidates or VIETNAMESE in candidates) else self._whisper
-        self._whisper.check([candidate for candidate in candidates if engine is self._whisper or candidate != VIETNAMESE])
+        candidates = self.candidates(language, languages)
+        vietnamese, whisper = self.engines(candidates)
         loop = asyncio.get_running_loop()
         declared = {"encoding": encoding, "sample_rate": sample_rate, "channels": channels, "max_audio_s": self._max_audio_s}
         waveform = await loop.run_in_executor(self._decoders, partial(self._decode, audio, **declared))
         heard: asyncio.Future[None] = loop.create_future()
-        job = Job(waveform, client, candidates, phrases, words, engine, arrived, settle=partial(_settle, loop, heard))
+        job = Job(waveform, client, candidates, phrases, words, vietnamese or whisper, arrived, settle=partial(_settle, loop, heard))
         self._admit(job)
+        await self._wait_for(job, heard)
+        if judge and job.hearing and job.hearing.alternatives:
+            await loop.run_in_executor(self._decoders, make_sense, job.hearing.segments, job.hearing.alternatives, judge)
+        return _transcript(job)
+
+    def candidates(self, language: str | None, languages: Sequence[str]) -> Sequence[str]:
+        """List what may be spoken: what was told, else any of `languages`, else the setting's; empty: anything."""
+        return (language,) if language else tuple(languages) or ((self._default_language,) if self._default_language else ())
+
+    def engines(self, candidates: Sequence[str]) -> tuple[Engine | None, Engine]:
+        """Give the engines that may be needed: the Vietnamese one if it may be Vietnamese, and the one for all other languages.
+
+        Raises:
+            ValidationFailed: the language is none that can be recognised.
+            Overloaded: the models are not loaded.
+
+        """
+        if self._whisper is None or not self.ready:
+            message = "The speech models are not loaded."
+            raise Overloaded(5, message)
+        vietnamese = self._vietnamese if not candidates or VIETNAMESE in candidates else None
+        self._whisper.check([candidate for candidate in candidates if vietnamese is None or candidate != VIETNAMESE])
+        return vietnamese, self._whisper
+
+    async def take_turn(self, work: Callable[[], T], *, seconds: float, client: str) -> T:
+        """Do work for somebody who is speaking, on a thread, when it is the client's turn; it counts for `seconds` of audio.
+
+        It goes before the client's clips that nobody has begun to hear, and is not refused: whoever speaks was let in before.
+
+        Raises:
+            Overloaded: the deadline passed.
+
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        step, now = Step(work), time.monotonic()
+        job = Job(np.zeros(0, np.float32), client, (), (), False, step, now, settle=partial(_settle, loop, done))  # noqa: FBT003
+        job.started, job.seconds = now, seconds
+        job.hearing = Hearing(job.waveform, [(0, int(seconds * SAMPLE_RATE))])
+        with self._changed:
+            if self._closed:
+                raise Overloaded
+            self._put(job)
+            self._changed.notify()
+        await self._wait_for(job, done)
+        return cast("T", step.outcome)
+
+    async def _wait_for(self, job: Job, heard: asyncio.Future[None]) -> None:
         try:
-            async with asyncio.timeout(arrived + self._deadline_s - time.monotonic()):
+            async with asyncio.timeout(job.arrived + self._deadline_s - time.monotonic()):
                 await heard
         except TimeoutError as error:
             self._metrics.refused.labels("deadline").inc()
@@ -212,9 +283,6 @@ class Recogniser:
             raise ApiError from error
         finally:
             self._leave(job)
-        if judge and job.hearing and job.hearing.alternatives:
-            await loop.run_in_executor(self._decoders, make_sense, job.hearing.segments, job.hearing.alternatives, judge)
-        return _transcript(job)
 
     def _decode(self, audio: bytes, **declared: Any) -> Waveform:
         # Looked at here, not when the caller came: what will be refused anyway is not decoded before.
@@ -227,6 +295,16 @@ class Recogniser:
             self._refuse_when_full(job.seconds)
             self._put(job)
             self._changed.notify()
+
+    def refuse_when_full(self) -> None:
+        """Refuse somebody who would begin to speak while too much waits.
+
+        Raises:
+            Overloaded: see there.
+
+        """
+        with self._changed:
+            self._refuse_when_full(0)
 
     def _refuse_when_full(self, seconds: float) -> None:
         """Refuse what there is no room for, or no time; where nothing waits, any clip is taken."""
@@ -413,12 +491,13 @@ def _transcript(job: Job) -> Transcript:
         "language": told,
         "language_confidence": _rounded(hearing.language_confidence if hearing else None),
         "duration_s": round(len(job.waveform) / SAMPLE_RATE, 3),
-        "segments": [_tidy(segment, words=job.words) for segment in segments],
+        "segments": [tidy(segment, words=job.words) for segment in segments],
         "processing_ms": round((time.monotonic() - job.arrived) * 1000, 1),
     }
 
 
-def _tidy(segment: Segment, *, words: bool) -> Segment:
+def tidy(segment: Segment, *, words: bool) -> Segment:
+    """Round what a caller sees, and leave the words out where they are not wanted."""
     tidy: Segment = {
         "start_s": round(segment["start_s"], 2),
         "end_s": round(segment["end_s"], 2),

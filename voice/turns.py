@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from voice.audio import SAMPLE_RATE, Waveform
 from voice.hearing import Engine, Hearing
@@ -54,13 +55,13 @@ class Turns:
         return sum(map(len, self._waiting.values()))
 
     def put(self, job: Job) -> None:
-        """Let a job wait; one that is under way goes before its client's others."""
+        """Let a job wait; one that is under way goes before its client's others, behind those that are under way too."""
         waiting = self._waiting.setdefault(job.client, deque())
         if not waiting:
             # Whoever was away has saved nothing up.
             self._heard_s[job.client] = max(self._heard_s.get(job.client, 0.0), self._clock_s)
         if job.started:
-            waiting.appendleft(job)
+            waiting.insert(sum(1 for _ in takewhile(lambda other: other.started, waiting)), job)
         else:
             waiting.append(job)
         self.seconds += job.seconds

@@ -1,0 +1,629 @@
+"""Understand an order while it is being spoken.
+
+    sound, as it comes ─▶ who speaks when ─▶ an utterance, and the ear that hears it ─▶ text, and how much of it stays ─▶ the order so far
+
+`Session` is what is known of one speaker; its `advance` takes a little more sound, blocks for as long as recognising takes, and says what
+is new. `Talk` stands between a session and whoever holds the connection: it keeps bounded what comes in and what goes out, and asks the
+recogniser for a turn for each step. `Live` is all talks of this process.
+
+An utterance ends where nobody speaks for PAUSE_S, or when the speaker says so. What is told to be settled of a partial text stays: the
+Vietnamese search gives the words that all of its readings share, Whisper those that two runs on more and more sound agreed on.
+"""
+
+import asyncio
+import contextlib
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import cast
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from errors import ApiError, AudioTooLong, Overloaded
+from schemas import LineRequest, LiveEnd, LiveFinal, LiveLines, LiveOptions, LivePartial, Order, Segment, Word
+from voice import ctc
+from voice.activity import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, SPEECH_PROBABILITY, Activity
+from voice.audio import SAMPLE_RATE, RawStream, Waveform
+from voice.conformer import FRAME_SAMPLES as FEATURE_SAMPLES
+from voice.conformer import HOP_FRAMES, OVERLAP_FRAMES, REST_SAMPLES, SURE, TAIL_SAMPLES, Conformer, expected
+from voice.hearing import Engine, Hearing
+from voice.orders import OrderEngine
+from voice.sense import Judge, make_sense
+from voice.speech import VIETNAMESE, Recogniser, tidy
+from voice.whisper import MAX_COMPRESSION
+
+# People who order think for half a second between two dishes; of 73 spoken sentences 5 hold a longer pause than this.
+PAUSE_S = 0.7
+# Whisper hears 30 s at once. From the first figure on a short pause will do, at the second an utterance is cut wherever it is.
+LONG_S, MAX_UTTERANCE_S = 20.0, 28.0
+SHORT_PAUSE_S = 0.2
+# Speech begins where this many frames hold MIN_SPEECH_FRAMES of it: half a second.
+ONSET_FRAMES = 16
+MARGIN_FRAMES = round(MARGIN_S * SAMPLE_RATE / FRAME_SAMPLES)
+MARGIN_SAMPLES = int(MARGIN_S * SAMPLE_RATE)
+# What the Vietnamese network moves on by.
+STEP_S = HOP_FRAMES * FEATURE_SAMPLES / SAMPLE_RATE
+# Of each run of Whisper on what was said so far; more rarely the longer that is.
+WHISPER_STEP_S, WHISPER_STEP_SHARE = 1.0, 0.1
+# Runs that have to agree (with three, not a word error less), and the last words of the shorter sound, which may have been cut off
+# ("milk", and then "milkshake"): those do not count.
+AGREEING_RUNS, HELD_BACK = 2, 1
+# Where the language is open: Vietnamese shows by then, at the latest, on so many tokens. Of 38 English clips none seems Vietnamese after
+# three; for Whisper two seconds are enough.
+DECIDE_S, DECIDE_TOKENS = 2.0, 3
+
+MARKS = ".,;:!?…"
+
+# Of sound that was received and not heard yet; then nothing more is read from the connection.
+MAX_WAITING_S = 4.0
+MAX_STEP_S = 2.0
+MAX_UNSENT = 16  # frames, before nothing more is heard
+# A speaker whose sound stops coming has ended; a bad line stutters for less.
+STALLED_S = 2.0
+# Each costs some 100 KB, and its client holds at most half of them.
+MAX_TALKS = 512
+
+Event = LivePartial | LiveFinal
+Command = LiveLines | LiveEnd
+
+
+# --- Ears ---------------------------------------------------------------------------------------------------------------------------
+
+
+class VietnameseEar:
+    """Hears Vietnamese as it is spoken, chunk by chunk."""
+
+    def __init__(self, conformer: Conformer, phrases: Sequence[str], start_s: float) -> None:
+        """Begin at `start_s`, the time of the first sample."""
+        self.listening = conformer.listen(phrases, start_s)
+        self._conformer, self._phrases = conformer, expected(phrases)
+        self._chunks_before = self.listening.stream.chunks
+
+    def hear(self, waveform: Waveform) -> None:
+        """Hear more."""
+        self.listening.stream.accept(waveform)
+        self._read()
+
+    def _read(self) -> None:
+        self._conformer.hear([self.listening.stream])
+        self.listening.read()
+
+    def finish(self, rest: Waveform, spoken: int) -> None:
+        """Hear the rest, unless speech, which ended at sample `spoken`, was heard with all that it takes to read it."""
+        stream = self.listening.stream
+        heard = ((stream.chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
+        if heard < spoken + TAIL_SAMPLES:
+            stream.accept(rest, last=True)
+            if stream.accepted + stream.silence - spoken < REST_SAMPLES:
+                stream.rest()
+            self._read()
+
+    def read(self) -> tuple[list[Segment], Sequence[ctc.Alternative]]:
+        """Give what was heard, and words that sound like some of it."""
+        best = self.listening.search.best()
+        return ctc.segments(self._spell(best)), ctc.alternatives(best, self._conformer.tokens, self._phrases)
+
+    def stable(self) -> int:
+        """Count the characters that stay: of words that all readings share, up to the first that sounds like another one."""
+        search = self.listening.search
+        best = search.best()
+        words = self._spell([token for token in best[: search.agreed()] if search.frames - token.frame > ctc.TOKEN_FRAMES])
+        open_ = min((place for place, *_ in ctc.alternatives(best, self._conformer.tokens, self._phrases)), default=len(words))
+        return len(" ".join(word["word"] for word in words[:open_]))
+
+    def _spell(self, tokens: Sequence[ctc.Token]) -> list[Word]:
+        return ctc.spell(tokens, self._conformer.tokens, start_s=self.listening.start_s, end_s=self.listening.end_s)
+
+
+class WhisperEar:
+    """Hears any language, all that was said again and again; what two runs agree on is the beginning of all later ones.
+
+    Source: LocalAgreement-2, Liu et al. 2020, arXiv:2005.11185; Macháček et al. 2023, arXiv:2307.14743.
+    """
+
+    def __init__(self, whisper: Engine, languages: Sequence[str], phrases: Sequence[str], start_s: float) -> None:
+        """`languages`: those that it may be; empty: any."""
+        self.language = languages[0] if len(languages) == 1 else None
+        self._whisper, self._languages, self._phrases, self._start_s = whisper, languages, phrases, start_s
+        self._sound: list[Waveform] = []
+        self._segments: list[Segment] = []
+        self._runs: deque[list[str]] = deque(maxlen=AGREEING_RUNS)  # words of the last ones
+        self._agreed = ""
+        self._n_samples = self._n_run = 0
+
+    def keep(self, waveform: Waveform) -> None:
+        """Take more sound, for later."""
+        self._sound.append(waveform)
+        self._n_samples += len(waveform)
+
+    def hear(self, waveform: Waveform) -> None:
+        """Hear more, once enough has come together."""
+        self.keep(waveform)
+        step_s = max(WHISPER_STEP_S, WHISPER_STEP_SHARE * self._n_samples / SAMPLE_RATE)
+        if self._n_samples - self._n_run >= step_s * SAMPLE_RATE:
+            self.run()
+
+    def run(self, n_samples: int | None = None, elsewhere: Sequence[str] = ()) -> str | None:
+        """Hear all, or the first `n_samples`; tell the language. What is in one of `elsewhere` is not written down."""
+        self._sound = [np.concatenate(self._sound)] if self._sound else []
+        window = self._sound[0][:n_samples] if self._sound else np.zeros(0, np.float32)
+        self._n_run = self._n_samples
+        if not window.size:
+            return self.language
+        hearing = Hearing(
+            window, [(0, len(window))], languages=self._languages, elsewhere=elsewhere, phrases=self._phrases, language=self.language
+        )
+        self._whisper.advance([hearing])
+        if hearing.language in elsewhere:
+            return hearing.language
+        if self._n_samples >= DECIDE_S * SAMPLE_RATE:
+            self.language = hearing.language
+        self._agree(hearing.segments)
+        return hearing.language
+
+    def _agree(self, segments: Sequence[Segment]) -> None:
+        """Take what was heard now, after what is settled, and settle what was heard before, too."""
+        words = go_on(self._agreed.split(), _text(segments).split())
+        if segments:
+            end_s = self._start_s + segments[-1]["end_s"]
+            self._segments = [{**segments[0], "start_s": self._start_s, "end_s": end_s, "text": " ".join(words)}]
+        self._runs.append(words)
+        if self.language is None or len(self._runs) < AGREEING_RUNS or _loops(words):
+            return
+        whole = min(map(len, self._runs)) - HELD_BACK
+        alike = (len(set(map(_core, same))) == 1 for same in zip(*self._runs, strict=False))
+        agreed = [word for word, _ in zip(words[:whole], takewhile(bool, alike), strict=False)]
+        if len(agreed) > len(self._agreed.split()):
+            self._agreed = " ".join([*agreed[:-1], agreed[-1].rstrip(MARKS)]).rstrip()
+
+    def finish(self, spoken: int) -> None:
+        """Hear it all for the last time."""
+        self.run(spoken + MARGIN_SAMPLES)
+
+    def segments(self) -> list[Segment]:
+        """Give what was heard."""
+        return self._segments
+
+    def stable(self) -> int:
+        """Count the characters that stay."""
+        return len(self._agreed)
+
+
+def go_on(settled: Sequence[str], heard: Sequence[str]) -> list[str]:
+    """Say what was settled, and go on with what was heard after it: where the two agree best, by edit distance."""
+    if not settled:
+        return list(heard)
+    distances = list(range(len(heard) + 1))
+    for number, word in enumerate(settled, 1):
+        corner, distances[0] = distances[0], number
+        for place, other in enumerate(heard, 1):
+            change = corner + (_core(word) != _core(other))
+            corner, distances[place] = distances[place], min(distances[place] + 1, distances[place - 1] + 1, change)
+    after = min(range(len(heard) + 1), key=lambda place: (distances[place], abs(place - len(settled))))
+    words = [*settled, *heard[after:]]
+    if after and _core(heard[after - 1]) == _core(settled[-1]):
+        words[len(settled) - 1] += heard[after - 1][len(heard[after - 1].rstrip(MARKS)) :]
+    return words
+
+
+def _loops(words: Sequence[str]) -> bool:
+    written = " ".join(words).encode()
+    return len(written) > MAX_COMPRESSION * len(zlib.compress(written))
+
+
+def _core(word: str) -> str:
+    """Leave out what comes and goes with the words around: the mark behind it, and capitals."""
+    return word.rstrip(MARKS).casefold()
+
+
+def _text(segments: Sequence[Segment]) -> str:
+    return " ".join(segment["text"] for segment in segments)
+
+
+# --- Utterances ---------------------------------------------------------------------------------------------------------------------
+
+
+class Utterance:
+    """Something that is being said."""
+
+    def __init__(self, engines: tuple[Engine | None, Engine], languages: Sequence[str], phrases: Sequence[str], *, start: int) -> None:
+        """`start` is its first sample, counted from the session's. `languages`: those that it may be in."""
+        vietnamese, whisper = engines
+        start_s = start / SAMPLE_RATE
+        self.language: str | None = languages[0] if len(languages) == 1 else None
+        self.n_samples = 0
+        self.spoken = 0  # the sample where speech ends, as far as is known
+        self._vietnamese = VietnameseEar(cast("Conformer", vietnamese), phrases, start_s) if vietnamese else None
+        is_vietnamese = self._vietnamese is not None and self.language == VIETNAMESE
+        self._whisper = None if is_vietnamese else WhisperEar(whisper, languages, phrases, start_s)
+
+    @property
+    def seconds(self) -> float:
+        """Its length so far."""
+        return self.n_samples / SAMPLE_RATE
+
+    @property
+    def weight(self) -> float:
+        """How much is heard for each second that comes: Whisper hears all again."""
+        return 1.0 if self._whisper is None else max(1.0, self.seconds / WHISPER_STEP_S)
+
+    def hear(self, waveform: Waveform) -> None:
+        """Hear more."""
+        self.n_samples += len(waveform)
+        if self._vietnamese:
+            self._vietnamese.hear(waveform)
+            if self._whisper:
+                self._whisper.keep(waveform)
+                self._decide(sure_after=DECIDE_TOKENS, last=False)
+        elif self._whisper:
+            self._whisper.hear(waveform)
+            self.language = self._whisper.language
+
+    def finish(self, waveform: Waveform) -> None:
+        """Hear the end."""
+        rest = waveform[: max(0, self.spoken + MARGIN_SAMPLES - self.n_samples)]
+        self.n_samples += len(rest)
+        if self._vietnamese:
+            self._vietnamese.finish(rest, self.spoken)
+            if self._whisper:
+                self._whisper.keep(rest)
+                self._decide(sure_after=0, last=True)
+        elif self._whisper:
+            self._whisper.keep(rest)
+            self._whisper.finish(self.spoken)
+            self.language = self._whisper.language
+
+    def _decide(self, *, sure_after: int, last: bool) -> None:
+        """Keep one ear: Vietnamese where its own engine is sure, else what Whisper takes it for."""
+        if self._vietnamese is None or self._whisper is None:
+            return
+        listening = self._vietnamese.listening
+        if listening.n_heard >= sure_after and listening.confidence() >= SURE:
+            self.language, self._whisper = VIETNAMESE, None
+        elif last or self.seconds >= DECIDE_S:
+            self.language = self._whisper.run(elsewhere=(VIETNAMESE,))
+            if self.language == VIETNAMESE:
+                self._whisper = None
+            else:
+                self._vietnamese = None
+
+    def segments(self, judge: Judge) -> list[Segment]:
+        """Give what was heard, of words that sound alike those that make sense; nothing while it may be another language."""
+        if self._vietnamese and (self._whisper is None or self._vietnamese.listening.confidence() >= SURE):
+            segments, alternatives = self._vietnamese.read()
+            if alternatives:
+                make_sense(segments, alternatives, judge)
+            return segments
+        return self._whisper.segments() if self._whisper else []
+
+    def stable(self) -> int:
+        """Count the characters of the text that stay."""
+        if self._vietnamese and self._whisper:
+            return 0
+        ear = self._vietnamese or self._whisper
+        return ear.stable() if ear else 0
+
+
+# --- Sessions -----------------------------------------------------------------------------------------------------------------------
+
+
+class Session:
+    """What is known of one speaker: who blocks in `advance` is its only caller at that time."""
+
+    def __init__(self, engines: tuple[Engine | None, Engine], languages: Sequence[str], menu: OrderEngine) -> None:
+        """`engines`: the Vietnamese one, where it may be needed, and Whisper. `languages`: what may be spoken; empty: anything."""
+        self.utterance: Utterance | None = None
+        self.lines: Sequence[LineRequest] = ()
+        self.n_finals = 0
+        self._engines, self._languages, self._menu = engines, languages, menu
+        self._activity = Activity()
+        self._n_samples = 0  # judged so far
+        self._rest = np.zeros(0, np.float32)  # too short to be judged
+        # While nobody speaks: the last frames, each with whether it is speech.
+        self._quiet: deque[tuple[Waveform, bool]] = deque(maxlen=MARGIN_FRAMES + ONSET_FRAMES)
+        self._fresh: list[Waveform] = []  # of the utterance, not heard yet
+        self._told: tuple[str, int, Order] | None = None  # text, characters that stay, order
+        self._understood: tuple[str, Sequence[LineRequest], Order] | None = None  # text, order before, order after
+
+    def advance(self, waveform: Waveform, command: Command | None = None) -> list[Event]:
+        """Hear more sound, then carry out the command, and say what is new."""
+        events: list[Event] = []
+        waveform = np.concatenate([self._rest, waveform])
+        if isinstance(command, LiveEnd):
+            waveform = np.pad(waveform, (0, -len(waveform) % FRAME_SAMPLES))
+        whole = len(waveform) - len(waveform) % FRAME_SAMPLES
+        self._rest = waveform[whole:]
+        probabilities = self._activity.hear(waveform[:whole])
+        for frame, probability in zip(waveform[:whole].reshape(-1, FRAME_SAMPLES), probabilities, strict=True):
+            self._n_samples += FRAME_SAMPLES
+            events += self._hear(frame, is_speech=bool(probability >= SPEECH_PROBABILITY))
+        if isinstance(command, LiveEnd):
+            events += self._finish(asked=True)
+        elif isinstance(command, LiveLines):
+            self.lines = command.lines
+        if self.utterance:
+            events += self._go_on(self.utterance)
+        return events
+
+    def stall(self) -> list[Event]:
+        """End the utterance: its sound has stopped to come."""
+        return list(self._finish(asked=False))
+
+    def _hear(self, frame: Waveform, *, is_speech: bool) -> Iterator[Event]:
+        utterance = self.utterance
+        if utterance is None:
+            self._quiet.append((frame, is_speech))
+            if is_speech and sum(speech for _, speech in list(self._quiet)[-ONSET_FRAMES:]) >= MIN_SPEECH_FRAMES:
+                self._begin()
+            return
+        self._fresh.append(frame)
+        length = utterance.n_samples + len(self._fresh) * FRAME_SAMPLES
+        if is_speech:
+            utterance.spoken = length
+        pause_s, length_s = (length - utterance.spoken) / SAMPLE_RATE, length / SAMPLE_RATE
+        if pause_s >= (PAUSE_S if length_s < LONG_S else SHORT_PAUSE_S) or length_s >= MAX_UTTERANCE_S:
+            yield from self._finish(asked=False)
+
+    def _begin(self) -> None:
+        """Begin an utterance, a little before its first speech."""
+        frames = list(self._quiet)
+        onset = max(0, len(frames) - ONSET_FRAMES)
+        first = next(place for place, (_, speech) in enumerate(frames) if speech and place >= onset)
+        self._fresh = [frame for frame, _ in frames[max(0, first - MARGIN_FRAMES) :]]
+        self._quiet.clear()
+        n_fresh = len(self._fresh) * FRAME_SAMPLES
+        self.utterance = Utterance(self._engines, self._languages, self._menu.vocabulary, start=self._n_samples - n_fresh)
+        self.utterance.spoken = n_fresh
+
+    def _go_on(self, utterance: Utterance) -> Iterator[Event]:
+        """Hear what has come; say what is new about text or order."""
+        if self._fresh:
+            utterance.hear(np.concatenate(self._fresh))
+            self._fresh = []
+        text, stable = _text(utterance.segments(self._judge)), utterance.stable()
+        if not text:
+            return
+        order = self._understand(text)
+        if self._told is None or self._told[:2] != (text, stable) or self._told[2] is not order:
+            self._told = text, stable, order
+            yield {"type": "partial", "text": text, "stable": stable, "lines": order["lines"], "total": order["total"]}
+
+    def _finish(self, *, asked: bool) -> Iterator[Event]:
+        """End the utterance, if there is one; who `asked` for it is answered in any case."""
+        utterance, self.utterance = self.utterance, None
+        segments: list[Segment] = []
+        if utterance:
+            utterance.finish(np.concatenate(self._fresh) if self._fresh else np.zeros(0, np.float32))
+            segments = [tidy(segment, words=False) for segment in utterance.segments(self._judge)]
+        self._fresh = []
+        self._quiet.clear()
+        text = _text(segments)
+        if text or asked or self._told:
+            order = self._understand(text)
+            self.lines = [LineRequest.model_validate(line) for line in order["lines"]]
+            self.n_finals += 1
+            yield {"type": "final", "text": text, "language": utterance.language if utterance else None, "segments": segments, **order}
+        self._told = None
+
+    def _judge(self, text: str) -> float | None:
+        return self._menu.cost(text, self.lines)
+
+    def _understand(self, text: str) -> Order:
+        """Read the text against the lines so far, unless that was done just before."""
+        if self._understood and self._understood[0] == text and self._understood[1] is self.lines:
+            return self._understood[2]
+        order = self._menu.understand(text, self.lines)
+        self._understood = text, self.lines, order
+        return order
+
+
+# --- Talks --------------------------------------------------------------------------------------------------------------------------
+
+
+class Metrics:
+    """What speaking live tells about itself."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.talks = Gauge("voice_live_sessions", "Connections on which somebody may speak", registry=registry)
+        self.delay = Histogram(
+            "voice_live_seconds",
+            "From the arrival of sound to what was understood of it",
+            ("type",),
+            buckets=(0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10),
+            registry=registry,
+        )
+        self.ended = Counter("voice_live_ended", "Connections that ended", ("reason",), registry=registry)
+        self.audio = Counter("voice_live_audio_seconds", "Sound received", registry=registry)
+
+
+@dataclass(eq=False)
+class Talk:
+    """A session and its connection: what waits to be heard, and what waits to be sent."""
+
+    live: "Live"
+    session: Session
+    client: str
+    sound: RawStream
+    received_s: float = 0.0
+    ended_by: ApiError | None = None  # None: the service is being stopped, or the other side has left
+    stopped: bool = False
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _waiting: deque[tuple[Waveform | Command | None, float]] = field(default_factory=deque)  # with when it came; None: the end
+    _waiting_samples: int = 0
+    _unsent: deque[Event | ApiError] = field(default_factory=deque)
+    _through: bool = False  # nothing more will be said
+
+    async def take(self, audio: bytes) -> None:
+        """Take sound, of any length, and wait while too much of it waits.
+
+        Raises:
+            AudioTooLong: it is more than one connection may bring.
+
+        """
+        for start in range(0, len(audio), self.sound.bytes_s):
+            piece = audio[start : start + self.sound.bytes_s]
+            seconds = len(piece) / self.sound.bytes_s
+            self.received_s += seconds
+            self.live.metrics.audio.inc(seconds)
+            if self.received_s > self.live.max_audio_s:
+                message = f"More than {self.live.max_audio_s:g} s of sound came."
+                raise AudioTooLong(message)
+            await self._put(self.sound.accept(piece))
+
+    async def command(self, command: Command) -> None:
+        """Take a command, which is carried out after all sound that came before it."""
+        await self._put(command)
+
+    async def _put(self, came: Waveform | Command) -> None:
+        async with self._changed:
+            await self._changed.wait_for(self._has_room)
+            self._waiting.append((came, asyncio.get_running_loop().time()))
+            self._waiting_samples += len(came) if isinstance(came, np.ndarray) else 0
+            self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        return self._waiting_samples < MAX_WAITING_S * SAMPLE_RATE and len(self._unsent) < MAX_UNSENT
+
+    async def tell(self, event: Event | ApiError) -> None:
+        """Send something, when its turn comes; a partial takes the place of one that was not sent yet."""
+        async with self._changed:
+            last = self._unsent[-1] if self._unsent else None
+            if not isinstance(event, ApiError) and not isinstance(last, ApiError) and last and event["type"] == last["type"] == "partial":
+                self._unsent[-1] = event
+            else:
+                self._unsent.append(event)
+            self._changed.notify_all()
+
+    async def stop(self, error: ApiError | None = None) -> None:
+        """End, because of an error or because the service is being stopped; what has come is still heard, and answered."""
+        async with self._changed:
+            if not self.stopped:
+                self.stopped, self.ended_by = True, error
+                self._waiting.append((None, asyncio.get_running_loop().time()))
+                self._changed.notify_all()
+
+    async def look(self) -> None:
+        """Look whether the service is being stopped."""
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def events(self) -> AsyncIterator[Event | ApiError]:
+        """Give what is to be sent, until the talk is through."""
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._unsent or self._through)
+                if not self._unsent:
+                    return
+                event = self._unsent.popleft()
+                self._changed.notify_all()
+            yield event
+
+    async def run(self) -> None:
+        """Hear what comes, step by step, until the talk is stopped."""
+        try:
+            while not (self.stopped and not self._waiting) and not self._may_go():
+                await self._step()
+        except ApiError as error:
+            self.stopped, self.ended_by = True, error
+        finally:
+            async with self._changed:
+                self._through = True
+                self._changed.notify_all()
+
+    def _may_go(self) -> bool:
+        """Tell whether the service is being stopped, and nobody is in the middle of something."""
+        return self.live.draining and not self.session.utterance and not self._waiting
+
+    def _is_due(self) -> bool:
+        asked = any(not isinstance(came, np.ndarray) for came, _ in self._waiting)
+        enough = asked or self._waiting_samples >= STEP_S * SAMPLE_RATE or (self.live.draining and not self.session.utterance)
+        return enough and len(self._unsent) < MAX_UNSENT
+
+    async def _step(self) -> None:
+        """Wait for enough sound, or a command, or too long; then hear it."""
+        loop = asyncio.get_running_loop()
+        sound, command, came_at, ends = np.zeros(0, np.float32), None, loop.time(), True
+        with contextlib.suppress(TimeoutError):
+            async with self._changed, asyncio.timeout(STALLED_S if self.session.utterance else None):
+                await self._changed.wait_for(self._is_due)
+                sound, command, came_at = self._pick()
+                ends = self.stopped and not self._waiting
+                self._changed.notify_all()
+        session = self.session
+        weight = session.utterance.weight if session.utterance else 1.0
+
+        def work() -> list[Event]:
+            events = session.advance(sound, command)
+            return events + session.stall() if ends else events
+
+        seconds = weight * len(sound) / SAMPLE_RATE
+        for event in await self.live.recogniser.take_turn(work, seconds=seconds, client=self.client):
+            self.live.metrics.delay.labels(event["type"]).observe(loop.time() - came_at)
+            await self.tell(event)
+
+    def _pick(self) -> tuple[Waveform, Command | None, float]:
+        """Take sound out, up to the next command and one step's worth; tell when the last of it came."""
+        pieces: list[Waveform] = [np.zeros(0, np.float32)]
+        picked, came_at = 0, asyncio.get_running_loop().time()
+        while self._waiting and picked < MAX_STEP_S * SAMPLE_RATE:
+            came, came_at = self._waiting.popleft()
+            if not isinstance(came, np.ndarray):
+                return np.concatenate(pieces), came, came_at
+            pieces.append(came)
+            picked += len(came)
+            self._waiting_samples -= len(came)
+        return np.concatenate(pieces), None, came_at
+
+
+class Live:
+    """All talks of this process."""
+
+    def __init__(self, recogniser: Recogniser, *, max_audio_s: float, registry: CollectorRegistry) -> None:
+        """`max_audio_s`: of one connection."""
+        self.recogniser = recogniser
+        self.max_audio_s = max_audio_s
+        self.metrics = Metrics(registry)
+        self.draining = False
+        self._talks: set[Talk] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    @contextlib.contextmanager
+    def talk(self, menu: OrderEngine, options: LiveOptions, client: str) -> Iterator[Talk]:
+        """Let somebody speak.
+
+        Raises:
+            Overloaded: the models are not loaded, too much waits, there are too many talks, or the service is being stopped.
+            ValidationFailed: the language is none that can be recognised.
+
+        """
+        languages = self.recogniser.candidates(options.language, menu.menu.languages)
+        engines = self.recogniser.engines(languages)
+        self.recogniser.refuse_when_full()
+        own = sum(talk.client == client for talk in self._talks)
+        if self.draining or len(self._talks) >= MAX_TALKS or own >= MAX_TALKS // 2:
+            message = "The service is being stopped." if self.draining else "Too many are speaking."
+            raise Overloaded(5, message)
+        sound = RawStream(encoding=options.encoding, sample_rate=options.sample_rate)
+        talk = Talk(self, Session(engines, languages, menu), client, sound)
+        self._talks.add(talk)
+        self.metrics.talks.set(len(self._talks))
+        try:
+            yield talk
+        finally:
+            self._talks.discard(talk)
+            self.metrics.talks.set(len(self._talks))
+
+    def drain(self, within_s: float) -> None:
+        """Take nobody in any more; end each talk between two utterances, or `within_s` from now."""
+        self.draining = True
+        self._for_each(Talk.look)
+        asyncio.get_running_loop().call_later(within_s, self._for_each, Talk.stop)
+
+    def _for_each(self, do: Callable[[Talk], Coroutine[None, None, None]]) -> None:
+        for talk in self._talks:
+            task = asyncio.ensure_future(do(talk))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
