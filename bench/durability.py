@@ -1,6 +1,6 @@
 """Print what is left of acknowledged orders after kill -9 of the service, kill -9 of PostgreSQL, and a power cut.
 
-    bench/durability.py [--parts kill,database,power] [--rounds 10] [--orders 2000]
+    bench/durability.py [--parts kill-sqlite,kill-postgresql,database,power] [--rounds 10] [--orders 2000]
 
 `kill` and `database` run the real server and call it over HTTP. `power` needs root and Linux: it stores on a file system of its own, whose
 unwritten pages it then throws away; the same with weaker settings is the control that shows what such a cut takes away.
@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 import httpx
@@ -47,7 +48,9 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         settings = {"ENVIRONMENT": "TESTING", "PORT": str(self.port), "DATABASE_URL": database_url, "ACCESS_LOG": "off"}
-        self._environment = os.environ | settings | {"RATE_LIMIT": "1000000/second"}
+        # Nobody speaks here, and loading the models takes longer than all that is done.
+        settings |= {"RATE_LIMIT": "1000000/second", "SPEECH_MODEL": "/nonexistent", "SPEECH_MODEL_VI": "/nonexistent"}
+        self._environment = os.environ | settings
         self._log = directory / "server.log"
         self.start()
 
@@ -62,6 +65,14 @@ class Server:
             if self.process.poll() is not None:
                 sys.exit(self._log.read_text()[-3000:])
             time.sleep(0.05)
+
+    def __enter__(self) -> Self:
+        """Lend it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.kill()
 
     def kill(self) -> None:
         """End it by SIGKILL."""
@@ -134,43 +145,42 @@ async def until_acknowledged(callers: Callers, count: int) -> None:
 async def kill_the_service(name: str, url: str, directory: Path, rounds: int, count: int) -> None:
     """Kill the service once a round, in the middle."""
     for round_ in range(1, rounds + 1):
-        server = Server(url, directory)
-        before = set(await stored_in(url))
-        callers = Callers(server.port, count)
-        storing = asyncio.create_task(callers.run())
-        await until_acknowledged(callers, random.randint(count // 10, count * 9 // 10))  # noqa: S311 - a moment, no secret
-        server.kill()
-        killed = compared(list(callers.acknowledged), await stored_in(url))
-        await asyncio.to_thread(server.start)
-        await storing
+        with Server(url, directory) as server:
+            before = set(await stored_in(url))
+            callers = Callers(server.port, count)
+            storing = asyncio.create_task(callers.run())
+            await until_acknowledged(callers, random.randint(count // 10, count * 9 // 10))  # noqa: S311 - a moment, no secret
+            server.kill()
+            killed = compared(list(callers.acknowledged), await stored_in(url))
+            await asyncio.to_thread(server.start)
+            await storing
         stored = await stored_in(url)
         extra = len(set(stored) - before - set(callers.acknowledged))
-        print(
-            f"kill -9, {name}, round {round_:2}: when killed {killed}; at the end {compared(callers.acknowledged, stored)}, {extra} unknown"
-        )
-        server.kill()
+        at_the_end = f"at the end {compared(callers.acknowledged, stored)}, {extra} unknown"
+        print(f"kill -9, {name}, round {round_:2}: when killed {killed}; {at_the_end}", flush=True)
 
 
 async def kill_the_database(postgres: Postgres, url: str, directory: Path, rounds: int) -> None:
     """Kill PostgreSQL again and again while orders are stored."""
-    server = Server(url, directory)
-    callers = Callers(server.port, None)
-    storing = asyncio.create_task(callers.run())
-    for round_ in range(1, rounds + 1):
-        await until_acknowledged(callers, len(callers.acknowledged) + 200)
-        await asyncio.to_thread(postgres.kill)
-        await asyncio.sleep(1)
-        await asyncio.to_thread(postgres.start)
-        back_s = time.monotonic()
-        await until_acknowledged(callers, len(callers.acknowledged) + 1)
-        print(f"PostgreSQL killed, round {round_}: next order acknowledged {time.monotonic() - back_s:.2f} s after it was back")
-    callers.stop()
-    await storing
+    with Server(url, directory) as server:
+        callers = Callers(server.port, None)
+        storing = asyncio.create_task(callers.run())
+        for round_ in range(1, rounds + 1):
+            await until_acknowledged(callers, len(callers.acknowledged) + 200)
+            await asyncio.to_thread(postgres.kill)
+            await asyncio.sleep(1)
+            await asyncio.to_thread(postgres.start)
+            back_s = time.monotonic()
+            await until_acknowledged(callers, len(callers.acknowledged) + 1)
+            print(
+                f"PostgreSQL killed, round {round_}: next order acknowledged {time.monotonic() - back_s:.2f} s after it was back",
+                flush=True,
+            )
+        callers.stop()
+        await storing
+    stored = compared(callers.acknowledged, await stored_in(url))
     answers = ", ".join(f"{answer}: {count}" for answer, count in sorted(callers.answers.items()))
-    print(
-        f"PostgreSQL killed: {compared(callers.acknowledged, await stored_in(url))}; answers {answers}; slowest {callers.slowest_s:.1f} s"
-    )
-    server.kill()
+    print(f"PostgreSQL killed: {stored}; answers {answers}; slowest {callers.slowest_s:.1f} s")
 
 
 # --- Power cut ----------------------------------------------------------------------------------------------------------------------
@@ -298,8 +308,8 @@ async def run(parts: list[str], rounds: int, count: int) -> None:
         postgres = Postgres(home)
         postgres.start()
         try:
-            if "kill" in parts:
-                for name, url in (("sqlite", f"sqlite+aiosqlite:///{directory}/voice.db"), ("postgresql", postgres.url())):
+            for name, url in (("sqlite", f"sqlite+aiosqlite:///{directory}/voice.db"), ("postgresql", postgres.url())):
+                if f"kill-{name}" in parts:
                     await migrate(url)
                     await kill_the_service(name, url, Path(directory), rounds, count)
             if "database" in parts:
@@ -317,7 +327,7 @@ async def run(parts: list[str], rounds: int, count: int) -> None:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--parts", default="kill,database,power")
+    parser.add_argument("--parts", default="kill-sqlite,kill-postgresql,database,power")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--orders", type=int, default=2000)
     arguments = parser.parse_args()

@@ -75,9 +75,9 @@ def read(directory: Path) -> tuple[list[PastOrder], list[Query]]:
     return orders, queries
 
 
-def made_history(n_items: int, n_orders: int, n_customers: int = 5000) -> list[PastOrder]:
+def made_history(n_items: int, n_orders: int, n_customers: int = 5000, seed: int = 7) -> list[PastOrder]:
     """Make orders with a long tail of items that go together in dozens, and customers with a taste; the same each time."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(seed)
     popularity = 1 / np.arange(1, n_items + 1) ** 0.8
     popularity /= popularity.sum()
     firsts = rng.choice(n_items, n_orders, p=popularity)

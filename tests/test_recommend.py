@@ -55,9 +55,10 @@ def test_without_orders_the_menu_s_order_decides():
 
 
 def test_popularity_decides_where_nothing_else_is_known():
-    recommender = taught(make_menu("tea", "cake", "pho"), make_orders("pho", "pho", "pho", "cake", "cake", "tea"))
+    recommender = taught(make_menu("tea", "cake", "pho"), make_orders(*["pho"] * 15, *["cake"] * 10, *["tea"] * 5))
     assert ids(suggest(recommender)) == ["pho", "cake", "tea"]
     assert suggest(recommender)[0]["reason"] == {"kind": "popular", "item": None, "share": 0.5, "text": "Ordered by many"}
+    assert suggest(recommender)[2]["reason"] == {"kind": "popular", "item": None, "share": 0.1667, "text": "Ordered by others too"}
 
 
 def test_what_is_ordered_together_comes_first_and_says_so():
@@ -83,6 +84,37 @@ def test_a_customer_s_own_orders_come_first_and_say_so():
     assert first["item"] == "cake"
     assert first["reason"] == {"kind": "usual", "item": None, "share": 1.0, "text": "Your usual: in 3 of your last 3 orders"}
     assert ids(suggest(recommender, customer_id=8))[0] in {"pho", "bun"}
+
+
+WITH = {
+    (7, 3): "7 of 10 orders with Tea have this too",
+    (14, 6): "About 7 of 10 orders with Tea have this too",
+    (2, 19): "About 1 of 10 orders with Tea have this too",
+    (2, 48): "Ordered with Tea more often than otherwise",
+}
+
+
+@pytest.mark.parametrize(("counts", "text"), WITH.items())
+def test_a_share_is_told_as_far_as_it_is_known_and_says_something(counts, text):
+    together, alone = counts
+    orders = make_orders(*["tea cake"] * together, *["tea"] * alone, *["pho"] * 60)
+    (cake,) = (suggestion for suggestion in suggest(taught(make_menu("pho", "tea", "cake"), orders), "tea") if suggestion["item"] == "cake")
+    assert cake["reason"]["text"] == text
+
+
+USUAL = {
+    "cake": "You had this last time",
+    "cake cake": "Your usual: in 2 of your last 2 orders",
+    "cake cake tea tea": "Your usual: in 2 of your last 4 orders",
+    "cake cake tea tea tea tea tea": "You have had this: in 2 of your last 7 orders",
+}
+
+
+@pytest.mark.parametrize(("own", "text"), USUAL.items())
+def test_a_habit_is_told_by_how_much_of_one_it_is(own, text):
+    recommender = taught(make_menu("tea", "cake", "pho"), [*make_orders(*["pho"] * 20), *make_orders(*own.split(), customer_id=7)])
+    (cake,) = (suggestion for suggestion in suggest(recommender, customer_id=7) if suggestion["item"] == "cake")
+    assert cake["reason"]["text"] == text
 
 
 def test_the_hour_counts():
@@ -368,6 +400,15 @@ def test_orders_are_put_in_the_order_of_time_for_a_fit():
     assert history.hours.tolist() == [12, 23, 13]
     assert history.weekdays.tolist() == [0, 0, 2]
     assert history.previous.tolist() == [-1, 0, 1]
+
+
+def test_fits_are_due_as_the_orders_grow():
+    dues = []
+    recommender = Recommender(make_menu("tea"))
+    for order in make_orders(*["tea"] * 260):
+        recommender.learn(order)
+        dues.append(recommender.due)
+    assert list(dict.fromkeys(dues)) == [None, 100, 150, 200, 250]
 
 
 def test_the_oldest_orders_leave_the_window_that_a_fit_sees(monkeypatch):

@@ -38,8 +38,8 @@ MAX_CUSTOMERS = 100_000
 MAX_PAIRS = 1_000_000
 # The orders that a fit looks back on; the longest half-life is a tenth of it, so what is older weighs less than a thousandth.
 MAX_HISTORY_ORDERS = 200_000
-# From here a model beats counting on held-out orders, if by little; before, choosing weights would choose noise.
-FIRST_FIT_ORDERS = 400
+# From here a model beats counting where there is something to learn, and loses little where there is nothing.
+FIRST_FIT_ORDERS = 100
 # Derived vectors kept for orders that have not changed: in floats, so that a large menu keeps fewer of them. 32 MB at worst.
 MAX_CACHED_FLOATS = 4_000_000
 MAX_CACHED_REASONS = 20_000
@@ -58,29 +58,47 @@ class Sentences(NamedTuple):
 
     few_with: str
     many_with: str
+    rare_with: str
     usual: str
+    sometimes: str
+    last_time: str
     popular: str
+    ordered: str
     menu: str
 
 
 SENTENCES = {
     "vi": Sentences(
-        "%(count)d trong %(orders)d đơn có %(item)s gọi thêm món này",
-        "Cứ %(orders)d đơn có %(item)s thì khoảng %(count)d đơn gọi thêm món này",
-        "Món quen: có trong %d trên %d đơn gần đây của bạn",
-        "Nhiều khách gọi món này",
-        "Có trong thực đơn",
+        few_with="%(count)d trong %(orders)d đơn có %(item)s gọi thêm món này",
+        many_with="Cứ 10 đơn có %(item)s thì khoảng %(count)d đơn gọi thêm món này",
+        rare_with="Được gọi cùng %(item)s nhiều hơn bình thường",
+        usual="Món quen: có trong %d trên %d đơn gần đây của bạn",
+        sometimes="Bạn từng gọi: có trong %d trên %d đơn gần đây của bạn",
+        last_time="Lần trước bạn đã gọi món này",
+        popular="Nhiều khách gọi món này",
+        ordered="Đã có khách gọi món này",
+        menu="Có trong thực đơn",
     ),
     "en": Sentences(
-        "%(count)d of %(orders)d orders with %(item)s have this too",
-        "About %(count)d of %(orders)d orders with %(item)s have this too",
-        "Your usual: in %d of your last %d orders",
-        "Ordered by many",
-        "On the menu",
+        few_with="%(count)d of %(orders)d orders with %(item)s have this too",
+        many_with="About %(count)d of 10 orders with %(item)s have this too",
+        rare_with="Ordered with %(item)s more often than otherwise",
+        usual="Your usual: in %d of your last %d orders",
+        sometimes="You have had this: in %d of your last %d orders",
+        last_time="You had this last time",
+        popular="Ordered by many",
+        ordered="Ordered by others too",
+        menu="On the menu",
     ),
 }
 # Below it the very numbers are told: "7 of 10" of three orders would claim too much.
 FEW_ORDERS = 20
+# What rounds to one in ten. "3 of 100" would be true, and no reason to order anything.
+RARE_SHARE = 0.095
+# A habit is what is in every third order.
+USUAL_SHARE = 1 / 3
+# Orders that are many, if they are also no fewer than an item has on average.
+MANY_ORDERS = 10
 
 
 def fit_after(n_orders: int) -> int:
@@ -306,7 +324,7 @@ class Recommender:
         if past:
             usual = sum([item in items for items in past])
             if usual > 1 or usual == len(past):  # once in several orders is no habit
-                text = self._sentences.usual % (usual, len(past))
+                text = self._tell_usual(usual, len(past))
                 return {"kind": "usual", "item": None, "share": round(usual / len(past), 4), "text": text}
         count = self._counts.item(item)
         if not count:
@@ -323,7 +341,9 @@ class Recommender:
         reason = self._reasons.get((item, best))
         if reason is None:
             if best < 0:
-                reason = {"kind": "popular", "item": None, "share": round(best_share, 4), "text": self._sentences.popular}
+                is_popular = count >= max(MANY_ORDERS, self._counts.sum() / np.count_nonzero(self._counts))
+                text = self._sentences.popular if is_popular else self._sentences.ordered
+                reason = {"kind": "popular", "item": None, "share": round(best_share, 4), "text": text}
             else:
                 text = self._tell_with(best, pairs[best], int(self._counts[best]))
                 reason = {"kind": "with", "item": self._item_ids[best], "share": round(best_share, 4), "text": text}
@@ -336,8 +356,14 @@ class Recommender:
         name = self.menu.items[self._item_ids[other]].name
         if orders < FEW_ORDERS:
             return self._sentences.few_with % {"count": together, "orders": orders, "item": name}
-        rounded_to = 10 if together / orders >= 0.095 else 100  # noqa: PLR2004 - what rounds to one in ten
-        return self._sentences.many_with % {"count": max(1, round(together / orders * rounded_to)), "orders": rounded_to, "item": name}
+        if together < RARE_SHARE * orders:
+            return self._sentences.rare_with % {"item": name}
+        return self._sentences.many_with % {"count": round(together / orders * 10), "item": name}
+
+    def _tell_usual(self, usual: int, orders: int) -> str:
+        if orders == 1:
+            return self._sentences.last_time
+        return (self._sentences.usual if usual >= USUAL_SHARE * orders else self._sentences.sometimes) % (usual, orders)
 
     # The parts of a score; `next_item` has the same for a slice of the history.
 

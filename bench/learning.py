@@ -1,0 +1,169 @@
+"""Print how fast suggestions are over HTTP while orders are stored and fits go on, and how soon a process knows many orders.
+
+.venv/bin/python bench/learning.py [--only served|start|replicas] [--orders 100000]
+"""
+
+import argparse
+import asyncio
+import http.client
+import itertools
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # a command of its own, beside the modules that it measures
+
+from bench.recommend import apart, made_history, named_menu
+from settings import ROOT
+from tests.servers import Server
+from voice.learning import Recommenders
+from voice.store import NewOrder, PastOrder, Store, on_the_wire
+
+N_ITEMS = 250
+
+
+def measure_served(n_items: int, seconds: int, stored_a_second: int) -> Iterator[str]:
+    """Ask a real server over loopback, one question after the other, while orders are stored and fits go on."""
+    orders = made_history(n_items, 12_000)
+    with tempfile.TemporaryDirectory(prefix="served-") as directory:
+        server = imported(Path(directory), n_items, orders[:10_000])
+        try:
+            for rate in (0, stored_a_second):
+                storing = multiprocessing.get_context("spawn").Process(target=put_orders, args=(server.port, orders[10_000:], rate))
+                storing.start()
+                took_ms, late = ask(server.port, orders, seconds)
+                storing.kill()
+                p50, p99 = (took_ms[int(len(took_ms) * share)] for share in (0.5, 0.99))
+                label = f"{n_items} items, over HTTP while {rate} orders a second are stored"
+                yield f"{label}: p50 {p50:.2f}, p99 {p99:.2f} ms ({len(took_ms)} asked; a sleep beside it is late by p99 {late:.2f} ms)"
+        finally:
+            server.stop()
+
+
+def imported(directory: Path, n_items: int, orders: Sequence[PastOrder]) -> Server:
+    """Import a history as a merchant does; return a server that knows it."""
+    items = "".join(f"  i{item}: {{name: Item {item}, category: c{item // 12}, price: 100}}\n" for item in range(n_items))
+    (directory / "menus").mkdir()
+    (directory / "menus" / "bench.yaml").write_text(f"id: bench\nname: Bench\ncurrency: VND\nitems:\n{items}")
+    rows = [f"{o.sequence},{o.placed_at.isoformat()},{o.customer_id or ''},{item},{n}\n" for o in orders for item, n in o.items]
+    (directory / "orders.csv").write_text("order_id,timestamp,customer_id,item,quantity\n" + "".join(rows))
+    environment = {"ENVIRONMENT": "TESTING", "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db", "MENU_DIR": f"{directory}/menus"}
+    environment |= {"RATE_LIMIT": "1000000/second", "ACCESS_LOG": "off"}
+    command = [sys.executable, "-m", "voice.store", "import", str(directory / "orders.csv"), "--menu", "bench"]
+    subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    return Server(directory, environment)
+
+
+def call(connection: http.client.HTTPConnection, method: str, path: str, body: object) -> None:
+    """Send a request and read the reply.
+
+    Raises:
+        RuntimeError: it is none of success.
+
+    """
+    headers = {"Content-Type": "application/json", "X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
+    connection.request(method, f"/api/v1/voice/{path}", json.dumps(body).encode(), headers)
+    response = connection.getresponse()
+    content = response.read()
+    if response.status not in (200, 201):
+        raise RuntimeError(content.decode())
+
+
+def put_orders(port: int, orders: Sequence[PastOrder], rate: int) -> None:
+    """Store so many orders a second."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    began_s = time.monotonic()
+    for number, order in enumerate(orders if rate else ()):
+        lines = [{"item": item, "quantity": quantity} for item, quantity in order.items]
+        time.sleep(max(0, began_s + number / rate - time.monotonic()))
+        call(connection, "PUT", f"order/{uuid4()}", {"menu": "bench", "lines": lines, "customer_id": order.customer_id})
+
+
+def ask(port: int, orders: Sequence[PastOrder], seconds: int) -> tuple[list[float], float]:
+    """Ask for so long; return how long each took, sorted, and the 99th percentile of how late a sleep ends: that is the machine's."""
+    connection, took_ms, nothing_ms = http.client.HTTPConnection("127.0.0.1", port), [], []
+    until_s = time.monotonic() + seconds
+    for order in itertools.cycle(orders):
+        body = {"menu": "bench", "items": [{"item": item} for item, _ in order.items[:2]], "customer_id": order.customer_id}
+        began_s = time.perf_counter()
+        call(connection, "POST", "recommend_order", body)
+        took_ms.append((time.perf_counter() - began_s) * 1e3)
+        began_s = time.perf_counter()
+        time.sleep(0.002)
+        nothing_ms.append((time.perf_counter() - began_s) * 1e3 - 2)
+        if time.monotonic() > until_s:
+            break
+    return sorted(took_ms), sorted(nothing_ms)[len(nothing_ms) * 99 // 100]
+
+
+def measure_start(n_items: int, n_orders: int) -> Iterator[str]:
+    """Start from a store with so many orders: with what is kept there, and from the orders alone."""
+    with tempfile.TemporaryDirectory(prefix="start-") as directory:
+        for line in asyncio.run(timed_starts(f"sqlite+aiosqlite:///{directory}/voice.db", n_items, n_orders)):
+            yield f"{n_items} items, {n_orders} orders  {line}"
+
+
+async def timed_starts(url: str, n_items: int, n_orders: int) -> list[str]:
+    """Store a made history, then let processes begin with it."""
+    menu = named_menu([f"i{item}" for item in range(n_items)])
+    store = Store(url)
+    await store.open(migrate=True)
+    for start in range(0, n_orders, 2000):
+        await store.put_orders([as_stored(order) for order in made_history(n_items, min(2000, n_orders - start), seed=start)])
+    lines = []
+    for label in ("from the orders alone", "with counts that are kept"):
+        recommenders, began_s = Recommenders(lambda _: menu), time.perf_counter()
+        following = asyncio.create_task(recommenders.follow(store))
+        while recommenders.get("bench", menu).n_orders < n_orders:  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
+        lines.append(f"start {label}: {time.perf_counter() - began_s:.2f} s")
+        began_s = time.perf_counter()
+        while not await store.counted_sequences():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        if not lines[1:]:
+            size_mb = len((await store.get_counts("bench", "bench") or (0, b""))[1]) / 1e6
+            lines.append(f"keeping the counts: {time.perf_counter() - began_s:.2f} s, {size_mb:.1f} MB")
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    await store.close()
+    return lines
+
+
+def as_stored(order: PastOrder) -> NewOrder:
+    """Write an order as it comes to be stored."""
+    lines: Any = [{"item": item, "name": item, "quantity": quantity, "options": []} for item, quantity in order.items]
+    stored: Any = {
+        "order_id": str(uuid4()),
+        "menu": "bench",
+        "lines": lines,
+        "total": 0,
+        "currency": "VND",
+        "customer_id": order.customer_id,
+        "placed_at": on_the_wire(order.placed_at),
+    }
+    return NewOrder("bench", stored, placed_at_given=True)
+
+
+def main() -> None:
+    """Print all figures, or only some."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["served", "start", "replicas"])
+    parser.add_argument("--orders", type=int, default=100_000)
+    arguments = parser.parse_args()
+    if arguments.only in {None, "served"}:
+        for line in measure_served(N_ITEMS, seconds=30, stored_a_second=50):
+            print(line, flush=True)
+    if arguments.only in {None, "start"}:
+        apart(measure_start, N_ITEMS, arguments.orders)
+
+
+if __name__ == "__main__":
+    main()
