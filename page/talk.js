@@ -46,9 +46,25 @@ export function letGo() {
 }
 
 async function begin() {
-  if (!state.menu) return;
+  if (!state.menu) return undefined;
   if (state.placed) startOver();
-  const talk = { pieces: [], socket: null, open: false, endSent: false, soundMs: 0, peak: 0, text: "", spokeAt: 0, firstMs: null, partials: 0 };
+  const talk = {
+    socket: null,
+    open: false,
+    pieces: [], // until it is open
+    soundMs: 0,
+    peak: 0,
+    text: "", // of the utterance that is being heard
+    said: false,
+    endWanted: false,
+    endSent: false,
+    finals: 0, // since then
+    partials: 0,
+    spokeAt: 0,
+    letGoAt: 0,
+    firstMs: null,
+    finalMs: null,
+  };
   state.talk = talk;
   setPhase("starting");
   notify(null);
@@ -71,7 +87,7 @@ async function begin() {
   try {
     const query = { menu: state.menu.id, language: spokenLanguage(), sample_rate: 16000, encoding: "pcm_s16le" };
     const socket = await service.openLive(query);
-    if (state.talk !== talk) return;
+    if (state.talk !== talk) return socket.close();
     talk.socket = socket;
     socket.addEventListener("open", () => opened(talk));
     socket.addEventListener("message", ({ data }) => answered(talk, JSON.parse(data)));
@@ -129,9 +145,11 @@ export function end() {
   }, TAIL_MS);
 }
 
+/** Say it twice: a pause just before may still be answered, and only the answer to the second tells that nothing more comes. */
 function sendEnd(talk) {
-  service.sendFrame(talk.socket, { type: "end" });
   talk.endSent = true;
+  service.sendFrame(talk.socket, { type: "end" });
+  service.sendFrame(talk.socket, { type: "end" });
 }
 
 function answered(talk, { code, msg, data }) {
@@ -146,28 +164,33 @@ function answered(talk, { code, msg, data }) {
     showOrder();
   } else if (data.type === "final") {
     talk.text = "";
-    talk.finals = (talk.finals ?? 0) + 1;
-    if (talk.letGoAt) talk.finalMs = Math.round(performance.now() - talk.letGoAt);
-    if (data.text || talk.finals === 1) take(data, data.text);
+    if (data.text) {
+      talk.said = true;
+      if (talk.letGoAt) talk.finalMs = Math.round(performance.now() - talk.letGoAt);
+      take(data, data.text);
+    }
+    if (talk.endSent) talk.finals += 1;
+    if (talk.finals === 2 || (talk.endSent && !data.text)) done(talk);
   } else if (data.type === "error") {
     stop(talk);
     refused(refusalOf({ code, msg, data }, null));
   }
 }
 
-/** The service closes once it has answered `end`; whenever else a connection closes, it broke. */
+function done(talk) {
+  state.timings = { firstMs: talk.firstMs, finalMs: talk.finalMs, partials: talk.partials };
+  stop(talk);
+  if (!talk.said) notify("silence", {}, "good");
+}
+
+/** The connection closed, and not by us. */
 function closed(talk) {
   if (state.talk !== talk) return;
-  if (!talk.open) {
+  if (talk.open) {
+    lost(talk);
+  } else {
     stop(talk);
     diagnose();
-  } else if (talk.endSent && talk.finals) {
-    const heardNothing = !state.heard?.text;
-    state.timings = { firstMs: talk.firstMs, finalMs: talk.finalMs, partials: talk.partials };
-    stop(talk);
-    if (heardNothing) notify("silence", {}, "good");
-  } else {
-    lost(talk);
   }
 }
 
@@ -189,15 +212,16 @@ function stop(talk) {
   setPhase("idle");
 }
 
-/** A browser does not tell why a WebSocket was refused, so ask again in a way that is answered. */
+/** A browser does not tell why a WebSocket was refused: ask in another way, with a moment of silence. */
 async function diagnose() {
   const { answered: reached, checks } = await service.ready();
   if (!reached) return notify("no_answer");
   if (checks.speech === false) return awaitSpeech();
   try {
-    await service.ask("GET", `voice/live?${new URLSearchParams({ menu: state.menu.id })}`);
+    const audio = btoa("\0".repeat(3200));
+    await service.ask("POST", "voice/speech", { audio, encoding: "pcm_s16le", sample_rate: 16000, menu: state.menu.id });
   } catch (error) {
-    if (error.status !== 404 && error.status !== 405 && error.status !== 426) return refused(error);
+    return refused(error);
   }
   return notify("cut");
 }

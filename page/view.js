@@ -191,6 +191,7 @@ function fillRow(row, line, index) {
   row.element.dataset.item = line.item;
   row.quantity.textContent = `${line.quantity}×`;
   row.name.textContent = line.name;
+  row.name.lang = menuLanguage();
   row.name.dataset.unsure = t("unsure");
   row.options.replaceChildren(...line.options.map(optionShown));
   row.each.textContent = line.quantity > 1 ? t("each", { price: price(line.unit_price) }) : "";
@@ -214,6 +215,9 @@ function optionShown({ choice, name, amount, quantity, price: cost }) {
   if (choice === null && amount !== "no") return make("li", { class: "open" }, t("which", { names: text }));
   return make("li", {}, text, cost ? make("span", {}, ` ${cost > 0 ? "+" : "−"}${price(Math.abs(cost))}`) : null);
 }
+
+/** The language of the names: the menu's first. */
+const menuLanguage = () => state.menu.languages[0] ?? "";
 
 const lower = (name) => name.charAt(0).toLocaleLowerCase(state.language) + name.slice(1);
 
@@ -248,7 +252,7 @@ function questionShown(question) {
         if (group === null) actions.add(id);
         else actions.choose(line, group, id);
       };
-      return make("button", { type: "button", class: "answer", onclick: answer }, known[id].name, shown);
+      return make("button", { type: "button", class: "answer", lang: menuLanguage(), onclick: answer }, known[id].name, shown);
     });
   const skip = () => {
     state.asked = state.asked.filter((asked) => asked !== question);
@@ -269,7 +273,7 @@ export function showSuggestions() {
       make(
         "button",
         { type: "button", "data-item": item, "aria-label": t("add_suggestion", { item: name, price: price(cost) }), onclick: () => actions.add(item) },
-        make("strong", {}, name),
+        make("strong", { lang: menuLanguage() }, name),
         make("span", { class: "cost" }, price(cost)),
         make("small", {}, t(`reason_${reason.kind}`, { item: lower(about ?? "") })),
       ),
@@ -294,7 +298,7 @@ function showMenu() {
         make(
           "button",
           { type: "button", disabled: available === false ? "" : null, onclick: () => actions.add(id) },
-          make("span", {}, name),
+          make("span", { lang: menuLanguage() }, name),
           make("span", { class: "cost" }, available === false ? t("sold_out") : price(cost)),
         ),
       ),

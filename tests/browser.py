@@ -39,9 +39,13 @@ class Page:
 
     expected = "^$"  # troubles that a test makes
 
-    def __init__(self, browser: "Browser", url: str, *, size: tuple[int, int], phone: bool, dark: bool) -> None:
+    def __init__(  # noqa: PLR0913 - what a page may find
+        self, browser: "Browser", url: str, *, size: tuple[int, int], phone: bool, dark: bool, microphone: bool
+    ) -> None:
         self.browser = browser
         self.context = browser.call("Target.createBrowserContext")["browserContextId"]
+        setting = "granted" if microphone else "denied"
+        browser.call("Browser.setPermission", permission={"name": "microphone"}, setting=setting, browserContextId=self.context)
         target = browser.call("Target.createTarget", url="about:blank", browserContextId=self.context)["targetId"]
         self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -52,7 +56,6 @@ class Page:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
         self.call("Emulation.setDeviceMetricsOverride", **metrics)
         self.call("Emulation.setTouchEmulationEnabled", enabled=phone)
-        self.url = url
         self.call("Page.navigate", url=url)
 
     def call(self, method: str, **arguments: Any) -> Any:
@@ -153,18 +156,20 @@ class Browser:
             if "method" in message:
                 self.events.append(message)
 
-    def open(self, url: str, *, size: tuple[int, int] = (1280, 860), phone: bool = False, dark: bool = False) -> Page:
-        return Page(self, url, size=size, phone=phone, dark=dark)
+    def open(
+        self, url: str, *, size: tuple[int, int] = (1280, 860), phone: bool = False, dark: bool = False, microphone: bool = True
+    ) -> Page:
+        """Open a page; `microphone`: whether it may have it."""
+        return Page(self, url, size=size, phone=phone, dark=dark, microphone=microphone)
 
 
 @contextmanager
 def browser(*more: str, audio: Path | None = None) -> Iterator[Browser]:
-    """Start a browser; what is said into its microphone is `audio`, once."""
+    """Start a browser; what is said into its microphone is `audio`, once. Without it there is no microphone."""
     options = [*OPTIONS, *more]
     if audio is not None:
         options += [
             "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
             f"--use-file-for-fake-audio-capture={audio}%noloop",
         ]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:

@@ -140,7 +140,9 @@ def server(tmp_path) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def hearing_server(tmp_path_factory) -> Iterator[Server]:
     """A real server with the speech models, for all that speak to one; none of them may break it."""
-    running = Server(tmp_path_factory.mktemp("hearing"), {"SPEECH_MODEL": "base", "SPEECH_MODEL_VI": "conformer"})
+    # A short queue: a test fills it, and what it filled it with has to be heard.
+    environment = {"SPEECH_MODEL": "base", "SPEECH_MODEL_VI": "conformer", "SPEECH_QUEUE": "5"}
+    running = Server(tmp_path_factory.mktemp("hearing"), environment)
     try:
         running.wait_until(lambda: httpx.get(f"{running.url}/readiness").status_code == 200)
         yield running

@@ -3,9 +3,14 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
+import time
+import wave
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -284,3 +289,246 @@ def test_every_control_has_a_name_that_can_be_read_aloud(open_page: Any) -> None
     assert {"Bớt một Trà sữa truyền thống", "Hoàn tác", "Gửi", "Thực đơn", "Bạn nói"} <= set(names)
     assert page.evaluate("document.querySelector('#announced').getAttribute('aria-live')") == "polite"
     assert "Thêm 2 Trà sữa truyền thống. Tổng cộng 76.000" in page.text("#announced")
+
+
+RESAMPLED = """
+(async () => {
+  globalThis.AudioWorkletProcessor = class {};
+  globalThis.registerProcessor = () => {};
+  const { Resampler } = await import("/api/v1/try/capture.js");
+  const tone = (hz, rate) => Float32Array.from({ length: rate }, (_, n) => 0.5 * Math.sin((2 * Math.PI * hz * n) / rate));
+  const resample = (samples, rate, piece) => {
+    const resampler = new Resampler(rate, 16000), out = [];
+    for (let at = 0; at < samples.length; at += piece) out.push(...resampler.push(samples.subarray(at, at + piece)));
+    return out;
+  };
+  const settled = (samples) => samples.slice(2000, 14000);
+  const loudness = (samples) => Math.sqrt(settled(samples).reduce((sum, s) => sum + s * s, 0) / 12000);
+  const crossings = (samples) => settled(samples).filter((s, n, all) => n && s > 0 !== all[n - 1] > 0).length;
+  return [44100, 48000, 8000].map((rate) => {
+    const heard = resample(tone(1000, rate), rate, 128);
+    const whole = resample(tone(1000, rate), rate, rate);
+    return {
+      length: heard.length, loudness: loudness(heard), crossings: crossings(heard),
+      pieces_differ: Math.max(...heard.map((s, n) => Math.abs(s - whole[n]))),
+      beyond: rate > 16000 ? loudness(resample(tone(11000, rate), rate, 128)) : 0,
+    };
+  });
+})()
+"""
+
+
+@in_a_browser
+def test_sound_of_any_rate_becomes_16_khz_without_what_16_khz_cannot_hold(open_page: Any) -> None:
+    for resampled in open_page().evaluate(RESAMPLED):
+        assert resampled["length"] == pytest.approx(16_000, abs=40)
+        assert resampled["loudness"] == pytest.approx(0.5 / 2**0.5, rel=0.01)
+        assert resampled["crossings"] == pytest.approx(1500, abs=1)  # 1 kHz, twice a period, for 0.75 s
+        assert resampled["pieces_differ"] < 1e-4
+        assert resampled["beyond"] < 0.5 / 2**0.5 / 1000  # 60 dB down
+
+
+# --- Speaking -----------------------------------------------------------------------------------------------------------------------
+
+HEARD = "(document.querySelector('#stable').innerText + document.querySelector('#unstable').innerText)"
+PHASE = "document.querySelector('#talk').dataset.phase"
+
+
+def told(page: Page, kind: str) -> list[dict[str, Any]]:
+    """List what the server said over the WebSocket: a busy machine loses some sound, so that words are not always the same."""
+    frames = [json.loads(event["response"]["payloadData"]) for event in page.events("Network.webSocketFrameReceived")]
+    return [frame["data"] for frame in frames if frame["data"]["type"] == kind]
+
+
+def notice(page: Page, key: str) -> str:
+    """Wait until the page says something; return how."""
+    start = json.dumps(words()["vi"][key].partition("{")[0])
+    page.wait_for(f"document.querySelector('#notice').innerText.startsWith({start})")
+    kind: str = page.evaluate("document.querySelector('#notice').className")
+    return kind
+
+
+@in_a_browser
+def test_the_order_appears_while_somebody_speaks(open_page: Any) -> None:
+    page = open_page(**PHONE)
+    page.touch("touchStart", "#talk")
+    page.wait_for(f"{PHASE} === 'listening' && document.querySelectorAll('.line').length > 0")
+    assert page.evaluate("document.querySelector('#receipt').classList.contains('tentative')")
+    assert page.evaluate("document.querySelector('#level').checkVisibility()")
+    page.wait_for(f"{HEARD}.includes('bánh')")
+    time.sleep(1.5)  # speech goes on
+    page.touch("touchEnd", "#talk")
+    page.wait_for(f"{PHASE} === 'idle'")
+    final = [final for final in told(page, "final") if final["text"]][-1]
+    assert len(told(page, "partial")) > 2
+    assert page.text("#stable") == final["text"]
+    assert [(line["item"], line["quantity"]) for line in final["lines"]] == [("sinh-to-bo", 2), ("banh-mi-op-la", 3)]
+    shown = lines_of(page)
+    assert all(text.startswith(f"{line['quantity']}× {line['name']}") for text, line in zip(shown, final["lines"], strict=True))
+    assert re.sub(r"\D", "", page.text("#total")) == str(final["total"])
+    assert "3 Bánh mì ốp la. Tổng cộng" in page.text("#announced")
+    page.wait_for("document.querySelectorAll('#suggestions li').length && !document.querySelector('button[data-item=sinh-to-bo]')")
+
+    # It listens without hands after a tap, until the next; by now nobody speaks.
+    for what in ("touchStart", "touchEnd"):
+        page.touch(what, "#talk")
+    page.wait_for(f"document.querySelector('#talk-hint').innerText === {json.dumps(words()['vi']['tap_to_end'])}")
+    page.wait_for("document.querySelector('#talk').ariaPressed === 'true'")
+    for what in ("touchStart", "touchEnd"):
+        page.touch(what, "#talk")
+    page.wait_for(f"{PHASE} === 'idle'")
+    assert lines_of(page) == shown
+
+    page.click("#undo")
+    assert lines_of(page) == []
+    page.click("#show-frames")
+    assert "partial frame" in page.text("#frames")
+    assert re.search(r"sound, \d+ × 1600 bytes", page.text("#frames"))
+
+
+class Line:
+    """A connection to the server that can be cut."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.sockets: list[socket.socket] = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.port))
+                self.sockets += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self.carry, args=pair, daemon=True).start()
+
+    def carry(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def cut(self) -> None:
+        for one in (self.listener, *self.sockets):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+@pytest.fixture
+def line(hearing_server: Server) -> Iterator[Line]:
+    made = Line(hearing_server.port)
+    yield made
+    made.cut()
+
+
+@in_a_browser
+def test_a_connection_cut_in_the_middle_loses_neither_the_order_nor_the_words(open_page: Any, line: Line) -> None:
+    page = open_page(line.url)
+    say_by_typing(page, "một latte")
+    page.wait_for("document.querySelectorAll('.line').length === 1")
+    page.evaluate("document.activeElement.blur()")
+    page.key("keyDown", " ", "Space")
+    page.wait_for(f"{HEARD}.includes('anh hai')")
+    line.cut()
+    assert "bad" in notice(page, "cut_with_words")
+    page.key("keyUp", " ", "Space")
+    assert page.evaluate(PHASE) == "idle"
+    assert page.evaluate("document.querySelector('#text').value") == told(page, "partial")[-1]["text"]
+    assert [text[:8] for text in lines_of(page)] == ["1× Latte"]
+
+    page.click("#place")  # and nobody is there
+    notice(page, "no_answer")
+    assert page.evaluate("document.querySelector('#placed').hidden")
+    page.expected = "ERR_CONNECTION_REFUSED"
+
+
+@in_a_browser
+def test_a_busy_server_is_told_with_when_to_try_again(open_page: Any, hearing_server: Server) -> None:
+    page = open_page()
+    busy = words()["vi"]["busy"].partition("{")[0]
+    with crowd(hearing_server):
+        for _ in range(5):  # for a moment there may have been room
+            page.mouse("mousePressed", "#talk")
+            page.wait_for(f"{PHASE} === 'idle' && !document.querySelector('#notice').hidden")
+            page.mouse("mouseReleased", "#talk")
+            if page.text("#notice").startswith(busy):
+                break
+        assert "wait" in notice(page, "busy")
+        assert page.evaluate("document.querySelector('#notice .rest').style.animationDuration") != ""
+    page.expected = "503"
+
+
+@contextmanager
+def crowd(server: Server) -> Iterator[None]:
+    """Let others speak, as many as the server takes and more, for as long as this holds."""
+    with wave.open(str(ROOT / "examples/order-vi.wav")) as clip:
+        sound = clip.readframes(clip.getnframes()) * 9
+    fields = KEYS | {"Host": "voice", "Content-Type": "audio/L16;rate=16000", "Content-Length": str(len(sound))}
+    head = "POST /api/v1/voice/speech?language=vi HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    over, refused = threading.Event(), threading.Event()
+    open_: set[socket.socket] = set()
+
+    def speak() -> None:
+        while not over.is_set():
+            with suppress(OSError), socket.create_connection(("127.0.0.1", server.port)) as one:
+                open_.add(one)
+                one.sendall(head.encode() + b"\r\n" + sound)
+                if b" 503 " in one.recv(100):
+                    refused.set()
+                    over.wait(0.02)
+                open_.discard(one)
+
+    speakers = [threading.Thread(target=speak) for _ in range(6)]
+    for speaker in speakers:
+        speaker.start()
+    try:
+        assert refused.wait(60)
+        yield
+    finally:
+        over.set()
+        for one in list(open_):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for speaker in speakers:
+            speaker.join()
+
+
+@in_a_browser
+def test_words_are_taken_in_writing_while_the_speech_models_are_loaded(open_page: Any, server: Any) -> None:
+    page = open_page(server().url)
+    assert "wait" in notice(page, "loading")
+    page.mouse("mousePressed", "#talk")
+    page.wait_for(f"{PHASE} === 'idle' && !document.querySelector('#notice').hidden")
+    page.mouse("mouseReleased", "#talk")
+    assert "wait" in notice(page, "loading")
+    say_by_typing(page, "một latte")
+    page.wait_for("document.querySelectorAll('.line').length === 1")
+    page.expected = "503"
+
+
+@in_a_browser
+def test_a_refused_microphone_is_told_and_typing_goes_on(open_page: Any) -> None:
+    page = open_page(microphone=False)
+    page.mouse("mousePressed", "#talk")
+    assert "bad" in notice(page, "microphone_refused")
+    page.mouse("mouseReleased", "#talk")
+    assert page.evaluate(PHASE) == "idle"
+    say_by_typing(page, "một latte")
+    page.wait_for("document.querySelectorAll('.line').length === 1")
+    assert page.evaluate("document.querySelector('#notice').hidden")
+
+
+@in_a_browser
+def test_a_missing_microphone_is_told(hearing_server: Server) -> None:
+    with browser() as without:
+        page = without.open(f"{hearing_server.url}{TRY}")
+        page.wait_for("document.querySelectorAll('#suggestions li').length")
+        page.click("#in-vi")
+        page.mouse("mousePressed", "#talk")
+        assert "bad" in notice(page, "microphone_absent")
+        assert page.troubles() == []
