@@ -1,0 +1,58 @@
+"""Order while speaking, with websockets: sound goes in as it comes from a microphone, the order comes back as it grows.
+
+python examples/live.py [recording.wav] [--fast]
+The recording has 16 bits and one channel; it is sent at the pace of speech, with --fast as fast as it is taken.
+VOICE_URL, VOICE_ID and VOICE_KEY say where the service is and who calls; without them it is a local one and its demo client.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import wave
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+URL = os.environ.get("VOICE_URL", "http://127.0.0.1:8000").replace("http", "ws", 1)
+KEYS = {"X-Secret-Id": os.environ.get("VOICE_ID", "demo"), "X-Secret-Key": os.environ.get("VOICE_KEY", "demo-secret")}
+RECORDING = Path(__file__).with_name("order-vi.wav")
+FRAME_S = 0.1
+
+
+async def speak(socket: ClientConnection, recording: wave.Wave_read, pause_s: float) -> None:
+    """Send the sound, and then that this was all."""
+    while sound := recording.readframes(int(FRAME_S * recording.getframerate())):
+        await socket.send(sound)
+        await asyncio.sleep(pause_s)
+    await socket.send(json.dumps({"type": "end"}))
+
+
+def show(what: dict[str, Any]) -> None:
+    """Show an order as it is now."""
+    lines = ", ".join(f"{line['quantity']} x {line['name']}" for line in what["lines"])
+    stable = what.get("stable", len(what["text"]))
+    print(f"{what['type']:8}{what['text'][:stable]}[{what['text'][stable:]}]  {lines}  {what['total']}")
+
+
+async def main() -> None:
+    """Speak and listen at the same time."""
+    paths = [argument for argument in sys.argv[1:] if argument != "--fast"]
+    with wave.open(paths[0] if paths else str(RECORDING)) as recording:
+        query = f"menu=quan-nha&language=vi&sample_rate={recording.getframerate()}"
+        async with connect(f"{URL}/api/v1/voice/live?{query}", additional_headers=KEYS) as socket:
+            # An order that was begun before goes first: {"type": "lines", "lines": [...]}
+            speaking = asyncio.create_task(speak(socket, recording, 0 if "--fast" in sys.argv else FRAME_S))
+            async for frame in socket:
+                answer = json.loads(frame)
+                if answer["data"]["type"] == "error":
+                    sys.exit(f"{answer['data']['error']}: {answer['msg']}")
+                show(answer["data"])
+                # There is a final order after each pause; the last one answers `end`.
+                if speaking.done() and answer["data"]["type"] == "final":
+                    break
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
