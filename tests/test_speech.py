@@ -306,6 +306,93 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(ear, listening)
     asyncio.run(run())
 
 
+async def busy(recogniser, **said):
+    """Let a client's clip be heard, and not end."""
+    work = call(recogniser, **said)
+    await until(lambda: recogniser.sample("voice_speech_wait_seconds_count") == 1)
+    return work
+
+
+def test_who_is_told_to_come_back_finds_room_then(ear, listening):
+    async def run():
+        recogniser = listening(queue_s=10.0)
+        recogniser._heard_s, recogniser._worked_s = 2.0, 1.0  # noqa: SLF001 - two audio seconds a second
+        ear.leave.clear()
+        calls = [await busy(recogniser), call(recogniser, 8.0)]
+        await until(lambda: queued(recogniser) == 8.0)
+        with pytest.raises(Overloaded) as refusal:
+            await call(recogniser, 6.0)
+        assert refusal.value.headers["Retry-After"] == "2"  # four seconds too many
+        ear.leave.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_heard_by_the_deadline_is_refused_at_once(ear, listening):
+    async def run():
+        recogniser = listening(deadline_s=10.0)
+        recogniser._heard_s, recogniser._worked_s = 1.0, 1.0  # noqa: SLF001 - an audio second a second
+        ear.leave.clear()
+        calls = [await busy(recogniser), call(recogniser, 6.0)]
+        await until(lambda: queued(recogniser) == 6.0)
+        with pytest.raises(Overloaded):
+            await call(recogniser, 6.0)
+        calls.append(call(recogniser, 2.0))
+        await until(lambda: queued(recogniser) == 8.0)
+        ear.leave.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(run())
+
+
+def test_a_full_queue_has_room_for_a_clip_of_a_client_who_has_none_in_it_but_not_for_a_second(ear, listening):
+    async def run():
+        recogniser = listening(queue_s=10.0)
+        ear.leave.clear()
+        calls = [await busy(recogniser, client="a"), call(recogniser, 9.0, client="a")]
+        await until(lambda: queued(recogniser) == 9.0)
+        calls.append(call(recogniser, 3.0, client="b"))
+        await until(lambda: queued(recogniser) == 12.0)
+        for client in ("a", "b"):
+            with pytest.raises(Overloaded):
+                await call(recogniser, 1.0, client=client)
+        ear.leave.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(run())
+
+
+def test_together_with_others_a_client_has_an_equal_share_of_the_queue(ear, listening):
+    async def run():
+        recogniser = listening(queue_s=20.0)
+        ear.leave.clear()
+        calls = [await busy(recogniser, client="a"), call(recogniser, 4.0, client="a"), call(recogniser, 4.0, client="b")]
+        await until(lambda: queued(recogniser) == 8.0)
+        with pytest.raises(Overloaded):
+            await call(recogniser, 7.0, client="a")
+        calls.append(call(recogniser, 5.0, client="a"))
+        await until(lambda: queued(recogniser) == 13.0)
+        ear.leave.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(run())
+
+
+def test_a_full_queue_refuses_before_anything_is_decoded(ear, listening):
+    async def run():
+        recogniser = listening(queue_s=4.0)
+        ear.leave.clear()
+        calls = [await busy(recogniser), call(recogniser, 3.9)]
+        await until(lambda: queued(recogniser) == 3.9)
+        with pytest.raises(Overloaded):
+            await recogniser.transcribe(b"OggS" + b"no sound at all " * 10_000, language="en")
+        ear.leave.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(run())
+
+
 def test_a_clip_longer_than_the_queue_is_taken_where_nothing_waits(listening):
     assert asyncio.run(hear(listening(queue_s=1.0), voice(3.0), language="en"))["text"] == "heard"
 
@@ -477,6 +564,26 @@ def test_clients_take_turns_by_the_audio_heard_not_by_the_number_of_clips():
         order.append(following.client)
     assert order[:6].count("short") >= 4
     assert turns.seconds == 0
+
+
+def test_what_waits_too_long_goes_before_whoever_was_heard_least():
+    turns = Turns()
+    for arrived in range(4):
+        waiting = job("busy", 8.0)
+        waiting.arrived = float(arrived)
+        turns.put(waiting)
+    first = turns.next()
+    assert first is not None
+    turns.take(first)
+    late = job("late", 8.0)
+    late.arrived = 10.0
+    turns.put(late)
+    assert turns.next() is late
+    overdue = turns.next(overdue=1.5)
+    assert overdue is not None
+    assert (overdue.client, overdue.arrived) == ("busy", 1.0)
+    assert turns.next(overdue=0.5) is late
+    assert (turns.holds("busy"), turns.holds("late"), turns.holds("nobody"), turns.n_clients()) == (24.0, 8.0, 0, 2)
 
 
 def test_a_client_who_was_away_has_not_saved_anything_up():

@@ -30,6 +30,8 @@ MISSING_S = 0.5
 # Hostile tables can make a demuxer hand out empty packets for hours; honest files decode some hundred times faster than they play.
 MAX_DECODE_S = 20.0
 
+LIKELY_BYTES_S = 16_000  # 128 kbit/s: as much as any compressed speech takes
+
 SUPPORTED = "wav, flac, ogg, webm, mp3 or m4a"
 # Opus is one stream for all of these rates (RFC 6716 section 2.1.3): none contradicts it.
 OPUS_RATES = frozenset({8_000, 12_000, 16_000, 24_000, 48_000})
@@ -59,6 +61,17 @@ def decode(audio: bytes, *, encoding: Encoding, sample_rate: int | None, channel
     # A float format may carry anything; not a number is silence here.
     np.nan_to_num(waveform, copy=False, posinf=1.0, neginf=-1.0)
     return np.clip(waveform, -1.0, 1.0, out=waveform)
+
+
+def likely_seconds(audio: bytes, *, encoding: Encoding, sample_rate: int | None, channels: int | None) -> float:
+    """Guess the length without decoding; what is raw or wav says it."""
+    if encoding != "auto":
+        bytes_s = (sample_rate or MIN_RATE) * (channels or 1) * (2 if encoding == "pcm_s16le" else 1)
+    elif audio.startswith(b"RIFF"):
+        bytes_s = max(int.from_bytes(audio[28:32], "little"), MIN_RATE)
+    else:
+        bytes_s = LIKELY_BYTES_S
+    return len(audio) / bytes_s
 
 
 # --- Raw samples --------------------------------------------------------------------------------------------------------------------

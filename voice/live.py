@@ -601,7 +601,7 @@ class Live:
         """
         languages = self.recogniser.candidates(options.language, menu.menu.languages)
         engines = self.recogniser.engines(languages)
-        self.recogniser.refuse_when_full()
+        self.recogniser.refuse_when_full(client)
         own = sum(talk.client == client for talk in self._talks)
         if self.draining or len(self._talks) >= MAX_TALKS or own >= MAX_TALKS // 2:
             message = "The service is being stopped." if self.draining else "Too many are speaking."

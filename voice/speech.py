@@ -29,7 +29,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from errors import ApiError, Overloaded
 from schemas import Encoding, Segment, Transcript, Word
 from voice.activity import speech_probabilities, speech_span, windows
-from voice.audio import SAMPLE_RATE, Waveform, decode
+from voice.audio import SAMPLE_RATE, Waveform, decode, likely_seconds
 from voice.conformer import Conformer
 from voice.hearing import Engine, Hearing
 from voice.models import conformer_directory, whisper_directory
@@ -50,6 +50,10 @@ HANG_S = 30.0
 MAX_REPLACED = 8  # threads that hang are never given back
 FIRST_RATE = 5.0  # audio seconds a second, before any was measured: what two slow cores do
 RATE_KEEP = 0.95  # of the measured rate's past, a piece
+# Fairness may delay a client who asked for more than others; what has waited for this many times what the whole queue takes goes first.
+MAX_DELAY = 1.3
+# Of the queue: kept for clients who have nothing in it when others fill it.
+RESERVE = 0.25
 
 
 class Step:
@@ -215,8 +219,11 @@ class Recogniser:
         candidates = self.candidates(language, languages)
         vietnamese, whisper = self.engines(candidates)
         loop = asyncio.get_running_loop()
+        likely_s = likely_seconds(audio, encoding=encoding, sample_rate=sample_rate, channels=channels)
+        with self._changed:  # what will be refused anyway is not decoded before
+            self._refuse_when_full(min(likely_s, self._max_audio_s), client)
         declared = {"encoding": encoding, "sample_rate": sample_rate, "channels": channels, "max_audio_s": self._max_audio_s}
-        waveform = await loop.run_in_executor(self._decoders, partial(self._decode, audio, **declared))
+        waveform = await loop.run_in_executor(self._decoders, partial(self._decode, audio, client, **declared))
         heard: asyncio.Future[None] = loop.create_future()
         job = Job(waveform, client, candidates, phrases, words, vietnamese or whisper, arrived, settle=partial(_settle, loop, heard))
         self._admit(job)
@@ -284,19 +291,19 @@ class Recogniser:
         finally:
             self._leave(job)
 
-    def _decode(self, audio: bytes, **declared: Any) -> Waveform:
-        # Looked at here, not when the caller came: what will be refused anyway is not decoded before.
+    def _decode(self, audio: bytes, client: str, **declared: Any) -> Waveform:
+        # Looked at again: others came first while this one waited for a decoder.
         with self._changed:
-            self._refuse_when_full(0)
+            self._refuse_when_full(0, client)
         return decode(audio, **declared)
 
     def _admit(self, job: Job) -> None:
         with self._changed:
-            self._refuse_when_full(job.seconds)
+            self._refuse_when_full(job.seconds, job.client)
             self._put(job)
             self._changed.notify()
 
-    def refuse_when_full(self) -> None:
+    def refuse_when_full(self, client: str) -> None:
         """Refuse somebody who would begin to speak while too much waits.
 
         Raises:
@@ -304,15 +311,26 @@ class Recogniser:
 
         """
         with self._changed:
-            self._refuse_when_full(0)
+            self._refuse_when_full(0, client)
 
-    def _refuse_when_full(self, seconds: float) -> None:
-        """Refuse what there is no room for, or no time; where nothing waits, any clip is taken."""
-        excess_s = (self._turns.seconds + seconds - self._queue_s) / self._rate
-        late_s = self._turns.seconds / self._rate - self._deadline_s
-        if self._closed or (len(self._turns) and max(excess_s, late_s) >= 0):
+    def _refuse_when_full(self, seconds: float, client: str) -> None:
+        """Refuse what there is no room for, or no time; where nothing waits, any clip is taken.
+
+        A client may fill the queue alone, but has no more than an equal share of it together with others; and one who has nothing in it
+        finds room for a clip, whoever fills it.
+        """
+        waits_s, mine_s = self._turns.seconds, self._turns.holds(client)
+        others = self._turns.n_clients() - (mine_s > 0)
+        excess_s = waits_s + seconds - self._queue_s
+        if not mine_s:
+            excess_s = min(excess_s, waits_s - (1 + RESERVE) * self._queue_s)
+        elif others:
+            # A client's seconds go by at its share of the rate.
+            excess_s = max(excess_s, (1 + others) * (mine_s + seconds) - self._queue_s)
+        late_s = (waits_s + self._threads * seconds) / self._rate - self._deadline_s  # a clip is heard by one thread at a time
+        if self._closed or (waits_s and max(excess_s, late_s * self._rate) >= 0):
             self._metrics.refused.labels("full").inc()
-            raise Overloaded(max(excess_s, late_s))
+            raise Overloaded(max(excess_s / self._rate, late_s))
 
     @property
     def _rate(self) -> float:
@@ -373,7 +391,8 @@ class Recogniser:
     def _gather(self) -> list[Job]:
         """Take whose turn it is, and who comes next as long as they go into one call; nobody waits for company."""
         jobs: list[Job] = []
-        while (job := self._turns.next()) and (
+        overdue = time.monotonic() - MAX_DELAY * self._queue_s / self._rate
+        while (job := self._turns.next(overdue=overdue)) and (
             not jobs
             or (job.engine is jobs[0].engine and len(jobs) < job.engine.max_batch and job.engine.go_together(jobs[0].seconds, job.seconds))
         ):

@@ -1,5 +1,6 @@
-"""Decide whose turn it is: clips that wait to be heard, fair between clients."""
+"""Decide whose turn it is: clips that wait to be heard, fair between clients, none for ever."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Job:
 
 
 class Turns:
-    """First in, first out for each client; between clients, whoever was heard least goes first.
+    """First in, first out for each client; between clients, whoever was heard least goes first, and before them what waits too long.
 
     Source: start-time fair queuing (Goyal, Vin, Cheng 1996), with audio seconds as the cost. Not safe for threads by itself.
     """
@@ -66,11 +67,22 @@ class Turns:
             waiting.append(job)
         self.seconds += job.seconds
 
-    def next(self) -> Job | None:
-        """See whose turn it is."""
+    def next(self, *, overdue: float = -math.inf) -> Job | None:
+        """See whose turn it is; what came before `overdue` (monotonic) does not wait for others any more."""
         if not self._waiting:
             return None
+        oldest = min((jobs[0] for jobs in self._waiting.values()), key=lambda job: job.arrived)
+        if oldest.arrived < overdue:
+            return oldest
         return self._waiting[min(self._waiting, key=lambda client: self._heard_s[client])][0]
+
+    def holds(self, client: str) -> float:
+        """Sum up the audio seconds that wait for a client."""
+        return sum(job.seconds for job in self._waiting.get(client, ()))
+
+    def n_clients(self) -> int:
+        """Count the clients for whom something waits."""
+        return len(self._waiting)
 
     def take(self, job: Job) -> None:
         """Take a job out, to be heard for one piece."""

@@ -1,0 +1,245 @@
+"""Print what speech does to a server that gets ten times as much as it can hear, and whose callers hang up at random.
+
+    .venv/bin/python -m bench.speech_load [--only overload|hangups] [--seconds 60] [--rounds 1000]
+
+A server process of its own with the default settings but for a queue of 120 audio seconds; four clients. `overload`: clips of 1 to 60 s,
+ten times the rate that was measured right before; what was accepted has to be answered within 1.5 times what the queue's audio takes at
+that rate, what is refused within 50 ms, and at the end whoever was refused last comes again when told to. `hangups`: eight callers at a
+time, most of whom leave within a second.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+import httpx  # noqa: E402 - the path is set above
+import numpy as np  # noqa: E402
+import psutil  # noqa: E402
+
+from auth import digest  # noqa: E402
+from tests.servers import Server  # noqa: E402
+from voice.audio import SAMPLE_RATE, Waveform, decode  # noqa: E402
+
+QUEUE_S = 120.0
+CLIENTS = ("one", "two", "three", "four")
+SHORTEST_S, LONGEST_S = 1.0, 60.0
+TIMES_CAPACITY = 10
+CALLERS = 8
+LEAVE = 0.9  # of the callers
+LATE = 99  # percentile
+OK, UNAVAILABLE = 200, 503
+
+
+@dataclass
+class Caller:
+    """A way to the server."""
+
+    url: str
+    key: str
+    http: httpx.AsyncClient
+
+    async def hear(self, waveform: Waveform, *, client: str = CLIENTS[0], language: str = "vi") -> httpx.Response:
+        """Send a clip as it would come from a microphone."""
+        body = (waveform * 32767).astype("<i2").tobytes()
+        return await self.http.post(
+            f"{self.url}/api/v1/voice/speech?language={language}",
+            content=body,
+            headers={"Content-Type": f"audio/L16;rate={SAMPLE_RATE}", "X-Secret-Id": client, "X-Secret-Key": self.key},
+        )
+
+
+@dataclass
+class Seen:
+    """What callers saw: seconds."""
+
+    accepted_s: list[float] = field(default_factory=list)
+    heard_s: float = 0.0
+    refused_s: list[float] = field(default_factory=list)
+    retry_s: list[int] = field(default_factory=list)
+    health_s: list[float] = field(default_factory=list)
+    other: list[int] = field(default_factory=list)
+
+
+def examples() -> dict[str, Waveform]:
+    """Read the examples."""
+    paths = {language: ROOT / "examples" / f"order-{language}.wav" for language in ("vi", "en")}
+    return {
+        language: decode(path.read_bytes(), encoding="auto", sample_rate=None, channels=None, max_audio_s=60)
+        for language, path in paths.items()
+    }
+
+
+def late(values: Sequence[float]) -> float:
+    """Give the 99th percentile; 0 of nothing."""
+    return float(np.percentile(values, LATE)) if values else 0.0
+
+
+def state(process: psutil.Process) -> str:
+    """Print what could leak."""
+    return f"rss_mb {process.memory_info().rss / 2**20:.0f}  threads {process.num_threads()}  descriptors {process.num_fds()}"
+
+
+async def measured_rate(caller: Caller, clip: Waveform) -> float:
+    """Give the audio seconds that the server hears in a second, with as many callers as it has threads and some."""
+    started = time.perf_counter()
+    await asyncio.gather(*[caller.hear(clip, client=client) for client in CLIENTS])
+    return len(CLIENTS) * len(clip) / SAMPLE_RATE / (time.perf_counter() - started)
+
+
+async def overload(  # noqa: PLR0915 - the figures of one load
+    server: Server, caller: Caller, seconds: float
+) -> None:
+    """Send ten times what can be heard."""
+    process = psutil.Process(server.process.pid)
+    pick = random.Random(1)  # noqa: S311 - the same load each time
+    said = examples()
+    clip = np.resize(said["vi"], 90 * SAMPLE_RATE)
+    rate = await measured_rate(caller, clip[: 20 * SAMPLE_RATE])
+    print(f"rate {rate:.1f} audio s a second, so {QUEUE_S:.0f} s that wait take {QUEUE_S / rate:.1f} s")
+    print("before     ", state(process), flush=True)
+    seen = Seen()
+    ended = time.perf_counter() + seconds
+
+    async def one(length_s: float, client: str) -> httpx.Response:
+        start = pick.uniform(0, 90 - length_s)
+        waveform = clip[int(start * SAMPLE_RATE) : int((start + length_s) * SAMPLE_RATE)]
+        began = time.perf_counter()
+        response = await caller.hear(waveform, client=client)
+        took_s = time.perf_counter() - began
+        if response.status_code == OK:
+            seen.accepted_s.append(took_s)
+            seen.heard_s += length_s
+        elif response.status_code == UNAVAILABLE:
+            seen.refused_s.append(took_s)
+            seen.retry_s.append(int(response.headers["Retry-After"]))
+        else:
+            seen.other.append(response.status_code)
+        return response
+
+    async def probe() -> None:
+        while time.perf_counter() < ended:
+            began = time.perf_counter()
+            await caller.http.get(f"{caller.url}/healthcheck")
+            seen.health_s.append(time.perf_counter() - began)
+            await asyncio.sleep(0.05)
+
+    probing = asyncio.ensure_future(probe())
+    calls: list[asyncio.Task[httpx.Response]] = []
+    began = time.perf_counter()
+    while time.perf_counter() < ended:
+        length_s = pick.uniform(SHORTEST_S, LONGEST_S)
+        call = asyncio.create_task(one(length_s, pick.choice(CLIENTS)))
+        calls.append(call)
+        await asyncio.sleep(length_s / (TIMES_CAPACITY * rate))
+    await probing
+    during_s, peak = time.perf_counter() - began, state(process)
+    returned = await come_back(one)
+    await asyncio.gather(*calls)
+    recovered = time.perf_counter()
+    await caller.hear(said["vi"][: 2 * SAMPLE_RATE])
+    print("during     ", peak)
+    print("after      ", state(process), f" next answer after {time.perf_counter() - recovered:.2f} s")
+    slowest, bound = max(seen.accepted_s, default=0), 1.5 * QUEUE_S / rate
+    print(f"accepted {len(seen.accepted_s)}, {seen.heard_s:.0f} audio s in {during_s:.0f} s and what it took after")
+    print(f"slowest answer {slowest:.1f} s, median {statistics.median(seen.accepted_s or [0]):.1f} s; 1.5 times the queue: {bound:.1f} s")
+    middle, last = statistics.median(seen.refused_s or [0]), late(seen.refused_s)
+    print(f"refused {len(seen.refused_s)}, median {middle * 1000:.0f} ms, p99 {last * 1000:.0f} ms")
+    print(f"Retry-After {min(seen.retry_s, default=0)} to {max(seen.retry_s, default=0)} s; {returned}")
+    middle, last = statistics.median(seen.health_s), late(seen.health_s)
+    print(f"healthcheck p50 {middle * 1000:.0f} ms, p99 {last * 1000:.0f} ms; other replies {seen.other}", flush=True)
+
+
+async def come_back(one: Callable[[float, str], Awaitable[httpx.Response]]) -> str:
+    """Be refused once more, now that nobody else comes, and come back when told to."""
+    first = await one(LONGEST_S / 2, CLIENTS[0])
+    if first.status_code != UNAVAILABLE:
+        return "the queue had room at the end"
+    await asyncio.sleep(int(first.headers["Retry-After"]))
+    then = (await one(LONGEST_S / 2, CLIENTS[0])).status_code
+    return f"who came back after the {first.headers['Retry-After']} s that were named got {then}"
+
+
+async def hang_ups(server: Server, caller: Caller, rounds: int) -> None:
+    """Let callers leave at random."""
+    process = psutil.Process(server.process.pid)
+    pick = random.Random(2)  # noqa: S311 - the same each time
+    said = examples()
+    answered = left = 0
+
+    async def one() -> bool:
+        language = pick.choice(("vi", "en"))
+        start_s, length_s = pick.uniform(0, 2), pick.uniform(0.5, 3)
+        clip = said[language][int(start_s * SAMPLE_RATE) : int((start_s + length_s) * SAMPLE_RATE)]
+        patience_s = pick.uniform(0, 1) if pick.random() < LEAVE else 60
+        try:
+            async with asyncio.timeout(patience_s):
+                return (await caller.hear(clip, client=pick.choice(CLIENTS), language=language)).status_code == OK
+        except TimeoutError:
+            return False
+
+    for number in range(0, rounds, CALLERS):
+        if number % 200 == 0:
+            print(f"{number:5} rounds", state(process), f" answered {answered}, left {left}", flush=True)
+        got = await asyncio.gather(*[one() for _ in range(CALLERS)])
+        answered += sum(got)
+        left += len(got) - sum(got)
+    await asyncio.sleep(2)
+    print("after      ", state(process), f" answered {answered}, left {left}", flush=True)
+
+
+async def run(arguments: argparse.Namespace) -> None:
+    """Run what was asked for, each on a server of its own."""
+    key = secrets.token_urlsafe()
+    clients = {client: {"keys": [digest(client.encode(), key.encode()).hex()], "scopes": ["speech"]} for client in CLIENTS}
+    environment = {
+        "ENVIRONMENT": "TESTING",
+        "CREDENTIALS": json.dumps(clients),
+        "RATE_LIMIT": "1000000/minute",
+        "RATE_LIMIT_SPEECH": "1000000/minute",
+        "SPEECH_QUEUE": str(QUEUE_S),
+        "SPEECH_MODEL": "base",
+        "SPEECH_MODEL_VI": "conformer",
+        "ACCESS_LOG": "off",
+    }
+    for name in ("overload", "hangups"):
+        if arguments.only not in (None, name):
+            continue
+        print(f"== {name}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        with tempfile.TemporaryDirectory() as directory:
+            server = Server(Path(directory), environment)
+            try:
+                server.wait_until(lambda: httpx.get(f"{server.url}/readiness").status_code == OK)  # noqa: B023 - called at once
+                limits = httpx.Limits(max_connections=None)
+                async with httpx.AsyncClient(timeout=120, limits=limits) as http:
+                    caller = Caller(server.url, key, http)
+                    await (
+                        overload(server, caller, arguments.seconds) if name == "overload" else hang_ups(server, caller, arguments.rounds)
+                    )
+            finally:
+                server.stop()
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", choices=["overload", "hangups"])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--rounds", type=int, default=1000)
+    asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
