@@ -42,20 +42,19 @@ class Balancer:
 
     async def _look(self) -> None:
         while True:
-            answers = await asyncio.gather(*(self._is_ready(port) for port in self.backends))
-            self.ready = [port for port, is_ready in zip(self.backends, answers, strict=True) if is_ready]
+            backends = self.backends  # as they are now: others may be named while these are asked
+            answers = await asyncio.gather(*(self._is_ready(port) for port in backends))
+            self.ready = [port for port, is_ready in zip(backends, answers, strict=True) if is_ready]
             await asyncio.sleep(LOOK_S)
 
     async def _is_ready(self, port: int) -> bool:
-        try:
+        with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(2):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(READY)
-                answer = await reader.read()
-                writer.close()
-        except (OSError, TimeoutError):
-            return False
-        return answer.startswith(b"HTTP/1.1 200 ")
+                with contextlib.closing(writer):
+                    writer.write(READY)
+                    return (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        return False
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
