@@ -102,6 +102,7 @@ class RateLimiter:
     def __init__(self, limits: Mapping[str, str], storage_uri: str = "memory://") -> None:
         """`limits`: a name to a limit like "600/minute"; `storage_uri`: memory:// or redis://."""
         self.limits: dict[str, RateLimitItem] = {name: parse(limit) for name, limit in limits.items()}
+        self.bounds = {name: (limit.get_expiry(), limit.amount) for name, limit in self.limits.items()}
         self.local = self._strategy("windows://", {})
         self.key_of = lru_cache(MAX_KNOWN_KEYS)(lambda name, key: self.limits[name].key_for(name, key))  # half of a hit's cost
         self.shared: FixedWindowRateLimiter | None = None
@@ -135,19 +136,19 @@ class RateLimiter:
             RateLimited: the window is full.
 
         """
-        if self.shared is not None and time.monotonic() >= self.away_until:
-            wait_s = await asyncio.get_running_loop().run_in_executor(self.threads, self._hit_shared, self.shared, name, key)
-        else:
+        if self.shared is None or time.monotonic() < self.away_until:
             wait_s = self._hit(self.local, name, key)
+        else:
+            wait_s = await asyncio.get_running_loop().run_in_executor(self.threads, self._hit_shared, self.shared, name, key)
         if wait_s is not None:
             raise RateLimited(wait_s)
 
     def _hit(self, strategy: FixedWindowRateLimiter, name: str, key: str) -> float | None:
         """Count a request; return the seconds until the window ends where it is full."""
-        limit = self.limits[name]
-        if strategy.storage.incr(self.key_of(name, key), limit.get_expiry()) <= limit.amount:
+        expiry_s, amount = self.bounds[name]
+        if strategy.storage.incr(self.key_of(name, key), expiry_s) <= amount:
             return None
-        return max(0.0, strategy.get_window_stats(limit, name, key).reset_time - time.time())
+        return max(0.0, strategy.get_window_stats(self.limits[name], name, key).reset_time - time.time())
 
     def _hit_shared(self, shared: FixedWindowRateLimiter, name: str, key: str) -> float | None:
         """Count in the shared storage; in this process when that fails."""

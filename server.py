@@ -77,54 +77,58 @@ def refusal(error: ApiError, default_headers: Sequence[tuple[bytes, bytes]]) -> 
 
 
 class Protocol(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol, which by itself waits for ever for the rest of a request, and refuses in plain text."""
+    """Uvicorn's HTTP protocol, which by itself waits for ever for the rest of a request, and refuses in plain text.
 
-    in_head = False
-    in_body = False
+    It is asked what is still owed only where it has been fed and something is: nearly always a request comes whole.
+    """
+
+    begun: Any = None  # the request (its scope) that is owed since `begun_s`
     begun_s = 0.0
     received_bytes = 0
     watch: Any = None
+
+    @property
+    def in_head(self) -> bool:
+        """A head is owed, the first one of a connection too."""
+        return self.scope is None or "method" not in self.scope
+
+    @property
+    def in_body(self) -> bool:
+        """The rest of a body is owed."""
+        return not self.in_head and self.cycle is not None and self.cycle.more_body
 
     def connection_made(self, transport: Any) -> None:
         """Expect the first request."""
         super().connection_made(transport)
         self.begun_s = self.loop.time()
-        self.in_head = True
         self.watch = self.loop.call_later(HEAD_DEADLINE_S, self.close_if_late)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what has come in part only is put under a deadline."""
-        super().data_received(data)
-        if self.in_head or self.in_body:
-            self.received_bytes += len(data)
-            if self.in_head and self.received_bytes > MAX_HEAD_BYTES:
-                self.send_400_response("The request's head is too large.")
-            elif self.watch is None:
-                self.watch = self.loop.call_later(HEAD_DEADLINE_S, self.close_if_late)
+        HttpToolsProtocol.data_received(self, data)
+        cycle = self.cycle
+        if cycle is None or cycle.more_body or cycle.scope is not self.scope:
+            self.expect_more(len(data))
 
-    def on_message_begin(self) -> None:
-        """Begin to count."""
-        super().on_message_begin()
-        self.begun_s = self.loop.time()
-        self.received_bytes = 0
-        self.in_head = True
+    def expect_more(self, n_bytes: int) -> None:
+        """Count what has come of a request, and see to it that the rest comes."""
+        if self.scope is not self.begun:
+            self.begun, self.begun_s, self.received_bytes = self.scope, self.loop.time(), 0
+        self.received_bytes += n_bytes
+        if self.in_head and self.received_bytes > MAX_HEAD_BYTES:
+            self.send_400_response("The request's head is too large.")
+        elif self.watch is None:
+            self.watch = self.loop.call_later(HEAD_DEADLINE_S, self.close_if_late)
 
     def on_headers_complete(self) -> None:
-        """Refuse a head of too many fields; then the body."""
-        self.in_head, self.in_body = False, True
+        """Refuse a head of too many fields."""
         if len(self.headers) > MAX_HEAD_FIELDS:
             message = "too many fields"
             raise ValueError(message)  # the parser turns this into a refusal
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """Nothing is owed any more."""
-        self.in_body = False
-        super().on_message_complete()
+        HttpToolsProtocol.on_headers_complete(self)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection on; the request is complete."""
-        self.in_head = self.in_body = False
         if self.watch is not None:
             self.watch.cancel()
             self.watch = None
@@ -133,12 +137,13 @@ class Protocol(HttpToolsProtocol):
     def close_if_late(self) -> None:
         """Close the connection if its request should have come by now, else look again later."""
         self.watch = None
-        if self.transport.is_closing() or not (self.in_head or self.in_body):
+        in_body = self.in_body
+        if self.transport.is_closing() or not (self.in_head or in_body):
             return
         allowed_s = HEAD_DEADLINE_S
-        if self.in_body:
+        if in_body:
             allowed_s += self.received_bytes / MIN_BODY_BYTES_S
-        if self.in_body and self.cycle is not None and self.cycle.response_complete:
+        if in_body and self.cycle.response_complete:
             allowed_s = min(allowed_s, HEAD_DEADLINE_S + LINGER_S)
         late_s = self.loop.time() - self.begun_s - allowed_s
         if late_s >= 0:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 import app as voice_app
 from app import Endpoint, LiveOrders
 from auth import Clients, TokenMaker, digest, main
-from errors import InvalidCredentials, InvalidToken, RefreshTokenNotValid
+from errors import InvalidCredentials, InvalidSecretKey, InvalidToken, RefreshTokenNotValid
 from openapi import Facts
 from schemas import TokenRequest
 from settings import LOCAL_TOKEN_SECRET, Client, Settings
@@ -211,6 +211,18 @@ def test_either_of_two_keys_opens():
     assert [clients.authenticate(b"pos", key).id for key in (b"first-key", b"second-key")] == ["pos", "pos"]
     with pytest.raises(InvalidCredentials):
         clients.authenticate(b"demo", b"demo-secret")
+
+
+def test_a_pair_that_was_right_opens_again_and_no_other_does_and_no_key_is_kept():
+    clients = Clients({"pos": Client(keys=[digest(b"pos", b"right-key").hex()], scopes={"order"})}, demo=True)
+    for _ in range(2):
+        assert clients.authenticate(b"pos", b"right-key").id == "pos"
+        assert clients.authenticate(b"demo", b"demo-secret").id == "demo"
+    for secret_id, secret_key in ((b"pos", b"demo-secret"), (b"demo", b"right-key"), (b"pos", b"right-key "), (b"po", b"s\0right-key")):
+        with pytest.raises((InvalidCredentials, InvalidSecretKey)):
+            clients.authenticate(secret_id, secret_key)
+    assert len(vars(clients)["_proven"]) == 2
+    assert "right-key" not in str(vars(clients))
 
 
 # --- The Authorization header -------------------------------------------------------------------------------------------------------

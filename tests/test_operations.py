@@ -100,11 +100,11 @@ def metrics(state) -> dict[str, tuple[str, frozenset[str], float]]:  # noqa: ARG
     """Every series by name, with its kind, its labels, and a histogram's largest bucket."""
     known: dict[str, tuple[str, frozenset[str], float]] = {"up": ("gauge", frozenset(), 0.0)}
     for family in voice_app.registry.collect():
-        # The only place that knows labels without samples; what the process tells of itself has none.
+        # The only places that know labels without samples; what the process tells of itself has none.
         collector = voice_app.registry._names_to_collectors.get(family.name)  # noqa: SLF001
-        labels = frozenset(getattr(collector, "_labelnames", ()))
+        labels = frozenset(getattr(collector or family, "_labelnames", ()))
         if family.type == "histogram":
-            largest = max(bound for bound in collector._upper_bounds if bound != float("inf"))  # type: ignore[union-attr] # noqa: SLF001
+            largest = max(bound for bound in getattr(collector, "_upper_bounds", voice_app.Answers.BOUNDS_S) if bound != float("inf"))
             known[f"{family.name}_bucket"] = "bucket", labels | {"le"}, largest
             known[f"{family.name}_count"] = known[f"{family.name}_sum"] = "counter", labels, 0.0
         else:

@@ -237,6 +237,27 @@ def test_the_order_of_the_basket_and_asking_again_change_nothing(orders, basket,
     assert suggest(recommender, *basket) == suggest(recommender, *shuffled) == suggest(other, *basket, *basket)
 
 
+def test_whoever_asked_before_and_whatever_they_did_with_the_answer_the_next_one_is_the_same(monkeypatch):
+    monkeypatch.setattr(recommend, "MAX_CACHED_SUGGESTIONS", 20)
+    menu = make_menu(*ITEMS)
+    orders = [*make_orders("i0 i1", "i1 i2", "i0 i3", customer_id=1), *make_orders("i4", "i4 i1", start=MONDAY_NOON.replace(hour=20))]
+    asked = [
+        ((item,), {"customer_id": customer_id, "at": at, "limit": limit, "exclude": exclude})
+        for item in ITEMS[:5]
+        for customer_id in (None, 1, 7)
+        for at in (MONDAY_NOON, MONDAY_NOON.replace(hour=20), MONDAY_NOON + timedelta(days=1))
+        for limit in (1, 4)
+        for exclude in ((), ("i1",))
+    ]
+    asked_often = taught(menu, orders)
+    for _ in range(2):
+        for basket, question in asked:
+            answer = suggest(asked_often, *basket, **question)
+            assert answer == suggest(taught(menu, orders), *basket, **question)
+            answer.clear()
+    assert len(vars(asked_often)["_suggested"]) <= 21
+
+
 def test_the_answer_does_not_depend_on_the_process():
     program = """
 from datetime import UTC, datetime

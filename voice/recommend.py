@@ -43,6 +43,8 @@ FIRST_FIT_ORDERS = 100
 # Derived vectors kept for orders that have not changed: in floats, so that a large menu keeps fewer of them. 32 MB at worst.
 MAX_CACHED_FLOATS = 4_000_000
 MAX_CACHED_REASONS = 20_000
+# Whole answers, until the next order: most baskets are small, and many are the same. About 0.4 kB for each item suggested.
+MAX_CACHED_SUGGESTIONS = 20_000
 
 # Up to so many items it is quicker to sort all than to find the best first.
 SORTED_AT_ONCE = 400
@@ -112,6 +114,16 @@ def _cut(values: list[Any], sizes: NDArray[np.int32]) -> Iterator[list[Any]]:
     return (list(itertools.islice(rest, size)) for size in sizes.tolist())
 
 
+class Asked(NamedTuple):
+    """What an answer depends on, besides the orders: the basket's items in order, the customer where some orders of theirs are known."""
+
+    taken: tuple[int, ...]
+    customer_id: int | None
+    hour: int
+    weekday: int
+    limit: int
+
+
 class Recommender:
     """What one client's customers order from one menu.
 
@@ -145,6 +157,7 @@ class Recommender:
         self._rows: dict[int, Scores] = {}
         self._tastes: dict[int, Scores] = {}
         self._reasons: dict[tuple[int, int], Reason] = {}
+        self._suggested: dict[Asked, list[Suggestion]] = {}
         self.serve(menu)
 
     # What comes in
@@ -245,8 +258,20 @@ class Recommender:
             message = f"The menu has no item {error.args[0]!r}."
             raise ItemNotFound(message) from error
         past = self._customers.get(customer_id, ()) if customer_id is not None else ()
+        asked = Asked(tuple(taken), customer_id if past else None, at.hour, at.weekday(), limit)
+        if exclude:
+            return self._suggest(asked, past, exclude)
+        known = self._suggested.get(asked)
+        if known is None:
+            if len(self._suggested) * limit > MAX_CACHED_SUGGESTIONS:
+                self._suggested.clear()
+            known = self._suggested[asked] = self._suggest(asked, past)
+        return known.copy()
 
-        base = self._base(at.hour, at.weekday(), len(taken))
+    def _suggest(self, asked: Asked, past: Past, exclude: Collection[str] = ()) -> list[Suggestion]:
+        taken, customer_id, hour, weekday, limit = asked
+        positions = self._positions
+        base = self._base(hour, weekday, len(taken))
         if taken:
             scores = self._row(taken[0])
             for item in taken[1:]:
@@ -586,3 +611,4 @@ class Recommender:
         self._rows.clear()
         self._tastes.clear()
         self._reasons.clear()
+        self._suggested.clear()
