@@ -1,0 +1,125 @@
+"""The manifests without a cluster: what they name exists, what has to agree agrees, and nothing runs with more rights than it needs."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+import app as voice_app
+from settings import ROOT, Settings
+from voice.database import CONNECT_S, STATEMENT_S
+
+DIRECTORY = ROOT / "kubernetes"
+KUSTOMIZATION = yaml.safe_load((DIRECTORY / "kustomization.yaml").read_text())
+OBJECTS: dict[str, Any] = {
+    document["kind"]: document for name in KUSTOMIZATION["resources"] for document in yaml.safe_load_all((DIRECTORY / name).read_text())
+}
+DEPLOYMENT, JOB = OBJECTS["Deployment"]["spec"], OBJECTS["Job"]["spec"]
+SETTINGS = {name.upper() for name in Settings.model_fields}
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+
+
+def container_of(spec: Any) -> Any:
+    (container,) = spec["template"]["spec"]["containers"]
+    return container
+
+
+def test_every_manifest_is_applied() -> None:
+    assert set(KUSTOMIZATION["resources"]) == {path.name for path in DIRECTORY.glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(OBJECTS) == {"ConfigMap", "Job", "Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"}
+    assert all(document["metadata"]["name"].startswith("voice") for document in OBJECTS.values())
+
+
+def test_what_is_set_are_settings_that_a_deployment_can_start_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = OBJECTS["ConfigMap"]["data"]
+    named = {variable["name"] for variable in container_of(DEPLOYMENT)["env"]}
+    secret = set(re.findall(r"--from-literal=([A-Z_]+)=", (DIRECTORY / "kustomization.yaml").read_text()))
+    assert set(config) | named | secret <= SETTINGS
+    assert secret == {"DATABASE_URL", "TOKEN_SECRET", "CREDENTIALS"}
+    assert all(isinstance(value, str) for value in config.values())
+    for name, value in config.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TOKEN_SECRET", "abcdefghij" * 4)
+    assert Settings().environment.is_deployed
+
+
+@pytest.mark.parametrize("spec", [DEPLOYMENT, JOB], ids=["deployment", "job"])
+def test_nothing_runs_as_root_or_writes_to_its_image(spec: Any) -> None:
+    pod, container = spec["template"]["spec"], container_of(spec)
+    user, group = re.findall(r"(?m)^USER (\d+):(\d+)$", DOCKERFILE)[0]
+    assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]) == (int(user), int(group))
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["volumes"] == [{"name": "tmp", "emptyDir": {}}]
+    assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - the container's own
+    assert container["resources"]["limits"]["memory"]
+    assert container["envFrom"] == [{"configMapRef": {"name": "voice"}}, {"secretRef": {"name": "voice"}}]
+    assert container["image"] == KUSTOMIZATION["images"][0]["name"]
+
+
+def test_the_migration_is_the_one_that_compose_runs() -> None:
+    assert container_of(JOB)["command"] == COMPOSE["services"]["migrate"]["command"]
+    assert JOB["template"]["spec"]["restartPolicy"] == "OnFailure"
+
+
+def test_ports_and_probes_are_the_services_own() -> None:
+    container = container_of(DEPLOYMENT)
+    (port,) = container["ports"]
+    assert port["containerPort"] == Settings.model_fields["port"].default
+    assert f"EXPOSE {port['containerPort']}" in DOCKERFILE
+    assert DEPLOYMENT["template"]["metadata"]["annotations"]["prometheus.io/port"] == str(port["containerPort"])
+    open_paths = {route.path for route in voice_app.routes if getattr(getattr(route, "endpoint", None), "facts", None)}
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["port"] == port["name"]
+        assert container[probe]["httpGet"]["path"] in open_paths
+    # A database that is away takes a pod out of the balancer, and never restarts it.
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthcheck"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readiness"
+    assert container["readinessProbe"]["timeoutSeconds"] > CONNECT_S + STATEMENT_S
+    (exposed,) = OBJECTS["Service"]["spec"]["ports"]
+    assert exposed["targetPort"] == port["name"]
+
+
+def test_a_pod_has_time_to_be_noticed_and_to_finish() -> None:
+    drain_s = float(OBJECTS["ConfigMap"]["data"]["DRAIN_SECONDS"])
+    pod, probe = DEPLOYMENT["template"]["spec"], container_of(DEPLOYMENT)["readinessProbe"]
+    assert pod["terminationGracePeriodSeconds"] >= drain_s + 5
+    assert probe["periodSeconds"] * probe["failureThreshold"] < drain_s / 4  # which is how long a pod that ends goes on listening
+    assert DEPLOYMENT["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert int(COMPOSE["services"]["voice"]["stop_grace_period"].removesuffix("s")) >= drain_s + 5
+
+
+def test_all_mean_the_same_pods() -> None:
+    labels = {"app": "voice"}
+    assert DEPLOYMENT["template"]["metadata"]["labels"] == labels
+    assert DEPLOYMENT["selector"]["matchLabels"] == labels
+    assert OBJECTS["Service"]["spec"]["selector"] == labels
+    assert OBJECTS["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    assert JOB["template"]["metadata"]["labels"] != labels  # no traffic for a migration
+    target = OBJECTS["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
+    assert (target["kind"], target["name"]) == ("Deployment", OBJECTS["Deployment"]["metadata"]["name"])
+    assert "replicas" not in DEPLOYMENT  # else each release would undo what the autoscaler decided
+
+
+@pytest.mark.anyio
+async def test_it_scales_by_a_figure_that_the_service_gives(stranger) -> None:
+    scaler = OBJECTS["HorizontalPodAutoscaler"]["spec"]
+    queue, processor = scaler["metrics"]
+    assert f"\n{queue['pods']['metric']['name']} " in (await stranger.get("/metrics")).text
+    assert processor["resource"]["name"] in container_of(DEPLOYMENT)["resources"]["requests"]
+    assert scaler["minReplicas"] >= 2  # one may always be away
+    assert OBJECTS["PodDisruptionBudget"]["spec"]["maxUnavailable"] < scaler["minReplicas"]
+
+
+def test_recognitions_are_as_many_as_the_containers_processors() -> None:
+    (threads,) = (variable for variable in container_of(DEPLOYMENT)["env"] if variable["name"] == "SPEECH_THREADS")
+    assert threads["valueFrom"]["resourceFieldRef"]["resource"] == "limits.cpu"
+    assert container_of(DEPLOYMENT)["resources"]["limits"]["cpu"] == container_of(DEPLOYMENT)["resources"]["requests"]["cpu"]
