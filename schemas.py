@@ -396,9 +396,13 @@ class LivePartial(TypedDict):
 
 
 class LiveFinal(Order):
-    """The order after an utterance, and what was heard; times count from the connection's first sample."""
+    """The order after an utterance, and what was heard; times count from the connection's first sample.
+
+    `ended_by` is "end" where the speaker said so, which is answered in any case, and else "pause".
+    """
 
     type: Literal["final"]
+    ended_by: Literal["pause", "end"]
     text: str
     language: str | None
     segments: list[Segment]

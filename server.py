@@ -176,7 +176,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        # An access record is ours to write, and what the library would tell while debugging names credentials.
+        # The access record is the application's to write, and what the library would tell while debugging names credentials.
         self.logger = self.conn.logger = logging.getLogger("voice.socket")
         self.conn.debug = False
         self.unread = b""
@@ -187,24 +187,28 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         while self.unread and self.queue.empty() and not self.transport.is_closing():
             part, self.unread = self.unread[:SLICE_BYTES], self.unread[SLICE_BYTES:]
             self.conn.receive_data(part)
-            if self.conn.parser_exc is None:
-                self.handle_events()
-            elif self.conn.close_sent is not None:
-                self.handle_parser_exception()
-            else:
+            if self.conn.handshake_exc is not None:
                 self.refuse()
-        if self.unread and not self.read_paused:
-            self.read_paused = True
-            self.transport.pause_reading()
+            elif self.conn.parser_exc is None:
+                self.handle_events()
+            else:
+                self.handle_parser_exception()
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Read only what can be parsed at once."""
+        waits = bool(self.unread) or not self.queue.empty()
+        if waits != self.read_paused and not self.transport.is_closing():
+            self.read_paused = waits
+            (self.transport.pause_reading if waits else self.transport.resume_reading)()
 
     async def receive(self) -> Any:
         """Give the next message; parse on, and then read on, when there is none left."""
         message = await self.queue.get()
         if self.queue.empty() and self.unread:
             self.loop.call_soon(self.data_received, b"")
-        elif self.queue.empty() and self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+        else:
+            self.read_on()
         return message
 
     def handle_connect(self, event: Request) -> None:
@@ -294,7 +298,7 @@ def log_config(level: str) -> dict[str, Any]:
         "formatters": {"json": {"()": "server.JsonFormatter"}},
         "handlers": {"lines": {"()": "server.LineHandler", "formatter": "json"}},
         "root": {"handlers": ["lines"], "level": "WARNING"},
-        "loggers": {"voice": {"level": level}, "uvicorn": {"level": level}},
+        "loggers": {"voice": {"level": level}, "uvicorn": {"level": level}, "voice.socket": {"level": "WARNING"}},
     }
 
 

@@ -137,7 +137,9 @@ class RawStream:
         mono /= 32768
         if self._resampler is None or not mono.size:
             return mono
-        return np.concatenate([np.zeros(0, np.float32), *self._resampler.resample(_mono_frame(mono, self._sample_rate))])
+        blocks = self._resampler.resample(_mono_frame(mono, self._sample_rate))
+        whole: Waveform = np.concatenate([np.zeros(0, np.float32), *blocks])
+        return np.clip(whole, -1.0, 1.0, out=whole)  # between two loud samples it may be louder
 
 
 class Resampler:

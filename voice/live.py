@@ -405,7 +405,14 @@ class Session:
             order = self._understand(text)
             self.lines = [LineRequest.model_validate(line) for line in order["lines"]]
             self.n_finals += 1
-            yield {"type": "final", "text": text, "language": utterance.language if utterance else None, "segments": segments, **order}
+            yield {
+                "type": "final",
+                "ended_by": "end" if asked else "pause",
+                "text": text,
+                "language": utterance.language if utterance else None,
+                "segments": segments,
+                **order,
+            }
         self._told = None
 
     def _judge(self, text: str) -> float | None:
