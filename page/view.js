@@ -275,7 +275,8 @@ export function showSuggestions() {
         { type: "button", "data-item": item, "aria-label": t("add_suggestion", { item: name, price: price(cost) }), onclick: () => actions.add(item) },
         make("strong", { lang: menuLanguage() }, name),
         make("span", { class: "cost" }, price(cost)),
-        make("small", {}, t(`reason_${reason.kind}`, { item: lower(about ?? "") })),
+        // The service gives its reason in the menu's language; in another one it is told more shortly.
+        make("small", {}, state.language === menuLanguage() ? reason.text : t(`reason_${reason.kind}`, { item: lower(about ?? "") })),
       ),
     );
   });

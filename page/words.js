@@ -55,9 +55,9 @@ export const WORDS = {
 
     suggestions: "Gọi thêm?",
     add_suggestion: "Thêm {item}, {price}",
-    reason_with: "Hay gọi cùng {item}",
-    reason_usual: "Bạn hay gọi",
-    reason_popular: "Nhiều khách gọi",
+    reason_with: "Hợp với {item}",
+    reason_usual: "Bạn từng gọi",
+    reason_popular: "Khách khác cũng gọi",
     reason_menu: "Có trong thực đơn",
     sold_out: "hết",
 
@@ -159,9 +159,9 @@ export const WORDS = {
 
     suggestions: "Anything else?",
     add_suggestion: "Add {item}, {price}",
-    reason_with: "Often ordered with {item}",
-    reason_usual: "Your usual",
-    reason_popular: "Many order this",
+    reason_with: "Goes with {item}",
+    reason_usual: "You have had this",
+    reason_popular: "Others order this too",
     reason_menu: "On the menu",
     sold_out: "sold out",
 

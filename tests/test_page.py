@@ -21,6 +21,7 @@ import app as voice_app
 from settings import ROOT
 from tests.browser import CHROMIUM, Browser, Page, browser
 from tests.conftest import KEYS
+from tests.picture import PICTURE
 from tests.servers import Server
 
 PAGE = {path.name: path.read_text() for path in sorted((ROOT / "page").iterdir())}
@@ -85,6 +86,11 @@ def test_it_is_only_there_where_people_develop() -> None:
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | secrets, capture_output=True, text=True, check=True)  # noqa: S603
     assert "/api/v1/voice/order" in shown.stdout
     assert not re.search(r"/try|/docs", shown.stdout)
+
+
+def test_the_readme_shows_it() -> None:
+    assert f"({PICTURE.relative_to(ROOT)})" in (ROOT / "README.md").read_text()
+    assert PICTURE.stat().st_size < 150_000
 
 
 # --- In a browser -------------------------------------------------------------------------------------------------------------------
