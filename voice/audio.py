@@ -138,8 +138,8 @@ class RawStream:
         if self._resampler is None or not mono.size:
             return mono
         blocks = self._resampler.resample(_mono_frame(mono, self._sample_rate))
-        whole: Waveform = np.concatenate([np.zeros(0, np.float32), *blocks])
-        return np.clip(whole, -1.0, 1.0, out=whole)  # between two loud samples it may be louder
+        resampled: Waveform = np.concatenate([np.zeros(0, np.float32), *blocks])
+        return np.clip(resampled, -1.0, 1.0, out=resampled)  # between two loud samples it may be louder
 
 
 class Resampler:
