@@ -219,19 +219,24 @@ def test_every_language_has_every_sentence():
 # --- Harder sets --------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("language", "least"), [("vi", 88.0), ("en", 78.0)])
-def test_what_a_waiter_would_understand_is_mostly_understood(language, least):
-    """Sentences written for menus that the engine had not seen, by somebody who had not seen the engine; a floor, not an aim."""
-    folder = MENUS.parent / "waiter" / language
-    cases = yaml.safe_load((folder / "orders.yaml").read_text(encoding="utf-8"))
-    right = count = 0
-    for menu, sayings in cases.items():
-        engine = OrderEngine(read_menu(folder / "menus" / f"{menu}.yaml"))
-        for case in sayings:
-            order = engine.understand(case["say"], lines_of(engine.menu, case.get("draft", "")))
-            right += meaning(order["lines"]) == meaning(lines_of(engine.menu, case["order"]))
-            count += 1
-    assert 100 * right / count >= least
+def _waiter_menus():
+    for language in ("vi", "en"):
+        folder = MENUS.parent / "waiter" / language
+        for menu, cases in yaml.safe_load((folder / "orders.yaml").read_text(encoding="utf-8")).items():
+            yield pytest.param(folder / "menus" / f"{menu}.yaml", cases, id=menu)
+
+
+@pytest.mark.parametrize(("menu", "cases"), list(_waiter_menus()))
+def test_what_a_waiter_would_understand_is_understood(menu, cases):
+    """Sentences by people who had not seen the engine, on menus that it had not seen; `missed` marks those that it does not get yet."""
+    engine = OrderEngine(read_menu(menu))
+    wrong = []
+    for case in cases:
+        order = engine.understand(case["say"], lines_of(engine.menu, case.get("draft", "")))
+        right = meaning(order["lines"]) == meaning(lines_of(engine.menu, case["order"]))
+        if right == case.get("missed", False):
+            wrong.append(case["say"])
+    assert wrong == []
 
 
 # --- Development sets ---------------------------------------------------------------------------------------------------------------

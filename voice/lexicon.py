@@ -1,6 +1,6 @@
 """What words can mean: a menu's and the languages' phrases in one index, and the lattice of meanings of an utterance."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum, auto
 from typing import NamedTuple
@@ -19,7 +19,7 @@ MISSING_ALONE = 0.65  # only a modifier was, but no other name has it
 MISSING_EMPTY = 0.05  # only words were left out that name nothing ("lớn" for "ly lớn")
 ADJECTIVE = 0.5  # more, where the modifier only tells what a thing is like: alone it names nothing
 MISSING_MORE = 0.15  # each further word that was not said
-SHARED_WORD = 0.1  # one word ends an item's name and begins an option's
+SHARED_WORD = 0.05  # one word ends an item's name and begins an option's
 OTHER_REGION = 0.1  # another region's word for the same
 UNJOINED = 0.05  # "chicken bacon ranch" for "chicken and bacon ranch"
 CATEGORY = MISSING_HEAD  # what a thing is, for the thing: on the order, or to be asked
@@ -31,6 +31,7 @@ EMPTY = 0.05  # a filler: of two equal readings the one that says something
 TALK = 0.2  # a stretch that asks or tells something and orders nothing
 UNSAID = 1.0  # each phrase of the menu that the reading does not use
 NAME = 0.3  # "chị Ba"
+ELSEWHERE = 0.15  # a filler of a language that the menu does not name, among Vietnamese words: "to", which is "big" there
 ARTICLE = 0.02  # "a", "an": a weaker one
 MAX_QUANTITY = 999
 SOUNDING = 0.45  # another word with the same consonants, where nothing else explains it
@@ -39,7 +40,8 @@ MIN_BONES = 2  # consonants: fewer are in too many words
 MAX_HEARD_WORDS = 4  # that one name may be heard as
 MAX_REMEMBERED = 20_000  # look-ups: a bound on memory
 MAX_WORDS = 12  # of a phrase
-MAX_LABEL_WORDS = 3
+MAX_LABEL_WORDS = 5
+MAX_LIST_LINKS = 4  # words between two members of a list: ", and two"
 MAX_ASKED_WORDS = 8  # between the two halves of a question
 MAX_PARTIAL = 24  # a part of a name that fits more things than this says too little to ask about
 MAX_FUNCTION_DISTANCE = 0.45  # a tone, a long phrase typed plain: beyond it, function words are other words
@@ -68,6 +70,7 @@ class Kind(IntEnum):
     ALL = auto()
     EACH = auto()
     PEOPLE = auto()
+    ORDINAL = auto()
     PART = auto()
     REST = auto()
     PLAIN = auto()
@@ -136,6 +139,7 @@ class Lexicon:
         self.bits = {group: 1 << number for number, group in enumerate(menu.option_groups)}
         self._index: dict[str, list[Sense] | None] = {}
         self._joins: set[str] = set()
+        self._linking: set[str] = {",", ":"}
         self._adjectives: set[str] = set()
         self._names: set[str] = set()
         self._labels: set[tuple[str, ...]] = set()
@@ -160,13 +164,15 @@ class Lexicon:
         self._deletions = self._spelling_index()
         self._function_words = {word for pack in packs for word in pack.function_words()}
         small = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
+        self._group_names += [(label[:length], group_id) for label, group_id in self._group_names for length in range(2, len(label))]
         self._group_names += [
             ((word,), group_id)
             for label, group_id in self._group_names
             for word in label
             if len(label) > 1 and (word,) not in small and (word,) not in menu_phrases
         ]
-        self._group_words = {label[0] for label, _ in self._group_names if label}
+        self._group_names = [(tuple(map(words.key_of, label)), group_id) for label, group_id in self._group_names if label]
+        self._group_words = {label[0] for label, _ in self._group_names}
         # Whether people leave out diacritics here: then "it" may be "ít", and "them" may be "thêm".
         self._has_marks = any(not word.isascii() for pack in packs if pack.language in menu.languages for word in pack.function_words())
         openings = (*self._labels, *self._asked, *[opening for opening, _ in self._questions])
@@ -208,17 +214,21 @@ class Lexicon:
                 entry = Entry(self.bits[group_id], group_id, choice_id)
                 named += [(Kind.OPTION, entry, words.phrase(alias)) for alias in (choice.name, *choice.aliases)]
         phrases = set()
+        heads = Counter(name[:2] for kind, _, name in dict.fromkeys(named) if kind is Kind.ITEM)
         joins = {words.phrase(way) for pack in language_packs().values() for way in (*pack.joins, *pack.withs)}
         for kind, value, name in dict.fromkeys(named):
             for phrase in self._variants(name):
                 phrases.add(phrase)
                 self._add(kind, value, phrase, 0.0 if phrase == name else OTHER_REGION)
                 self._skeletons[words.skeleton("".join(phrase))].append(Sense(kind, value, phrase, 0.0))
-            unjoined = tuple([word for word in name if (word,) not in joins])
-            if unjoined != name:
+            unjoined = tuple([word for word in name if (word,) not in joins and word != "%"])  # "30 đường" for "30% đường"
+            if unjoined != name and len(unjoined) > 1:
                 self._add(kind, value, unjoined, UNJOINED)
+            if kind is Kind.ITEM and heads[name[:2]] > 1 and len(name) > 2:  # noqa: PLR2004 - a head of two words and more
+                self._add(kind, value, (name[0][0] + name[1][0], *name[2:]), UNJOINED)  # "bm trứng" for "bánh mì trứng"
         self._add_amounts(named)
         self._add_parts(named)
+        phrases |= {words.phrase(item.category) for item in self.menu.items.values() if item.category is not None}
         for item_id, item in self.menu.items.items():
             if item.category is not None:
                 category, name = words.phrase(item.category), words.phrase(item.name)
@@ -267,20 +277,24 @@ class Lexicon:
                     ):
                         continue
                     cost = MISSING_HEAD if is_head else MISSING_REST + (ADJECTIVE if part in adjectives else 0.0)
-                    cost = MISSING_EMPTY if hollow.issuperset(missing) else cost + MISSING_MORE * (len(missing) - 1)
+                    more = len(missing) - 1 if is_head or len(missing) > len(part) else 0
+                    cost = MISSING_EMPTY if hollow.issuperset(missing) else cost + MISSING_MORE * more
                     parts[kind, part][value] = min(parts[kind, part].get(value, cost), cost)
         for (kind, part), values in parts.items():
             if len(values) <= MAX_PARTIAL:
                 cheapest = min(values.values())
-                alone = len(values) == 1 and cheapest == MISSING_REST  # nothing else has this word
-                for value, cost in values.items():
-                    if cost <= cheapest + MISSING_MORE * 2:
-                        self._add(kind, value, part, MISSING_ALONE if alone else cheapest)
+                alone = len(values) == 1 and cheapest == MISSING_REST  # nothing else has these words
+                for variant in self._variants(part):
+                    for value, cost in values.items():
+                        if cost <= cheapest + MISSING_MORE * 2:
+                            self._add(
+                                kind, value, variant, (MISSING_ALONE if alone else cheapest) + (OTHER_REGION if variant != part else 0.0)
+                            )
 
     def _add_pack(self, pack: LanguagePack, menu_phrases: set[tuple[str, ...]]) -> None:
         kinds: list[tuple[Kind, object, Iterable[str]]] = [
             (Kind.REQUEST, None, pack.requests),
-            (Kind.FILLER, None, pack.fillers),
+            (Kind.FILLER, bool(self.menu.languages) and pack.language not in self.menu.languages, pack.fillers),
             (Kind.CLASSIFIER, None, pack.classifiers),
             (Kind.JOIN, None, pack.joins),
             (Kind.OR, None, pack.ors),
@@ -291,11 +305,14 @@ class Lexicon:
             (Kind.INTO, None, pack.intos),
             (Kind.INSTEAD, None, pack.insteads),
             (Kind.KEEP, None, pack.keeps),
-            (Kind.SET, None, pack.sets),
+            (Kind.SET, False, pack.sets),
+            (Kind.SET, True, pack.its),
+            (Kind.MORE, 2, pack.agains),
             (Kind.ONLY, None, pack.onlys),
             (Kind.CORRECT, None, pack.corrects),
             (Kind.CANCEL, None, pack.cancels),
-            (Kind.EACH, None, pack.eaches),
+            (Kind.EACH, False, pack.eaches),
+            (Kind.EACH, True, pack.everyones),
             (Kind.PART, None, pack.parts),
             (Kind.REST, None, pack.rests),
             (Kind.PLAIN, None, pack.plains),
@@ -306,6 +323,7 @@ class Lexicon:
             *((Kind.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()),
             *((Kind.AFTER, amount, ways) for amount, ways in pack.afters.items()),
             *((Kind.MORE, count, [way]) for way, count in pack.mores.items()),
+            *((Kind.ORDINAL, place, [way]) for way, place in pack.ordinals.items()),
             *((Kind.ALL, count, [way]) for way, count in pack.alls.items()),
             *((Kind.PORTION, count, [way]) for way, count in pack.portions.items()),
             *((Kind.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()),
@@ -334,6 +352,7 @@ class Lexicon:
         self._questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
         self._asked |= {words.phrase(way) for way in pack.asked}
         self._joins |= {way for way in pack.joins if " " not in way}
+        self._linking |= {way for way in (*pack.joins, *pack.numbers.units, *pack.numbers.articles) if " " not in way}
         self._adjectives |= {way for way in pack.adjectives if " " not in way}
 
     def _spelling_index(self) -> dict[str, list[str]]:
@@ -431,20 +450,35 @@ class Lexicon:
                 for position in range(start, end):
                     if covered[position] < end:
                         covered[position] = end
+        if marked and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
+            self._doubt_foreign_fillers(edges)
         self._add_overlaps(edges)
-        self._add_shared_words(spoken, edges)
-        if not self._group_words.isdisjoint(surfaces):
-            self._add_labelled(surfaces, edges, covered)
+        keys = [token.key for token in spoken]
+        self._add_shared_words(spoken, keys, edges)
+        if not self._group_words.isdisjoint(keys):
+            self._add_labelled(keys, edges, covered)
         for start, reach in enumerate(covered):
             # A name said whole is never broken into parts of names and unknown words, only into other whole names. Where two overlap,
             # what the first leaves of the second may be anything.
             if reach and start not in ends:
+                names = [edge.length for edge in edges[start] if edge.kind is Kind.ITEM and not edge.part]
                 edges[start] = [
-                    edge for edge in edges[start] if start + edge.length > reach or not (edge.part or edge.kind is Kind.UNKNOWN)
+                    edge
+                    for edge in edges[start]
+                    if start + edge.length > reach
+                    or not (edge.part or edge.kind is Kind.UNKNOWN)
+                    or (edge.kind is Kind.OPTION and edge.length in names)  # "beans", a side, or black or pinto ones
                 ]
         if not self._talk_openings.isdisjoint(surfaces):
-            self._add_talk(surfaces, edges)
+            self._add_talk(spoken, surfaces, edges)
         return edges
+
+    @staticmethod
+    def _doubt_foreign_fillers(edges: list[list[Edge]]) -> None:
+        """Make fillers of languages that the menu does not name dearer, where a third of the words has marks."""
+        for start, row in enumerate(edges):
+            if any([edge.kind is Kind.FILLER and edge.value for edge in row]):
+                edges[start] = [edge._replace(cost=edge.cost + ELSEWHERE) if edge.kind is Kind.FILLER else edge for edge in row]
 
     @staticmethod
     def _add_overlaps(edges: list[list[Edge]]) -> None:
@@ -460,78 +494,98 @@ class Lexicon:
                             rest = Edge(shared + option.length - end, Kind.OPTION, option.value, option.cost + SHARED_WORD, part=True)
                             edges[end] = [*edges[end], rest]
 
-    def _add_shared_words(self, spoken: Sequence[Token], edges: list[list[Edge]]) -> None:
-        """Add items whose names share a word that is said once: "sinh tố bơ, xoài, dâu", "a ham and a turkey sandwich"."""
-        heads: list[tuple[int, tuple[str, ...]]] = []  # where a list may go on, and the words that its names begin with
+    def _add_shared_words(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]]) -> None:
+        """Add items whose names share words that are said once: "sinh tố bơ, xoài, dâu", "a ham and a turkey sandwich"."""
+        heads: dict[tuple[int, str, str], None] = {}  # where a list may go on, and what its names begin or end with
         for start, row in enumerate(edges):
             for item in row:
-                if item.kind is Kind.ITEM and not item.part and item.length > 1:
-                    said = tuple([token.key for token in spoken[start : start + item.length]])
-                    heads += [(start + item.length, said[:length]) for length in range(1, item.length)]
-                    self._add_before(spoken, edges, start, said)
-        for end, head in heads:
-            for begin in self._list_places(spoken, end, 1):
-                found = self._named_so(spoken, begin, head, ())
+                if item.kind is not Kind.ITEM or (item.length == 1 and not item.part):
+                    continue
+                end = start + item.length
+                if not item.part:
+                    for place in range(start + 1, end):
+                        heads[end, "".join(keys[start:place]), ""] = None
+                    self._add_before(spoken, keys, edges, start, end)
+                elif len(item.value) > 1:  # type: ignore[arg-type]  # "three pizzas, one hawaiian"
+                    said = "".join(keys[start:end])
+                    heads[end, said, ""] = heads[end, "", said] = None
+        waiting = list(heads)
+        for end, head, tail in waiting:
+            for begin in self._places_behind(spoken, end):
+                found = self._named_so(spoken, keys, begin, head, tail, (3, 2, 1))
                 if found is not None:
                     edges[begin] = [*edges[begin], found]
-                    heads.append((begin + found.length, head))
+                    after = begin + found.length, head, tail
+                    if after not in heads:
+                        heads[after] = None
+                        waiting.append(after)
 
-    def _add_before(self, spoken: Sequence[Token], edges: list[list[Edge]], start: int, said: tuple[str, ...]) -> None:
+    def _add_before(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], start: int, end: int) -> None:
         """Add items before a name that lends them its last words."""
-        for end in self._list_places(spoken, start, -1):
+        place = start
+        while place > 0 and start - place < MAX_LIST_LINKS:
             for length in (1, 2):
-                for tail in range(1, len(said)):
-                    found = self._named_so(spoken, end - length, (), said[-tail:], length) if end >= length else None
-                    if found is not None:
-                        edges[end - length] = [*edges[end - length], found]
-                        return
-
-    def _list_places(self, spoken: Sequence[Token], place: int, step: int) -> Iterator[int]:
-        """Yield where the neighbour in a list may begin (step 1) or end (step -1): right there, or across "and", a comma, a number."""
-        for _ in range(3):
-            if step > 0:
-                yield place
-            surface = spoken[place if step > 0 else place - 1].surface if 0 <= place - (step < 0) < len(spoken) else ""
-            if surface != "," and surface not in self._joins and not self._numbers.is_number_word(surface) and not surface.isdecimal():
+                if place >= length and keys[place - length] in self._index and not self._links(spoken[place - 1].surface):
+                    for tail in range(start + 1, end):
+                        found = self._named_so(spoken, keys, place - length, "", "".join(keys[tail:end]), (length,))
+                        if found is not None:
+                            edges[place - length] = [*edges[place - length], found]
+                            return
+            place -= 1
+            if not self._links(spoken[place].surface):
                 return
-            place += step
-            if step < 0:
-                yield place
 
-    def _named_so(self, spoken: Sequence[Token], start: int, head: tuple[str, ...], tail: tuple[str, ...], exactly: int = 0) -> Edge | None:
-        """Return the item whose name is some words, the longest of up to three, between a head and a tail."""
-        for length in (exactly,) if exactly else (3, 2, 1):
-            if start + length > len(spoken):
+    def _links(self, surface: str) -> bool:
+        """Tell whether a word stands between the members of a list: "and", a comma, a number."""
+        return surface in self._linking or surface.isdecimal()
+
+    def _places_behind(self, spoken: Sequence[Token], place: int) -> Iterator[int]:
+        """Yield where the next member of a list may begin."""
+        for _ in range(MAX_LIST_LINKS):
+            if place == len(spoken):
+                return
+            linked = self._links(spoken[place].surface)
+            if not linked:
+                yield place
+                return
+            place += 1
+
+    def _named_so(self, spoken: Sequence[Token], keys: list[str], start: int, head: str, tail: str, lengths: Sequence[int]) -> Edge | None:
+        """Return the item whose name is some words between a head and a tail, the most words that there are."""
+        if head + keys[start] not in self._index:
+            return None
+        for length in lengths:
+            between = keys[start : start + length]
+            senses = self._index.get(head + "".join(between) + tail) if len(between) == length else None
+            if not senses:
                 continue
-            between = spoken[start : start + length]
-            senses = self._index.get("".join((*head, *[token.key for token in between], *tail)))
-            items = [sense for sense in senses or () if sense.kind is Kind.ITEM and sense.cost <= OTHER_REGION]
-            said = tuple([token.surface for token in between])
-            whole = [
-                sense.value
-                for sense in items
-                if len(sense.phrase) == len(head) + length + len(tail)
-                and words.distance(said, sense.phrase[len(head) : len(head) + length], marked=words.is_marked(between))
-                <= words.PLAIN * length
-            ]
-            if whole:
-                return Edge(length, Kind.ITEM, tuple(dict.fromkeys(whole)), SEGMENT + SHARED_WORD)
+            said = tuple([token.surface for token in spoken[start : start + length]])
+            marked = words.is_marked(spoken[start : start + length])
+            found: dict[object, None] = {}
+            for sense in senses:
+                if sense.kind is Kind.ITEM and sense.cost <= OTHER_REGION:
+                    phrase = sense.phrase
+                    meant = phrase[len(phrase) - length :] if head else phrase[:length]
+                    if length < len(phrase) and words.distance(said, meant, marked=marked) <= words.PLAIN * length:
+                        found[sense.value] = None
+            if found:
+                return Edge(length, Kind.ITEM, tuple(found), SEGMENT + SHARED_WORD)
         return None
 
-    def _add_labelled(self, surfaces: tuple[str, ...], edges: list[list[Edge]], covered: Sequence[int]) -> None:
+    def _add_labelled(self, keys: list[str], edges: list[list[Edge]], covered: Sequence[int]) -> None:
         """Add options behind the name of their group: "nước thì trà đào", "the drink to a lemonade"."""
-        for start, surface in enumerate(surfaces):
-            if surface not in self._group_words or (start and covered[start - 1] > start):
+        for start, key in enumerate(keys):
+            if key not in self._group_words or (start and covered[start - 1] > start):
                 continue
             for label, group in self._group_names:
-                if surfaces[start : start + len(label)] != label:
+                if tuple(keys[start : start + len(label)]) != label:
                     continue
                 behind = start + len(label)
-                while behind < len(surfaces) and any(
+                while behind < len(keys) and any(
                     edge.length == 1 and edge.kind in _LABEL_ENDS and edge.cost <= SEGMENT + EMPTY + ARTICLE for edge in edges[behind]
                 ):
                     behind += 1
-                for option in edges[behind] if behind < len(surfaces) else ():
+                for option in edges[behind] if behind < len(keys) else ():
                     entries = (
                         tuple(entry for entry in option.value if entry.group == group) if option.kind is Kind.OPTION else ()  # type: ignore[attr-defined]
                     )
@@ -553,7 +607,8 @@ class Lexicon:
         row = rows.get(window)
         if row is None:
             found, reach = self._edges_at(spoken, surfaces, numbers, start, marked=marked)
-            row = found, [edge.length for edge in found if edge.kind <= Kind.OPTION and not edge.part]
+            whole = [edge for edge in found if edge.kind <= Kind.OPTION and not edge.part and edge.cost < MISSING_HEAD]
+            row = found, [edge.length for edge in whole]
             length = max(reach - start, reaches.get(first, 1))
             if len(rows) > MAX_REMEMBERED:
                 rows.clear()
@@ -671,8 +726,12 @@ class Lexicon:
         """Yield what a number is: a quantity, or a sum, a time, a percentage, which order nothing."""
         length = number.end - start
         behind = surfaces[number.end] if number.end < len(surfaces) else ""
-        if behind in self._measures:
-            yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost)
+        if len(surfaces[start]) > 1 and surfaces[start].startswith("0"):
+            yield Edge(length, Kind.TALK, None, SEGMENT)  # of a telephone
+        elif behind in self._measures:
+            senses = self._index.get(str(number.value) + words.key_of(behind)) or ()
+            named = any(sense.kind <= Kind.OPTION for sense in senses)  # "gói 20 ngàn", where that is a size
+            yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost + (NAME if named else 0.0))
         elif behind in self._people and not number.article:
             yield Edge(length + 1, Kind.PEOPLE, number.value, SEGMENT + number.cost)
         elif number.article:
@@ -680,7 +739,7 @@ class Lexicon:
         elif 1 <= number.value <= MAX_QUANTITY:
             yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
 
-    def _add_talk(self, surfaces: tuple[str, ...], edges: list[list[Edge]]) -> None:
+    def _add_talk(self, spoken: Sequence[Token], surfaces: tuple[str, ...], edges: list[list[Edge]]) -> None:
         """Add the stretches that order nothing: table numbers, names, questions."""
         for start, surface in enumerate(surfaces):
             if surface not in self._talk_openings:
@@ -688,9 +747,10 @@ class Lexicon:
             for length in range(1, min(MAX_LABEL_WORDS, len(surfaces) - start) + 1):
                 label = surfaces[start : start + length]
                 if label in self._labels:
-                    self._add_numbered(edges, start, length, SEGMENT)
+                    self._add_numbered(surfaces, edges, start, length, SEGMENT)
                 if length == 1 and surface in self._names:
-                    self._add_numbered(edges, start, length, SEGMENT + NAME)
+                    called = start + 1 < len(spoken) and spoken[start + 1].capital
+                    self._add_numbered(surfaces, edges, start, length, SEGMENT + (0.0 if called else NAME))
                 if label in self._asked:
                     begin = self._clause_start(edges, start)
                     edges[begin] = [*edges[begin], Edge(start + length - begin, Kind.TALK, None, SEGMENT + TALK)]
@@ -699,12 +759,19 @@ class Lexicon:
                     self._add_question(surfaces, edges, start, start + len(opening), closing)
 
     @staticmethod
-    def _add_numbered(edges: list[list[Edge]], start: int, length: int, cost: float) -> None:
-        """Add what a number makes of the word before it: a table, somebody's name."""
+    def _add_numbered(surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, length: int, cost: float) -> None:
+        """Add what a number makes of the word before it: a table, somebody's name; a telephone has several."""
         behind = start + length
-        if behind < len(edges):
-            numbers = [edge for edge in edges[behind] if edge.kind is Kind.NUMBER]
-            edges[start] = edges[start] + [Edge(length + number.length, Kind.TALK, None, cost) for number in numbers]
+        while behind < len(edges):
+            number = next((edge for edge in edges[behind] if edge.kind is Kind.NUMBER or edge.kind is Kind.TALK), None)
+            if number is None:
+                return
+            behind += number.length
+            digits = surfaces[start + length].isdecimal() and surfaces[behind : behind + 1] and surfaces[behind].isdecimal()
+            named = any(edge.kind <= Kind.OPTION and not edge.part and start + edge.length == behind for edge in edges[start])
+            edges[start] = [*edges[start], Edge(behind - start, Kind.TALK, None, cost + (NAME if named else 0.0))]
+            if not digits:
+                return
 
     def _add_question(self, surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, after: int, closing: tuple[str, ...]) -> None:
         """Add the question between its two halves, "có ... không", where the clause ends behind it."""

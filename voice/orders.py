@@ -18,6 +18,7 @@ from voice.words import Token
 
 # Below this an item is asked about, not guessed: a cost of 0.8 is one wrong vowel and one wrong letter, or a name's modifier alone.
 ASK_BELOW = math.exp(-0.8)
+ASK_COUNTED_BELOW = math.exp(-1.3)  # with a number it is no slip: "hai ổ đặc biệt", where one thing is called so
 MAX_OFFERED = 3  # items offered in place of one that is sold out
 MAX_CHOICES = 8  # of a question
 MAX_LINE_QUANTITY = 999
@@ -80,13 +81,13 @@ class OrderEngine:
         before = self._drafts(lines)
         utterance = words.nfc(utterance)
         spoken = words.tokens(utterance)
-        readings = self.reader.read(spoken, tuple(dict.fromkeys(draft.item for draft in before)))
+        readings = self.reader.read(spoken, tuple([draft.item for draft in before]))
         return _Ordering(self, utterance, spoken, before).carry_out(readings[0])
 
     def readings(self, utterance: str, lines: Sequence[LineRequest] = ()) -> tuple[list[Token], list[list[Edge]], list[Reading]]:
         """Return what `understand` weighs: tokens, lattice, and the readings, cheapest first."""
         spoken = words.tokens(words.nfc(utterance))
-        return spoken, self.lexicon.lattice(spoken), self.reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)), 2)
+        return spoken, self.lexicon.lattice(spoken), self.reader.read(spoken, tuple([line.item for line in lines]), 2)
 
     def cost(self, utterance: str, lines: Sequence[LineRequest] = ()) -> float | None:
         """Return how little an utterance that was heard makes sense: what its reading costs, and each item that nobody counted.
@@ -94,7 +95,7 @@ class OrderEngine:
         None where it speaks of no item.
         """
         spoken = words.tokens(words.nfc(utterance))
-        said = self.reader.read(spoken, tuple(dict.fromkeys(line.item for line in lines)))[0]
+        said = self.reader.read(spoken, tuple([line.item for line in lines]))[0]
         groups = [group for group in reading.groups(said) if group.items]
         uncounted = [group for group in groups if not group.number and not group.flags & ~reading.ALSO]
         return said.cost + UNCOUNTED * sum(not self._given(spoken, group.start) for group in uncounted) if groups else None
@@ -195,6 +196,26 @@ def _vocabulary(menu: Menu) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names + [alias for one in named for alias in one.aliases]))
 
 
+def _resolved(said: list[Group]) -> list[Group]:
+    """Give each group what it shares with later ones: an item that comes last, options that were said of all in advance."""
+    found: list[Group] = []
+    for position, group in enumerate(said):
+        if group.flags & reading.FORWARD:  # "one large and one small coffee"
+            items = next((later.items for later in said[position:] if later.items), ())
+            found.append(group._replace(items=items, flags=group.flags & ~reading.FORWARD))
+            continue
+        if len(group.items) > 1 and group.number > 1 and not group.flags:  # "three medium pizzas, one hawaiian, one veggie, one cheese"
+            end, left = position + 1, group.number
+            while end < len(said) and left > 0 and set(said[end].items) < set(group.items):
+                left -= said[end].number or 1
+                end += 1
+            if left == 0:
+                said[position + 1 : end] = [one._replace(options=(*group.options, *one.options)) for one in said[position + 1 : end]]
+                continue
+        found.append(group)
+    return found
+
+
 class _Ordering:
     """One utterance's changes to one order."""
 
@@ -209,19 +230,20 @@ class _Ordering:
         self.fresh: list[Draft] = []  # lines that this utterance made
         self.last: Draft | None = self.drafts[-1] if self.drafts else None
         self.replaced: Group | None = None  # what something else is to stand for
+        self.removed: Draft | None = None  # the last line that was taken off
         self.people = 0  # whom the order is for; 0: not told
         self.lost: list[tuple[int, int]] = []  # tokens
         self.questions: list[tuple[Draft | None, Question]] = []
 
     def carry_out(self, chosen: Reading) -> Order:
         """Do what the reading says and return the order."""
-        said = reading.groups(chosen)
+        said = _resolved(reading.groups(chosen))
         position = 0
         while position < len(said):
             group = said[position]
             behind = position + 1
             if self._is_part(group):
-                while behind < len(said) and self._is_part(said[behind]):
+                while behind < len(said) and self._is_part(said[behind]) and not said[behind].flags & reading.CORRECT:
                     behind += 1
                 self._parts(said[position:behind])
             else:
@@ -234,10 +256,9 @@ class _Ordering:
 
     def _is_part(self, group: Group) -> bool:
         """Tell whether a group speaks of some of a line: a number and options, without an item."""
-        part = group.flags & reading.IS_PART
-        return bool(not group.items and ((group.options and (group.number or part)) or (part and group.number))) and not group.flags & (
-            reading.SET | reading.INTO | reading.ALL | reading.REMOVE | reading.REPLACE
-        )
+        flags = group.flags
+        part = (group.number or flags & reading.IS_PART) if group.options else flags & (reading.PLAIN | reading.REST)
+        return bool(not group.items and part) and not flags & (reading.SET | reading.INTO | reading.ALL | reading.REMOVE | reading.REPLACE)
 
     def _carry_out(self, group: Group, following: Group | None) -> None:
         flags = group.flags
@@ -266,12 +287,14 @@ class _Ordering:
         elif flags & reading.INTO:
             self._replace(self.replaced, group)
             self.replaced = None
-        elif flags & reading.SET and self._referred(group):
-            self._set_referred(group)
-        elif flags & reading.SET and not group.items:
-            self._set(group, [self.last] if self.last else [])
         elif flags & reading.ALL:
             self._all(group)
+        elif flags & reading.SET and self._referred(group):
+            self._set_referred(group)
+        elif flags & reading.SET and group.items and flags & reading.ITS and self.last is not None and group.number <= 1:
+            self._set(group._replace(number=0), [self.last])  # "make that a bowl"
+        elif flags & reading.SET and not group.items:
+            self._set(group, [self.last] if self.last else [])
         elif (group.items and flags & reading.REFER) or self._restates(group, following):
             self.last = self._referred(group)[-1]
         elif group.items:
@@ -318,13 +341,16 @@ class _Ordering:
         if len(there) != 1:
             return False
         line = there[0]
-        if group.flags & reading.IS_PART and group.number and group.options:
+        chosen = {option["group"] for option in line.options}
+        new = not any(entry.group in chosen and self._one(entry.group) for option in group.options for entry in option.entries)
+        some = group.flags & reading.IS_PART or (group.flags & reading.POST and group.number < line.quantity and new)
+        if some and group.number and group.options:
             self.last = line  # "one of those lattes should be iced"
             self._parts([group._replace(items=())])
             return True
         if group.flags & reading.ONLY and group.number and not group.options:
             line.quantity = group.number  # "only three hot dogs"
-        elif not group.number and group.options:
+        elif not group.number and (group.options or group.flags & reading.ONLY):
             pass  # "một phở gà, một phở tái, phở gà không hành"
         elif group.flags & reading.CORRECT and group.number:
             line.quantity = group.number  # "à nhầm, năm cái nem"
@@ -341,7 +367,7 @@ class _Ordering:
         if not available:
             self._ask_unavailable(group.items[0])
             return None
-        if len(available) > 1 or math.exp(-group.item_cost) < ASK_BELOW:
+        if len(available) > 1 or math.exp(-group.item_cost) < (ASK_BELOW if not group.number else ASK_COUNTED_BELOW):
             self._ask("ambiguous", None, None, available[:MAX_CHOICES], [items[item].name for item in available[:MAX_CHOICES]])
             return None
         return available[0]
@@ -350,7 +376,7 @@ class _Ordering:
         """Give everybody so many of an item, or everything that many: "mỗi người một trà đá", "two of each"."""
         lines = self.fresh or self.drafts
         if group.items:
-            heads = self.people or sum(line.quantity for line in lines) or 1
+            heads = 1 if not group.flags & reading.EVERYONE else self.people or sum(line.quantity for line in lines) or 1
             number = min(MAX_LINE_QUANTITY, (group.number or 1) * heads)
             self._add(group._replace(number=number, flags=group.flags & ~(reading.ALL | reading.EACH)))
         elif group.options:
@@ -366,17 +392,20 @@ class _Ordering:
         if following is None or following.items or group.options or group.flags & ~reading.CLASSIFIED:
             return False
         lines = self._referred(group)
-        if len(lines) != 1 or lines[0].index is None:
+        if len(lines) != 1 or (lines[0].index is None and group.number):
             return False
         if self._is_part(following):
-            return lines[0].quantity == group.number > (following.number or 1)
-        changes = following.options or (following.number and following.flags & (reading.ONLY | reading.MORE))
+            return lines[0].quantity > (following.number or 1) and group.number in {0, lines[0].quantity}
+        changes = following.options or (following.number and following.flags & (reading.ONLY | reading.MORE | reading.SET))
         return not group.number and bool(changes) and not following.flags & (reading.ALL | reading.CORRECT)
 
     def _replace(self, old: Group | None, new: Group) -> None:
         """Put something in the place of something else, whichever of the two is on the order: "sub chicken for the tuna"."""
         lines = self._replaceable(old) if old is not None else []
-        if old is not None and not lines and not (old.items or old.options):
+        if not lines and (old is None or not (old.items or old.options)):
+            if self.removed is not None:
+                self._add(new._replace(flags=0, number=new.number or self.removed.quantity))  # "bỏ cà phê, đổi thành sữa bắp"
+                return
             lines = [self.last] if self.last is not None else []
         elif old is not None and not lines:
             lines = self._replaceable(new)
@@ -437,10 +466,12 @@ class _Ordering:
         parts = [part._replace(number=max(1, rest)) if part.flags & reading.REST else part for part in parts]
         total = sum(part.number or 1 for part in parts)
         marked = any(part.flags & reading.IS_PART for part in parts)
-        counted = any(part.number and not part.flags & reading.ARTICLE for part in parts)
+        counted = any(part.number and (not part.flags & reading.ARTICLE or part.flags & reading.AGAIN) for part in parts)
         if not counted and not marked:
             for part in parts:
                 self._late(part)
+            return
+        if len(parts) == 1 and self._counts_whole(base, parts[0]):
             return
         if not base.counted and len(parts) > 1:
             base.quantity = total  # "phở tái, một tô lớn, một tô thường"
@@ -463,8 +494,28 @@ class _Ordering:
             for part in parts:
                 self._like(base, part)
 
+    def _counts_whole(self, base: Draft, part: Group) -> bool:
+        """Tell whether a number with options counts the line itself: "thêm bốn lon nữa" of what comes in cans; "à, một thùng thôi"."""
+        listed = all(self._lists(base, option) for option in part.options)
+        bare = (
+            base in self.fresh
+            and not base.counted
+            and not base.options
+            and not part.flags & (reading.ALSO | reading.MORE | reading.IS_PART)
+        )
+        if bare or (part.flags & reading.CORRECT and base in self.fresh):
+            base.quantity, base.counted = part.number, True
+        elif part.flags & reading.MORE and part.options and listed and not part.flags & reading.IS_PART:
+            base.quantity = min(MAX_LINE_QUANTITY, base.quantity + part.number)
+        else:
+            return False
+        self._put(base, part)
+        self.last = base
+        return True
+
     def _like(self, base: Draft, part: Group) -> None:
-        draft = Draft(base.item, part.number or 1)
+        same = part.flags & reading.AGAIN  # "same again but with steak"
+        draft = Draft(base.item, part.number or 1, list(base.options) if same else [])
         self._put(draft, part)
         self.drafts.append(draft)
         self.fresh.append(draft)
@@ -477,6 +528,8 @@ class _Ordering:
                 self._ask("missing", None, None, [], [])
         elif group.flags & reading.ARTICLE and not group.flags & reading.MORE:
             return
+        elif group.flags & reading.AGAIN:
+            self._like(line, group)
         elif group.flags & reading.MORE:
             line.quantity = min(MAX_LINE_QUANTITY, line.quantity + group.number)
             line.touch(group)
@@ -485,7 +538,9 @@ class _Ordering:
             line.touch(group)
 
     def _remove(self, group: Group) -> None:
-        if group.items:
+        if group.flags & reading.REST:
+            lines = [line for line in self.drafts if line.cost is None]
+        elif group.items:
             lines = self._referred(group)
         elif group.options:
             lines = self._replaceable(group)
@@ -494,7 +549,7 @@ class _Ordering:
         if not lines:
             self.lost.append((group.start, group.end))
             return
-        if group.number:
+        if group.number and not group.flags & reading.REST:
             line = lines[-1]
             if group.number < line.quantity:
                 line.quantity -= group.number
@@ -503,6 +558,7 @@ class _Ordering:
             lines = [line]
         for line in lines:
             self._drop(line)
+            self.removed = line
 
     def _some(self, lines: list[Draft], number: int) -> list[Draft]:
         """Split off as many of a line as were spoken of: "replace one of the cokes"."""

@@ -53,12 +53,15 @@ class LanguagePack(BaseModel):
     insteads: list[str]
     keeps: list[str]
     sets: list[str]
+    its: list[str]  # the same, of the line before: "make it"
+    agains: list[str]  # another line like the one before
     mores: dict[str, int]  # how many more; 0: not told
     onlys: list[str]
     corrects: list[str]
     cancels: list[str]
     alls: dict[str, int]  # of how many; 0: whatever number there is
-    eaches: list[str]  # so many for everyone, so much on everything
+    eaches: list[str]  # so much on everything, so many of each
+    everyones: list[str]  # so many for everyone
     people: list[str]  # those whom a number behind such a word counts
     parts: list[str]
     rests: list[str]  # those of a line that were not spoken of
@@ -66,6 +69,7 @@ class LanguagePack(BaseModel):
     ones: list[str]  # in place of a name: "the large one"
     multiplies: list[str]  # before a number that stands behind its item
     refers: list[str]
+    ordinals: dict[str, int]  # which line of the order so far; -1: the last
     inquiries: list[str]
     questions: list[tuple[str, str]]
     asked: list[str]
@@ -82,9 +86,31 @@ class LanguagePack(BaseModel):
         numbers = self.numbers
         rows: list[Iterable[str]] = [
             *(self.requests, self.fillers, self.classifiers, self.joins, self.ors, self.withs, self.ontos, *self.amounts.values()),
-            *(*self.afters.values(), self.removes, self.replaces, self.intos, self.insteads, self.keeps, self.sets, self.mores),
-            *(self.onlys, self.corrects, self.cancels, self.alls, self.eaches, self.parts, self.rests, self.plains, self.ones),
-            *(self.refers, self.inquiries, self.portions, self.multiplies),
+            *(
+                *self.afters.values(),
+                self.removes,
+                self.replaces,
+                self.intos,
+                self.insteads,
+                self.keeps,
+                self.sets,
+                self.its,
+                self.agains,
+                self.mores,
+            ),
+            *(
+                self.onlys,
+                self.corrects,
+                self.cancels,
+                self.alls,
+                self.eaches,
+                self.everyones,
+                self.parts,
+                self.rests,
+                self.plains,
+                self.ones,
+            ),
+            *(self.refers, self.ordinals, self.inquiries, self.portions, self.multiplies),
             *(numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
         ]
         return {way for row in rows for way in row}

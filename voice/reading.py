@@ -13,10 +13,13 @@ from schemas import Amount
 from voice.lexicon import MISHEARD, SEGMENT, TALK, UNSAID, Edge, Entry, Kind, Lexicon
 from voice.words import Token
 
+MIN_WIDTH, WORK = 2, 250  # but no fewer than 2, and about so many in all: a long utterance is followed less widely
+POSTPOSED_WORDS = 2  # between an item and "thì bỏ"
 WIDTH = 5  # readings with an item, and as many without, that are followed from a token; wider has changed no case of the development sets
 
 PLURAL_ALONE = 0.3  # "iced teas" without a number: one has been misheard
 ADDED_ITEM = 0.25  # "with a lemonade" speaks of the line before, where that can have one
+ADDED_BARE = 0.7  # "with rice", where the line can have some
 BARE_ITEM = 0.3  # an item right behind a line, with neither number nor "and"
 JOINED_ITEM = 0.25  # an item behind "and" without a number
 ACROSS_JOIN = 0.1  # an option behind "and" belongs to the line before it
@@ -49,8 +52,9 @@ HEAD_AGAIN = 0.2  # the general word behind a special one: "ranch dressing"
 REFERENCE = 0.1
 IDLE = 0.02  # a word that could do something and does nothing
 AIMLESS = 0.4  # something is changed, and not told into what
+RETRACTED = 0.5  # options are taken back before their item came
 CONTRADICTED = 0.3  # a part of a line that takes back what was said of the whole
-ABSENT = 0.45  # something is taken off that is not on the order
+ABSENT = 0.75  # something is taken off that is not on the order
 TALK_WORD = 0.15  # each word of a question that is about the menu
 
 # What is said of a group besides its item, number and options.
@@ -74,9 +78,13 @@ FLAGS = {
     "AS_IS": "giữ nguyên, keep",
     "NOT_THAT": "a number that is taken back: 'not three'",
     "EACH": "mỗi người, of each",
+    "EVERYONE": "mỗi người: it is people that each of them is for",
     "PEOPLE": "for three people: its number counts them",
     "REST": "còn lại, the other one",
+    "ITS": "make it, that: the line before is meant",
+    "AGAIN": "same again: a line like the one before",
     "PLAIN": "nothing is said of that part: 'and one plain'",
+    "FORWARD": "its item comes with a later group: 'one large and one small coffee'",
     "DESCRIBED": "some of its options tell which line is meant: 'the large one'",
 }
 (
@@ -99,9 +107,13 @@ FLAGS = {
     AS_IS,
     NOT_THAT,
     EACH,
+    EVERYONE,
     PEOPLE,
     REST,
+    ITS,
+    AGAIN,
     PLAIN,
+    FORWARD,
     DESCRIBED,
 ) = FLAG_BITS = tuple(1 << number for number in range(len(FLAGS)))
 OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
@@ -208,6 +220,22 @@ class Reading:
         new.joint = self.joint
         return new
 
+    def state(self) -> tuple[object, ...]:
+        """Return what decides how the reading may go on; readings that share their past share its parts."""
+        return (
+            self.flags,
+            self.number,
+            id(self.items),
+            id(self.options),
+            id(self.done),
+            self.amount,
+            self.bare,
+            self.count,
+            self.carry,
+            self.talk,
+            self.joint,
+        )
+
     def touch(self, edge: Edge, start: int) -> None:
         """Widen the present group's span."""
         if self.start < 0:
@@ -277,6 +305,7 @@ class Reader:
             Kind.ALL: self._all,
             Kind.EACH: self._each,
             Kind.PEOPLE: self._people,
+            Kind.ORDINAL: self._ordinal,
             Kind.PART: self._part,
             Kind.REST: self._rest,
             Kind.PLAIN: self._plain,
@@ -316,7 +345,9 @@ class Reader:
         walk = _Walk(spoken, self._lexicon.lattice(spoken), order)
         ahead, rest, steps = walk.ahead, walk.rest, self._steps
         goal = len(spoken)
+        width = max(MIN_WIDTH, min(WIDTH, WORK // (goal + 1)))
         followed = [0] * (2 * goal + 2)
+        met: dict[tuple[int, tuple[object, ...]], Reading] = {}  # the cheapest of each state; kept, since states hold their ids
         found: list[Reading] = []
         number = 0  # ties: the farthest first, then the first found
         heap: list[tuple[float, int, int, Reading, Edge | None]] = [(rest[0][0], 0, 0, _nothing_read(order), None)]
@@ -334,8 +365,10 @@ class Reader:
                     heappush(heap, (new.cost + rest[new.talk][position], -position, number, new, None))
             elif position < goal:
                 place = 2 * position + (not reading.items)  # what still lacks an item looks cheaper than it is
-                followed[place] += 1
-                if followed[place] <= WIDTH:
+                state = place, reading.state()
+                if followed[place] < width and state not in met:
+                    followed[place] += 1
+                    met[state] = reading
                     cost = reading.cost
                     for estimate, edge in ahead[reading.talk][position]:
                         number += 1
@@ -344,6 +377,8 @@ class Reader:
                 number += 1
                 closed = self._close(reading, walk)
                 closed.cost += self._lone_part(closed.done)
+                if closed.done is not None and closed.done.value.flags & FORWARD:  # type: ignore[attr-defined]
+                    closed.cost += self._unkept(closed)
                 heappush(heap, (closed.cost, -goal - 1, number, closed, None))
             else:
                 found.append(reading)
@@ -356,12 +391,17 @@ class Reader:
     def _close(self, reading: Reading, walk: "_Walk") -> Reading:
         """End the present group; what is left incomplete costs."""
         new = reading.fork(self._closing(reading, walk))
+        if self._looks_forward(reading, walk):
+            reading = reading.fork(0.0)
+            reading.flags |= FORWARD
+        elif reading.done is not None and reading.done.value.flags & FORWARD:  # type: ignore[attr-defined]
+            new.cost += self._unkept(reading)
         if reading.items or reading.flags:
             new.cost += self._lone_part(reading.done)
         if reading.amount == "no" and reading.number and not reading.items and not reading.options:
             bare = reading.bare
             reading = reading.fork(0.0)
-            reading.flags |= REMOVE | REFER if bare else NOT_THAT  # "bớt hai ly", but "not three"
+            reading.flags |= REMOVE | REFER if bare else 0  # "bớt hai ly"
         if reading.items or reading.number or reading.options or reading.flags:
             new.done = Kept(
                 reading.done,
@@ -384,7 +424,8 @@ class Reader:
         """Return what the present group costs as it is left."""
         flags = reading.flags
         if reading.amount == "no" and reading.number and not reading.items and not reading.options:
-            return REFERENCE if reading.done is not None or (reading.bare and walk.order) else DANGLING_NUMBER
+            taken = reading.bare and (reading.done is not None or walk.order)
+            return REFERENCE if taken or (flags & NOT_THAT and reading.done is not None) else DANGLING_NUMBER
         cost = DANGLING_AMOUNT if reading.amount is not None and not flags & REFER else 0.0
         if reading.count:
             cost += DANGLING_NUMBER
@@ -398,6 +439,24 @@ class Reader:
             return cost + DANGLING_AMOUNT
         return cost + (AIMLESS if flags & ALL else 0.0)
 
+    def _looks_forward(self, reading: Reading, walk: "_Walk") -> bool:
+        """Tell whether options with a number of their own may get their item from what follows."""
+        if reading.items or not reading.options or not reading.number or reading.flags & (OPERATIONS | IS_PART):
+            return False
+        return walk.last_item >= reading.end and not any(
+            all(self.takes(item, option) for option in reading.options) for item in reading.base
+        )
+
+    def _unkept(self, reading: Reading) -> float:
+        """Return what it costs that groups looked forward to an item which does not come, or does not take what was said."""
+        cost, kept = 0.0, reading.done
+        while kept is not None and kept.value.flags & FORWARD:  # type: ignore[attr-defined]
+            options: tuple[Spoken, ...] = kept.value.options  # type: ignore[attr-defined]
+            if not reading.number or not any(all(self.takes(item, option) for option in options) for item in reading.items):
+                cost += UNFIT * len(options)
+            kept = kept.past
+        return cost
+
     def _closing_options(self, reading: Reading, walk: "_Walk") -> float:
         """Return what options without an item cost."""
         flags, options = reading.flags, reading.options
@@ -407,6 +466,8 @@ class Reader:
         counted = reading.number and not flags & ARTICLE
         if fits and counted:
             return PART + (CONTRADICTED if self._contradicts(reading) else 0.0)
+        if self._looks_forward(reading, walk):
+            return PART
         if fits:
             return PART if reading.number or flags & MORE else ACROSS_JOIN
         if not counted and all(any(self.takes(item, option) for item in walk.mentioned(reading)) for option in options):
@@ -466,6 +527,8 @@ class Reader:
     def _pause(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         yield reading.fork(edge.cost)
         if reading.amount == "no" and not reading.bare and not reading.talk:
+            if reading.headless and reading.options:
+                yield self._retracted(reading, edge.cost)
             new = reading.fork(edge.cost)  # ", no, two of them"
             new.amount = None
             new = self._open(new, walk, REFERENCE)
@@ -488,7 +551,8 @@ class Reader:
         if not reading.talk and reading.amount is None and not reading.carry:
             yield reading.fork(edge.cost)
             return
-        new = reading.fork(edge.cost + (DANGLING_AMOUNT if reading.amount is not None else 0.0))
+        dangling = 0.0 if reading.amount is None else ABSENT if reading.amount == "no" else DANGLING_AMOUNT
+        new = reading.fork(edge.cost + dangling)
         new.talk = new.carry = False
         new.amount = None
         yield new
@@ -515,7 +579,8 @@ class Reader:
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
         yield from self._number_of_options(reading, edge, start, walk)
         empty = reading.headless and not reading.options and (not reading.number or (reading.flags & ARTICLE and not article))
-        if empty and not (reading.amount is not None and reading.joint in _LISTED):
+        apart = reading.joint in _APART and reading.flags & ALL
+        if empty and not apart and not (reading.amount is not None and reading.joint in _LISTED):
             new = reading.fork(edge.cost)
         else:
             made = article and reading.flags & SET and reading.items and reading.joint == NONE  # "make that coke a large", a sprite
@@ -524,6 +589,8 @@ class Reader:
                 new.amount, new.bare = reading.amount, reading.bare
                 new.cost -= DANGLING_AMOUNT
         new.flags &= ~ARTICLE
+        if new.amount == "no" and not new.bare:
+            new.flags |= NOT_THAT  # unless something follows that is counted
         yield self._count(new, edge, start, article | _OPENINGS.get(reading.joint, 0))
         if article:
             if reading.items and reading.flags & (SET | INTO | REPLACE):
@@ -586,7 +653,7 @@ class Reader:
             return added or listed or not classified or edge.value > max(1, reading.number)  # type: ignore[operator]
         if reading.number:
             return added and not reading.flags & ARTICLE
-        return added or reading.flags & MORE > 0
+        return added or reading.flags & (MORE | ONLY | CORRECT) > 0
 
     def _counts_last(self, reading: Reading, last: Spoken, edge: Edge, start: int, walk: "_Walk") -> bool:
         """Tell whether a number with a classifier counts portions of the option before it: the line has its own, and the clause ends."""
@@ -664,7 +731,12 @@ class Reader:
             yield reading.fork(edge.cost)
             return
         known = tuple([item for item in reading.items if item in walk.there])
-        if known and not reading.options and not reading.flags & ~(ALSO | ARTICLE | ALL):
+        if reading.flags & REST and not reading.options:
+            new = reading.fork(edge.cost)  # "mấy món kia bỏ"
+            new.flags |= REMOVE
+            yield new
+        near = start - reading.end <= POSTPOSED_WORDS
+        if known and near and not reading.options and not reading.flags & ~(ALSO | ARTICLE | ALL | SET):
             new = reading.fork(edge.cost + REFERENCE)  # "nước cam thì bỏ"
             new.items = known
             new.flags |= REMOVE
@@ -777,6 +849,7 @@ class Reader:
 
     def _put(self, reading: Reading, option: Spoken, edge: Edge, start: int) -> None:
         reading.options = (*reading.options, option)
+        reading.flags &= ~NOT_THAT
         for entry in option.entries:
             reading.used |= entry.bit
         reading.carry = option.amount == "no" or (reading.amount == "no" and option.amount is None)
@@ -808,7 +881,7 @@ class Reader:
         if reading.items and reading.amount is None and reading.end >= start - (1 if len(reading.items) > 1 else 0):
             same = tuple([item for item in items if item in reading.items])
             if same:  # two words for one thing: "pizza pie"; two parts of its name, and one word between that is not: "phở bò tái"
-                new = reading.fork(min(edge.cost, HEAD_AGAIN))
+                new = reading.fork(min(edge.cost, HEAD_AGAIN) + self._uncounted(reading, edge))
                 new.items = same
                 new.touch(edge, start)
                 yield new
@@ -819,12 +892,22 @@ class Reader:
         else:
             yield from self._item_behind_line(reading, items, edge, start, walk)
 
+    def _ordinal(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
+        """Read "the second one" as that line's item."""
+        place: int = edge.value  # type: ignore[assignment]
+        if 0 < place <= len(walk.order) or (place < 0 and walk.order):
+            item = walk.order[place - 1 if place > 0 else place]
+            yield from self._item(reading, edge._replace(value=(item,)), start, walk)
+        else:
+            yield reading.fork(edge.cost + IDLE)
+
     def _item_of_open_group(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         """Read an item behind a number or options: they are its own, or there are two groups."""
         joint = reading.joint
         fitting, cost = self._fitting(reading, items, edge, walk)
         if fitting:
-            apart = self._apart(reading, start, walk) + (DANGLING_AMOUNT if reading.amount is not None else 0.0)
+            dangling = 0.0 if reading.amount is None else UNFIT if reading.amount == "no" else DANGLING_AMOUNT
+            apart = self._apart(reading, start, walk) + dangling
             new = reading.fork(cost + apart + self._uncounted(reading, edge))
             if reading.options and joint == ONTO_NEXT:
                 new.flags |= SET  # "put onions on the pizza": one that is there already
@@ -872,7 +955,13 @@ class Reader:
         if not reading.number:
             return 0.0
         if flags & ARTICLE:
+            if joint in _APART:
+                return SEPARATED
             return self._added(reading, start, walk) if flags & (ADDED | ALSO) and not flags & CLASSIFIED else 0.0
+        for place in range(max(0, reading.start), reading.end):
+            sizes = [other for other in walk.edges_at(place) if other.kind is Kind.OPTION and place + other.length == reading.end]
+            if any(not other.part and other.cost <= SEGMENT for other in sizes):
+                return PART + REFERENCE  # "a dozen wings", where wings come by the dozen
         # "make that two, and a coke"; "one with pepperoni", where that is a pizza too
         return SEPARATED if joint in _APART else ADDED_ITEM if joint == WITH else 0.0
 
@@ -891,10 +980,25 @@ class Reader:
         """Read an item behind a line: another line, or another one that something is done to."""
         joint = reading.joint
         bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {PAUSED, JOINED, BREAK} else BARE_ITEM
+        if joint == WITH or (joint == JOINED and self._is_dual(reading.options, walk)):
+            offered = [one for other in walk.edges_at(start) if other.kind is Kind.OPTION for one in other.value]  # type: ignore[attr-defined]
+            if any(one.bit & self._mask[item] for one in offered for item in reading.items):
+                bare = ADDED_BARE  # "bowl with rice and beans"
         yield self._line(reading, items, edge, start, walk, bare)
         known = tuple([item for item in items if item in walk.there])
-        if known and len(known) < len(items):
+        if known and edge.part and joint in _APART:
+            cut = edge._replace(cost=self._cut_short(edge, known, walk))
+            yield self._line(reading, known, cut, start, walk, bare + REFERENCE)
+        elif known and len(known) < len(items):
             yield self._line(reading, known, edge, start, walk, bare + REFERENCE)
+        last = reading.options[-1] if reading.options else None
+        if joint == ONTO_NEXT and known and last is not None and last.end == reading.end:
+            before = reading.fork(0.0)  # "large, and no mushrooms on the supreme"
+            before.options = reading.options[:-1]
+            new = self._open(before, walk, edge.cost + EARLY_JOINED)
+            new.options, new.flags, new.start = (last,), SET, last.start
+            self._head(new, known, edge, start)
+            yield new
         if reading.flags & REMOVE and joint in {PAUSED, JOINED} and known:  # "remove the salad and the soda"
             new = self._line(reading, known, edge, start, walk, 0.0)
             new.flags |= REMOVE
@@ -912,6 +1016,7 @@ class Reader:
 
     def _head(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int) -> None:
         reading.items = items
+        reading.flags &= ~NOT_THAT
         reading.item_cost = edge.cost - SEGMENT
         reading.amount = None
         reading.carry = False
@@ -952,10 +1057,16 @@ class Reader:
             return
         if edge.kind is Kind.SET and reading.flags == CORRECT and reading.headless and not (reading.options or reading.number):
             new = reading.fork(edge.cost)  # "no wait, make it a lemonade"
-            new.flags |= SET
+            new.flags |= SET | (ITS if edge.value else 0)
             yield new
             return
-        if edge.kind is Kind.REPLACE and reading.items and not reading.options and walk.there.intersection(reading.items):
+        if (
+            edge.kind is Kind.REPLACE
+            and reading.items
+            and not reading.options
+            and not reading.flags & REMOVE
+            and walk.there.intersection(reading.items)
+        ):
             new = reading.fork(edge.cost)  # "coca đổi sang pepsi"
             new.items = tuple([item for item in reading.items if item in walk.there])
             new.flags |= REPLACE
@@ -965,7 +1076,7 @@ class Reader:
         if edge.kind is Kind.INSTEAD:
             new.amount, new.bare = "no", True
         else:
-            new.flags |= SET if edge.kind is Kind.SET else REPLACE
+            new.flags |= REPLACE if edge.kind is Kind.REPLACE else SET | ITS if edge.value else SET
         yield new
 
     def _keep(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
@@ -994,6 +1105,8 @@ class Reader:
     def _more(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         if reading.headless and not reading.options and not reading.talk:
             new = reading.fork(edge.cost)
+        elif reading.headless and reading.number and not reading.talk and not edge.value:
+            new = reading.fork(edge.cost)  # "bốn lon nữa"
         else:
             yield reading.fork(edge.cost + IDLE)
             if reading.talk:
@@ -1001,8 +1114,8 @@ class Reader:
             new = self._open(reading, walk, edge.cost)
         new.flags |= MORE
         if edge.value and not new.number:
-            new.number = edge.value  # type: ignore[assignment]
-            new.flags |= ARTICLE  # "another two"
+            new.number = 1
+            new.flags |= ARTICLE if edge.value == 1 else ARTICLE | AGAIN  # "another two"
         new.touch(edge, start)
         yield new
 
@@ -1022,9 +1135,18 @@ class Reader:
         if reading.done is None and not reading.items and not reading.options and not reading.number:
             yield reading.fork(edge.cost)
             return
+        if reading.headless and reading.options:
+            yield self._retracted(reading, edge.cost)
         new = self._open(reading, walk, edge.cost)
         new.flags |= CORRECT
         yield new
+
+    @staticmethod
+    def _retracted(reading: Reading, cost: float) -> Reading:
+        """Take back what was said before an item: "a small, no, medium white pizza"."""
+        new = reading.fork(cost + RETRACTED)
+        new.options, new.used, new.amount = (), 0, None
+        return new
 
     def _cancel(self, reading: Reading, edge: Edge, start: int, walk: "_Walk") -> Iterator[Reading]:
         new = self._open(reading, walk, edge.cost)
@@ -1045,7 +1167,13 @@ class Reader:
         new.number = edge.value  # type: ignore[assignment]  # of how many: "both"
         yield new
         last = reading.options[-1] if reading.options else None
-        if last is not None and last.end == reading.end and reading.amount is None and reading.joint == NONE and not reading.flags & ALL:
+        if (
+            last is not None
+            and last.end == reading.end
+            and reading.amount is None
+            and reading.joint in {NONE, WITH}
+            and not reading.flags & ALL
+        ):
             before = reading.fork(0.0)  # "một hấp bia, một rang muối, đĩa to cả hai"
             before.options = reading.options[:-1]
             if before.options or before.items:
@@ -1054,7 +1182,7 @@ class Reader:
                 new.flags, new.number, new.start, new.end = ALL, edge.value, last.start, last.end  # type: ignore[assignment]
                 yield new
         behind_options = reading.headless and reading.options and not reading.number and reading.amount is None
-        if behind_options and reading.joint not in {WITH, JOINED}:
+        if behind_options and reading.joint != JOINED:
             new = reading.fork(edge.cost)  # "ranch for both", "ít đường cả hai"
             new.flags |= ALL
             new.number = 0 if reading.flags & EACH else edge.value  # type: ignore[assignment]
@@ -1065,16 +1193,17 @@ class Reader:
         if reading.talk:
             yield reading.fork(edge.cost)
             return
+        whose = EVERYONE if edge.value else 0
         if reading.headless and not (reading.options and reading.number):
             new = reading.fork(edge.cost)  # "two of each", "a shot on each"
-            new.flags |= ALL | EACH
+            new.flags |= ALL | EACH | whose
         else:
-            if reading.items and not reading.flags & EACH:
+            if reading.items and whose and not reading.flags & EACH:
                 new = reading.fork(edge.cost)  # "hai trà đá mỗi người"
-                new.flags |= EACH
+                new.flags |= EACH | whose
                 yield new
             new = self._open(reading, walk, edge.cost)
-            new.flags |= ALL | EACH
+            new.flags |= ALL | EACH | whose
         new.carry = False
         yield new
 
@@ -1237,4 +1366,5 @@ _JOINTS = {
     Kind.STOP: BREAK,
     Kind.REQUEST: BREAK,
     Kind.FILLER: KEEP,
+    Kind.CLASSIFIER: KEEP,
 }

@@ -43,6 +43,7 @@ class Token(NamedTuple):
     key: str  # what it has in common with its other spellings
     start: int  # code points of the utterance
     end: int
+    capital: bool = False  # written like a name: "chị Bảy"
 
 
 def nfc(text: str) -> str:
@@ -126,8 +127,9 @@ def tokens(utterance: str) -> list[Token]:
     """Cut an utterance into tokens."""
     found = []
     for match in _TOKEN.finditer(utterance):
-        surface, key = _normal(match.group())
-        found.append(Token(surface, key, match.start(), match.end()))
+        raw = match.group()
+        surface, key = _normal(raw)
+        found.append(Token(surface, key, match.start(), match.end(), raw[0].isupper() and not raw.isupper()))
     return found
 
 
