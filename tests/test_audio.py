@@ -107,6 +107,15 @@ def test_raw_samples_decode_as_the_same_codec_in_a_container_does(encoding, code
     np.testing.assert_allclose(got[:length], expected[:length], atol=2e-3)
 
 
+def test_plain_samples_in_a_wav_are_taken_as_they_are():
+    samples = tone(0.3)
+    aside = (b"LIST", b"INFOISFT\x04\0\0\0us\0\0")
+    for audio in (wav(samples), riff(aside, wave_format(), (b"data", samples.tobytes()), aside)):
+        np.testing.assert_array_equal(auto(audio), samples / np.float32(32768))
+    with pytest.raises(AudioTooLong):
+        auto(wav(samples), max_audio_s=0.2)
+
+
 def test_channels_are_mixed_down():
     left, right = tone(0.5), np.zeros(8_000, np.int16)
     stereo = np.stack([left, right], axis=1)

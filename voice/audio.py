@@ -8,7 +8,7 @@ what a header claims allocates nothing.
 import time
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Final
+from typing import Final, NamedTuple
 
 import av
 import numpy as np
@@ -23,6 +23,8 @@ Waveform = NDArray[np.float32]
 SAMPLE_RATE: Final = 16_000  # Hz; what both engines hear
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz; telephone to studio. A WAV that says 1 Hz would be resampled to gigabytes.
 MAX_CHANNELS = 8
+# WAV format tags and bits of a sample. Taken as they are, a WAV of 4 s is there in 0.2 ms, through the library in 13 ms.
+PLAIN: Final[dict[tuple[int, int], Encoding]] = {(1, 16): "pcm_s16le", (6, 8): "alaw", (7, 8): "mulaw"}
 MAX_RIFF_CHUNKS = 100  # real files have under ten
 BLOCK_SAMPLES = 1 << 16  # raw sound is resampled in blocks, so that no whole copy at its own rate is held twice
 # A container's own length is rounded and counts encoder padding; more than this missing at the end is a file cut off.
@@ -92,7 +94,7 @@ def _decode_raw(audio: bytes, *, encoding: Encoding, sample_rate: int | None, ch
         raise _too_long(max_audio_s)
     mono: Waveform = _samples(audio, encoding).reshape(-1, channels).mean(axis=1, dtype=np.float32)
     mono /= 32768
-    if sample_rate == SAMPLE_RATE:
+    if sample_rate == SAMPLE_RATE or not mono.size:
         return mono
     resampler = Resampler()
     blocks = []
@@ -191,8 +193,10 @@ _MULAW, _ALAW = _mulaw_table(), _alaw_table()
 
 def _decode_container(audio: bytes, *, sample_rate: int | None, channels: int | None, max_audio_s: float) -> Waveform:
     container_format = _container_format(audio)
-    if container_format == "wav":
-        _check_riff(audio)
+    if container_format == "wav" and (plain := _check_riff(audio)) is not None:
+        _check_declared(plain.rate, sample_rate, "sample_rate")
+        _check_declared(plain.channels, channels, "channels")
+        return _decode_raw(plain.samples, encoding=plain.encoding, sample_rate=plain.rate, channels=plain.channels, max_audio_s=max_audio_s)
     try:
         with av.open(
             BytesIO(audio),
@@ -227,10 +231,21 @@ def _container_format(audio: bytes) -> str:
     raise AudioInvalid(message)
 
 
-def _check_riff(audio: bytes) -> None:
-    """Walk a WAV's chunks to its very end: all that is claimed must be there, and nothing else."""
+class PlainWav(NamedTuple):
+    """Sound in a WAV that is raw samples of a kind that needs no library."""
+
+    encoding: Encoding
+    rate: int
+    channels: int
+    samples: bytes
+
+
+def _check_riff(audio: bytes) -> PlainWav | None:
+    """Walk a WAV's chunks to its very end: all that is claimed must be there, and nothing else. Give its samples where they are plain."""
     # bytes, not memoryview slices: each is four or sixteen bytes
     position, chunks, format_seen, block_bytes = 12, 0, False, 1
+    kind: tuple[int, int] = (0, 0)
+    found: list[slice] = []
     while position < len(audio):
         name, size = audio[position : position + 4], int.from_bytes(audio[position + 4 : position + 8], "little")
         position += 8
@@ -251,14 +266,21 @@ def _check_riff(audio: bytes) -> None:
                 int.from_bytes(audio[position + 4 : position + 8], "little"),
             )
             block_bytes = int.from_bytes(audio[position + 12 : position + 14], "little") or 1
+            kind = int.from_bytes(audio[position : position + 2], "little"), int.from_bytes(audio[position + 14 : position + 16], "little")
             _check_rate_and_channels(rate, channels)
-        elif name == b"data" and size % block_bytes:
-            message = f"The WAV file's sound has {size} bytes, no whole number of its blocks of {block_bytes}."
-            raise AudioInvalid(message)
+        elif name == b"data":
+            if size % block_bytes:
+                message = f"The WAV file's sound has {size} bytes, no whole number of its blocks of {block_bytes}."
+                raise AudioInvalid(message)
+            found.append(slice(position, position + size))
         position += size + size % 2
     if not format_seen:
         message = "The WAV file has no format chunk."
         raise AudioInvalid(message)
+    encoding = PLAIN.get(kind)
+    if encoding is None or len(found) != 1 or block_bytes != channels * kind[1] // 8:
+        return None
+    return PlainWav(encoding, rate, channels, audio[found[0]])
 
 
 def _sound(container: InputContainer, *, sample_rate: int | None, channels: int | None) -> av.AudioStream:
@@ -272,12 +294,9 @@ def _sound(container: InputContainer, *, sample_rate: int | None, channels: int 
         raise AudioInvalid(message)
     rate, found_channels = stream.codec_context.sample_rate, stream.codec_context.channels
     _check_rate_and_channels(rate, found_channels)
-    if sample_rate is not None and sample_rate not in (OPUS_RATES if stream.codec_context.name.endswith("opus") else {rate}):
-        message = f"sample_rate {sample_rate} was declared, the audio has {rate}."
-        raise AudioInvalid(message)
-    if channels is not None and channels != found_channels:
-        message = f"channels {channels} was declared, the audio has {found_channels}."
-        raise AudioInvalid(message)
+    if not (stream.codec_context.name.endswith("opus") and sample_rate in OPUS_RATES):
+        _check_declared(rate, sample_rate, "sample_rate")
+    _check_declared(found_channels, channels, "channels")
     return stream
 
 
@@ -316,6 +335,12 @@ def _blocks(container: InputContainer, stream: av.AudioStream, *, max_audio_s: f
         if claimed_s - seconds > MISSING_S:
             message = f"The audio is cut off: it claims {claimed_s:.1f} s, {seconds:.1f} s are there."
             raise AudioInvalid(message)
+
+
+def _check_declared(found: int, declared: int | None, name: str) -> None:
+    if declared is not None and declared != found:
+        message = f"{name} {declared} was declared, the audio has {found}."
+        raise AudioInvalid(message)
 
 
 def _check_rate_and_channels(rate: int, channels: int) -> None:

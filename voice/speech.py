@@ -10,6 +10,7 @@ that is being heard.
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import math
 import os
@@ -49,6 +50,7 @@ DEADLINE_S = 60.0
 HANG_S = 30.0
 MAX_REPLACED = 8  # threads that hang are never given back
 FIRST_RATE = 5.0  # audio seconds a second, before any was measured: what two slow cores do
+M_ARENA_MAX: Final = -8  # malloc.h
 RATE_KEEP = 0.95  # of the measured rate's past, a piece
 # Fairness may delay a client who asked for more than others; what has waited for this many times what the whole queue takes goes first.
 MAX_DELAY = 1.3
@@ -157,6 +159,7 @@ class Recogniser:
             ModelMissing: a model is not there.
 
         """
+        _share_heaps()
         model, model_vi, model_dir = self._models
         directory_vi = conformer_directory(model_vi, model_dir)
         directory = whisper_directory(model, model_dir)
@@ -539,6 +542,16 @@ def tidy(segment: Segment, *, words: bool) -> Segment:
 def _rounded(confidence: float | None) -> float | None:
     """Round to three digits; whatever is no share is none."""
     return round(confidence, 3) if confidence is not None and 0 <= confidence <= 1 else None
+
+
+def _share_heaps() -> None:
+    """Let the threads share two heaps, where the C library is glibc.
+
+    It gives each thread one of its own, up to eight a core, and each keeps what its largest clip took: over 800 recognitions the process
+    grew from 619 to 690 MB and on; with two it stays at 638 to 644, at the same speed.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def available_cores() -> int:
