@@ -5,11 +5,13 @@
 
 import argparse
 import asyncio
+import contextlib
 import http.client
 import itertools
 import json
 import multiprocessing
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -55,15 +57,71 @@ def imported(directory: Path, n_items: int, orders: Sequence[PastOrder]) -> Serv
     (directory / "menus" / "bench.yaml").write_text(f"id: bench\nname: Bench\ncurrency: VND\nitems:\n{items}")
     rows = [f"{o.sequence},{o.placed_at.isoformat()},{o.customer_id or ''},{item},{n}\n" for o in orders for item, n in o.items]
     (directory / "orders.csv").write_text("order_id,timestamp,customer_id,item,quantity\n" + "".join(rows))
-    environment = {"ENVIRONMENT": "TESTING", "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db", "MENU_DIR": f"{directory}/menus"}
-    environment |= {"RATE_LIMIT": "1000000/second", "ACCESS_LOG": "off"}
+    environment = environment_of(directory)
     command = [sys.executable, "-m", "voice.store", "import", str(directory / "orders.csv"), "--menu", "bench"]
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     return Server(directory, environment)
 
 
-def call(connection: http.client.HTTPConnection, method: str, path: str, body: object) -> None:
-    """Send a request and read the reply.
+def measure_replicas(n_items: int, rounds: int) -> Iterator[str]:
+    """Store through one of two servers on a database, and ask the other until it knows; then wait until both use the same fit."""
+    with tempfile.TemporaryDirectory(prefix="replicas-") as directory:
+        one = imported(Path(directory), n_items, made_history(n_items, 90))
+        other = Server(Path(directory), environment_of(Path(directory)))
+        try:
+            ends = [http.client.HTTPConnection("127.0.0.1", server.port) for server in (one, other)]
+            took_s = [until_known(ends[0], ends[1], f"i{n_items - 1 - number}") for number in range(rounds)]
+            yield f"an order stored by one process is known to the other after {sum(took_s) / rounds:.2f} s, at most {max(took_s):.2f} s"
+            began_s = time.monotonic()
+            while not is_kept(Path(directory) / "voice.db"):
+                time.sleep(0.05)
+            kept_s = time.monotonic()
+            ends = [http.client.HTTPConnection("127.0.0.1", server.port) for server in (one, other)]  # the idle ones were closed
+            while answers(ends[0]) != answers(ends[1]):
+                time.sleep(0.05)
+            same_s = time.monotonic() - kept_s
+            yield f"a fit by one of them is kept {kept_s - began_s:.1f} s later; after {same_s:.2f} s more both answer the same"
+        finally:
+            one.stop()
+            other.stop()
+
+
+def until_known(one: http.client.HTTPConnection, other: http.client.HTTPConnection, item: str) -> float:
+    """Store an order of an item nobody had through one server; return when the other one gives a reason for it."""
+    call(one, "PUT", f"order/{uuid4()}", {"menu": "bench", "lines": [{"item": item}, {"item": "i0"}]})
+    began_s = time.monotonic()
+    while reasons(other).get(item) in {None, "menu"}:
+        time.sleep(0.01)
+    return time.monotonic() - began_s
+
+
+def reasons(end: http.client.HTTPConnection) -> dict[str, str]:
+    """Return the kinds of the reasons of the first fifty suggestions for an empty basket."""
+    reply = call(end, "POST", "recommend_order", {"menu": "bench", "items": [{"item": "i0"}], "limit": 50})
+    return {suggestion["item"]: suggestion["reason"]["kind"] for suggestion in reply["data"]["items"]}
+
+
+def answers(end: http.client.HTTPConnection) -> list[Any]:
+    """Return what is suggested for ten baskets."""
+    at = "2026-06-01T12:00:00Z"
+    asked = [{"menu": "bench", "items": [{"item": f"i{item}"}], "at": at, "limit": 20} for item in range(10)]
+    return [call(end, "POST", "recommend_order", body)["data"]["items"] for body in asked]
+
+
+def is_kept(database: Path) -> bool:
+    """Whether a fit is in the store."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        return bool(connection.execute("SELECT count(*) FROM fits WHERE n_orders > 0").fetchone()[0])
+
+
+def environment_of(directory: Path) -> dict[str, str]:
+    """Return the settings of the servers that share a directory."""
+    environment = {"ENVIRONMENT": "TESTING", "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db", "MENU_DIR": f"{directory}/menus"}
+    return environment | {"RATE_LIMIT": "1000000/second", "ACCESS_LOG": "off"}
+
+
+def call(connection: http.client.HTTPConnection, method: str, path: str, body: object) -> Any:
+    """Send a request and return the reply.
 
     Raises:
         RuntimeError: it is none of success.
@@ -75,6 +133,7 @@ def call(connection: http.client.HTTPConnection, method: str, path: str, body: o
     content = response.read()
     if response.status not in (200, 201):
         raise RuntimeError(content.decode())
+    return json.loads(content)
 
 
 def put_orders(port: int, orders: Sequence[PastOrder], rate: int) -> None:
@@ -159,7 +218,10 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=100_000)
     arguments = parser.parse_args()
     if arguments.only in {None, "served"}:
-        for line in measure_served(N_ITEMS, seconds=30, stored_a_second=50):
+        for line in measure_served(N_ITEMS, seconds=15, stored_a_second=50):
+            print(line, flush=True)
+    if arguments.only in {None, "replicas"}:
+        for line in measure_replicas(N_ITEMS, rounds=20):
             print(line, flush=True)
     if arguments.only in {None, "start"}:
         apart(measure_start, N_ITEMS, arguments.orders)

@@ -283,7 +283,9 @@ print(recommender.recommend([("i1", 1), ("i4", 1)], customer_id=3, at=at, limit=
     assert b"i3" in answers[0]
 
 
-def test_one_category_does_not_take_all_places():
+@pytest.mark.parametrize("basket", [[], ["cola-0"], ["pho"]])
+def test_one_category_does_not_take_all_places(basket):
+    """Also where nearly all that is ordered is of it."""
     colas, others = [f"cola-{number}" for number in range(8)], ["pho", "bun"]
     menu = Menu.model_validate(
         {
@@ -293,9 +295,9 @@ def test_one_category_does_not_take_all_places():
             "items": {item: {"name": item, "price": 1, "category": "drinks" if item in colas else "food"} for item in [*colas, *others]},
         }
     )
-    recommender = taught(menu, make_orders(*colas * 4, *["pho"] * 3, *["bun"] * 3))
-    suggestions = suggest(recommender)
-    assert set(others) < set(ids(suggestions))
+    recommender = taught(menu, make_orders(*colas * 10, *["cola-1 cola-2"] * 9, *["pho"] * 3, *["bun"] * 3))
+    suggestions = suggest(recommender, *basket)
+    assert {*others} - {*basket} < set(ids(suggestions))
     scores = [suggestion["score"] for suggestion in suggestions]
     assert scores == sorted(scores, reverse=True)
 

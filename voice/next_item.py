@@ -46,7 +46,8 @@ PARTS = ("recent", "pairs", "hour", "weekday", "customer", "model")
 class Blend(NamedTuple):
     """How the parts of a score are weighed, shrunk and aged; half-lives are in orders, priors in imagined orders.
 
-    The probability of what would be more than half of the suggestions from one category is multiplied with `crowding`.
+    The probability of what would be more than half of the suggestions from one category is multiplied with `crowding`, of the next with
+    its square, and so on.
     """
 
     weights: tuple[float, ...]
@@ -54,7 +55,7 @@ class Blend(NamedTuple):
     pair_prior: float = 3.0
     hour_prior: float = 8.0
     customer_prior: float = 0.15
-    crowding: float = 0.5
+    crowding: float = 0.25
 
 
 # Where the search begins, and all there is while orders are few: naive Bayes, with the weekday, which repeats the hour, held back.
@@ -65,7 +66,7 @@ WEIGHT_DEVIATION = 0.5
 RECENT_HALF_LIVES = (250.0, 750.0, 2500.0, 10_000.0)
 PAIR_PRIORS = (1.0, 3.0, 10.0)
 CUSTOMER_PRIORS = (0.05, 0.15, 0.5)
-CROWDINGS = (0.25, 0.5, 0.75, 1.0)
+CROWDINGS = (0.1, 0.25, 0.5, 1.0)
 MODEL_HALF_LIVES = (1500.0, 5000.0, 20_000.0)
 RIDGES = (0.4, 1.0, 3.0)
 # The newest fifth of the history, and no more than decides between two weights to a hundredth, is kept for choosing.
@@ -479,7 +480,7 @@ class _Slice:
         before = np.stack([(sorted_categories[:, :k] == sorted_categories[:, k, None]).sum(axis=1) for k in range(looked_at)], axis=1)
         hits = {}
         for crowding in CROWDINGS:
-            lowered = np.take_along_axis(probabilities, best, axis=1) * np.where(before >= quota, crowding, 1)
+            lowered = np.take_along_axis(probabilities, best, axis=1) * crowding ** np.maximum(before - quota + 1, 0)
             suggested = np.take_along_axis(best, np.argsort(-lowered, axis=1, kind="stable")[:, :limit], axis=1)
             hits[crowding] = int((suggested == self.examples.hidden[:, None]).sum())
         return min(crowding for crowding in CROWDINGS if hits[crowding] >= hits[1.0])

@@ -340,7 +340,7 @@ class Recommender:
         for item, probability in ranked:
             category = category_of[item]
             seen[category] = count = seen.get(category, 0) + 1
-            spread.append((item, probability * self._blend.crowding if count > quota else probability))
+            spread.append((item, probability * self._blend.crowding ** max(count - quota, 0)))
         spread.sort(key=lambda pair: -pair[1])
         return spread[:limit]
 
