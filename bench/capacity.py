@@ -168,10 +168,6 @@ async def connections(count: int) -> None:
         before_bytes, before_descriptors = process.memory_info().rss, process.num_fds()
         opening = asyncio.Semaphore(500)  # the listener's queue is not endless
 
-        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-            async with opening:
-                return await asyncio.open_connection("127.0.0.1", server.port)
-
         async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[bool, float]:
             began_s = time.monotonic()
             try:
@@ -180,6 +176,12 @@ async def connections(count: int) -> None:
             except (OSError, asyncio.IncompleteReadError):
                 answered = False
             return answered, time.monotonic() - began_s
+
+        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            async with opening:
+                pair = await asyncio.open_connection("127.0.0.1", server.port)
+                await ask(*pair)  # who says nothing for ten seconds is closed
+                return pair
 
         began_s = time.monotonic()
         pairs = await asyncio.gather(*(connect() for _ in range(count)))
