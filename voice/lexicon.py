@@ -7,42 +7,33 @@ from typing import NamedTuple
 
 from schemas import Amount, Menu
 from voice import words
+from voice.costs import (
+    ADJECTIVE,
+    AN_ARTICLE,
+    CATEGORY,
+    EMPTY,
+    MENU_FIRST,
+    MISHEARD,
+    MISSING_ALONE,
+    MISSING_EMPTY,
+    MISSING_HEAD,
+    MISSING_MORE,
+    MISSING_REST,
+    NAME,
+    NOUN_OF_NONE,
+    OTHER_REGION,
+    ROTATED,
+    SEGMENT,
+    UNJOINED,
+    UNSAID,
+)
 from voice.numbers import Number, NumberWords
 from voice.packs import LanguagePack, language_packs
 from voice.words import Token
 
-# Costs of readings; the unit is a word that nothing explains. With those of voice.words they are all that the engine weighs.
-SEGMENT = 0.1  # each phrase: one long phrase is likelier than two short ones over the same words (shortest description)
-MISSING_HEAD = 0.45  # only the head of a name was said ("coffee" for "black coffee")
-MISSING_REST = 0.75  # only its modifier was ("lemon" for "lemon tea")
-MISSING_ALONE = 0.65  # only a modifier was, but no other name has it
-MISSING_EMPTY = 0.05  # only words were left out that name nothing ("lớn" for "ly lớn")
-ADJECTIVE = 0.5  # more, where the modifier only tells what a thing is like: alone it names nothing
-MISSING_MORE = 0.15  # each further word that was not said
-SHARED_WORD = 0.05  # one word ends an item's name and begins an option's
-OTHER_REGION = 0.1  # another region's word for the same
-UNJOINED = 0.05  # "chicken bacon ranch" for "chicken and bacon ranch"
-CATEGORY = MISSING_HEAD  # what a thing is, for the thing: on the order, or to be asked
-NOUN_OF_NONE = 0.95  # "ice" never means "no ice", but "leave the ice" does
-ROTATED = 0.15  # "đường ít" for "ít đường"
-MENU_FIRST = 0.15  # a language's word that is also the menu's
-MISHEARD = 0.25  # another word that sounds like the number: "to" for "two"
-EMPTY = 0.05  # a filler: of two equal readings the one that says something
-TALK = 0.2  # a stretch that asks or tells something and orders nothing
-UNSAID = 1.0  # each phrase of the menu that the reading does not use
-NAME = 0.3  # "chị Ba"
-ELSEWHERE = 0.15  # a filler of a language that the menu does not name, among Vietnamese words: "to", which is "big" there
-ARTICLE = 0.02  # "a", "an": a weaker one
 MAX_QUANTITY = 999
-SOUNDING = 0.45  # another word with the same consonants, where nothing else explains it
-MIN_LIKENESS = 0.4  # of such words
-MIN_BONES = 2  # consonants: fewer are in too many words
-MAX_HEARD_WORDS = 4  # that one name may be heard as
 MAX_REMEMBERED = 20_000  # look-ups: a bound on memory
 MAX_WORDS = 12  # of a phrase
-MAX_LABEL_WORDS = 5
-MAX_LIST_LINKS = 4  # words between two members of a list: ", and two"
-MAX_ASKED_WORDS = 8  # between the two halves of a question
 MAX_PARTIAL = 24  # a part of a name that fits more things than this says too little to ask about
 MAX_FUNCTION_DISTANCE = 0.45  # a tone, a long phrase typed plain: beyond it, function words are other words
 
@@ -122,12 +113,7 @@ class Edge(NamedTuple):
 
 Row = tuple[list[Edge], list[int]]  # what begins at a word, and the lengths of the names said whole among it
 
-_PAUSE = [Edge(1, Kind.PAUSE, None, 0.0)]
-_STOP = [Edge(1, Kind.STOP, None, 0.0)]
 _UNKNOWN = Edge(1, Kind.UNKNOWN, None, 1.0)
-_LABEL_ENDS = frozenset({Kind.FILLER, Kind.INTO, Kind.ARTICLE, Kind.SET, Kind.WITH})  # what may stand between a group's name and its choice
-_CLAUSE_STARTS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN})
-_CLAUSE_ENDS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.FILLER})
 
 
 class Lexicon:
@@ -137,23 +123,23 @@ class Lexicon:
         """Compile; about 1 ms for each 20 items."""
         self.menu = menu
         self.bits = {group: 1 << number for number, group in enumerate(menu.option_groups)}
-        self._index: dict[str, list[Sense] | None] = {}
+        self.index: dict[str, list[Sense] | None] = {}
         self._joins: set[str] = set()
-        self._linking: set[str] = {",", ":"}
+        self.linking: set[str] = {",", ":"}
         self._adjectives: set[str] = set()
-        self._names: set[str] = set()
-        self._labels: set[tuple[str, ...]] = set()
-        self._group_names = [(words.phrase(group.name), group_id) for group_id, group in menu.option_groups.items()]
+        self.names: set[str] = set()
+        self.labels: set[tuple[str, ...]] = set()
+        self.group_names = [(words.phrase(group.name), group_id) for group_id, group in menu.option_groups.items()]
         self._measures: set[str] = set()
         self._people: set[str] = set()
-        self._questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
-        self._asked: set[tuple[str, ...]] = set()
+        self.questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+        self.asked: set[tuple[str, ...]] = set()
         self._near: dict[str, tuple[str, ...]] = {}
-        self._skeletons: dict[str, list[Sense]] = defaultdict(list)
+        self.skeletons: dict[str, list[Sense]] = defaultdict(list)
         # Remembered rows of lattices and how many words they depend on, for what is typed plain and what is typed with marks.
         self._rows: tuple[tuple[dict[tuple[str, ...], Row], dict[str, int]], ...] = (({}, {}), ({}, {}))
         packs = language_packs().values()
-        self._numbers = NumberWords(packs)
+        self.numbers = NumberWords(packs)
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for row in (row for pack in packs for row in pack.synonyms):
             for word in row:
@@ -162,21 +148,21 @@ class Lexicon:
         for pack in packs:
             self._add_pack(pack, menu_phrases)
         self._deletions = self._spelling_index()
-        self._function_words = {word for pack in packs for word in pack.function_words()}
+        self.function_words = {word for pack in packs for word in pack.function_words()}
         small = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
-        self._group_names += [(label[:length], group_id) for label, group_id in self._group_names for length in range(2, len(label))]
-        self._group_names += [
+        self.group_names += [(label[:length], group_id) for label, group_id in self.group_names for length in range(2, len(label))]
+        self.group_names += [
             ((word,), group_id)
-            for label, group_id in self._group_names
+            for label, group_id in self.group_names
             for word in label
             if len(label) > 1 and (word,) not in small and (word,) not in menu_phrases
         ]
-        self._group_names = [(tuple(map(words.key_of, label)), group_id) for label, group_id in self._group_names if label]
-        self._group_words = {label[0] for label, _ in self._group_names}
+        self.group_names = [(tuple(map(words.key_of, label)), group_id) for label, group_id in self.group_names if label]
+        self.group_words = {label[0] for label, _ in self.group_names}
         # Whether people leave out diacritics here: then "it" may be "ít", and "them" may be "thêm".
         self._has_marks = any(not word.isascii() for pack in packs if pack.language in menu.languages for word in pack.function_words())
-        openings = (*self._labels, *self._asked, *[opening for opening, _ in self._questions])
-        self._talk_openings = {phrase[0] for phrase in openings} | self._names
+        openings = (*self.labels, *self.asked, *[opening for opening, _ in self.questions])
+        self.talk_openings = {phrase[0] for phrase in openings} | self.names
 
     # --- Compilation ----------------------------------------------------------------------------------------------------------------
 
@@ -185,10 +171,10 @@ class Lexicon:
             return
         key = "".join(map(words.key_of, phrase))
         for length in range(1, len(key)):
-            self._index.setdefault(key[:length], None)
-        senses = self._index.get(key)
+            self.index.setdefault(key[:length], None)
+        senses = self.index.get(key)
         if senses is None:
-            self._index[key] = senses = []
+            self.index[key] = senses = []
         sense = Sense(kind, value, phrase, cost)
         for number, other in enumerate(senses):
             if other.kind == kind and other.value == value and other.phrase == phrase:
@@ -220,7 +206,7 @@ class Lexicon:
             for phrase in self._variants(name):
                 phrases.add(phrase)
                 self._add(kind, value, phrase, 0.0 if phrase == name else OTHER_REGION)
-                self._skeletons[words.skeleton("".join(phrase))].append(Sense(kind, value, phrase, 0.0))
+                self.skeletons[words.skeleton("".join(phrase))].append(Sense(kind, value, phrase, 0.0))
             unjoined = tuple([word for word in name if (word,) not in joins and word != "%"])  # "30 đường" for "30% đường"
             if unjoined != name and len(unjoined) > 1:
                 self._add(kind, value, unjoined, UNJOINED)
@@ -273,7 +259,7 @@ class Lexicon:
                     if whole.get((kind, part), 0) & (value.bit if isinstance(value, Entry) else 1):
                         continue
                     if empty.issuperset(part) or (
-                        kind is Kind.ITEM and all(word.isdecimal() or self._numbers.is_number_word(word) for word in part)
+                        kind is Kind.ITEM and all(word.isdecimal() or self.numbers.is_number_word(word) for word in part)
                     ):
                         continue
                     cost = MISSING_HEAD if is_head else MISSING_REST + (ADJECTIVE if part in adjectives else 0.0)
@@ -345,22 +331,22 @@ class Lexicon:
                     continue
                 cost = MISHEARD if kind is Kind.NUMBER and way in homophones else MENU_FIRST if own else 0.0
                 self._add(kind, value, phrase, cost + (EMPTY if kind in {Kind.FILLER, Kind.REFER, Kind.PLAIN} else 0.0))
-        self._labels |= {spelt for way in pack.labels for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
+        self.labels |= {spelt for way in pack.labels for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
         self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
         self._people |= {spelt for way in pack.people for spelt in (way, words.fold(way))}
-        self._names |= set(pack.names)
-        self._questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
-        self._asked |= {words.phrase(way) for way in pack.asked}
+        self.names |= set(pack.names)
+        self.questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
+        self.asked |= {words.phrase(way) for way in pack.asked}
         self._joins |= {way for way in pack.joins if " " not in way}
-        self._linking |= {way for way in (*pack.joins, *pack.numbers.units, *pack.numbers.articles) if " " not in way}
+        self.linking |= {way for way in (*pack.joins, *pack.numbers.units, *pack.numbers.articles) if " " not in way}
         self._adjectives |= {way for way in pack.adjectives if " " not in way}
 
     def _spelling_index(self) -> dict[str, list[str]]:
         """Map each key with one letter left out to the menu's words (Garbe 2012, symmetric deletes)."""
         index: dict[str, list[str]] = defaultdict(list)
-        self._known = {words.key_of(word) for senses in self._index.values() if senses for sense in senses for word in sense.phrase}
+        self.known = {words.key_of(word) for senses in self.index.values() if senses for sense in senses for word in sense.phrase}
         vocabulary = {
-            word for senses in self._index.values() if senses for sense in senses if sense.kind <= Kind.OPTION for word in sense.phrase
+            word for senses in self.index.values() if senses for sense in senses if sense.kind <= Kind.OPTION for word in sense.phrase
         }
         for key in sorted({words.key_of(word) for word in vocabulary}):
             if len(key) > 3:  # noqa: PLR2004 - shorter words have too many neighbours
@@ -394,7 +380,7 @@ class Lexicon:
 
         At last yields how far it looked, with nothing meant.
         """
-        index = self._index
+        index = self.index
         paths: list[tuple[str, int, tuple[str, ...]]] = [("", start, ())]  # the words differ from the spoken ones behind a number
         reach = start
         while paths:
@@ -404,7 +390,7 @@ class Lexicon:
                 continue
             token = spoken[position]
             longer = [key + token.key]
-            if token.key not in self._known:
+            if token.key not in self.known:
                 longer += [key + other for other in self._corrections(token) if other != token.key]
             for path in longer:
                 if path in index:
@@ -427,175 +413,7 @@ class Lexicon:
 
     # --- The lattice ----------------------------------------------------------------------------------------------------------------
 
-    def lattice(self, spoken: Sequence[Token]) -> list[list[Edge]]:
-        """Return the edges that begin at each token; the whole is covered, if only by UNKNOWN. The rows are shared: do not change them."""
-        edges: list[list[Edge]] = []
-        marked = words.is_marked(spoken)
-        surfaces = tuple([token.surface for token in spoken])
-        numbers = [self._numbers.read(spoken, start, marked=marked) for start in range(len(spoken))]
-        foreign = [start for start, token in enumerate(spoken) if token.key not in self._known and not token.surface.isdecimal()]
-        covered = [0] * len(spoken)  # how far names that were said whole reach over each token
-        ends = set()  # of such names
-        for start, surface in enumerate(surfaces):
-            if words.is_punctuation(surface):
-                edges.append(_PAUSE if surface == "," else _STOP)
-                continue
-            row, wholes = self._row(spoken, surfaces, numbers, start, marked=marked)
-            if foreign:
-                row = row + self._sounding(surfaces, start, foreign)
-            edges.append(row)
-            for length in wholes:
-                end = start + length
-                ends.add(end)
-                for position in range(start, end):
-                    if covered[position] < end:
-                        covered[position] = end
-        if marked and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
-            self._doubt_foreign_fillers(edges)
-        self._add_overlaps(edges)
-        keys = [token.key for token in spoken]
-        self._add_shared_words(spoken, keys, edges)
-        if not self._group_words.isdisjoint(keys):
-            self._add_labelled(keys, edges, covered)
-        for start, reach in enumerate(covered):
-            # A name said whole is never broken into parts of names and unknown words, only into other whole names. Where two overlap,
-            # what the first leaves of the second may be anything.
-            if reach and start not in ends:
-                names = [edge.length for edge in edges[start] if edge.kind is Kind.ITEM and not edge.part]
-                edges[start] = [
-                    edge
-                    for edge in edges[start]
-                    if start + edge.length > reach
-                    or not (edge.part or edge.kind is Kind.UNKNOWN)
-                    or (edge.kind is Kind.OPTION and edge.length in names)  # "beans", a side, or black or pinto ones
-                ]
-        if not self._talk_openings.isdisjoint(surfaces):
-            self._add_talk(spoken, surfaces, edges)
-        return edges
-
-    @staticmethod
-    def _doubt_foreign_fillers(edges: list[list[Edge]]) -> None:
-        """Make fillers of languages that the menu does not name dearer, where a third of the words has marks."""
-        for start, row in enumerate(edges):
-            if any([edge.kind is Kind.FILLER and edge.value for edge in row]):
-                edges[start] = [edge._replace(cost=edge.cost + ELSEWHERE) if edge.kind is Kind.FILLER else edge for edge in row]
-
-    @staticmethod
-    def _add_overlaps(edges: list[list[Edge]]) -> None:
-        """Add what is left of an option's name that begins with an item's last words: "cơm sườn non" is "cơm sườn" with "sườn non"."""
-        for start, row in enumerate(edges):
-            for item in row:
-                if item.kind is not Kind.ITEM or item.part or item.length == 1:
-                    continue
-                end = start + item.length
-                for shared in range(start + 1, end):
-                    for option in edges[shared]:
-                        if option.kind is Kind.OPTION and not option.part and shared + option.length > end:
-                            rest = Edge(shared + option.length - end, Kind.OPTION, option.value, option.cost + SHARED_WORD, part=True)
-                            edges[end] = [*edges[end], rest]
-
-    def _add_shared_words(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]]) -> None:
-        """Add items whose names share words that are said once: "sinh tố bơ, xoài, dâu", "a ham and a turkey sandwich"."""
-        heads: dict[tuple[int, str, str], None] = {}  # where a list may go on, and what its names begin or end with
-        for start, row in enumerate(edges):
-            for item in row:
-                if item.kind is not Kind.ITEM or (item.length == 1 and not item.part):
-                    continue
-                end = start + item.length
-                if not item.part:
-                    for place in range(start + 1, end):
-                        heads[end, "".join(keys[start:place]), ""] = None
-                    self._add_before(spoken, keys, edges, start, end)
-                elif len(item.value) > 1:  # type: ignore[arg-type]  # "three pizzas, one hawaiian"
-                    said = "".join(keys[start:end])
-                    heads[end, said, ""] = heads[end, "", said] = None
-        waiting = list(heads)
-        for end, head, tail in waiting:
-            for begin in self._places_behind(spoken, end):
-                found = self._named_so(spoken, keys, begin, head, tail, (3, 2, 1))
-                if found is not None:
-                    edges[begin] = [*edges[begin], found]
-                    after = begin + found.length, head, tail
-                    if after not in heads:
-                        heads[after] = None
-                        waiting.append(after)
-
-    def _add_before(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], start: int, end: int) -> None:
-        """Add items before a name that lends them its last words."""
-        place = start
-        while place > 0 and start - place < MAX_LIST_LINKS:
-            for length in (1, 2):
-                if place >= length and keys[place - length] in self._index and not self._links(spoken[place - 1].surface):
-                    for tail in range(start + 1, end):
-                        found = self._named_so(spoken, keys, place - length, "", "".join(keys[tail:end]), (length,))
-                        if found is not None:
-                            edges[place - length] = [*edges[place - length], found]
-                            return
-            place -= 1
-            if not self._links(spoken[place].surface):
-                return
-
-    def _links(self, surface: str) -> bool:
-        """Tell whether a word stands between the members of a list: "and", a comma, a number."""
-        return surface in self._linking or surface.isdecimal()
-
-    def _places_behind(self, spoken: Sequence[Token], place: int) -> Iterator[int]:
-        """Yield where the next member of a list may begin."""
-        for _ in range(MAX_LIST_LINKS):
-            if place == len(spoken):
-                return
-            linked = self._links(spoken[place].surface)
-            if not linked:
-                yield place
-                return
-            place += 1
-
-    def _named_so(self, spoken: Sequence[Token], keys: list[str], start: int, head: str, tail: str, lengths: Sequence[int]) -> Edge | None:
-        """Return the item whose name is some words between a head and a tail, the most words that there are."""
-        if head + keys[start] not in self._index:
-            return None
-        for length in lengths:
-            between = keys[start : start + length]
-            senses = self._index.get(head + "".join(between) + tail) if len(between) == length else None
-            if not senses:
-                continue
-            said = tuple([token.surface for token in spoken[start : start + length]])
-            marked = words.is_marked(spoken[start : start + length])
-            found: dict[object, None] = {}
-            for sense in senses:
-                if sense.kind is Kind.ITEM and sense.cost <= OTHER_REGION:
-                    phrase = sense.phrase
-                    meant = phrase[len(phrase) - length :] if head else phrase[:length]
-                    if length < len(phrase) and words.distance(said, meant, marked=marked) <= words.PLAIN * length:
-                        found[sense.value] = None
-            if found:
-                return Edge(length, Kind.ITEM, tuple(found), SEGMENT + SHARED_WORD)
-        return None
-
-    def _add_labelled(self, keys: list[str], edges: list[list[Edge]], covered: Sequence[int]) -> None:
-        """Add options behind the name of their group: "nước thì trà đào", "the drink to a lemonade"."""
-        for start, key in enumerate(keys):
-            if key not in self._group_words or (start and covered[start - 1] > start):
-                continue
-            for label, group in self._group_names:
-                if tuple(keys[start : start + len(label)]) != label:
-                    continue
-                behind = start + len(label)
-                while behind < len(keys) and any(
-                    edge.length == 1 and edge.kind in _LABEL_ENDS and edge.cost <= SEGMENT + EMPTY + ARTICLE for edge in edges[behind]
-                ):
-                    behind += 1
-                for option in edges[behind] if behind < len(keys) else ():
-                    entries = (
-                        tuple(entry for entry in option.value if entry.group == group) if option.kind is Kind.OPTION else ()  # type: ignore[attr-defined]
-                    )
-                    if entries and not option.part:
-                        length = behind + option.length - start
-                        edges[start] = [*edges[start], Edge(length, Kind.OPTION, entries, option.cost + EMPTY)]
-
-    def _row(
-        self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool
-    ) -> Row:
+    def row(self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool) -> Row:
         """Return the edges that begin at a token, from memory where the same words stood there before.
 
         What begins at a word depends on the words behind it only as far as was looked; how far that has ever been is remembered for
@@ -645,7 +463,7 @@ class Lexicon:
     def _meanings(self, said: tuple[str, ...], senses: list[Sense], *, marked: bool) -> list[Edge]:
         """Return what a phrase means with its cost: one meaning a kind, of which a name may fit several things."""
         best: dict[Kind, list[tuple[float, Sense]]] = {}
-        exact = len(said) == 1 and self._numbers.is_number_word(said[0])
+        exact = len(said) == 1 and self.numbers.is_number_word(said[0])
         for sense in senses:
             named = sense.kind <= Kind.OPTION
             distance = (
@@ -686,38 +504,12 @@ class Lexicon:
             entries = dict.fromkeys(sense.value for other, sense in others if other <= cost + 1e-9)
             yield Edge(length, Kind.OPTION, tuple(entries), cost + SEGMENT)
 
-    def _sounding(self, surfaces: tuple[str, ...], start: int, foreign: Sequence[int]) -> list[Edge]:
-        """Return names that sound like a stretch with a word that nothing else explains: "peppa roni", "bơ gơ"."""
-        found = []
-        for end in range(start + 1, min(start + MAX_HEARD_WORDS, len(surfaces)) + 1):
-            if any(word in self._function_words or not word.isalpha() for word in (surfaces[start], surfaces[end - 1])):
-                continue
-            if not any(start <= position < end for position in foreign):
-                continue
-            said = "".join((*surfaces[start : end - 1], words.singular(surfaces[end - 1])))
-            bones = words.skeleton(said)
-            if len(bones) < MIN_BONES:
-                continue
-            best: dict[Kind, tuple[float, list[object]]] = {}
-            for sense in self._skeletons.get(bones, ()):
-                meant = "".join(sense.phrase)
-                likeness = words.likeness(said, meant)
-                if likeness >= MIN_LIKENESS and said != meant:
-                    cost = SOUNDING + (1.0 - likeness) / 2
-                    known = best.get(sense.kind)
-                    if known is None or cost < known[0]:
-                        best[sense.kind] = (cost, [sense.value])
-                    elif cost == known[0] and sense.value not in known[1]:
-                        known[1].append(sense.value)
-            found += [Edge(end - start, kind, tuple(values), cost + SEGMENT, part=True) for kind, (cost, values) in best.items()]
-        return found
-
     def _ellipsis(self, spoken: Sequence[Token], start: int) -> Iterator[Edge]:
         """Yield what an adjective means whose noun follows behind "and": "red and green peppers"."""
         if start + 2 >= len(spoken) or spoken[start + 1].surface not in self._joins:
             return
         for head in range(start + 3, min(start + 5, len(spoken))):
-            for sense in self._index.get(spoken[start].key + spoken[head].key) or ():
+            for sense in self.index.get(spoken[start].key + spoken[head].key) or ():
                 if sense.kind is Kind.OPTION and sense.phrase[0] == spoken[start].surface and not sense.cost:
                     yield Edge(1, Kind.OPTION, (sense.value,), SEGMENT * 2)
                     return
@@ -729,72 +521,19 @@ class Lexicon:
         if len(surfaces[start]) > 1 and surfaces[start].startswith("0"):
             yield Edge(length, Kind.TALK, None, SEGMENT)  # of a telephone
         elif behind in self._measures:
-            senses = self._index.get(str(number.value) + words.key_of(behind)) or ()
+            senses = self.index.get(str(number.value) + words.key_of(behind)) or ()
             named = any(sense.kind <= Kind.OPTION for sense in senses)  # "gói 20 ngàn", where that is a size
             yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost + (NAME if named else 0.0))
         elif behind in self._people and not number.article:
             yield Edge(length + 1, Kind.PEOPLE, number.value, SEGMENT + number.cost)
         elif number.article:
-            yield Edge(length, Kind.ARTICLE, 1, SEGMENT + ARTICLE)
+            yield Edge(length, Kind.ARTICLE, 1, SEGMENT + AN_ARTICLE)
         elif 1 <= number.value <= MAX_QUANTITY:
             yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
 
-    def _add_talk(self, spoken: Sequence[Token], surfaces: tuple[str, ...], edges: list[list[Edge]]) -> None:
-        """Add the stretches that order nothing: table numbers, names, questions."""
-        for start, surface in enumerate(surfaces):
-            if surface not in self._talk_openings:
-                continue
-            for length in range(1, min(MAX_LABEL_WORDS, len(surfaces) - start) + 1):
-                label = surfaces[start : start + length]
-                if label in self._labels:
-                    self._add_numbered(surfaces, edges, start, length, SEGMENT)
-                if length == 1 and surface in self._names:
-                    called = start + 1 < len(spoken) and spoken[start + 1].capital
-                    self._add_numbered(surfaces, edges, start, length, SEGMENT + (0.0 if called else NAME))
-                if label in self._asked:
-                    begin = self._clause_start(edges, start)
-                    edges[begin] = [*edges[begin], Edge(start + length - begin, Kind.TALK, None, SEGMENT + TALK)]
-            for opening, closing in self._questions:
-                if surfaces[start : start + len(opening)] == opening:
-                    self._add_question(surfaces, edges, start, start + len(opening), closing)
-
-    @staticmethod
-    def _add_numbered(surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, length: int, cost: float) -> None:
-        """Add what a number makes of the word before it: a table, somebody's name; a telephone has several."""
-        behind = start + length
-        while behind < len(edges):
-            number = next((edge for edge in edges[behind] if edge.kind is Kind.NUMBER or edge.kind is Kind.TALK), None)
-            if number is None:
-                return
-            behind += number.length
-            digits = surfaces[start + length].isdecimal() and surfaces[behind : behind + 1] and surfaces[behind].isdecimal()
-            named = any(edge.kind <= Kind.OPTION and not edge.part and start + edge.length == behind for edge in edges[start])
-            edges[start] = [*edges[start], Edge(behind - start, Kind.TALK, None, cost + (NAME if named else 0.0))]
-            if not digits:
-                return
-
-    def _add_question(self, surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, after: int, closing: tuple[str, ...]) -> None:
-        """Add the question between its two halves, "có ... không", where the clause ends behind it."""
-        for close in range(after + 1, min(len(surfaces), after + MAX_ASKED_WORDS) + 1):
-            end = close + len(closing)
-            if surfaces[close:end] == closing:
-                if end >= len(surfaces) or any(edge.kind in _CLAUSE_ENDS and edge.cost <= SEGMENT + EMPTY for edge in edges[end]):
-                    begin = self._clause_start(edges, start)
-                    edges[begin] = [*edges[begin], Edge(end - begin, Kind.TALK, None, SEGMENT + TALK)]
-                return
-
-    @staticmethod
-    def _clause_start(edges: list[list[Edge]], position: int) -> int:
-        """Go back to where the clause begins: behind a stop, a pause or a word that asks for something."""
-        while position > 0:
-            if any(edge.length == 1 and edge.kind in _CLAUSE_STARTS and edge.cost <= SEGMENT for edge in edges[position - 1]):
-                break
-            position -= 1
-        return position
-
     def is_function_word(self, token: Token) -> bool:
         """Tell whether a language uses the word for other things than naming something."""
-        senses = self._index.get(token.key) or ()
+        senses = self.index.get(token.key) or ()
         return words.is_punctuation(token.surface) or any(sense.kind > Kind.OPTION and sense.phrase == (token.surface,) for sense in senses)
 
     def measured(self, amount: Amount, spoken: Sequence[Token], start: int, end: int) -> list[Entry]:

@@ -1,0 +1,277 @@
+"""The lattice of meanings of an utterance: what begins at each word, and what the whole adds to that.
+
+A row of it is what `voice.lexicon` knows of the words that begin there; what depends on more than those comes here: names that overlap or
+share a word, names heard for others, labels, questions, and whatever orders nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from voice import words
+from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, NAME, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
+from voice.lexicon import Edge, Kind, Lexicon
+from voice.words import Token
+
+_PAUSE = [Edge(1, Kind.PAUSE, None, 0.0)]
+_STOP = [Edge(1, Kind.STOP, None, 0.0)]
+_LABEL_ENDS = frozenset({Kind.FILLER, Kind.INTO, Kind.ARTICLE, Kind.SET, Kind.WITH})  # what may stand between a group's name and its choice
+_CLAUSE_STARTS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN})
+_CLAUSE_ENDS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.FILLER})
+MIN_LIKENESS = 0.4  # of such words
+MIN_BONES = 2  # consonants: fewer are in too many words
+MAX_HEARD_WORDS = 4  # that one name may be heard as
+MAX_LABEL_WORDS = 5
+MAX_LIST_LINKS = 4  # words between two members of a list: ", and two"
+MAX_ASKED_WORDS = 8  # between the two halves of a question
+
+
+class Lattice:
+    """Makes lattices out of one menu's lexicon."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        """Keep the lexicon."""
+        self._lexicon = lexicon
+
+    def read(self, spoken: Sequence[Token]) -> list[list[Edge]]:
+        """Return the edges that begin at each token; the whole is covered, if only by UNKNOWN. The rows are shared: do not change them."""
+        edges: list[list[Edge]] = []
+        marked = words.is_marked(spoken)
+        surfaces = tuple([token.surface for token in spoken])
+        numbers = [self._lexicon.numbers.read(spoken, start, marked=marked) for start in range(len(spoken))]
+        foreign = [start for start, token in enumerate(spoken) if token.key not in self._lexicon.known and not token.surface.isdecimal()]
+        covered = [0] * len(spoken)  # how far names that were said whole reach over each token
+        ends = set()  # of such names
+        for start, surface in enumerate(surfaces):
+            if words.is_punctuation(surface):
+                edges.append(_PAUSE if surface == "," else _STOP)
+                continue
+            row, wholes = self._lexicon.row(spoken, surfaces, numbers, start, marked=marked)
+            if foreign:
+                row = row + self._sounding(surfaces, start, foreign)
+            edges.append(row)
+            for length in wholes:
+                end = start + length
+                ends.add(end)
+                for position in range(start, end):
+                    if covered[position] < end:
+                        covered[position] = end
+        if marked and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
+            self._doubt_foreign_fillers(edges)
+        self._add_overlaps(edges)
+        keys = [token.key for token in spoken]
+        self._add_shared_words(spoken, keys, edges)
+        if not self._lexicon.group_words.isdisjoint(keys):
+            self._add_labelled(keys, edges, covered)
+        for start, reach in enumerate(covered):
+            # A name said whole is never broken into parts of names and unknown words, only into other whole names. Where two overlap,
+            # what the first leaves of the second may be anything.
+            if reach and start not in ends:
+                names = [edge.length for edge in edges[start] if edge.kind is Kind.ITEM and not edge.part]
+                edges[start] = [
+                    edge
+                    for edge in edges[start]
+                    if start + edge.length > reach
+                    or not (edge.part or edge.kind is Kind.UNKNOWN)
+                    or (edge.kind is Kind.OPTION and edge.length in names)  # "beans", a side, or black or pinto ones
+                ]
+        if not self._lexicon.talk_openings.isdisjoint(surfaces):
+            self._add_talk(spoken, surfaces, edges)
+        return edges
+
+    @staticmethod
+    def _doubt_foreign_fillers(edges: list[list[Edge]]) -> None:
+        """Make fillers of languages that the menu does not name dearer, where a third of the words has marks."""
+        for start, row in enumerate(edges):
+            if any([edge.kind is Kind.FILLER and edge.value for edge in row]):
+                edges[start] = [edge._replace(cost=edge.cost + ELSEWHERE) if edge.kind is Kind.FILLER else edge for edge in row]
+
+    @staticmethod
+    def _add_overlaps(edges: list[list[Edge]]) -> None:
+        """Add what is left of an option's name that begins with an item's last words: "cơm sườn non" is "cơm sườn" with "sườn non"."""
+        for start, row in enumerate(edges):
+            for item in row:
+                if item.kind is not Kind.ITEM or item.part or item.length == 1:
+                    continue
+                end = start + item.length
+                for shared in range(start + 1, end):
+                    for option in edges[shared]:
+                        if option.kind is Kind.OPTION and not option.part and shared + option.length > end:
+                            rest = Edge(shared + option.length - end, Kind.OPTION, option.value, option.cost + SHARED_WORD, part=True)
+                            edges[end] = [*edges[end], rest]
+
+    def _add_shared_words(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]]) -> None:
+        """Add items whose names share words that are said once: "sinh tố bơ, xoài, dâu", "a ham and a turkey sandwich"."""
+        heads: dict[tuple[int, str, str], None] = {}  # where a list may go on, and what its names begin or end with
+        for start, row in enumerate(edges):
+            for item in row:
+                if item.kind is not Kind.ITEM or (item.length == 1 and not item.part):
+                    continue
+                end = start + item.length
+                if not item.part:
+                    for place in range(start + 1, end):
+                        heads[end, "".join(keys[start:place]), ""] = None
+                    self._add_before(spoken, keys, edges, start, end)
+                elif len(item.value) > 1:  # type: ignore[arg-type]  # "three pizzas, one hawaiian"
+                    said = "".join(keys[start:end])
+                    heads[end, said, ""] = heads[end, "", said] = None
+        waiting = list(heads)
+        for end, head, tail in waiting:
+            for begin in self._places_behind(spoken, end):
+                found = self._named_so(spoken, keys, begin, head, tail, (3, 2, 1))
+                if found is not None:
+                    edges[begin] = [*edges[begin], found]
+                    after = begin + found.length, head, tail
+                    if after not in heads:
+                        heads[after] = None
+                        waiting.append(after)
+
+    def _add_before(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], start: int, end: int) -> None:
+        """Add items before a name that lends them its last words."""
+        place = start
+        while place > 0 and start - place < MAX_LIST_LINKS:
+            for length in (1, 2):
+                if place >= length and keys[place - length] in self._lexicon.index and not self._links(spoken[place - 1].surface):
+                    for tail in range(start + 1, end):
+                        found = self._named_so(spoken, keys, place - length, "", "".join(keys[tail:end]), (length,))
+                        if found is not None:
+                            edges[place - length] = [*edges[place - length], found]
+                            return
+            place -= 1
+            if not self._links(spoken[place].surface):
+                return
+
+    def _links(self, surface: str) -> bool:
+        """Tell whether a word stands between the members of a list: "and", a comma, a number."""
+        return surface in self._lexicon.linking or surface.isdecimal()
+
+    def _places_behind(self, spoken: Sequence[Token], place: int) -> Iterator[int]:
+        """Yield where the next member of a list may begin."""
+        for _ in range(MAX_LIST_LINKS):
+            if place == len(spoken):
+                return
+            linked = self._links(spoken[place].surface)
+            if not linked:
+                yield place
+                return
+            place += 1
+
+    def _named_so(self, spoken: Sequence[Token], keys: list[str], start: int, head: str, tail: str, lengths: Sequence[int]) -> Edge | None:
+        """Return the item whose name is some words between a head and a tail, the most words that there are."""
+        if head + keys[start] not in self._lexicon.index:
+            return None
+        for length in lengths:
+            between = keys[start : start + length]
+            senses = self._lexicon.index.get(head + "".join(between) + tail) if len(between) == length else None
+            if not senses:
+                continue
+            said = tuple([token.surface for token in spoken[start : start + length]])
+            marked = words.is_marked(spoken[start : start + length])
+            found: dict[object, None] = {}
+            for sense in senses:
+                if sense.kind is Kind.ITEM and sense.cost <= OTHER_REGION:
+                    phrase = sense.phrase
+                    meant = phrase[len(phrase) - length :] if head else phrase[:length]
+                    if length < len(phrase) and words.distance(said, meant, marked=marked) <= words.PLAIN * length:
+                        found[sense.value] = None
+            if found:
+                return Edge(length, Kind.ITEM, tuple(found), SEGMENT + SHARED_WORD)
+        return None
+
+    def _add_labelled(self, keys: list[str], edges: list[list[Edge]], covered: Sequence[int]) -> None:
+        """Add options behind the name of their group: "nước thì trà đào", "the drink to a lemonade"."""
+        for start, key in enumerate(keys):
+            if key not in self._lexicon.group_words or (start and covered[start - 1] > start):
+                continue
+            for label, group in self._lexicon.group_names:
+                if tuple(keys[start : start + len(label)]) != label:
+                    continue
+                behind = start + len(label)
+                while behind < len(keys) and any(
+                    edge.length == 1 and edge.kind in _LABEL_ENDS and edge.cost <= SEGMENT + EMPTY + AN_ARTICLE for edge in edges[behind]
+                ):
+                    behind += 1
+                for option in edges[behind] if behind < len(keys) else ():
+                    entries = (
+                        tuple(entry for entry in option.value if entry.group == group) if option.kind is Kind.OPTION else ()  # type: ignore[attr-defined]
+                    )
+                    if entries and not option.part:
+                        length = behind + option.length - start
+                        edges[start] = [*edges[start], Edge(length, Kind.OPTION, entries, option.cost + EMPTY)]
+
+    def _sounding(self, surfaces: tuple[str, ...], start: int, foreign: Sequence[int]) -> list[Edge]:
+        """Return names that sound like a stretch with a word that nothing else explains: "peppa roni", "bơ gơ"."""
+        found = []
+        for end in range(start + 1, min(start + MAX_HEARD_WORDS, len(surfaces)) + 1):
+            if any(word in self._lexicon.function_words or not word.isalpha() for word in (surfaces[start], surfaces[end - 1])):
+                continue
+            if not any(start <= position < end for position in foreign):
+                continue
+            said = "".join((*surfaces[start : end - 1], words.singular(surfaces[end - 1])))
+            bones = words.skeleton(said)
+            if len(bones) < MIN_BONES:
+                continue
+            best: dict[Kind, tuple[float, list[object]]] = {}
+            for sense in self._lexicon.skeletons.get(bones, ()):
+                meant = "".join(sense.phrase)
+                likeness = words.likeness(said, meant)
+                if likeness >= MIN_LIKENESS and said != meant:
+                    cost = SOUNDING + (1.0 - likeness) / 2
+                    known = best.get(sense.kind)
+                    if known is None or cost < known[0]:
+                        best[sense.kind] = (cost, [sense.value])
+                    elif cost == known[0] and sense.value not in known[1]:
+                        known[1].append(sense.value)
+            found += [Edge(end - start, kind, tuple(values), cost + SEGMENT, part=True) for kind, (cost, values) in best.items()]
+        return found
+
+    def _add_talk(self, spoken: Sequence[Token], surfaces: tuple[str, ...], edges: list[list[Edge]]) -> None:
+        """Add the stretches that order nothing: table numbers, names, questions."""
+        for start, surface in enumerate(surfaces):
+            if surface not in self._lexicon.talk_openings:
+                continue
+            for length in range(1, min(MAX_LABEL_WORDS, len(surfaces) - start) + 1):
+                label = surfaces[start : start + length]
+                if label in self._lexicon.labels:
+                    self._add_numbered(surfaces, edges, start, length, SEGMENT)
+                if length == 1 and surface in self._lexicon.names:
+                    called = start + 1 < len(spoken) and spoken[start + 1].capital
+                    self._add_numbered(surfaces, edges, start, length, SEGMENT + (0.0 if called else NAME))
+                if label in self._lexicon.asked:
+                    begin = self._clause_start(edges, start)
+                    edges[begin] = [*edges[begin], Edge(start + length - begin, Kind.TALK, None, SEGMENT + TALK)]
+            for opening, closing in self._lexicon.questions:
+                if surfaces[start : start + len(opening)] == opening:
+                    self._add_question(surfaces, edges, start, start + len(opening), closing)
+
+    @staticmethod
+    def _add_numbered(surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, length: int, cost: float) -> None:
+        """Add what a number makes of the word before it: a table, somebody's name; a telephone has several."""
+        behind = start + length
+        while behind < len(edges):
+            number = next((edge for edge in edges[behind] if edge.kind is Kind.NUMBER or edge.kind is Kind.TALK), None)
+            if number is None:
+                return
+            behind += number.length
+            digits = surfaces[start + length].isdecimal() and surfaces[behind : behind + 1] and surfaces[behind].isdecimal()
+            named = any(edge.kind <= Kind.OPTION and not edge.part and start + edge.length == behind for edge in edges[start])
+            edges[start] = [*edges[start], Edge(behind - start, Kind.TALK, None, cost + (NAME if named else 0.0))]
+            if not digits:
+                return
+
+    def _add_question(self, surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, after: int, closing: tuple[str, ...]) -> None:
+        """Add the question between its two halves, "có ... không", where the clause ends behind it."""
+        for close in range(after + 1, min(len(surfaces), after + MAX_ASKED_WORDS) + 1):
+            end = close + len(closing)
+            if surfaces[close:end] == closing:
+                if end >= len(surfaces) or any(edge.kind in _CLAUSE_ENDS and edge.cost <= SEGMENT + EMPTY for edge in edges[end]):
+                    begin = self._clause_start(edges, start)
+                    edges[begin] = [*edges[begin], Edge(end - begin, Kind.TALK, None, SEGMENT + TALK)]
+                return
+
+    @staticmethod
+    def _clause_start(edges: list[list[Edge]], position: int) -> int:
+        """Go back to where the clause begins: behind a stop, a pause or a word that asks for something."""
+        while position > 0:
+            if any(edge.length == 1 and edge.kind in _CLAUSE_STARTS and edge.cost <= SEGMENT for edge in edges[position - 1]):
+                break
+            position -= 1
+        return position

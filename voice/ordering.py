@@ -1,0 +1,649 @@
+"""Do what a reading says: its groups, one after another, change the order so far; what is left is priced, compared and asked about."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from schemas import Change, Option, Order, Question
+from voice import reading
+from voice.packs import sentence
+from voice.pricing import Draft, Pricing
+from voice.reader import Reader
+from voice.reading import Group, Reading, Spoken
+from voice.words import Token
+
+# Below this an item is asked about, not guessed: a cost of 0.8 is one wrong vowel and one wrong letter, or a name's modifier alone.
+ASK_BELOW = math.exp(-0.8)
+ASK_COUNTED_BELOW = math.exp(-1.3)  # with a number it is no slip: "hai ổ đặc biệt", where one thing is called so
+MAX_OFFERED = 3  # items offered in place of one that is sold out
+MAX_CHOICES = 8  # of a question
+MAX_LINE_QUANTITY = 999
+
+
+class Ordering:
+    """One utterance's changes to one order."""
+
+    def __init__(self, pricing: Pricing, reader: Reader, utterance: str, spoken: list[Token], before: list[Draft]) -> None:
+        """Begin with the order so far."""
+        self.pricing = pricing
+        self.reader = reader
+        self.menu = pricing.menu
+        self.language = self.menu.languages[0] if self.menu.languages else "en"
+        self.utterance = utterance
+        self.spoken = spoken
+        self.before = before
+        self.drafts = [replace(draft, options=list(draft.options)) for draft in before]
+        self.fresh: list[Draft] = []  # lines that this utterance made
+        self.last: Draft | None = self.drafts[-1] if self.drafts else None
+        self.replaced: Group | None = None  # what something else is to stand for
+        self.removed: Draft | None = None  # the last line that was taken off
+        self.people = 0  # whom the order is for; 0: not told
+        self.lost: list[tuple[int, int]] = []  # tokens
+        self.questions: list[tuple[Draft | None, Question]] = []
+
+    def carry_out(self, chosen: Reading) -> Order:
+        """Do what the reading says and return the order."""
+        said = _resolved(reading.groups(chosen))
+        position = 0
+        while position < len(said):
+            group = said[position]
+            behind = position + 1
+            if self._is_part(group):
+                while behind < len(said) and self._is_part(said[behind]) and not said[behind].flags & reading.CORRECT:
+                    behind += 1
+                self._parts(said[position:behind])
+            else:
+                self._carry_out(group, said[behind] if behind < len(said) else None)
+            position = behind
+        self.lost += reading.lost(chosen)
+        return self._reply()
+
+    # --- What groups do -------------------------------------------------------------------------------------------------------------
+
+    def _is_part(self, group: Group) -> bool:
+        """Tell whether a group speaks of some of a line: a number and options, without an item."""
+        flags = group.flags
+        part = (group.number or flags & reading.IS_PART) if group.options else flags & (reading.PLAIN | reading.REST)
+        return bool(not group.items and part) and not flags & (reading.SET | reading.INTO | reading.ALL | reading.REMOVE | reading.REPLACE)
+
+    def _carry_out(self, group: Group, following: Group | None) -> None:
+        flags = group.flags
+        if flags & reading.AS_IS:
+            return
+        if flags & reading.PEOPLE:
+            self.people = group.number
+        elif flags & reading.EACH and (group.items or group.number):
+            self._each(group)
+        elif flags & reading.NOT_THAT:
+            self._take_back(group)
+        elif flags & reading.CANCEL:
+            self.drafts.clear()
+            self.fresh.clear()
+            self.last = None
+        elif flags & reading.REMOVE:
+            self._remove(group)
+        elif flags & reading.REPLACE and following is not None and following.flags & reading.INTO:
+            self.replaced = group
+        elif flags & reading.REPLACE:
+            lines = self._referred(group)
+            if lines:
+                self._set(group._replace(items=(), number=0), lines)  # "coca đổi ly lớn"
+            elif self.last is not None:
+                self._set(group, [self.last])  # "à đổi lại phở gà"
+        elif flags & reading.INTO:
+            self._replace(self.replaced, group)
+            self.replaced = None
+        elif flags & reading.ALL:
+            self._all(group)
+        elif flags & reading.SET and self._referred(group):
+            self._set_referred(group)
+        elif flags & reading.SET and group.items and flags & reading.ITS and self.last is not None and group.number <= 1:
+            self._set(group._replace(number=0), [self.last])  # "make that a bowl"
+        elif flags & reading.SET and not group.items:
+            self._set(group, [self.last] if self.last else [])
+        elif (group.items and flags & reading.REFER) or self._restates(group, following):
+            self.last = self._referred(group)[-1]
+        elif group.items:
+            self._add(group)
+        elif group.options:
+            self._late(group)
+        elif group.number:
+            self._number(group)
+
+    def _add(self, group: Group) -> None:
+        if group.flags & reading.CORRECT and self.fresh and self.last in self.fresh:
+            again = [line for line in self._nearest() if line in self.fresh and line.item in group.items]
+            if again and not group.options:
+                again[0].quantity = group.number or again[0].quantity
+                again[0].touch(group)
+                return
+            self._drop(self.last)
+        item = self._decide(group)
+        if item is None:
+            self.lost += [(option.start, option.end) for option in group.options]
+            return
+        if self._said_again(group, item):
+            return
+        draft = Draft(item, group.number or 1, counted=group.number > 0)
+        self._put(draft, group)
+        self.drafts.append(draft)
+        self.fresh.append(draft)
+        self.last = draft
+
+    def _said_again(self, group: Group, item: str) -> bool:
+        """Tell whether a line that is there already was meant, and if so, change it."""
+        if group.flags & reading.MORE and not group.options:
+            before = [line for line in self.drafts if line.item == item and line.index is not None]
+            if len(before) == 1:
+                before[0].quantity = min(MAX_LINE_QUANTITY, before[0].quantity + (group.number or 1))
+                before[0].touch(group)
+                self.last = before[0]
+                return True
+        if group.flags & (reading.MORE | reading.ALSO):
+            return False
+        there = [line for line in self.drafts if line.item == item and (line.index is not None or line.counted)]
+        if len(there) > 1:
+            there = [line for line in there if any(self._lists(line, option) for option in group.options)]
+        if len(there) != 1:
+            return False
+        line = there[0]
+        chosen = {option["group"] for option in line.options}
+        new = not any(entry.group in chosen and self._one(entry.group) for option in group.options for entry in option.entries)
+        some = group.flags & reading.IS_PART or (group.flags & reading.POST and group.number < line.quantity and new)
+        if some and group.number and group.options:
+            self.last = line  # "one of those lattes should be iced"
+            self._parts([group._replace(items=())])
+            return True
+        if group.flags & reading.ONLY and group.number and not group.options:
+            line.quantity = group.number  # "only three hot dogs"
+        elif not group.number and (group.options or group.flags & reading.ONLY):
+            pass  # "một phở gà, một phở tái, phở gà không hành"
+        elif group.flags & reading.CORRECT and group.number:
+            line.quantity = group.number  # "à nhầm, năm cái nem"
+        else:
+            return False
+        self._put(line, group)
+        self.last = line
+        return True
+
+    def _decide(self, group: Group) -> str | None:
+        """Return the item that is meant, or ask."""
+        items = self.menu.items
+        available = [item for item in group.items if items[item].available]
+        if not available:
+            self._ask_unavailable(group.items[0])
+            return None
+        if len(available) > 1 or math.exp(-group.item_cost) < (ASK_BELOW if not group.number else ASK_COUNTED_BELOW):
+            self._ask("ambiguous", None, None, available[:MAX_CHOICES], [items[item].name for item in available[:MAX_CHOICES]])
+            return None
+        return available[0]
+
+    def _each(self, group: Group) -> None:
+        """Give everybody so many of an item, or everything that many: "mỗi người một trà đá", "two of each"."""
+        lines = self.fresh or self.drafts
+        if group.items:
+            heads = 1 if not group.flags & reading.EVERYONE else self.people or sum(line.quantity for line in lines) or 1
+            number = min(MAX_LINE_QUANTITY, (group.number or 1) * heads)
+            self._add(group._replace(number=number, flags=group.flags & ~(reading.ALL | reading.EACH)))
+        elif group.options:
+            portions = [option._replace(portions=max(option.portions, group.number)) for option in group.options]
+            self._all(group._replace(number=0, options=tuple(portions)))
+        else:
+            for line in lines:
+                line.quantity = group.number
+                line.touch(group)
+
+    def _restates(self, group: Group, following: Group | None) -> bool:
+        """Tell whether a line of the order so far is only named to be changed: "sáu con hàu thì ba con nướng", "trà đá lấy hai thôi"."""
+        if following is None or following.items or group.options or group.flags & ~reading.CLASSIFIED:
+            return False
+        lines = self._referred(group)
+        if len(lines) != 1 or (lines[0].index is None and group.number):
+            return False
+        if self._is_part(following):
+            return lines[0].quantity > (following.number or 1) and group.number in {0, lines[0].quantity}
+        changes = following.options or (following.number and following.flags & (reading.ONLY | reading.MORE | reading.SET))
+        return not group.number and bool(changes) and not following.flags & (reading.ALL | reading.CORRECT)
+
+    def _replace(self, old: Group | None, new: Group) -> None:
+        """Put something in the place of something else, whichever of the two is on the order: "sub chicken for the tuna"."""
+        lines = self._replaceable(old) if old is not None else []
+        if not lines and (old is None or not (old.items or old.options)):
+            if self.removed is not None:
+                self._add(new._replace(flags=0, number=new.number or self.removed.quantity))  # "bỏ cà phê, đổi thành sữa bắp"
+                return
+            lines = [self.last] if self.last is not None else []
+        elif old is not None and not lines:
+            lines = self._replaceable(new)
+            if lines:
+                old, new = new, old
+        if old is not None and old.options and not old.items:
+            for line in lines:
+                for option in old.options:
+                    line.options = [listed for listed in line.options if not self._names(option, listed)]
+        self._set(new._replace(flags=0), self._some(lines, old.number if old is not None else 0) or ([self.last] if self.last else []))
+
+    def _replaceable(self, group: Group) -> list[Draft]:
+        """Return the lines that are meant by what is to be replaced: of that item, or with that option."""
+        if group.items:
+            return self._referred(group)
+        return next(([line] for line in self._nearest() if group.options and all(self._lists(line, one) for one in group.options)), [])
+
+    def _late(self, group: Group) -> None:
+        """Put options on the nearest line before that takes them; failing that, on the only item that does."""
+        described = self._described(group)
+        if described is not None:
+            self._put(described, group._replace(options=tuple(one for one in group.options if not self._lists(described, one))))
+            self.last = described
+            return
+        rest: list[Spoken] = []
+        for option in group.options:
+            line = next((draft for draft in self._nearest() if self.reader.takes(draft.item, option)), None)
+            if line is None:
+                rest.append(option)
+            else:
+                self._put(line, group._replace(options=(option,)))
+                self.last = line
+        if rest:
+            self._imply(group._replace(options=tuple(rest)))
+
+    def _imply(self, group: Group) -> None:
+        takers = [item for item in self.reader.takers(group.options) if self.menu.items[item].available]
+        if len(takers) == 1:
+            self._add(group._replace(items=(takers[0],), flags=0))
+        else:
+            self.lost += [(option.start, option.end) for option in group.options]
+
+    def _parts(self, parts: list[Group]) -> None:
+        """Split the line before: "two, one with ice, one without"; or add lines like it: "and one with ham"."""
+        options = [option for part in parts for option in part.options]
+        takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in options)]
+        base = takers[0] if takers else self.last
+        if base is None or not takers:
+            for part in parts:
+                if base is not None and all(self.reader.takes(base.item, option) for option in part.options):
+                    self._like(base, part)
+                elif part.number and not part.flags & reading.ARTICLE:
+                    self._imply(part)
+                else:
+                    self._late(part)
+            return
+        rest = base.quantity - sum(part.number or 1 for part in parts if not part.flags & reading.REST)
+        parts = [part._replace(number=max(1, rest)) if part.flags & reading.REST else part for part in parts]
+        total = sum(part.number or 1 for part in parts)
+        marked = any(part.flags & reading.IS_PART for part in parts)
+        counted = any(part.number and (not part.flags & reading.ARTICLE or part.flags & reading.AGAIN) for part in parts)
+        if not counted and not marked:
+            for part in parts:
+                self._late(part)
+            return
+        if len(parts) == 1 and self._counts_whole(base, parts[0]):
+            return
+        if not base.counted and len(parts) > 1:
+            base.quantity = total  # "phở tái, một tô lớn, một tô thường"
+        further = any(part.flags & (reading.ALSO | reading.MORE) for part in parts) and bool(base.options)
+        if base.quantity > 1 and total <= base.quantity and (marked or total == base.quantity or not further):
+            place = self._place(base)
+            for part in parts:
+                place += 1
+                piece = replace(base, quantity=part.number or 1, options=list(base.options), index=None)
+                self._put(piece, part)
+                self.drafts.insert(place, piece)
+                self.fresh.append(piece)
+                self.last = piece
+            base.quantity -= total
+            base.cost = base.cost or 0.0
+            if base.quantity == 0:
+                self._drop(base)
+                self.last = self.fresh[-1]
+        else:
+            for part in parts:
+                self._like(base, part)
+
+    def _counts_whole(self, base: Draft, part: Group) -> bool:
+        """Tell whether a number with options counts the line itself: "thêm bốn lon nữa" of what comes in cans; "à, một thùng thôi"."""
+        listed = all(self._lists(base, option) for option in part.options)
+        bare = (
+            base in self.fresh
+            and not base.counted
+            and not base.options
+            and not part.flags & (reading.ALSO | reading.MORE | reading.IS_PART)
+        )
+        if bare or (part.flags & reading.CORRECT and base in self.fresh):
+            base.quantity, base.counted = part.number, True
+        elif part.flags & reading.MORE and part.options and listed and not part.flags & reading.IS_PART:
+            base.quantity = min(MAX_LINE_QUANTITY, base.quantity + part.number)
+        else:
+            return False
+        self._put(base, part)
+        self.last = base
+        return True
+
+    def _like(self, base: Draft, part: Group) -> None:
+        same = part.flags & reading.AGAIN  # "same again but with steak"
+        draft = Draft(base.item, part.number or 1, list(base.options) if same else [])
+        self._put(draft, part)
+        self.drafts.append(draft)
+        self.fresh.append(draft)
+        self.last = draft
+
+    def _number(self, group: Group) -> None:
+        line = self.last
+        if line is None:
+            if not group.flags & reading.ARTICLE:
+                self._ask("missing", None, None, [], [])
+        elif group.flags & reading.ARTICLE and not group.flags & reading.MORE:
+            return
+        elif group.flags & reading.AGAIN:
+            self._like(line, group)
+        elif group.flags & reading.MORE:
+            line.quantity = min(MAX_LINE_QUANTITY, line.quantity + group.number)
+            line.touch(group)
+        else:
+            line.quantity = group.number
+            line.touch(group)
+
+    def _remove(self, group: Group) -> None:
+        if group.flags & reading.REST:
+            lines = [line for line in self.drafts if line.cost is None]
+        elif group.items:
+            lines = self._referred(group)
+        elif group.options:
+            lines = self._replaceable(group)
+        else:
+            lines = [self.last] if self.last else []
+        if not lines:
+            self.lost.append((group.start, group.end))
+            return
+        if group.number and not group.flags & reading.REST:
+            line = lines[-1]
+            if group.number < line.quantity:
+                line.quantity -= group.number
+                line.touch(group)
+                return
+            lines = [line]
+        for line in lines:
+            self._drop(line)
+            self.removed = line
+
+    def _some(self, lines: list[Draft], number: int) -> list[Draft]:
+        """Split off as many of a line as were spoken of: "replace one of the cokes"."""
+        lines = [line for line in lines if any(line is draft for draft in self.drafts)]  # those that are still there
+        if not lines or not 0 < number < lines[-1].quantity:
+            return lines
+        line = lines[-1]
+        line.quantity -= number
+        line.cost = line.cost or 0.0
+        piece = replace(line, quantity=number, options=list(line.options), index=None)
+        self.drafts.insert(self._place(line) + 1, piece)
+        self.fresh.append(piece)
+        return [piece]
+
+    def _take_back(self, group: Group) -> None:
+        """Take back a number: "eight, not six" sets the line that has six."""
+        line = self.last
+        if line is None or line not in self.fresh:
+            return
+        old = next(
+            (draft for draft in self.drafts if draft.item == line.item and draft is not line and draft.quantity == group.number), None
+        )
+        if old is not None:
+            old.quantity = line.quantity
+            old.cost = (old.cost or 0.0) + (line.cost or 0.0)
+            old.start, old.end = line.start, line.end
+            self._drop(line)
+            self.last = old
+
+    def _set_referred(self, group: Group) -> None:
+        self._set(group._replace(items=()), self._referred(group))
+
+    def _set(self, group: Group, lines: list[Draft]) -> None:
+        """Change lines: their item, their quantity, their options."""
+        if not lines:
+            if group.items:
+                self._add(group._replace(flags=0))
+            else:
+                self._late(group)
+            return
+        item = self._decide(group) if group.items else None
+        if group.items and item is None:
+            return
+        if group.number and group.options and not group.flags & reading.ARTICLE and not item and group.number < lines[-1].quantity:
+            self.last = lines[-1]
+            self._parts([group._replace(flags=group.flags | reading.IS_PART)])
+            return
+        for line in lines:
+            if item is not None and item != line.item:
+                line.item = item
+                offered = self.menu.items[item].options
+                line.options = [option for option in line.options if option["group"] in offered]
+            if group.number and not group.flags & reading.ARTICLE:
+                line.quantity = group.number
+            self._put(line, group)
+            self.last = line
+
+    def _all(self, group: Group) -> None:
+        if group.items:
+            lines = self._referred(group)
+            if not lines:
+                self._add(group._replace(flags=group.flags & ~reading.ALL))
+                return
+        elif self.last is not None and self.last.quantity == group.number > 1:
+            lines = [self.last]  # "two teas, both with ice"
+        else:
+            lines = list(self.fresh) or list(self.drafts)
+        if not group.options and not lines:
+            return
+        for option in group.options:
+            takers = [line for line in lines if self.reader.takes(line.item, option)]
+            for line in takers:
+                self._put(line, group._replace(options=(option,)))
+            if not takers:
+                self._late(group._replace(options=(option,)))
+
+    # --- Lines ----------------------------------------------------------------------------------------------------------------------
+
+    def _nearest(self) -> Iterable[Draft]:
+        if self.last is not None:
+            yield self.last
+        for draft in reversed(self.drafts):
+            if draft is not self.last:
+                yield draft
+
+    def _referred(self, group: Group) -> list[Draft]:
+        """Return the lines that a group names: of its items, and with its options where some have them."""
+        lines = [draft for draft in self.drafts if draft.item in group.items]
+        if group.flags & (reading.REMOVE | reading.REPLACE) and group.options:
+            listed = [line for line in lines if all(self._lists(line, option) for option in group.options)]
+            lines = listed or lines
+        return lines
+
+    def _described(self, group: Group) -> Draft | None:
+        """Return the line that a group's options describe, where the last one has another choice: "the large one without ice"."""
+        if len(group.options) < 2 or group.flags & reading.CORRECT or self.last is None:  # noqa: PLR2004 - one describes, one is new
+            return None
+        for option in group.options:
+            if option.amount is not None or not all(self._one(entry.group) for entry in option.entries):
+                continue
+            listing = [line for line in self.drafts if self._lists(line, option)]
+            chosen = {listed["group"] for listed in self.last.options}
+            if len(listing) == 1 and (group.flags & reading.DESCRIBED or any(entry.group in chosen for entry in option.entries)):
+                return listing[0]
+        return None
+
+    @staticmethod
+    def _names(option: Spoken, listed: Option) -> bool:
+        return any(entry.group == listed["group"] and entry.choice == listed["choice"] for entry in option.entries)
+
+    def _lists(self, line: Draft, option: Spoken) -> bool:
+        return any(self._names(option, listed) for listed in line.options)
+
+    def _place(self, draft: Draft) -> int:
+        return next(number for number, other in enumerate(self.drafts) if other is draft)
+
+    def _drop(self, draft: Draft) -> None:
+        self.drafts = [other for other in self.drafts if other is not draft]
+        self.fresh = [other for other in self.fresh if other is not draft]
+        self.questions = [(line, question) for line, question in self.questions if line is not draft]
+        if self.last is draft:
+            self.last = self.fresh[-1] if self.fresh else self.drafts[-1] if self.drafts else None
+
+    def _put(self, line: Draft, group: Group) -> None:
+        """Put a group's options on a line."""
+        line.touch(group)
+        for option in group.options:
+            self._put_option(line, option)
+
+    def _put_option(self, line: Draft, spoken: Spoken) -> None:
+        offered = self.menu.items[line.item].options
+        by_group: dict[str, list[str]] = {}
+        for entry in spoken.entries:
+            if entry.group in offered:
+                by_group.setdefault(entry.group, []).append(entry.choice)
+        if not by_group:
+            self.lost.append((spoken.start, spoken.end))
+            return
+        taken = {option["group"] for option in line.options}
+        group_id = min(by_group, key=lambda group: (self._one(group) and group in taken, offered.index(group)))
+        choices = by_group[group_id]
+        if spoken.amount == "no":
+            listed = [
+                option
+                for option in line.options
+                if option["group"] == group_id and option["choice"] in choices and option["amount"] != "no"
+            ]
+            line.options = [option for option in line.options if not (option["group"] == group_id and option["choice"] in choices)]
+            if listed or (self._one(group_id) and any(option["group"] == group_id for option in line.options)):
+                return  # taken off the list, or something else was chosen there: "onion rings instead of fries"
+        elif self._one(group_id):
+            line.options = [option for option in line.options if option["group"] != group_id]
+        elif len(choices) == 1:  # said again, or said more exactly
+            again = [
+                option
+                for option in line.options
+                if option["group"] == group_id and choices[0] in (option["choice"], *option.get("alternatives", ()))
+            ]
+            line.options = [option for option in line.options if option not in again]
+            self.questions = [
+                (asked, question)
+                for asked, question in self.questions
+                if not (asked is line and question["group"] == group_id and choices[0] in question["choices"])
+            ]
+        option = self.pricing.option(group_id, choices, spoken.amount, min(spoken.portions, reading.MAX_PORTIONS))
+        line.options.append(option)
+        if option["choice"] is None and spoken.amount != "no":
+            names = [self.menu.option_groups[group_id].choices[choice].name for choice in choices]
+            self._ask("ambiguous", line, group_id, choices, names)
+
+    def _one(self, group_id: str) -> bool:
+        return self.menu.option_groups[group_id].select == "one"
+
+    # --- The reply ------------------------------------------------------------------------------------------------------------------
+
+    def _ask(self, kind: str, line: Draft | None, group: str | None, choices: Sequence[str], names: Sequence[str]) -> None:
+        text = sentence(self.language, kind, {"choices": ", ".join(names)})
+        self.questions.append((line, {"kind": kind, "line": None, "group": group, "choices": list(choices), "text": text}))  # type: ignore[typeddict-item]
+
+    def _ask_unavailable(self, item_id: str) -> None:
+        item = self.menu.items[item_id]
+        near = [
+            other_id
+            for other_id, other in self.menu.items.items()
+            if other.available and other.category == item.category and other.category is not None
+        ]
+        near.sort(key=lambda other_id: abs(self.menu.items[other_id].price - item.price))
+        near = near[:MAX_OFFERED]
+        values = {"name": item.name, "choices": ", ".join(self.menu.items[other].name for other in near)}
+        text = sentence(self.language, "unavailable" if near else "unavailable_alone", values)
+        self.questions.append((None, {"kind": "unavailable", "line": None, "group": None, "choices": near, "text": text}))
+
+    def _merge(self) -> None:
+        """Make one line of those that are the same."""
+        merged: dict[tuple[object, ...], Draft] = {}
+        kept = []
+        for draft in self.drafts:
+            other = merged.get(draft.meaning)
+            if other is None or other.quantity + draft.quantity > MAX_LINE_QUANTITY:
+                merged[draft.meaning] = draft
+                kept.append(draft)
+                continue
+            other.quantity += draft.quantity
+            if draft.cost is not None:
+                other.cost = (other.cost or 0.0) + draft.cost
+                if draft.start >= 0:
+                    other.start = draft.start if other.start < 0 else min(other.start, draft.start)
+                    other.end = max(other.end, draft.end)
+            self.questions = [(other if line is draft else line, question) for line, question in self.questions]
+        self.drafts = kept
+
+    def _reply(self) -> Order:
+        if self.fresh or any(draft.cost is not None for draft in self.drafts):
+            self._merge()
+        lines = [self.pricing.priced(draft, self.spoken, draft.cost) for draft in self.drafts]
+        places = {id(draft): number for number, draft in enumerate(self.drafts)}
+        questions = []
+        for line, question in self.questions:
+            if line is not None:
+                question["line"] = places.get(id(line))
+            questions.append(question)
+        return {
+            "menu": self.menu.id,
+            "lines": lines,
+            "total": sum(line["total"] for line in lines),
+            "currency": self.menu.currency,
+            "changes": self._changes(),
+            "unmatched": self._unmatched(),
+            "questions": questions,
+        }
+
+    def _changes(self) -> list[Change]:
+        changes: list[Change] = []
+        kept = set()
+        for number, draft in enumerate(self.drafts):
+            if draft.index is None:
+                changes.append({"op": "add", "line": number, "item": draft.item, "quantity": draft.quantity})
+                continue
+            kept.add(draft.index)
+            old = self.before[draft.index]
+            if old.quantity != draft.quantity or old.meaning != draft.meaning:
+                changes.append({"op": "set", "line": number, "item": draft.item, "quantity": draft.quantity})
+        changes += [
+            {"op": "remove", "line": number, "item": old.item, "quantity": old.quantity}
+            for number, old in enumerate(self.before)
+            if number not in kept
+        ]
+        return changes
+
+    def _unmatched(self) -> list[str]:
+        """Return the words of substance that nothing used, as they stand in the utterance; neighbours together."""
+        stretches: list[tuple[int, int]] = []
+        for start, end in sorted(set(self.lost)):
+            if stretches and start <= stretches[-1][1]:
+                start, end = stretches[-1][0], max(end, stretches.pop()[1])  # noqa: PLW2901 - one stretch with the one before
+            stretches.append((start, end))
+        found = []
+        for start, end in stretches:
+            tokens = [token for token in self.spoken[start:end] if not self.reader.lexicon.is_function_word(token)]
+            if tokens:
+                found.append(self.utterance[tokens[0].start : tokens[-1].end])
+        return found
+
+
+def _resolved(said: list[Group]) -> list[Group]:
+    """Give each group what it shares with later ones: an item that comes last, options that were said of all in advance."""
+    found: list[Group] = []
+    for position, group in enumerate(said):
+        if group.flags & reading.FORWARD:  # "one large and one small coffee"
+            items = next((later.items for later in said[position:] if later.items), ())
+            found.append(group._replace(items=items, flags=group.flags & ~reading.FORWARD))
+            continue
+        if len(group.items) > 1 and group.number > 1 and not group.flags:  # "three medium pizzas, one hawaiian, one veggie, one cheese"
+            end, left = position + 1, group.number
+            while end < len(said) and left > 0 and set(said[end].items) < set(group.items):
+                left -= said[end].number or 1
+                end += 1
+            if left == 0:
+                said[position + 1 : end] = [one._replace(options=(*group.options, *one.options)) for one in said[position + 1 : end]]
+                continue
+        found.append(group)
+    return found

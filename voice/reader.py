@@ -1,0 +1,391 @@
+"""Read an utterance: what each word does to what was read before it."""
+
+from collections.abc import Iterator, Sequence
+
+from voice.costs import ABSENT, AIMLESS, CONTRADICTED, DANGLING_AMOUNT, EARLY_JOINED, IDLE, REFERENCE, RETRACTED, TALK, TALK_WORD, UNSAID
+from voice.lexicon import Edge, Kind, Lexicon
+from voice.names import Names
+from voice.reading import (
+    AGAIN,
+    ALL,
+    ALSO,
+    ARTICLE,
+    AS_IS,
+    CANCEL,
+    CLASSIFIED,
+    CORRECT,
+    DESCRIBED,
+    EACH,
+    EVERYONE,
+    INTO,
+    IS_PART,
+    ITS,
+    JOINED,
+    MORE,
+    NONE,
+    ONLY,
+    PEOPLE,
+    PLAIN,
+    REFER,
+    REMOVE,
+    REPLACE,
+    REST,
+    SET,
+    WITH,
+    Reading,
+    Steps,
+    Walk,
+    cheapest,
+)
+from voice.words import Token
+
+POSTPOSED_WORDS = 2  # between an item and "thì bỏ"
+
+
+class Reader(Names):
+    """Reads utterances against one menu: what each kind of word does to a reading, and the cheapest way through all of them."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        """List the step of each kind of meaning."""
+        super().__init__(lexicon)
+        self._steps: Steps = {
+            Kind.ITEM: self._item,
+            Kind.OPTION: self._option,
+            Kind.NUMBER: self._number,
+            Kind.ARTICLE: self._number,
+            Kind.PORTION: self._portion,
+            Kind.AMOUNT: self._amount,
+            Kind.AFTER: self._after,
+            Kind.REMOVE: self._remove,
+            Kind.REPLACE: self._operation,
+            Kind.INTO: self._into,
+            Kind.INSTEAD: self._operation,
+            Kind.SET: self._operation,
+            Kind.KEEP: self._keep,
+            Kind.MORE: self._more,
+            Kind.ONLY: self._only,
+            Kind.CORRECT: self._correct,
+            Kind.CANCEL: self._cancel,
+            Kind.ALL: self._all,
+            Kind.EACH: self._each,
+            Kind.PEOPLE: self._people,
+            Kind.ORDINAL: self._ordinal,
+            Kind.PART: self._part,
+            Kind.REST: self._rest,
+            Kind.PLAIN: self._plain,
+            Kind.ONES: self._ones,
+            Kind.REFER: self._refer,
+            Kind.INQUIRY: self._inquiry,
+            Kind.REQUEST: self._boundary,
+            Kind.STOP: self._boundary,
+            Kind.CLASSIFIER: self._classifier,
+            Kind.JOIN: self._join,
+            Kind.OR: self._join,
+            Kind.WITH: self._with,
+            Kind.ONTO: self._skip,
+            Kind.FILLER: self._skip,
+            Kind.PAUSE: self._pause,
+            Kind.TIMES: self._skip,
+            Kind.TALK: self._lose,
+            Kind.UNKNOWN: self._lose,
+            Kind.UNUSED: self._lose,
+        }
+
+    def read(self, spoken: Sequence[Token], order: tuple[str, ...], count: int = 1) -> list[Reading]:
+        """Return the cheapest `count` readings of the whole; `order` holds the items of the order so far, line by line."""
+        walk = Walk(spoken, self.lattice.read(spoken), order)
+        return cheapest(walk, self._steps, lambda reading: self._finish(reading, walk), count)
+
+    def _skip(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
+        yield reading.fork(edge.cost)
+
+    def _pause(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        yield reading.fork(edge.cost)
+        if reading.amount == "no" and not reading.bare and not reading.talk:
+            if reading.headless and reading.options:
+                yield self._retracted(reading, edge.cost)
+            new = reading.fork(edge.cost)  # ", no, two of them"
+            new.amount = None
+            new = self._open(new, walk, REFERENCE)
+            new.flags |= CORRECT
+            yield new
+
+    def _join(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
+        new = reading.fork(edge.cost)
+        if reading.amount == "no":
+            new.amount = None  # "no sides and ...": it was said of something that is not on the menu
+            new.cost += REFERENCE
+        yield new
+
+    def _with(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
+        new = reading.fork(edge.cost)
+        new.carry = False
+        yield new
+
+    def _boundary(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
+        if not reading.talk and reading.amount is None and not reading.carry:
+            yield reading.fork(edge.cost)
+            return
+        dangling = 0.0 if reading.amount is None else ABSENT if reading.amount == "no" else DANGLING_AMOUNT
+        new = reading.fork(edge.cost + dangling)
+        new.talk = new.carry = False
+        new.amount = None
+        yield new
+
+    def _remove(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.talk:
+            yield reading.fork(edge.cost)
+            return
+        known = tuple([item for item in reading.items if item in walk.there])
+        if reading.flags & REST and not reading.options:
+            new = reading.fork(edge.cost)  # "mấy món kia bỏ"
+            new.flags |= REMOVE
+            yield new
+        near = start - reading.end <= POSTPOSED_WORDS
+        if known and near and not reading.options and not reading.flags & ~(ALSO | ARTICLE | ALL | SET):
+            new = reading.fork(edge.cost + REFERENCE)  # "nước cam thì bỏ"
+            new.items = known
+            new.flags |= REMOVE
+            new.touch(edge, start)
+            yield new
+        new = reading.fork(edge.cost)
+        new.amount = "no"
+        new.bare = True
+        new.carry = False
+        yield new
+
+    def _operation(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.talk:
+            yield reading.fork(edge.cost)
+            return
+        if edge.kind is Kind.SET and not reading.base and not reading.items:
+            yield reading.fork(edge.cost)  # nothing to set yet: "make me a latte"
+            return
+        if edge.kind is Kind.SET and not reading.options and reading.flags & (ALL if reading.headless else IS_PART):
+            yield reading.fork(edge.cost)  # "everything should be large", "one of those should be iced"
+            return
+        if edge.kind is Kind.SET and reading.flags == CORRECT and reading.headless and not (reading.options or reading.number):
+            new = reading.fork(edge.cost)  # "no wait, make it a lemonade"
+            new.flags |= SET | (ITS if edge.value else 0)
+            yield new
+            return
+        if (
+            edge.kind is Kind.REPLACE
+            and reading.items
+            and not reading.options
+            and not reading.flags & REMOVE
+            and walk.there.intersection(reading.items)
+        ):
+            new = reading.fork(edge.cost)  # "coca đổi sang pepsi"
+            new.items = tuple([item for item in reading.items if item in walk.there])
+            new.flags |= REPLACE
+            yield new
+            return
+        new = self._open(reading, walk, edge.cost)
+        if edge.kind is Kind.INSTEAD:
+            new.amount, new.bare = "no", True
+        else:
+            new.flags |= REPLACE if edge.kind is Kind.REPLACE else SET | ITS if edge.value else SET
+        yield new
+
+    def _keep(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.headless and reading.number and not reading.options:
+            yield from self._plain(reading, edge, start, walk)  # "ba con giữ nguyên"
+            return
+        if reading.items and not reading.options and not reading.number:
+            new = reading.fork(edge.cost + (CONTRADICTED if reading.flags & REMOVE else 0.0))
+            new.flags = AS_IS  # "trà đá giữ nguyên"
+            yield new
+        new = self._open(reading, walk, edge.cost)
+        new.flags |= AS_IS  # "keep the tea"
+        yield new
+
+    def _into(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.flags & (REPLACE | SET) and not reading.talk:
+            empty = reading.headless and not reading.options and not reading.number
+            new = reading.fork(edge.cost) if empty else self._open(reading, walk, edge.cost)
+            if reading.options and not reading.items and reading.flags & REPLACE:
+                new.cost -= AIMLESS - REFERENCE
+            new.flags = (new.flags & ~(REPLACE | SET)) | INTO
+            yield new
+        else:
+            yield reading.fork(edge.cost + DANGLING_AMOUNT)
+
+    def _more(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.headless and not reading.options and not reading.talk:
+            new = reading.fork(edge.cost)
+        elif reading.headless and reading.number and not reading.talk and not edge.value:
+            new = reading.fork(edge.cost)  # "bốn lon nữa"
+        else:
+            yield reading.fork(edge.cost + IDLE)
+            if reading.talk:
+                return
+            new = self._open(reading, walk, edge.cost)
+        new.flags |= MORE
+        if edge.value and not new.number:
+            new.number = 1
+            new.flags |= ARTICLE if edge.value == 1 else ARTICLE | AGAIN  # "another two"
+        new.touch(edge, start)
+        yield new
+
+    def _only(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.headless and not reading.options and not reading.talk:
+            new = reading.fork(edge.cost)
+            new.flags |= ONLY
+            yield new
+            return
+        yield reading.fork(edge.cost + IDLE)
+        if reading.number and reading.items and not reading.options and not walk.there.isdisjoint(reading.items):
+            new = reading.fork(edge.cost)  # "trà đá lấy hai ly thôi"
+            new.flags |= ONLY
+            yield new
+
+    def _correct(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.done is None and not reading.items and not reading.options and not reading.number:
+            yield reading.fork(edge.cost)
+            return
+        if reading.headless and reading.options:
+            yield self._retracted(reading, edge.cost)
+        new = self._open(reading, walk, edge.cost)
+        new.flags |= CORRECT
+        yield new
+
+    @staticmethod
+    def _retracted(reading: Reading, cost: float) -> Reading:
+        """Take back what was said before an item: "a small, no, medium white pizza"."""
+        new = reading.fork(cost + RETRACTED)
+        new.options, new.used, new.amount = (), 0, None
+        return new
+
+    def _cancel(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        new = self._open(reading, walk, edge.cost)
+        new.flags |= CANCEL
+        new.touch(edge, start)
+        yield self._close(new, walk)
+
+    def _all(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.talk:
+            yield reading.fork(edge.cost)
+            return
+        new = (
+            reading.fork(edge.cost)
+            if reading.headless and not reading.options and not reading.number
+            else self._open(reading, walk, edge.cost)
+        )
+        new.flags |= ALL
+        new.number = edge.value  # type: ignore[assignment]  # of how many: "both"
+        yield new
+        last = reading.options[-1] if reading.options else None
+        if (
+            last is not None
+            and last.end == reading.end
+            and reading.amount is None
+            and reading.joint in {NONE, WITH}
+            and not reading.flags & ALL
+        ):
+            before = reading.fork(0.0)  # "một hấp bia, một rang muối, đĩa to cả hai"
+            before.options = reading.options[:-1]
+            if before.options or before.items:
+                new = self._open(before, walk, edge.cost + EARLY_JOINED)
+                new.options = (last,)
+                new.flags, new.number, new.start, new.end = ALL, edge.value, last.start, last.end  # type: ignore[assignment]
+                yield new
+        behind_options = reading.headless and reading.options and not reading.number and reading.amount is None
+        if behind_options and reading.joint != JOINED:
+            new = reading.fork(edge.cost)  # "ranch for both", "ít đường cả hai"
+            new.flags |= ALL
+            new.number = 0 if reading.flags & EACH else edge.value  # type: ignore[assignment]
+            new.carry = False
+            yield new
+
+    def _each(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.talk:
+            yield reading.fork(edge.cost)
+            return
+        whose = EVERYONE if edge.value else 0
+        if reading.headless and not (reading.options and reading.number):
+            new = reading.fork(edge.cost)  # "two of each", "a shot on each"
+            new.flags |= ALL | EACH | whose
+        else:
+            if reading.items and whose and not reading.flags & EACH:
+                new = reading.fork(edge.cost)  # "hai trà đá mỗi người"
+                new.flags |= EACH | whose
+                yield new
+            new = self._open(reading, walk, edge.cost)
+            new.flags |= ALL | EACH | whose
+        new.carry = False
+        yield new
+
+    def _people(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.talk:
+            yield reading.fork(edge.cost)
+            return
+        new = self._open(reading, walk, edge.cost)
+        new.flags, new.number = PEOPLE, edge.value  # type: ignore[assignment]
+        yield self._close(new, walk)
+
+    def _rest(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if not reading.base and not reading.items:
+            yield from self._lose(reading, edge._replace(cost=TALK), start, walk)
+            return
+        new = self._open(reading, walk, edge.cost)
+        new.flags |= IS_PART | REST
+        new.number = 1  # or more: what the other parts leave
+        new.touch(edge, start)
+        yield new
+
+    def _plain(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
+        if reading.headless and reading.number and not reading.options and not reading.flags & ARTICLE:
+            new = reading.fork(edge.cost)  # "and one plain"
+            new.flags |= IS_PART | PLAIN
+            new.touch(edge, start)
+            yield new
+        else:
+            yield reading.fork(edge.cost + AIMLESS)
+
+    def _ones(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.headless and not reading.number and reading.options and reading.options[-1].end == start:
+            new = reading.fork(edge.cost)  # "the large one"
+            new.flags |= DESCRIBED
+            new.touch(edge, start)
+            yield new
+        else:
+            yield from self._lose(reading, edge._replace(cost=UNSAID), start, walk)
+
+    def _part(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        used = reading.headless and (not reading.options or reading.flags & IS_PART)
+        new = reading.fork(edge.cost) if used else self._open(reading, walk, edge.cost)
+        new.flags |= IS_PART
+        yield new
+
+    def _refer(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.bare and reading.amount is not None:
+            new = self._open(reading, walk, edge.cost)
+            new.cost -= DANGLING_AMOUNT if reading.items or reading.options or reading.number else 0.0
+            new.amount, new.bare = None, False
+            new.flags |= REMOVE | REFER
+            new.touch(edge, start)
+            yield new
+        if reading.items and not reading.options and not reading.flags & ~CLASSIFIED and not walk.there.isdisjoint(reading.items):
+            new = reading.fork(edge.cost)  # "hai ly sinh tố lúc nãy"
+            new.items = tuple([item for item in reading.items if item in walk.there])
+            new.flags |= REFER
+            yield new
+        yield reading.fork(edge.cost)
+
+    def _inquiry(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.talk:
+            yield reading.fork(edge.cost)
+            return
+        new = self._open(reading, walk, edge.cost + TALK_WORD)
+        new.talk = True
+        new.lose(edge, start)
+        yield new
+
+    def _classifier(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
+        if reading.headless and reading.number and not reading.options and not reading.flags & CLASSIFIED:
+            new = reading.fork(edge.cost)
+            new.flags |= CLASSIFIED
+            yield new
+        else:
+            yield reading.fork(edge.cost)
