@@ -148,6 +148,30 @@ def test_an_upgrade_that_is_not_offered_is_answered_as_plain_http(running):
         assert connection.read().startswith(b"HTTP/1.1 200")
 
 
+def test_a_reply_goes_out_in_one_piece(running):
+    sent = b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n"
+    with Connection(running.port) as connection:
+        for _ in range(20):
+            connection.send(sent)
+            assert connection.socket.recv(65536).endswith(b"}}")
+        connection.send(sent.replace(b"GET", b"HEAD") + sent)
+        head = connection.socket.recv(65536)
+        assert head.startswith(b"HTTP/1.1 200")
+        while b"}}" not in head:
+            head += connection.socket.recv(65536)
+        assert head.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_who_waits_to_be_told_to_go_on_is_told(running):
+    body = b'{"menu": "quan-nha", "items": []}'
+    head = HEAD.replace(b"/order", b"/recommend_order") + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    with Connection(running.port) as connection:
+        connection.send(head % len(body))
+        assert connection.socket.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.send(body)
+        assert connection.read().startswith(b"HTTP/1.1 200")
+
+
 def test_no_server_is_named(running):
     assert "server" not in httpx.get(f"{running.url}/healthcheck").headers
 
@@ -196,10 +220,21 @@ async def test_a_sender_that_never_finishes_is_cut_off_while_others_are_served(q
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
     """A server whose deadlines are short, so that the test need not wait for the real ones."""
-    program = "import server; server.HEAD_DEADLINE_S = 0.5; import app; server.run('app:app', app.settings)"
+    program = "import server; server.HEAD_DEADLINE_S = 0.5; server.KEEP_ALIVE_S = 1; import app; server.run('app:app', app.settings)"
     one = Server(tmp_path_factory.mktemp("quick"), {}, program)
     yield one
     one.stop()
+
+
+async def test_a_connection_is_kept_while_it_is_used_and_no_longer(quick):
+    reader, writer = await asyncio.open_connection("127.0.0.1", quick.port)
+    for _ in range(7):
+        writer.write(b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readuntil(b"}}")).startswith(b"HTTP/1.1 200")
+        await asyncio.sleep(0.3)
+    async with asyncio.timeout(20):
+        assert await reader.read() == b""
+    writer.close()
 
 
 async def test_a_steady_sender_may_take_longer_than_the_deadline(quick):
