@@ -382,6 +382,20 @@ async def test_a_spoken_order_is_recognised_with_the_menus_words_and_carries_its
     assert (asked["phrases"], asked["languages"]) == (engine.vocabulary, engine.menu.languages)
 
 
+async def test_what_sounds_alike_is_judged_by_the_menu_and_the_order_so_far(state):
+    heard = Heard("hai cà phê sữa")
+    lines = [{"item": "ca-phe-sua", "quantity": 2}]
+    async with client_of(state, recogniser=heard) as client:
+        await client.post(ORDER, json={"menu": MENU, "audio": "AAAA", "lines": lines})
+        await client.post(SPEECH, json={"menu": MENU, "audio": "AAAA"})
+        await client.post(SPEECH, json={"audio": "AAAA"})
+    with_order, with_menu, alone = (asked["judge"] for asked in heard.asked)
+    assert with_menu("bỏ cà phê sữa") > with_order("bỏ cà phê sữa")
+    assert with_menu("năm cà phê sữa") < with_menu("làm cà phê sữa")
+    assert with_menu("hôm nay trời đẹp quá") is None
+    assert alone is None
+
+
 async def test_silence_leaves_the_order_as_it_was(state, client):
     first = (await client.post(ORDER, json={"menu": MENU, "text": "một cà phê sữa"})).json()["data"]
     async with client_of(state, recogniser=Heard("")) as deaf:
