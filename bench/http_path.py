@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import timeit
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -124,8 +124,8 @@ async def parts(state: voice_app.State) -> None:
     basket = [(line.item, line.quantity) for line in asked.items]
     recommender = state["recommenders"].get("demo", engine.menu)
 
-    def suggest() -> object:
-        return recommender.recommend(basket, customer_id=42, at=datetime.now(UTC), limit=5, exclude=[])
+    def suggest(exclude: Sequence[str] = ()) -> object:
+        return recommender.recommend(basket, customer_id=42, at=datetime.now(UTC), limit=5, exclude=exclude)
 
     answer = {"items": suggest()}
     ready = voice_app.reply(request, answer)
@@ -135,7 +135,8 @@ async def parts(state: voice_app.State) -> None:
         "credentials": lambda: voice_app.caller_of(request),
         "rate limit": lambda: at_once(voice_app.take(request, "requests", "demo")),
         "read and validate": lambda: at_once(voice_app.read_json(request, RecommendRequest)),
-        "domain: suggest": suggest,
+        "domain: suggest again": suggest,
+        "domain: suggest": lambda: suggest(["nothing-of-this-name"]),  # what leaves items out is not remembered
         "domain: understand": lambda: engine.understand(order.text or "", ()),
         "reply: envelope and JSON": lambda: voice_app.reply(request, answer),
         "reply: send": lambda: at_once(ready(scope, request.receive, discard)),
