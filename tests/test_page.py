@@ -357,8 +357,10 @@ def notice(page: Page, key: str) -> str:
 @in_a_browser
 def test_the_order_appears_while_somebody_speaks(open_page: Any) -> None:
     page = open_page(**PHONE)
+    say_by_typing(page, "một latte")
+    page.wait_for("document.querySelectorAll('.line').length === 1")
     page.touch("touchStart", "#talk")
-    page.wait_for(f"{PHASE} === 'listening' && document.querySelectorAll('.line').length > 0")
+    page.wait_for(f"{PHASE} === 'listening' && document.querySelectorAll('.line').length > 1")
     assert page.evaluate("document.querySelector('#receipt').classList.contains('tentative')")
     assert page.evaluate("document.querySelector('#level').checkVisibility()")
     page.wait_for(f"{HEARD}.includes('bánh')")
@@ -367,8 +369,9 @@ def test_the_order_appears_while_somebody_speaks(open_page: Any) -> None:
     page.wait_for(f"{PHASE} === 'idle'")
     final = [final for final in told(page, "final") if final["text"]][-1]
     assert len(told(page, "partial")) > 2
+    assert page.evaluate("document.querySelector('#notice').hidden")
     assert page.text("#stable") == final["text"]
-    assert [(line["item"], line["quantity"]) for line in final["lines"]] == [("sinh-to-bo", 2), ("banh-mi-op-la", 3)]
+    assert [(line["item"], line["quantity"]) for line in final["lines"]] == [("latte", 1), ("sinh-to-bo", 2), ("banh-mi-op-la", 3)]
     shown = lines_of(page)
     assert all(text.startswith(f"{line['quantity']}× {line['name']}") for text, line in zip(shown, final["lines"], strict=True))
     assert re.sub(r"\D", "", page.text("#total")) == str(final["total"])
@@ -386,7 +389,7 @@ def test_the_order_appears_while_somebody_speaks(open_page: Any) -> None:
     assert lines_of(page) == shown
 
     page.click("#undo")
-    assert lines_of(page) == []
+    assert [text[:8] for text in lines_of(page)] == ["1× Latte"]
     page.click("#show-frames")
     assert "partial frame" in page.text("#frames")
     assert re.search(r"sound, \d+ × 1600 bytes", page.text("#frames"))
