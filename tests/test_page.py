@@ -182,12 +182,12 @@ def test_what_may_be_several_dishes_is_asked_and_a_sold_out_one_is_named(open_pa
 
 @in_a_browser
 def test_it_remembers_the_language_and_says_everything_in_it(open_page: Any) -> None:
-    page = open_page()
+    page = open_page()  # a browser in English, in which Vietnamese was chosen
+    page.call("Page.reload")
+    page.wait_for("document.querySelectorAll('#suggestions li').length")
     assert page.text("#talk-word") == words()["vi"]["hold"]
     page.click("#in-en")
-    page.call("Page.reload")
-    page.wait_for(f"document.querySelector('#talk-word').innerText === {json.dumps(words()['en']['hold'])}")
-    page.wait_for("document.querySelectorAll('#suggestions li').length")
+    assert page.text("#talk-word") == words()["en"]["hold"]
     assert page.evaluate("[document.documentElement.lang, document.querySelector('#spoken').value]") == ["en", "en"]
     page.click("#examples button")  # a sentence made for this menu, which it has to understand
     page.wait_for("document.querySelectorAll('.line').length > 0")
@@ -442,7 +442,7 @@ def test_a_connection_cut_in_the_middle_loses_neither_the_order_nor_the_words(op
     page.wait_for("document.querySelectorAll('.line').length === 1")
     page.evaluate("document.activeElement.blur()")
     page.key("keyDown", " ", "Space")
-    page.wait_for(f"{HEARD}.includes('anh hai')")
+    page.wait_for("document.querySelectorAll('.line').length > 1")
     line.cut()
     assert "bad" in notice(page, "cut_with_words")
     page.key("keyUp", " ", "Space")
