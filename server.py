@@ -228,10 +228,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.logger = self.conn.logger = logging.getLogger("voice.socket")
         self.conn.debug = False
         self.unread = b""
+        self.heard_s = 0.0
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser in slices: a block of a thousand tiny frames would hold up everybody else."""
         self.unread += data
+        self.heard_s = self.loop.time()
         while self.unread and self.queue.empty() and not self.transport.is_closing():
             part, self.unread = self.unread[:SLICE_BYTES], self.unread[SLICE_BYTES:]
             self.conn.receive_data(part)
@@ -276,6 +278,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if not self.transport.is_closing():
             self.transport.write(refusal(BadRequest("This is not a WebSocket handshake."), headers))
             self.transport.close()
+
+    def keepalive_timeout(self) -> None:
+        """Let go of a peer that vanished; of one that sends, the pong may only wait behind what is not read yet."""
+        self.pong_timer = self.pending_ping_payload = None
+        if self.read_paused or self.loop.time() - self.heard_s < PING_S:
+            self.schedule_ping()
+        else:
+            super().keepalive_timeout()
 
     def handle_ping(self) -> None:
         """Answer, as long as the answers are read."""

@@ -229,7 +229,7 @@ async def swallow(socket: ClientConnection) -> int:
 async def sends_fast(server: Server, audio: bytes, seconds: float) -> str:
     """Send at 50 times the pace, in frames of 20 ms."""
     sent, began = 0, time.perf_counter()
-    async with connect(url_of(server, "language=vi"), additional_headers=KEYS) as socket:
+    async with connect(url_of(server, "language=vi"), additional_headers=KEYS, ping_interval=None) as socket:
         reading = asyncio.create_task(swallow(socket))
         try:
             for start in cycle(range(0, len(audio) - 640, 640)):
@@ -249,7 +249,7 @@ async def sends_fast(server: Server, audio: bytes, seconds: float) -> str:
 async def never_reads(server: Server, audio: bytes, seconds: float) -> str:
     """Send sound and commands at twice the pace, and read nothing that comes back."""
     began, sent = time.perf_counter(), 0
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
     head = "".join(f"{name}: {value}\r\n" for name, value in KEYS.items())
     target = f"/api/v1/voice/live?menu={MENU}&language=vi"
     writer.write(

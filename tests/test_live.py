@@ -6,6 +6,7 @@ import itertools
 import json
 import signal
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from errors import Overloaded
 from schemas import LineRequest, LiveEnd, LiveLines, LiveOptions
+from server import SocketProtocol
 from settings import ROOT
 from tests.conftest import CLIENT_KEYS, KEYS
 from tests.servers import Server
@@ -477,6 +479,16 @@ async def test_a_flood_of_frames_with_nothing_in_them_ends_with_a_reason(speakin
                 await socket.send(b"")
         last, code, reason = await closed(socket)
     assert (last["error"], code, reason) == ("RATE_LIMITED", 1008, "RATE_LIMITED")
+
+
+@pytest.mark.parametrize(("read_paused", "heard_s"), [(True, 0.0), (False, 95.0)])
+def test_who_sends_faster_than_is_heard_is_not_taken_for_gone(read_paused, heard_s):
+    """The answer to a ping waits behind the sound that is not read yet."""
+    pings: list[int] = []
+    loop = SimpleNamespace(time=lambda: 100.0)
+    peer: Any = SimpleNamespace(read_paused=read_paused, heard_s=heard_s, loop=loop, schedule_ping=lambda: pings.append(1))
+    SocketProtocol.keepalive_timeout(peer)
+    assert pings
 
 
 async def test_a_message_beyond_all_measure_is_not_kept(speaking):
