@@ -278,7 +278,7 @@ class Door:
     def engines(self, candidates: Sequence[str]) -> tuple[None, Scripted]:  # noqa: ARG002
         return None, Scripted([])
 
-    def refuse_when_full(self) -> None:
+    def refuse_when_full(self, client: str) -> None:  # noqa: ARG002
         if self.full:
             raise self.full
 
