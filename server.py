@@ -35,8 +35,9 @@ HEAD_DEADLINE_S = 10.0
 MIN_BODY_BYTES_S = 4096
 # What a client still sends after it was answered is read and dropped for as long, so that it sees the answer.
 LINGER_S = 10.0
-# A connection on which nothing is asked for is closed after this; a client that asks once a second keeps its own.
-KEEP_ALIVE_S = 5
+# A connection without a request stays open for longer than proxies and clients keep theirs (nginx and most clouds' balancers: 60 s). Who is
+# the first to close cuts off the request that the other one is just sending.
+KEEP_ALIVE_S = 75
 # A browser's heads stay under 16 KiB and 50 fields; this is room for tokens and proxies.
 MAX_HEAD_BYTES = 128 * 1024
 MAX_HEAD_FIELDS = 128

@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+import server as voice_server
 from tests.conftest import KEYS, check_reply
 from tests.servers import Server
 
@@ -140,6 +141,16 @@ def test_callers_that_come_together_are_served_before_those_who_are_connected_ha
 def numbers_of(received: bytes) -> list[int]:
     """Return which requests of the server's were answered."""
     return [int(number, 16) for number in re.findall(rb"x-request-id: \w+-(\w+)", received)]
+
+
+def test_a_connection_outlives_the_pauses_of_clients_and_proxies(running):
+    ask = b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n"
+    with Connection(running.port) as connection:
+        connection.send(ask + b"\r\n")
+        time.sleep(5.5)  # uvicorn's own limit is 5 s, which is also how long many clients keep a connection
+        connection.send(ask + b"Connection: close\r\n\r\n")
+        assert connection.read().count(b"HTTP/1.1 200 OK") == 2
+    assert voice_server.KEEP_ALIVE_S > 60
 
 
 def test_an_upgrade_that_is_not_offered_is_answered_as_plain_http(running):
