@@ -4,7 +4,7 @@ A row of it is what `voice.lexicon` knows of the words that begin there; what de
 share a word, names heard for others, labels, questions, and whatever orders nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from voice import words
 from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, NAME, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
@@ -36,18 +36,22 @@ class Lattice:
         edges: list[list[Edge]] = []
         marked = words.is_marked(spoken)
         surfaces = tuple([token.surface for token in spoken])
-        numbers = [self._lexicon.numbers.read(spoken, start, marked=marked) for start in range(len(spoken))]
-        foreign = [start for start, token in enumerate(spoken) if token.key not in self._lexicon.known and not token.surface.isdecimal()]
+        numbers = self._lexicon.numbers.read_all(spoken, marked=marked)
+        known = self._lexicon.known
+        keys = [token.key for token in spoken]
+        foreign = [start for start, key in enumerate(keys) if key not in known and not key.isdecimal()]
         covered = [0] * len(spoken)  # how far names that were said whole reach over each token
         ends = set()  # of such names
+        items: list[tuple[int, Edge]] = []  # that may share words with others
         for start, surface in enumerate(surfaces):
             if words.is_punctuation(surface):
                 edges.append(_PAUSE if surface == "," else _STOP)
                 continue
-            row, wholes = self._lexicon.row(spoken, surfaces, numbers, start, marked=marked)
+            row, wholes, sharing = self._lexicon.row(spoken, surfaces, numbers, start, marked=marked)
             if foreign:
                 row = row + self._sounding(surfaces, start, foreign)
             edges.append(row)
+            items += [(start, item) for item in sharing]
             for length in wholes:
                 end = start + length
                 ends.add(end)
@@ -56,9 +60,9 @@ class Lattice:
                         covered[position] = end
         if marked and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
             self._doubt_foreign_fillers(edges)
-        self._add_overlaps(edges)
-        keys = [token.key for token in spoken]
-        self._add_shared_words(spoken, keys, edges)
+        if items:
+            self._add_overlaps(edges, items)
+            self._add_shared_words(spoken, keys, edges, items)
         if not self._lexicon.group_words.isdisjoint(keys):
             self._add_labelled(keys, edges, covered)
         for start, reach in enumerate(covered):
@@ -85,51 +89,51 @@ class Lattice:
                 edges[start] = [edge._replace(cost=edge.cost + ELSEWHERE) if edge.kind is Kind.FILLER else edge for edge in row]
 
     @staticmethod
-    def _add_overlaps(edges: list[list[Edge]]) -> None:
+    def _add_overlaps(edges: list[list[Edge]], items: Sequence[tuple[int, Edge]]) -> None:
         """Add what is left of an option's name that begins with an item's last words: "cơm sườn non" is "cơm sườn" with "sườn non"."""
-        for start, row in enumerate(edges):
-            for item in row:
-                if item.kind is not Kind.ITEM or item.part or item.length == 1:
-                    continue
-                end = start + item.length
-                for shared in range(start + 1, end):
-                    for option in edges[shared]:
-                        if option.kind is Kind.OPTION and not option.part and shared + option.length > end:
-                            rest = Edge(shared + option.length - end, Kind.OPTION, option.value, option.cost + SHARED_WORD, part=True)
-                            edges[end] = [*edges[end], rest]
+        for start, item in items:
+            end = start + item.length
+            for shared in range(start + 1, end if not item.part else start):
+                for option in edges[shared]:
+                    if option.kind is Kind.OPTION and not option.part and shared + option.length > end:
+                        rest = Edge(shared + option.length - end, Kind.OPTION, option.value, option.cost + SHARED_WORD, part=True)
+                        edges[end] = [*edges[end], rest]
 
-    def _add_shared_words(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]]) -> None:
+    def _add_shared_words(
+        self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], items: Sequence[tuple[int, Edge]]
+    ) -> None:
         """Add items whose names share words that are said once: "sinh tố bơ, xoài, dâu", "a ham and a turkey sandwich"."""
         heads: dict[tuple[int, str, str], None] = {}  # where a list may go on, and what its names begin or end with
-        for start, row in enumerate(edges):
-            for item in row:
-                if item.kind is not Kind.ITEM or (item.length == 1 and not item.part):
-                    continue
-                end = start + item.length
-                if not item.part:
-                    for place in range(start + 1, end):
-                        heads[end, "".join(keys[start:place]), ""] = None
-                    self._add_before(spoken, keys, edges, start, end)
-                elif len(item.value) > 1:  # type: ignore[arg-type]  # "three pizzas, one hawaiian"
-                    said = "".join(keys[start:end])
-                    heads[end, said, ""] = heads[end, "", said] = None
+        for start, item in items:
+            end = start + item.length
+            if item.part:  # "three pizzas, one hawaiian"
+                said = "".join(keys[start:end])
+                heads[end, said, ""] = heads[end, "", said] = None
+            else:
+                for place in range(start + 1, end):
+                    heads[end, "".join(keys[start:place]), ""] = None
+                self._add_before(spoken, keys, edges, start, end)
         waiting = list(heads)
         for end, head, tail in waiting:
-            for begin in self._places_behind(spoken, end):
-                found = self._named_so(spoken, keys, begin, head, tail, (3, 2, 1))
-                if found is not None:
-                    edges[begin] = [*edges[begin], found]
-                    after = begin + found.length, head, tail
-                    if after not in heads:
-                        heads[after] = None
-                        waiting.append(after)
+            begin = end
+            while begin < len(spoken) and begin - end < MAX_LIST_LINKS and self._links(spoken[begin].surface):
+                begin += 1
+            if begin == len(spoken) or spoken[begin].surface in self._lexicon.function_words:
+                continue
+            found = self._named_so(spoken, keys, begin, head, tail, (3, 2, 1))
+            if found is not None:
+                edges[begin] = [*edges[begin], found]
+                after = begin + found.length, head, tail
+                if after not in heads:
+                    heads[after] = None
+                    waiting.append(after)
 
     def _add_before(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], start: int, end: int) -> None:
         """Add items before a name that lends them its last words."""
         place = start
         while place > 0 and start - place < MAX_LIST_LINKS:
             for length in (1, 2):
-                if place >= length and keys[place - length] in self._lexicon.index and not self._links(spoken[place - 1].surface):
+                if place >= length and spoken[place - 1].surface not in self._lexicon.function_words:
                     for tail in range(start + 1, end):
                         found = self._named_so(spoken, keys, place - length, "", "".join(keys[tail:end]), (length,))
                         if found is not None:
@@ -142,17 +146,6 @@ class Lattice:
     def _links(self, surface: str) -> bool:
         """Tell whether a word stands between the members of a list: "and", a comma, a number."""
         return surface in self._lexicon.linking or surface.isdecimal()
-
-    def _places_behind(self, spoken: Sequence[Token], place: int) -> Iterator[int]:
-        """Yield where the next member of a list may begin."""
-        for _ in range(MAX_LIST_LINKS):
-            if place == len(spoken):
-                return
-            linked = self._links(spoken[place].surface)
-            if not linked:
-                yield place
-                return
-            place += 1
 
     def _named_so(self, spoken: Sequence[Token], keys: list[str], start: int, head: str, tail: str, lengths: Sequence[int]) -> Edge | None:
         """Return the item whose name is some words between a head and a tail, the most words that there are."""

@@ -111,7 +111,8 @@ class Edge(NamedTuple):
     plural: bool = False  # the name was said in the plural, which the menu has in the singular
 
 
-Row = tuple[list[Edge], list[int]]  # what begins at a word, and the lengths of the names said whole among it
+# What begins at a word, the lengths of the names said whole among it, and the items that may share words with others.
+Row = tuple[list[Edge], list[int], list[Edge]]
 
 _UNKNOWN = Edge(1, Kind.UNKNOWN, None, 1.0)
 
@@ -426,7 +427,8 @@ class Lexicon:
         if row is None:
             found, reach = self._edges_at(spoken, surfaces, numbers, start, marked=marked)
             whole = [edge for edge in found if edge.kind <= Kind.OPTION and not edge.part and edge.cost < MISSING_HEAD]
-            row = found, [edge.length for edge in whole]
+            sharing = [edge for edge in found if edge.kind is Kind.ITEM and (len(edge.value) > 1 if edge.part else edge.length > 1)]  # type: ignore[arg-type]
+            row = found, [edge.length for edge in whole], sharing
             length = max(reach - start, reaches.get(first, 1))
             if len(rows) > MAX_REMEMBERED:
                 rows.clear()
@@ -454,7 +456,11 @@ class Lexicon:
         if number is not None:
             found += self._counted(surfaces, start, number)
             reach = max(reach, number.end + 1)
-        found += [Edge(edge.length, Kind.UNUSED, None, edge.cost + UNSAID, edge.part) for edge in found if edge.kind <= Kind.OPTION]
+        unused: dict[int, Edge] = {}
+        for edge in found:
+            if edge.kind <= Kind.OPTION and (edge.length not in unused or edge.cost + UNSAID < unused[edge.length].cost):
+                unused[edge.length] = Edge(edge.length, Kind.UNUSED, None, edge.cost + UNSAID, edge.part)
+        found += unused.values()
         # A word that something explains for nothing is not in question.
         if not any(edge.cost <= SEGMENT + EMPTY and edge.kind > Kind.OPTION for edge in found):
             found.append(_UNKNOWN)

@@ -58,6 +58,14 @@ class NumberWords:
         """Tell whether a word, as it is spelt, belongs to numbers."""
         return any(role.surface == surface for role in self._roles.get(words.key_of(surface), ()))
 
+    def read_all(self, spoken: Sequence[Token], *, marked: bool) -> list[Number | None]:
+        """Read the longest number that begins at each token."""
+        roles = self._roles
+        return [
+            self.read(spoken, start, marked=marked) if token.key in roles or token.surface.isdecimal() else None
+            for start, token in enumerate(spoken)
+        ]
+
     def read(self, spoken: Sequence[Token], start: int, *, marked: bool) -> Number | None:
         """Read the longest number that begins at a token; `marked`: the utterance is written with diacritics."""
         token = spoken[start]

@@ -26,7 +26,7 @@ class OrderEngine:
     """Understands orders from one menu; stateless, and safe to share between threads."""
 
     def __init__(self, menu: Menu) -> None:
-        """Compile the menu; about 1 ms for each 20 items."""
+        """Compile the menu: about 0.1 s, and 1 ms for each 7 items."""
         self.menu = menu
         self.lexicon = Lexicon(menu)
         self.reader = Reader(self.lexicon)

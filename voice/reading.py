@@ -182,22 +182,6 @@ class Reading:
         new.joint = self.joint
         return new
 
-    def state(self) -> tuple[object, ...]:
-        """Return what decides how the reading may go on; readings that share their past share its parts."""
-        return (
-            self.flags,
-            self.number,
-            id(self.items),
-            id(self.options),
-            id(self.done),
-            self.amount,
-            self.bare,
-            self.count,
-            self.carry,
-            self.talk,
-            self.joint,
-        )
-
     def touch(self, edge: Edge, start: int) -> None:
         """Widen the present group's span."""
         if self.start < 0:
@@ -327,7 +311,7 @@ def cheapest(walk: Walk, steps: Steps, finish: Callable[[Reading], Reading], cou
     goal = len(walk.spoken)
     width = max(MIN_WIDTH, min(WIDTH, WORK // (goal + 1)))
     followed = [0] * (2 * goal + 2)
-    met: dict[tuple[int, tuple[object, ...]], Reading] = {}  # the cheapest of each state; kept, since states hold their ids
+    met: dict[tuple[object, ...], Reading] = {}  # the cheapest of each state; kept, since states hold their ids
     found: list[Reading] = []
     number = 0  # ties: the farthest first, then the first found
     heap: list[tuple[float, int, int, Reading, Edge | None]] = [(rest[0][0], 0, 0, nothing_read(walk.order), None)]
@@ -337,16 +321,21 @@ def cheapest(walk: Walk, steps: Steps, finish: Callable[[Reading], Reading], cou
         if edge is not None:
             start, position = position, position + edge.length
             joint = JOINTS.get(edge.kind, NONE)
+            plain = min(SEGMENT, edge.cost)
             for new in steps[edge.kind](reading, edge, start, walk):
                 number += 1
-                new.own -= min(edge.cost, SEGMENT)  # what every reading pays says nothing about this one
+                new.own -= plain  # what every reading pays says nothing about this one
                 if joint != KEEP:
                     new.joint = max(joint, reading.joint) if joint else NONE
                 heappush(heap, (new.cost + rest[new.talk][position], -position, number, new, None))
         elif position < goal:
             place = 2 * position + (not reading.items)  # what still lacks an item looks cheaper than it is
-            state = place, reading.state()
-            if followed[place] < width and state not in met:
+            if followed[place] == width:
+                continue
+            # What decides how it may go on; readings that share their past share its parts.
+            said = (reading.flags, reading.number, reading.amount, reading.bare, reading.count, reading.carry, reading.talk, reading.joint)
+            state = place, id(reading.items), id(reading.options), id(reading.done), said
+            if state not in met:
                 followed[place] += 1
                 met[state] = reading
                 cost = reading.cost

@@ -117,19 +117,19 @@ def likeness(said: str, meant: str) -> float:
 
 
 @lru_cache(maxsize=65_536)
-def _normal(raw: str) -> tuple[str, str]:
+def _normal(raw: str) -> tuple[str, str, bool]:
     surface = unicodedata.normalize("NFC", raw).lower().replace("'", "").replace("’", "")
     surface = _SAME_AS.get(surface, surface)
-    return surface, key_of(surface)
+    return surface, key_of(surface), raw[0].isupper() and not raw.isupper()
 
 
 def tokens(utterance: str) -> list[Token]:
     """Cut an utterance into tokens."""
     found = []
     for match in _TOKEN.finditer(utterance):
-        raw = match.group()
-        surface, key = _normal(raw)
-        found.append(Token(surface, key, match.start(), match.end(), raw[0].isupper() and not raw.isupper()))
+        surface, key, capital = _normal(match[0])
+        start, end = match.span()
+        found.append(Token(surface, key, start, end, capital))
     return found
 
 
@@ -138,6 +138,7 @@ def is_punctuation(surface: str) -> bool:
     return surface in _PUNCTUATION
 
 
+@lru_cache(maxsize=65_536)
 def phrase(text: str) -> tuple[str, ...]:
     """Return the surfaces of a menu's or a language's phrase, punctuation left out."""
     return tuple(token.surface for token in tokens(text) if token.surface not in _PUNCTUATION)
@@ -145,7 +146,7 @@ def phrase(text: str) -> tuple[str, ...]:
 
 def is_marked(spoken: Iterable[Token]) -> bool:
     """Tell whether an utterance is written with diacritics."""
-    return any(not token.surface.isascii() for token in spoken)
+    return not "".join([token.surface for token in spoken]).isascii()
 
 
 def _word_distance(said: str, meant: str, *, marked: bool) -> float:
