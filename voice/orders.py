@@ -17,7 +17,7 @@ from voice.reading import Reading
 from voice.words import Token
 
 # An item that is spoken of without a number: before it stands a number that was misheard more often than a word that does nothing there.
-# From .4 on all of 140 orders in real voices come right that can; what is said has to be as near in sound (voice.sense).
+# Tuned together with voice.sense.SOUND on 151 spoken orders: at .06 there, 128 are exact with .3, 131 with .4, 140 with .6 and with .8.
 UNCOUNTED = 0.6
 NAMED = 2  # words of "cho bà"
 

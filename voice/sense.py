@@ -11,8 +11,8 @@ from schemas import Segment
 from voice.ctc import Alternative
 
 # What a unit of log probability weighs against the cost of a reading, where a word that nothing explains costs 1. The network is far too
-# sure (what it gives a probability of e^-9 was said in one of ten such places): of 140 orders spliced from words of real voices,
-# .03 to .06 make 27 more exact, .1 makes 12 more; no clip that orders nothing becomes an order at any.
+# sure: it gave "ba", which was said, e^-9 beside "bà". Of 151 orders spliced from words of
+# one real voice, on which this was tuned, 113 are exact without, 140 at .03 to .06, 127 at .1; 62 clips that order nothing gain no line.
 SOUND = 0.06
 # Each is read once more, 0.2 ms.
 MAX_TRIED = 8
