@@ -103,45 +103,52 @@ class Lattice:
         self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], items: Sequence[tuple[int, Edge]]
     ) -> None:
         """Add items whose names share words that are said once: "sinh tố bơ, xoài, dâu", "a ham and a turkey sandwich"."""
-        heads: dict[tuple[int, str, str], None] = {}  # where a list may go on, and what its names begin or end with
+        waiting: dict[tuple[int, str, str], None] = {}  # where the next of a list begins, and what its name begins or ends with
         for start, item in items:
             end = start + item.length
-            if item.part:  # "three pizzas, one hawaiian"
+            begin = self._next_member(spoken, end)
+            if item.part and begin:  # "three pizzas, one hawaiian"
                 said = "".join(keys[start:end])
-                heads[end, said, ""] = heads[end, "", said] = None
-            else:
-                for place in range(start + 1, end):
-                    heads[end, "".join(keys[start:place]), ""] = None
-                self._add_before(spoken, keys, edges, start, end)
-        waiting = list(heads)
-        for end, head, tail in waiting:
-            begin = end
-            while begin < len(spoken) and begin - end < MAX_LIST_LINKS and self._links(spoken[begin].surface):
-                begin += 1
-            if begin == len(spoken) or spoken[begin].surface in self._lexicon.function_words:
-                continue
+                waiting[begin, said, ""] = waiting[begin, "", said] = None
+            elif not item.part:
+                if begin:
+                    for place in range(start + 1, end):
+                        waiting[begin, "".join(keys[start:place]), ""] = None
+                if start:
+                    self._add_before(spoken, keys, edges, start, end)
+        met = set(waiting)
+        while waiting:
+            begin, head, tail = key = next(iter(waiting))
+            del waiting[key]
             found = self._named_so(spoken, keys, begin, head, tail, (3, 2, 1))
             if found is not None:
                 edges[begin] = [*edges[begin], found]
-                after = begin + found.length, head, tail
-                if after not in heads:
-                    heads[after] = None
-                    waiting.append(after)
+                further = self._next_member(spoken, begin + found.length), head, tail
+                if further[0] and further not in met:
+                    met.add(further)
+                    waiting[further] = None
+
+    def _next_member(self, spoken: Sequence[Token], end: int) -> int:
+        """Return where the next member of a list begins, behind "and", a comma, a number; 0 where there is none."""
+        for begin in range(end, min(end + MAX_LIST_LINKS, len(spoken))):
+            surface = spoken[begin].surface
+            if not self._links(surface):
+                return 0 if surface in self._lexicon.function_words else begin
+        return 0
 
     def _add_before(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], start: int, end: int) -> None:
         """Add items before a name that lends them its last words."""
         place = start
-        while place > 0 and start - place < MAX_LIST_LINKS:
-            for length in (1, 2):
-                if place >= length and spoken[place - 1].surface not in self._lexicon.function_words:
-                    for tail in range(start + 1, end):
-                        found = self._named_so(spoken, keys, place - length, "", "".join(keys[tail:end]), (length,))
-                        if found is not None:
-                            edges[place - length] = [*edges[place - length], found]
-                            return
+        while place > 0 and start - place < MAX_LIST_LINKS and self._links(spoken[place - 1].surface):
             place -= 1
-            if not self._links(spoken[place].surface):
-                return
+        if place == 0 or spoken[place - 1].surface in self._lexicon.function_words:
+            return
+        for length in (1, 2):
+            for tail in range(start + 1, end if place >= length else 0):
+                found = self._named_so(spoken, keys, place - length, "", "".join(keys[tail:end]), (length,))
+                if found is not None:
+                    edges[place - length] = [*edges[place - length], found]
+                    return
 
     def _links(self, surface: str) -> bool:
         """Tell whether a word stands between the members of a list: "and", a comma, a number."""
