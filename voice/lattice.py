@@ -42,37 +42,46 @@ class Lattice:
         foreign = [start for start, key in enumerate(keys) if key not in known and not key.isdecimal()]
         covered = [0] * len(spoken)  # how far names that were said whole reach over each token
         ends = set()  # of such names
+        breakable: list[int] = []  # tokens where more than whole names and known words may begin
+        doubtful: list[int] = []  # tokens that may be fillers of another language
         items: list[tuple[int, Edge]] = []  # that may share words with others
         for start, surface in enumerate(surfaces):
             if words.is_punctuation(surface):
                 edges.append(_PAUSE if surface == "," else _STOP)
                 continue
-            row, wholes, sharing = self._lexicon.row(spoken, surfaces, numbers, start, marked=marked)
-            if foreign:
-                row = row + self._sounding(surfaces, start, foreign)
-            edges.append(row)
-            items += [(start, item) for item in sharing]
-            for length in wholes:
+            row = self._lexicon.row(spoken, surfaces, numbers, start, marked=marked)
+            heard = foreign and foreign[0] < start + MAX_HEARD_WORDS and foreign[-1] >= start
+            edges.append(row.edges + self._sounding(surfaces, start, foreign) if heard else row.edges)
+            if not row.solid:
+                breakable.append(start)
+            if row.sharing:
+                items += [(start, item) for item in row.sharing]
+            if row.foreign:
+                doubtful.append(start)
+            for length in row.wholes:
                 end = start + length
                 ends.add(end)
                 for position in range(start, end):
                     if covered[position] < end:
                         covered[position] = end
-        if marked and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
-            self._doubt_foreign_fillers(edges)
+        if doubtful and marked and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
+            self._doubt_foreign_fillers(edges, doubtful)
+        items = [(start, item) for start, item in items if not (item.part and covered[start])]  # a general word within a name is none
         if items:
             self._add_overlaps(edges, items)
             self._add_shared_words(spoken, keys, edges, items)
-        if not self._lexicon.group_words.isdisjoint(keys):
+        if any([key in self._lexicon.labels_of for key in keys]):
             self._add_labelled(keys, edges, covered)
-        for start, reach in enumerate(covered):
+        for start in breakable:
             # A name said whole is never broken into parts of names and unknown words, only into other whole names. Where two overlap,
             # what the first leaves of the second may be anything.
+            reach = covered[start]
             if reach and start not in ends:
-                names = [edge.length for edge in edges[start] if edge.kind is Kind.ITEM and not edge.part]
+                found = edges[start]
+                names = [edge.length for edge in found if edge.kind is Kind.ITEM and not edge.part]
                 edges[start] = [
                     edge
-                    for edge in edges[start]
+                    for edge in found
                     if start + edge.length > reach
                     or not (edge.part or edge.kind is Kind.UNKNOWN)
                     or (edge.kind is Kind.OPTION and edge.length in names)  # "beans", a side, or black or pinto ones
@@ -82,11 +91,10 @@ class Lattice:
         return edges
 
     @staticmethod
-    def _doubt_foreign_fillers(edges: list[list[Edge]]) -> None:
+    def _doubt_foreign_fillers(edges: list[list[Edge]], doubtful: Sequence[int]) -> None:
         """Make fillers of languages that the menu does not name dearer, where a third of the words has marks."""
-        for start, row in enumerate(edges):
-            if any([edge.kind is Kind.FILLER and edge.value for edge in row]):
-                edges[start] = [edge._replace(cost=edge.cost + ELSEWHERE) if edge.kind is Kind.FILLER else edge for edge in row]
+        for start in doubtful:
+            edges[start] = [edge._replace(cost=edge.cost + ELSEWHERE) if edge.kind is Kind.FILLER else edge for edge in edges[start]]
 
     @staticmethod
     def _add_overlaps(edges: list[list[Edge]], items: Sequence[tuple[int, Edge]]) -> None:
@@ -107,15 +115,18 @@ class Lattice:
         for start, item in items:
             end = start + item.length
             begin = self._next_member(spoken, end)
-            if item.part and begin:  # "three pizzas, one hawaiian"
+            if item.part:  # "three pizzas, one hawaiian"
                 said = "".join(keys[start:end])
-                waiting[begin, said, ""] = waiting[begin, "", said] = None
-            elif not item.part:
                 if begin:
-                    for place in range(start + 1, end):
-                        waiting[begin, "".join(keys[start:place]), ""] = None
-                if start:
-                    self._add_before(spoken, keys, edges, start, end)
+                    waiting[begin, said, ""] = waiting[begin, "", said] = None
+                continue
+            if begin:
+                shared = ["".join(keys[start:place]) for place in range(start + 1, end)]
+                waiting.update({(begin, head, ""): None for head in shared if head in self._lexicon.shared_heads})
+            tails = ["".join(keys[place:end]) for place in range(start + 1, end)] if start else []
+            tails = [tail for tail in tails if tail in self._lexicon.shared_tails]
+            if tails:
+                self._add_before(spoken, keys, edges, start, tails)
         met = set(waiting)
         while waiting:
             begin, head, tail = key = next(iter(waiting))
@@ -136,7 +147,7 @@ class Lattice:
                 return 0 if surface in self._lexicon.function_words else begin
         return 0
 
-    def _add_before(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], start: int, end: int) -> None:
+    def _add_before(self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], start: int, tails: list[str]) -> None:
         """Add items before a name that lends them its last words."""
         place = start
         while place > 0 and start - place < MAX_LIST_LINKS and self._links(spoken[place - 1].surface):
@@ -144,8 +155,8 @@ class Lattice:
         if place == 0 or spoken[place - 1].surface in self._lexicon.function_words:
             return
         for length in (1, 2):
-            for tail in range(start + 1, end if place >= length else 0):
-                found = self._named_so(spoken, keys, place - length, "", "".join(keys[tail:end]), (length,))
+            for tail in tails if place >= length else ():
+                found = self._named_so(spoken, keys, place - length, "", tail, (length,))
                 if found is not None:
                     edges[place - length] = [*edges[place - length], found]
                     return
@@ -179,9 +190,9 @@ class Lattice:
     def _add_labelled(self, keys: list[str], edges: list[list[Edge]], covered: Sequence[int]) -> None:
         """Add options behind the name of their group: "nước thì trà đào", "the drink to a lemonade"."""
         for start, key in enumerate(keys):
-            if key not in self._lexicon.group_words or (start and covered[start - 1] > start):
+            if key not in self._lexicon.labels_of or (start and covered[start - 1] > start):
                 continue
-            for label, group in self._lexicon.group_names:
+            for label, group in self._lexicon.labels_of[key]:
                 if tuple(keys[start : start + len(label)]) != label:
                     continue
                 behind = start + len(label)

@@ -111,8 +111,15 @@ class Edge(NamedTuple):
     plural: bool = False  # the name was said in the plural, which the menu has in the singular
 
 
-# What begins at a word, the lengths of the names said whole among it, and the items that may share words with others.
-Row = tuple[list[Edge], list[int], list[Edge]]
+class Row(NamedTuple):
+    """What begins at a word."""
+
+    edges: list[Edge]
+    wholes: list[int]  # the lengths of names said whole
+    sharing: list[Edge]  # items that may share words with others
+    foreign: bool  # it may be a filler of a language that the menu does not name
+    solid: bool  # nothing of it is a part of a name, or unknown
+
 
 _UNKNOWN = Edge(1, Kind.UNKNOWN, None, 1.0)
 
@@ -130,7 +137,7 @@ class Lexicon:
         self._adjectives: set[str] = set()
         self.names: set[str] = set()
         self.labels: set[tuple[str, ...]] = set()
-        self.group_names = [(words.phrase(group.name), group_id) for group_id, group in menu.option_groups.items()]
+        group_names = [(words.phrase(group.name), group_id) for group_id, group in menu.option_groups.items()]
         self._measures: set[str] = set()
         self._people: set[str] = set()
         self.questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
@@ -151,15 +158,17 @@ class Lexicon:
         self._deletions = self._spelling_index()
         self.function_words = {word for pack in packs for word in pack.function_words()}
         small = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
-        self.group_names += [(label[:length], group_id) for label, group_id in self.group_names for length in range(2, len(label))]
-        self.group_names += [
+        group_names += [(label[:length], group_id) for label, group_id in group_names for length in range(2, len(label))]
+        group_names += [
             ((word,), group_id)
-            for label, group_id in self.group_names
+            for label, group_id in group_names
             for word in label
             if len(label) > 1 and (word,) not in small and (word,) not in menu_phrases
         ]
-        self.group_names = [(tuple(map(words.key_of, label)), group_id) for label, group_id in self.group_names if label]
-        self.group_words = {label[0] for label, _ in self.group_names}
+        group_names = [(tuple(map(words.key_of, label)), group_id) for label, group_id in group_names if label]
+        self.labels_of: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
+        for label, group_id in group_names:
+            self.labels_of[label[0]].append((label, group_id))
         # Whether people leave out diacritics here: then "it" may be "ít", and "them" may be "thêm".
         self._has_marks = any(not word.isascii() for pack in packs if pack.language in menu.languages for word in pack.function_words())
         openings = (*self.labels, *self.asked, *[opening for opening, _ in self.questions])
@@ -201,7 +210,12 @@ class Lexicon:
                 entry = Entry(self.bits[group_id], group_id, choice_id)
                 named += [(Kind.OPTION, entry, words.phrase(alias)) for alias in (choice.name, *choice.aliases)]
         phrases = set()
-        heads = Counter(name[:2] for kind, _, name in dict.fromkeys(named) if kind is Kind.ITEM)
+        items = {name: tuple(map(words.key_of, name)) for kind, _, name in named if kind is Kind.ITEM}
+        heads = Counter(name[:2] for name in items)
+        begins = Counter("".join(keys[:length]) for keys in items.values() for length in range(1, len(keys)))
+        ends = Counter("".join(keys[length:]) for keys in items.values() for length in range(1, len(keys)))
+        self.shared_heads = {head for head, count in begins.items() if count > 1}
+        self.shared_tails = {tail for tail, count in ends.items() if count > 1}
         joins = {words.phrase(way) for pack in language_packs().values() for way in (*pack.joins, *pack.withs)}
         for kind, value, name in dict.fromkeys(named):
             for phrase in self._variants(name):
@@ -428,7 +442,9 @@ class Lexicon:
             found, reach = self._edges_at(spoken, surfaces, numbers, start, marked=marked)
             whole = [edge for edge in found if edge.kind <= Kind.OPTION and not edge.part and edge.cost < MISSING_HEAD]
             sharing = [edge for edge in found if edge.kind is Kind.ITEM and (len(edge.value) > 1 if edge.part else edge.length > 1)]  # type: ignore[arg-type]
-            row = found, [edge.length for edge in whole], sharing
+            foreign = any(edge.kind is Kind.FILLER and edge.value for edge in found)
+            solid = not any(edge.part or edge.kind is Kind.UNKNOWN for edge in found)
+            row = Row(found, [edge.length for edge in whole], sharing, foreign, solid)
             length = max(reach - start, reaches.get(first, 1))
             if len(rows) > MAX_REMEMBERED:
                 rows.clear()
