@@ -39,6 +39,7 @@ SAID = {
     "en": "could i get a large milk tea with pearls, less sugar, and two egg sandwiches?",
 }
 ITEMS = {"vi": [("sinh-to-bo", 2), ("banh-mi-op-la", 3)], "en": [("tra-sua-truyen-thong", 1), ("banh-mi-op-la", 2)]}
+SLOW = ROOT.parent / "shared/speech/clips/vi2-gfb_ex0074.wav"  # two words in its first two seconds
 BYTES_S = 2 * SAMPLE_RATE
 PATH = "/api/v1/voice/live"
 # Shorter than in service, so that the tests need not wait: who says nothing, who does not read, and how many may speak.
@@ -96,6 +97,13 @@ async def test_the_order_is_understood_on_the_way_in_the_language_that_is_spoken
     assert any(partial["stable"] for partial in partials)
     assert any(items(partial) for partial in partials)
     assert [segment["text"] for segment in final["segments"]] == [final["text"]]
+
+
+@pytest.mark.skipif(not SLOW.is_file(), reason="the clip is not here")
+async def test_few_words_that_are_surely_vietnamese_are_not_taken_for_another_language(session):
+    sound = decode(SLOW.read_bytes(), encoding="auto", sample_rate=None, channels=None, max_audio_s=60)
+    *_, final = speak(session("vi", "en"), sound)
+    assert (final["language"], final["text"]) == ("vi", "cà phê sữa đá")
 
 
 async def test_a_pause_ends_an_utterance_and_the_next_one_goes_on_from_its_lines(session):

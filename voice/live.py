@@ -51,8 +51,8 @@ WHISPER_STEP_S, WHISPER_STEP_SHARE = 1.0, 0.1
 # Runs that have to agree (with three, not a word error less), and the last words of the shorter sound, which may have been cut off
 # ("milk", and then "milkshake"): those do not count.
 AGREEING_RUNS, HELD_BACK = 2, 1
-# Where the language is open: Vietnamese shows by then, at the latest, on so many tokens. Of 38 English clips none seems Vietnamese after
-# three; for Whisper two seconds are enough.
+# Where the language is open, Whisper is asked after so long, unless the Vietnamese engine is sure of the little that it heard: slow words
+# are few by then. It decides by itself on so many tokens: of 38 English clips none seems Vietnamese after three.
 DECIDE_S, DECIDE_TOKENS = 2.0, 3
 
 MARKS = ".,;:!?…"
@@ -281,9 +281,10 @@ class Utterance:
         if self._vietnamese is None or self._whisper is None:
             return
         listening = self._vietnamese.listening
-        if listening.n_heard >= sure_after and listening.confidence() >= SURE:
+        sure = listening.confidence() >= SURE
+        if sure and listening.n_heard >= sure_after:
             self.language, self._whisper = VIETNAMESE, None
-        elif last or self.seconds >= DECIDE_S:
+        elif last or (self.seconds >= DECIDE_S and not sure):
             self.language = self._whisper.run(elsewhere=(VIETNAMESE,))
             if self.language == VIETNAMESE:
                 self._whisper = None
