@@ -14,8 +14,8 @@ from voice.costs import HEAD_AGAIN, SEGMENT, TALK_WORD
 from voice.lexicon import Edge, Entry, Kind
 from voice.words import Token
 
-MIN_WIDTH, WORK = 2, 250  # but no fewer than 2, and about so many in all: a long utterance is followed less widely
 WIDTH = 5  # readings with an item, and as many without, that are followed from a token; wider has changed no case of the development sets
+MIN_WIDTH, WORK = 2, 250  # but no fewer than 2, and about so many in all: a long utterance is followed less widely
 MAX_PORTIONS = 99  # of an option
 ANY_ONE = -1  # "with a": one portion, or the one choice
 
