@@ -19,7 +19,7 @@ from voice.costs import (
     UNFIT,
 )
 from voice.lattice import Lattice
-from voice.lexicon import Lexicon
+from voice.lexicon import Kind, Lexicon
 from voice.reading import (
     ALL,
     ALSO,
@@ -69,6 +69,19 @@ class Groups:
             if all(any(entry.bit & mask for entry in option.entries) for option in spoken):
                 found += items
         return found
+
+    def taken_behind(self, start: int, walk: Walk) -> int:
+        """Return the bits of the groups that items behind a token offer: an option of another group waits for none of them."""
+        if walk.taken is None:
+            taken = walk.taken = [0] * (len(walk.edges) + 1)
+            for place in range(walk.last_item, -1, -1):
+                bits = taken[place + 1]
+                for edge in walk.edges[place]:
+                    if edge.kind is Kind.ITEM:
+                        for item in edge.value:  # type: ignore[attr-defined]
+                            bits |= self._mask[item]
+                taken[place] = bits
+        return walk.taken[start + 1]
 
     def takes(self, item: str, option: Spoken) -> bool:
         """Tell whether an item offers a group that the option may belong to."""

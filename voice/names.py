@@ -330,7 +330,8 @@ class Names(Groups):
             new.items = fitting
             self._put(new, option, edge, start)
             yield new
-        if not fitting or walk.last_item > start:
+        waits = walk.last_item > start and any(entry.bit & self.taken_behind(start, walk) for entry in option.entries)
+        if not fitting or waits:
             early = EARLY_JOINED if joint in {PAUSED, JOINED, BREAK} or not fitting else EARLY
             new = self._open(reading, walk, cost + (EARLY if negative and fitting else early))
             if reading.amount is not None:

@@ -39,6 +39,7 @@ from voice.reading import (
 )
 from voice.words import Token
 
+_INSTEAD_OF_INTO = frozenset({Kind.WITH, Kind.FILLER, Kind.ONTO})  # what "with" and "to" are where nothing is changed
 POSTPOSED_WORDS = 2  # between an item and "thì bỏ"
 
 
@@ -208,7 +209,7 @@ class Reader(Names):
                 new.cost -= AIMLESS - REFERENCE
             new.flags = (new.flags & ~(REPLACE | SET)) | INTO
             yield new
-        else:
+        elif not any(other.kind in _INSTEAD_OF_INTO and other.length == edge.length for other in walk.edges_at(start)):
             yield reading.fork(edge.cost + DANGLING_AMOUNT)
 
     def _more(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:

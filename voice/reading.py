@@ -220,7 +220,7 @@ def _unroll(kept: Kept | None) -> list[object]:
 class Walk:
     """What all readings of one utterance share."""
 
-    __slots__ = ("ahead", "edges", "last_item", "order", "rest", "spoken", "there")
+    __slots__ = ("ahead", "edges", "last_item", "order", "rest", "spoken", "taken", "there")
 
     def __init__(self, spoken: Sequence[Token], edges: list[list[Edge]], order: tuple[str, ...]) -> None:
         self.spoken = spoken
@@ -228,6 +228,7 @@ class Walk:
         self.order = order
         self.there = frozenset(order)
         self.last_item = -1
+        self.taken: list[int] | None = None  # bits of the groups that items from each token on offer, once somebody asks
         # The cheapest way through the lattice alone, from each token to the end, for readings that order and for those within a
         # question (where every word is cheap): no reading is cheaper.
         infinite = float("inf")
