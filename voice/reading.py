@@ -182,6 +182,22 @@ class Reading:
         new.joint = self.joint
         return new
 
+    def is_like(self, other: "Reading") -> bool:
+        """Tell whether all that may follow one may follow the other; readings that share their past share its parts."""
+        return (
+            self.options is other.options
+            and self.flags == other.flags
+            and self.items is other.items
+            and self.done is other.done
+            and self.number == other.number
+            and self.amount == other.amount
+            and self.joint == other.joint
+            and self.talk == other.talk
+            and self.carry == other.carry
+            and self.bare == other.bare
+            and self.count == other.count
+        )
+
     def touch(self, edge: Edge, start: int) -> None:
         """Widen the present group's span."""
         if self.start < 0:
@@ -311,8 +327,7 @@ def cheapest(walk: Walk, steps: Steps, finish: Callable[[Reading], Reading], cou
     ahead, rest = walk.ahead, walk.rest
     goal = len(walk.spoken)
     width = max(MIN_WIDTH, min(WIDTH, WORK // (goal + 1)))
-    followed = [0] * (2 * goal + 2)
-    met: dict[tuple[object, ...], Reading] = {}  # the cheapest of each state; kept, since states hold their ids
+    met: list[list[Reading]] = [[] for _ in range(2 * goal + 2)]  # the cheapest of each state, at each token
     found: list[Reading] = []
     number = 0  # ties: the farthest first, then the first found
     heap: list[tuple[float, int, int, Reading, Edge | None]] = [(rest[0][0], 0, 0, nothing_read(walk.order), None)]
@@ -331,14 +346,9 @@ def cheapest(walk: Walk, steps: Steps, finish: Callable[[Reading], Reading], cou
                 heappush(heap, (new.cost + rest[new.talk][position], -position, number, new, None))
         elif position < goal:
             place = 2 * position + (not reading.items)  # what still lacks an item looks cheaper than it is
-            if followed[place] == width:
-                continue
-            # What decides how it may go on; readings that share their past share its parts.
-            said = (reading.flags, reading.number, reading.amount, reading.bare, reading.count, reading.carry, reading.talk, reading.joint)
-            state = place, id(reading.items), id(reading.options), id(reading.done), said
-            if state not in met:
-                followed[place] += 1
-                met[state] = reading
+            others = met[place]
+            if len(others) < width and not any(map(reading.is_like, others)):
+                others.append(reading)
                 cost = reading.cost
                 for estimate, edge in ahead[reading.talk][position]:
                     number += 1
