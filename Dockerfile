@@ -1,6 +1,7 @@
 # docker build -t voice . && docker run --read-only --tmpfs /tmp --volume voice-data:/data --env-file .env --publish 8000:8000 voice
 
-FROM python:3.11-slim-bookworm AS build
+# The same Debian and Python as below, with a C compiler.
+FROM python:3.11-bookworm AS build
 WORKDIR /srv/voice
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 # The requirements and the models change seldom, the code often: each has its own layer.
@@ -11,7 +12,9 @@ COPY voice/__init__.py voice/models.py voice/
 # LOCAL: no secret is needed for that.
 RUN ENVIRONMENT=LOCAL MODEL_DIR=/srv/models /srv/venv/bin/python -m voice.models
 COPY . .
-RUN /srv/venv/bin/python -m compileall -q . && mkdir /data
+# Compiled is the order engine; what compiles it stays behind.
+RUN /srv/venv/bin/python -m voice.compiled && /srv/venv/bin/pip uninstall --yes mypy && rm -r .cache && \
+    /srv/venv/bin/python -m compileall -q . && mkdir /data
 
 FROM python:3.11-slim-bookworm
 WORKDIR /srv/voice

@@ -19,9 +19,11 @@ export TEXT MENU NAME TO
 help:  ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-.venv: .venv/runtime.stamp  ## Install what the service runs on; again only when requirements.txt changed.
+.venv: .venv/runtime.stamp  ## Install what the service runs on, and compile the order engine; again only what changed.
+	@.venv/bin/python -m voice.compiled
 
 dev: .venv/dev.stamp  ## The same, and what tests and checks need.
+	@.venv/bin/python -m voice.compiled
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found; name one: make PYTHON=/path/to/python3.11"; exit 1; }

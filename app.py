@@ -100,6 +100,7 @@ from schemas import (
     Transcript,
 )
 from settings import LOCAL_TOKEN_SECRET, Settings
+from voice import compiled
 from voice.learning import Recommenders
 from voice.live import Event, Live, Talk
 from voice.menus import MenuBook
@@ -1369,6 +1370,8 @@ def record_socket(scope: Scope, status: int, code: int, duration_s: float) -> No
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:  # noqa: ARG001 - Starlette passes it
     """Open what requests need; connections are accepted at once, while the speech models are still being loaded."""
+    for module in compiled.stale():
+        log.warning("voice/%s.py was changed since it was compiled: `make .venv`", module)
     deployed = settings.environment.is_deployed
     clients = Clients(settings.credentials, demo=not deployed)
     tokens = TokenMaker(

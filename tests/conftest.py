@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from auth import digest
+from voice import compiled
 
 ROOT = Path(__file__).parent.parent
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
@@ -20,6 +21,9 @@ SCRATCH = tempfile.TemporaryDirectory()  # gone with this process
 CLIENT_KEYS = {scope: f"{scope}-key-for-tests" for scope in ("speech", "order", "recommend")}
 
 CREDENTIALS = {scope: {"keys": [digest(scope.encode(), key.encode()).hex()], "scopes": [scope]} for scope, key in CLIENT_KEYS.items()}
+
+if changed := compiled.stale():
+    pytest.exit(f"Changed since it was compiled, so that the tests would try what is not written there: {changed}. `make .venv`", 2)
 
 for name in [name for name in os.environ if name.lower() in ("credentials", "token_secret", "cors_origins", "trusted_proxies")]:
     del os.environ[name]

@@ -33,7 +33,7 @@ def image_files() -> list[Path]:
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     let_in = [path for rule in rules if rule.startswith("!") for path in ROOT.glob(rule[1:])]
     files = [file for path in let_in for file in ([path] if path.is_file() else path.rglob("*"))]
-    return [file for file in files if file.is_file() and "__pycache__" not in file.parts]
+    return [file for file in files if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".so"]
 
 
 def copied(files: Iterable[Path], directory: Path) -> Path:

@@ -189,7 +189,11 @@ def test_the_same_words_give_the_same_reply(language, lines, seed):
 
 
 WORDS = sorted(
-    {way for pack in language_packs().values() for way in pack.phrases()}
+    {
+        way
+        for pack in language_packs().values()
+        for way in (*pack.phrases(), *pack.people, *pack.measures, *pack.names, *pack.labels, *pack.asked)
+    }
     | {word for row in (DISHES, TOPPINGS, SIZES) for names in row.values() for word in names}
 )
 
@@ -201,6 +205,19 @@ def test_whatever_a_language_knows_to_say_is_answered_alone_before_and_behind_an
         for utterance in (way, f"{way} {dish}", f"{NUMBERS[language][2]} {dish} {way}"):
             order = ENGINES[language].understand(utterance, [LineRequest(item="i1")])
             assert order["total"] == sum(line["total"] for line in order["lines"])
+
+
+@languages
+def test_a_name_may_begin_or_end_with_whatever_a_language_knows_to_say(language):
+    """The words of a phrase may be those of a name: "two kids" before "kids meal"."""
+    own = {way: "zabo" + "".join("bcdfghklmn"[int(digit)] for digit in str(number)) for number, way in enumerate(WORDS)}
+    named = [name for way, word in own.items() for name in (f"{way.split()[-1]} {word}", f"{word} {way.split()[0]}")]
+    items = {f"i{number}": {"name": name, "price": 1} for number, name in enumerate(named)}
+    engine = OrderEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "languages": [language], "items": items}))
+    for way, word in own.items():
+        for utterance in (f"{way} {word}", f"{NUMBERS[language][2]} {way} {word}", f"{word} {way}"):
+            order = engine.understand(utterance)
+            assert order["total"] == sum(line["quantity"] for line in order["lines"])
 
 
 @languages

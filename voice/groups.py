@@ -78,7 +78,7 @@ class Groups:
                 bits = taken[place + 1]
                 for edge in walk.edges[place]:
                     if edge.kind is Kind.ITEM:
-                        for item in edge.value:  # type: ignore[attr-defined]
+                        for item in edge.value:
                             bits |= self._mask[item]
                 taken[place] = bits
         return walk.taken[start + 1]
@@ -94,7 +94,7 @@ class Groups:
         if self._looks_forward(reading, walk):
             reading = reading.fork(0.0)
             reading.flags |= FORWARD
-        elif reading.done is not None and reading.done.value.flags & FORWARD:  # type: ignore[attr-defined]
+        elif reading.done is not None and reading.done.value.flags & FORWARD:
             new.cost += self._unkept(reading)
         if reading.items or reading.flags:
             new.cost += self._lone_part(reading.done)
@@ -150,8 +150,8 @@ class Groups:
     def _unkept(self, reading: Reading) -> float:
         """Return what it costs that groups looked forward to an item which does not come, or does not take what was said."""
         cost, kept = 0.0, reading.done
-        while kept is not None and kept.value.flags & FORWARD:  # type: ignore[attr-defined]
-            options: tuple[Spoken, ...] = kept.value.options  # type: ignore[attr-defined]
+        while kept is not None and kept.value.flags & FORWARD:
+            options: tuple[Spoken, ...] = kept.value.options
             if not reading.number or not any(all(self.takes(item, option) for option in options) for item in reading.items):
                 cost += UNFIT * len(options)
             kept = kept.past
@@ -223,6 +223,6 @@ class Groups:
         """Close the last group at the end of the utterance."""
         closed = self._close(reading, walk)
         closed.cost += self._lone_part(closed.done)
-        if closed.done is not None and closed.done.value.flags & FORWARD:  # type: ignore[attr-defined]
+        if closed.done is not None and closed.done.value.flags & FORWARD:
             closed.cost += self._unkept(closed)
         return closed

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from voice import words
 from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, NAME, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
-from voice.lexicon import Edge, Kind, Lexicon
+from voice.lexicon import UNKNOWN, Edge, Kind, Lexicon
 from voice.words import Token
 
 _PAUSE = [Edge(1, Kind.PAUSE, None, 0.0)]
@@ -85,7 +85,7 @@ class Lattice:
                     if start + edge.length > reach
                     or not (edge.part or edge.kind is Kind.UNKNOWN)
                     or (edge.kind is Kind.OPTION and edge.length in names)  # "beans", a side, or black or pinto ones
-                ]
+                ] or [UNKNOWN]  # where another phrase ends within the name: "two kids" before "kids meal"
         if not self._lexicon.talk_openings.isdisjoint(surfaces):
             self._add_talk(spoken, surfaces, edges)
         return edges
@@ -201,9 +201,7 @@ class Lattice:
                 ):
                     behind += 1
                 for option in edges[behind] if behind < len(keys) else ():
-                    entries = (
-                        tuple(entry for entry in option.value if entry.group == group) if option.kind is Kind.OPTION else ()  # type: ignore[attr-defined]
-                    )
+                    entries = tuple(entry for entry in option.value if entry.group == group) if option.kind is Kind.OPTION else ()
                     if entries and not option.part:
                         length = behind + option.length - start
                         edges[start] = [*edges[start], Edge(length, Kind.OPTION, entries, option.cost + EMPTY)]

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas import Amount, Menu
 from voice import words
@@ -87,7 +87,7 @@ class Sense(NamedTuple):
     """One meaning of a phrase."""
 
     kind: Kind
-    value: object  # an item's id, an Entry, a number, an amount
+    value: Any  # an item's id, an Entry, a number, an amount
     phrase: tuple[str, ...]
     cost: float
 
@@ -105,7 +105,7 @@ class Edge(NamedTuple):
 
     length: int  # tokens
     kind: Kind
-    value: object
+    value: Any
     cost: float
     part: bool = False  # only a part of a name was said
     plural: bool = False  # the name was said in the plural, which the menu has in the singular
@@ -121,7 +121,7 @@ class Row(NamedTuple):
     solid: bool  # nothing of it is a part of a name, or unknown
 
 
-_UNKNOWN = Edge(1, Kind.UNKNOWN, None, 1.0)
+UNKNOWN = Edge(1, Kind.UNKNOWN, None, 1.0)
 
 
 class Lexicon:
@@ -149,7 +149,7 @@ class Lexicon:
         packs = language_packs().values()
         self.numbers = NumberWords(packs)
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
-        for row in (row for pack in packs for row in pack.synonyms):
+        for row in [row for pack in packs for row in pack.synonyms]:
             for word in row:
                 self._synonyms[words.phrase(word)] += [words.phrase(other) for other in row if other != word]
         menu_phrases = self._add_menu()
@@ -211,9 +211,9 @@ class Lexicon:
                 named += [(Kind.OPTION, entry, words.phrase(alias)) for alias in (choice.name, *choice.aliases)]
         phrases = set()
         items = {name: tuple(map(words.key_of, name)) for kind, _, name in named if kind is Kind.ITEM}
-        heads = Counter(name[:2] for name in items)
-        begins = Counter("".join(keys[:length]) for keys in items.values() for length in range(1, len(keys)))
-        ends = Counter("".join(keys[length:]) for keys in items.values() for length in range(1, len(keys)))
+        heads = Counter([name[:2] for name in items])
+        begins = Counter(["".join(keys[:length]) for keys in items.values() for length in range(1, len(keys))])
+        ends = Counter(["".join(keys[length:]) for keys in items.values() for length in range(1, len(keys))])
         self.shared_heads = {head for head, count in begins.items() if count > 1}
         self.shared_tails = {tail for tail, count in ends.items() if count > 1}
         joins = {words.phrase(way) for pack in language_packs().values() for way in (*pack.joins, *pack.withs)}
@@ -321,14 +321,14 @@ class Lexicon:
             (Kind.TIMES, None, pack.multiplies),
             (Kind.REFER, None, pack.refers),
             (Kind.INQUIRY, None, pack.inquiries),
-            *((Kind.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()),
-            *((Kind.AFTER, amount, ways) for amount, ways in pack.afters.items()),
-            *((Kind.MORE, count, [way]) for way, count in pack.mores.items()),
-            *((Kind.ORDINAL, place, [way]) for way, place in pack.ordinals.items()),
-            *((Kind.ALL, count, [way]) for way, count in pack.alls.items()),
-            *((Kind.PORTION, count, [way]) for way, count in pack.portions.items()),
-            *((Kind.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()),
-            *((Kind.NUMBER, number, [way]) for way, number in pack.numbers.homophones.items()),
+            *[(Kind.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()],
+            *[(Kind.AFTER, amount, ways) for amount, ways in pack.afters.items()],
+            *[(Kind.MORE, count, [way]) for way, count in pack.mores.items()],
+            *[(Kind.ORDINAL, place, [way]) for way, place in pack.ordinals.items()],
+            *[(Kind.ALL, count, [way]) for way, count in pack.alls.items()],
+            *[(Kind.PORTION, count, [way]) for way, count in pack.portions.items()],
+            *[(Kind.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()],
+            *[(Kind.NUMBER, number, [way]) for way, number in pack.numbers.homophones.items()],
         ]
         homophones = pack.numbers.homophones
         menu_keys = {"".join(map(words.key_of, phrase)) for phrase in menu_phrases}
@@ -380,7 +380,7 @@ class Lexicon:
         """Return keys of menu words that an unknown token may stand for."""
         found = self._near.get(token.surface)
         if found is None:
-            candidates = dict.fromkeys(key for variant in _deletions(token.key) for key in self._deletions.get(variant, ()))
+            candidates = dict.fromkeys([key for variant in _deletions(token.key) for key in self._deletions.get(variant, ())])
             candidates.update(dict.fromkeys(self._prefixes.get(words.fold(token.surface), ())))
             found = tuple(candidates)[:8] if len(token.key) > 2 else ()  # noqa: PLR2004
             if len(self._near) > MAX_REMEMBERED:
@@ -441,7 +441,7 @@ class Lexicon:
         if row is None:
             found, reach = self._edges_at(spoken, surfaces, numbers, start, marked=marked)
             whole = [edge for edge in found if edge.kind <= Kind.OPTION and not edge.part and edge.cost < MISSING_HEAD]
-            sharing = [edge for edge in found if edge.kind is Kind.ITEM and (len(edge.value) > 1 if edge.part else edge.length > 1)]  # type: ignore[arg-type]
+            sharing = [edge for edge in found if edge.kind is Kind.ITEM and (len(edge.value) > 1 if edge.part else edge.length > 1)]
             foreign = any(edge.kind is Kind.FILLER and edge.value for edge in found)
             solid = not any(edge.part or edge.kind is Kind.UNKNOWN for edge in found)
             row = Row(found, [edge.length for edge in whole], sharing, foreign, solid)
@@ -479,7 +479,7 @@ class Lexicon:
         found += unused.values()
         # A word that something explains for nothing is not in question.
         if not any(edge.cost <= SEGMENT + EMPTY and edge.kind > Kind.OPTION for edge in found):
-            found.append(_UNKNOWN)
+            found.append(UNKNOWN)
         return found, reach
 
     def _meanings(self, said: tuple[str, ...], senses: list[Sense], *, marked: bool) -> list[Edge]:
@@ -503,7 +503,7 @@ class Lexicon:
             cost, sense = min(weighed, key=lambda pair: pair[0])
             if kind <= Kind.OPTION:
                 # Meanings that are as good as the best stand together; the rest of the order decides between them.
-                level = tuple(dict.fromkeys(other.value for other_cost, other in weighed if other_cost <= cost + 1e-9))
+                level = tuple(dict.fromkeys([other.value for other_cost, other in weighed if other_cost <= cost + 1e-9]))
                 plural = said[-1].endswith("s") and not sense.phrase[-1].endswith("s") and words.singular(said[-1]) == sense.phrase[-1]
                 found.append(Edge(length, kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD, plural))
                 if kind is Kind.OPTION:
@@ -513,17 +513,17 @@ class Lexicon:
         return found
 
     @staticmethod
-    def _other_groups(length: int, level: tuple[object, ...], weighed: Sequence[tuple[float, Sense]]) -> Iterator[Edge]:
+    def _other_groups(length: int, level: tuple[Any, ...], weighed: Sequence[tuple[float, Sense]]) -> Iterator[Edge]:
         """Yield what an option's words mean, less well, in other groups, which other items may have: "mustard" as a dip."""
-        groups = {entry.group for entry in level}  # type: ignore[attr-defined]
+        groups = {entry.group for entry in level}
         others = [
             (cost, sense)
             for cost, sense in weighed
-            if sense.cost >= MISSING_HEAD and cost <= sense.cost + words.PLURAL and sense.value.group not in groups  # type: ignore[attr-defined]
+            if sense.cost >= MISSING_HEAD and cost <= sense.cost + words.PLURAL and sense.value.group not in groups
         ]
         if others:
             cost = min(cost for cost, _ in others)
-            entries = dict.fromkeys(sense.value for other, sense in others if other <= cost + 1e-9)
+            entries = dict.fromkeys([sense.value for other, sense in others if other <= cost + 1e-9])
             yield Edge(length, Kind.OPTION, tuple(entries), cost + SEGMENT)
 
     def _ellipsis(self, spoken: Sequence[Token], start: int) -> Iterator[Edge]:
@@ -546,12 +546,12 @@ class Lexicon:
             senses = self.index.get(str(number.value) + words.key_of(behind)) or ()
             named = any(sense.kind <= Kind.OPTION for sense in senses)  # "gói 20 ngàn", where that is a size
             yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost + (NAME if named else 0.0))
-        elif behind in self._people and not number.article:
-            yield Edge(length + 1, Kind.PEOPLE, number.value, SEGMENT + number.cost)
         elif number.article:
             yield Edge(length, Kind.ARTICLE, 1, SEGMENT + AN_ARTICLE)
         elif 1 <= number.value <= MAX_QUANTITY:
             yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
+            if behind in self._people:
+                yield Edge(length + 1, Kind.PEOPLE, number.value, SEGMENT + number.cost)
 
     def is_function_word(self, token: Token) -> bool:
         """Tell whether a language uses the word for other things than naming something."""
@@ -566,7 +566,7 @@ class Lexicon:
         said = tuple([token.surface for token in spoken[start:end]])
         near = [(words.distance(said, phrase, marked=words.is_marked(spoken)), entry) for phrase, entry in measured]
         nearest = min(distance for distance, _ in near)
-        return list(dict.fromkeys(entry for distance, entry in near if distance == nearest)) if nearest <= MAX_FUNCTION_DISTANCE else []
+        return list(dict.fromkeys([entry for distance, entry in near if distance == nearest])) if nearest <= MAX_FUNCTION_DISTANCE else []
 
 
 def _deletions(key: str) -> Iterator[str]:

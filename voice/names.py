@@ -126,7 +126,7 @@ class Names(Groups):
 
     @staticmethod
     def _count(reading: Reading, edge: Edge, start: int, flags: int) -> Reading:
-        reading.number = edge.value  # type: ignore[assignment]
+        reading.number = edge.value
         reading.flags |= flags
         reading.carry = False
         reading.touch(edge, start)
@@ -144,24 +144,23 @@ class Names(Groups):
         if reading.amount is None and self._counts_portions(reading, edge, start, walk):
             one_of_several = edge.value == 1 and reading.number > 1 and reading.joint != WITH
             new = reading.fork(edge.cost + (0.0 if article else COUNTED_ONE if one_of_several else COUNTED))
-            new.count = ANY_ONE if article else edge.value  # type: ignore[assignment]
+            new.count = ANY_ONE if article else edge.value
             yield new
         if last is not None and last.end == reading.end and self._counts_last(reading, last, edge, start, walk):
             new = reading.fork(edge.cost + POSTPOSED)  # "trân châu hai phần"
-            new.options = (*reading.options[:-1], last._replace(portions=edge.value))  # type: ignore[arg-type]
+            new.options = (*reading.options[:-1], last._replace(portions=edge.value))
             new.touch(edge, start)
             yield new
 
     def _counts_portions(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> bool:
         """Tell whether a number may count portions of the option behind it: "with two shots"."""
-        if edge.value > MAX_PORTIONS or reading.flags & REPLACE:  # type: ignore[operator]
+        if edge.value > MAX_PORTIONS or reading.flags & REPLACE:
             return False
-        classified = False
         position = start + edge.length
         behind = walk.edges_at(position)
-        for other in behind:
-            if other.kind is Kind.CLASSIFIER:
-                classified, behind = True, behind + walk.edges_at(position + other.length)
+        classified = [position + other.length for other in behind if other.kind is Kind.CLASSIFIER]
+        for place in classified:
+            behind = behind + walk.edges_at(place)
         if not any(other.kind is Kind.OPTION or (other.kind is Kind.AMOUNT and other.value == "extra") for other in behind):
             return False
         added, has_item = reading.joint == WITH, bool(reading.items)
@@ -175,14 +174,14 @@ class Names(Groups):
             return reading.joint == JOINED and has_item and self._is_dual(reading.options, walk)
         if has_item or (reading.flags & SET and reading.options):
             listed = bool(reading.options) and reading.options[-1].portions > 1
-            return added or listed or not classified or edge.value > max(1, reading.number)  # type: ignore[operator]
+            return added or listed or not classified or edge.value > max(1, reading.number)
         if reading.number:
             return added and not reading.flags & ARTICLE
         return added or reading.flags & (MORE | ONLY | CORRECT) > 0
 
     def _counts_last(self, reading: Reading, last: Spoken, edge: Edge, start: int, walk: Walk) -> bool:
         """Tell whether a number with a classifier counts portions of the option before it: the line has its own, and the clause ends."""
-        if not reading.number or reading.flags & ARTICLE or edge.kind is Kind.ARTICLE or edge.value > MAX_PORTIONS:  # type: ignore[operator]
+        if not reading.number or reading.flags & ARTICLE or edge.kind is Kind.ARTICLE or edge.value > MAX_PORTIONS:
             return False
         if (
             reading.joint in {JOINED, BREAK}
@@ -208,14 +207,14 @@ class Names(Groups):
     def _portion(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
         new = reading.fork(edge.cost)
         if not reading.talk:
-            new.count = edge.value  # type: ignore[assignment]
+            new.count = edge.value
         yield new
 
     def _amount(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         if reading.talk:
             yield reading.fork(edge.cost)
             return
-        amount: Amount = edge.value  # type: ignore[assignment]
+        amount: Amount = edge.value
         last = reading.options[-1] if reading.options else None
         if last is not None and last.end == reading.end and last.amount is None and len(last.entries) > 1:
             measured = tuple(self.lexicon.measured(amount, walk.spoken, last.start, last.end))
@@ -247,7 +246,7 @@ class Names(Groups):
             yield from self._lose(reading, edge._replace(cost=UNSAID), start, walk)
             return
         new = reading.fork(edge.cost + IDLE)  # "mỡ hành nhiều vô", "take the anchovies off"
-        new.options = (*reading.options[:-1], last._replace(amount=edge.value))  # type: ignore[arg-type]
+        new.options = (*reading.options[:-1], last._replace(amount=edge.value))
         new.touch(edge, start)
         yield new
 
@@ -258,7 +257,7 @@ class Names(Groups):
         amount = reading.amount
         bare = IDLE if reading.bare and amount is not None else 0.0
         joint = reading.joint
-        found: tuple[Entry, ...] = edge.value  # type: ignore[assignment]
+        found: tuple[Entry, ...] = edge.value
         carries = reading.carry and not all(entry.bit & self._one for entry in found)
         if amount is None and carries and joint != WITH:
             carried = self._spoken(found, "no", edge, start, walk)
@@ -373,7 +372,7 @@ class Names(Groups):
         if reading.talk:
             yield self._talked(reading, edge, start)
             return
-        items: tuple[str, ...] = edge.value  # type: ignore[assignment]
+        items: tuple[str, ...] = edge.value
         if reading.flags & SET and reading.items and not reading.number and not walk.there.isdisjoint(reading.items):
             new = reading.fork(0.0)  # "make the large coke a diet coke"
             new.flags = (reading.flags & ~SET) | REPLACE
@@ -398,7 +397,7 @@ class Names(Groups):
 
     def _ordinal(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         """Read "the second one" as that line's item."""
-        place: int = edge.value  # type: ignore[assignment]
+        place: int = edge.value
         if 0 < place <= len(walk.order) or (place < 0 and walk.order):
             item = walk.order[place - 1 if place > 0 else place]
             yield from self._item(reading, edge._replace(value=(item,)), start, walk)
@@ -477,7 +476,7 @@ class Names(Groups):
         if not isinstance(base, Group) or not base.items or not self._is_dual(base.options, walk):
             return 0.0
         options = [edge.value for edge in walk.edges_at(start) if edge.kind is Kind.OPTION and not edge.part]
-        taken = any(entry.bit & self._mask[item] for entries in options for entry in entries for item in base.items)  # type: ignore[attr-defined]
+        taken = any(entry.bit & self._mask[item] for entries in options for entry in entries for item in base.items)
         return ADDED_ITEM if taken else 0.0
 
     def _item_behind_line(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
@@ -485,7 +484,7 @@ class Names(Groups):
         joint = reading.joint
         bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {PAUSED, JOINED, BREAK} else BARE_ITEM
         if joint == WITH or (joint == JOINED and self._is_dual(reading.options, walk)):
-            offered = [one for other in walk.edges_at(start) if other.kind is Kind.OPTION for one in other.value]  # type: ignore[attr-defined]
+            offered = [one for other in walk.edges_at(start) if other.kind is Kind.OPTION for one in other.value]
             if any(one.bit & self._mask[item] for one in offered for item in reading.items):
                 bare = ADDED_BARE  # "bowl with rice and beans"
         yield self._line(reading, items, edge, start, walk, bare)

@@ -521,7 +521,7 @@ class Ordering:
             again = [
                 option
                 for option in line.options
-                if option["group"] == group_id and choices[0] in (option["choice"], *option.get("alternatives", ()))
+                if option["group"] == group_id and (choices[0] == option["choice"] or choices[0] in option.get("alternatives", ()))
             ]
             line.options = [option for option in line.options if option not in again]
             self.questions = [

@@ -274,7 +274,7 @@ class Reader(Names):
             else self._open(reading, walk, edge.cost)
         )
         new.flags |= ALL
-        new.number = edge.value  # type: ignore[assignment]  # of how many: "both"
+        new.number = edge.value
         yield new
         last = reading.options[-1] if reading.options else None
         if (
@@ -289,13 +289,13 @@ class Reader(Names):
             if before.options or before.items:
                 new = self._open(before, walk, edge.cost + EARLY_JOINED)
                 new.options = (last,)
-                new.flags, new.number, new.start, new.end = ALL, edge.value, last.start, last.end  # type: ignore[assignment]
+                new.flags, new.number, new.start, new.end = ALL, edge.value, last.start, last.end
                 yield new
         behind_options = reading.headless and reading.options and not reading.number and reading.amount is None
         if behind_options and reading.joint != JOINED:
             new = reading.fork(edge.cost)  # "ranch for both", "ít đường cả hai"
             new.flags |= ALL
-            new.number = 0 if reading.flags & EACH else edge.value  # type: ignore[assignment]
+            new.number = 0 if reading.flags & EACH else edge.value
             new.carry = False
             yield new
 
@@ -322,7 +322,7 @@ class Reader(Names):
             yield reading.fork(edge.cost)
             return
         new = self._open(reading, walk, edge.cost)
-        new.flags, new.number = PEOPLE, edge.value  # type: ignore[assignment]
+        new.flags, new.number = PEOPLE, edge.value
         yield self._close(new, walk)
 
     def _rest(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:

@@ -7,7 +7,7 @@ readings are followed from one token.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas import Amount
 from voice.costs import HEAD_AGAIN, SEGMENT, TALK_WORD
@@ -110,7 +110,7 @@ class Kept(NamedTuple):
     """A linked list, newest first: readings share their past."""
 
     past: "Kept | None"
-    value: object
+    value: Any
 
 
 class Reading:
@@ -216,15 +216,15 @@ class Reading:
 
 def groups(reading: Reading) -> list[Group]:
     """Return the reading's groups, first one first."""
-    return _unroll(reading.done)  # type: ignore[return-value]
+    return _unroll(reading.done)
 
 
 def lost(reading: Reading) -> list[tuple[int, int]]:
     """Return the stretches of tokens that the reading does not use, first one first."""
-    return _unroll(reading.lost)  # type: ignore[return-value]
+    return _unroll(reading.lost)
 
 
-def _unroll(kept: Kept | None) -> list[object]:
+def _unroll(kept: Kept | None) -> list[Any]:
     values = []
     while kept is not None:
         values.append(kept.value)
@@ -283,7 +283,7 @@ class Walk:
         found = set(self.order) | set(reading.items)
         kept = reading.done
         while kept is not None:
-            found.update(kept.value.items)  # type: ignore[attr-defined]
+            found.update(kept.value.items)
             kept = kept.past
         return found
 

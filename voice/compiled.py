@@ -1,0 +1,73 @@
+"""Compile the order engine, in place: `python -m voice.compiled`.
+
+mypyc makes C of the typed modules below, and an extension module of each, which Python imports in place of the source beside it. They
+answer the same, 2.5 times as fast (`bench.orders`); without them, the sources run.
+"""
+
+import os
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+VOICE = Path(__file__).parent
+MODULES = (
+    "costs",
+    "groups",
+    "lattice",
+    "lexicon",
+    "names",
+    "numbers",
+    "ordering",
+    "orders",
+    "pricing",
+    "reader",
+    "reading",
+    "words",
+)
+# Of gcc's: at 2 and 3 the engine is 5 % faster and the compilation takes half as long again.
+OPTIMISATION = "1"
+
+
+def source_of(module: str) -> Path:
+    """Return where a module is written."""
+    return VOICE / f"{module}.py"
+
+
+def compiled_of(module: str) -> Path:
+    """Return what Python would import of it."""
+    return VOICE / f"{module}{EXTENSION_SUFFIXES[0]}"
+
+
+def stale() -> list[str]:
+    """Name the modules that were changed since they were compiled: what runs is not what is written there."""
+    return [
+        module
+        for module in MODULES
+        if compiled_of(module).exists() and compiled_of(module).stat().st_mtime < source_of(module).stat().st_mtime
+    ]
+
+
+def main() -> None:
+    """Compile, unless nothing has changed."""
+    if not stale() and all(compiled_of(module).exists() for module in MODULES):
+        return
+    from mypyc.build import mypycify  # noqa: PLC0415 - needed for this alone
+    from setuptools import setup  # noqa: PLC0415
+
+    os.chdir(VOICE.parent)
+    sources = [str(source_of(module).relative_to(VOICE.parent)) for module in MODULES]
+    build = ".cache/compiled"
+    # Each module by itself, so that they are compiled at the same time, and again only where they have changed.
+    extensions = mypycify(["--cache-dir=/dev/null", *sources], opt_level=OPTIMISATION, debug_level="0", separate=True, target_dir=build)
+    directories = ["--build-temp", build, "--build-lib", build]
+    cores = str(os.cpu_count() or 1)
+    setup(
+        name="voice", ext_modules=extensions, packages=[], script_args=["-q", "build_ext", "--inplace", "--parallel", cores, *directories]
+    )
+    for module in MODULES:  # one whose C stayed the same was not made again
+        compiled_of(module).touch()
+    sys.stdout.write(f"Compiled: {', '.join(MODULES)}\n")
+
+
+if __name__ == "__main__":
+    main()
