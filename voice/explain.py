@@ -12,6 +12,10 @@ from voice.orders import OrderEngine
 from voice.reading import Group, Reading
 from voice.words import Token
 
+# The bits that say more of a group, as they are listed there.
+_NAMES = list(vars(reading))
+FLAGS = _NAMES[_NAMES.index("MORE") : _NAMES.index("OPERATIONS")]
+
 
 def _value(value: object) -> str:
     if isinstance(value, tuple):
@@ -33,7 +37,7 @@ def _lattice(spoken: list[Token], edges: list[list[Edge]]) -> list[str]:
 
 
 def _group(spoken: list[Token], group: Group) -> str:
-    flags = [name for name, bit in zip(reading.FLAGS, reading.FLAG_BITS, strict=True) if group.flags & bit]
+    flags = [name for name in FLAGS if group.flags & getattr(reading, name)]
     options = [
         f"{option.amount + ' ' if option.amount else ''}{f'{option.portions} x ' if option.portions > 1 else ''}{_value(option.entries)}"
         for option in group.options

@@ -5,23 +5,26 @@ share a word, names heard for others, labels, questions, and whatever orders not
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from voice import words
 from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, NAME, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
-from voice.lexicon import UNKNOWN, Edge, Kind, Lexicon
+from voice.lexicon import NAMING, UNKNOWN, Edge, Kind, Lexicon
 from voice.words import Token
 
-_PAUSE = [Edge(1, Kind.PAUSE, None, 0.0)]
-_STOP = [Edge(1, Kind.STOP, None, 0.0)]
-_LABEL_ENDS = frozenset({Kind.FILLER, Kind.INTO, Kind.ARTICLE, Kind.SET, Kind.WITH})  # what may stand between a group's name and its choice
-_CLAUSE_STARTS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN})
-_CLAUSE_ENDS = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.FILLER})
-MIN_LIKENESS = 0.4  # of such words
-MIN_BONES = 2  # consonants: fewer are in too many words
-MAX_HEARD_WORDS = 4  # that one name may be heard as
-MAX_LABEL_WORDS = 5
-MAX_LIST_LINKS = 4  # words between two members of a list: ", and two"
-MAX_ASKED_WORDS = 8  # between the two halves of a question
+_PAUSE: Final = [Edge(1, Kind.PAUSE, None, 0.0)]
+_STOP: Final = [Edge(1, Kind.STOP, None, 0.0)]
+_LABEL_ENDS: Final = frozenset(
+    {Kind.FILLER, Kind.INTO, Kind.ARTICLE, Kind.SET, Kind.WITH}
+)  # what may stand between a group's name and its choice
+_CLAUSE_STARTS: Final = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN})
+_CLAUSE_ENDS: Final = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.FILLER})
+MIN_LIKENESS: Final = 0.4  # of such words
+MIN_BONES: Final = 2  # consonants: fewer are in too many words
+MAX_HEARD_WORDS: Final = 4  # that one name may be heard as
+MAX_LABEL_WORDS: Final = 5
+MAX_LIST_LINKS: Final = 4  # words between two members of a list: ", and two"
+MAX_ASKED_WORDS: Final = 8  # between the two halves of a question
 
 
 class Lattice:
@@ -261,7 +264,7 @@ class Lattice:
                 return
             behind += number.length
             digits = surfaces[start + length].isdecimal() and surfaces[behind : behind + 1] and surfaces[behind].isdecimal()
-            named = any(edge.kind <= Kind.OPTION and not edge.part and start + edge.length == behind for edge in edges[start])
+            named = any(edge.kind in NAMING and not edge.part and start + edge.length == behind for edge in edges[start])
             edges[start] = [*edges[start], Edge(behind - start, Kind.TALK, None, cost + (NAME if named else 0.0))]
             if not digits:
                 return

@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from enum import IntEnum, auto
-from typing import Any, NamedTuple
+from enum import Enum, auto
+from typing import Any, Final, NamedTuple
 
 from schemas import Amount, Menu
 from voice import words
@@ -31,15 +31,17 @@ from voice.numbers import Number, NumberWords
 from voice.packs import LanguagePack, language_packs
 from voice.words import Token
 
-MAX_QUANTITY = 999
-MAX_REMEMBERED = 20_000  # look-ups: a bound on memory
-MAX_WORDS = 12  # of a phrase
-MAX_PARTIAL = 24  # a part of a name that fits more things than this says too little to ask about
-MAX_FUNCTION_DISTANCE = 0.45  # a tone, a long phrase typed plain: beyond it, function words are other words
+MAX_QUANTITY: Final = 999
+MAX_REMEMBERED: Final = 20_000  # look-ups: a bound on memory
+MAX_WORDS: Final = 12  # of a phrase
+MAX_PARTIAL: Final = 24  # a part of a name that fits more things than this says too little to ask about
+MAX_FUNCTION_DISTANCE: Final = 0.45  # a tone, a long phrase typed plain: beyond it, function words are other words
 
 
-class Kind(IntEnum):
+class Kind(Enum):
     """What a phrase does in an order."""
+
+    __hash__ = object.__hash__  # there is one of each; the library's own hash is made of the name
 
     ITEM = auto()
     OPTION = auto()
@@ -83,6 +85,9 @@ class Kind(IntEnum):
     UNUSED = auto()
 
 
+NAMING: Final = (Kind.ITEM, Kind.OPTION)
+
+
 class Sense(NamedTuple):
     """One meaning of a phrase."""
 
@@ -121,7 +126,7 @@ class Row(NamedTuple):
     solid: bool  # nothing of it is a part of a name, or unknown
 
 
-UNKNOWN = Edge(1, Kind.UNKNOWN, None, 1.0)
+UNKNOWN: Final = Edge(1, Kind.UNKNOWN, None, 1.0)
 
 
 class Lexicon:
@@ -360,9 +365,7 @@ class Lexicon:
         """Map each key with one letter left out to the menu's words (Garbe 2012, symmetric deletes)."""
         index: dict[str, list[str]] = defaultdict(list)
         self.known = {words.key_of(word) for senses in self.index.values() if senses for sense in senses for word in sense.phrase}
-        vocabulary = {
-            word for senses in self.index.values() if senses for sense in senses if sense.kind <= Kind.OPTION for word in sense.phrase
-        }
+        vocabulary = {word for senses in self.index.values() if senses for sense in senses if sense.kind in NAMING for word in sense.phrase}
         for key in sorted({words.key_of(word) for word in vocabulary}):
             if len(key) > 3:  # noqa: PLR2004 - shorter words have too many neighbours
                 for variant in _deletions(key):
@@ -440,7 +443,7 @@ class Lexicon:
         row = rows.get(window)
         if row is None:
             found, reach = self._edges_at(spoken, surfaces, numbers, start, marked=marked)
-            whole = [edge for edge in found if edge.kind <= Kind.OPTION and not edge.part and edge.cost < MISSING_HEAD]
+            whole = [edge for edge in found if edge.kind in NAMING and not edge.part and edge.cost < MISSING_HEAD]
             sharing = [edge for edge in found if edge.kind is Kind.ITEM and (len(edge.value) > 1 if edge.part else edge.length > 1)]
             foreign = any(edge.kind is Kind.FILLER and edge.value for edge in found)
             solid = not any(edge.part or edge.kind is Kind.UNKNOWN for edge in found)
@@ -474,11 +477,11 @@ class Lexicon:
             reach = max(reach, number.end + 1)
         unused: dict[int, Edge] = {}
         for edge in found:
-            if edge.kind <= Kind.OPTION and (edge.length not in unused or edge.cost + UNSAID < unused[edge.length].cost):
+            if edge.kind in NAMING and (edge.length not in unused or edge.cost + UNSAID < unused[edge.length].cost):
                 unused[edge.length] = Edge(edge.length, Kind.UNUSED, None, edge.cost + UNSAID, edge.part)
         found += unused.values()
         # A word that something explains for nothing is not in question.
-        if not any(edge.cost <= SEGMENT + EMPTY and edge.kind > Kind.OPTION for edge in found):
+        if not any(edge.cost <= SEGMENT + EMPTY and edge.kind not in NAMING for edge in found):
             found.append(UNKNOWN)
         return found, reach
 
@@ -487,7 +490,7 @@ class Lexicon:
         best: dict[Kind, list[tuple[float, Sense]]] = {}
         exact = len(said) == 1 and self.numbers.is_number_word(said[0])
         for sense in senses:
-            named = sense.kind <= Kind.OPTION
+            named = sense.kind in NAMING
             distance = (
                 words.distance(said, sense.phrase, marked=marked) if named else words.function_distance(said, sense.phrase, marked=marked)
             )
@@ -495,13 +498,11 @@ class Lexicon:
                 best.setdefault(sense.kind, []).append((distance + sense.cost, sense))
                 exact = exact or (not named and distance == 0.0)
         if exact and (marked or not self._has_marks):  # a function word as it is spelt is not another one misspelt
-            best = {
-                kind: weighed for kind, weighed in best.items() if kind <= Kind.OPTION or any(sense.phrase == said for _, sense in weighed)
-            }
+            best = {kind: weighed for kind, weighed in best.items() if kind in NAMING or any(sense.phrase == said for _, sense in weighed)}
         found, length = [], len(said)
         for kind, weighed in best.items():
             cost, sense = min(weighed, key=lambda pair: pair[0])
-            if kind <= Kind.OPTION:
+            if kind in NAMING:
                 # Meanings that are as good as the best stand together; the rest of the order decides between them.
                 level = tuple(dict.fromkeys([other.value for other_cost, other in weighed if other_cost <= cost + 1e-9]))
                 plural = said[-1].endswith("s") and not sense.phrase[-1].endswith("s") and words.singular(said[-1]) == sense.phrase[-1]
@@ -544,7 +545,7 @@ class Lexicon:
             yield Edge(length, Kind.TALK, None, SEGMENT)  # of a telephone
         elif behind in self._measures:
             senses = self.index.get(str(number.value) + words.key_of(behind)) or ()
-            named = any(sense.kind <= Kind.OPTION for sense in senses)  # "gói 20 ngàn", where that is a size
+            named = any(sense.kind in NAMING for sense in senses)  # "gói 20 ngàn", where that is a size
             yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost + (NAME if named else 0.0))
         elif number.article:
             yield Edge(length, Kind.ARTICLE, 1, SEGMENT + AN_ARTICLE)
@@ -556,7 +557,7 @@ class Lexicon:
     def is_function_word(self, token: Token) -> bool:
         """Tell whether a language uses the word for other things than naming something."""
         senses = self.index.get(token.key) or ()
-        return words.is_punctuation(token.surface) or any(sense.kind > Kind.OPTION and sense.phrase == (token.surface,) for sense in senses)
+        return words.is_punctuation(token.surface) or any(sense.kind not in NAMING and sense.phrase == (token.surface,) for sense in senses)
 
     def measured(self, amount: Amount, spoken: Sequence[Token], start: int, end: int) -> list[Entry]:
         """Return choices that are this amount of what was said ("no" + "ice" is the choice "no ice")."""

@@ -1,6 +1,7 @@
 """What items, options, numbers and amounts do to a reading."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from schemas import Amount
 from voice.costs import (
@@ -74,9 +75,9 @@ from voice.reading import (
     Walk,
 )
 
-COUNTED_KINDS = frozenset({Kind.ITEM, Kind.OPTION, Kind.CLASSIFIER, Kind.AMOUNT, Kind.MORE})  # what may stand behind a number
-CLAUSE_END_KINDS = frozenset({Kind.PAUSE, Kind.STOP, Kind.FILLER, Kind.REQUEST})
-OPENINGS = {WITH: ADDED, JOINED: ALSO}  # what a joint says of the number behind it
+COUNTED_KINDS: Final = frozenset({Kind.ITEM, Kind.OPTION, Kind.CLASSIFIER, Kind.AMOUNT, Kind.MORE})  # what may stand behind a number
+CLAUSE_END_KINDS: Final = frozenset({Kind.PAUSE, Kind.STOP, Kind.FILLER, Kind.REQUEST})
+OPENINGS: Final = {WITH: ADDED, JOINED: ALSO}  # what a joint says of the number behind it
 
 
 class Names(Groups):

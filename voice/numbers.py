@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from voice import words
 from voice.packs import LanguagePack
@@ -10,9 +10,10 @@ from voice.words import Token
 
 RoleName = Literal["unit", "end", "ten", "times", "article", "half", "join"]
 
-MAX_DISTANCE = 0.45  # of a number word: a tone, or no diacritics at all
-MAX_DIGITS = 6
-TEN, HUNDRED = 10, 100
+MAX_DISTANCE: Final = 0.45  # of a number word: a tone, or no diacritics at all
+MAX_DIGITS: Final = 6
+TEN: Final = 10
+HUNDRED: Final = 100
 
 
 class Role(NamedTuple):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from schemas import Change, Option, Order, Question
 from voice import reading
@@ -13,11 +14,11 @@ from voice.reading import Group, Reading, Spoken
 from voice.words import Token
 
 # Below this an item is asked about, not guessed: a cost of 0.8 is one wrong vowel and one wrong letter, or a name's modifier alone.
-ASK_BELOW = math.exp(-0.8)
-ASK_COUNTED_BELOW = math.exp(-1.3)  # with a number it is no slip: "hai ổ đặc biệt", where one thing is called so
-MAX_OFFERED = 3  # items offered in place of one that is sold out
-MAX_CHOICES = 8  # of a question
-MAX_LINE_QUANTITY = 999
+ASK_BELOW: Final = math.exp(-0.8)
+ASK_COUNTED_BELOW: Final = math.exp(-1.3)  # with a number it is no slip: "hai ổ đặc biệt", where one thing is called so
+MAX_OFFERED: Final = 3  # items offered in place of one that is sold out
+MAX_CHOICES: Final = 8  # of a question
+MAX_LINE_QUANTITY: Final = 999
 
 
 class Ordering:

@@ -1,6 +1,7 @@
 """Read an utterance: what each word does to what was read before it."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from voice.costs import ABSENT, AIMLESS, CONTRADICTED, DANGLING_AMOUNT, EARLY_JOINED, IDLE, REFERENCE, RETRACTED, TALK, TALK_WORD, UNSAID
 from voice.lexicon import Edge, Kind, Lexicon
@@ -39,8 +40,8 @@ from voice.reading import (
 )
 from voice.words import Token
 
-_INSTEAD_OF_INTO = frozenset({Kind.WITH, Kind.FILLER, Kind.ONTO})  # what "with" and "to" are where nothing is changed
-POSTPOSED_WORDS = 2  # between an item and "thì bỏ"
+_INSTEAD_OF_INTO: Final = frozenset({Kind.WITH, Kind.FILLER, Kind.ONTO})  # what "with" and "to" are where nothing is changed
+POSTPOSED_WORDS: Final = 2  # between an item and "thì bỏ"
 
 
 class Reader(Names):

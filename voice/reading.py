@@ -7,79 +7,59 @@ readings are followed from one token.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas import Amount
 from voice.costs import HEAD_AGAIN, SEGMENT, TALK_WORD
 from voice.lexicon import Edge, Entry, Kind
 from voice.words import Token
 
-WIDTH = 5  # readings with an item, and as many without, that are followed from a token; wider has changed no case of the development sets
-MIN_WIDTH, WORK = 2, 250  # but no fewer than 2, and about so many in all: a long utterance is followed less widely
-MAX_PORTIONS = 99  # of an option
-ANY_ONE = -1  # "with a": one portion, or the one choice
+# Readings with an item, and as many without, that are followed from a token; wider has changed no case of the development sets.
+WIDTH: Final = 5
+# But no fewer than the first, and about so many in all as the second: a long utterance is followed less widely.
+MIN_WIDTH: Final = 2
+WORK: Final = 250
+MAX_PORTIONS: Final = 99  # of an option
+ANY_ONE: Final = -1  # "with a": one portion, or the one choice
 
-# What is said of a group besides its item, number and options.
-FLAGS = {
-    "MORE": "nữa, another",
-    "ONLY": "thôi, just",
-    "CORRECT": "à không, no wait",
-    "ALL": "tất cả, both",
-    "IS_PART": "trong đó, of them",
-    "REFER": "cái đó, that one",
-    "SET": "make it",
-    "REMOVE": "bỏ, cancel",
-    "REPLACE": "đổi, change",
-    "INTO": "thành, to",
-    "CANCEL": "hủy đơn",
-    "ARTICLE": "a, an",
-    "CLASSIFIED": "ly, cup of, behind the number",
-    "POST": "its number came behind its item",
-    "ADDED": "its number came behind 'with'",
-    "ALSO": "its number came behind 'and'",
-    "AS_IS": "giữ nguyên, keep",
-    "NOT_THAT": "a number that is taken back: 'not three'",
-    "EACH": "mỗi người, of each",
-    "EVERYONE": "mỗi người: it is people that each of them is for",
-    "PEOPLE": "for three people: its number counts them",
-    "REST": "còn lại, the other one",
-    "ITS": "make it, that: the line before is meant",
-    "AGAIN": "same again: a line like the one before",
-    "PLAIN": "nothing is said of that part: 'and one plain'",
-    "FORWARD": "its item comes with a later group: 'one large and one small coffee'",
-    "DESCRIBED": "some of its options tell which line is meant: 'the large one'",
-}
-(
-    MORE,
-    ONLY,
-    CORRECT,
-    ALL,
-    IS_PART,
-    REFER,
-    SET,
-    REMOVE,
-    REPLACE,
-    INTO,
-    CANCEL,
-    ARTICLE,
-    CLASSIFIED,
-    POST,
-    ADDED,
-    ALSO,
-    AS_IS,
-    NOT_THAT,
-    EACH,
-    EVERYONE,
-    PEOPLE,
-    REST,
-    ITS,
-    AGAIN,
-    PLAIN,
-    FORWARD,
-    DESCRIBED,
-) = FLAG_BITS = tuple(1 << number for number in range(len(FLAGS)))
-OPERATIONS = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
-KEEP, NONE, MULTIPLIED, PAUSED, JOINED, ONTO_NEXT, WITH, BREAK = range(-1, 7)  # what may stand before a word; KEEP: what stood before that
+# What is said of a group besides its item, number and options: bits.
+MORE: Final = 1 << 0  # nữa, another
+ONLY: Final = 1 << 1  # thôi, just
+CORRECT: Final = 1 << 2  # à không, no wait
+ALL: Final = 1 << 3  # tất cả, both
+IS_PART: Final = 1 << 4  # trong đó, of them
+REFER: Final = 1 << 5  # cái đó, that one
+SET: Final = 1 << 6  # make it
+REMOVE: Final = 1 << 7  # bỏ, cancel
+REPLACE: Final = 1 << 8  # đổi, change
+INTO: Final = 1 << 9  # thành, to
+CANCEL: Final = 1 << 10  # hủy đơn
+ARTICLE: Final = 1 << 11  # a, an
+CLASSIFIED: Final = 1 << 12  # ly, cup of, behind the number
+POST: Final = 1 << 13  # its number came behind its item
+ADDED: Final = 1 << 14  # its number came behind 'with'
+ALSO: Final = 1 << 15  # its number came behind 'and'
+AS_IS: Final = 1 << 16  # giữ nguyên, keep
+NOT_THAT: Final = 1 << 17  # a number that is taken back: 'not three'
+EACH: Final = 1 << 18  # mỗi người, of each
+EVERYONE: Final = 1 << 19  # mỗi người: it is people that each of them is for
+PEOPLE: Final = 1 << 20  # for three people: its number counts them
+REST: Final = 1 << 21  # còn lại, the other one
+ITS: Final = 1 << 22  # make it, that: the line before is meant
+AGAIN: Final = 1 << 23  # same again: a line like the one before
+PLAIN: Final = 1 << 24  # nothing is said of that part: 'and one plain'
+FORWARD: Final = 1 << 25  # its item comes with a later group: 'one large and one small coffee'
+DESCRIBED: Final = 1 << 26  # some of its options tell which line is meant: 'the large one'
+OPERATIONS: Final = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
+# What may stand before a word; KEEP: what stood before that.
+KEEP: Final = -1
+NONE: Final = 0
+MULTIPLIED: Final = 1
+PAUSED: Final = 2
+JOINED: Final = 3
+ONTO_NEXT: Final = 4
+WITH: Final = 5
+BREAK: Final = 6
 
 
 class Spoken(NamedTuple):
@@ -304,9 +284,9 @@ def nothing_read(order: tuple[str, ...]) -> Reading:
     return reading
 
 
-LISTED = frozenset({PAUSED, JOINED})
-APART = frozenset({PAUSED, JOINED, BREAK})
-JOINTS = {
+LISTED: Final = frozenset({PAUSED, JOINED})
+APART: Final = frozenset({PAUSED, JOINED, BREAK})
+JOINTS: Final = {
     Kind.JOIN: JOINED,
     Kind.OR: JOINED,
     Kind.PAUSE: PAUSED,

@@ -4,36 +4,36 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rapidfuzz.distance import OSA
 
 # Letters with inner apostrophes, digits, and the few signs that mean something in an order. Letters and digits part ("x2", "7up").
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[%&+,;.:!?…\n]")
-_SAME_AS = {"&": "and", "+": "plus"}
-_PUNCTUATION = frozenset(",;.:!?…\n")
+_TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[%&+,;.:!?…\n]")
+_SAME_AS: Final = {"&": "and", "+": "plus"}
+_PUNCTUATION: Final = frozenset(",;.:!?…\n")
 
-_TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")  # grave, acute, tilde, hook above, dot below
-_VIETNAMESE = re.compile(
+_TONES: Final = frozenset("\u0300\u0301\u0303\u0309\u0323")  # grave, acute, tilde, hook above, dot below
+_VIETNAMESE: Final = re.compile(
     r"(?P<onset>ngh|ng|nh|gh|gi|kh|ph|th|tr|ch|qu|[bcdghklmnprstvx])?(?P<rime>[aeiouy]{1,3})(?P<coda>ng|nh|ch|[cmnpt])?"
 )
 # What listeners and typists confuse. Onsets: Northern tr/ch, s/x, r/d/gi, l/n; Southern v/d.
 # Codas: Southern n/ng, t/c; nh and ch fall with them.
-_ONSETS = {"tr": "ch", "x": "s", "gi": "d", "r": "d", "v": "d", "n": "l", "ngh": "ng", "gh": "g", "k": "c", "ph": "f", "qu": "cu"}
-_CODAS = {"ng": "n", "nh": "n", "c": "t", "ch": "t"}
+_ONSETS: Final = {"tr": "ch", "x": "s", "gi": "d", "r": "d", "v": "d", "n": "l", "ngh": "ng", "gh": "g", "k": "c", "ph": "f", "qu": "cu"}
+_CODAS: Final = {"ng": "n", "nh": "n", "c": "t", "ch": "t"}
 
 # Costs of one word heard for another; a phrase costs the sum over its words. The unit is a word that nothing explains (1).
-PLAIN = 0.04  # typed without diacritics, as the whole utterance is
-PLAIN_AMONG_MARKED = 0.3  # without diacritics where its neighbours have them: nearly always another word
-PLURAL = 0.05
-SPLIT = 0.05  # written together, or apart
-TONE = 0.3  # another tone mark, the commonest recognition error
-VOWEL = 0.55  # another vowel (o, ô, ơ): a different word more often than an error
-FUNCTION_TONE = 0.4  # another tone mark on a function word
-SOUND = 0.3  # another letter of the same sound group
-TYPO = 1.8  # times the share of letters edited: one edit in four letters costs 0.45
-ABBREVIATION = 0.4  # "mayo"
-MAX_NEAR = 1.3  # farther apart, two phrases are different phrases
+PLAIN: Final = 0.04  # typed without diacritics, as the whole utterance is
+PLAIN_AMONG_MARKED: Final = 0.3  # without diacritics where its neighbours have them: nearly always another word
+PLURAL: Final = 0.05
+SPLIT: Final = 0.05  # written together, or apart
+TONE: Final = 0.3  # another tone mark, the commonest recognition error
+VOWEL: Final = 0.55  # another vowel (o, ô, ơ): a different word more often than an error
+FUNCTION_TONE: Final = 0.4  # another tone mark on a function word
+SOUND: Final = 0.3  # another letter of the same sound group
+TYPO: Final = 1.8  # times the share of letters edited: one edit in four letters costs 0.45
+ABBREVIATION: Final = 0.4  # "mayo"
+MAX_NEAR: Final = 1.3  # farther apart, two phrases are different phrases
 
 
 class Token(NamedTuple):
@@ -90,7 +90,18 @@ def key_of(surface: str) -> str:
     return _ONSETS.get(onset, onset) + rime.replace("y", "i") + _CODAS.get(coda, coda)
 
 
-_CONSONANTS = (("ph", "f"), ("gh", "g"), ("kn", "n"), ("sh", "s"), ("ch", "s"), ("qu", "k"), ("x", "s"), ("z", "s"), ("q", "k"), ("d", "t"))
+_CONSONANTS: Final = (
+    ("ph", "f"),
+    ("gh", "g"),
+    ("kn", "n"),
+    ("sh", "s"),
+    ("ch", "s"),
+    ("qu", "k"),
+    ("x", "s"),
+    ("z", "s"),
+    ("q", "k"),
+    ("d", "t"),
+)
 
 
 @lru_cache(maxsize=65_536)
