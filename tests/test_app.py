@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import json
 from typing import Any, ClassVar, cast
 from uuid import uuid4
@@ -9,6 +10,7 @@ import pytest
 import app as voice_app
 from errors import Overloaded
 from tests.conftest import client_of
+from voice.audio import decode
 from voice.menus import MenuBook
 from voice.orders import OrderEngine
 
@@ -532,6 +534,51 @@ async def test_a_query_is_as_strict_as_a_body(client, query, loc):
 @pytest.mark.parametrize("audio", ["AA A", "AAA", "A-_A", "AAAA=", "AAAA====", "http://evil.example/a.wav", "", 5, None])
 async def test_base64_is_strict(client, audio):
     assert loc_of(await client.post(SPEECH, json={"audio": audio})) == [["audio"]]
+
+
+class Decoding(Heard):
+    """A recogniser that decodes as the real one does."""
+
+    async def transcribe(self, audio, **how):
+        declared = {name: how[name] for name in ("encoding", "sample_rate", "channels")}
+        await asyncio.to_thread(decode, audio, **declared, max_audio_s=60)
+        return await super().transcribe(audio, **how)
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        "{url}",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{url}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile '{url}'\n",
+        "[playlist]\nFile1={url}\nNumberOfEntries=1\n",
+        "RIFF\x24\0\0\0WAVE{url}",
+        "ID3\x04\0\0\0\0\0\0{url}",
+    ],
+)
+async def test_a_url_in_place_of_audio_is_refused_and_nobody_connects(state, pointer):
+    accepted = []
+
+    async def accept(_, writer):
+        accepted.append(writer)
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as listener:
+        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/order.wav"
+        audio = pointer.format(url=url).encode()
+        async with client_of(state, recogniser=Decoding()) as client:
+            replies = [
+                await client.post(SPEECH, json={"audio": url}),
+                await client.post(SPEECH, json={"audio": base64.b64encode(audio).decode()}),
+                await client.post(SPEECH, content=audio, headers={"Content-Type": "audio/wav"}),
+                await client.post(SPEECH, files={"file": ("order.wav", audio)}),
+            ]
+        assert [reply.status_code for reply in replies] == [422] * 4
+        # A connection of our own comes after any that was opened before, and is the only one.
+        reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+        await reader.read()
+        writer.close()
+        assert len(accepted) == 1
 
 
 @pytest.mark.parametrize(
