@@ -272,7 +272,8 @@ async def audio() -> None:
         "655350 Hz": lambda: wave(rate=655_350),
         "10,000 chunks": lambda: wave(n_chunks=10_000),
         "1,000,000 chunks": lambda: wave(n_chunks=1_000_000),
-        "an hour of silence in Opus": lambda: hours_of_silence(1),
+        "an odd length": lambda: wave()[:-1],
+        "eight hours of silence in Opus": lambda: hours_of_silence(8),
     }
     process = psutil.Process()
     for name, make in cases.items():

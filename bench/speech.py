@@ -1,6 +1,7 @@
 """Print how well and how fast speech is recognised: one figure a line. What it does under too much load: `bench.speech_load`.
 
-    .venv/bin/python -m bench.speech [--only speed|accuracy|orders|confidence|bias|language|decoding] [--manifest FILE.jsonl] [--every N]
+    .venv/bin/python -m bench.speech [--only speed|accuracy|orders|confidence|bias|language|silence|decoding]
+                                     [--manifest FILE.jsonl] [--every N]
 
 The manifest has a clip a line: {"file", "language", "kind": "read", "transcript"}, or "kind": "order" with "menu", "draft", "lines", clips
 and menus beside it; without one, the one in ../shared/speech is taken if it is there, and else the two examples. The yardstick, "naive", is
@@ -47,6 +48,7 @@ MODELS = ROOT / ".cache" / "models"
 SHARED = ROOT.parent / "shared" / "speech" / "manifest.jsonl"
 CALLERS = 8
 NOISE_DB = 10.0
+UNSPOKEN = 50  # sounds of each kind
 TURN_CLIPS = 8  # heard by one, then by the other
 EXAMPLES = {
     "order-en.wav": ("en", "Could I get a large milk tea with pearls, less sugar, and two egg sandwiches?"),
@@ -401,15 +403,61 @@ def bias(clips: Sequence[Clip]) -> None:
 
 
 def language(clips: Sequence[Clip]) -> None:
-    """Tell the language of each clip, out of the two and out of all."""
+    """Tell the language of each clip, out of the two and out of all, and what that costs: words, and time of one caller."""
     engine = recogniser()
-    for name, languages in (("vi or en", ("vi", "en")), ("any", ())):
+    ways: dict[str, Callable[[Clip], dict[str, Any]]] = {
+        "told": lambda clip: {"language": clip.language},
+        "vi or en": lambda _: {"languages": ("vi", "en")},
+        "any": lambda _: {},
+    }
+    for name, way in ways.items():
         right, total = Counter[str](), Counter[str]()
+        texts: list[str] = []
+        took_s: dict[str, list[float]] = {}
         for clip in clips:
-            told = asyncio.run(engine.transcribe(pcm(clip), encoding="pcm_s16le", sample_rate=SAMPLE_RATE, languages=languages))["language"]
-            right[clip.language] += told == clip.language
+            started = time.perf_counter()
+            heard = asyncio.run(engine.transcribe(pcm(clip), encoding="pcm_s16le", sample_rate=SAMPLE_RATE, **way(clip)))
+            took_s.setdefault(clip.language, []).append(time.perf_counter() - started)
+            texts.append(heard["text"])
+            right[clip.language] += heard["language"] == clip.language
             total[clip.language] += 1
-        print(f"language    {name}:", "  ".join(f"{one} {right[one]}/{total[one]}" for one in sorted(total)), flush=True)
+        counts = "  ".join(f"{one} {right[one]}/{total[one]} p50_s {np.median(took_s[one]):.3f}" for one in sorted(total))
+        print(f"language    {name}: {counts}  {word_error_rates(clips, texts)}", flush=True)
+    engine.close()
+
+
+# --- No speech ----------------------------------------------------------------------------------------------------------------------
+
+
+def unspoken(generator: np.random.Generator) -> dict[str, Floats]:
+    """Make sounds of some length and loudness in which nobody speaks."""
+    n_samples, level = int(generator.uniform(0.01, 10) * SAMPLE_RATE), 10 ** generator.uniform(-3, 0)
+    turns = generator.uniform(50, 3000) * np.arange(n_samples) / SAMPLE_RATE
+    noise = generator.normal(0, 1, n_samples)
+    return {
+        "silence": np.zeros(n_samples),
+        "one sample": np.full(1, level),
+        "a constant": np.full(n_samples, level),
+        "white noise": level * noise,
+        "brown noise": level * np.cumsum(noise).clip(-100, 100) / 100,
+        "a tone": level * np.sin(2 * np.pi * turns),
+        "a square wave": level * np.sign(np.sin(2 * np.pi * turns)),
+        "clicks": level * (np.arange(n_samples) % int(generator.uniform(500, 8000)) == 0),
+    }
+
+
+def silence() -> None:
+    """Count where words were made up."""
+    engine = recogniser()
+    generator = np.random.default_rng(4)
+    words_in, total = Counter[str](), Counter[str]()
+    for _ in range(UNSPOKEN):
+        for kind, waveform in unspoken(generator).items():
+            for language in ("vi", "en"):
+                clip = Clip(language, "", np.clip(waveform, -1, 1).astype(np.float32))
+                words_in[kind] += bool(asyncio.run(transcribe(engine, clip))["text"])
+                total[kind] += 1
+    print("silence     with words:", "  ".join(f"{kind} {words_in[kind]}/{total[kind]}" for kind in total), flush=True)
     engine.close()
 
 
@@ -451,7 +499,7 @@ def decoding() -> None:
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--only", choices=["speed", "accuracy", "orders", "confidence", "bias", "language", "decoding"])
+    parser.add_argument("--only", choices=["speed", "accuracy", "orders", "confidence", "bias", "language", "silence", "decoding"])
     parser.add_argument("--manifest", type=Path)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take each N-th clip only")
     arguments = parser.parse_args()
@@ -464,6 +512,7 @@ def main() -> None:
         "confidence": lambda: confidences(clips),
         "bias": lambda: bias(clips),
         "language": lambda: language(clips),
+        "silence": silence,
         "decoding": decoding,
     }
     for name, part in parts.items():
