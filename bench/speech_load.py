@@ -1,16 +1,18 @@
 """Print what speech does to a server that gets ten times as much as it can hear, and whose callers hang up at random.
 
-    .venv/bin/python -m bench.speech_load [--only overload|hangups] [--seconds 60] [--rounds 1000]
+    .venv/bin/python -m bench.speech_load [--only overload|flood|hangups] [--seconds 60] [--queue 120] [--rounds 1000]
 
-A server process of its own with the default settings but for a queue of 120 audio seconds; four clients. `overload`: clips of 1 to 60 s,
-ten times the rate that was measured right before; what was accepted has to be answered within 1.5 times what the queue's audio takes at
-that rate, what is refused within 50 ms, and at the end whoever was refused last comes again when told to. `hangups`: eight callers at a
-time, most of whom leave within a second.
+A server process of its own with the default settings but for the queue's audio seconds; four clients. `overload`: clips of 1 to 60 s, ten
+times the rate that was measured right before; what was accepted has to be answered within 1.5 times what the queue's audio takes at that
+rate, what is refused within 50 ms, and at the end whoever was refused last comes again when told to. `flood`: one client sends as much,
+another a short clip a second. `hangups`: eight callers at a time, most of whom leave within a second; what is left behind shows against
+what was there after the first hundred.
 """
 
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import secrets
@@ -18,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,19 +31,24 @@ sys.path.insert(0, str(ROOT))
 import httpx  # noqa: E402 - the path is set above
 import numpy as np  # noqa: E402
 import psutil  # noqa: E402
+from prometheus_client.parser import text_string_to_metric_families  # noqa: E402
 
 from auth import digest  # noqa: E402
 from tests.servers import Server  # noqa: E402
 from voice.audio import SAMPLE_RATE, Waveform, decode  # noqa: E402
 
-QUEUE_S = 120.0
 CLIENTS = ("one", "two", "three", "four")
+NEWCOMER = "five"
 SHORTEST_S, LONGEST_S = 1.0, 60.0
 TIMES_CAPACITY = 10
+SHORT_S = 3.0
+WARM_UP = 104  # recognitions
+QUIET_S = 5.0  # what is left at the end is heard, and memory given back
 CALLERS = 8
 LEAVE = 0.9  # of the callers
 LATE = 99  # percentile
 OK, UNAVAILABLE = 200, 503
+SPEECH, HEALTH = "/api/v1/voice/speech", "/healthcheck"
 
 
 @dataclass
@@ -55,7 +63,7 @@ class Caller:
         """Send a clip as it would come from a microphone."""
         body = (waveform * 32767).astype("<i2").tobytes()
         return await self.http.post(
-            f"{self.url}/api/v1/voice/speech?language={language}",
+            f"{self.url}{SPEECH}?language={language}",
             content=body,
             headers={"Content-Type": f"audio/L16;rate={SAMPLE_RATE}", "X-Secret-Id": client, "X-Secret-Key": self.key},
         )
@@ -92,6 +100,26 @@ def state(process: psutil.Process) -> str:
     return f"rss_mb {process.memory_info().rss / 2**20:.0f}  threads {process.num_threads()}  descriptors {process.num_fds()}"
 
 
+async def bounded(caller: Caller, route: str, status: int, within_s: float) -> str:
+    """Say how many of its answers the server itself counted, and how many of them within a time: a bound of its histogram."""
+    page = (await caller.http.get(f"{caller.url}/metrics")).text
+    counts: Counter[float] = Counter()
+    for sample in (sample for family in text_string_to_metric_families(page) for sample in family.samples):
+        labels = sample.labels
+        if sample.name == "voice_http_request_seconds_bucket" and (labels["route"], labels["status"]) == (route, str(status)):
+            counts[float(labels["le"])] += int(sample.value)
+    return f"{counts[within_s]} of {counts[math.inf]} within {within_s * 1000:.0f} ms"
+
+
+async def late_by(ended: float) -> list[float]:
+    """Measure how late this process wakes up: what it adds to what it measures."""
+    late_s = []
+    while (asked := time.perf_counter()) < ended:
+        await asyncio.sleep(0.01)
+        late_s.append(time.perf_counter() - asked - 0.01)
+    return late_s
+
+
 async def measured_rate(caller: Caller, clip: Waveform) -> float:
     """Give the audio seconds that the server hears in a second, with as many callers as it has threads and some."""
     started = time.perf_counter()
@@ -100,7 +128,7 @@ async def measured_rate(caller: Caller, clip: Waveform) -> float:
 
 
 async def overload(  # noqa: PLR0915 - the figures of one load
-    server: Server, caller: Caller, seconds: float
+    server: Server, caller: Caller, seconds: float, queue_s: float
 ) -> None:
     """Send ten times what can be heard."""
     process = psutil.Process(server.process.pid)
@@ -108,7 +136,8 @@ async def overload(  # noqa: PLR0915 - the figures of one load
     said = examples()
     clip = np.resize(said["vi"], 90 * SAMPLE_RATE)
     rate = await measured_rate(caller, clip[: 20 * SAMPLE_RATE])
-    print(f"rate {rate:.1f} audio s a second, so {QUEUE_S:.0f} s that wait take {QUEUE_S / rate:.1f} s")
+    await asyncio.sleep(QUIET_S)
+    print(f"rate {rate:.1f} audio s a second, so {queue_s:.0f} s that wait take {queue_s / rate:.1f} s")
     print("before     ", state(process), flush=True)
     seen = Seen()
     ended = time.perf_counter() + seconds
@@ -132,11 +161,19 @@ async def overload(  # noqa: PLR0915 - the figures of one load
     async def probe() -> None:
         while time.perf_counter() < ended:
             began = time.perf_counter()
-            await caller.http.get(f"{caller.url}/healthcheck")
+            await caller.http.get(f"{caller.url}{HEALTH}")
             seen.health_s.append(time.perf_counter() - began)
             await asyncio.sleep(0.05)
 
-    probing = asyncio.ensure_future(probe())
+    async def weigh() -> list[int]:
+        sizes = []
+        while time.perf_counter() < ended:
+            await asyncio.sleep(seconds / 6)
+            sizes.append(process.memory_info().rss >> 20)
+        return sizes
+
+    weighing = asyncio.ensure_future(weigh())
+    probing, lateness = asyncio.ensure_future(probe()), asyncio.ensure_future(late_by(ended))
     calls: list[asyncio.Task[httpx.Response]] = []
     began = time.perf_counter()
     while time.perf_counter() < ended:
@@ -144,22 +181,31 @@ async def overload(  # noqa: PLR0915 - the figures of one load
         call = asyncio.create_task(one(length_s, pick.choice(CLIENTS)))
         calls.append(call)
         await asyncio.sleep(length_s / (TIMES_CAPACITY * rate))
-    await probing
+    await asyncio.gather(probing, weighing)
     during_s, peak = time.perf_counter() - began, state(process)
+    ended = time.perf_counter()
+    await caller.hear(said["vi"][: 2 * SAMPLE_RATE], client=NEWCOMER)
+    newcomer_s = time.perf_counter() - ended
     returned = await come_back(one)
     await asyncio.gather(*calls)
-    recovered = time.perf_counter()
+    drained = time.perf_counter()
     await caller.hear(said["vi"][: 2 * SAMPLE_RATE])
-    print("during     ", peak)
-    print("after      ", state(process), f" next answer after {time.perf_counter() - recovered:.2f} s")
-    slowest, bound = max(seen.accepted_s, default=0), 1.5 * QUEUE_S / rate
+    recovered_s = time.perf_counter() - drained
+    await asyncio.sleep(QUIET_S)
+    print("during     ", peak, " rss_mb in six steps", *await weighing)
+    print("after      ", state(process))
+    print(f"recovery: who came first at the end was answered after {newcomer_s:.2f} s, who came when all was heard {recovered_s:.2f} s")
+    slowest, bound = max(seen.accepted_s, default=0), 1.5 * queue_s / rate
     print(f"accepted {len(seen.accepted_s)}, {seen.heard_s:.0f} audio s in {during_s:.0f} s and what it took after")
     print(f"slowest answer {slowest:.1f} s, median {statistics.median(seen.accepted_s or [0]):.1f} s; 1.5 times the queue: {bound:.1f} s")
     middle, last = statistics.median(seen.refused_s or [0]), late(seen.refused_s)
     print(f"refused {len(seen.refused_s)}, median {middle * 1000:.0f} ms, p99 {last * 1000:.0f} ms")
     print(f"Retry-After {min(seen.retry_s, default=0)} to {max(seen.retry_s, default=0)} s; {returned}")
     middle, last = statistics.median(seen.health_s), late(seen.health_s)
-    print(f"healthcheck p50 {middle * 1000:.0f} ms, p99 {last * 1000:.0f} ms; other replies {seen.other}", flush=True)
+    print(f"healthcheck p50 {middle * 1000:.0f} ms, p99 {last * 1000:.0f} ms; other replies {seen.other}")
+    refused, health = await bounded(caller, SPEECH, UNAVAILABLE, 0.05), await bounded(caller, HEALTH, OK, 0.1)
+    late_ms = late(await lateness) * 1000
+    print(f"as the server counts: refused {refused}; healthcheck {health}. This process woke up late by, p99, {late_ms:.0f} ms", flush=True)
 
 
 async def come_back(one: Callable[[float, str], Awaitable[httpx.Response]]) -> str:
@@ -170,6 +216,35 @@ async def come_back(one: Callable[[float, str], Awaitable[httpx.Response]]) -> s
     await asyncio.sleep(int(first.headers["Retry-After"]))
     then = (await one(LONGEST_S / 2, CLIENTS[0])).status_code
     return f"who came back after the {first.headers['Retry-After']} s that were named got {then}"
+
+
+async def flood(caller: Caller, seconds: float) -> None:
+    """Let one client send ten times what can be heard, and another a short clip a second."""
+    pick = random.Random(3)  # noqa: S311 - the same load each time
+    clip = np.resize(examples()["vi"], int(LONGEST_S * SAMPLE_RATE))
+    rate = await measured_rate(caller, clip[: 20 * SAMPLE_RATE])
+    ended = time.perf_counter() + seconds
+    answers: Counter[tuple[str, int]] = Counter()
+    took_s: list[float] = []
+
+    async def call(client: str, length_s: float) -> None:
+        began = time.perf_counter()
+        status = (await caller.hear(clip[: int(length_s * SAMPLE_RATE)], client=client)).status_code
+        answers[client, status] += 1
+        if client == CLIENTS[1]:
+            took_s.append(time.perf_counter() - began)
+
+    async def send(client: str, shortest_s: float, longest_s: float, pause_s: float) -> None:
+        calls = []
+        while time.perf_counter() < ended:
+            length_s = pick.uniform(shortest_s, longest_s)
+            calls.append(asyncio.create_task(call(client, length_s)))
+            await asyncio.sleep(pause_s or length_s / (TIMES_CAPACITY * rate))
+        await asyncio.gather(*calls)
+
+    await asyncio.gather(send(CLIENTS[0], SHORTEST_S, LONGEST_S, 0), send(CLIENTS[1], SHORT_S, SHORT_S, 1))
+    print(f"answers by client: {dict(sorted(answers.items()))}")
+    print(f"client {CLIENTS[1]}, {SHORT_S:.0f} s a second: median {statistics.median(took_s):.2f} s, p99 {late(took_s):.2f} s", flush=True)
 
 
 async def hang_ups(server: Server, caller: Caller, rounds: int) -> None:
@@ -191,30 +266,32 @@ async def hang_ups(server: Server, caller: Caller, rounds: int) -> None:
             return False
 
     for number in range(0, rounds, CALLERS):
-        if number % 200 == 0:
+        if number in (0, WARM_UP):
+            await asyncio.sleep(QUIET_S)
+        if number % 200 == 0 or number == WARM_UP:
             print(f"{number:5} rounds", state(process), f" answered {answered}, left {left}", flush=True)
         got = await asyncio.gather(*[one() for _ in range(CALLERS)])
         answered += sum(got)
         left += len(got) - sum(got)
-    await asyncio.sleep(2)
+    await asyncio.sleep(QUIET_S)
     print("after      ", state(process), f" answered {answered}, left {left}", flush=True)
 
 
 async def run(arguments: argparse.Namespace) -> None:
     """Run what was asked for, each on a server of its own."""
     key = secrets.token_urlsafe()
-    clients = {client: {"keys": [digest(client.encode(), key.encode()).hex()], "scopes": ["speech"]} for client in CLIENTS}
+    clients = {client: {"keys": [digest(client.encode(), key.encode()).hex()], "scopes": ["speech"]} for client in (*CLIENTS, NEWCOMER)}
     environment = {
         "ENVIRONMENT": "TESTING",
         "CREDENTIALS": json.dumps(clients),
         "RATE_LIMIT": "1000000/minute",
         "RATE_LIMIT_SPEECH": "1000000/minute",
-        "SPEECH_QUEUE": str(QUEUE_S),
+        "SPEECH_QUEUE": str(arguments.queue),
         "SPEECH_MODEL": "base",
         "SPEECH_MODEL_VI": "conformer",
         "ACCESS_LOG": "off",
     }
-    for name in ("overload", "hangups"):
+    for name in ("overload", "flood", "hangups"):
         if arguments.only not in (None, name):
             continue
         print(f"== {name}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
@@ -225,9 +302,12 @@ async def run(arguments: argparse.Namespace) -> None:
                 limits = httpx.Limits(max_connections=None)
                 async with httpx.AsyncClient(timeout=120, limits=limits) as http:
                     caller = Caller(server.url, key, http)
-                    await (
-                        overload(server, caller, arguments.seconds) if name == "overload" else hang_ups(server, caller, arguments.rounds)
-                    )
+                    if name == "overload":
+                        await overload(server, caller, arguments.seconds, arguments.queue)
+                    elif name == "flood":
+                        await flood(caller, arguments.seconds)
+                    else:
+                        await hang_ups(server, caller, arguments.rounds)
             finally:
                 server.stop()
 
@@ -235,8 +315,9 @@ async def run(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--only", choices=["overload", "hangups"])
+    parser.add_argument("--only", choices=["overload", "flood", "hangups"])
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--queue", type=float, default=120)
     parser.add_argument("--rounds", type=int, default=1000)
     asyncio.run(run(parser.parse_args()))
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from errors import ApiError, AudioInvalid, AudioTooLong, Overloaded, ValidationFailed
 from settings import ROOT
+from tests.test_audio import riff, wave_format
 from voice import ctc
 from voice.activity import speech_probabilities
 from voice.audio import SAMPLE_RATE, decode
@@ -187,6 +188,12 @@ def test_where_nobody_speaks_no_words_are_invented(recogniser, waveform):
         assert transcript["segments"] == []
 
 
+def test_samples_that_are_no_numbers_say_nothing(recogniser):
+    samples = np.array([np.nan, np.inf, -np.inf, 0.1] * SAMPLE_RATE, np.float32)
+    audio = riff(wave_format(tag=3, bits=32), (b"data", samples.tobytes()))
+    assert asyncio.run(recogniser.transcribe(audio, languages=("vi", "en")))["text"] == ""
+
+
 def test_a_language_that_nobody_knows_is_refused(recogniser):
     with pytest.raises(ValidationFailed, match="qq"):
         asyncio.run(hear(recogniser, np.zeros(100, np.float32), language="qq"))
@@ -346,14 +353,48 @@ def test_what_cannot_be_heard_by_the_deadline_is_refused_at_once(ear, listening)
     asyncio.run(run())
 
 
+def test_what_would_be_heard_too_late_is_refused_though_the_queue_has_room_for_it(ear, listening):
+    async def run():
+        recogniser = listening(queue_s=20.0, threads=2)
+        ear.leave.clear()
+        calls = [call(recogniser), call(recogniser)]
+        await until(lambda: recogniser.sample("voice_speech_wait_seconds_count") == 2)
+        calls.append(call(recogniser, 9.0))
+        await until(lambda: queued(recogniser) == 9.0)
+        with pytest.raises(Overloaded):
+            await call(recogniser, 8.0)  # one thread hears it: after the queue's nine seconds it takes as long as another sixteen do
+        calls.append(call(recogniser, 6.0))
+        await until(lambda: queued(recogniser) == 15.0)
+        ear.leave.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(run())
+
+
+def test_nobody_is_told_to_wait_for_longer_than_what_waits_takes(ear, listening):
+    async def run():
+        recogniser = listening(queue_s=10.0)
+        recogniser._heard_s, recogniser._worked_s = 1.0, 1.0  # noqa: SLF001 - an audio second a second
+        ear.leave.clear()
+        calls = [await busy(recogniser), call(recogniser, 4.0)]
+        await until(lambda: queued(recogniser) == 4.0)
+        with pytest.raises(Overloaded) as refusal:
+            await call(recogniser, 60.0)  # it never fits, but is taken where nothing waits
+        assert refusal.value.headers["Retry-After"] == "4"
+        ear.leave.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(run())
+
+
 def test_a_full_queue_has_room_for_a_clip_of_a_client_who_has_none_in_it_but_not_for_a_second(ear, listening):
     async def run():
         recogniser = listening(queue_s=10.0)
         ear.leave.clear()
         calls = [await busy(recogniser, client="a"), call(recogniser, 9.0, client="a")]
         await until(lambda: queued(recogniser) == 9.0)
-        calls.append(call(recogniser, 3.0, client="b"))
-        await until(lambda: queued(recogniser) == 12.0)
+        calls.append(call(recogniser, 2.0, client="b"))
+        await until(lambda: queued(recogniser) == 11.0)
         for client in ("a", "b"):
             with pytest.raises(Overloaded):
                 await call(recogniser, 1.0, client=client)
@@ -435,7 +476,7 @@ def test_a_caller_who_hangs_up_frees_the_place(ear, listening):
         heard = call(recogniser, 30.0, phrases=("heard",))
         await until(lambda: recogniser.sample("voice_speech_wait_seconds_count") == 1)
         waiting = call(recogniser, phrases=("waiting",))
-        await until(lambda: queued(recogniser) == 2.0)
+        await until(lambda: queued(recogniser) == 20.0 + 2.0)  # what is left of the one behind its first piece, and the other
         for work in (heard, waiting):
             work.cancel()
         await asyncio.gather(heard, waiting, return_exceptions=True)
@@ -536,6 +577,18 @@ def test_callers_who_hang_up_at_random_leave_nothing_behind(listening):
     asyncio.run(run())
 
 
+def test_freed_memory_is_given_back_when_nothing_was_heard_for_a_while_and_again_after_the_next_clip(listening):
+    async def run():
+        recogniser = listening()
+        for _ in range(2):
+            await call(recogniser)
+            await until(lambda: recogniser._kept_since < float("inf"))  # noqa: SLF001
+            await until(lambda: recogniser._kept_since == float("inf"))  # noqa: SLF001
+        assert (await call(recogniser))["text"] == "heard"
+
+    asyncio.run(run())
+
+
 # --- Whose turn it is ---------------------------------------------------------------------------------------------------------------
 
 
@@ -583,7 +636,26 @@ def test_what_waits_too_long_goes_before_whoever_was_heard_least():
     assert overdue is not None
     assert (overdue.client, overdue.arrived) == ("busy", 1.0)
     assert turns.next(overdue=0.5) is late
+    long = job("busy", 30.0)
+    long.arrived = 11.0
+    turns.put(long)
+    assert turns.next(overdue=0.5, pace=0.5) == long  # 15 s to hear, so it is as late as what came at -4 and takes none
+    turns.remove(long)
     assert (turns.holds("busy"), turns.holds("late"), turns.holds("nobody"), turns.n_clients()) == (24.0, 8.0, 0, 2)
+
+
+def test_what_is_left_of_a_clip_that_is_being_heard_counts_as_waiting():
+    turns = Turns()
+    long = job("long", 25.0)
+    turns.put(long)
+    turns.take(long)
+    assert (len(turns), turns.seconds, turns.holds("long"), turns.holds("other"), turns.n_clients()) == (0, 15.0, 15.0, 0, 1)
+    long.seconds = 15.0
+    turns.put(long)
+    assert (len(turns), turns.seconds, turns.n_clients()) == (1, 15.0, 1)
+    turns.take(long)
+    turns.remove(long)  # its caller hung up
+    assert (turns.seconds, turns.n_clients()) == (0, 0)
 
 
 def test_a_client_who_was_away_has_not_saved_anything_up():

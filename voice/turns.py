@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import chain, takewhile
 
 from voice.audio import SAMPLE_RATE, Waveform
 from voice.hearing import Engine, Hearing
@@ -46,7 +46,8 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self.seconds = 0.0  # of audio that waits
+        self._seconds = 0.0  # of the jobs that wait for their turn
+        self._rests: dict[Job, float] = {}  # audio seconds that are left of jobs behind the piece that is being heard
         self._waiting: dict[str, deque[Job]] = {}
         self._heard_s: dict[str, float] = {}  # by client, on a common clock
         self._clock_s = 0.0
@@ -55,8 +56,14 @@ class Turns:
         """Count the jobs that wait."""
         return sum(map(len, self._waiting.values()))
 
+    @property
+    def seconds(self) -> float:
+        """Sum up the audio seconds that wait, the rest of what is being heard among them."""
+        return self._seconds + sum(self._rests.values())
+
     def put(self, job: Job) -> None:
         """Let a job wait; one that is under way goes before its client's others, behind those that are under way too."""
+        self._rests.pop(job, None)
         waiting = self._waiting.setdefault(job.client, deque())
         if not waiting:
             # Whoever was away has saved nothing up.
@@ -65,41 +72,49 @@ class Turns:
             waiting.insert(sum(1 for _ in takewhile(lambda other: other.started, waiting)), job)
         else:
             waiting.append(job)
-        self.seconds += job.seconds
+        self._seconds += job.seconds
 
-    def next(self, *, overdue: float = -math.inf) -> Job | None:
-        """See whose turn it is; what came before `overdue` (monotonic) does not wait for others any more."""
+    def next(self, *, overdue: float = -math.inf, pace: float = 0.0) -> Job | None:
+        """See whose turn it is; a second of audio is heard in `pace` seconds.
+
+        What would have come before `overdue` (monotonic) if it had come as much earlier as it takes does not wait for others any more.
+        """
         if not self._waiting:
             return None
-        oldest = min((jobs[0] for jobs in self._waiting.values()), key=lambda job: job.arrived)
-        if oldest.arrived < overdue:
-            return oldest
+        latest = min(chain(*self._waiting.values()), key=lambda job: job.arrived - pace * job.seconds)
+        if latest.arrived - pace * latest.seconds < overdue:
+            return latest
         return self._waiting[min(self._waiting, key=lambda client: self._heard_s[client])][0]
 
     def holds(self, client: str) -> float:
         """Sum up the audio seconds that wait for a client."""
-        return sum(job.seconds for job in self._waiting.get(client, ()))
+        rests = sum(rest_s for job, rest_s in self._rests.items() if job.client == client)
+        return rests + sum(job.seconds for job in self._waiting.get(client, ()))
 
     def n_clients(self) -> int:
         """Count the clients for whom something waits."""
-        return len(self._waiting)
+        return len(self._waiting.keys() | {job.client for job in self._rests})
 
     def take(self, job: Job) -> None:
-        """Take a job out, to be heard for one piece."""
+        """Take a job out, to be heard for one piece; what is left of it still counts until it is put back or removed."""
+        piece_s = min(job.seconds, job.engine.max_piece_s)
         self._clock_s = max(self._clock_s, self._heard_s[job.client])
-        self._heard_s[job.client] += min(job.seconds, job.engine.max_piece_s)
+        self._heard_s[job.client] += piece_s
         self.remove(job)
+        if job.seconds > piece_s:
+            self._rests[job] = job.seconds - piece_s
 
     def remove(self, job: Job) -> None:
-        """Take a job out, if it waits."""
+        """Take a job out, if it waits, and what is left of it."""
+        self._rests.pop(job, None)
         waiting = self._waiting.get(job.client)
         if waiting is None or job not in waiting:
             return
         waiting.remove(job)
-        self.seconds -= job.seconds
+        self._seconds -= job.seconds
         if not waiting:
             del self._waiting[job.client]
         if not self._waiting:
-            self.seconds = 0.0  # no rounding errors are kept
+            self._seconds = 0.0  # no rounding errors are kept
             # A client that is being heard right now comes back to its own count; a client long gone is forgotten.
             self._heard_s = {client: heard_s for client, heard_s in self._heard_s.items() if heard_s > self._clock_s}
