@@ -120,6 +120,13 @@ async def late_by(ended: float) -> list[float]:
     return late_s
 
 
+def worked_s(*processes: psutil.Process) -> tuple[float, float]:
+    """Sum up the processor seconds of all that runs on this machine, and those of some processes."""
+    everything = psutil.cpu_times()
+    busy_s = sum(everything) - everything.idle - everything.iowait
+    return busy_s, sum(process.cpu_times().user + process.cpu_times().system for process in processes)
+
+
 async def measured_rate(caller: Caller, clip: Waveform) -> float:
     """Give the audio seconds that the server hears in a second, with as many callers as it has threads and some."""
     started = time.perf_counter()
@@ -175,7 +182,7 @@ async def overload(  # noqa: PLR0915 - the figures of one load
     weighing = asyncio.ensure_future(weigh())
     probing, lateness = asyncio.ensure_future(probe()), asyncio.ensure_future(late_by(ended))
     calls: list[asyncio.Task[httpx.Response]] = []
-    began = time.perf_counter()
+    began, before = time.perf_counter(), worked_s(process, psutil.Process())
     while time.perf_counter() < ended:
         length_s = pick.uniform(SHORTEST_S, LONGEST_S)
         call = asyncio.create_task(one(length_s, pick.choice(CLIENTS)))
@@ -183,6 +190,7 @@ async def overload(  # noqa: PLR0915 - the figures of one load
         await asyncio.sleep(length_s / (TIMES_CAPACITY * rate))
     await asyncio.gather(probing, weighing)
     during_s, peak = time.perf_counter() - began, state(process)
+    busy_s, ours_s = (after - then for after, then in zip(worked_s(process, psutil.Process()), before, strict=True))
     ended = time.perf_counter()
     await caller.hear(said["vi"][: 2 * SAMPLE_RATE], client=NEWCOMER)
     newcomer_s = time.perf_counter() - ended
@@ -195,6 +203,7 @@ async def overload(  # noqa: PLR0915 - the figures of one load
     print("during     ", peak, " rss_mb in six steps", *await weighing)
     print("after      ", state(process))
     print(f"recovery: who came first at the end was answered after {newcomer_s:.2f} s, who came when all was heard {recovered_s:.2f} s")
+    print(f"all else that ran on this machine took {(busy_s - ours_s) / during_s:.2f} of {os.cpu_count()} cores")
     slowest, bound = max(seen.accepted_s, default=0), 1.5 * queue_s / rate
     print(f"accepted {len(seen.accepted_s)}, {seen.heard_s:.0f} audio s in {during_s:.0f} s and what it took after")
     print(f"slowest answer {slowest:.1f} s, median {statistics.median(seen.accepted_s or [0]):.1f} s; 1.5 times the queue: {bound:.1f} s")

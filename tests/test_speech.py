@@ -393,8 +393,8 @@ def test_a_full_queue_has_room_for_a_clip_of_a_client_who_has_none_in_it_but_not
         ear.leave.clear()
         calls = [await busy(recogniser, client="a"), call(recogniser, 9.0, client="a")]
         await until(lambda: queued(recogniser) == 9.0)
-        calls.append(call(recogniser, 2.0, client="b"))
-        await until(lambda: queued(recogniser) == 11.0)
+        calls.append(call(recogniser, 1.5, client="b"))
+        await until(lambda: queued(recogniser) == 10.5)
         for client in ("a", "b"):
             with pytest.raises(Overloaded):
                 await call(recogniser, 1.0, client=client)
@@ -621,26 +621,26 @@ def test_clients_take_turns_by_the_audio_heard_not_by_the_number_of_clips():
 
 def test_what_waits_too_long_goes_before_whoever_was_heard_least():
     turns = Turns()
-    for arrived in range(4):
-        waiting = job("busy", 8.0)
-        waiting.arrived = float(arrived)
-        turns.put(waiting)
+    for _ in range(4):
+        turns.put(job("busy", 8.0))
     first = turns.next()
     assert first is not None
     turns.take(first)
     late = job("late", 8.0)
-    late.arrived = 10.0
     turns.put(late)
-    assert turns.next() is late
-    overdue = turns.next(overdue=1.5)
+    assert turns.next() == late
+    # Eight seconds were heard since the others came, and each takes eight.
+    assert turns.next(within_s=16.0) == late
+    overdue = turns.next(within_s=15.9)
     assert overdue is not None
-    assert (overdue.client, overdue.arrived) == ("busy", 1.0)
-    assert turns.next(overdue=0.5) is late
-    long = job("busy", 30.0)
-    long.arrived = 11.0
+    assert overdue.client == "busy"
+    long = job("busy", 20.0)
     turns.put(long)
-    assert turns.next(overdue=0.5, pace=0.5) == long  # 15 s to hear, so it is as late as what came at -4 and takes none
+    assert turns.next(within_s=15.9) == long  # it came last, and would be the last to be through
+    assert turns.next(within_s=20.0) == late
+    assert turns.next(within_s=20.0, threads=2) == long
     turns.remove(long)
+    assert turns.next(within_s=23.9, threads=2) == overdue  # while one thread hears it the other one hears as much
     assert (turns.holds("busy"), turns.holds("late"), turns.holds("nobody"), turns.n_clients()) == (24.0, 8.0, 0, 2)
 
 

@@ -54,10 +54,10 @@ M_ARENA_MAX: Final = -8  # malloc.h
 # Freed memory goes back to the system when nothing was heard for so long, and from time to time where something always is.
 QUIET_S, KEEP_S = 1.0, 30.0
 RATE_KEEP = 0.95  # of the measured rate's past, a piece
-# Times what the whole queue takes: nothing is taken that cannot be answered by then, and what else would not be goes first, whoever was
-# heard least. What is more than one leaves room for a clip of a client who has none in a queue that others fill. At 1.15 the slowest
-# answer under ten times too much comes after 1.3 times what the queue takes; at 1, nothing is left for fairness.
-MAX_DELAY = 1.15
+# Times what the whole queue takes: what would be answered later goes first, whoever was heard least; at 1 nothing would be left for
+# fairness. What could not be answered some time before that is not taken. More than one leaves room for a clip of a client who has none in
+# a queue that others fill. The slowest answer under ten times too much comes after 1.4 times what the queue takes.
+MAX_DELAY, MAX_LENGTH = 1.2, 1.1
 
 
 class Step:
@@ -329,7 +329,7 @@ class Recogniser:
         waits_s, mine_s = self._turns.seconds, self._turns.holds(client)
         others = self._turns.n_clients() - (mine_s > 0)
         # A clip is heard by one thread at a time.
-        excess_s = waits_s + self._threads * seconds - min(self._deadline_s * self._rate, MAX_DELAY * self._queue_s)
+        excess_s = waits_s + self._threads * seconds - min(self._deadline_s * self._rate, MAX_LENGTH * self._queue_s)
         if mine_s:
             excess_s = max(excess_s, waits_s + seconds - self._queue_s)
         if mine_s and others:
@@ -413,8 +413,7 @@ class Recogniser:
     def _gather(self) -> list[Job]:
         """Take whose turn it is, and who comes next as long as they go into one call; nobody waits for company."""
         jobs: list[Job] = []
-        overdue, pace = time.monotonic() - MAX_DELAY * self._queue_s / self._rate, self._threads / self._rate
-        while (job := self._turns.next(overdue=overdue, pace=pace)) and (
+        while (job := self._turns.next(within_s=MAX_DELAY * self._queue_s, threads=self._threads)) and (
             not jobs
             or (job.engine is jobs[0].engine and len(jobs) < job.engine.max_batch and job.engine.go_together(jobs[0].seconds, job.seconds))
         ):

@@ -23,6 +23,7 @@ class Job:
     arrived: float  # monotonic
     settle: Callable[[BaseException | None], None]  # wakes the caller; from any thread
     seconds: float = 0.0  # of audio still to be heard
+    came_s: float = -1.0  # audio seconds that had been taken out of the queue when it came; negative: it has not
     started: float = 0.0  # monotonic; 0: it has not been yet
     hearing: Hearing | None = None  # None: nobody has listened whether there is speech
     vietnamese: Hearing | None = None  # what the Vietnamese engine heard of a clip that Whisper is asked about
@@ -51,6 +52,7 @@ class Turns:
         self._waiting: dict[str, deque[Job]] = {}
         self._heard_s: dict[str, float] = {}  # by client, on a common clock
         self._clock_s = 0.0
+        self._taken_s = 0.0  # of audio, by all
 
     def __len__(self) -> int:
         """Count the jobs that wait."""
@@ -72,17 +74,20 @@ class Turns:
             waiting.insert(sum(1 for _ in takewhile(lambda other: other.started, waiting)), job)
         else:
             waiting.append(job)
+        if job.came_s < 0:
+            job.came_s = self._taken_s
         self._seconds += job.seconds
 
-    def next(self, *, overdue: float = -math.inf, pace: float = 0.0) -> Job | None:
-        """See whose turn it is; a second of audio is heard in `pace` seconds.
+    def next(self, *, within_s: float = math.inf, threads: int = 1) -> Job | None:
+        """See whose turn it is; a clip is heard by one of so many threads.
 
-        What would have come before `overdue` (monotonic) if it had come as much earlier as it takes does not wait for others any more.
+        What would not be through by the time that `within_s` of audio were heard since it came does not wait for others any more. Audio is
+        the clock, because a machine that is slow for a while makes nobody less late.
         """
         if not self._waiting:
             return None
-        latest = min(chain(*self._waiting.values()), key=lambda job: job.arrived - pace * job.seconds)
-        if latest.arrived - pace * latest.seconds < overdue:
+        latest = min(chain(*self._waiting.values()), key=lambda job: job.came_s - threads * job.seconds)
+        if self._taken_s - latest.came_s + threads * latest.seconds > within_s:
             return latest
         return self._waiting[min(self._waiting, key=lambda client: self._heard_s[client])][0]
 
@@ -100,6 +105,7 @@ class Turns:
         piece_s = min(job.seconds, job.engine.max_piece_s)
         self._clock_s = max(self._clock_s, self._heard_s[job.client])
         self._heard_s[job.client] += piece_s
+        self._taken_s += piece_s
         self.remove(job)
         if job.seconds > piece_s:
             self._rests[job] = job.seconds - piece_s
