@@ -650,6 +650,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     finally:
         gone.cancel()
         doing.cancel()
+        del doing, gone  # a failure's traceback holds this frame: with the task in it, it would hold itself and the audio
 
 
 @endpoint(

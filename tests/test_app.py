@@ -1,6 +1,8 @@
 import asyncio
 import base64
+import gc
 import json
+import weakref
 from typing import Any, ClassVar, cast
 from uuid import uuid4
 
@@ -658,6 +660,27 @@ async def test_recognition_is_cancelled_when_the_caller_hangs_up(state):
     await voice_app.app(scope, receive, send)
     await asyncio.wait_for(cancelled.wait(), 5)
     assert sent == []
+
+
+async def test_a_refusal_is_gone_with_its_reply_and_does_not_keep_the_audio(state):
+    refusals = []
+
+    class Full(Heard):
+        async def transcribe(self, *_, **__):
+            error = Overloaded()
+            refusals.append(weakref.ref(error))
+            try:
+                raise error
+            finally:
+                del error  # else it would hold itself here
+
+    gc.disable()
+    try:
+        async with client_of(state, recogniser=Full()) as client:
+            assert (await client.post(SPEECH, json={"audio": "AAAA"})).status_code == 503
+        assert [refusal() for refusal in refusals] == [None]
+    finally:
+        gc.enable()
 
 
 # --- Service ------------------------------------------------------------------------------------------------------------------------
