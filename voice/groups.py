@@ -21,6 +21,7 @@ from voice.costs import (
 from voice.lattice import Lattice
 from voice.lexicon import Kind, Lexicon
 from voice.reading import (
+    AGAIN,
     ALL,
     ALSO,
     ARTICLE,
@@ -106,7 +107,15 @@ class Groups:
             new.done = Kept(
                 reading.done,
                 Group(
-                    reading.flags, reading.number, reading.items, reading.options, reading.start, reading.end, new.own, reading.item_cost
+                    reading.flags,
+                    reading.number,
+                    reading.items,
+                    reading.options,
+                    reading.start,
+                    reading.end,
+                    new.own,
+                    reading.item_cost,
+                    reading.line,
                 ),
             )
         if reading.items and not reading.flags & (REMOVE | REPLACE):
@@ -115,7 +124,7 @@ class Groups:
         new.items = ()
         new.options = ()
         new.own = new.item_cost = 0.0
-        new.start = new.end = -1
+        new.start = new.end = new.line = -1
         new.amount = None
         new.bare = False
         return new
@@ -179,6 +188,8 @@ class Groups:
         """Return what a number costs that counts neither an item nor options."""
         flags = reading.flags
         if flags & PEOPLE:
+            return 0.0
+        if flags & AGAIN:
             return 0.0
         if flags & ARTICLE:
             return REFERENCE if flags & MORE and (reading.base or walk.order) else DANGLING_ARTICLE

@@ -23,6 +23,7 @@ MIN_LIKENESS: Final = 0.4  # of such words
 MIN_BONES: Final = 2  # consonants: fewer are in too many words
 MAX_HEARD_WORDS: Final = 4  # that one name may be heard as
 MAX_LABEL_WORDS: Final = 5
+MAX_LABELLED_WORDS: Final = 3  # of a choice before the name of its group
 MAX_LIST_LINKS: Final = 4  # words between two members of a list: ", and two"
 MAX_ASKED_WORDS: Final = 8  # between the two halves of a question
 
@@ -74,7 +75,7 @@ class Lattice:
             self._add_overlaps(edges, items)
             self._add_shared_words(spoken, keys, edges, items)
         if any([key in self._lexicon.labels_of for key in keys]):
-            self._add_labelled(keys, edges, covered)
+            self._add_labelled(surfaces, keys, edges, covered)
         for start in breakable:
             # A name said whole is never broken into parts of names and unknown words, only into other whole names. Where two overlap,
             # what the first leaves of the second may be anything.
@@ -190,8 +191,8 @@ class Lattice:
                 return Edge(length, Kind.ITEM, tuple(found), SEGMENT + SHARED_WORD)
         return None
 
-    def _add_labelled(self, keys: list[str], edges: list[list[Edge]], covered: Sequence[int]) -> None:
-        """Add options behind the name of their group: "nước thì trà đào", "the drink to a lemonade"."""
+    def _add_labelled(self, surfaces: tuple[str, ...], keys: list[str], edges: list[list[Edge]], covered: Sequence[int]) -> None:
+        """Add options with the name of their group: "nước thì trà đào", "the drink to a lemonade", "soft noodles"."""
         for start, key in enumerate(keys):
             if key not in self._lexicon.labels_of or (start and covered[start - 1] > start):
                 continue
@@ -199,15 +200,24 @@ class Lattice:
                 if tuple(keys[start : start + len(label)]) != label:
                     continue
                 behind = start + len(label)
+                named = not self._lexicon.function_words.issuperset(surfaces[start:behind])
+                for before in range(max(0, start - MAX_LABELLED_WORDS), start) if named else ():
+                    for option in edges[before]:
+                        if option.length == start - before:
+                            self._add_choices(edges, before, option, group, behind - before)
                 while behind < len(keys) and any(
                     edge.length == 1 and edge.kind in _LABEL_ENDS and edge.cost <= SEGMENT + EMPTY + AN_ARTICLE for edge in edges[behind]
                 ):
                     behind += 1
                 for option in edges[behind] if behind < len(keys) else ():
-                    entries = tuple(entry for entry in option.value if entry.group == group) if option.kind is Kind.OPTION else ()
-                    if entries and not option.part:
-                        length = behind + option.length - start
-                        edges[start] = [*edges[start], Edge(length, Kind.OPTION, entries, option.cost + EMPTY)]
+                    self._add_choices(edges, start, option, group, behind + option.length - start)
+
+    @staticmethod
+    def _add_choices(edges: list[list[Edge]], start: int, option: Edge, group: str, length: int) -> None:
+        """Add what an option means in a group that is named beside it."""
+        entries = tuple([entry for entry in option.value if entry.group == group]) if option.kind is Kind.OPTION else ()
+        if entries and not option.part:
+            edges[start] = [*edges[start], Edge(length, Kind.OPTION, entries, option.cost + EMPTY)]
 
     def _sounding(self, surfaces: tuple[str, ...], start: int, foreign: Sequence[int]) -> list[Edge]:
         """Return names that sound like a stretch with a word that nothing else explains: "peppa roni", "bơ gơ"."""

@@ -12,6 +12,7 @@ from voice.costs import (
     AN_ARTICLE,
     CATEGORY,
     EMPTY,
+    LESS_LIKELY,
     MENU_FIRST,
     MISHEARD,
     MISSING_ALONE,
@@ -19,6 +20,7 @@ from voice.costs import (
     MISSING_HEAD,
     MISSING_MORE,
     MISSING_REST,
+    MISSING_SILENT,
     NAME,
     NOUN_OF_NONE,
     OTHER_REGION,
@@ -221,12 +223,21 @@ class Lexicon:
         ends = Counter(["".join(keys[length:]) for keys in items.values() for length in range(1, len(keys))])
         self.shared_heads = {head for head, count in begins.items() if count > 1}
         self.shared_tails = {tail for tail, count in ends.items() if count > 1}
-        joins = {words.phrase(way) for pack in language_packs().values() for way in (*pack.joins, *pack.withs)}
+        packs = language_packs().values()
+        joins = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs)}
+        silent = {words.phrase(way) for pack in packs if pack.language in self.menu.languages for way in pack.fillers}
+        amounts = {words.phrase(way) for pack in packs for ways in (pack.amounts["light"], pack.amounts["extra"]) for way in ways}
+        classifiers = {words.phrase(way) for pack in packs for way in pack.classifiers}
         for kind, value, name in dict.fromkeys(named):
             for phrase in self._variants(name):
                 phrases.add(phrase)
-                self._add(kind, value, phrase, 0.0 if phrase == name else OTHER_REGION)
+                # A choice that is called "nhiều" is meant where that is said of nothing else.
+                self._add(kind, value, phrase, OTHER_REGION if phrase != name else LESS_LIKELY if phrase in amounts else 0.0)
                 self.skeletons[words.skeleton("".join(phrase))].append(Sense(kind, value, phrase, 0.0))
+            if kind is Kind.ITEM and name[-1:] in classifiers:
+                self._add(kind, value, (name[-1], *name[:-1]), EMPTY)  # "hai lon bia" of a "bia lon"
+            if kind is Kind.ITEM and name[:1] in silent and len(name) > 1:
+                self._add(kind, value, name[1:], MISSING_SILENT)
             unjoined = tuple([word for word in name if (word,) not in joins and word != "%"])  # "30 đường" for "30% đường"
             if unjoined != name and len(unjoined) > 1:
                 self._add(kind, value, unjoined, UNJOINED)
@@ -349,7 +360,7 @@ class Lexicon:
                 if own and kind is Kind.CLASSIFIER:
                     self._add(kind, value, phrase, MENU_FIRST + SEGMENT)
                     continue
-                cost = MISHEARD if kind is Kind.NUMBER and way in homophones else MENU_FIRST if own else 0.0
+                cost = MISHEARD if kind is Kind.NUMBER and way in homophones else MENU_FIRST if own and kind is not Kind.AMOUNT else 0.0
                 self._add(kind, value, phrase, cost + (EMPTY if kind in {Kind.FILLER, Kind.REFER, Kind.PLAIN} else 0.0))
         self.labels |= {spelt for way in pack.labels for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
         self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}

@@ -400,8 +400,11 @@ class Names(Groups):
         """Read "the second one" as that line's item."""
         place: int = edge.value
         if 0 < place <= len(walk.order) or (place < 0 and walk.order):
-            item = walk.order[place - 1 if place > 0 else place]
-            yield from self._item(reading, edge._replace(value=(item,)), start, walk)
+            line = place - 1 if place > 0 else len(walk.order) + place
+            for new in self._item(reading, edge._replace(value=(walk.order[line],)), start, walk):
+                if new.items:
+                    new.line = line
+                yield new
         else:
             yield reading.fork(edge.cost + IDLE)
 

@@ -70,14 +70,17 @@ class NumberWords:
     def read(self, spoken: Sequence[Token], start: int, *, marked: bool) -> Number | None:
         """Read the longest number that begins at a token; `marked`: the utterance is written with diacritics."""
         token = spoken[start]
-        if token.surface.isdecimal():
-            return Number(start + 1, int(token.surface), 0.0) if len(token.surface) <= MAX_DIGITS else None
-        if token.key not in self._roles:
+        digits = token.surface.isdecimal()
+        if len(token.surface) > MAX_DIGITS if digits else token.key not in self._roles:
             return None
         closed = open_ = base = 0  # hundreds that are complete; what is still being counted; the last power of ten
         cost, last, position, end, half = 0.0, "", start, start, False
         while position < len(spoken):
-            step = self._step(spoken[position], last, base, marked=marked)
+            step: tuple[float, Role] | None
+            if digits and position == start:  # "2 chục"
+                step = 0.0, Role("unit", int(token.surface), token.surface)
+            else:
+                step = self._step(spoken[position], last, base, marked=marked)
             if step is None:
                 break
             distance, role = step

@@ -67,6 +67,11 @@ class Ordering:
         part = (group.number or flags & reading.IS_PART) if group.options else flags & (reading.PLAIN | reading.REST)
         return bool(not group.items and part) and not flags & (reading.SET | reading.INTO | reading.ALL | reading.REMOVE | reading.REPLACE)
 
+    @staticmethod
+    def _is_number(group: Group) -> bool:
+        """Tell whether a group is a number alone: "năm con đổi thành ..."."""
+        return bool(group.number) and not group.items and not group.options and not group.flags & ~reading.CLASSIFIED
+
     def _carry_out(self, group: Group, following: Group | None) -> None:
         flags = group.flags
         if flags & reading.AS_IS:
@@ -83,7 +88,7 @@ class Ordering:
             self.last = None
         elif flags & reading.REMOVE:
             self._remove(group)
-        elif flags & reading.REPLACE and following is not None and following.flags & reading.INTO:
+        elif following is not None and following.flags & reading.INTO and (flags & reading.REPLACE or self._is_number(group)):
             self.replaced = group
         elif flags & reading.REPLACE:
             lines = self._referred(group)
@@ -213,7 +218,8 @@ class Ordering:
             if self.removed is not None:
                 self._add(new._replace(flags=0, number=new.number or self.removed.quantity))  # "bỏ cà phê, đổi thành sữa bắp"
                 return
-            lines = [self.last] if self.last is not None else []
+            there = [line for line in self.drafts if line.item in new.items and new.number and (old is None or not old.number)]
+            lines = there if len(there) == 1 else [self.last] if self.last is not None else []  # "đổi thành năm bún chả" of four
         elif old is not None and not lines:
             lines = self._replaceable(new)
             if lines:
@@ -336,7 +342,12 @@ class Ordering:
         elif group.flags & reading.ARTICLE and not group.flags & reading.MORE:
             return
         elif group.flags & reading.AGAIN:
-            self._like(line, group)
+            before = self.fresh[-2] if len(self.fresh) > 1 and line is self.fresh[-1] else None
+            if before is not None and before.options and not line.options and before.item != line.item:
+                line.options = list(before.options)  # "một trà sen cũng y như vậy"
+                line.touch(group)
+            elif line.index is None or line.cost is None:  # else it has just been said: "thêm một cơm sườn y như vậy"
+                self._like(line, group)
         elif group.flags & reading.MORE:
             line.quantity = min(MAX_LINE_QUANTITY, line.quantity + group.number)
             line.touch(group)
@@ -453,7 +464,7 @@ class Ordering:
 
     def _referred(self, group: Group) -> list[Draft]:
         """Return the lines that a group names: of its items, and with its options where some have them."""
-        lines = [draft for draft in self.drafts if draft.item in group.items]
+        lines = [draft for draft in self.drafts if draft.item in group.items and group.line in (-1, draft.index)]
         if group.flags & (reading.REMOVE | reading.REPLACE) and group.options:
             listed = [line for line in lines if all(self._lists(line, option) for option in group.options)]
             lines = listed or lines

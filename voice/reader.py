@@ -248,6 +248,10 @@ class Reader(Names):
             return
         if reading.headless and reading.options:
             yield self._retracted(reading, edge.cost)
+        if reading.headless and reading.number and not reading.options:
+            new = reading.fork(edge.cost + RETRACTED)  # "hai, à không, ba ly"
+            new.number = 0
+            yield new
         new = self._open(reading, walk, edge.cost)
         new.flags |= CORRECT
         yield new
@@ -264,6 +268,11 @@ class Reader(Names):
         new.flags |= CANCEL
         new.touch(edge, start)
         yield self._close(new, walk)
+        behind = walk.edges_at(start + edge.length)
+        if any(other.kind is Kind.ITEM for other in behind) and not reading.talk:
+            new = reading.fork(edge.cost)  # "bỏ hết bia": that alone
+            new.amount, new.bare, new.carry = "no", True, False
+            yield new
 
     def _all(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         if reading.talk:

@@ -84,6 +84,7 @@ class Group(NamedTuple):
     end: int
     cost: float
     item_cost: float
+    line: int  # of the order so far, where one was told by its place; -1: none was
 
 
 class Kept(NamedTuple):
@@ -109,6 +110,7 @@ class Reading:
         "item_cost",
         "items",
         "joint",
+        "line",
         "lost",
         "number",
         "options",
@@ -129,6 +131,7 @@ class Reading:
     used: int  # bits of the groups that have a choice
     own: float  # the present group's part of the cost
     item_cost: float
+    line: int
     start: int
     end: int
     amount: Amount | None
@@ -152,6 +155,7 @@ class Reading:
         new.used = self.used
         new.own = self.own + cost
         new.item_cost = self.item_cost
+        new.line = self.line
         new.start = self.start
         new.end = self.end
         new.amount = self.amount
@@ -168,6 +172,7 @@ class Reading:
             self.options is other.options
             and self.flags == other.flags
             and self.items is other.items
+            and self.line == other.line
             and self.done is other.done
             and self.number == other.number
             and self.amount == other.amount
@@ -277,7 +282,7 @@ def nothing_read(order: tuple[str, ...]) -> Reading:
     reading.flags = reading.number = reading.used = reading.count = 0
     reading.items = ()
     reading.options = ()
-    reading.start = reading.end = -1
+    reading.start = reading.end = reading.line = -1
     reading.joint = BREAK
     reading.amount = None
     reading.bare = reading.carry = reading.talk = False
