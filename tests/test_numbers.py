@@ -19,6 +19,8 @@ def read(text: str) -> tuple[int, str] | None:
     [
         ("một", 1),
         ("mười", 10),
+        ("2 chục", 20),
+        ("3 dozen", 36),
         ("mười lăm", 15),
         ("mười một", 11),
         ("hai mươi", 20),
