@@ -1213,10 +1213,7 @@ class Edge:
         """Serve a request."""
         began_s = time.perf_counter()
         headers = scope["voice.headers"] = dict(scope["headers"])
-        request_id = headers.get(b"x-request-id", b"")
-        if _REQUEST_ID.fullmatch(request_id) is None:
-            request_id = server.new_request_id()
-        scope["voice.request_id"] = request_id
+        request_id = scope["voice.request_id"] = request_id_in(headers)
         added = [(b"x-request-id", request_id), *server.SECURITY_HEADERS]
         if self.cors is not None:
             added += self.cors.headers_for(headers.get(b"origin"))
@@ -1252,10 +1249,7 @@ class Edge:
         """Serve a WebSocket; until it is accepted a refusal is a reply like any other."""
         began_s = time.perf_counter()
         headers = scope["voice.headers"] = dict(scope["headers"])
-        request_id = headers.get(b"x-request-id", b"")
-        if _REQUEST_ID.fullmatch(request_id) is None:
-            request_id = server.new_request_id()
-        scope["voice.request_id"] = request_id
+        request_id = scope["voice.request_id"] = request_id_in(headers)
         scope["method"] = "GET"
         status = code = 0
 
@@ -1293,6 +1287,12 @@ class Edge:
             await self.cors.answer_preflight(scope)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+
+def request_id_in(headers: Mapping[bytes, bytes]) -> bytes:
+    """Return the caller's id for the request where it is one, else a new one."""
+    given = headers.get(b"x-request-id", b"")
+    return given if _REQUEST_ID.fullmatch(given) is not None else server.new_request_id()
 
 
 class Service(Starlette):

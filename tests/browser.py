@@ -29,8 +29,6 @@ OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # the browser's own calls home end here
-    "--remote-debugging-port=0",
-    "--autoplay-policy=no-user-gesture-required",
 ]
 
 
@@ -166,7 +164,7 @@ class Browser:
 @contextmanager
 def browser(*more: str, audio: Path | None = None) -> Iterator[Browser]:
     """Start a browser; what is said into its microphone is `audio`, once. Without it there is no microphone."""
-    options = [*OPTIONS, *more]
+    options = [*OPTIONS, "--remote-debugging-port=0", "--autoplay-policy=no-user-gesture-required", *more]
     if audio is not None:
         options += [
             "--use-fake-device-for-media-stream",

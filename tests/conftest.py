@@ -78,6 +78,11 @@ PATHS = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + "$"), path) for path 
 REPLIES: set[tuple[str, str, int, str | None]] = set()  # (method, path, status, error) of every checked reply
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what looks back on all other tests behind them."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 def check_reply(request: httpx.Request, response: httpx.Response) -> None:
     """Assert what holds for every reply, and what its operation declares."""
     headers = response.headers

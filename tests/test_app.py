@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import app as voice_app
-from errors import Overloaded
+from errors import AudioTooLong, Overloaded
 from tests.conftest import client_of
 from voice.audio import decode
 from voice.menus import MenuBook
@@ -474,21 +474,44 @@ async def test_menus_are_listed_and_given_whole(client):
 
 async def test_a_store_that_is_away_is_an_overload_and_nothing_else(state):
     class Away:
-        async def put_order(self, *_, **__):
+        async def fail(self, *_, **__):
             raise Overloaded(2)
 
-        async def ping(self):
-            raise Overloaded(2)
+        put_order = get_order = begin_family = rotate = ping = fail
 
+    async with client_of(state) as client:
+        pair = {"secret_id": "demo", "secret_key": "demo-secret"}
+        tokens = (await client.post("/api/v1/auth/token", json=pair)).json()["data"]
     async with client_of(state, store=Away()) as client:
-        response = await client.put(f"{ORDER}/{uuid4()}", json={"menu": MENU, "lines": [{"item": "ca-phe-sua"}]})
-        assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+        for response in (
+            await client.put(f"{ORDER}/{uuid4()}", json={"menu": MENU, "lines": [{"item": "ca-phe-sua"}]}),
+            await client.get(f"{ORDER}/{uuid4()}"),
+            await client.post("/api/v1/auth/token", json=pair),
+            await client.post("/api/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]}),
+        ):
+            assert (response.status_code, response.headers["retry-after"]) == (503, "2")
         assert (await client.post(ORDER, json={"text": "một cà phê"})).status_code == 200
         ready = await client.get("/readiness")
         assert (ready.status_code, ready.json()["data"]["checks"]["store"]) == (503, False)
 
 
 # --- Speech -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [SPEECH, ORDER])
+@pytest.mark.parametrize("error", [AudioTooLong, Overloaded])
+async def test_what_recognition_refuses_is_told_on_both_routes(state, path, error):
+    async with client_of(state, recogniser=Heard(error=error())) as client:
+        response = await client.post(path, json={"audio": "YWJj", **({"menu": MENU} if path == ORDER else {})})
+        assert (response.status_code, response.json()["data"]["error"]) == (error.status, error.error)
+
+
+async def test_speech_for_a_menu_that_is_not_there_is_refused(state):
+    heard = Heard()
+    async with client_of(state, recogniser=heard) as client:
+        response = await client.post(SPEECH, json={"audio": "YWJj", "menu": "no-such-menu"})
+        assert (response.status_code, response.json()["data"]["error"]) == (404, "MENU_NOT_FOUND")
+    assert heard.asked == []
 
 
 async def test_the_three_forms_say_the_same(state):

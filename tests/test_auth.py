@@ -20,6 +20,7 @@ from app import Endpoint, LiveOrders
 from auth import Clients, TokenMaker, digest, main
 from errors import InvalidCredentials, InvalidSecretKey, InvalidToken, RefreshTokenNotValid
 from openapi import Facts
+from rate_limiter import RateLimiter
 from schemas import TokenRequest
 from settings import LOCAL_TOKEN_SECRET, Client, Settings
 from tests.clock import Clock
@@ -376,6 +377,19 @@ def test_the_store_is_told_when_the_refresh_token_ends(tokens, clock):
 
 
 # --- Refresh tokens -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_refreshing_is_limited_by_client(state):
+    limits = RateLimiter({"requests": "2/minute", "failed": "100/minute"})
+    async with client_of(state, headers={}, limits=limits) as client:
+        pair = {"secret_id": "demo", "secret_key": "demo-secret"}
+        token = (await client.post("/api/v1/auth/token", json=pair)).json()["data"]["refresh_token"]
+        replies = []
+        for _ in range(2):
+            replies.append(await client.post("/api/v1/auth/refresh", json={"refresh_token": token}))
+            token = replies[-1].json()["data"].get("refresh_token")
+        assert [reply.status_code for reply in replies] == [200, 429]
+        assert int(replies[-1].headers["retry-after"]) > 0
 
 
 async def test_a_refresh_token_works_once(stranger):

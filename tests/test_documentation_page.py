@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.browser import CHROMIUM, OPTIONS
+
 BROWSER_S = 90  # a cold start on a busy machine
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -19,18 +19,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 def browse(url: str, directory: Path) -> tuple[str, list[dict[str, Any]]]:
     """Open a page; return its document once scripts have run, and what the browser's network log says of each request."""
     log = directory / "net.json"
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-sync",
-        "--disable-dev-shm-usage",
-    ]
-    options += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={directory / 'profile'}"]
-    # The browser's own calls home end here; whatever the page itself asks for stays in the log.
-    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", f"--log-net-log={log}", "--virtual-time-budget=20000"]
+    # Whatever the page itself asks for stays in the log.
+    options = [*OPTIONS, f"--user-data-dir={directory / 'profile'}", f"--log-net-log={log}", "--virtual-time-budget=20000"]
     shown = subprocess.run(  # noqa: S603 - the installed browser
         [str(CHROMIUM), *options, "--dump-dom", url], capture_output=True, text=True, timeout=BROWSER_S, cwd=directory, check=False
     )

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import re
+from typing import cast
 
 import pytest
 import requests
@@ -18,7 +19,7 @@ import app as voice_app
 import errors
 import openapi
 from schemas import Order, OrderRequest
-from tests.conftest import DOCUMENT, KEYS
+from tests.conftest import DOCUMENT, KEYS, REPLIES
 
 OPERATIONS = [(path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()]
 NAMES = [f"{method} {path}" for path, method, _ in OPERATIONS]
@@ -36,6 +37,19 @@ def test_every_route_is_in_the_document_and_nothing_else():
 def test_only_what_speaks_websocket_is_not_in_the_document():
     assert {getattr(route, "path", None) for route in voice_app.app.routes} - {path for path, _, _ in OPERATIONS} == {"/api/v1/voice/live"}
     assert [route.path for route in voice_app.sockets] == ["/api/v1/voice/live"]
+
+
+@pytest.mark.last
+def test_every_error_that_is_an_operations_own_is_reached_by_some_test(request):
+    if request.config.invocation_params.args:
+        pytest.skip("only the whole suite reaches them all")
+    own = {
+        (method, route.path, failure.error)
+        for route in voice_app.routes
+        for method in (route.methods or set()) - {"HEAD"}
+        for failure in cast("voice_app.Endpoint", route.endpoint).facts.raises
+    }
+    assert own - {(method, path, error) for method, path, _, error in REPLIES} == set()
 
 
 def test_an_undescribed_route_fails():
