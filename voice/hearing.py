@@ -26,10 +26,12 @@ class Hearing:
     elsewhere: Sequence[str] = ()  # those that another engine hears: a clip that turns out to be in one is left as it is
     phrases: Sequence[str] = ()  # bias towards these words
     words: bool = False  # their times are wanted
+    draft: bool = False  # soon to be heard again, with more: it may cost less and be wrong more often
     speech: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))  # probability, each 32 ms
     language: str | None = None
     language_confidence: float | None = None
     segments: list[Segment] = field(default_factory=list)
+    chances: Sequence[float] = ()  # of each word of a draft, as the engine claims them
     alternatives: Sequence[Alternative] = ()  # to words of the segments, which have them all then
     state: object = None
 
