@@ -295,12 +295,26 @@ class Search:
 
     def best(self) -> list[Token]:
         """Read the likeliest; phrases that are not finished do not count."""
+        return [reading.token for reading in self._likeliest().way() if reading.token is not None]
 
+    def _likeliest(self) -> Reading:
         def ended(reading: Reading) -> float:
             finished = reading.place is not None and reading.place.ends
             return reading.total() - (0.0 if finished else reading.open)
 
-        return [reading.token for reading in max(self._beam, key=ended).way() if reading.token is not None]
+        return max(self._beam, key=ended)
+
+    def commit(self, frame: int) -> None:
+        """Let go of the readings that do not begin as the likeliest does up to `frame`."""
+        way = self._likeliest().way()
+        begun = sum(1 for reading in way if reading.token is not None and reading.token.frame < frame)
+        if begun:
+            last = way[begun - 1]
+            kept = [reading for reading in self._beam if any(one is last for one in reading.way())]
+            for reading in self._beam:
+                if reading not in kept:
+                    reading.forget()
+            self._beam = kept
 
     def agreed(self) -> int:
         """Count the first tokens that all readings share: whatever is heard from now on goes on from one of them."""
