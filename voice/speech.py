@@ -258,10 +258,11 @@ class Recogniser:
         self._whisper.check([candidate for candidate in candidates if vietnamese is None or candidate != VIETNAMESE])
         return vietnamese, self._whisper
 
-    async def take_turn(self, work: Callable[[], T], *, seconds: float, client: str) -> T:
+    async def take_turn(self, work: Callable[[], T], *, seconds: float, client: str, hurries: Callable[[], bool] = lambda: False) -> T:
         """Do work for somebody who is speaking, on a thread, when it is the client's turn; it counts for `seconds` of audio.
 
-        It goes before the client's clips that nobody has begun to hear, and is not refused: whoever speaks was let in before.
+        It goes before the client's clips that nobody has begun to hear, and from when on it `hurries` before all of them; and it is not
+        refused: whoever speaks was let in before.
 
         Raises:
             Overloaded: the deadline passed.
@@ -271,7 +272,7 @@ class Recogniser:
         done: asyncio.Future[None] = loop.create_future()
         step, now = Step(work), time.monotonic()
         job = Job(np.zeros(0, np.float32), client, (), (), False, step, now, settle=partial(_settle, loop, done))  # noqa: FBT003
-        job.started, job.seconds = now, seconds
+        job.started, job.seconds, job.hurries = now, seconds, hurries
         job.hearing = Hearing(job.waveform, [(0, int(seconds * SAMPLE_RATE))])
         with self._changed:
             if self._closed:

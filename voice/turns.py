@@ -27,6 +27,7 @@ class Job:
     started: float = 0.0  # monotonic; 0: it has not been yet
     hearing: Hearing | None = None  # None: nobody has listened whether there is speech
     vietnamese: Hearing | None = None  # what the Vietnamese engine heard of a clip that Whisper is asked about
+    hurries: Callable[[], bool] = lambda: False  # its client's other jobs should wait for it; asked whenever a turn is free
     finished: bool = False
     abandoned: bool = False
 
@@ -81,7 +82,8 @@ class Turns:
     def next(self, *, within_s: float = math.inf, threads: int = 1) -> Job | None:
         """See whose turn it is; a clip is heard by one of so many threads.
 
-        What would not be through by the time that `within_s` of audio were heard since it came does not wait for others any more. Audio is
+        What would not be through by the time that `within_s` of audio were heard since it came does not wait for others any more, whatever hurries.
+        Audio is
         the clock, because a machine that is slow for a while makes nobody less late.
         """
         if not self._waiting:
@@ -89,7 +91,8 @@ class Turns:
         latest = min(chain(*self._waiting.values()), key=lambda job: job.came_s - threads * job.seconds)
         if self._taken_s - latest.came_s + threads * latest.seconds > within_s:
             return latest
-        return self._waiting[min(self._waiting, key=lambda client: self._heard_s[client])][0]
+        waiting = self._waiting[min(self._waiting, key=lambda client: self._heard_s[client])]
+        return next((job for job in waiting if job.hurries()), waiting[0])
 
     def holds(self, client: str) -> float:
         """Sum up the audio seconds that wait for a client."""
