@@ -28,8 +28,9 @@ from voice import ctc
 from voice.activity import FRAME_SAMPLES, Activity, speech_probabilities
 from voice.audio import SAMPLE_RATE, RawStream, decode
 from voice.hearing import Hearing
-from voice.live import MAX_TALKS, STEP_S, Live, Session, WhisperEar, go_on
+from voice.live import MAX_TALKS, SENSE_WORDS, STEP_S, Live, Session, WhisperEar, go_on
 from voice.turns import Job, Turns
+from voice.whisper import DRAFT_FRAMES, FULL_FRAMES, MIN_FRAMES
 
 pytestmark = pytest.mark.anyio
 
@@ -195,6 +196,32 @@ def test_what_all_readings_share_is_the_beginning_of_every_later_one(seed, step)
     assert [token.number for token in whole.best()] == [token.number for token in search.best()]
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 7), st.integers(0, 12))
+def test_what_was_committed_to_is_shared_by_all_readings_and_the_beginning_of_every_later_one(seed, step, behind):
+    draw = np.random.default_rng(seed)
+    tokens = ["<blank>", "▁a", "▁b", "c", "▁ab", "b", "▁c", "a", "d", "▁d"]
+    scores = np.log(draw.dirichlet(np.full(len(tokens), 0.3), 30) + 1e-9).astype(np.float32)
+    search = ctc.Search(tokens, ("a b", "ab c"))
+    committed: list[int] = []
+    for start in range(0, len(scores), step):
+        search.hear(scores[start : start + step])
+        best = search.best()
+        assert [token.number for token in best[: len(committed)]] == committed
+        search.commit(search.frames - behind)
+        assert search.best() == best
+        begun = [token.number for token in best if token.frame < search.frames - behind]
+        assert search.agreed() >= len(begun)
+        committed = [token.number for token in best[: search.agreed()]]
+
+
+async def test_all_but_the_last_words_of_vietnamese_are_settled_though_many_sound_like_others(session):
+    *partials, final = speak(session("vi"), waveform("vi"))
+    behind = [len(partial["text"].split()) - len(partial["text"][: partial["stable"]].split()) for partial in partials]
+    assert max(behind) <= SENSE_WORDS + 1
+    assert len(final["text"].split()) > 2 * SENSE_WORDS
+
+
 @pytest.mark.parametrize(
     ("settled", "heard", "told"),
     [
@@ -212,12 +239,13 @@ def test_what_is_settled_stays_whatever_is_heard_later(settled, heard, told):
 
 
 class Scripted:
-    """Stands in for Whisper: hears what it is told to."""
+    """Stands in for Whisper: hears what it is told to, and is not sure of ?words."""
 
     name, max_piece_s, max_batch = "scripted", 28.0, 1
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = iter(texts)
+        self.heard: list[tuple[float, bool]] = []  # seconds, and whether as a draft
 
     def check(self, languages: Sequence[str]) -> None:
         """Take any."""
@@ -228,29 +256,118 @@ class Scripted:
     def advance(self, hearings: Sequence[Hearing]) -> None:
         for hearing in hearings:
             hearing.pieces.clear()
+            self.heard.append((len(hearing.waveform) / SAMPLE_RATE, hearing.draft))
             text = next(self.texts)
             if text:
-                hearing.segments = [{"start_s": 0.0, "end_s": 1.0, "text": text, "confidence": 0.5}]
+                hearing.segments = [{"start_s": 0.0, "end_s": 1.0, "text": text.replace("?", ""), "confidence": 0.5}]
+                hearing.chances = [0.1 if word.startswith("?") else 0.9 for word in text.split()]
 
 
-def test_two_runs_settle_what_they_agree_on_but_for_the_last_word():
-    ear = WhisperEar(Scripted(["one milk", "one milk tea and", "one milkshake tea and a"]), ("en",), (), 0.0)
-    told = []
-    for _ in range(3):
-        ear.hear(np.zeros(SAMPLE_RATE, np.float32))
+def listen(ear: WhisperEar, seconds: float, *, silent_s: float = 0.0, waited_s: float = 0.0, before_s: float = 0.0) -> None:
+    """Let the ear hear speech, which goes on from `before_s`, and silence after it, a tenth of a second at a time."""
+    for tenth in range(1, round(10 * (seconds + silent_s)) + 1):
+        spoken = round((before_s + min(tenth / 10, seconds)) * SAMPLE_RATE)
+        ear.hear(np.zeros(SAMPLE_RATE // 10, np.float32), spoken, waited_s=waited_s)
+
+
+def ear_of(whisper: Scripted) -> WhisperEar:
+    return WhisperEar(whisper, ("en",), (), start_s=0.0)
+
+
+def test_runs_settle_what_they_agree_on_but_for_the_last_word():
+    ear, told = ear_of(Scripted(["one milk", "one milk tea and", "one milkshake tea and a"])), []
+    for second in range(1, 4):
+        ear.hear(np.zeros(SAMPLE_RATE, np.float32), second * SAMPLE_RATE, waited_s=0.0)
         told.append((ear.segments()[0]["text"], ear.stable()))
     assert told == [("one milk", 0), ("one milk tea and", 3), ("one milkshake tea and a", 3)]
 
 
-WORDS = st.sampled_from(["one", "two", "two,", "Two", "tea", "tea.", "…", "milk", "milkshake"])
+def test_runs_that_follow_each_other_soon_settle_nothing_before_enough_was_said():
+    whisper = Scripted(["one tea and", "one tea and", "one tea and"])
+    ear, settled = ear_of(whisper), []
+    for tenth in range(16):
+        listen(ear, 0.1, before_s=tenth / 10)
+        settled.append(ear.stable())
+    assert [seconds for seconds, _ in whisper.heard] == [0.3, 0.9, 1.5]
+    assert settled == [0] * 14 + [len("one tea")] * 2
+
+
+def test_a_word_that_is_hardly_likely_is_told_once_it_is_heard_again():
+    ear, told = ear_of(Scripted(["one ?melt", "one milk ?tree", "one milk ?tree two"])), []
+    for second in range(1, 4):
+        ear.hear(np.zeros(SAMPLE_RATE, np.float32), second * SAMPLE_RATE, waited_s=0.0)
+        told.append(ear.segments()[0]["text"])
+    assert told == ["one", "one milk", "one milk tree two"]
+
+
+def test_whisper_hears_the_first_word_soon_then_in_steps_and_in_longer_ones_where_turns_wait():
+    whisper = Scripted(["one"] * 20)
+    listen(ear_of(whisper), 2.0)
+    assert [seconds for seconds, _ in whisper.heard] == [0.3, 0.9, 1.5]
+    busy = Scripted(["one"] * 20)
+    listen(ear_of(busy), 3.0, waited_s=0.4)
+    assert [seconds for seconds, _ in busy.heard] == [0.3, 1.7]
+    assert all(draft for _, draft in whisper.heard + busy.heard)
+
+
+def test_what_was_said_before_a_pause_is_heard_once_more_with_care_and_not_again_at_the_end():
+    whisper = Scripted(["one", "one milk", "one milk tea", "one milk tea and"])
+    ear = ear_of(whisper)
+    listen(ear, 1.0, silent_s=0.7)
+    assert whisper.heard == [(0.3, True), (0.9, True), (1.4, False)]
+    ear.finish(SAMPLE_RATE)
+    assert len(whisper.heard) == 3
+    ear.keep(np.zeros(SAMPLE_RATE, np.float32))
+    ear.finish(2 * SAMPLE_RATE)
+    assert whisper.heard[3] == (2.4, False)
+
+
+@pytest.fixture
+async def whisper(state) -> Any:
+    while not state["recogniser"].ready:  # noqa: ASYNC110 - it has no event to wait for
+        await asyncio.sleep(0.1)
+    return state["recogniser"].engines(("en",))[1]
+
+
+def begun(*, draft: bool) -> Hearing:
+    sound = waveform("en")[: 2 * SAMPLE_RATE]
+    return Hearing(sound, [(0, len(sound))], language="en", draft=draft)
+
+
+async def test_a_draft_says_of_each_word_how_likely_it_is(whisper):
+    draft, careful = begun(draft=True), begun(draft=False)
+    whisper.advance([draft])
+    whisper.advance([careful])
+    assert len(draft.chances) == len(draft.segments[0]["text"].split()) > 2
+    assert all(0 < chance <= 1 for chance in draft.chances)
+    assert not careful.chances
+
+
+async def test_a_loop_in_a_draft_is_left_out_and_not_heard_anew(whisper, monkeypatch):
+    encode, encoded = whisper._encode, []  # noqa: SLF001 - what it costs is seen nowhere else
+
+    def spy(mels, frames):
+        encoded.append(frames)
+        return encode(mels, frames)
+
+    monkeypatch.setattr(whisper, "_loops", lambda *_: True)
+    monkeypatch.setattr(whisper, "_encode", spy)
+    draft = begun(draft=True)
+    whisper.advance([draft])
+    assert (draft.segments, draft.pieces, encoded) == ([], [], [DRAFT_FRAMES])
+    whisper.advance([begun(draft=False)])
+    assert encoded == [DRAFT_FRAMES, MIN_FRAMES, FULL_FRAMES]
+
+
+WORDS = st.sampled_from(["one", "two", "two,", "Two", "tea", "?tea", "tea.", "…", "?milk", "milkshake"])
 
 
 @given(st.lists(st.lists(WORDS, max_size=6).map(" ".join), min_size=1, max_size=8))
 def test_nothing_settled_changes_whatever_whisper_hears(texts):
-    ear = WhisperEar(Scripted(texts), ("en",), (), 0.0)
+    ear = ear_of(Scripted(texts))
     settled = ""
-    for _ in texts:
-        ear.hear(np.zeros(SAMPLE_RATE * 2, np.float32))
+    for number in range(1, len(texts) + 1):
+        ear.hear(np.zeros(SAMPLE_RATE * 2, np.float32), number * SAMPLE_RATE * 2, waited_s=0.0)
         text = " ".join(segment["text"] for segment in ear.segments())
         assert text.startswith(settled)
         assert ear.stable() <= len(text)
@@ -272,6 +389,24 @@ def test_who_speaks_comes_before_the_clips_of_the_same_client_and_after_others_w
         turns.take(turn)
         order.append(turn)
     assert order == [first, second, clip]
+
+
+def test_what_hurries_comes_before_whatever_waits_for_the_same_client():
+    turns, hurried = Turns(), []
+
+    def job(number: int) -> Job:
+        made = Job(np.zeros(SAMPLE_RATE, np.float32), "one", (), (), False, Scripted([]), 0.0, settle=lambda _: None)  # noqa: FBT003
+        made.started, made.hurries = 1.0, lambda: number in hurried
+        turns.put(made)
+        return made
+
+    first, second, third = map(job, range(3))
+    hurried.append(2)
+    order = []
+    while turn := turns.next():
+        turns.take(turn)
+        order.append(turn)
+    assert order == [third, first, second]
 
 
 class Door:
@@ -305,6 +440,43 @@ async def test_a_client_may_hold_half_of_all_talks_and_leaves_the_rest_to_others
         live.drain(0)
         with pytest.raises(Overloaded), live.talk(menu, LiveOptions(), "other"):
             pass
+
+
+class Busy(Door):
+    """Has no turn for anyone before `free` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = asyncio.Event()
+        self.turns: list[tuple[float, bool]] = []  # for how many seconds, and whether it hurried at last
+
+    async def take_turn(self, work, *, seconds, client, hurries):  # noqa: ARG002
+        await self.free.wait()
+        self.turns.append((seconds, hurries()))
+        return await asyncio.to_thread(work)
+
+
+async def test_a_turn_hears_what_came_while_it_waited_and_hurries_once_the_speaker_is_through(state):
+    busy = Busy()
+    live = Live(busy, max_audio_s=60, registry=CollectorRegistry())  # type: ignore[arg-type]
+    second = bytes(BYTES_S)
+    with live.talk(state["menus"].get("quan-nha"), LiveOptions(), "one") as talk:
+        running = asyncio.create_task(talk.run())
+        await talk.take(second)
+        await asyncio.sleep(0)  # it waits for its turn
+        await asyncio.sleep(0)
+        await talk.take(second[: BYTES_S // 2])
+        await talk.command(LiveEnd(type="end"))
+        busy.free.set()
+        final = await anext(talk.events())
+        assert not isinstance(final, Exception)
+        assert final["type"] == "final"
+        assert final["ended_by"] == "end"
+        assert busy.turns == [(1.0, True)]
+        await talk.take(second)
+        await talk.stop()
+        await running
+        assert busy.turns[1] == (1.5, True)  # with what was heard before and not counted
 
 
 async def test_nobody_is_let_in_to_speak_while_the_queue_is_full(state):

@@ -12,6 +12,7 @@ Vietnamese search gives the words that all of its readings share, Whisper those 
 
 import asyncio
 import contextlib
+import time
 import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -46,11 +47,17 @@ MARGIN_FRAMES = round(MARGIN_S * SAMPLE_RATE / FRAME_SAMPLES)
 MARGIN_SAMPLES = int(MARGIN_S * SAMPLE_RATE)
 # What the Vietnamese network moves on by.
 STEP_S = HOP_FRAMES * FEATURE_SAMPLES / SAMPLE_RATE
-# Of each run of Whisper on what was said so far; more rarely the longer that is.
-WHISPER_STEP_S, WHISPER_STEP_SHARE = 1.0, 0.1
-# Runs that have to agree (with three, not a word error less), and the last words of the shorter sound, which may have been cut off
-# ("milk", and then "milkshake"): those do not count.
-AGREEING_RUNS, HELD_BACK = 2, 1
+# Readings that differ in what was heard so many frames ago are decided between, and words that sound alike once so many words follow.
+COMMIT_FRAMES, SENSE_WORDS = 15, 3
+# Whisper hears all that was said so far once there is so much speech, and then each time that so much more has come; later where its turns
+# have to wait for those of others, by so many times as long, and the longer all is. In half a second a first word is over.
+FIRST_S, WHISPER_STEP_S, WHISPER_STEP_SHARE = 0.3, 0.6, 0.1
+WAITS = 2
+# All runs on the last so much sound have to agree (word error rate .104, .138 at 0.4 s, .097 where nothing is settled), but for the last
+# words of the shorter sound, which may have been cut off ("milk", and then "milkshake").
+AGREEING_S, HELD_BACK = 0.8, 1
+# A word that is less likely is not told before two runs have it: where sound is cut off, it is often another one.
+LIKELY = 0.6
 # Where the language is open, Whisper is asked after so long, unless the Vietnamese engine is sure of the little that it heard: slow words
 # are few by then. It decides by itself on so many tokens: of 38 English clips none seems Vietnamese after three.
 DECIDE_S, DECIDE_TOKENS = 2.0, 3
@@ -81,6 +88,7 @@ class VietnameseEar:
         self.listening = conformer.listen(phrases, start_s)
         self._conformer, self._phrases = conformer, expected(phrases)
         self._chunks_before = self.listening.stream.chunks
+        self._settled: list[tuple[str, float | None]] = []  # words with their confidences
 
     def hear(self, waveform: Waveform) -> None:
         """Hear more."""
@@ -90,6 +98,8 @@ class VietnameseEar:
     def _read(self) -> None:
         self._conformer.hear([self.listening.stream])
         self.listening.read()
+        search = self.listening.search
+        search.commit(search.frames - COMMIT_FRAMES)
 
     def finish(self, rest: Waveform, spoken: int) -> None:
         """Hear the rest, unless speech, which ended at sample `spoken`, was heard with all that it takes to read it."""
@@ -101,18 +111,30 @@ class VietnameseEar:
                 stream.rest()
             self._read()
 
-    def read(self) -> tuple[list[Segment], Sequence[ctc.Alternative]]:
-        """Give what was heard, and words that sound like some of it."""
-        best = self.listening.search.best()
-        return ctc.segments(self._spell(best)), ctc.alternatives(best, self._conformer.tokens, self._phrases)
+    def read(self, judge: Judge) -> list[Segment]:
+        """Give what was heard, of words that sound alike those that make sense; and settle what will stay.
 
-    def stable(self) -> int:
-        """Count the characters that stay: of words that all readings share, up to the first that sounds like another one."""
+        What stays are words that all readings share, from when on no more of their sound can come; a word that sounds like others only
+        once enough was said after it to tell which of them makes sense.
+        """
         search = self.listening.search
         best = search.best()
-        words = self._spell([token for token in best[: search.agreed()] if search.frames - token.frame > ctc.TOKEN_FRAMES])
-        open_ = min((place for place, *_ in ctc.alternatives(best, self._conformer.tokens, self._phrases)), default=len(words))
-        return len(" ".join(word["word"] for word in words[:open_]))
+        words = self._spell(best)
+        for word, (text, confidence) in zip(words, self._settled, strict=False):
+            word["word"], word["confidence"] = text, confidence
+        found = ctc.alternatives(best, self._conformer.tokens, self._phrases)
+        open_ = [alternative for alternative in found if alternative.place >= len(self._settled)]
+        segments = ctc.segments(words)
+        if open_:
+            make_sense(segments, open_, judge)
+        heard = len(self._spell([token for token in best[: search.agreed()] if search.frames - token.frame > ctc.TOKEN_FRAMES]))
+        early = min((alternative.place for alternative in open_ if alternative.place >= len(words) - SENSE_WORDS), default=heard)
+        self._settled += [(word["word"], word["confidence"]) for word in words[len(self._settled) : min(heard, early)]]
+        return segments
+
+    def stable(self) -> int:
+        """Count the characters that stay of what was read last."""
+        return len(" ".join(text for text, _ in self._settled))
 
     def _spell(self, tokens: Sequence[ctc.Token]) -> list[Word]:
         return ctc.spell(tokens, self._conformer.tokens, start_s=self.listening.start_s, end_s=self.listening.end_s)
@@ -124,64 +146,94 @@ class WhisperEar:
     Source: LocalAgreement-2, Liu et al. 2020, arXiv:2005.11185; Macháček et al. 2023, arXiv:2307.14743.
     """
 
-    def __init__(self, whisper: Engine, languages: Sequence[str], phrases: Sequence[str], start_s: float) -> None:
-        """`languages`: those that it may be; empty: any."""
+    def __init__(self, whisper: Engine, languages: Sequence[str], phrases: Sequence[str], *, start_s: float, lead: int = 0) -> None:
+        """`languages`: those that it may be; empty: any. `lead`: samples that come before the first speech."""
         self.language = languages[0] if len(languages) == 1 else None
         self._whisper, self._languages, self._phrases, self._start_s = whisper, languages, phrases, start_s
         self._sound: list[Waveform] = []
         self._segments: list[Segment] = []
-        self._runs: deque[list[str]] = deque(maxlen=AGREEING_RUNS)  # words of the last ones
+        self._runs: deque[tuple[int, list[str]]] = deque()  # the last ones: how many samples, which words
         self._agreed = ""
-        self._n_samples = self._n_run = 0
+        self._n_samples = 0
+        self._next = lead + int(FIRST_S * SAMPLE_RATE)  # samples that the next run waits for
+        self._heard = 0  # where speech ended that was heard with the quiet behind it
+
+    @property
+    def wants_s(self) -> float:
+        """How much more sound the next run waits for."""
+        return (self._next - self._n_samples) / SAMPLE_RATE
 
     def keep(self, waveform: Waveform) -> None:
         """Take more sound, for later."""
         self._sound.append(waveform)
         self._n_samples += len(waveform)
 
-    def hear(self, waveform: Waveform) -> None:
-        """Hear more, once enough has come together."""
-        self.keep(waveform)
-        step_s = max(WHISPER_STEP_S, WHISPER_STEP_SHARE * self._n_samples / SAMPLE_RATE)
-        if self._n_samples - self._n_run >= step_s * SAMPLE_RATE:
-            self.run()
+    def hear(self, waveform: Waveform, spoken: int, *, waited_s: float) -> None:
+        """Hear more, once enough has come together; speech ends at sample `spoken`, and the turn for this had to wait for `waited_s`.
 
-    def run(self, n_samples: int | None = None, elsewhere: Sequence[str] = ()) -> str | None:
+        Where nobody goes on to speak it is heard as if that were the end, which it mostly is.
+        """
+        self.keep(waveform)
+        if self._n_samples >= spoken + MARGIN_SAMPLES:
+            self.finish(spoken)
+        elif self._n_samples >= self._next:
+            self.run(draft=True)
+            step_s = max(WHISPER_STEP_S + WAITS * waited_s, WHISPER_STEP_SHARE * self._n_samples / SAMPLE_RATE)
+            self._next = self._n_samples + int(step_s * SAMPLE_RATE)
+
+    def finish(self, spoken: int) -> None:
+        """Hear all speech, which ends at sample `spoken`, unless that was done."""
+        if spoken > self._heard:
+            self.run(spoken + MARGIN_SAMPLES)
+            self._heard = spoken
+
+    def run(self, n_samples: int | None = None, *, elsewhere: Sequence[str] = (), draft: bool = False) -> str | None:
         """Hear all, or the first `n_samples`; tell the language. What is in one of `elsewhere` is not written down."""
         self._sound = [np.concatenate(self._sound)] if self._sound else []
         window = self._sound[0][:n_samples] if self._sound else np.zeros(0, np.float32)
-        self._n_run = self._n_samples
         if not window.size:
             return self.language
-        hearing = Hearing(
-            window, [(0, len(window))], languages=self._languages, elsewhere=elsewhere, phrases=self._phrases, language=self.language
-        )
+        hearing = Hearing(window, [(0, len(window))], languages=self._languages, elsewhere=elsewhere, phrases=self._phrases, draft=draft)
+        hearing.language = self.language
         self._whisper.advance([hearing])
         if hearing.language in elsewhere:
             return hearing.language
         if self._n_samples >= DECIDE_S * SAMPLE_RATE:
             self.language = hearing.language
-        self._agree(hearing.segments)
+        self._agree(hearing)
         return hearing.language
 
-    def _agree(self, segments: Sequence[Segment]) -> None:
+    def _agree(self, hearing: Hearing) -> None:
         """Take what was heard now, after what is settled, and settle what was heard before, too."""
-        words = go_on(self._agreed.split(), _text(segments).split())
-        if segments:
-            end_s = self._start_s + segments[-1]["end_s"]
-            self._segments = [{**segments[0], "start_s": self._start_s, "end_s": end_s, "text": " ".join(words)}]
-        self._runs.append(words)
-        if self.language is None or len(self._runs) < AGREEING_RUNS or _loops(words):
+        if not hearing.segments:
             return
-        whole = min(map(len, self._runs)) - HELD_BACK
-        alike = (len(set(map(_core, same))) == 1 for same in zip(*self._runs, strict=False))
+        settled = self._agreed.split()
+        words = go_on(settled, _text(hearing.segments).split())
+        told = self._likely(words, hearing.chances) if hearing.draft else words
+        end_s = self._start_s + hearing.segments[-1]["end_s"]
+        self._segments = [{**hearing.segments[0], "start_s": self._start_s, "end_s": end_s, "text": " ".join(told)}]
+        self._runs.append((self._n_samples, words))
+        enough = self._n_samples - int(AGREEING_S * SAMPLE_RATE)
+        while len(self._runs) > 1 and self._runs[1][0] <= enough:
+            self._runs.popleft()
+        if self.language is None or self._runs[0][0] > enough or _loops(words):
+            return
+        runs = [heard for _, heard in self._runs]
+        alike = (len(set(map(_core, same))) == 1 for same in zip(*runs, strict=False))
+        whole = min(map(len, runs)) - HELD_BACK
         agreed = [word for word, _ in zip(words[:whole], takewhile(bool, alike), strict=False)]
-        if len(agreed) > len(self._agreed.split()):
+        if len(agreed) > len(settled):
             self._agreed = " ".join([*agreed[:-1], agreed[-1].rstrip(MARKS)]).rstrip()
 
-    def finish(self, spoken: int) -> None:
-        """Hear it all for the last time."""
-        self.run(spoken + MARGIN_SAMPLES)
+    def _likely(self, words: Sequence[str], chances: Sequence[float]) -> Sequence[str]:
+        """Give the words before the first that is neither settled nor likely nor what was heard before; `chances`: of the last ones."""
+        before = self._runs[-1][1] if self._runs else []
+        n_settled = len(self._agreed.split())
+        for place in range(n_settled, len(words)):
+            heard_before = place < len(before) and _core(before[place]) == _core(words[place])
+            if not heard_before and chances[place - len(words)] < LIKELY:
+                return words[:place]
+        return words
 
     def segments(self) -> list[Segment]:
         """Give what was heard."""
@@ -229,8 +281,10 @@ def _text(segments: Sequence[Segment]) -> str:
 class Utterance:
     """Something that is being said."""
 
-    def __init__(self, engines: tuple[Engine | None, Engine], languages: Sequence[str], phrases: Sequence[str], *, start: int) -> None:
-        """`start` is its first sample, counted from the session's. `languages`: those that it may be in."""
+    def __init__(
+        self, engines: tuple[Engine | None, Engine], languages: Sequence[str], phrases: Sequence[str], *, start: int, lead: int
+    ) -> None:
+        """`start` is its first sample, counted from the session's, and speech begins `lead` later. `languages`: those that it may be in."""
         vietnamese, whisper = engines
         start_s = start / SAMPLE_RATE
         self.language: str | None = languages[0] if len(languages) == 1 else None
@@ -238,7 +292,7 @@ class Utterance:
         self.spoken = 0  # the sample where speech ends, as far as is known
         self._vietnamese = VietnameseEar(cast("Conformer", vietnamese), phrases, start_s) if vietnamese else None
         is_vietnamese = self._vietnamese is not None and self.language == VIETNAMESE
-        self._whisper = None if is_vietnamese else WhisperEar(whisper, languages, phrases, start_s)
+        self._whisper = None if is_vietnamese else WhisperEar(whisper, languages, phrases, start_s=start_s, lead=lead)
 
     @property
     def seconds(self) -> float:
@@ -250,8 +304,14 @@ class Utterance:
         """How much is heard for each second that comes: Whisper hears all again."""
         return 1.0 if self._whisper is None else max(1.0, self.seconds / WHISPER_STEP_S)
 
-    def hear(self, waveform: Waveform) -> None:
-        """Hear more."""
+    @property
+    def wants_s(self) -> float:
+        """How much more sound should come before it is looked at: where Whisper can soon hear more, no more than it takes."""
+        whisper_s = self._whisper.wants_s if self._whisper and not self._vietnamese else 0.0
+        return whisper_s if 0 < whisper_s < STEP_S else STEP_S
+
+    def hear(self, waveform: Waveform, *, waited_s: float) -> None:
+        """Hear more; the turn for this had to wait for `waited_s`."""
         self.n_samples += len(waveform)
         if self._vietnamese:
             self._vietnamese.hear(waveform)
@@ -259,7 +319,7 @@ class Utterance:
                 self._whisper.keep(waveform)
                 self._decide(sure_after=DECIDE_TOKENS, last=False)
         elif self._whisper:
-            self._whisper.hear(waveform)
+            self._whisper.hear(waveform, self.spoken, waited_s=waited_s)
             self.language = self._whisper.language
 
     def finish(self, waveform: Waveform) -> None:
@@ -294,10 +354,7 @@ class Utterance:
     def segments(self, judge: Judge) -> list[Segment]:
         """Give what was heard, of words that sound alike those that make sense; nothing while it may be another language."""
         if self._vietnamese and (self._whisper is None or self._vietnamese.listening.confidence() >= SURE):
-            segments, alternatives = self._vietnamese.read()
-            if alternatives:
-                make_sense(segments, alternatives, judge)
-            return segments
+            return self._vietnamese.read(judge)
         return self._whisper.segments() if self._whisper else []
 
     def stable(self) -> int:
@@ -329,8 +386,13 @@ class Session:
         self._told: tuple[str, int, Order] | None = None  # text, characters that stay, order
         self._understood: tuple[str, Sequence[LineRequest], Order] | None = None  # text, order before, order after
 
-    def advance(self, waveform: Waveform, command: Command | None = None) -> list[Event]:
-        """Hear more sound, then carry out the command, and say what is new."""
+    @property
+    def wants_s(self) -> float:
+        """How much more sound should come before the next step."""
+        return self.utterance.wants_s if self.utterance else STEP_S
+
+    def advance(self, waveform: Waveform, command: Command | None = None, *, waited_s: float = 0.0) -> list[Event]:
+        """Hear more sound, then carry out the command, and say what is new; the turn for this had to wait for `waited_s`."""
         events: list[Event] = []
         waveform = np.concatenate([self._rest, waveform])
         if isinstance(command, LiveEnd):
@@ -346,7 +408,7 @@ class Session:
         elif isinstance(command, LiveLines):
             self.lines = command.lines
         if self.utterance:
-            events += self._go_on(self.utterance)
+            events += self._go_on(self.utterance, waited_s)
         return events
 
     def stall(self) -> list[Event]:
@@ -373,16 +435,18 @@ class Session:
         frames = list(self._quiet)
         onset = max(0, len(frames) - ONSET_FRAMES)
         first = next(place for place, (_, speech) in enumerate(frames) if speech and place >= onset)
-        self._fresh = [frame for frame, _ in frames[max(0, first - MARGIN_FRAMES) :]]
+        begin = max(0, first - MARGIN_FRAMES)
+        self._fresh = [frame for frame, _ in frames[begin:]]
         self._quiet.clear()
         n_fresh = len(self._fresh) * FRAME_SAMPLES
-        self.utterance = Utterance(self._engines, self._languages, self._menu.vocabulary, start=self._n_samples - n_fresh)
+        start, lead = self._n_samples - n_fresh, (first - begin) * FRAME_SAMPLES
+        self.utterance = Utterance(self._engines, self._languages, self._menu.vocabulary, start=start, lead=lead)
         self.utterance.spoken = n_fresh
 
-    def _go_on(self, utterance: Utterance) -> Iterator[Event]:
+    def _go_on(self, utterance: Utterance, waited_s: float) -> Iterator[Event]:
         """Hear what has come; say what is new about text or order."""
         if self._fresh:
-            utterance.hear(np.concatenate(self._fresh))
+            utterance.hear(np.concatenate(self._fresh), waited_s=waited_s)
             self._fresh = []
         text, stable = _text(utterance.segments(self._judge)), utterance.stable()
         if not text:
@@ -460,7 +524,9 @@ class Talk:
     stopped: bool = False
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _waiting: deque[tuple[Waveform | Command | None, float]] = field(default_factory=deque)  # with when it came; None: the end
-    _waiting_samples: int = 0
+    _came_samples: int = 0  # counted where sound comes,
+    _heard_samples: int = 0  # and on the thread that takes it out
+    _owed_s: float = 0.0  # heard, and not counted for a turn yet
     _unsent: deque[Event | ApiError] = field(default_factory=deque)
     _through: bool = False  # nothing more will be said
 
@@ -488,12 +554,16 @@ class Talk:
     async def _put(self, came: Waveform | Command) -> None:
         async with self._changed:
             await self._changed.wait_for(self._has_room)
-            self._waiting.append((came, asyncio.get_running_loop().time()))
-            self._waiting_samples += len(came) if isinstance(came, np.ndarray) else 0
+            self._waiting.append((came, time.monotonic()))
+            self._came_samples += len(came) if isinstance(came, np.ndarray) else 0
             self._changed.notify_all()
 
     def _has_room(self) -> bool:
-        return self._waiting_samples < MAX_WAITING_S * SAMPLE_RATE and len(self._unsent) < MAX_UNSENT
+        return self._waiting_s < MAX_WAITING_S and len(self._unsent) < MAX_UNSENT
+
+    @property
+    def _waiting_s(self) -> float:
+        return (self._came_samples - self._heard_samples) / SAMPLE_RATE
 
     async def tell(self, event: Event | ApiError) -> None:
         """Send something, when its turn comes; a partial takes the place of one that was not sent yet."""
@@ -510,7 +580,7 @@ class Talk:
         async with self._changed:
             if not self.stopped:
                 self.stopped, self.ended_by = True, error
-                self._waiting.append((None, asyncio.get_running_loop().time()))
+                self._waiting.append((None, time.monotonic()))
                 self._changed.notify_all()
 
     async def look(self) -> None:
@@ -545,44 +615,52 @@ class Talk:
         """Tell whether the service is being stopped, and nobody is in the middle of something."""
         return self.live.draining and not self.session.utterance and not self._waiting
 
+    def _is_asked(self) -> bool:
+        return any(not isinstance(came, np.ndarray) for came, _ in self._waiting.copy())
+
     def _is_due(self) -> bool:
-        asked = any(not isinstance(came, np.ndarray) for came, _ in self._waiting)
-        enough = asked or self._waiting_samples >= STEP_S * SAMPLE_RATE or (self.live.draining and not self.session.utterance)
+        enough = self._is_asked() or self._waiting_s >= self.session.wants_s or (self.live.draining and not self.session.utterance)
         return enough and len(self._unsent) < MAX_UNSENT
 
     async def _step(self) -> None:
-        """Wait for enough sound, or a command, or too long; then hear it."""
-        loop = asyncio.get_running_loop()
-        sound, command, came_at, ends = np.zeros(0, np.float32), None, loop.time(), True
+        """Wait for enough sound, or a command, or too long; then hear what has come by the time that it is this talk's turn."""
+        session, stalled = self.session, True
         with contextlib.suppress(TimeoutError):
-            async with self._changed, asyncio.timeout(STALLED_S if self.session.utterance else None):
+            async with self._changed, asyncio.timeout(STALLED_S if session.utterance else None):
                 await self._changed.wait_for(self._is_due)
-                sound, command, came_at = self._pick()
-                ends = self.stopped and not self._waiting
-                self._changed.notify_all()
-        session = self.session
+                stalled = False
+        asked_at = time.monotonic()
         weight = session.utterance.weight if session.utterance else 1.0
+        counted_s = min(self._waiting_s + self._owed_s, MAX_STEP_S)
 
-        def work() -> list[Event]:
-            events = session.advance(sound, command)
-            return events + session.stall() if ends else events
+        def work() -> tuple[list[Event], float, float]:
+            waited_s = time.monotonic() - asked_at
+            sound, command, came_at = self._pick()
+            events = session.advance(sound, command, waited_s=waited_s)
+            ends = not self._waiting and (self.stopped or (stalled and not len(sound)))
+            return events + session.stall() if ends else events, len(sound) / SAMPLE_RATE, came_at
 
-        seconds = weight * len(sound) / SAMPLE_RATE
-        for event in await self.live.recogniser.take_turn(work, seconds=seconds, client=self.client):
-            self.live.metrics.delay.labels(event["type"]).observe(loop.time() - came_at)
+        events, heard_s, came_at = await self.live.recogniser.take_turn(
+            work, seconds=weight * counted_s, client=self.client, hurries=self._is_asked
+        )
+        self._owed_s += heard_s - counted_s
+        async with self._changed:
+            self._changed.notify_all()
+        for event in events:
+            self.live.metrics.delay.labels(event["type"]).observe(time.monotonic() - came_at)
             await self.tell(event)
 
     def _pick(self) -> tuple[Waveform, Command | None, float]:
-        """Take sound out, up to the next command and one step's worth; tell when the last of it came."""
+        """Take sound out, up to the next command and one step's worth; tell when the last of it came. On the thread of the turn."""
         pieces: list[Waveform] = [np.zeros(0, np.float32)]
-        picked, came_at = 0, asyncio.get_running_loop().time()
+        picked, came_at = 0, time.monotonic()
         while self._waiting and picked < MAX_STEP_S * SAMPLE_RATE:
             came, came_at = self._waiting.popleft()
             if not isinstance(came, np.ndarray):
                 return np.concatenate(pieces), came, came_at
             pieces.append(came)
             picked += len(came)
-            self._waiting_samples -= len(came)
+            self._heard_samples += len(came)
         return np.concatenate(pieces), None, came_at
 
 
