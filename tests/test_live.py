@@ -300,6 +300,15 @@ def test_a_word_that_is_hardly_likely_is_told_once_it_is_heard_again():
     assert told == ["one", "one milk", "one milk tree two"]
 
 
+def test_marks_and_capitals_of_drafts_stay_as_they_were_told_until_the_end():
+    ear, told = ear_of(Scripted(["i want tea,", "I want, tea and", "I want tea, and milk."])), []
+    for second in range(1, 3):
+        ear.hear(np.zeros(SAMPLE_RATE, np.float32), second * SAMPLE_RATE, waited_s=0.0)
+        told.append(ear.segments()[0]["text"])
+    ear.finish(2 * SAMPLE_RATE)
+    assert [*told, ear.segments()[0]["text"]] == ["i want tea", "i want tea and", "i want tea, and milk."]
+
+
 def test_whisper_hears_the_first_word_soon_then_in_steps_and_in_longer_ones_where_turns_wait():
     whisper = Scripted(["one"] * 20)
     listen(ear_of(whisper), 2.0)

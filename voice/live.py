@@ -209,9 +209,17 @@ class WhisperEar:
             return
         settled = self._agreed.split()
         words = go_on(settled, _text(hearing.segments).split())
-        told = self._likely(words, hearing.chances) if hearing.draft else words
+        text = " ".join(words)
+        if hearing.draft:
+            # Marks and capitals come and go from run to run: a word stays as it was told, and the mark behind the last one is a guess.
+            before = _text(self._segments).split()
+            words = [
+                *(told if _core(told) == _core(word) else word for told, word in zip(before, words, strict=False)),
+                *words[len(before) :],
+            ]
+            text = " ".join(self._likely(words, hearing.chances)).rstrip(MARKS + " ")
         end_s = self._start_s + hearing.segments[-1]["end_s"]
-        self._segments = [{**hearing.segments[0], "start_s": self._start_s, "end_s": end_s, "text": " ".join(told)}]
+        self._segments = [{**hearing.segments[0], "start_s": self._start_s, "end_s": end_s, "text": text}]
         self._runs.append((self._n_samples, words))
         enough = self._n_samples - int(AGREEING_S * SAMPLE_RATE)
         while len(self._runs) > 1 and self._runs[1][0] <= enough:
