@@ -50,9 +50,8 @@ STEP_S = HOP_FRAMES * FEATURE_SAMPLES / SAMPLE_RATE
 # Readings that differ in what was heard so many frames ago are decided between, and words that sound alike once so many words follow.
 COMMIT_FRAMES, SENSE_WORDS = 15, 3
 # Whisper hears all that was said so far once there is so much speech, and then each time that so much more has come; later where its turns
-# have to wait for those of others, by so many times as long, and the longer all is. In half a second a first word is over.
+# have to wait for those of others, by as long, and the longer all is. In half a second a first word is over.
 FIRST_S, WHISPER_STEP_S, WHISPER_STEP_SHARE = 0.3, 0.6, 0.1
-WAITS = 2
 # All runs on the last so much sound have to agree (word error rate .104, .138 at 0.4 s, .097 where nothing is settled), but for the last
 # words of the shorter sound, which may have been cut off ("milk", and then "milkshake").
 AGREEING_S, HELD_BACK = 0.8, 1
@@ -178,7 +177,7 @@ class WhisperEar:
             self.finish(spoken)
         elif self._n_samples >= self._next:
             self.run(draft=True)
-            step_s = max(WHISPER_STEP_S + WAITS * waited_s, WHISPER_STEP_SHARE * self._n_samples / SAMPLE_RATE)
+            step_s = max(WHISPER_STEP_S + waited_s, WHISPER_STEP_SHARE * self._n_samples / SAMPLE_RATE)
             self._next = self._n_samples + int(step_s * SAMPLE_RATE)
 
     def finish(self, spoken: int) -> None:
@@ -207,20 +206,21 @@ class WhisperEar:
         """Take what was heard now, after what is settled, and settle what was heard before, too."""
         if not hearing.segments:
             return
-        settled = self._agreed.split()
-        words = go_on(settled, _text(hearing.segments).split())
-        text = " ".join(words)
+        before = self._runs[-1][1] if self._runs else []
+        words = go_on(self._agreed.split(), _text(hearing.segments).split())
         if hearing.draft:
-            # Marks and capitals come and go from run to run: a word stays as it was told, and the mark behind the last one is a guess.
-            before = _text(self._segments).split()
-            words = [
-                *(told if _core(told) == _core(word) else word for told, word in zip(before, words, strict=False)),
-                *words[len(before) :],
-            ]
-            text = " ".join(self._likely(words, hearing.chances)).rstrip(MARKS + " ")
+            # Marks and capitals come and go from run to run: but for the last one, a word stays as it was told.
+            told = _text(self._segments).split()[:-1]
+            same = (one if _core(one) == _core(word) else word for one, word in zip(told, words, strict=False))
+            words = [*same, *words[len(told) :]]
+        self._runs.append((self._n_samples, words))
+        self._settle(words)
+        text = self._draft(words, before, hearing.chances) if hearing.draft else " ".join(words)
         end_s = self._start_s + hearing.segments[-1]["end_s"]
         self._segments = [{**hearing.segments[0], "start_s": self._start_s, "end_s": end_s, "text": text}]
-        self._runs.append((self._n_samples, words))
+
+    def _settle(self, words: Sequence[str]) -> None:
+        """Settle the first words if all runs on the last sound agree on them."""
         enough = self._n_samples - int(AGREEING_S * SAMPLE_RATE)
         while len(self._runs) > 1 and self._runs[1][0] <= enough:
             self._runs.popleft()
@@ -230,18 +230,20 @@ class WhisperEar:
         alike = (len(set(map(_core, same))) == 1 for same in zip(*runs, strict=False))
         whole = min(map(len, runs)) - HELD_BACK
         agreed = [word for word, _ in zip(words[:whole], takewhile(bool, alike), strict=False)]
-        if len(agreed) > len(settled):
-            self._agreed = " ".join([*agreed[:-1], agreed[-1].rstrip(MARKS)]).rstrip()
+        if len(agreed) > len(self._agreed.split()):
+            self._agreed = " ".join(agreed).rstrip(MARKS + " ")
 
-    def _likely(self, words: Sequence[str], chances: Sequence[float]) -> Sequence[str]:
-        """Give the words before the first that is neither settled nor likely nor what was heard before; `chances`: of the last ones."""
-        before = self._runs[-1][1] if self._runs else []
-        n_settled = len(self._agreed.split())
-        for place in range(n_settled, len(words)):
-            heard_before = place < len(before) and _core(before[place]) == _core(words[place])
-            if not heard_before and chances[place - len(words)] < LIKELY:
-                return words[:place]
-        return words
+    def _draft(self, words: Sequence[str], before: Sequence[str], chances: Sequence[float]) -> str:
+        """Give the text up to the first word that is neither settled nor likely nor heard `before`; `chances`: of the last words.
+
+        The mark behind the last word is a guess, and left out.
+        """
+        place = len(self._agreed.split())
+        while place < len(words) and (
+            chances[place - len(words)] >= LIKELY or (place < len(before) and _core(before[place]) == _core(words[place]))
+        ):
+            place += 1
+        return " ".join(words[:place]).rstrip(MARKS + " ")
 
     def segments(self) -> list[Segment]:
         """Give what was heard."""
