@@ -82,9 +82,8 @@ class Turns:
     def next(self, *, within_s: float = math.inf, threads: int = 1) -> Job | None:
         """See whose turn it is; a clip is heard by one of so many threads.
 
-        What would not be through by the time that `within_s` of audio were heard since it came does not wait for others any more, whatever hurries.
-        Audio is
-        the clock, because a machine that is slow for a while makes nobody less late.
+        What would not be through by the time that `within_s` of audio were heard since it came does not wait for others any more, whatever
+        hurries. Audio is the clock, because a machine that is slow for a while makes nobody less late.
         """
         if not self._waiting:
             return None
