@@ -185,7 +185,7 @@ class Reader(Names):
             return
         new = self._open(reading, walk, edge.cost)
         if edge.kind is Kind.INSTEAD:
-            new.amount, new.bare = "no", True
+            new.amount, new.bare = "no", reading.headless and not reading.options
         else:
             new.flags |= REPLACE if edge.kind is Kind.REPLACE else SET | ITS if edge.value else SET
         yield new
