@@ -90,6 +90,8 @@ class Lattice:
                     or not (edge.part or edge.kind is Kind.UNKNOWN)
                     or (edge.kind is Kind.OPTION and edge.length in names)  # "beans", a side, or black or pinto ones
                 ] or [UNKNOWN]  # where another phrase ends within the name: "two kids" before "kids meal"
+        for start, end in self._lexicon.numbers.rows(spoken, numbers):
+            edges[start] = [*edges[start], Edge(end - start, Kind.TALK, None, SEGMENT)]
         if not self._lexicon.talk_openings.isdisjoint(surfaces):
             self._add_talk(spoken, surfaces, edges)
         return edges

@@ -367,7 +367,7 @@ class Lexicon:
         self._people |= {spelt for way in pack.people for spelt in (way, words.fold(way))}
         self.names |= set(pack.names)
         self.questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
-        self.asked |= {words.phrase(way) for way in pack.asked}
+        self.asked |= {spelt for way in pack.asked for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
         self._joins |= {way for way in pack.joins if " " not in way}
         self.linking |= {way for way in (*pack.joins, *pack.numbers.units, *pack.numbers.articles) if " " not in way}
         self._adjectives |= {way for way in pack.adjectives if " " not in way}

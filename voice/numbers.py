@@ -12,6 +12,7 @@ RoleName = Literal["unit", "end", "ten", "times", "article", "half", "join"]
 
 MAX_DISTANCE: Final = 0.45  # of a number word: a tone, or no diacritics at all
 MAX_DIGITS: Final = 6
+MIN_ROW: Final = 4  # figures; nobody orders four numbers of nothing
 TEN: Final = 10
 HUNDRED: Final = 100
 
@@ -39,8 +40,10 @@ class NumberWords:
     def __init__(self, packs: Iterable[LanguagePack]) -> None:
         """Index the words by the key that their near spellings share."""
         self._roles: dict[str, list[Role]] = defaultdict(list)
+        self._zeros: set[str] = set()
         for pack in packs:
             numbers = pack.numbers
+            self._zeros |= {spelt for way in numbers.zeros for spelt in (way, words.fold(way))}
             rows: list[tuple[RoleName, dict[str, int]]] = [
                 ("unit", numbers.units),
                 ("end", numbers.ends),
@@ -66,6 +69,18 @@ class NumberWords:
             self.read(spoken, start, marked=marked) if token.key in roles or token.surface.isdecimal() else None
             for start, token in enumerate(spoken)
         ]
+
+    def rows(self, spoken: Sequence[Token], numbers: Sequence[Number | None]) -> list[tuple[int, int]]:
+        """Return where figures are said one by one, as a telephone's are: from which token to which."""
+        found, start = [], 0
+        for position, token in enumerate(spoken):
+            number = numbers[position]
+            figure = number is not None and number.end == position + 1 and number.value < TEN and not number.article
+            if not figure and token.surface not in self._zeros:
+                found.append((start, position))
+                start = position + 1
+        found.append((start, len(spoken)))
+        return [(start, end) for start, end in found if end - start >= MIN_ROW]
 
     def read(self, spoken: Sequence[Token], start: int, *, marked: bool) -> Number | None:
         """Read the longest number that begins at a token; `marked`: the utterance is written with diacritics."""

@@ -95,7 +95,8 @@ class Ordering:
             if lines:
                 self._set(group._replace(items=(), number=0), lines)  # "coca đổi ly lớn"
             elif self.last is not None:
-                self._set(group, [self.last])  # "à đổi lại phở gà"
+                takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in group.options)]
+                self._set(group, takers[:1] or [self.last])  # "à đổi lại phở gà", "change the toast to wheat"
         elif flags & reading.INTO:
             self._replace(self.replaced, group)
             self.replaced = None
@@ -243,6 +244,8 @@ class Ordering:
             self._put(described, group._replace(options=tuple(one for one in group.options if not self._lists(described, one))))
             self.last = described
             return
+        if group.flags & reading.CORRECT and self.last in self.fresh:
+            self._take_option_back(self.last, group.options[0])
         rest: list[Spoken] = []
         for option in group.options:
             line = next((draft for draft in self._nearest() if self.reader.takes(draft.item, option)), None)
@@ -253,6 +256,13 @@ class Ordering:
                 self.last = line
         if rest:
             self._imply(group._replace(options=tuple(rest)))
+
+    @staticmethod
+    def _take_option_back(line: Draft, corrected: Spoken) -> None:
+        """Take off what was said last, where a correction names another choice beside it: "chocolate, no sorry, vanilla"."""
+        last = line.options[-1] if line.options else None
+        if last is not None and last["amount"] == corrected.amount and last["group"] in {entry.group for entry in corrected.entries}:
+            line.options = line.options[:-1]
 
     def _imply(self, group: Group) -> None:
         takers = [item for item in self.reader.takers(group.options) if self.menu.items[item].available]
@@ -342,9 +352,9 @@ class Ordering:
         elif group.flags & reading.ARTICLE and not group.flags & reading.MORE:
             return
         elif group.flags & reading.AGAIN:
-            before = self.fresh[-2] if len(self.fresh) > 1 and line is self.fresh[-1] else None
-            if before is not None and before.options and not line.options and before.item != line.item:
-                line.options = list(before.options)  # "một trà sen cũng y như vậy"
+            alike = [other for other in self.drafts if other is not line and (other.item == line.item or other in self.fresh)]
+            if alike and alike[-1].options and not line.options and line in self.fresh:
+                line.options = list(alike[-1].options)  # "một trà sen cũng y như vậy"
                 line.touch(group)
             elif line.index is None or line.cost is None:  # else it has just been said: "thêm một cơm sườn y như vậy"
                 self._like(line, group)

@@ -25,6 +25,7 @@ class Numbers(BaseModel):
     times: dict[str, int]
     wholes: dict[str, int]
     homophones: dict[str, int]  # words that are heard for numbers
+    zeros: list[str]
     halves: list[str]
     joins: list[str]
     articles: dict[str, int]
