@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import signal
+import zlib
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +29,7 @@ from voice import ctc
 from voice.activity import FRAME_SAMPLES, Activity, speech_probabilities
 from voice.audio import SAMPLE_RATE, RawStream, decode
 from voice.hearing import Hearing
-from voice.live import MAX_TALKS, SENSE_WORDS, STEP_S, Live, Session, WhisperEar, go_on
+from voice.live import MAX_TALKS, SENSE_WORDS, STEP_S, Live, Session, VietnameseEar, WhisperEar, go_on
 from voice.turns import Job, Turns
 from voice.whisper import DRAFT_FRAMES, FULL_FRAMES, MIN_FRAMES
 
@@ -220,6 +221,22 @@ async def test_all_but_the_last_words_of_vietnamese_are_settled_though_many_soun
     behind = [len(partial["text"].split()) - len(partial["text"][: partial["stable"]].split()) for partial in partials]
     assert max(behind) <= SENSE_WORDS + 1
     assert len(final["text"].split()) > 2 * SENSE_WORDS
+
+
+async def test_a_settled_word_stays_though_another_that_sounds_like_it_makes_more_sense_later(session):
+    vietnamese, _ = session("vi")._engines  # noqa: SLF001 - the real one
+    ear = VietnameseEar(vietnamese, session("vi")._menu.vocabulary, 0.0)  # noqa: SLF001
+    sound, step, settled, others = waveform("vi"), int(STEP_S * SAMPLE_RATE), "", 0
+    for start in range(0, len(sound), step):
+        ear.hear(sound[start : start + step])
+        plain = " ".join(segment["text"] for segment in ear.read(lambda _: 0.0))
+        assert plain.startswith(settled)
+        settled = plain[: ear.stable()]
+        fickle = " ".join(segment["text"] for segment in ear.read(lambda text: -float(zlib.crc32(text.encode()))))
+        assert fickle.startswith(settled)
+        settled = fickle[: ear.stable()]
+        others += fickle != plain
+    assert others
 
 
 @pytest.mark.parametrize(
