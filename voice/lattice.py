@@ -100,7 +100,7 @@ class Lattice:
     def _doubt_foreign_fillers(edges: list[list[Edge]], doubtful: Sequence[int]) -> None:
         """Make fillers of languages that the menu does not name dearer, where a third of the words has marks."""
         for start in doubtful:
-            edges[start] = [edge._replace(cost=edge.cost + ELSEWHERE) if edge.kind is Kind.FILLER else edge for edge in edges[start]]
+            edges[start] = [edge.at(edge.cost + ELSEWHERE) if edge.kind is Kind.FILLER else edge for edge in edges[start]]
 
     @staticmethod
     def _add_overlaps(edges: list[list[Edge]], items: Sequence[tuple[int, Edge]]) -> None:

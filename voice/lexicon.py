@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, final
 
 from schemas import Amount, Menu
 from voice import words
@@ -107,15 +107,31 @@ class Entry(NamedTuple):
     choice: str
 
 
-class Edge(NamedTuple):
+@final
+class Edge:
     """A stretch of tokens with one meaning; where it begins is told by the lattice's row."""
 
-    length: int  # tokens
-    kind: Kind
-    value: Any
-    cost: float
-    part: bool = False  # only a part of a name was said
-    plural: bool = False  # the name was said in the plural, which the menu has in the singular
+    __slots__ = ("cost", "kind", "length", "part", "plural", "value")
+
+    def __init__(self, length: int, kind: Kind, value: Any, cost: float, *, part: bool = False, plural: bool = False) -> None:
+        self.length = length  # tokens
+        self.kind = kind
+        self.value = value
+        self.cost = cost
+        self.part = part  # only a part of a name was said
+        self.plural = plural  # the name was said in the plural, which the menu has in the singular
+
+    def at(self, cost: float) -> "Edge":
+        """Return the same at another cost."""
+        return Edge(self.length, self.kind, self.value, cost, part=self.part, plural=self.plural)
+
+    def over(self, length: int) -> "Edge":
+        """Return the same over another number of tokens."""
+        return Edge(length, self.kind, self.value, self.cost, part=self.part, plural=self.plural)
+
+    def of(self, value: Any) -> "Edge":
+        """Return the same kind of thing, another one."""
+        return Edge(self.length, self.kind, value, self.cost, part=self.part, plural=self.plural)
 
 
 class Row(NamedTuple):
@@ -478,7 +494,7 @@ class Lexicon:
                 continue
             length = end - start
             meant = self._meanings(said, senses, marked=marked)
-            found += meant if length == len(said) else [edge._replace(length=length) for edge in meant]
+            found += meant if length == len(said) else [edge.over(length) for edge in meant]
         if surfaces[start] in self._adjectives:
             found += self._ellipsis(spoken, start)
             reach = max(reach, start + 5)
@@ -489,7 +505,7 @@ class Lexicon:
         unused: dict[int, Edge] = {}
         for edge in found:
             if edge.kind in NAMING and (edge.length not in unused or edge.cost + UNSAID < unused[edge.length].cost):
-                unused[edge.length] = Edge(edge.length, Kind.UNUSED, None, edge.cost + UNSAID, edge.part)
+                unused[edge.length] = Edge(edge.length, Kind.UNUSED, None, edge.cost + UNSAID, part=edge.part)
         found += unused.values()
         # A word that something explains for nothing is not in question.
         if not any(edge.cost <= SEGMENT + EMPTY and edge.kind not in NAMING for edge in found):
@@ -517,7 +533,7 @@ class Lexicon:
                 # Meanings that are as good as the best stand together; the rest of the order decides between them.
                 level = tuple(dict.fromkeys([other.value for other_cost, other in weighed if other_cost <= cost + 1e-9]))
                 plural = said[-1].endswith("s") and not sense.phrase[-1].endswith("s") and words.singular(said[-1]) == sense.phrase[-1]
-                found.append(Edge(length, kind, level, cost + SEGMENT, sense.cost >= MISSING_HEAD, plural))
+                found.append(Edge(length, kind, level, cost + SEGMENT, part=sense.cost >= MISSING_HEAD, plural=plural))
                 if kind is Kind.OPTION:
                     found += self._other_groups(length, level, weighed)
             else:

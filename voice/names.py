@@ -244,7 +244,7 @@ class Names(Groups):
             or apart
             or any(entry.bit & self._one for entry in last.entries)
         ):
-            yield from self._lose(reading, edge._replace(cost=UNSAID), start, walk)
+            yield from self._lose(reading, edge.at(UNSAID), start, walk)
             return
         new = reading.fork(edge.cost + IDLE)  # "mỡ hành nhiều vô", "take the anchovies off"
         new.options = (*reading.options[:-1], last._replace(amount=edge.value))
@@ -401,7 +401,7 @@ class Names(Groups):
         place: int = edge.value
         if 0 < place <= len(walk.order) or (place < 0 and walk.order):
             line = place - 1 if place > 0 else len(walk.order) + place
-            for new in self._item(reading, edge._replace(value=(walk.order[line],)), start, walk):
+            for new in self._item(reading, edge.of((walk.order[line],)), start, walk):
                 if new.items:
                     new.line = line
                 yield new
@@ -494,7 +494,7 @@ class Names(Groups):
         yield self._line(reading, items, edge, start, walk, bare)
         known = tuple([item for item in items if item in walk.there])
         if known and edge.part and joint in APART:
-            cut = edge._replace(cost=self._cut_short(edge, known, walk))
+            cut = edge.at(self._cut_short(edge, known, walk))
             yield self._line(reading, known, cut, start, walk, bare + REFERENCE)
         elif known and len(known) < len(items):
             yield self._line(reading, known, edge, start, walk, bare + REFERENCE)

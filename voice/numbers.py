@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, final
 
 from voice import words
 from voice.packs import LanguagePack
@@ -25,13 +25,17 @@ class Role(NamedTuple):
     surface: str
 
 
-class Number(NamedTuple):
+@final
+class Number:
     """A number that was said."""
 
-    end: int  # token behind it
-    value: int
-    cost: float
-    article: bool = False  # "a", "an"
+    __slots__ = ("article", "cost", "end", "value")
+
+    def __init__(self, end: int, value: int, cost: float, *, article: bool) -> None:
+        self.end = end  # token behind it
+        self.value = value
+        self.cost = cost
+        self.article = article  # "a", "an"
 
 
 class NumberWords:

@@ -337,7 +337,7 @@ class Reader(Names):
 
     def _rest(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         if not reading.base and not reading.items:
-            yield from self._lose(reading, edge._replace(cost=TALK), start, walk)
+            yield from self._lose(reading, edge.at(TALK), start, walk)
             return
         new = self._open(reading, walk, edge.cost)
         new.flags |= IS_PART | REST
@@ -361,7 +361,7 @@ class Reader(Names):
             new.touch(edge, start)
             yield new
         else:
-            yield from self._lose(reading, edge._replace(cost=UNSAID), start, walk)
+            yield from self._lose(reading, edge.at(UNSAID), start, walk)
 
     def _part(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         used = reading.headless and (not reading.options or reading.flags & IS_PART)

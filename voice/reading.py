@@ -7,7 +7,7 @@ readings are followed from one token.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, final
 
 from schemas import Amount
 from voice.costs import HEAD_AGAIN, SEGMENT, TALK_WORD
@@ -87,11 +87,15 @@ class Group(NamedTuple):
     line: int  # of the order so far, where one was told by its place; -1: none was
 
 
-class Kept(NamedTuple):
+@final
+class Kept:
     """A linked list, newest first: readings share their past."""
 
-    past: "Kept | None"
-    value: Any
+    __slots__ = ("past", "value")
+
+    def __init__(self, past: "Kept | None", value: Any) -> None:
+        self.past = past
+        self.value = value
 
 
 class Reading:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, final
 
 from rapidfuzz.distance import OSA
 
@@ -36,14 +36,18 @@ ABBREVIATION: Final = 0.4  # "mayo"
 MAX_NEAR: Final = 1.3  # farther apart, two phrases are different phrases
 
 
-class Token(NamedTuple):
+@final
+class Token:
     """A token of the utterance."""
 
-    surface: str  # lower case, NFC, apostrophes dropped
-    key: str  # what it has in common with its other spellings
-    start: int  # code points of the utterance
-    end: int
-    capital: bool = False  # written like a name: "chị Bảy"
+    __slots__ = ("capital", "end", "key", "start", "surface")
+
+    def __init__(self, surface: str, key: str, start: int, end: int, capital: bool) -> None:  # noqa: FBT001 - as they are kept
+        self.surface = surface  # lower case, NFC, apostrophes dropped
+        self.key = key  # what it has in common with its other spellings
+        self.start = start  # code points of the utterance
+        self.end = end
+        self.capital = capital  # written like a name: "chị Bảy"
 
 
 def nfc(text: str) -> str:
