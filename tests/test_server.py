@@ -8,11 +8,13 @@ import re
 import signal
 import socket
 import time
-from typing import Self
+from typing import Any, Self, cast
+from unittest.mock import Mock
 from uuid import uuid4
 
 import httpx
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 import server as voice_server
 from tests.conftest import KEYS, check_reply
@@ -171,6 +173,60 @@ def test_a_reply_goes_out_in_one_piece(running):
         while b"}}" not in head:
             head += connection.socket.recv(65536)
         assert head.count(b"HTTP/1.1 200 OK") == 2
+
+
+TYPE, LENGTH = (b"content-type", b"text/plain"), (b"content-length", b"5")
+PLAIN = [TYPE, LENGTH], [b"hello"]
+
+
+@pytest.mark.parametrize(
+    ("method", "keep_alive", "headers", "parts"),
+    [
+        ("GET", True, *PLAIN),
+        ("HEAD", True, *PLAIN),
+        ("GET", False, *PLAIN),
+        ("GET", True, [TYPE, LENGTH], [b"he", b"llo"]),
+        ("GET", True, [TYPE], [b"hello"]),
+        ("GET", True, [TYPE, (b"content-length", b"4")], [b"hello"]),
+        ("GET", True, [TYPE, (b"content-length", b"6")], [b"hello"]),
+        ("GET", True, [(b"content-length", b"0")], [b""]),
+        ("GET", True, [*PLAIN[0], (b"location", b"/\r\nset-cookie: a=b")], [b"hello"]),
+        ("GET", True, [*PLAIN[0], (b"location", b"/\nset-cookie: a=b")], [b"hello"]),
+        ("GET", True, [*PLAIN[0], (b"location", b"/\rset-cookie: a=b")], [b"hello"]),
+        ("GET", True, [*PLAIN[0], (b"a: b\r\nset-cookie", b"a=b")], [b"hello"]),
+    ],
+)
+async def test_a_reply_is_written_as_the_library_writes_it(method, keep_alive, headers, parts):
+    """Same bytes, same errors; a reply with a line break in a header, which would be two replies, is none."""
+
+    async def written(kind: type[RequestResponseCycle]) -> tuple[bytes, bool, bool, str]:
+        transport, flow = Mock(), Mock(write_paused=False)
+        exchange = kind(
+            scope=cast("Any", {"method": method}),
+            transport=transport,
+            flow=flow,
+            logger=Mock(),
+            access_logger=Mock(),
+            access_log=False,
+            default_headers=[],
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=keep_alive,
+            on_response=Mock(),
+        )
+        error = ""
+        try:
+            await exchange.send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+            for number, part in enumerate(parts, 1):
+                await exchange.send({"type": "http.response.body", "body": part, "more_body": number < len(parts)})
+        except RuntimeError as raised:
+            error = str(raised)
+        sent = b"".join(call.args[0] for call in transport.write.call_args_list)
+        return sent, exchange.response_complete, transport.close.called, error
+
+    ours, library = await written(voice_server.Exchange), await written(RequestResponseCycle)
+    assert ours == library
+    assert b"set-cookie" not in ours[0]
 
 
 def test_who_waits_to_be_told_to_go_on_is_told(running):
