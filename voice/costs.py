@@ -25,6 +25,7 @@ ROTATED: Final = 0.15  # "đường ít" for "ít đường"
 MENU_FIRST: Final = 0.15  # a language's word that is also the menu's
 MISHEARD: Final = 0.25  # another word that sounds like the number: "to" for "two"
 LESS_LIKELY: Final = 0.01  # of two equal readings the other one
+BROKEN: Final = 0.1  # the beginning of a longer phrase that was said whole
 EMPTY: Final = 0.05  # a filler: of two equal readings the one that says something
 TALK: Final = 0.2  # a stretch that asks or tells something and orders nothing
 UNSAID: Final = 1.0  # each phrase of the menu that the reading does not use

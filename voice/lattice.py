@@ -229,6 +229,8 @@ class Lattice:
                 continue
             if not any(start <= position < end for position in foreign):
                 continue
+            if end == start + 1 and not surfaces[start].isascii():
+                continue  # a word of one syllable that is written with marks is that word
             said = "".join((*surfaces[start : end - 1], words.singular(surfaces[end - 1])))
             bones = words.skeleton(said)
             if len(bones) < MIN_BONES:
@@ -260,11 +262,22 @@ class Lattice:
                     called = start + 1 < len(spoken) and spoken[start + 1].capital
                     self._add_numbered(surfaces, edges, start, length, SEGMENT + (0.0 if called else NAME))
                 if label in self._lexicon.asked:
-                    begin = self._clause_start(edges, start)
-                    edges[begin] = [*edges[begin], Edge(start + length - begin, Kind.TALK, None, SEGMENT + TALK)]
+                    self._add_asked(edges, start, start + length)
             for opening, closing in self._lexicon.questions:
                 if surfaces[start : start + len(opening)] == opening:
                     self._add_question(surfaces, edges, start, start + len(opening), closing)
+
+    def _add_asked(self, edges: list[list[Edge]], start: int, end: int) -> None:
+        """Add what is asked about: the clause before such words, "trà đào bao nhiêu một ly", or what follows, "how much is a latte"."""
+        number = next((edge for edge in edges[end] if edge.kind is Kind.NUMBER), None) if end < len(edges) else None
+        if number is not None and end + number.length < len(edges):
+            counted = [edge.length for edge in edges[end + number.length] if edge.kind is Kind.CLASSIFIER]
+            end += number.length + max(counted) if counted else 0
+        begin = self._clause_start(edges, start)
+        if begin < start or end >= len(edges) or any(edge.kind in (Kind.STOP, Kind.PAUSE) for edge in edges[end]):
+            edges[begin] = [*edges[begin], Edge(end - begin, Kind.TALK, None, SEGMENT + TALK)]
+        else:
+            edges[start] = [*edges[start], Edge(end - start, Kind.INQUIRY, None, SEGMENT)]
 
     @staticmethod
     def _add_numbered(surfaces: tuple[str, ...], edges: list[list[Edge]], start: int, length: int, cost: float) -> None:

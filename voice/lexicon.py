@@ -10,6 +10,7 @@ from voice import words
 from voice.costs import (
     ADJECTIVE,
     AN_ARTICLE,
+    BROKEN,
     CATEGORY,
     EMPTY,
     LESS_LIKELY,
@@ -36,6 +37,7 @@ from voice.words import Token
 MAX_QUANTITY: Final = 999
 MAX_REMEMBERED: Final = 20_000  # look-ups: a bound on memory
 MAX_WORDS: Final = 12  # of a phrase
+MAX_PEOPLE_WORDS: Final = 2  # "two little kids"
 MAX_PARTIAL: Final = 24  # a part of a name that fits more things than this says too little to ask about
 MAX_FUNCTION_DISTANCE: Final = 0.45  # a tone, a long phrase typed plain: beyond it, function words are other words
 
@@ -88,6 +90,8 @@ class Kind(Enum):
 
 
 NAMING: Final = (Kind.ITEM, Kind.OPTION)
+# Nor do these come from a phrase that a language says.
+_MADE: Final = (*NAMING, Kind.NUMBER, Kind.ARTICLE, Kind.PEOPLE, Kind.UNUSED)
 
 
 class Sense(NamedTuple):
@@ -162,7 +166,7 @@ class Lexicon:
         self.labels: set[tuple[str, ...]] = set()
         group_names = [(words.phrase(group.name), group_id) for group_id, group in menu.option_groups.items()]
         self._measures: set[str] = set()
-        self._people: set[str] = set()
+        self._people: set[tuple[str, ...]] = set()
         self.questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.asked: set[tuple[str, ...]] = set()
         self._near: dict[str, tuple[str, ...]] = {}
@@ -182,6 +186,10 @@ class Lexicon:
         self.function_words = {word for pack in packs for word in pack.function_words()}
         small = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
         group_names += [(label[:length], group_id) for label, group_id in group_names for length in range(2, len(label))]
+        known = small | menu_phrases  # "salt and vinegar" are two choices
+        group_names = [
+            (label, group_id) for label, group_id in group_names if len(label) == 1 or any((word,) not in known for word in label)
+        ]
         group_names += [
             ((word,), group_id)
             for label, group_id in group_names
@@ -296,6 +304,7 @@ class Lexicon:
         parts: dict[tuple[Kind, tuple[str, ...]], dict[object, float]] = defaultdict(dict)
         packs = language_packs().values()
         adjectives = {words.phrase(way) for pack in packs for way in pack.adjectives}
+        amounts = {words.phrase(way) for pack in packs for amount, ways in pack.amounts.items() if amount != "regular" for way in ways}
         empty = {word for pack in packs for word in pack.function_words()}
         hollow = {word for pack in packs for word in pack.hollow_words()}
         for kind, value, phrase in named:
@@ -305,7 +314,7 @@ class Lexicon:
                 for part, missing, is_head in (first, last):
                     if whole.get((kind, part), 0) & (value.bit if isinstance(value, Entry) else 1):
                         continue
-                    if empty.issuperset(part) or (
+                    if (empty.issuperset(part) and not (kind is Kind.OPTION and part in adjectives - amounts)) or (
                         kind is Kind.ITEM and all(word.isdecimal() or self.numbers.is_number_word(word) for word in part)
                     ):
                         continue
@@ -380,7 +389,7 @@ class Lexicon:
                 self._add(kind, value, phrase, cost + (EMPTY if kind in {Kind.FILLER, Kind.REFER, Kind.PLAIN} else 0.0))
         self.labels |= {spelt for way in pack.labels for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
         self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
-        self._people |= {spelt for way in pack.people for spelt in (way, words.fold(way))}
+        self._people |= {words.phrase(spelt) for way in pack.people for spelt in (way, words.fold(way))}
         self.names |= set(pack.names)
         self.questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
         self.asked |= {spelt for way in pack.asked for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
@@ -501,12 +510,16 @@ class Lexicon:
         number = numbers[start]
         if number is not None:
             found += self._counted(surfaces, start, number)
-            reach = max(reach, number.end + 1)
+            reach = max(reach, number.end + MAX_PEOPLE_WORDS)
         unused: dict[int, Edge] = {}
         for edge in found:
             if edge.kind in NAMING and (edge.length not in unused or edge.cost + UNSAID < unused[edge.length].cost):
                 unused[edge.length] = Edge(edge.length, Kind.UNUSED, None, edge.cost + UNSAID, part=edge.part)
         found += unused.values()
+        phrases = [edge for edge in found if edge.kind not in _MADE]
+        whole = max([edge.length for edge in phrases if edge.cost <= SEGMENT], default=1)
+        if whole > 1:  # "instead of" is no "instead"
+            found = [edge.at(edge.cost + BROKEN) if edge.length < whole and edge in phrases else edge for edge in found]
         # A word that something explains for nothing is not in question.
         if not any(edge.cost <= SEGMENT + EMPTY and edge.kind not in NAMING for edge in found):
             found.append(UNKNOWN)
@@ -547,7 +560,7 @@ class Lexicon:
         others = [
             (cost, sense)
             for cost, sense in weighed
-            if sense.cost >= MISSING_HEAD and cost <= sense.cost + words.PLURAL and sense.value.group not in groups
+            if sense.cost > 0.0 and cost <= sense.cost + words.PLURAL and sense.value.group not in groups
         ]
         if others:
             cost = min(cost for cost, _ in others)
@@ -578,8 +591,9 @@ class Lexicon:
             yield Edge(length, Kind.ARTICLE, 1, SEGMENT + AN_ARTICLE)
         elif 1 <= number.value <= MAX_QUANTITY:
             yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
-            if behind in self._people:
-                yield Edge(length + 1, Kind.PEOPLE, number.value, SEGMENT + number.cost)
+            for longer in range(1, MAX_PEOPLE_WORDS + 1):
+                if number.end + longer <= len(surfaces) and surfaces[number.end : number.end + longer] in self._people:
+                    yield Edge(length + longer, Kind.PEOPLE, number.value, SEGMENT + number.cost)
 
     def is_function_word(self, token: Token) -> bool:
         """Tell whether a language uses the word for other things than naming something."""

@@ -418,7 +418,7 @@ class Names(Groups):
             new = reading.fork(cost + apart + self._uncounted(reading, edge))
             if reading.options and joint == ONTO_NEXT:
                 new.flags |= SET  # "put onions on the pizza": one that is there already
-            self._head(new, fitting, edge, start)
+            self._head(new, fitting, edge.at(cost) if cost < edge.cost else edge, start)
             yield new
             known = tuple([item for item in fitting if item in walk.there])
             if known and edge.part and not reading.number and not reading.options:
@@ -448,8 +448,14 @@ class Names(Groups):
             if present or not reading.flags & (SET | REPLACE) or (reading.flags & REPLACE and not reading.base):
                 fitting = present
         source = reading.done.value if reading.flags & INTO and reading.done is not None else None
-        if isinstance(source, Group) and source.flags & REPLACE and source.options and not source.items:
-            fitting = ()  # an option is changed into an option
+        if isinstance(source, Group) and source.flags & REPLACE:
+            if source.options and not source.items:
+                fitting = ()  # an option is changed into an option
+            elif edge.part and source.items:
+                kinds = {self.lexicon.menu.items[item].category for item in source.items} - {None}
+                alike = tuple([item for item in fitting if self.lexicon.menu.items[item].category in kinds])
+                if alike:  # "the pilau rice for boiled"
+                    fitting, cost = alike, min(cost, SEGMENT + HEAD_AGAIN)
         return fitting, cost
 
     def _apart(self, reading: Reading, start: int, walk: Walk) -> float:

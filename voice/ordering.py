@@ -19,6 +19,7 @@ ASK_COUNTED_BELOW: Final = math.exp(-1.3)  # with a number it is no slip: "hai �
 MAX_OFFERED: Final = 3  # items offered in place of one that is sold out
 MAX_CHOICES: Final = 8  # of a question
 MAX_LINE_QUANTITY: Final = 999
+_EVERYBODYS: Final = reading.EACH | reading.EVERYONE
 
 
 class Ordering:
@@ -189,7 +190,9 @@ class Ordering:
         """Give everybody so many of an item, or everything that many: "mỗi người một trà đá", "two of each"."""
         lines = self.fresh or self.drafts
         if group.items:
-            heads = 1 if not group.flags & reading.EVERYONE else self.people or sum(line.quantity for line in lines) or 1
+            heads = 1
+            if group.flags & reading.EVERYONE:
+                heads = self.people = self.people or sum(line.quantity for line in lines) or 1
             number = min(MAX_LINE_QUANTITY, (group.number or 1) * heads)
             self._add(group._replace(number=number, flags=group.flags & ~(reading.ALL | reading.EACH)))
         elif group.options:
@@ -328,7 +331,7 @@ class Ordering:
         )
         if bare or (part.flags & reading.CORRECT and base in self.fresh):
             base.quantity, base.counted = part.number, True
-        elif part.flags & reading.MORE and part.options and listed and not part.flags & reading.IS_PART:
+        elif part.flags & reading.MORE and part.options and listed and not part.flags & (reading.IS_PART | reading.AGAIN):
             base.quantity = min(MAX_LINE_QUANTITY, base.quantity + part.number)
         else:
             return False
@@ -654,11 +657,14 @@ class Ordering:
 def _resolved(said: list[Group]) -> list[Group]:
     """Give each group what it shares with later ones: an item that comes last, options that were said of all in advance."""
     found: list[Group] = []
-    for position, group in enumerate(said):
+    for position, one in enumerate(said):
+        group = one
         if group.flags & reading.FORWARD:  # "one large and one small coffee"
             items = next((later.items for later in said[position:] if later.items), ())
             found.append(group._replace(items=items, flags=group.flags & ~reading.FORWARD))
             continue
+        if found and found[-1].items and group.items and group.start <= found[-1].end + 1 and group.flags & (reading.ALSO | reading.ADDED):
+            group = group._replace(flags=group.flags | found[-1].flags & _EVERYBODYS)  # "mỗi đứa một kem với một trà đá"
         if len(group.items) > 1 and group.number > 1 and not group.flags:  # "three medium pizzas, one hawaiian, one veggie, one cheese"
             end, left = position + 1, group.number
             while end < len(said) and left > 0 and set(said[end].items) < set(group.items):

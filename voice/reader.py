@@ -185,7 +185,7 @@ class Reader(Names):
             return
         new = self._open(reading, walk, edge.cost)
         if edge.kind is Kind.INSTEAD:
-            new.amount, new.bare = "no", reading.headless and not reading.options
+            new.amount, new.bare = "no", reading.headless and not reading.options and not reading.number
         else:
             new.flags |= REPLACE if edge.kind is Kind.REPLACE else SET | ITS if edge.value else SET
         yield new
@@ -226,7 +226,9 @@ class Reader(Names):
         new.flags |= MORE
         if edge.value and not new.number:
             new.number = 1
-            new.flags |= ARTICLE if edge.value == 1 else ARTICLE | AGAIN  # "another two"
+            new.flags |= ARTICLE  # "another two"
+        if edge.value > 1:
+            new.flags |= AGAIN
         new.touch(edge, start)
         yield new
 
@@ -264,6 +266,14 @@ class Reader(Names):
         return new
 
     def _cancel(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        known = tuple([item for item in reading.items if item in walk.there])
+        if known and start - reading.end <= POSTPOSED_WORDS and not reading.options and not reading.flags & ~(ALSO | ARTICLE | ALL | SET):
+            new = reading.fork(edge.cost + REFERENCE)  # "khoai tây thôi không lấy nữa"
+            new.items = known
+            new.flags |= REMOVE
+            new.touch(edge, start)
+            yield new
+            return
         new = self._open(reading, walk, edge.cost)
         new.flags |= CANCEL
         new.touch(edge, start)
