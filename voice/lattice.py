@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from voice import words
-from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, NAME, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
+from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, NAME, ONE_OF, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
 from voice.lexicon import NAMING, UNKNOWN, Edge, Kind, Lexicon
 from voice.words import Token
 
@@ -68,6 +68,10 @@ class Lattice:
                 for position in range(start, end):
                     if covered[position] < end:
                         covered[position] = end
+        for number in numbers:
+            if number is not None and number.article and number.end < len(edges) and numbers[number.end] is not None:
+                behind = number.end  # "a 20 piece wings": one, of a size that is told by a number
+                edges[behind] = [edge.at(edge.cost + ONE_OF) if edge.kind is Kind.NUMBER else edge for edge in edges[behind]]
         if doubtful and marked and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
             self._doubt_foreign_fillers(edges, doubtful)
         items = [(start, item) for start, item in items if not (item.part and covered[start])]  # a general word within a name is none
@@ -82,13 +86,14 @@ class Lattice:
             reach = covered[start]
             if reach and start not in ends:
                 found = edges[start]
-                names = [edge.length for edge in found if edge.kind is Kind.ITEM and not edge.part]
+                names = [(edge.kind, edge.length) for edge in found if edge.kind in NAMING and not edge.part]
                 edges[start] = [
                     edge
                     for edge in found
                     if start + edge.length > reach
                     or not (edge.part or edge.kind is Kind.UNKNOWN)
-                    or (edge.kind is Kind.OPTION and edge.length in names)  # "beans", a side, or black or pinto ones
+                    or (edge.kind is Kind.OPTION and (Kind.ITEM, edge.length) in names)  # "beans", a side, or black or pinto ones
+                    or (edge.kind is Kind.ITEM and (Kind.OPTION, edge.length) in names)  # "naan", with something, or a garlic naan
                 ] or [UNKNOWN]  # where another phrase ends within the name: "two kids" before "kids meal"
         for start, end in self._lexicon.numbers.rows(spoken, numbers):
             edges[start] = [*edges[start], Edge(end - start, Kind.TALK, None, SEGMENT)]

@@ -174,7 +174,10 @@ class Lexicon:
         # Remembered rows of lattices and how many words they depend on, for what is typed plain and what is typed with marks.
         self._rows: tuple[tuple[dict[tuple[str, ...], Row], dict[str, int]], ...] = (({}, {}), ({}, {}))
         packs = language_packs().values()
-        self.numbers = NumberWords(packs)
+        # Whether people leave out diacritics here: then "it" may be "ít", and "them" may be "thêm".
+        spoken = [pack for pack in packs if pack.language in menu.languages or not menu.languages]
+        self._has_marks = any(not word.isascii() for pack in spoken for word in pack.function_words())
+        self.numbers = NumberWords(packs, plain=self._has_marks)
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for row in [row for pack in packs for row in pack.synonyms]:
             for word in row:
@@ -184,6 +187,7 @@ class Lexicon:
             self._add_pack(pack, menu_phrases)
         self._deletions = self._spelling_index()
         self.function_words = {word for pack in packs for word in pack.function_words()}
+        self.before_nouns = {word for pack in packs if pack.adjectives_first for word in pack.adjectives}
         small = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
         group_names += [(label[:length], group_id) for label, group_id in group_names for length in range(2, len(label))]
         known = small | menu_phrases  # "salt and vinegar" are two choices
@@ -200,8 +204,6 @@ class Lexicon:
         self.labels_of: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         for label, group_id in group_names:
             self.labels_of[label[0]].append((label, group_id))
-        # Whether people leave out diacritics here: then "it" may be "ít", and "them" may be "thêm".
-        self._has_marks = any(not word.isascii() for pack in packs if pack.language in menu.languages for word in pack.function_words())
         openings = (*self.labels, *self.asked, *[opening for opening, _ in self.questions])
         self.talk_openings = {phrase[0] for phrase in openings} | self.names
 
@@ -518,7 +520,8 @@ class Lexicon:
         found += unused.values()
         phrases = [edge for edge in found if edge.kind not in _MADE]
         whole = max([edge.length for edge in phrases if edge.cost <= SEGMENT], default=1)
-        if whole > 1:  # "instead of" is no "instead"
+        if whole > 1:  # "instead of" is no "instead", which takes back what was said before
+            found = [edge for edge in found if edge.length >= whole or edge.kind is not Kind.CORRECT]
             found = [edge.at(edge.cost + BROKEN) if edge.length < whole and edge in phrases else edge for edge in found]
         # A word that something explains for nothing is not in question.
         if not any(edge.cost <= SEGMENT + EMPTY and edge.kind not in NAMING for edge in found):
@@ -529,8 +532,11 @@ class Lexicon:
         """Return what a phrase means with its cost: one meaning a kind, of which a name may fit several things."""
         best: dict[Kind, list[tuple[float, Sense]]] = {}
         exact = len(said) == 1 and self.numbers.is_number_word(said[0])
+        ascii_said = "".join(said).isascii()
         for sense in senses:
             named = sense.kind in NAMING
+            if not (named or self._has_marks) and ascii_said and not "".join(sense.phrase).isascii():
+                continue  # "ta" is no "tá" where nobody speaks Vietnamese
             distance = (
                 words.distance(said, sense.phrase, marked=marked) if named else words.function_distance(said, sense.phrase, marked=marked)
             )

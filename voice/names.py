@@ -40,7 +40,7 @@ from voice.costs import (
     UNSAID,
 )
 from voice.groups import Groups
-from voice.lexicon import Edge, Entry, Kind
+from voice.lexicon import NAMING, Edge, Entry, Kind
 from voice.reading import (
     ADDED,
     ALL,
@@ -172,7 +172,7 @@ class Names(Groups):
                 return False  # "with a side of": a line of its own
             if added:
                 return has_item or reading.number > 0 or reading.flags & (ALL | SET) > 0
-            return reading.joint == JOINED and has_item and self._is_dual(reading.options, walk)
+            return reading.joint == JOINED and has_item and (self._is_dual(reading.options, walk) or self._fills(reading, position, walk))
         if has_item or (reading.flags & SET and reading.options):
             listed = bool(reading.options) and reading.options[-1].portions > 1
             return added or listed or not classified or edge.value > max(1, reading.number)
@@ -203,6 +203,17 @@ class Names(Groups):
         last = options[-1] if options else None
         return last is not None and any(
             edge.kind is Kind.ITEM and edge.length == last.end - last.start for edge in walk.edges_at(last.start)
+        )
+
+    def _fills(self, reading: Reading, start: int, walk: Walk) -> bool:
+        """Tell whether what begins here may be a choice that the line still lacks: "a combo with slaw and a diet coke"."""
+        if not reading.options or reading.options[-1].amount or not all(entry.bit & self._one for entry in reading.options[-1].entries):
+            return False
+        lacking = 0
+        for item in reading.items:
+            lacking |= self._mask[item] & self._one & ~reading.used
+        return any(
+            entry.bit & lacking for edge in walk.edges_at(start) if edge.kind is Kind.OPTION and not edge.part for entry in edge.value
         )
 
     def _portion(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
@@ -301,7 +312,7 @@ class Names(Groups):
             entry.bit & self._one for entry in option.entries
         ):
             cost += ONE_AMOUNT
-        cost += UNDECIDED_OPTION if len({entry.group for entry in option.entries}) < len(option.entries) else 0.0
+        cost += UNDECIDED_OPTION if not negative and len({entry.group for entry in option.entries}) < len(option.entries) else 0.0
         if reading.count:
             one_of = all(entry.bit & self._one for entry in option.entries)
             if one_of and reading.count != ANY_ONE:
@@ -332,12 +343,26 @@ class Names(Groups):
             yield new
         waits = walk.last_item > start and any(entry.bit & self.taken_behind(start, walk) for entry in option.entries)
         if not fitting or waits:
-            early = EARLY_JOINED if joint in {PAUSED, JOINED, BREAK} or not fitting else EARLY
-            new = self._open(reading, walk, cost + (EARLY if negative and fitting else early))
+            new = self._open(reading, walk, cost + (self._early(joint, edge, start, walk) if fitting else EARLY_JOINED))
             if reading.amount is not None:
                 new.cost -= DANGLING_AMOUNT
             self._put(new, option, edge, start)
             yield new
+
+    def _early(self, joint: int, edge: Edge, start: int, walk: Walk) -> float:
+        """Return what it costs that an option which the line before could have belongs to the one behind."""
+        behind = start + edge.length
+        for other in walk.edges_at(behind):
+            if (
+                other.kind is Kind.ITEM
+                and not other.part
+                and any(entry.bit & self._mask[item] for entry in edge.value for item in other.value)
+            ):
+                before = walk.spoken[start:behind]
+                adjective = all(token.surface in self.lexicon.before_nouns for token in before)
+                return EARLY_JOINED if joint in APART or adjective else EARLY  # "breaded haddock small chips"
+        named = any(other.kind in NAMING for other in walk.edges_at(behind))
+        return EARLY_JOINED if joint in APART and named else EARLY
 
     @staticmethod
     def _same(before: Spoken, option: Spoken, *, head_only: bool) -> tuple[Entry, ...]:
@@ -399,7 +424,10 @@ class Names(Groups):
     def _ordinal(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         """Read "the second one" as that line's item."""
         place: int = edge.value
-        if 0 < place <= len(walk.order) or (place < 0 and walk.order):
+        said = walk.said(reading)
+        if len(said) > 1 and place <= len(said):  # "a latte and a mocha, the first one iced"
+            yield from self._item(reading, edge.of((said[place - 1 if place > 0 else place],)), start, walk)
+        elif 0 < place <= len(walk.order) or (place < 0 and walk.order):
             line = place - 1 if place > 0 else len(walk.order) + place
             for new in self._item(reading, edge.of((walk.order[line],)), start, walk):
                 if new.items:
@@ -421,8 +449,9 @@ class Names(Groups):
             self._head(new, fitting, edge.at(cost) if cost < edge.cost else edge, start)
             yield new
             known = tuple([item for item in fitting if item in walk.there])
-            if known and edge.part and not reading.number and not reading.options:
+            if known and edge.part and not reading.number and (not reading.options or joint == ONTO_NEXT):
                 new = reading.fork(self._cut_short(edge, known, walk) + apart + REFERENCE)  # "bia lấy ba lon thôi"
+                new.flags |= SET if reading.options else 0
                 self._head(new, known, edge, start)
                 yield new
             if known and (len(known) < len(fitting) or (reading.options and joint == WITH)):
@@ -438,14 +467,21 @@ class Names(Groups):
         cost, fitting = edge.cost, items
         if reading.options:
             fitting = tuple([item for item in items if all(self.takes(item, option) for option in reading.options)])
-        if reading.flags & (SET | REPLACE | ALL | REMOVE) and not reading.flags & EACH:
+        if reading.flags & (SET | REPLACE | ALL | REMOVE | MORE) and not reading.flags & EACH:
             there = walk.mentioned(reading)
             present = tuple([item for item in fitting if item in there])
-            if present:
+            if present and reading.flags & MORE:
+                if len(present) == 1 and edge.part:  # "one more sandwich"
+                    cost, fitting = self._cut_short(edge, present, walk), present
+            elif present:
                 cost = self._cut_short(edge, present, walk)
             elif reading.flags & REPLACE:
                 cost += AIMLESS
-            if present or not reading.flags & (SET | REPLACE) or (reading.flags & REPLACE and not reading.base):
+            if (
+                (present and not reading.flags & MORE)
+                or not reading.flags & (SET | REPLACE | MORE)
+                or (reading.flags & REPLACE and not reading.base)
+            ):
                 fitting = present
         source = reading.done.value if reading.flags & INTO and reading.done is not None else None
         if isinstance(source, Group) and source.flags & REPLACE:
@@ -462,7 +498,7 @@ class Names(Groups):
         """Return what it costs that something stands between a number or options and their item."""
         joint, flags = reading.joint, reading.flags
         if reading.options:
-            if flags & ALL and (joint in {PAUSED, JOINED, WITH} or reading.end < start):
+            if flags & ALL and (joint in {PAUSED, JOINED, WITH} or reading.end < start - 1):
                 return SEPARATED + REFERENCE
             return SEPARATED if joint in {PAUSED, JOINED, WITH} else 0.0
         if not reading.number:
@@ -470,13 +506,23 @@ class Names(Groups):
         if flags & ARTICLE:
             if joint in APART:
                 return SEPARATED
-            return self._added(reading, start, walk) if flags & (ADDED | ALSO) and not flags & CLASSIFIED else 0.0
+            if flags & (ADDED | ALSO) and not flags & CLASSIFIED:
+                return self._added(reading, start, walk)
+            return ADDED_ITEM if self._takes_place(reading, start, walk) else 0.0
         for place in range(max(0, reading.start), reading.end):
             sizes = [other for other in walk.edges_at(place) if other.kind is Kind.OPTION and place + other.length == reading.end]
             if any(not other.part and other.cost <= SEGMENT for other in sizes):
                 return PART + REFERENCE  # "a dozen wings", where wings come by the dozen
         # "make that two, and a coke"; "one with pepperoni", where that is a pizza too
         return SEPARATED if joint in APART else ADDED_ITEM if joint == WITH else 0.0
+
+    def _takes_place(self, reading: Reading, start: int, walk: Walk) -> bool:
+        """Tell whether what begins here may take the place of a choice that was just taken back: "instead of the coke a dr pepper"."""
+        base = reading.done.value if reading.done is not None else None
+        if not isinstance(base, Group) or base.items or not base.options or base.options[-1].amount != "no":
+            return False
+        groups = {entry.group for entry in base.options[-1].entries if entry.bit & self._one}
+        return any(entry.group in groups for edge in walk.edges_at(start) if edge.kind is Kind.OPTION for entry in edge.value)
 
     def _added(self, reading: Reading, start: int, walk: Walk) -> float:
         """Return what it costs to take "with a lemonade" for a line of its own, or "and a lemonade" behind such an option."""
@@ -493,12 +539,15 @@ class Names(Groups):
         """Read an item behind a line: another line, or another one that something is done to."""
         joint = reading.joint
         bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {PAUSED, JOINED, BREAK} else BARE_ITEM
-        if joint == WITH or (joint == JOINED and self._is_dual(reading.options, walk)):
+        if joint == WITH or (joint == JOINED and (self._is_dual(reading.options, walk) or self._fills(reading, start, walk))):
             offered = [one for other in walk.edges_at(start) if other.kind is Kind.OPTION for one in other.value]
             if any(one.bit & self._mask[item] for one in offered for item in reading.items):
                 bare = ADDED_BARE  # "bowl with rice and beans"
+        there = walk.mentioned(reading) if joint == ONTO_NEXT else walk.there
+        known = tuple([item for item in items if item in there])
+        if joint == ONTO_NEXT and known:
+            bare += BARE_ITEM  # "no ice in the Thai tea": not another one
         yield self._line(reading, items, edge, start, walk, bare)
-        known = tuple([item for item in items if item in walk.there])
         if known and edge.part and joint in APART:
             cut = edge.at(self._cut_short(edge, known, walk))
             yield self._line(reading, known, cut, start, walk, bare + REFERENCE)

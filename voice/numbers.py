@@ -41,8 +41,9 @@ class Number:
 class NumberWords:
     """The number words of all languages, which may be mixed."""
 
-    def __init__(self, packs: Iterable[LanguagePack]) -> None:
-        """Index the words by the key that their near spellings share."""
+    def __init__(self, packs: Iterable[LanguagePack], *, plain: bool = True) -> None:
+        """Index the words by the key that their near spellings share; `plain`: diacritics may be left out."""
+        self._plain = plain
         self._roles: dict[str, list[Role]] = defaultdict(list)
         self._zeros: set[str] = set()
         for pack in packs:
@@ -126,6 +127,8 @@ class NumberWords:
     def _step(self, token: Token, last: str, base: int, *, marked: bool) -> tuple[float, Role] | None:
         best: tuple[float, Role] | None = None
         for role in self._roles.get(token.key, ()):
+            if not self._plain and token.surface.isascii() and not role.surface.isascii():
+                continue
             distance = words.function_distance((token.surface,), (role.surface,), marked=marked)
             nearest = 0.0 if role.name == "article" else MAX_DISTANCE
             if distance <= nearest and _continues(role.name, last, base) and (best is None or distance < best[0]):

@@ -39,6 +39,8 @@ class Ordering:
         self.last: Draft | None = self.drafts[-1] if self.drafts else None
         self.replaced: Group | None = None  # what something else is to stand for
         self.removed: Draft | None = None  # the last line that was taken off
+        self.chosen: set[str] = set()  # option groups of which something is said
+        self.refused: list[Spoken] = []  # options that are said with "no"
         self.people = 0  # whom the order is for; 0: not told
         self.lost: list[tuple[int, int]] = []  # tokens
         self.questions: list[tuple[Draft | None, Question]] = []
@@ -46,6 +48,9 @@ class Ordering:
     def carry_out(self, chosen: Reading) -> Order:
         """Do what the reading says and return the order."""
         said = _resolved(reading.groups(chosen))
+        options = [option for group in said for option in group.options]
+        self.refused = [option for option in options if option.amount == "no"]
+        self.chosen = {entry.group for option in options if option.amount != "no" for entry in option.entries}
         position = 0
         while position < len(said):
             group = said[position]
@@ -133,6 +138,8 @@ class Ordering:
         if self._said_again(group, item):
             return
         draft = Draft(item, group.number or 1, counted=group.number > 0)
+        if group.flags & reading.AGAIN:
+            draft.options = next((list(line.options) for line in self._nearest() if line.item == item), [])
         self._put(draft, group)
         self.drafts.append(draft)
         self.fresh.append(draft)
@@ -210,7 +217,7 @@ class Ordering:
         lines = self._referred(group)
         if len(lines) != 1 or (lines[0].index is None and group.number):
             return False
-        if self._is_part(following):
+        if self._is_part(following) or (self._is_number(following) and group.number):
             return lines[0].quantity > (following.number or 1) and group.number in {0, lines[0].quantity}
         changes = following.options or (following.number and following.flags & (reading.ONLY | reading.MORE | reading.SET))
         return not group.number and bool(changes) and not following.flags & (reading.ALL | reading.CORRECT)
@@ -252,7 +259,10 @@ class Ordering:
         rest: list[Spoken] = []
         for option in group.options:
             line = next((draft for draft in self._nearest() if self.reader.takes(draft.item, option)), None)
-            if line is None:
+            replaced = option.amount == "no" and all(self._one(entry.group) and entry.group in self.chosen for entry in option.entries)
+            if replaced:  # "instead of almond milk let's do soy": what takes its place is said, and where
+                self.last = next((draft for draft in self._nearest() if self._lists(draft, option)), self.last)
+            elif line is None:
                 rest.append(option)
             else:
                 self._put(line, group._replace(options=(option,)))
@@ -260,11 +270,12 @@ class Ordering:
         if rest:
             self._imply(group._replace(options=tuple(rest)))
 
-    @staticmethod
-    def _take_option_back(line: Draft, corrected: Spoken) -> None:
+    def _take_option_back(self, line: Draft, corrected: Spoken) -> None:
         """Take off what was said last, where a correction names another choice beside it: "chocolate, no sorry, vanilla"."""
         last = line.options[-1] if line.options else None
-        if last is not None and last["amount"] == corrected.amount and last["group"] in {entry.group for entry in corrected.entries}:
+        if last is None or any(self._names(option, last) for option in self.refused):
+            return  # "vanilla, not chocolate" takes it off by itself
+        if last["amount"] == corrected.amount and last["group"] in {entry.group for entry in corrected.entries}:
             line.options = line.options[:-1]
 
     def _imply(self, group: Group) -> None:
@@ -444,6 +455,8 @@ class Ordering:
                 line.options = [option for option in line.options if option["group"] in offered]
             if group.number and not group.flags & reading.ARTICLE:
                 line.quantity = group.number
+            if group.flags & reading.CORRECT and group.options and line in self.fresh:
+                self._take_option_back(line, group.options[0])  # "with mayo... actually make that mustard"
             self._put(line, group)
             self.last = line
 
@@ -665,6 +678,9 @@ def _resolved(said: list[Group]) -> list[Group]:
             continue
         if found and found[-1].items and group.items and group.start <= found[-1].end + 1 and group.flags & (reading.ALSO | reading.ADDED):
             group = group._replace(flags=group.flags | found[-1].flags & _EVERYBODYS)  # "mỗi đứa một kem với một trà đá"
+        if found and found[-1].flags & reading.ALL and not group.items and group.options and group.flags & (reading.REPLACE | reading.INTO):
+            flags = (group.flags & ~(reading.REPLACE | reading.INTO)) | reading.ALL  # "cả hai đều đổi sang sữa yến mạch"
+            group = group._replace(flags=flags, number=found[-1].number)
         if len(group.items) > 1 and group.number > 1 and not group.flags:  # "three medium pizzas, one hawaiian, one veggie, one cheese"
             end, left = position + 1, group.number
             while end < len(said) and left > 0 and set(said[end].items) < set(group.items):

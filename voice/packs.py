@@ -79,6 +79,7 @@ class LanguagePack(BaseModel):
     names: list[str]
     givers: list[str]  # behind them somebody is named who gets something
     adjectives: list[str]
+    adjectives_first: bool  # before their noun
     synonyms: list[list[str]]
     sentences: dict[str, str]
 

@@ -3,7 +3,20 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from voice.costs import ABSENT, AIMLESS, CONTRADICTED, DANGLING_AMOUNT, EARLY_JOINED, IDLE, REFERENCE, RETRACTED, TALK, TALK_WORD, UNSAID
+from voice.costs import (
+    ABSENT,
+    AIMLESS,
+    CONTRADICTED,
+    DANGLING_AMOUNT,
+    EARLY_JOINED,
+    IDLE,
+    REFERENCE,
+    RETRACTED,
+    TALK,
+    TALK_WORD,
+    UNCOUNTED,
+    UNSAID,
+)
 from voice.lexicon import Edge, Kind, Lexicon
 from voice.names import Names
 from voice.reading import (
@@ -185,7 +198,7 @@ class Reader(Names):
             return
         new = self._open(reading, walk, edge.cost)
         if edge.kind is Kind.INSTEAD:
-            new.amount, new.bare = "no", reading.headless and not reading.options and not reading.number
+            new.amount = "no"
         else:
             new.flags |= REPLACE if edge.kind is Kind.REPLACE else SET | ITS if edge.value else SET
         yield new
@@ -222,6 +235,10 @@ class Reader(Names):
             yield reading.fork(edge.cost + IDLE)
             if reading.talk:
                 return
+            if edge.value > 1 and reading.items and not reading.options and not walk.there.isdisjoint(reading.items):
+                new = reading.fork(edge.cost)  # "thêm một pizza gà giống vậy nhưng đế dày"
+                new.flags |= MORE | AGAIN
+                yield new
             new = self._open(reading, walk, edge.cost)
         new.flags |= MORE
         if edge.value and not new.number:
@@ -312,11 +329,12 @@ class Reader(Names):
                 new.flags, new.number, new.start, new.end = ALL, edge.value, last.start, last.end
                 yield new
         behind_options = reading.headless and reading.options and not reading.number and reading.amount is None
-        if behind_options and reading.joint != JOINED:
+        if behind_options and reading.joint not in {JOINED, WITH}:
             new = reading.fork(edge.cost)  # "ranch for both", "ít đường cả hai"
             new.flags |= ALL
             new.number = 0 if reading.flags & EACH else edge.value
             new.carry = False
+            new.touch(edge, start)
             yield new
 
     def _each(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
@@ -349,7 +367,8 @@ class Reader(Names):
         if not reading.base and not reading.items:
             yield from self._lose(reading, edge.at(TALK), start, walk)
             return
-        new = self._open(reading, walk, edge.cost)
+        counted = reading.headless and reading.number and not reading.options  # "hai phần còn lại"
+        new = reading.fork(edge.cost) if counted else self._open(reading, walk, edge.cost)
         new.flags |= IS_PART | REST
         new.number = 1  # or more: what the other parts leave
         new.touch(edge, start)
@@ -368,6 +387,10 @@ class Reader(Names):
         if reading.headless and not reading.number and reading.options and reading.options[-1].end == start:
             new = reading.fork(edge.cost)  # "the large one"
             new.flags |= DESCRIBED
+            new.touch(edge, start)
+            yield new
+        elif reading.items and reading.end == start and not walk.there.isdisjoint(reading.items):
+            new = reading.fork(edge.cost)  # "the taro one"
             new.touch(edge, start)
             yield new
         else:
@@ -403,10 +426,11 @@ class Reader(Names):
         new.lose(edge, start)
         yield new
 
-    def _classifier(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
+    def _classifier(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         if reading.headless and reading.number and not reading.options and not reading.flags & CLASSIFIED:
             new = reading.fork(edge.cost)
             new.flags |= CLASSIFIED
             yield new
         else:
-            yield reading.fork(edge.cost)
+            named = any(other.kind is Kind.OPTION for other in walk.edges_at(start))  # "pizza lon": a large one, no can
+            yield reading.fork(edge.cost + (UNCOUNTED if named else 0.0))

@@ -267,6 +267,19 @@ class Walk:
         """Return the edges that begin at a token; none at the end."""
         return self.edges[position] if position < len(self.edges) else []
 
+    @staticmethod
+    def said(reading: Reading) -> list[str]:
+        """Return the items that were ordered so far in this utterance, each once, first one first."""
+        found = [reading.items[0]] if reading.items else []
+        kept = reading.done
+        while kept is not None:
+            group: Group = kept.value
+            if group.items and not group.flags & OPERATIONS:
+                found.append(group.items[0])
+            kept = kept.past
+        found.reverse()
+        return list(dict.fromkeys(found))
+
     def mentioned(self, reading: Reading) -> set[str]:
         """Return the items that are on the order, or were said before."""
         found = set(self.order) | set(reading.items)
