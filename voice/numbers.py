@@ -67,6 +67,10 @@ class NumberWords:
         """Tell whether a word, as it is spelt, belongs to numbers."""
         return any(role.surface == surface for role in self._roles.get(words.key_of(surface), ()))
 
+    def is_half(self, surface: str) -> bool:
+        """Tell whether a word, as it is spelt, is a half."""
+        return any(role.surface == surface and role.name == "half" for role in self._roles.get(words.key_of(surface), ()))
+
     def read_all(self, spoken: Sequence[Token], *, marked: bool) -> list[Number | None]:
         """Read the longest number that begins at each token."""
         roles = self._roles

@@ -529,8 +529,12 @@ class Ordering:
     def _put(self, line: Draft, group: Group) -> None:
         """Put a group's options on a line."""
         line.touch(group)
-        for option in group.options:
-            self._put_option(line, option)
+        halves = [option for option in group.options if self._is_half(option)]
+        for option in group.options:  # "half pepperoni and half mushroom" are no little of either
+            self._put_option(line, option._replace(amount=None) if option in halves and len(halves) > 1 else option)
+
+    def _is_half(self, option: Spoken) -> bool:
+        return option.amount == "light" and self.reader.lexicon.numbers.is_half(self.spoken[option.start - 1].surface)
 
     def _put_option(self, line: Draft, spoken: Spoken) -> None:
         offered = self.menu.items[line.item].options
