@@ -190,7 +190,8 @@ class Lexicon:
         self.before_nouns = {word for pack in packs if pack.adjectives_first for word in pack.adjectives}
         small = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
         group_names += [(label[:length], group_id) for label, group_id in group_names for length in range(2, len(label))]
-        known = small | menu_phrases  # "salt and vinegar" are two choices
+        named = menu_phrases - {words.phrase(item.category) for item in menu.items.values() if item.category is not None}
+        known = small | named  # "salt and vinegar" are two choices
         group_names = [
             (label, group_id) for label, group_id in group_names if len(label) == 1 or any((word,) not in known for word in label)
         ]
@@ -198,7 +199,7 @@ class Lexicon:
             ((word,), group_id)
             for label, group_id in group_names
             for word in label
-            if len(label) > 1 and (word,) not in small and (word,) not in menu_phrases
+            if len(label) > 1 and (word,) not in known
         ]
         group_names = [(tuple(map(words.key_of, label)), group_id) for label, group_id in group_names if label]
         self.labels_of: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)

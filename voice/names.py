@@ -475,7 +475,7 @@ class Names(Groups):
                     cost, fitting = self._cut_short(edge, present, walk), present
             elif present:
                 cost = self._cut_short(edge, present, walk)
-            elif reading.flags & REPLACE:
+            elif reading.flags & (REPLACE | ALL):
                 cost += AIMLESS
             if (
                 (present and not reading.flags & MORE)

@@ -307,11 +307,11 @@ class Reader(Names):
             return
         new = (
             reading.fork(edge.cost)
-            if reading.headless and not reading.options and not reading.number
+            if reading.headless and not reading.options and (not reading.number or reading.flags & ALL)
             else self._open(reading, walk, edge.cost)
         )
         new.flags |= ALL
-        new.number = edge.value
+        new.number = new.number or edge.value  # "cả hai đều"
         yield new
         last = reading.options[-1] if reading.options else None
         if (
@@ -352,6 +352,13 @@ class Reader(Names):
                 yield new
             new = self._open(reading, walk, edge.cost)
             new.flags |= ALL | EACH | whose
+            last = reading.options[-1] if reading.options else None
+            if last is not None and last.end == reading.end and reading.amount is None:
+                before = reading.fork(0.0)  # "one with chicken, one with pork, and an egg on each"
+                before.options = reading.options[:-1]
+                late = self._open(before, walk, edge.cost + EARLY_JOINED)
+                late.options, late.flags, late.start, late.end = (last,), ALL | EACH | whose, last.start, last.end
+                yield late
         new.carry = False
         yield new
 
