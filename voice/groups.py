@@ -100,8 +100,10 @@ class Groups:
         if reading.items or reading.flags:
             new.cost += self._lone_part(reading.done)
         if reading.amount == "no" and reading.number and not reading.items and not reading.options:
-            bare = reading.bare
+            bare, without = reading.bare, self._without(reading)
             reading = reading.fork(0.0)
+            if without:
+                reading.options = without
             reading.flags |= REMOVE | REFER if bare else 0  # "bớt hai ly"
         if reading.items or reading.number or reading.options or reading.flags:
             new.done = Kept(
@@ -129,10 +131,22 @@ class Groups:
         new.bare = False
         return new
 
+    @staticmethod
+    def _without(reading: Reading) -> tuple[Spoken, ...]:
+        """Return what a number with "no" behind it is to go without: what the part before has, "hai ly có đá, một ly không"."""
+        part = reading.done.value if reading.done is not None else None
+        if not reading.number or reading.items or reading.options or reading.bare or reading.flags & (NOT_THAT | OPERATIONS):
+            return ()
+        if not isinstance(part, Group) or part.items or not part.number:
+            return ()
+        return tuple([option._replace(amount="no", portions=1) for option in part.options if option.amount is None])
+
     def _closing(self, reading: Reading, walk: Walk) -> float:
         """Return what the present group costs as it is left."""
         flags = reading.flags
         if reading.amount == "no" and reading.number and not reading.items and not reading.options:
+            if self._without(reading):
+                return PART
             taken = reading.bare and (reading.done is not None or walk.order)
             return REFERENCE if taken or (flags & NOT_THAT and reading.done is not None) else DANGLING_NUMBER
         cost = DANGLING_AMOUNT if reading.amount is not None and not flags & REFER else 0.0
@@ -195,9 +209,11 @@ class Groups:
             return REFERENCE if flags & MORE and (reading.base or walk.order) else DANGLING_ARTICLE
         if flags & PLAIN and reading.base:
             return PART
+        base = reading.done.value if reading.done is not None else None
+        if isinstance(base, Group) and base.flags & REMOVE and base.items and base.number:
+            return REFERENCE  # "not four tacos, three"
         if not (flags & OPERATIONS and (reading.base or flags & MORE)):
             return DANGLING_NUMBER
-        base = reading.done.value if reading.done is not None else None
         uncounted = flags & MORE and isinstance(base, Group) and base.items and not base.number and not base.options
         return PART + REFERENCE if uncounted else REFERENCE  # "nước sâm lấy thêm hai ly nữa" counts the tea
 

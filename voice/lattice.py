@@ -15,7 +15,7 @@ from voice.words import Token
 _PAUSE: Final = [Edge(1, Kind.PAUSE, None, 0.0)]
 _STOP: Final = [Edge(1, Kind.STOP, None, 0.0)]
 _LABEL_ENDS: Final = frozenset(
-    {Kind.FILLER, Kind.INTO, Kind.ARTICLE, Kind.SET, Kind.WITH}
+    {Kind.FILLER, Kind.INTO, Kind.ARTICLE, Kind.SET, Kind.WITH, Kind.REPLACE, Kind.REQUEST}
 )  # what may stand between a group's name and its choice
 _CLAUSE_STARTS: Final = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.JOIN})
 _CLAUSE_ENDS: Final = frozenset({Kind.STOP, Kind.PAUSE, Kind.REQUEST, Kind.FILLER})
@@ -201,7 +201,7 @@ class Lattice:
     def _add_labelled(self, surfaces: tuple[str, ...], keys: list[str], edges: list[list[Edge]], covered: Sequence[int]) -> None:
         """Add options with the name of their group: "nước thì trà đào", "the drink to a lemonade", "soft noodles"."""
         for start, key in enumerate(keys):
-            if key not in self._lexicon.labels_of or (start and covered[start - 1] > start):
+            if key not in self._lexicon.labels_of or (start and covered[start - 1] > start) or self._counts(edges[start]):
                 continue
             for label, group in self._lexicon.labels_of[key]:
                 if tuple(keys[start : start + len(label)]) != label:
@@ -218,6 +218,10 @@ class Lattice:
                     behind += 1
                 for option in edges[behind] if behind < len(keys) else ():
                     self._add_choices(edges, start, option, group, behind + option.length - start)
+
+    @staticmethod
+    def _counts(row: Sequence[Edge]) -> bool:
+        return any(edge.kind is Kind.NUMBER for edge in row)
 
     @staticmethod
     def _add_choices(edges: list[list[Edge]], start: int, option: Edge, group: str, length: int) -> None:
@@ -303,6 +307,8 @@ class Lattice:
         """Add the question between its two halves, "có ... không", where the clause ends behind it."""
         for close in range(after + 1, min(len(surfaces), after + MAX_ASKED_WORDS) + 1):
             end = close + len(closing)
+            if words.is_punctuation(surfaces[close - 1]):
+                return
             if surfaces[close:end] == closing:
                 if end >= len(surfaces) or any(edge.kind in _CLAUSE_ENDS and edge.cost <= SEGMENT + EMPTY for edge in edges[end]):
                     begin = self._clause_start(edges, start)

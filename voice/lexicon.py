@@ -195,12 +195,7 @@ class Lexicon:
         group_names = [
             (label, group_id) for label, group_id in group_names if len(label) == 1 or any((word,) not in known for word in label)
         ]
-        group_names += [
-            ((word,), group_id)
-            for label, group_id in group_names
-            for word in label
-            if len(label) > 1 and (word,) not in known
-        ]
+        group_names += [((word,), group_id) for label, group_id in group_names for word in label if len(label) > 1 and (word,) not in known]
         group_names = [(tuple(map(words.key_of, label)), group_id) for label, group_id in group_names if label]
         self.labels_of: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         for label, group_id in group_names:
@@ -342,6 +337,7 @@ class Lexicon:
             (Kind.FILLER, bool(self.menu.languages) and pack.language not in self.menu.languages, pack.fillers),
             (Kind.CLASSIFIER, None, pack.classifiers),
             (Kind.JOIN, None, pack.joins),
+            (Kind.PAUSE, None, pack.buts),
             (Kind.OR, None, pack.ors),
             (Kind.WITH, None, pack.withs),
             (Kind.ONTO, None, pack.ontos),
@@ -514,6 +510,8 @@ class Lexicon:
         if number is not None:
             found += self._counted(surfaces, start, number)
             reach = max(reach, number.end + MAX_PEOPLE_WORDS)
+        counts = {edge.length for edge in found if edge.kind is Kind.CLASSIFIER}  # "3 cups of soup", which comes in cups or bowls
+        found += [edge.over(edge.length + 1) for edge in found if edge.kind is Kind.OPTION and edge.length + 1 in counts and not edge.part]
         unused: dict[int, Edge] = {}
         for edge in found:
             if edge.kind in NAMING and (edge.length not in unused or edge.cost + UNSAID < unused[edge.length].cost):
@@ -600,7 +598,7 @@ class Lexicon:
             yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
             for longer in range(1, MAX_PEOPLE_WORDS + 1):
                 if number.end + longer <= len(surfaces) and surfaces[number.end : number.end + longer] in self._people:
-                    yield Edge(length + longer, Kind.PEOPLE, number.value, SEGMENT + number.cost)
+                    yield Edge(length + longer, Kind.PEOPLE, number.value, SEGMENT + EMPTY + number.cost)
 
     def is_function_word(self, token: Token) -> bool:
         """Tell whether a language uses the word for other things than naming something."""

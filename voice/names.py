@@ -248,6 +248,15 @@ class Names(Groups):
     def _after(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         last = reading.options[-1] if reading.options else None
         apart = reading.joint in APART
+        known = tuple([item for item in reading.items if item in walk.there])
+        named = any(other.kind in NAMING for other in walk.edges_at(start + edge.length))
+        if known and edge.value == "no" and not (reading.options or apart or named) and reading.end == start:
+            new = reading.fork(edge.cost + IDLE)  # "take the lemonade off"
+            new.items = known
+            new.flags |= REMOVE
+            new.touch(edge, start)
+            yield new
+            return
         if (
             last is None
             or last.end != reading.end
@@ -448,7 +457,8 @@ class Names(Groups):
                 new.flags |= SET  # "put onions on the pizza": one that is there already
             self._head(new, fitting, edge.at(cost) if cost < edge.cost else edge, start)
             yield new
-            known = tuple([item for item in fitting if item in walk.there])
+            there = walk.mentioned(reading) if joint == ONTO_NEXT else walk.there
+            known = tuple([item for item in fitting if item in there])
             if known and edge.part and not reading.number and (not reading.options or joint == ONTO_NEXT):
                 new = reading.fork(self._cut_short(edge, known, walk) + apart + REFERENCE)  # "bia lấy ba lon thôi"
                 new.flags |= SET if reading.options else 0

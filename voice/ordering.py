@@ -47,7 +47,7 @@ class Ordering:
 
     def carry_out(self, chosen: Reading) -> Order:
         """Do what the reading says and return the order."""
-        said = _resolved(reading.groups(chosen))
+        said = self._resolved(reading.groups(chosen))
         options = [option for group in said for option in group.options]
         self.refused = [option for option in options if option.amount == "no"]
         self.chosen = {entry.group for option in options if option.amount != "no" for entry in option.entries}
@@ -65,6 +65,47 @@ class Ordering:
         self.lost += reading.lost(chosen)
         return self._reply()
 
+    def _resolved(self, said: list[Group]) -> list[Group]:
+        """Give each group what it shares with later ones: an item that comes last, options that were said of all in advance."""
+        found: list[Group] = []
+        for position, one in enumerate(said):
+            group = one
+            if group.flags & reading.FORWARD:  # "one large and one small coffee"
+                items = next((later.items for later in said[position:] if later.items), ())
+                items = tuple([item for item in items if all(self.reader.takes(item, option) for option in group.options)])
+                if items:
+                    found.append(group._replace(items=items, flags=group.flags & ~reading.FORWARD))
+                else:  # of something that was not understood
+                    self.lost.append((group.start, group.end))
+                continue
+            if (
+                found
+                and found[-1].items
+                and group.items
+                and group.start <= found[-1].end + 1
+                and group.flags & (reading.ALSO | reading.ADDED)
+            ):
+                group = group._replace(flags=group.flags | found[-1].flags & _EVERYBODYS)  # "mỗi đứa một kem với một trà đá"
+            if (
+                found
+                and found[-1].flags & reading.ALL
+                and not group.items
+                and group.options
+                and group.flags & (reading.REPLACE | reading.INTO)
+            ):
+                flags = (group.flags & ~(reading.REPLACE | reading.INTO)) | reading.ALL  # "cả hai đều đổi sang sữa yến mạch"
+                group = group._replace(flags=flags, number=found[-1].number)
+            if len(group.items) > 1 and group.number > 1 and not group.flags:  # "three medium pizzas, one hawaiian, one veggie, one cheese"
+                end, left = position + 1, group.number
+                while end < len(said) and left > 0 and set(said[end].items) < set(group.items):
+                    left -= said[end].number or 1
+                    end += 1
+                if left == 0:
+                    said[position + 1 : end] = [one._replace(options=(*group.options, *one.options)) for one in said[position + 1 : end]]
+                    continue
+            found.append(group)
+        return found
+
     # --- What groups do -------------------------------------------------------------------------------------------------------------
 
     def _is_part(self, group: Group) -> bool:
@@ -76,7 +117,14 @@ class Ordering:
     @staticmethod
     def _is_number(group: Group) -> bool:
         """Tell whether a group is a number alone: "năm con đổi thành ..."."""
-        return bool(group.number) and not group.items and not group.options and not group.flags & ~reading.CLASSIFIED
+        return bool(group.number) and not group.items and not group.options and not group.flags & ~(reading.CLASSIFIED | reading.IS_PART)
+
+    def _is_miscounted(self, group: Group, following: Group | None) -> bool:
+        """Tell whether a line is taken off only to be counted anew."""
+        if following is None or following.items or following.options or not following.number or following.flags & reading.ARTICLE:
+            return False
+        lines = self._referred(group)
+        return bool(lines) and group.number == lines[-1].quantity
 
     def _carry_out(self, group: Group, following: Group | None) -> None:
         flags = group.flags
@@ -92,6 +140,8 @@ class Ordering:
             self.drafts.clear()
             self.fresh.clear()
             self.last = None
+        elif flags & reading.REMOVE and self._is_miscounted(group, following):
+            self.last = self._referred(group)[-1]  # "not four tacos, just three"
         elif flags & reading.REMOVE:
             self._remove(group)
         elif following is not None and following.flags & reading.INTO and (flags & reading.REPLACE or self._is_number(group)):
@@ -303,8 +353,8 @@ class Ordering:
         parts = [part._replace(number=max(1, rest)) if part.flags & reading.REST else part for part in parts]
         total = sum(part.number or 1 for part in parts)
         marked = any(part.flags & reading.IS_PART for part in parts)
-        counted = any(part.number and (not part.flags & reading.ARTICLE or part.flags & reading.AGAIN) for part in parts)
-        if not counted and not marked:
+        counted = any(part.number and (not part.flags & reading.ARTICLE or part.flags & (reading.AGAIN | reading.MORE)) for part in parts)
+        if not counted and not marked and (len(parts) == 1 or total != base.quantity):  # "three jarritos, a lime, a pineapple and a mango"
             for part in parts:
                 self._late(part)
             return
@@ -669,29 +719,3 @@ class Ordering:
             if tokens:
                 found.append(self.utterance[tokens[0].start : tokens[-1].end])
         return found
-
-
-def _resolved(said: list[Group]) -> list[Group]:
-    """Give each group what it shares with later ones: an item that comes last, options that were said of all in advance."""
-    found: list[Group] = []
-    for position, one in enumerate(said):
-        group = one
-        if group.flags & reading.FORWARD:  # "one large and one small coffee"
-            items = next((later.items for later in said[position:] if later.items), ())
-            found.append(group._replace(items=items, flags=group.flags & ~reading.FORWARD))
-            continue
-        if found and found[-1].items and group.items and group.start <= found[-1].end + 1 and group.flags & (reading.ALSO | reading.ADDED):
-            group = group._replace(flags=group.flags | found[-1].flags & _EVERYBODYS)  # "mỗi đứa một kem với một trà đá"
-        if found and found[-1].flags & reading.ALL and not group.items and group.options and group.flags & (reading.REPLACE | reading.INTO):
-            flags = (group.flags & ~(reading.REPLACE | reading.INTO)) | reading.ALL  # "cả hai đều đổi sang sữa yến mạch"
-            group = group._replace(flags=flags, number=found[-1].number)
-        if len(group.items) > 1 and group.number > 1 and not group.flags:  # "three medium pizzas, one hawaiian, one veggie, one cheese"
-            end, left = position + 1, group.number
-            while end < len(said) and left > 0 and set(said[end].items) < set(group.items):
-                left -= said[end].number or 1
-                end += 1
-            if left == 0:
-                said[position + 1 : end] = [one._replace(options=(*group.options, *one.options)) for one in said[position + 1 : end]]
-                continue
-        found.append(group)
-    return found

@@ -43,6 +43,7 @@ class LanguagePack(BaseModel):
     fillers: list[str]
     classifiers: list[str]
     joins: list[str]
+    buts: list[str]  # join what is otherwise: no further one
     ors: list[str]
     withs: list[str]
     ontos: list[str]
@@ -87,7 +88,17 @@ class LanguagePack(BaseModel):
         """Return everything that the language knows to say."""
         numbers = self.numbers
         rows: list[Iterable[str]] = [
-            *(self.requests, self.fillers, self.classifiers, self.joins, self.ors, self.withs, self.ontos, *self.amounts.values()),
+            *(
+                self.requests,
+                self.fillers,
+                self.classifiers,
+                self.joins,
+                self.buts,
+                self.ors,
+                self.withs,
+                self.ontos,
+                *self.amounts.values(),
+            ),
             *(
                 *self.afters.values(),
                 self.removes,

@@ -38,6 +38,7 @@ from voice.reading import (
     MORE,
     NONE,
     ONLY,
+    OPERATIONS,
     PEOPLE,
     PLAIN,
     REFER,
@@ -126,14 +127,19 @@ class Reader(Names):
             yield new
 
     def _join(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
-        new = reading.fork(edge.cost)
+        new = reading.fork(edge.cost + self._corrected_by_more(reading))
         if reading.amount == "no":
             new.amount = None  # "no sides and ...": it was said of something that is not on the menu
             new.cost += REFERENCE
         yield new
 
+    @staticmethod
+    def _corrected_by_more(reading: Reading) -> float:
+        """Return what it costs that a correction begins with "and" or "with"."""
+        return CONTRADICTED if reading.flags == CORRECT and reading.headless and not reading.options and not reading.number else 0.0
+
     def _with(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
-        new = reading.fork(edge.cost)
+        new = reading.fork(edge.cost + self._corrected_by_more(reading))
         new.carry = False
         yield new
 
@@ -141,8 +147,10 @@ class Reader(Names):
         if not reading.talk and reading.amount is None and not reading.carry:
             yield reading.fork(edge.cost)
             return
-        dangling = 0.0 if reading.amount is None else ABSENT if reading.amount == "no" else DANGLING_AMOUNT
+        without = self._without(reading) if reading.amount == "no" else ()
+        dangling = 0.0 if reading.amount is None or without else ABSENT if reading.amount == "no" else DANGLING_AMOUNT
         new = reading.fork(edge.cost + dangling)
+        new.options = new.options or without  # "hai ly có đá, một ly không."
         new.talk = new.carry = False
         new.amount = None
         yield new
@@ -232,7 +240,7 @@ class Reader(Names):
         elif reading.headless and reading.number and not reading.talk and not edge.value:
             new = reading.fork(edge.cost)  # "bốn lon nữa"
         else:
-            yield reading.fork(edge.cost + IDLE)
+            yield reading.fork(edge.cost + (AIMLESS if edge.value else IDLE))  # "another one" is one
             if reading.talk:
                 return
             if edge.value > 1 and reading.items and not reading.options and not walk.there.isdisjoint(reading.items):
@@ -356,7 +364,7 @@ class Reader(Names):
             if last is not None and last.end == reading.end and reading.amount is None:
                 before = reading.fork(0.0)  # "one with chicken, one with pork, and an egg on each"
                 before.options = reading.options[:-1]
-                late = self._open(before, walk, edge.cost + EARLY_JOINED)
+                late = self._open(before, walk, edge.cost + REFERENCE)
                 late.options, late.flags, late.start, late.end = (last,), ALL | EACH | whose, last.start, last.end
                 yield late
         new.carry = False
@@ -391,12 +399,12 @@ class Reader(Names):
             yield reading.fork(edge.cost + AIMLESS)
 
     def _ones(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.headless and not reading.number and reading.options and reading.options[-1].end == start:
+        if reading.headless and not reading.number and not reading.flags & ALL and reading.options and reading.options[-1].end == start:
             new = reading.fork(edge.cost)  # "the large one"
             new.flags |= DESCRIBED
             new.touch(edge, start)
             yield new
-        elif reading.items and reading.end == start and not walk.there.isdisjoint(reading.items):
+        elif reading.items and reading.end == start and (reading.flags & SET or not walk.there.isdisjoint(reading.items)):
             new = reading.fork(edge.cost)  # "the taro one"
             new.touch(edge, start)
             yield new
@@ -404,6 +412,12 @@ class Reader(Names):
             yield from self._lose(reading, edge.at(UNSAID), start, walk)
 
     def _part(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        counted = reading.items and reading.number and not reading.options and not reading.flags & OPERATIONS
+        if counted and not any(other.kind is Kind.NUMBER for other in walk.edges_at(start + edge.length)):
+            new = reading.fork(edge.cost)  # "hai ly pepsi trong đó không đá"
+            new.flags |= IS_PART
+            yield new
+            return
         used = reading.headless and (not reading.options or reading.flags & IS_PART)
         new = reading.fork(edge.cost) if used else self._open(reading, walk, edge.cost)
         new.flags |= IS_PART
