@@ -172,7 +172,7 @@ class Names(Groups):
                 return False  # "with a side of": a line of its own
             if added:
                 return has_item or reading.number > 0 or reading.flags & (ALL | SET) > 0
-            return reading.joint == JOINED and has_item and (self._is_dual(reading.options, walk) or self._fills(reading, position, walk))
+            return reading.joint == JOINED and has_item and self._goes_on(reading, position, walk)
         if has_item or (reading.flags & SET and reading.options):
             listed = bool(reading.options) and reading.options[-1].portions > 1
             return added or listed or not classified or edge.value > max(1, reading.number)
@@ -205,8 +205,12 @@ class Names(Groups):
             edge.kind is Kind.ITEM and edge.length == last.end - last.start for edge in walk.edges_at(last.start)
         )
 
+    def _goes_on(self, reading: Reading, start: int, walk: Walk) -> bool:
+        """Tell whether an item that begins here may be one more choice of the line: "a combo with slaw and a diet coke"."""
+        return self._is_dual(reading.options, walk) or self._fills(reading, start, walk)
+
     def _fills(self, reading: Reading, start: int, walk: Walk) -> bool:
-        """Tell whether what begins here may be a choice that the line still lacks: "a combo with slaw and a diet coke"."""
+        """Tell whether what begins here may be of a group that the line still lacks, behind another choice."""
         if not reading.options or reading.options[-1].amount or not all(entry.bit & self._one for entry in reading.options[-1].entries):
             return False
         lacking = 0
@@ -360,18 +364,23 @@ class Names(Groups):
 
     def _early(self, joint: int, edge: Edge, start: int, walk: Walk) -> float:
         """Return what it costs that an option which the line before could have belongs to the one behind."""
-        behind = start + edge.length
-        for other in walk.edges_at(behind):
-            if (
-                other.kind is Kind.ITEM
-                and not other.part
-                and any(entry.bit & self._mask[item] for entry in edge.value for item in other.value)
-            ):
-                before = walk.spoken[start:behind]
-                adjective = all(token.surface in self.lexicon.before_nouns for token in before)
-                return EARLY_JOINED if joint in APART or adjective else EARLY  # "breaded haddock small chips"
-        named = any(other.kind in NAMING for other in walk.edges_at(behind))
-        return EARLY_JOINED if joint in APART and named else EARLY
+        behind = walk.edges_at(start + edge.length)
+        if joint in APART:
+            return EARLY_JOINED if any(other.kind in NAMING for other in behind) else EARLY
+        nouns = [item for other in behind if other.kind is Kind.ITEM and not other.part for item in other.value]
+        taken = any(entry.bit & self._mask[item] for entry in edge.value for item in nouns)
+        said = walk.spoken[start : start + edge.length]
+        adjective = taken and all(token.surface in self.lexicon.before_nouns for token in said)
+        return EARLY_JOINED if adjective else EARLY  # "breaded haddock small chips"
+
+    def _detach(self, reading: Reading, walk: Walk, cost: float) -> Reading:
+        """Begin a new group with the last option of the present one."""
+        last = reading.options[-1]
+        before = reading.fork(0.0)
+        before.options = reading.options[:-1]
+        new = self._open(before, walk, cost)
+        new.options, new.start, new.end = (last,), last.start, last.end
+        return new
 
     @staticmethod
     def _same(before: Spoken, option: Spoken, *, head_only: bool) -> tuple[Entry, ...]:
@@ -477,22 +486,17 @@ class Names(Groups):
         cost, fitting = edge.cost, items
         if reading.options:
             fitting = tuple([item for item in items if all(self.takes(item, option) for option in reading.options)])
-        if reading.flags & (SET | REPLACE | ALL | REMOVE | MORE) and not reading.flags & EACH:
-            there = walk.mentioned(reading)
-            present = tuple([item for item in fitting if item in there])
-            if present and reading.flags & MORE:
-                if len(present) == 1 and edge.part:  # "one more sandwich"
-                    cost, fitting = self._cut_short(edge, present, walk), present
-            elif present:
+        there = walk.mentioned(reading) if reading.flags & (SET | REPLACE | ALL | REMOVE | MORE) and not reading.flags & EACH else set()
+        present = tuple([item for item in fitting if item in there])
+        if reading.flags & (SET | REPLACE | ALL | REMOVE) and not reading.flags & EACH:
+            if present:
                 cost = self._cut_short(edge, present, walk)
             elif reading.flags & (REPLACE | ALL):
                 cost += AIMLESS
-            if (
-                (present and not reading.flags & MORE)
-                or not reading.flags & (SET | REPLACE | MORE)
-                or (reading.flags & REPLACE and not reading.base)
-            ):
+            if present or not reading.flags & (SET | REPLACE) or (reading.flags & REPLACE and not reading.base):
                 fitting = present
+        elif edge.part and len(present) == 1:  # "one more sandwich"
+            cost, fitting = self._cut_short(edge, present, walk), present
         source = reading.done.value if reading.flags & INTO and reading.done is not None else None
         if isinstance(source, Group) and source.flags & REPLACE:
             if source.options and not source.items:
@@ -549,7 +553,7 @@ class Names(Groups):
         """Read an item behind a line: another line, or another one that something is done to."""
         joint = reading.joint
         bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {PAUSED, JOINED, BREAK} else BARE_ITEM
-        if joint == WITH or (joint == JOINED and (self._is_dual(reading.options, walk) or self._fills(reading, start, walk))):
+        if joint == WITH or (joint == JOINED and self._goes_on(reading, start, walk)):
             offered = [one for other in walk.edges_at(start) if other.kind is Kind.OPTION for one in other.value]
             if any(one.bit & self._mask[item] for one in offered for item in reading.items):
                 bare = ADDED_BARE  # "bowl with rice and beans"
@@ -565,10 +569,8 @@ class Names(Groups):
             yield self._line(reading, known, edge, start, walk, bare + REFERENCE)
         last = reading.options[-1] if reading.options else None
         if joint == ONTO_NEXT and known and last is not None and last.end == reading.end:
-            before = reading.fork(0.0)  # "large, and no mushrooms on the supreme"
-            before.options = reading.options[:-1]
-            new = self._open(before, walk, edge.cost + EARLY_JOINED)
-            new.options, new.flags, new.start = (last,), SET, last.start
+            new = self._detach(reading, walk, edge.cost + EARLY_JOINED)  # "large, and no mushrooms on the supreme"
+            new.flags = SET
             self._head(new, known, edge, start)
             yield new
         if reading.flags & REMOVE and joint in {PAUSED, JOINED} and known:  # "remove the salad and the soda"

@@ -159,23 +159,28 @@ class Reader(Names):
         if reading.talk:
             yield reading.fork(edge.cost)
             return
-        known = tuple([item for item in reading.items if item in walk.there])
         if reading.flags & REST and not reading.options:
             new = reading.fork(edge.cost)  # "mấy món kia bỏ"
             new.flags |= REMOVE
             yield new
-        near = start - reading.end <= POSTPOSED_WORDS
-        if known and near and not reading.options and not reading.flags & ~(ALSO | ARTICLE | ALL | SET):
-            new = reading.fork(edge.cost + REFERENCE)  # "nước cam thì bỏ"
-            new.items = known
-            new.flags |= REMOVE
-            new.touch(edge, start)
-            yield new
+        yield from self._taken_off(reading, edge, start, walk)
         new = reading.fork(edge.cost)
         new.amount = "no"
         new.bare = True
         new.carry = False
         yield new
+
+    @staticmethod
+    def _taken_off(reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        """Take off an item that was named right before: "nước cam thì bỏ"."""
+        known = tuple([item for item in reading.items if item in walk.there])
+        near = start - reading.end <= POSTPOSED_WORDS
+        if known and near and not reading.options and not reading.flags & ~(ALSO | ARTICLE | ALL | SET):
+            new = reading.fork(edge.cost + REFERENCE)
+            new.items = known
+            new.flags |= REMOVE
+            new.touch(edge, start)
+            yield new
 
     def _operation(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         if reading.talk:
@@ -291,13 +296,9 @@ class Reader(Names):
         return new
 
     def _cancel(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
-        known = tuple([item for item in reading.items if item in walk.there])
-        if known and start - reading.end <= POSTPOSED_WORDS and not reading.options and not reading.flags & ~(ALSO | ARTICLE | ALL | SET):
-            new = reading.fork(edge.cost + REFERENCE)  # "khoai tây thôi không lấy nữa"
-            new.items = known
-            new.flags |= REMOVE
-            new.touch(edge, start)
-            yield new
+        named = list(self._taken_off(reading, edge, start, walk))  # "khoai tây thôi không lấy nữa"
+        if named:
+            yield from named
             return
         new = self._open(reading, walk, edge.cost)
         new.flags |= CANCEL
@@ -328,14 +329,11 @@ class Reader(Names):
             and reading.amount is None
             and reading.joint in {NONE, WITH}
             and not reading.flags & ALL
+            and (len(reading.options) > 1 or reading.items)
         ):
-            before = reading.fork(0.0)  # "một hấp bia, một rang muối, đĩa to cả hai"
-            before.options = reading.options[:-1]
-            if before.options or before.items:
-                new = self._open(before, walk, edge.cost + EARLY_JOINED)
-                new.options = (last,)
-                new.flags, new.number, new.start, new.end = ALL, edge.value, last.start, last.end
-                yield new
+            new = self._detach(reading, walk, edge.cost + EARLY_JOINED)  # "một hấp bia, một rang muối, đĩa to cả hai"
+            new.flags, new.number = ALL, edge.value
+            yield new
         behind_options = reading.headless and reading.options and not reading.number and reading.amount is None
         if behind_options and reading.joint not in {JOINED, WITH}:
             new = reading.fork(edge.cost)  # "ranch for both", "ít đường cả hai"
@@ -362,10 +360,8 @@ class Reader(Names):
             new.flags |= ALL | EACH | whose
             last = reading.options[-1] if reading.options else None
             if last is not None and last.end == reading.end and reading.amount is None:
-                before = reading.fork(0.0)  # "one with chicken, one with pork, and an egg on each"
-                before.options = reading.options[:-1]
-                late = self._open(before, walk, edge.cost + REFERENCE)
-                late.options, late.flags, late.start, late.end = (last,), ALL | EACH | whose, last.start, last.end
+                late = self._detach(reading, walk, edge.cost + REFERENCE)  # "one with chicken, one with pork, and an egg on each"
+                late.flags = ALL | EACH | whose
                 yield late
         new.carry = False
         yield new
