@@ -78,23 +78,8 @@ class Ordering:
                 else:  # of something that was not understood
                     self.lost.append((group.start, group.end))
                 continue
-            if (
-                found
-                and found[-1].items
-                and group.items
-                and group.start <= found[-1].end + 1
-                and group.flags & (reading.ALSO | reading.ADDED)
-            ):
-                group = group._replace(flags=group.flags | found[-1].flags & _EVERYBODYS)  # "mỗi đứa một kem với một trà đá"
-            if (
-                found
-                and found[-1].flags & reading.ALL
-                and not group.items
-                and group.options
-                and group.flags & (reading.REPLACE | reading.INTO)
-            ):
-                flags = (group.flags & ~(reading.REPLACE | reading.INTO)) | reading.ALL  # "cả hai đều đổi sang sữa yến mạch"
-                group = group._replace(flags=flags, number=found[-1].number)
+            if found:
+                group = self._continued(found[-1], group)
             if len(group.items) > 1 and group.number > 1 and not group.flags:  # "three medium pizzas, one hawaiian, one veggie, one cheese"
                 end, left = position + 1, group.number
                 while end < len(said) and left > 0 and set(said[end].items) < set(group.items):
@@ -105,6 +90,16 @@ class Ordering:
                     continue
             found.append(group)
         return found
+
+    @staticmethod
+    def _continued(before: Group, group: Group) -> Group:
+        """Give a group what the one before it said of both."""
+        if before.items and group.items and group.start <= before.end + 1 and group.flags & (reading.ALSO | reading.ADDED):
+            return group._replace(flags=group.flags | before.flags & _EVERYBODYS)  # "mỗi đứa một kem với một trà đá"
+        changed = group.flags & (reading.REPLACE | reading.INTO)
+        if before.flags & reading.ALL and changed and group.options and not group.items:
+            return group._replace(flags=(group.flags & ~changed) | reading.ALL, number=before.number)  # "cả hai đều đổi sang sữa yến mạch"
+        return group
 
     # --- What groups do -------------------------------------------------------------------------------------------------------------
 
