@@ -208,6 +208,17 @@ def test_whatever_a_language_knows_to_say_is_answered_alone_before_and_behind_an
 
 
 @languages
+def test_whatever_a_language_knows_to_say_is_answered_beside_words_that_need_others(language):
+    """A number needs what it counts, "no" what is left out: where that is missing the words before are still understood."""
+    dish = DISHES[language][0]
+    for way in WORDS:
+        for other in (NUMBERS[language][3], "a", WITHOUT[language][0]):
+            for behind in (f"{way} {other}", f"{other} {way}"):
+                order = ENGINES[language].understand(f"{NUMBERS[language][2]} {dish} {behind}")
+                assert order["total"] == sum(line["total"] for line in order["lines"])
+
+
+@languages
 def test_a_name_may_begin_or_end_with_whatever_a_language_knows_to_say(language):
     """The words of a phrase may be those of a name: "two kids" before "kids meal"."""
     own = {way: "zabo" + "".join("bcdfghklmn"[int(digit)] for digit in str(number)) for number, way in enumerate(WORDS)}

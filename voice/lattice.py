@@ -24,6 +24,7 @@ MIN_BONES: Final = 2  # consonants: fewer are in too many words
 MAX_HEARD_WORDS: Final = 4  # that one name may be heard as
 MAX_LABEL_WORDS: Final = 5
 MAX_LABELLED_WORDS: Final = 3  # of a choice before the name of its group
+MAX_SHARED_WORDS: Final = 3  # of a choice before those that it shares with an item
 MAX_LIST_LINKS: Final = 4  # words between two members of a list: ", and two"
 MAX_ASKED_WORDS: Final = 8  # between the two halves of a question
 
@@ -109,7 +110,10 @@ class Lattice:
 
     @staticmethod
     def _add_overlaps(edges: list[list[Edge]], items: Sequence[tuple[int, Edge]]) -> None:
-        """Add what is left of an option's name that begins with an item's last words: "cơm sườn non" is "cơm sườn" with "sườn non"."""
+        """Add what is left of a name of which the one before has said a part.
+
+        "cơm sườn non" is "cơm sườn" with "sườn non", "half rack of ribs" a "half rack" of the "rack of ribs".
+        """
         for start, item in items:
             end = start + item.length
             for shared in range(start + 1, end if not item.part else start):
@@ -117,6 +121,11 @@ class Lattice:
                     if option.kind is Kind.OPTION and not option.part and shared + option.length > end:
                         rest = Edge(shared + option.length - end, Kind.OPTION, option.value, option.cost + SHARED_WORD, part=True)
                         edges[end] = [*edges[end], rest]
+            for before in range(max(0, start - MAX_SHARED_WORDS), start):
+                for option in edges[before]:
+                    behind = before + option.length
+                    if option.kind is Kind.OPTION and not option.part and start < behind < end:
+                        edges[behind] = [*edges[behind], Edge(end - behind, Kind.ITEM, item.value, item.cost + SHARED_WORD, part=item.part)]
 
     def _add_shared_words(
         self, spoken: Sequence[Token], keys: list[str], edges: list[list[Edge]], items: Sequence[tuple[int, Edge]]

@@ -32,6 +32,7 @@ from voice.costs import (
     POSTPOSED,
     POSTPOSED_BARE,
     REFERENCE,
+    RETRACTED,
     SEGMENT,
     SEPARATED,
     TALK_WORD,
@@ -103,6 +104,11 @@ class Names(Groups):
         if edge.cost > MISHEARD and not any(other.kind in COUNTED_KINDS for other in walk.edges_at(start + edge.length)):
             return  # "iced for him"
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
+        near = reading.amount == "no" and not reading.bare and reading.number and reading.end >= start - 2
+        if near and reading.headless and not reading.options and not article:
+            new = reading.fork(edge.cost + RETRACTED)  # "three, no, four lattes"
+            new.amount = None
+            yield self._count(new, edge, start, 0)
         yield from self._number_of_options(reading, edge, start, walk)
         empty = reading.headless and not reading.options and (not reading.number or (reading.flags & ARTICLE and not article))
         apart = reading.joint in APART and reading.flags & ALL
@@ -143,7 +149,7 @@ class Names(Groups):
             if reading.joint == ONTO_NEXT:  # "whipped cream on one of them"
                 yield self._count(reading.fork(edge.cost), edge, start, IS_PART)
         if reading.amount is None and self._counts_portions(reading, edge, start, walk):
-            one_of_several = edge.value == 1 and reading.number > 1 and reading.joint != WITH
+            one_of_several = edge.value < reading.number and reading.joint != WITH
             new = reading.fork(edge.cost + (0.0 if article else COUNTED_ONE if one_of_several else COUNTED))
             new.count = ANY_ONE if article else edge.value
             yield new

@@ -161,6 +161,7 @@ class Ordering:
             self._set(group, [self.last] if self.last else [])
         elif (group.items and flags & reading.REFER) or self._restates(group, following):
             self.last = self._referred(group)[-1]
+            self._put(self.last, group)  # "ly latte hồi nãy cho size L"
         elif group.items:
             self._add(group)
         elif group.options:
@@ -264,7 +265,8 @@ class Ordering:
             return False
         if self._is_part(following) or (self._is_number(following) and group.number):
             return lines[0].quantity > (following.number or 1) and group.number in {0, lines[0].quantity}
-        changes = following.options or (following.number and following.flags & (reading.ONLY | reading.MORE | reading.SET))
+        counted = reading.ONLY | reading.MORE | reading.SET | reading.REMOVE
+        changes = following.options or (following.number and following.flags & counted)
         return not group.number and bool(changes) and not following.flags & (reading.ALL | reading.CORRECT)
 
     def _replace(self, old: Group | None, new: Group) -> None:
@@ -275,7 +277,8 @@ class Ordering:
                 self._add(new._replace(flags=0, number=new.number or self.removed.quantity))  # "bỏ cà phê, đổi thành sữa bắp"
                 return
             there = [line for line in self.drafts if line.item in new.items and new.number and (old is None or not old.number)]
-            lines = there if len(there) == 1 else [self.last] if self.last is not None else []  # "đổi thành năm bún chả" of four
+            takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in new.options)]
+            lines = there if len(there) == 1 else takers[:1]  # "đổi thành năm bún chả" of four, "change it to a large one"
         elif old is not None and not lines:
             lines = self._replaceable(new)
             if lines:
@@ -332,6 +335,12 @@ class Ordering:
 
     def _parts(self, parts: list[Group]) -> None:
         """Split the line before: "two, one with ice, one without"; or add lines like it: "and one with ham"."""
+        if len(parts) == 1 and parts[0].flags & reading.REST and self.last is not None:
+            others = [line for line in self.drafts if line.item == self.last.item and line is not self.last]
+            for line in others:  # "một ly đổi thành nóng, ly kia vẫn đá"
+                self._put(line, parts[0])
+            if others:
+                return
         options = [option for part in parts for option in part.options]
         takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in options)]
         base = takers[0] if takers else self.last

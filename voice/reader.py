@@ -17,8 +17,8 @@ from voice.costs import (
     UNCOUNTED,
     UNSAID,
 )
-from voice.lexicon import Edge, Kind, Lexicon
-from voice.names import Names
+from voice.lexicon import UNKNOWN, Edge, Kind, Lexicon
+from voice.names import CLAUSE_END_KINDS, Names
 from voice.reading import (
     AGAIN,
     ALL,
@@ -37,6 +37,7 @@ from voice.reading import (
     JOINED,
     MORE,
     NONE,
+    NOT_THAT,
     ONLY,
     OPERATIONS,
     PEOPLE,
@@ -109,7 +110,13 @@ class Reader(Names):
 
     def read(self, spoken: Sequence[Token], order: tuple[str, ...], count: int = 1) -> list[Reading]:
         """Return the cheapest `count` readings of the whole; `order` holds the items of the order so far, line by line."""
-        walk = Walk(spoken, self.lattice.read(spoken), order)
+        edges = self.lattice.read(spoken)
+        walk = Walk(spoken, edges, order)
+        found = cheapest(walk, self._steps, lambda reading: self._finish(reading, walk), count)
+        if found:
+            return found
+        # No way leads through: what each meaning would need is nowhere. Then any word may be one that orders nothing.
+        walk = Walk(spoken, [[*row, UNKNOWN] for row in edges], order)
         return cheapest(walk, self._steps, lambda reading: self._finish(reading, walk), count)
 
     def _skip(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
@@ -164,7 +171,7 @@ class Reader(Names):
             new.flags |= REMOVE
             yield new
         yield from self._taken_off(reading, edge, start, walk)
-        new = reading.fork(edge.cost)
+        new = self._open(reading, walk, edge.cost) if reading.flags & NOT_THAT else reading.fork(edge.cost)
         new.amount = "no"
         new.bare = True
         new.carry = False
@@ -217,6 +224,11 @@ class Reader(Names):
         yield new
 
     def _keep(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.flags & REST and not reading.options:
+            new = reading.fork(edge.cost)  # "tô còn lại giữ nguyên"
+            new.flags, new.number = AS_IS, 0
+            yield new
+            return
         if reading.headless and reading.number and not reading.options:
             yield from self._plain(reading, edge, start, walk)  # "ba con giữ nguyên"
             return
@@ -352,9 +364,11 @@ class Reader(Names):
             new = reading.fork(edge.cost)  # "two of each", "a shot on each"
             new.flags |= ALL | EACH | whose
         else:
-            if reading.items and whose and not reading.flags & EACH:
-                new = reading.fork(edge.cost)  # "hai trà đá mỗi người"
-                new.flags |= EACH | whose
+            ends = all(other.kind in CLAUSE_END_KINDS for other in walk.edges_at(start + edge.length))
+            named = ends and reading.items and not (reading.options and reading.options[-1].end == reading.end)
+            if (named or (reading.items and whose)) and not reading.flags & EACH:
+                new = reading.fork(edge.cost)  # "hai trà đá mỗi người", "a large latte each"
+                new.flags |= EACH | EVERYONE
                 yield new
             new = self._open(reading, walk, edge.cost)
             new.flags |= ALL | EACH | whose
