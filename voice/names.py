@@ -438,6 +438,14 @@ class Names(Groups):
                 new.items = same
                 new.touch(edge, start)
                 yield new
+        options = reading.options
+        if reading.joint == ONTO_NEXT and options and options[-1].end == reading.end and (reading.items or len(options) > 1):
+            known = tuple([item for item in items if item in walk.mentioned(reading)])
+            if known:
+                new = self._detach(reading, walk, edge.cost + EARLY_JOINED)  # "large, and no mushrooms on the supreme"
+                new.flags = SET
+                self._head(new, known, edge, start)
+                yield new
         if reading.amount == "no":
             yield self._taken(reading, items, edge, start, walk)
         elif reading.headless:
@@ -464,7 +472,7 @@ class Names(Groups):
         """Read an item behind a number or options: they are its own, or there are two groups."""
         joint = reading.joint
         fitting, cost = self._fitting(reading, items, edge, walk)
-        if fitting:
+        if fitting and not (joint == ONTO_NEXT and reading.flags & REMOVE):  # "bỏ sầu riêng trong chè thái" leaves the chè
             dangling = 0.0 if reading.amount is None else UNFIT if reading.amount == "no" else DANGLING_AMOUNT
             apart = self._apart(reading, start, walk) + dangling
             new = reading.fork(cost + apart + self._uncounted(reading, edge))
@@ -485,7 +493,7 @@ class Names(Groups):
                 self._head(new, known, edge, start)
                 yield new
         if reading.options:
-            yield self._line(reading, items, edge, start, walk, ADDED_ITEM if joint == WITH else 0.0 if joint else BARE_ITEM)
+            yield self._line(reading, items, edge, start, walk, ADDED_ITEM if joint == WITH else BARE_ITEM if joint in {NONE, ONTO_NEXT} else 0.0)
 
     def _fitting(self, reading: Reading, items: tuple[str, ...], edge: Edge, walk: Walk) -> tuple[tuple[str, ...], float]:
         """Return which of the items an open group may have, and what that costs."""
@@ -573,12 +581,6 @@ class Names(Groups):
             yield self._line(reading, known, cut, start, walk, bare + REFERENCE)
         elif known and len(known) < len(items):
             yield self._line(reading, known, edge, start, walk, bare + REFERENCE)
-        last = reading.options[-1] if reading.options else None
-        if joint == ONTO_NEXT and known and last is not None and last.end == reading.end:
-            new = self._detach(reading, walk, edge.cost + EARLY_JOINED)  # "large, and no mushrooms on the supreme"
-            new.flags = SET
-            self._head(new, known, edge, start)
-            yield new
         if reading.flags & REMOVE and joint in {PAUSED, JOINED} and known:  # "remove the salad and the soda"
             new = self._line(reading, known, edge, start, walk, 0.0)
             new.flags |= REMOVE

@@ -258,8 +258,10 @@ class Ordering:
 
     def _restates(self, group: Group, following: Group | None) -> bool:
         """Tell whether a line of the order so far is only named to be changed: "sáu con hàu thì ba con nướng", "trà đá lấy hai thôi"."""
-        if following is None or following.items or group.options or group.flags & ~reading.CLASSIFIED:
+        if following is None or group.options or group.flags & ~reading.CLASSIFIED:
             return False
+        if following.items:
+            return following.items == group.items and bool(following.flags & reading.REMOVE) and bool(self._referred(group))
         lines = self._referred(group)
         if len(lines) != 1 or (lines[0].index is None and group.number):
             return False
