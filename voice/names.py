@@ -493,7 +493,9 @@ class Names(Groups):
                 self._head(new, known, edge, start)
                 yield new
         if reading.options:
-            yield self._line(reading, items, edge, start, walk, ADDED_ITEM if joint == WITH else BARE_ITEM if joint in {NONE, ONTO_NEXT} else 0.0)
+            yield self._line(
+                reading, items, edge, start, walk, ADDED_ITEM if joint == WITH else BARE_ITEM if joint in {NONE, ONTO_NEXT} else 0.0
+            )
 
     def _fitting(self, reading: Reading, items: tuple[str, ...], edge: Edge, walk: Walk) -> tuple[tuple[str, ...], float]:
         """Return which of the items an open group may have, and what that costs."""
