@@ -166,9 +166,10 @@ class Groups:
         """Tell whether options with a number of their own may get their item from what follows."""
         if reading.items or not reading.options or not reading.number or reading.flags & (OPERATIONS | IS_PART):
             return False
-        return walk.last_item >= reading.end and not any(
-            all(self.takes(item, option) for option in reading.options) for item in reading.base
-        )
+        if walk.last_item < reading.end or any(all(self.takes(item, option) for option in reading.options) for item in reading.base):
+            return False
+        behind = self.taken_behind(reading.end - 1, walk)
+        return all(any(entry.bit & behind for entry in option.entries) for option in reading.options)
 
     def _unkept(self, reading: Reading) -> float:
         """Return what it costs that groups looked forward to an item which does not come, or does not take what was said."""

@@ -158,7 +158,8 @@ class Ordering:
         elif flags & reading.SET and group.items and flags & reading.ITS and self.last is not None and group.number <= 1:
             self._set(group._replace(number=0), [self.last])  # "make that a bowl"
         elif flags & reading.SET and not group.items:
-            self._set(group, [self.last] if self.last else [])
+            takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in group.options)]
+            self._set(group, takers[:1] or ([self.last] if self.last else []))
         elif (group.items and flags & reading.REFER) or self._restates(group, following):
             self.last = self._referred(group)[-1]
             self._put(self.last, group)  # "ly latte hồi nãy cho size L"
@@ -323,7 +324,7 @@ class Ordering:
     def _take_option_back(self, line: Draft, corrected: Spoken) -> None:
         """Take off what was said last, where a correction names another choice beside it: "chocolate, no sorry, vanilla"."""
         last = line.options[-1] if line.options else None
-        if last is None or any(self._names(option, last) for option in self.refused):
+        if last is None or (last["amount"] != "no" and any(self._names(option, last) for option in self.refused)):
             return  # "vanilla, not chocolate" takes it off by itself
         if last["amount"] == corrected.amount and last["group"] in {entry.group for entry in corrected.entries}:
             line.options = line.options[:-1]
