@@ -22,7 +22,6 @@ from voice.costs import (
     MISSING_MORE,
     MISSING_REST,
     MISSING_SILENT,
-    NAME,
     NOUN_OF_NONE,
     OTHER_REGION,
     ROTATED,
@@ -592,15 +591,15 @@ class Lexicon:
             yield Edge(length, Kind.TALK, None, SEGMENT)  # of a telephone
         elif behind in self._measures:
             senses = self.index.get(str(number.value) + words.key_of(behind)) or ()
-            named = any(sense.kind in NAMING for sense in senses)  # "gói 20 ngàn", where that is a size
-            yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost + (NAME if named else 0.0))
+            if not any(sense.kind in NAMING for sense in senses):  # "gói 20 ngàn", where that is a size
+                yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost)
         elif number.article:
             yield Edge(length, Kind.ARTICLE, 1, SEGMENT + AN_ARTICLE)
         elif 1 <= number.value <= MAX_QUANTITY:
             yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
             for longer in range(1, MAX_PEOPLE_WORDS + 1):
                 if number.end + longer <= len(surfaces) and surfaces[number.end : number.end + longer] in self._people:
-                    yield Edge(length + longer, Kind.PEOPLE, number.value, SEGMENT + EMPTY + number.cost)
+                    yield Edge(length + longer, Kind.PEOPLE, number.value, SEGMENT + LESS_LIKELY + number.cost)
 
     def is_function_word(self, token: Token) -> bool:
         """Tell whether a language uses the word for other things than naming something."""

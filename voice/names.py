@@ -600,6 +600,9 @@ class Names(Groups):
 
     def _head(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int) -> None:
         reading.items = items
+        if reading.count:  # portions of what? "có một cái bánh xèo"
+            reading.cost += DANGLING_NUMBER
+            reading.count = 0
         reading.flags &= ~NOT_THAT
         reading.item_cost = edge.cost - SEGMENT
         reading.amount = None

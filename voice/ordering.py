@@ -41,6 +41,7 @@ class Ordering:
         self.removed: Draft | None = None  # the last line that was taken off
         self.chosen: set[str] = set()  # option groups of which something is said
         self.refused: list[Spoken] = []  # options that are said with "no"
+        self.rest = False  # whether something is said of what is left of a line
         self.people = 0  # whom the order is for; 0: not told
         self.lost: list[tuple[int, int]] = []  # tokens
         self.questions: list[tuple[Draft | None, Question]] = []
@@ -49,6 +50,7 @@ class Ordering:
         """Do what the reading says and return the order."""
         said = self._resolved(reading.groups(chosen))
         options = [option for group in said for option in group.options]
+        self.rest = any(group.flags & reading.REST for group in said)
         self.refused = [option for option in options if option.amount == "no"]
         self.chosen = {entry.group for option in options if option.amount != "no" for entry in option.entries}
         position = 0
@@ -107,7 +109,8 @@ class Ordering:
         """Tell whether a group speaks of some of a line: a number and options, without an item."""
         flags = group.flags
         part = (group.number or flags & reading.IS_PART) if group.options else flags & (reading.PLAIN | reading.REST)
-        return bool(not group.items and part) and not flags & (reading.SET | reading.INTO | reading.ALL | reading.REMOVE | reading.REPLACE)
+        whole = reading.SET | reading.INTO | reading.ALL | reading.REMOVE | reading.REPLACE | reading.AS_IS
+        return bool(not group.items and part) and not flags & whole
 
     @staticmethod
     def _is_number(group: Group) -> bool:
@@ -211,7 +214,8 @@ class Ordering:
         line = there[0]
         chosen = {option["group"] for option in line.options}
         new = not any(entry.group in chosen and self._one(entry.group) for option in group.options for entry in option.entries)
-        some = group.flags & reading.IS_PART or (group.flags & reading.POST and group.number < line.quantity and new)
+        fewer = group.number < line.quantity
+        some = group.flags & reading.IS_PART or (self.rest and fewer) or (group.flags & reading.POST and fewer and new)
         if some and group.number and group.options:
             self.last = line  # "one of those lattes should be iced"
             self._parts([group._replace(items=())])
@@ -453,6 +457,7 @@ class Ordering:
             if group.number < line.quantity:
                 line.quantity -= group.number
                 line.touch(group)
+                self.last = line  # "bớt một lon tiger, còn ba lon"
                 return
             lines = [line]
         for line in lines:

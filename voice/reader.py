@@ -226,7 +226,7 @@ class Reader(Names):
     def _keep(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         if reading.flags & REST and not reading.options:
             new = reading.fork(edge.cost)  # "tô còn lại giữ nguyên"
-            new.flags, new.number = AS_IS, 0
+            new.flags, new.number = AS_IS | REST, 0
             yield new
             return
         if reading.headless and reading.number and not reading.options:
