@@ -96,6 +96,14 @@ def test_an_answer_settles_an_open_choice(tea):
     assert order["questions"] == []
 
 
+@pytest.mark.parametrize(("languages", "unmatched"), [(["en"], ["lay"]), (["en", "vi"], []), ([], [])])
+def test_vietnamese_without_its_marks_is_understood_where_it_is_spoken(languages, unmatched):
+    menu = {"id": "m", "name": "M", "currency": "USD", "languages": languages, "items": {"latte": {"name": "Latte", "price": 1}}}
+    engine = OrderEngine(Menu.model_validate(menu))
+    order = engine.understand("lay ba latte")
+    assert (order["lines"][0]["quantity"], order["unmatched"]) == (3, unmatched)
+
+
 def test_words_that_fit_several_items_add_no_line_but_ask(pho):
     order = pho.understand("cho một phở")
     assert order["lines"] == []
