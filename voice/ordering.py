@@ -163,7 +163,7 @@ class Ordering:
         elif flags & reading.SET and not group.items:
             takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in group.options)]
             self._set(group, takers[:1] or ([self.last] if self.last else []))
-        elif (group.items and flags & reading.REFER) or self._restates(group, following):
+        elif (flags & reading.REFER and self._referred(group)) or self._restates(group, following):
             self.last = self._referred(group)[-1]
             self._put(self.last, group)  # "ly latte hồi nãy cho size L"
         elif group.items:
@@ -280,7 +280,7 @@ class Ordering:
         """Put something in the place of something else, whichever of the two is on the order: "sub chicken for the tuna"."""
         lines = self._replaceable(old) if old is not None else []
         if not lines and (old is None or not (old.items or old.options)):
-            if self.removed is not None:
+            if self.removed is not None and new.items:
                 self._add(new._replace(flags=0, number=new.number or self.removed.quantity))  # "bỏ cà phê, đổi thành sữa bắp"
                 return
             there = [line for line in self.drafts if line.item in new.items and new.number and (old is None or not old.number)]
