@@ -34,7 +34,7 @@ from voice.packs import LanguagePack, language_packs
 from voice.words import Token
 
 MAX_QUANTITY: Final = 999
-MAX_REMEMBERED: Final = 20_000  # look-ups: a bound on memory
+MAX_REMEMBERED: Final = 4096  # look-ups: a bound on memory, and on how long collecting garbage may take
 MAX_WORDS: Final = 12  # of a phrase
 MAX_PEOPLE_WORDS: Final = 2  # "two little kids"
 MAX_PARTIAL: Final = 24  # a part of a name that fits more things than this says too little to ask about
