@@ -1,4 +1,5 @@
 import json
+import random
 import time
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import yaml
 
 from errors import ItemNotFound, ValidationFailed
 from schemas import LineRequest, Menu
+from tests.any_words import any_words
 from tests.order_notation import MENUS, lines_of, meaning
 from voice.menus import MenuBook, read_menu
 from voice.orders import OrderEngine
@@ -245,6 +247,15 @@ def test_what_a_waiter_would_understand_is_understood(menu, cases):
         if right == case.get("missed", False):
             wrong.append(case["say"])
     assert wrong == []
+
+
+@pytest.mark.parametrize("menu", sorted(MENUS.parent.glob("**/menus/*.yaml")), ids=lambda path: path.stem)
+def test_any_words_on_any_menu_are_answered(menu):
+    engine, dice = OrderEngine(read_menu(menu)), random.Random(menu.stem)  # noqa: S311 - a test's dice
+    for _ in range(40):
+        utterance, lines = any_words(engine.menu, dice)
+        order = engine.understand(utterance, lines)
+        assert order["total"] == sum(line["total"] for line in order["lines"])
 
 
 # --- Development sets ---------------------------------------------------------------------------------------------------------------
