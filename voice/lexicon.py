@@ -191,13 +191,13 @@ class Lexicon:
         group_names += [(label[:length], group_id) for label, group_id in group_names for length in range(2, len(label))]
         named = menu_phrases - {words.phrase(item.category) for item in menu.items.values() if item.category is not None}
         known = small | named  # "salt and vinegar" are two choices
-        amounts = {words.key_of(way) for pack in packs for ways in pack.amounts.values() for way in ways}
-        group_names = [(label, group_id) for label, group_id in group_names if not amounts.issuperset(map(words.key_of, label))]
         group_names = [
             (label, group_id) for label, group_id in group_names if len(label) == 1 or any((word,) not in known for word in label)
         ]
         group_names += [((word,), group_id) for label, group_id in group_names for word in label if len(label) > 1 and (word,) not in known]
         group_names = [(tuple(map(words.key_of, label)), group_id) for label, group_id in group_names if label]
+        amounts = {words.key_of(way) for pack in packs for ways in pack.amounts.values() for way in ways}  # "Extras"
+        group_names = [(label, group_id) for label, group_id in group_names if not amounts.issuperset(label)]
         self.labels_of: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         for label, group_id in group_names:
             self.labels_of[label[0]].append((label, group_id))

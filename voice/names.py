@@ -78,7 +78,7 @@ from voice.reading import (
 
 COUNTED_KINDS: Final = frozenset({Kind.ITEM, Kind.OPTION, Kind.CLASSIFIER, Kind.AMOUNT, Kind.MORE})  # what may stand behind a number
 CLAUSE_END_KINDS: Final = frozenset({Kind.PAUSE, Kind.STOP, Kind.FILLER, Kind.REQUEST})
-OPENINGS: Final = {WITH: ADDED, JOINED: ALSO}  # what a joint says of the number behind it
+OPENINGS: Final = {WITH: ADDED, ONTO_NEXT: ADDED, JOINED: ALSO}  # what a joint says of the number behind it
 
 
 class Names(Groups):
@@ -176,7 +176,7 @@ class Names(Groups):
                 return has_item  # "and an extra shot"
             if classified:
                 return False  # "with a side of": a line of its own
-            if added:
+            if added or (reading.joint == ONTO_NEXT and has_item):  # "on a croissant"
                 return has_item or reading.number > 0 or reading.flags & (ALL | SET) > 0
             return reading.joint == JOINED and has_item and self._goes_on(reading, position, walk)
         if has_item or (reading.flags & SET and reading.options):
@@ -270,7 +270,7 @@ class Names(Groups):
         if (
             last is None
             or last.end != reading.end
-            or last.amount is not None
+            or (last.amount is not None and (last.amount, edge.value) != ("extra", "no"))  # "take the extra garlic off"
             or apart
             or any(entry.bit & self._one for entry in last.entries)
         ):

@@ -365,8 +365,8 @@ class Reader(Names):
             new.flags |= ALL | EACH | whose
         else:
             ends = all(other.kind in CLAUSE_END_KINDS for other in walk.edges_at(start + edge.length))
-            named = ends and reading.items and not (reading.options and reading.options[-1].end == reading.end)
-            if (named or (reading.items and whose)) and not reading.flags & EACH:
+            named = whose or not (reading.options and reading.options[-1].end == reading.end)
+            if ends and named and reading.items and not reading.flags & EACH:
                 new = reading.fork(edge.cost)  # "hai trà đá mỗi người", "a large latte each"
                 new.flags |= EACH | EVERYONE
                 yield new
