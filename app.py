@@ -185,7 +185,6 @@ Gauge("voice_http_in_flight", "Requests being answered.", registry=registry).set
 BODY_BYTES = Total("voice_http_body_bytes", "Bytes of bodies that were read.")
 registry.register(BODY_BYTES)
 DISCONNECTED = Counter("voice_http_disconnected", "Callers that hung up before they were answered.", registry=registry)
-RATE_LIMITED = Counter("voice_http_rate_limited", "Requests refused by a rate limit.", ["limit"], registry=registry)
 FAILED_CREDENTIALS = Counter("voice_http_failed_credentials", "Credentials that were refused.", ["error"], registry=registry)
 
 
@@ -494,7 +493,7 @@ async def count_failure(request: HTTPConnection, error: ApiError) -> None:
         await take(request, "failed", network_of(address_of(request)))
 
 
-async def take(request: HTTPConnection, limit: str, key: str) -> None:
+def take(request: HTTPConnection, limit: str, key: str) -> Awaitable[None]:
     """Count a request against a limit.
 
     Raises:
@@ -502,11 +501,7 @@ async def take(request: HTTPConnection, limit: str, key: str) -> None:
 
     """
     state: State = request.scope["state"]
-    try:
-        await state["limits"].hit(limit, key)
-    except RateLimited:
-        RATE_LIMITED.labels(limit).inc()
-        raise
+    return state["limits"].hit(limit, key)
 
 
 class Endpoint:
@@ -1219,12 +1214,12 @@ class Edge:
             added += self.cors.headers_for(headers.get(b"origin"))
         status = 0
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *added]
-            await send(message)
+            return send(message)
 
         IN_FLIGHT.add(id(scope))
         try:
@@ -1384,6 +1379,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:  # noqa: ARG001 - St
     limits = RateLimiter(
         {"requests": settings.rate_limit, "speech": settings.rate_limit_speech, "failed": settings.rate_limit_failed},
         settings.rate_limit_storage_uri,
+        registry,
     )
     menus = MenuBook(settings.menu_dir, OrderEngine)
     await asyncio.to_thread(menus.refresh)

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 from typing import Any, cast
 
 import pytest
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
 import app as voice_app
@@ -17,6 +18,7 @@ from tests.conftest import KEYS, client_of
 pytestmark = pytest.mark.anyio
 
 MENUS = "/api/v1/voice/menus"
+A, B, C = (("requests", client) for client in "abc")
 
 
 @pytest.fixture
@@ -46,43 +48,44 @@ async def wait_of(limiter: RateLimiter, key: str = "demo") -> int:
 
 
 def test_a_window_counts_until_it_ends(windows, clock):
-    assert [windows.incr("a", 60) for _ in range(3)] == [1, 2, 3]
+    assert [windows.hit(A, 60, 3) for _ in range(4)] == [None, None, None, 60]
     clock.now += 59
-    assert windows.incr("a", 60) == 4
+    assert windows.hit(A, 60, 3) == 1
     clock.now += 1
-    assert (windows.get("a"), windows.incr("a", 60)) == (0, 1)
+    assert windows.hit(A, 60, 3) is None
 
 
-def test_a_days_jump_of_the_wall_clock_changes_no_window(windows, monkeypatch):
-    windows.incr("a", 60)
+def test_a_days_jump_of_the_wall_clock_changes_no_window(monkeypatch):
+    windows = Windows()
+    windows.hit(A, 60, 1)
     real = time.time
     for days in (-1, 1):
         monkeypatch.setattr("rate_limiter.time.time", lambda days=days: real() + days * 86_400)
-        assert windows.incr("a", 60) > 1
-        assert 59 <= windows.get_expiry("a") - real() - days * 86_400 <= 61
+        assert windows.hit(A, 60, 1) == pytest.approx(60, abs=1)
 
 
 def test_ended_windows_are_cleared_away_as_new_ones_come(windows, clock):
     for key in range(1000):
-        windows.incr(f"a{key}", 60)
-    windows.incr("long", 3600)
+        windows.hit(("requests", f"a{key}"), 60, 1)
+    windows.hit(("requests", "long"), 3600, 1)
     clock.now += 60
     for key in range(600):
-        windows.incr(f"b{key}", 60)
+        windows.hit(("requests", f"b{key}"), 60, 1)
     assert len(windows.counts) == 601
     assert {key for keys in windows.order.values() for key in keys} == set(windows.counts)
-    assert windows.get("long") == 1
+    assert windows.hit(("requests", "long"), 3600, 1) == 3540
 
 
 def test_a_window_that_is_renewed_is_cleared_away_only_when_it_ends_again(windows, clock):
-    windows.incr("a", 60)
+    windows.hit(A, 60, 1)
     clock.now += 30
-    windows.incr("b", 60)
+    windows.hit(B, 60, 1)
     clock.now += 30
-    windows.incr("a", 60)
+    windows.hit(A, 60, 1)
     clock.now += 30
-    windows.incr("c", 60)
-    assert (windows.get("a"), windows.get("b"), "b" in windows.counts) == (1, 0, False)
+    windows.hit(C, 60, 1)
+    assert set(windows.counts) == {A, C}
+    assert windows.hit(A, 60, 1) == 30
 
 
 # --- The limiter --------------------------------------------------------------------------------------------------------------------
@@ -101,6 +104,13 @@ async def test_two_limits_count_apart():
     await limiter.hit("requests", "demo")
     await limiter.hit("speech", "demo")
     assert 58 <= await wait_of(limiter) <= 60
+
+
+async def test_what_a_limit_refuses_is_counted():
+    registry = CollectorRegistry()
+    limiter = RateLimiter({"requests": "1/minute", "speech": "1/minute"}, registry=registry)
+    assert await passed(limiter, 3) == 1
+    assert registry.get_sample_value("voice_http_rate_limited_total", {"limit": "requests"}) == 2
 
 
 async def test_after_the_wait_that_was_named_the_next_request_passes(valkey):
