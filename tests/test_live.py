@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import re
 import signal
 import zlib
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.anyio
 AUDIO = {language: (ROOT / f"examples/order-{language}.wav").read_bytes()[44:] for language in ("vi", "en")}
 SAID = {
     "vi": "cho anh hai ly sinh tố bơ lớn và ba bánh mì ốp la",
-    "en": "could i get a large milk tea with pearls, less sugar, and two egg sandwiches?",
+    "en": "could i get a large milk tea with pearls less sugar and two egg sandwiches",
 }
 ITEMS = {"vi": [("sinh-to-bo", 2), ("banh-mi-op-la", 3)], "en": [("tra-sua-truyen-thong", 1), ("banh-mi-op-la", 2)]}
 SLOW = ROOT.parent / "shared/speech/clips/vi2-gfb_ex0074.wav"  # two words in its first two seconds
@@ -93,7 +94,7 @@ def speak(session: Session, sound: np.ndarray, *, ends: bool = True, step_s: flo
 async def test_the_order_is_understood_on_the_way_in_the_language_that_is_spoken(session, languages, spoken):
     *partials, final = speak(session(*languages), waveform(spoken), step_s=1.2)
     assert (final["type"], final["ended_by"], final["language"]) == ("final", "end", spoken)
-    assert final["text"].lower() == SAID[spoken]
+    assert re.sub("[,.?]", "", final["text"].lower()) == SAID[spoken]  # where the commas are is another processor's to say
     assert items(final) == ITEMS[spoken]
     assert len(partials) >= 2
     assert any(partial["stable"] for partial in partials)

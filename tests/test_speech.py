@@ -159,6 +159,24 @@ def test_long_audio_is_heard_to_its_end_and_loses_nothing_at_the_seams(recognise
     assert transcript["segments"][-1]["end_s"] > times * len(once) / SAMPLE_RATE - 2
 
 
+def test_what_was_passed_over_in_a_long_piece_is_heard_in_shorter_ones(recogniser, monkeypatch):
+    whisper = recogniser._whisper  # noqa: SLF001 - the model cannot be told what to pass over
+    generate = whisper._generate  # noqa: SLF001
+
+    def generate_once(encoded, hearings, rows):
+        long = [hearing.pieces[0][1] - hearing.pieces[0][0] > 12 * SAMPLE_RATE for hearing in hearings]
+        texts = generate(encoded, hearings, rows)
+        return [text._replace(tokens=text.tokens[:19] if cut else text.tokens) for text, cut in zip(texts, long, strict=True)]
+
+    monkeypatch.setattr(whisper, "_generate", generate_once)
+    once = example("order-en.wav")
+    transcript = asyncio.run(hear(recogniser, np.concatenate([once, np.zeros(SAMPLE_RATE // 2, np.float32)] * 3), language="en"))
+    assert len(transcript["text"].split()) == 45
+    starts, ends = ([segment[at] for segment in transcript["segments"]] for at in ("start_s", "end_s"))
+    assert len(starts) > 1
+    assert starts[1:] == ends[:-1]
+
+
 SECONDS = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
 NOISE = np.random.default_rng(5)
 

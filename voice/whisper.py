@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from errors import ValidationFailed
 from schemas import Segment, Word
+from voice.activity import FRAME_SAMPLES, SPEECH_PROBABILITY, windows
 from voice.audio import SAMPLE_RATE
 from voice.confidence import Calibration
 from voice.hearing import Hearing
@@ -37,6 +38,9 @@ DRAFT_FRAMES = 800
 STEP_FRAMES = 200
 # Four tokens a second are fast speech, in languages that Whisper spells by the syllable twelve.
 TOKENS_PER_S, MIN_TOKENS, MAX_TOKENS = 14, 24, 224
+# Fewer tokens a second of speech are no slow speaker: of 38 clips the slowest has 2.65, of a sentence said three times, of which Whisper
+# wrote one, it is 1.4. So long a piece is cut in the quietest place between half of this share of it and all.
+SLOW_TOKENS_PER_S, LONG_SPEECH_S, CUT = 2.1, 6.0, 0.67
 DRAFT_TOKENS = 8  # instead of MIN_TOKENS: a loop is given up soon
 # Text that zlib makes this much smaller repeats itself. Source: openai/whisper, compression_ratio_threshold.
 MAX_COMPRESSION = 2.4
@@ -106,6 +110,10 @@ class Whisper:
                 text = self._generate(features, [hearing], [0])[0]  # noqa: PLW2901 - the second try takes the first one's place
                 # Words that repeat without end were not said; a sentence that was said several times does end.
                 loops = len(text.tokens) >= token_limit(hearing)
+            if self._skips(text, hearing):
+                start, end = hearing.pieces[0]
+                hearing.pieces[:1] = windows(hearing.speech, start, end, max_s=CUT * (end - start) / SAMPLE_RATE)
+                continue
             if text.tokens and not text.is_nothing() and not loops:
                 hearing.segments.append(self._segment(hearing, text, features, mels[row].shape[1]))
                 hearing.chances = self._chances(text)
@@ -177,6 +185,13 @@ class Whisper:
     def _loops(self, text: "Text", hearing: Hearing) -> bool:
         written = self._tokens.decode(text.tokens).encode()
         return len(text.tokens) >= token_limit(hearing) or len(written) > MAX_COMPRESSION * len(zlib.compress(written))
+
+    def _skips(self, text: "Text", hearing: Hearing) -> bool:
+        """Tell whether most of a long piece was passed over, as happens where somebody says the same again: shorter pieces help."""
+        start, end = (place // FRAME_SAMPLES for place in hearing.pieces[0])
+        speech_s = float((hearing.speech[start:end] >= SPEECH_PROBABILITY).sum()) * FRAME_SAMPLES / SAMPLE_RATE
+        passed_over = speech_s >= LONG_SPEECH_S and len(text.tokens) < SLOW_TOKENS_PER_S * speech_s
+        return passed_over and not hearing.draft and not text.is_nothing()
 
     def _chances(self, text: "Text") -> list[float]:
         """Give for each word the probability of its least likely token, marks apart; nothing where the logits are not there."""
