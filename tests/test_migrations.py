@@ -131,6 +131,17 @@ async def test_processes_that_start_at_once_migrate_once(database_url):
     assert [(process.returncode, log) for process, (_, log) in zip(processes, outcomes, strict=True)] == [(0, b"")] * 3
 
 
+async def test_connections_that_open_a_new_file_at_once_wait_for_one_another(tmp_path):
+    async def select(path):
+        engine = connect(f"sqlite+aiosqlite:///{path}")
+        async with engine.connect() as connection:
+            assert await connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
+        await engine.dispose()
+
+    for number in range(50):
+        await asyncio.gather(*(select(tmp_path / f"{number}.db") for _ in range(4)))
+
+
 async def test_a_migration_that_fails_leaves_the_schema_as_it_was(database_url):
     """Here the second one fails, after the first: a table is in its way."""
     first, second, *_ = revisions()

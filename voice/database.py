@@ -48,6 +48,8 @@ MIGRATION_LOCK_S = 60.0
 CONNECTIONS = 5
 RETRY_S = 1.0
 
+WRITE_AHEAD = "PRAGMA journal_mode=WAL"
+
 # Keys of PostgreSQL's advisory locks; any numbers that nothing else in the database uses.
 SCHEMA_LOCK = 0x766F6963_01
 ORDERS_LOCK = 0x766F6963_02
@@ -180,7 +182,12 @@ def connect(url: str, *, lock_s: float = LOCK_S, statement_s: float | None = STA
 def _set_up_sqlite(connection: Any, _: object) -> None:
     """Set what SQLite keeps for each connection."""
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    try:
+        cursor.execute(WRITE_AHEAD)
+    except sqlite3.OperationalError:  # another switches a new file too: SQLite refuses at once, but waits for a turn to write
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("ROLLBACK")
+        cursor.execute(WRITE_AHEAD)
     cursor.execute("PRAGMA synchronous=FULL")  # https://sqlite.org/pragma.html#pragma_synchronous: NORMAL may lose commits in WAL mode
     cursor.execute("PRAGMA fullfsync=ON")  # macOS: a plain fsync leaves the data in the drive's cache
     cursor.close()
