@@ -1,6 +1,7 @@
 """How the groups of a reading open and close: which options an item takes, and what is left incomplete."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from voice.costs import (
     ABSENT,
@@ -39,6 +40,7 @@ from voice.reading import (
     REFER,
     REMOVE,
     REPLACE,
+    REST,
     SET,
     Group,
     Kept,
@@ -46,6 +48,9 @@ from voice.reading import (
     Spoken,
     Walk,
 )
+
+UNDIVIDED: Final = -(10**6)  # how much parts leave of what is no line that they could be of
+WHOLE: Final = FORWARD | SET | INTO | ALL | REPLACE | REMOVE  # with these no number counts a part of a line
 
 
 class Groups:
@@ -120,6 +125,10 @@ class Groups:
                     reading.line,
                 ),
             )
+        if new.done is not None and new.done is not reading.done and self._is_part(new.done.value):
+            new.cost += self._divided(new.done, walk)
+        elif reading.done is not None and self._is_part(reading.done.value):
+            new.cost += self._undivided(reading.done, walk)
         if reading.items and not reading.flags & (REMOVE | REPLACE):
             new.base = reading.items
         new.flags = new.number = new.used = new.count = 0
@@ -153,7 +162,7 @@ class Groups:
         if reading.count:
             cost += DANGLING_NUMBER
         if reading.items:
-            return cost + (UNDECIDED if len(reading.items) > 1 else 0.0)
+            return cost + (UNDECIDED if len(reading.items) > 1 and not (flags & ALL and reading.options) else 0.0)
         if reading.options:
             return cost + self._closing_options(reading, walk)
         if reading.number and (flags & EACH or not flags & ALL):
@@ -184,6 +193,8 @@ class Groups:
     def _closing_options(self, reading: Reading, walk: Walk) -> float:
         """Return what options without an item cost."""
         flags, options = reading.flags, reading.options
+        if flags & ALL and not any(all(self.takes(item, option) for option in options) for item in walk.mentioned(reading)):
+            return UNFIT * len(options)
         if flags & (SET | INTO | ALL | REPLACE | REMOVE):
             return ABSENT if flags & REMOVE and not flags & DESCRIBED else AIMLESS if flags & REPLACE else REFERENCE
         fits = any(all(self.takes(item, option) for option in options) for item in reading.base)
@@ -193,7 +204,8 @@ class Groups:
         if self._looks_forward(reading, walk):
             return PART
         if fits:
-            return PART if reading.number or flags & MORE else ACROSS_JOIN
+            another = flags & ARTICLE and flags & MORE and not flags & AGAIN  # "a paneer one as well"
+            return PART if (reading.number or flags & MORE) and not another else ACROSS_JOIN
         if not counted and all(any(self.takes(item, option) for item in walk.mentioned(reading)) for option in options):
             return LATE
         return IMPLIED if len(self.takers(options)) == 1 else UNFIT * len(options)
@@ -217,6 +229,43 @@ class Groups:
             return DANGLING_NUMBER
         uncounted = flags & MORE and isinstance(base, Group) and base.items and not base.number and not base.options
         return PART + REFERENCE if uncounted else REFERENCE  # "nước sâm lấy thêm hai ly nữa" counts the tea
+
+    def _divided(self, done: Kept, walk: Walk) -> float:
+        """Return what a part costs more than PART: less while the parts may be the whole line, "two, one large and one small"."""
+        left, parts = self._division(done, walk)
+        return -PART if left >= 0 else PART * (parts - 1) if left + done.value.number >= 0 else 0.0
+
+    def _undivided(self, done: Kept, walk: Walk) -> float:
+        """Return what it costs that the parts before are not the whole line after all."""
+        left, parts = self._division(done, walk)
+        return PART * parts if left > 0 or (left == 0 and parts == 1) else 0.0
+
+    def _division(self, done: Kept, walk: Walk) -> tuple[int, int]:
+        """Return how much of a line its parts leave, and how many parts there are; UNDIVIDED where they are not of one line."""
+        rest = done.value.flags & REST
+        parts: list[Group] = []
+        kept: Kept | None = done
+        while kept is not None and self._is_part(kept.value):
+            parts.append(kept.value)
+            kept = kept.past
+        base = kept.value if kept is not None else None
+        if not isinstance(base, Group) or not base.items or base.number == 1 or base.flags & OPERATIONS:
+            return UNDIVIDED, 0
+        if not base.number and walk.there.isdisjoint(base.items):
+            return UNDIVIDED, 0
+        said = 0
+        for part in parts:
+            said += part.number
+            if not any(all(self.takes(item, option) for option in part.options) for item in base.items):
+                return UNDIVIDED, 0
+        # How many there are of what is on the order is not known here: one part may be some of them, several are all.
+        left = base.number - said if base.number else int(len(parts) == 1)
+        return (min(left, 0) if rest else left), len(parts)
+
+    @staticmethod
+    def _is_part(group: Group) -> bool:
+        """Tell whether a group counts some of the line before it."""
+        return bool(group.number and (group.options or group.flags & PLAIN)) and not group.items and not group.flags & WHOLE
 
     @staticmethod
     def _lone_part(done: Kept | None) -> float:
@@ -251,6 +300,9 @@ class Groups:
         """Close the last group at the end of the utterance."""
         closed = self._close(reading, walk)
         closed.cost += self._lone_part(closed.done)
-        if closed.done is not None and closed.done.value.flags & FORWARD:
-            closed.cost += self._unkept(closed)
+        if closed.done is not None:
+            if closed.done is not reading.done and self._is_part(closed.done.value):
+                closed.cost += self._undivided(closed.done, walk)
+            if closed.done.value.flags & FORWARD:
+                closed.cost += self._unkept(closed)
         return closed

@@ -87,14 +87,15 @@ class Lattice:
             reach = covered[start]
             if reach and start not in ends:
                 found = edges[start]
-                names = [(edge.kind, edge.length) for edge in found if edge.kind in NAMING and not edge.part]
+                wholes = {edge.length for edge in found if edge.kind in NAMING and not edge.part}
                 edges[start] = [
                     edge
                     for edge in found
                     if start + edge.length > reach
                     or not (edge.part or edge.kind is Kind.UNKNOWN)
-                    or (edge.kind is Kind.OPTION and (Kind.ITEM, edge.length) in names)  # "beans", a side, or black or pinto ones
-                    or (edge.kind is Kind.ITEM and (Kind.OPTION, edge.length) in names)  # "naan", with something, or a garlic naan
+                    or (
+                        edge.kind in NAMING and edge.length in wholes
+                    )  # "beans", a side, or black ones; "naan", with something, or a garlic naan
                 ] or [UNKNOWN]  # where another phrase ends within the name: "two kids" before "kids meal"
         for start, end in self._lexicon.numbers.rows(spoken, numbers):
             edges[start] = [*edges[start], Edge(end - start, Kind.TALK, None, SEGMENT)]
@@ -221,11 +222,21 @@ class Lattice:
                     for option in edges[before]:
                         if option.length == start - before:
                             self._add_choices(edges, before, option, group, behind - before)
-                while behind < len(keys) and any(
-                    edge.length == 1 and edge.kind in _LABEL_ENDS and edge.cost <= SEGMENT + EMPTY + AN_ARTICLE for edge in edges[behind]
-                ):
+                changed = False
+                while behind < len(keys):
+                    ends = [
+                        edge.kind
+                        for edge in edges[behind]
+                        if edge.length == 1 and edge.kind in _LABEL_ENDS and edge.cost <= SEGMENT + EMPTY + AN_ARTICLE
+                    ]
+                    if not ends:
+                        break
+                    changed = changed or Kind.REPLACE in ends
                     behind += 1
                 for option in edges[behind] if behind < len(keys) else ():
+                    end = behind + option.length
+                    if changed and end < len(keys) and any(edge.kind is Kind.INTO for edge in edges[end]):
+                        continue  # "kem đổi dâu thành sầu riêng"
                     self._add_choices(edges, start, option, group, behind + option.length - start)
 
     @staticmethod

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple, final
 
+from rapidfuzz.distance import OSA
+
 from schemas import Amount, Menu
 from voice import words
 from voice.costs import (
@@ -12,6 +14,7 @@ from voice.costs import (
     AN_ARTICLE,
     BROKEN,
     CATEGORY,
+    ELSEWHERE,
     EMPTY,
     LESS_LIKELY,
     MENU_FIRST,
@@ -36,6 +39,7 @@ from voice.words import Token
 MAX_QUANTITY: Final = 999
 MAX_REMEMBERED: Final = 4096  # look-ups: a bound on memory, and on how long collecting garbage may take
 MAX_WORDS: Final = 12  # of a phrase
+MIN_MENDED: Final = 6  # letters: shorter words have too many neighbours
 MAX_PEOPLE_WORDS: Final = 2  # "two little kids"
 MAX_PARTIAL: Final = 24  # a part of a name that fits more things than this says too little to ask about
 MAX_FUNCTION_DISTANCE: Final = 0.45  # a tone, a long phrase typed plain: beyond it, function words are other words
@@ -69,6 +73,7 @@ class Kind(Enum):
     ORDINAL = auto()
     PART = auto()
     REST = auto()
+    SHARE = auto()
     PLAIN = auto()
     ONES = auto()
     TIMES = auto()
@@ -184,8 +189,15 @@ class Lexicon:
         menu_phrases = self._add_menu()
         for pack in packs:
             self._add_pack(pack, menu_phrases)
+        articles = any(pack.numbers.articles for pack in packs if not menu.languages or pack.language in menu.languages)
+        self._an_article = AN_ARTICLE if articles else ELSEWHERE
         self._deletions = self._spelling_index()
+        self._part_names: dict[tuple[str, bool], list[tuple[str, ...]]] = {}
         self.function_words = {word for pack in packs for word in pack.function_words()}
+        self._misspelt: dict[str, list[str]] = defaultdict(list)
+        for word in sorted(self.function_words):
+            for variant in _deletions(word) if len(word) >= MIN_MENDED - 1 and word.isascii() else ():
+                self._misspelt[variant].append(word)
         self.before_nouns = {word for pack in packs if pack.adjectives_first for word in pack.adjectives}
         small = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
         group_names += [(label[:length], group_id) for label, group_id in group_names for length in range(2, len(label))]
@@ -264,10 +276,13 @@ class Lexicon:
             unjoined = tuple([word for word in name if (word,) not in joins and word != "%"])  # "30 đường" for "30% đường"
             if unjoined != name and len(unjoined) > 1:
                 self._add(kind, value, unjoined, UNJOINED)
+            if kind is Kind.ITEM and len(name) == 3 and name != tuple(map(words.fold, name)):  # noqa: PLR2004 - a head and two syllables
+                self._add(kind, value, (name[0], name[1][0] + name[2][0]), OTHER_REGION)  # "bia sg" for "bia sài gòn"
             if kind is Kind.ITEM and heads[name[:2]] > 1 and len(name) > 2:  # noqa: PLR2004 - a head of two words and more
                 self._add(kind, value, (name[0][0] + name[1][0], *name[2:]), UNJOINED)  # "bm trứng" for "bánh mì trứng"
         self._add_amounts(named)
         self._add_parts(named)
+        self._comma_names = any("," in way for item in self.menu.items.values() for way in (item.name, *item.aliases))
         phrases |= {words.phrase(item.category) for item in self.menu.items.values() if item.category is not None}
         for item_id, item in self.menu.items.items():
             if item.category is not None:
@@ -285,15 +300,16 @@ class Lexicon:
             for length in range(1, len(phrase)):
                 amount = ways.get(phrase[:length])
                 if kind is Kind.OPTION and amount is not None and isinstance(value, Entry):
-                    rest = phrase[length:]
-                    entries = self._measured[amount, "".join(map(words.key_of, rest))]
-                    if (rest, value) not in entries:
-                        entries.append((rest, value))
-                    self._add(kind, value, rest + phrase[:length], ROTATED)
-                    self._add(kind, value, rest, NOUN_OF_NONE if amount == "no" else MISSING_HEAD)
-                    for way, meant in ways.items():
-                        if meant == amount:
-                            self._add(kind, value, way + rest, words.PLURAL)
+                    for rest in self._variants(phrase[length:]):
+                        entries = self._measured[amount, "".join(map(words.key_of, rest))]
+                        if (rest, value) not in entries:
+                            entries.append((rest, value))
+                        other = OTHER_REGION if rest != phrase[length:] else 0.0
+                        self._add(kind, value, rest + phrase[:length], ROTATED + other)
+                        self._add(kind, value, rest, (NOUN_OF_NONE if amount == "no" else MISSING_HEAD) + other)
+                        for way, meant in ways.items():
+                            if meant == amount:
+                                self._add(kind, value, way + rest, words.PLURAL + other)
 
     def _add_parts(self, named: Iterable[tuple[Kind, object, tuple[str, ...]]]) -> None:
         """Index parts of names: their head, or a modifier alone, where no whole name of the same option group, or item, is spelt so."""
@@ -342,7 +358,7 @@ class Lexicon:
             (Kind.OR, None, pack.ors),
             (Kind.WITH, None, pack.withs),
             (Kind.ONTO, None, pack.ontos),
-            (Kind.REMOVE, None, pack.removes),
+            (Kind.REMOVE, 0, pack.removes),
             (Kind.REPLACE, None, pack.replaces),
             (Kind.INTO, None, pack.intos),
             (Kind.INSTEAD, None, pack.insteads),
@@ -365,6 +381,8 @@ class Lexicon:
             *[(Kind.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()],
             *[(Kind.AFTER, amount, ways) for amount, ways in pack.afters.items()],
             *[(Kind.MORE, count, [way]) for way, count in pack.mores.items()],
+            *[(Kind.REMOVE, count, [way]) for way, count in pack.fewers.items()],
+            *[(Kind.SHARE, count, [way]) for way, count in pack.shares.items()],
             *[(Kind.ORDINAL, place, [way]) for way, place in pack.ordinals.items()],
             *[(Kind.ALL, count, [way]) for way, count in pack.alls.items()],
             *[(Kind.PORTION, count, [way]) for way, count in pack.portions.items()],
@@ -374,8 +392,7 @@ class Lexicon:
         homophones = pack.numbers.homophones
         menu_keys = {"".join(map(words.key_of, phrase)) for phrase in menu_phrases}
         for kind, value, ways in kinds:
-            for way in ways:
-                phrase = words.phrase(way)
+            for phrase in [spelt for way in ways for spelt in self._spelt(words.phrase(way), pack)]:
                 keys = [words.key_of(word) for word in phrase]
                 own = "".join(keys) in menu_keys
                 if kind is Kind.REQUEST:
@@ -385,7 +402,8 @@ class Lexicon:
                 if own and kind is Kind.CLASSIFIER:
                     self._add(kind, value, phrase, MENU_FIRST + SEGMENT)
                     continue
-                cost = MISHEARD if kind is Kind.NUMBER and way in homophones else MENU_FIRST if own and kind is not Kind.AMOUNT else 0.0
+                heard = kind is Kind.NUMBER and phrase[0] in homophones
+                cost = MISHEARD if heard else MENU_FIRST if own and kind is not Kind.AMOUNT else 0.0
                 self._add(kind, value, phrase, cost + (EMPTY if kind in {Kind.FILLER, Kind.REFER, Kind.PLAIN} else 0.0))
         self.labels |= {spelt for way in pack.labels for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
         self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
@@ -396,6 +414,15 @@ class Lexicon:
         self._joins |= {way for way in pack.joins if " " not in way}
         self.linking |= {way for way in (*pack.joins, *pack.numbers.units, *pack.numbers.articles) if " " not in way}
         self._adjectives |= {way for way in pack.adjectives if " " not in way}
+
+    @staticmethod
+    def _spelt(phrase: tuple[str, ...], pack: LanguagePack) -> Iterator[tuple[str, ...]]:
+        """Yield a phrase, and with each of its words as it is written in chats: "k lấy" for "không lấy", "cả 2" for "cả hai"."""
+        yield phrase
+        for place, word in enumerate(phrase) if len(phrase) > 1 else ():
+            number = pack.numbers.units.get(word)
+            for short in (*pack.shorthand.get(word, ()), *([str(number)] if number else ())):
+                yield (*phrase[:place], short, *phrase[place + 1 :])
 
     def _spelling_index(self) -> dict[str, list[str]]:
         """Map each key with one letter left out to the menu's words (Garbe 2012, symmetric deletes)."""
@@ -427,6 +454,17 @@ class Lexicon:
             self._near[token.surface] = found
         return found
 
+    def mended(self, token: Token) -> Token:
+        """Return the token, or, where it is nothing but a function word with a typing error ("remvoe"), that word."""
+        if token.key in self.known or len(token.surface) < MIN_MENDED or not token.surface.isascii():
+            return token
+        near = [word for variant in _deletions(token.surface) for word in self._misspelt.get(variant, ())]
+        word = next((word for word in near if OSA.distance(token.surface, word) == 1), None)
+        named = self._corrections(token)  # a menu's word, rather than a language's
+        if word is None or (named and words.key_of(word) not in named):
+            return token
+        return Token(word, words.key_of(word), token.start, token.end, token.capital)
+
     def _phrases(
         self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int
     ) -> Iterator[tuple[int, tuple[str, ...], list[Sense]]]:
@@ -443,6 +481,9 @@ class Lexicon:
             if position == len(spoken) or position - start == MAX_WORDS:
                 continue
             token = spoken[position]
+            if self._comma_names and token.surface == "," and position > start:
+                paths.append((key, position + 1, said or surfaces[start:position]))  # "ham, egg and cheese"
+                continue
             longer = [key + token.key]
             if token.key not in self.known:
                 longer += [key + other for other in self._corrections(token) if other != token.key]
@@ -554,19 +595,22 @@ class Lexicon:
                 plural = said[-1].endswith("s") and not sense.phrase[-1].endswith("s") and words.singular(said[-1]) == sense.phrase[-1]
                 found.append(Edge(length, kind, level, cost + SEGMENT, part=sense.cost >= MISSING_HEAD, plural=plural))
                 if kind is Kind.OPTION:
-                    found += self._other_groups(length, level, weighed)
+                    found += self._other_groups(length, level, weighed, 0.0 if marked else words.PLAIN * len(said))
             else:
                 found.append(Edge(length, kind, sense.value, cost + SEGMENT))
         return found
 
     @staticmethod
-    def _other_groups(length: int, level: tuple[Any, ...], weighed: Sequence[tuple[float, Sense]]) -> Iterator[Edge]:
-        """Yield what an option's words mean, less well, in other groups, which other items may have: "mustard" as a dip."""
+    def _other_groups(length: int, level: tuple[Any, ...], weighed: Sequence[tuple[float, Sense]], plain: float) -> Iterator[Edge]:
+        """Yield what an option's words mean, less well, in other groups, which other items may have: "mustard" as a dip.
+
+        `plain` is what marks may cost that nobody wrote: "da" is the skin of a chicken, and ice.
+        """
         groups = {entry.group for entry in level}
         others = [
             (cost, sense)
             for cost, sense in weighed
-            if sense.cost > 0.0 and cost <= sense.cost + words.PLURAL and sense.value.group not in groups
+            if cost <= sense.cost + (words.PLURAL if sense.cost > 0.0 else plain) and sense.value.group not in groups
         ]
         if others:
             cost = min(cost for cost, _ in others)
@@ -594,7 +638,7 @@ class Lexicon:
             if not any(sense.kind in NAMING for sense in senses):  # "gói 20 ngàn", where that is a size
                 yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost)
         elif number.article:
-            yield Edge(length, Kind.ARTICLE, 1, SEGMENT + AN_ARTICLE)
+            yield Edge(length, Kind.ARTICLE, 1, SEGMENT + self._an_article)
         elif 1 <= number.value <= MAX_QUANTITY:
             yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
             for longer in range(1, MAX_PEOPLE_WORDS + 1):
@@ -605,6 +649,22 @@ class Lexicon:
         """Tell whether a language uses the word for other things than naming something."""
         senses = self.index.get(token.key) or ()
         return words.is_punctuation(token.surface) or any(sense.kind not in NAMING and sense.phrase == (token.surface,) for sense in senses)
+
+    def says_part(self, item_id: str, spoken: Sequence[Token], start: int, end: int) -> bool:
+        """Tell whether the words are a part of an item's name, or all: by their marks, if there are any in the utterance."""
+        marked = words.is_marked(spoken)
+        names = self._part_names.get((item_id, marked))
+        if names is None:
+            item = self.menu.items[item_id]
+            ways = [words.phrase(way) for way in (item.name, *item.aliases)]
+            names = [tuple([words.singular(word) if marked else words.key_of(word) for word in way]) for way in ways]
+            self._part_names[item_id, marked] = names
+        if marked:
+            said = tuple([words.singular(token.surface) for token in spoken[start:end]])
+        else:
+            keys = [token.key if token.key in self.known else next(iter(self._corrections(token)), "") for token in spoken[start:end]]
+            said = tuple(keys)
+        return any(name[place : place + len(said)] == said for name in names for place in range(len(name) - len(said) + 1))
 
     def measured(self, amount: Amount, spoken: Sequence[Token], start: int, end: int) -> list[Entry]:
         """Return choices that are this amount of what was said ("no" + "ice" is the choice "no ice")."""

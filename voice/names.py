@@ -24,6 +24,7 @@ from voice.costs import (
     HEAD_AGAIN,
     IDLE,
     JOINED_ITEM,
+    LESS_LIKELY,
     MISHEARD,
     NOT_CARRIED,
     ONE_AMOUNT,
@@ -75,6 +76,7 @@ from voice.reading import (
     Spoken,
     Walk,
 )
+from voice.words import is_punctuation
 
 COUNTED_KINDS: Final = frozenset({Kind.ITEM, Kind.OPTION, Kind.CLASSIFIER, Kind.AMOUNT, Kind.MORE})  # what may stand behind a number
 CLAUSE_END_KINDS: Final = frozenset({Kind.PAUSE, Kind.STOP, Kind.FILLER, Kind.REQUEST})
@@ -116,8 +118,10 @@ class Names(Groups):
             new = reading.fork(edge.cost)
         else:
             made = article and reading.flags & SET and reading.items and reading.joint == NONE  # "make that coke a large", a sprite
-            new = self._open(reading, walk, edge.cost + (BARE_ITEM if made else 0.0))
-            if reading.amount is not None and reading.joint not in LISTED:  # "remove two lattes"
+            onto = reading.joint == ONTO_NEXT and reading.headless and reading.options  # "an egg in one of them"
+            new = self._open(reading, walk, edge.cost + (BARE_ITEM if made else REFERENCE if onto else 0.0))
+            counted = reading.headless and reading.number and not reading.options  # "bớt một ly còn ba": the amount was of that number
+            if reading.amount is not None and reading.joint not in LISTED and not counted:  # "remove two lattes"
                 new.amount, new.bare = reading.amount, reading.bare
                 new.cost -= DANGLING_AMOUNT
         new.flags &= ~ARTICLE
@@ -129,7 +133,9 @@ class Names(Groups):
                 yield reading.fork(edge.cost)  # "make that coke a large"
         elif reading.items and not reading.number and reading.amount is None and not reading.flags & (ALL | SET | INTO):
             classified = reading.joint == MULTIPLIED or any(other.kind is Kind.CLASSIFIER for other in walk.edges_at(start + edge.length))
-            yield self._count(reading.fork(edge.cost + (POSTPOSED if classified else POSTPOSED_BARE)), edge, start, POST)
+            anew = reading.joint == BREAK and not is_punctuation(walk.spoken[start - 1].surface) and walk.there.issuperset(reading.items)
+            flags = POST | ONLY if anew else POST  # "trà vải cho ba ly", of which there are two
+            yield self._count(reading.fork(edge.cost + (POSTPOSED if classified else POSTPOSED_BARE)), edge, start, flags)
 
     @staticmethod
     def _count(reading: Reading, edge: Edge, start: int, flags: int) -> Reading:
@@ -148,6 +154,9 @@ class Names(Groups):
                 yield self._count(reading.fork(edge.cost + PART), edge, start, ARTICLE if article else 0)
             if reading.joint == ONTO_NEXT:  # "whipped cream on one of them"
                 yield self._count(reading.fork(edge.cost), edge, start, IS_PART)
+        if last is not None and reading.joint == ONTO_NEXT and last.end == reading.end and edge.value < reading.number and reading.items:
+            new = self._detach(reading, walk, edge.cost + EARLY_JOINED)  # "three shakes, whipped cream on one of them"
+            yield self._count(new, edge, start, IS_PART)
         if reading.amount is None and self._counts_portions(reading, edge, start, walk):
             one_of_several = edge.value < reading.number and reading.joint != WITH
             new = reading.fork(edge.cost + (0.0 if article else COUNTED_ONE if one_of_several else COUNTED))
@@ -176,12 +185,14 @@ class Names(Groups):
                 return has_item  # "and an extra shot"
             if classified:
                 return False  # "with a side of": a line of its own
-            if added or (reading.joint == ONTO_NEXT and has_item):  # "on a croissant"
+            if added or (reading.joint == ONTO_NEXT and (has_item or reading.number)):  # "on a croissant"
                 return has_item or reading.number > 0 or reading.flags & (ALL | SET) > 0
             return reading.joint == JOINED and has_item and self._goes_on(reading, position, walk)
         if has_item or (reading.flags & SET and reading.options):
             listed = bool(reading.options) and reading.options[-1].portions > 1
             return added or listed or not classified or edge.value > max(1, reading.number)
+        if reading.number and reading.flags & CLASSIFIED and classified and not reading.options and reading.done is not None:
+            return True  # "hai bát cháo, một bát hai cái quẩy"
         if reading.number:
             return added and not reading.flags & ARTICLE
         return added or reading.flags & (MORE | ONLY | CORRECT) > 0
@@ -304,8 +315,14 @@ class Names(Groups):
             self._put(new, Spoken(found, None, 1, start, start + edge.length, edge.cost), edge, start)
             yield new
         spoken = self._spoken(found, amount, edge, start, walk)
-        cost = min(edge.cost, HEAD_AGAIN) if spoken.amount != amount else edge.cost  # "no" + "ice" says the whole name "no ice"
-        yield from self._attach(reading, spoken, edge, start, walk, cost + extra + bare)
+        if spoken.amount == amount:
+            yield from self._attach(reading, spoken, edge, start, walk, edge.cost + extra + bare)
+            return
+        # "no" + "ice" says the whole name "no ice".
+        yield from self._attach(reading, spoken, edge, start, walk, min(edge.cost, HEAD_AGAIN) + extra + bare)
+        if not {entry.group for entry in found} <= {entry.group for entry in spoken.entries}:  # "no sugar" of what has no levels of it
+            plain = Spoken(found, amount, 1, start, start + edge.length, edge.cost)
+            yield from self._attach(reading, plain, edge, start, walk, edge.cost + LESS_LIKELY + extra + bare)
 
     def _spoken(self, found: tuple[Entry, ...], amount: Amount | None, edge: Edge, start: int, walk: Walk) -> Spoken:
         if amount is not None:
@@ -319,7 +336,7 @@ class Names(Groups):
         joint = reading.joint
         negative = option.amount == "no"
         if reading.options and reading.options[-1].end == start and option.amount is None:
-            head_only = edge.part and edge.length == 1
+            head_only = edge.part and edge.length == 1 and not any(other.kind is Kind.NUMBER for other in walk.edges_at(start))
             same = self._same(reading.options[-1], option, head_only=head_only)
             if same:
                 new = reading.fork(min(HEAD_AGAIN, cost) if head_only else cost)
@@ -338,20 +355,7 @@ class Names(Groups):
                 return
             option = option._replace(portions=abs(reading.count), amount=None if option.amount == "extra" else option.amount)
         if reading.headless:
-            base = reading.done.value if reading.done is not None else None
-            counts = reading.number > max(1, base.number if isinstance(base, Group) else 0) and not reading.options and joint != WITH
-            if counts and option.amount in {None, "extra"} and not all(entry.bit & self._one for entry in option.entries):
-                cost += COUNTABLE
-            if reading.number > 1 and not reading.options and joint in APART:
-                cost += SEPARATED
-            again = all(entry.bit & self._one & reading.used for entry in option.entries)
-            new = reading.fork(cost + (CONFLICT if again else 0.0))
-            self._put(new, option, edge, start)
-            yield new
-            if again:
-                new = self._open(reading, walk, cost + EARLY_JOINED)  # "hai ly vừa, ly lớn thêm sầu riêng"
-                self._put(new, option, edge, start)
-                yield new
+            yield from self._attach_to_open_group(reading, option, edge, start, walk, cost)
             return
         fitting = tuple([item for item in reading.items if self.takes(item, option)])
         if fitting and not reading.flags & (REPLACE if not reading.options else 0):
@@ -360,11 +364,36 @@ class Names(Groups):
             new.items = fitting
             self._put(new, option, edge, start)
             yield new
+        elif (
+            fitting and walk.there.issuperset(fitting) and not any(other.kind is Kind.INTO for other in walk.edges_at(start + edge.length))
+        ):
+            new = reading.fork(cost + REFERENCE)  # "trà đào đổi lại size M"
+            new.flags = (new.flags & ~REPLACE) | SET
+            self._put(new, option, edge, start)
+            yield new
         waits = walk.last_item > start and any(entry.bit & self.taken_behind(start, walk) for entry in option.entries)
         if not fitting or waits:
             new = self._open(reading, walk, cost + (self._early(joint, edge, start, walk) if fitting else EARLY_JOINED))
             if reading.amount is not None:
                 new.cost -= DANGLING_AMOUNT
+            self._put(new, option, edge, start)
+            yield new
+
+    def _attach_to_open_group(self, reading: Reading, option: Spoken, edge: Edge, start: int, walk: Walk, cost: float) -> Iterator[Reading]:
+        """Put an option behind a number or other options, whose item is still to come or stands before."""
+        joint = reading.joint
+        base = reading.done.value if reading.done is not None else None
+        counts = reading.number > max(1, base.number if isinstance(base, Group) else 0) and not reading.options and joint != WITH
+        if counts and option.amount in {None, "extra"} and not all(entry.bit & self._one for entry in option.entries):
+            cost += COUNTABLE
+        if reading.number > 1 and not reading.options and joint in APART:
+            cost += SEPARATED
+        again = all(entry.bit & self._one & reading.used for entry in self._offered(option.entries, reading.base))
+        new = reading.fork(cost + (CONFLICT if again else 0.0))
+        self._put(new, option, edge, start)
+        yield new
+        if again:
+            new = self._open(reading, walk, cost + EARLY_JOINED)  # "hai ly vừa, ly lớn thêm sầu riêng"
             self._put(new, option, edge, start)
             yield new
 
@@ -387,6 +416,10 @@ class Names(Groups):
         new = self._open(before, walk, cost)
         new.options, new.start, new.end = (last,), last.start, last.end
         return new
+
+    def _offered(self, entries: tuple[Entry, ...], items: tuple[str, ...]) -> tuple[Entry, ...]:
+        """Return those choices that some of the items offer; all, where none does."""
+        return tuple([entry for entry in entries if any(entry.bit & self._mask.get(item, 0) for item in items)]) or entries
 
     @staticmethod
     def _same(before: Spoken, option: Spoken, *, head_only: bool) -> tuple[Entry, ...]:
@@ -423,6 +456,12 @@ class Names(Groups):
             yield self._talked(reading, edge, start)
             return
         items: tuple[str, ...] = edge.value
+        if reading.joint == ONTO_NEXT or reading.amount == "no" or reading.flags & (REMOVE | REPLACE | SET | ALL | IS_PART | MORE):
+            there = walk.mentioned(reading)
+            if there.isdisjoint(items):
+                known = tuple([item for item in there if self.lexicon.says_part(item, walk.spoken, start, start + edge.length)])
+                if known:  # "jalapeños on the burrito", where there is a burrito combo on the order, and a burrito on the menu
+                    items, edge = known, Edge(edge.length, edge.kind, known, max(edge.cost, SEGMENT + HEAD_AGAIN), part=True)
         if reading.flags & SET and reading.items and not reading.number and not walk.there.isdisjoint(reading.items):
             new = reading.fork(0.0)  # "make the large coke a diet coke"
             new.flags = (reading.flags & ~SET) | REPLACE
@@ -456,6 +495,9 @@ class Names(Groups):
     def _ordinal(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         """Read "the second one" as that line's item."""
         place: int = edge.value
+        if reading.flags & EACH:
+            yield reading.fork(edge.cost + AIMLESS)  # "mỗi thứ hai ly": two of each, not of the second
+            return
         said = walk.said(reading)
         if len(said) > 1 and place <= len(said):  # "a latte and a mocha, the first one iced"
             yield from self._item(reading, edge.of((said[place - 1 if place > 0 else place],)), start, walk)
@@ -483,18 +525,21 @@ class Names(Groups):
             there = walk.mentioned(reading) if joint == ONTO_NEXT else walk.there
             known = tuple([item for item in fitting if item in there])
             if known and edge.part and not reading.number and (not reading.options or joint == ONTO_NEXT):
-                new = reading.fork(self._cut_short(edge, known, walk) + apart + REFERENCE)  # "bia lấy ba lon thôi"
+                cut = self._cut_short(edge, known, walk)
+                new = reading.fork(cut + apart + REFERENCE)  # "bia lấy ba lon thôi"
                 new.flags |= SET if reading.options else 0
-                self._head(new, known, edge, start)
+                exact = all(self.lexicon.says_part(item, walk.spoken, start, start + edge.length) for item in known)
+                self._head(new, known, edge.at(cut) if exact else edge, start)
                 yield new
             if known and (len(known) < len(fitting) or (reading.options and joint == WITH)):
                 new = reading.fork(edge.cost + REFERENCE + (0.0 if joint == WITH else apart))
                 new.flags |= SET if reading.options else 0
                 self._head(new, known, edge, start)
                 yield new
-        if reading.options:
+        if reading.options or not fitting:
+            apart = JOINED_ITEM if reading.number and not reading.flags & ARTICLE else 0.0
             yield self._line(
-                reading, items, edge, start, walk, ADDED_ITEM if joint == WITH else BARE_ITEM if joint in {NONE, ONTO_NEXT} else 0.0
+                reading, items, edge, start, walk, ADDED_ITEM if joint == WITH else BARE_ITEM if joint in {NONE, ONTO_NEXT} else apart
             )
 
     def _fitting(self, reading: Reading, items: tuple[str, ...], edge: Edge, walk: Walk) -> tuple[tuple[str, ...], float]:
@@ -583,7 +628,9 @@ class Names(Groups):
             yield self._line(reading, known, cut, start, walk, bare + REFERENCE)
         elif known and len(known) < len(items):
             yield self._line(reading, known, edge, start, walk, bare + REFERENCE)
-        if reading.flags & REMOVE and joint in {PAUSED, JOINED} and known:  # "remove the salad and the soda"
+        if (
+            reading.flags & REMOVE and joint in {PAUSED, JOINED} and known and not set(known) <= set(reading.items)
+        ):  # "remove the salad and the soda"
             new = self._line(reading, known, edge, start, walk, 0.0)
             new.flags |= REMOVE
             yield new

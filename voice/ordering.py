@@ -41,6 +41,7 @@ class Ordering:
         self.removed: Draft | None = None  # the last line that was taken off
         self.chosen: set[str] = set()  # option groups of which something is said
         self.refused: list[Spoken] = []  # options that are said with "no"
+        self.doubtful = False  # whether there were words that nothing explains
         self.rest = False  # whether something is said of what is left of a line
         self.people = 0  # whom the order is for; 0: not told
         self.lost: list[tuple[int, int]] = []  # tokens
@@ -52,6 +53,7 @@ class Ordering:
         options = [option for group in said for option in group.options]
         self.rest = any(group.flags & reading.REST for group in said)
         self.refused = [option for option in options if option.amount == "no"]
+        self.doubtful = chosen.lost is not None
         self.chosen = {entry.group for option in options if option.amount != "no" for entry in option.entries}
         position = 0
         while position < len(said):
@@ -72,6 +74,8 @@ class Ordering:
         found: list[Group] = []
         for position, one in enumerate(said):
             group = one
+            if self._dealt(said, position):
+                continue
             if group.flags & reading.FORWARD:  # "one large and one small coffee"
                 items = next((later.items for later in said[position:] if later.items), ())
                 items = tuple([item for item in items if all(self.reader.takes(item, option) for option in group.options)])
@@ -82,20 +86,34 @@ class Ordering:
                 continue
             if found:
                 group = self._continued(found[-1], group)
-            if len(group.items) > 1 and group.number > 1 and not group.flags:  # "three medium pizzas, one hawaiian, one veggie, one cheese"
-                end, left = position + 1, group.number
-                while end < len(said) and left > 0 and set(said[end].items) < set(group.items):
-                    left -= said[end].number or 1
-                    end += 1
-                if left == 0:
-                    said[position + 1 : end] = [one._replace(options=(*group.options, *one.options)) for one in said[position + 1 : end]]
-                    continue
             found.append(group)
         return found
 
-    @staticmethod
-    def _continued(before: Group, group: Group) -> Group:
+    def _dealt(self, said: list[Group], position: int) -> bool:
+        """Give a group's options to those behind it that name one by one what it counts: "two medium pizzas, one hawaiian, one veggie"."""
+        group = said[position]
+        open_ = group.flags == reading.FORWARD or (len(group.items) > 1 and not group.flags)
+        if not open_ or not group.number:
+            return False
+        end, left = position + 1, group.number
+        while end < len(said) and left > 0:
+            one = said[end]
+            named = len(one.items) == 1 and (not group.items or one.items[0] in group.items)
+            if not named or not all(self.reader.takes(one.items[0], option) for option in group.options):
+                break
+            left -= one.number or 1
+            end += 1
+        if left != 0 or end < position + 3:  # the group itself, and less than two others
+            return False
+        said[position + 1 : end] = [one._replace(options=(*group.options, *one.options)) for one in said[position + 1 : end]]
+        return True
+
+    def _continued(self, before: Group, group: Group) -> Group:
         """Give a group what the one before it said of both."""
+        if before.flags & reading.INTO and before.items and before.number and group.number and group.flags & (reading.ALSO | reading.ADDED):
+            there = [line for line in self.before if line.item in group.items]
+            if len(there) == 1:
+                return group._replace(flags=reading.INTO)  # "đổi thành năm bún chả với năm trà đá", of four each
         if before.items and group.items and group.start <= before.end + 1 and group.flags & (reading.ALSO | reading.ADDED):
             return group._replace(flags=group.flags | before.flags & _EVERYBODYS)  # "mỗi đứa một kem với một trà đá"
         changed = group.flags & (reading.REPLACE | reading.INTO)
@@ -197,14 +215,16 @@ class Ordering:
 
     def _said_again(self, group: Group, item: str) -> bool:
         """Tell whether a line that is there already was meant, and if so, change it."""
-        if group.flags & reading.MORE and not group.options:
+        if group.flags & reading.MORE:
             before = [line for line in self.drafts if line.item == item and line.index is not None]
+            before = [line for line in before if all(self._has(line, option) for option in group.options)]
             if len(before) == 1:
                 before[0].quantity = min(MAX_LINE_QUANTITY, before[0].quantity + (group.number or 1))
                 before[0].touch(group)
                 self.last = before[0]
                 return True
-        if group.flags & (reading.MORE | reading.ALSO):
+        only = group.flags & reading.ONLY and group.number and not group.options
+        if group.flags & (reading.MORE | reading.ALSO) and not only:
             return False
         there = [line for line in self.drafts if line.item == item and (line.index is not None or line.counted)]
         if len(there) > 1:
@@ -220,11 +240,11 @@ class Ordering:
             self.last = line  # "one of those lattes should be iced"
             self._parts([group._replace(items=())])
             return True
-        if group.flags & reading.ONLY and group.number and not group.options:
+        if only:
             line.quantity = group.number  # "only three hot dogs"
         elif not group.number and (group.options or group.flags & reading.ONLY):
             pass  # "một phở gà, một phở tái, phở gà không hành"
-        elif group.flags & reading.CORRECT and group.number:
+        elif group.flags & reading.CORRECT and group.number and not (group.flags & reading.ARTICLE and line.index is not None):
             line.quantity = group.number  # "à nhầm, năm cái nem"
         else:
             return False
@@ -263,7 +283,7 @@ class Ordering:
 
     def _restates(self, group: Group, following: Group | None) -> bool:
         """Tell whether a line of the order so far is only named to be changed: "sáu con hàu thì ba con nướng", "trà đá lấy hai thôi"."""
-        if following is None or group.options or group.flags & ~reading.CLASSIFIED:
+        if following is None or group.options or group.flags & ~(reading.CLASSIFIED | reading.IS_PART):
             return False
         if following.items:
             return following.items == group.items and bool(following.flags & reading.REMOVE) and bool(self._referred(group))
@@ -274,7 +294,7 @@ class Ordering:
             return lines[0].quantity > (following.number or 1) and group.number in {0, lines[0].quantity}
         counted = reading.ONLY | reading.MORE | reading.SET | reading.REMOVE
         changes = following.options or (following.number and following.flags & counted)
-        return not group.number and bool(changes) and not following.flags & (reading.ALL | reading.CORRECT)
+        return group.number in {0, lines[0].quantity} and bool(changes) and not following.flags & (reading.ALL | reading.CORRECT)
 
     def _replace(self, old: Group | None, new: Group) -> None:
         """Put something in the place of something else, whichever of the two is on the order: "sub chicken for the tuna"."""
@@ -292,8 +312,10 @@ class Ordering:
                 old, new = new, old
         if old is not None and old.options and not old.items:
             for line in lines:
-                for option in old.options:
-                    line.options = [listed for listed in line.options if not self._names(option, listed)]
+                for option in old.options:  # what the line goes without only tells which one is meant: "dĩa không hành đổi thành sườn non"
+                    line.options = [
+                        listed for listed in line.options if not self._names(option, listed) or (option.amount == listed["amount"] == "no")
+                    ]
         self._set(new._replace(flags=0), self._some(lines, old.number if old is not None else 0) or ([self.last] if self.last else []))
 
     def _replaceable(self, group: Group) -> list[Draft]:
@@ -424,6 +446,8 @@ class Ordering:
         if line is None:
             if not group.flags & reading.ARTICLE:
                 self._ask("missing", None, None, [], [])
+        elif (group.flags & reading.IS_PART and group.number < line.quantity) or (self.doubtful and not group.flags):
+            self.lost.append((group.start, group.end))  # some of it, and nothing more was understood of them
         elif group.flags & reading.ARTICLE and not group.flags & reading.MORE:
             return
         elif group.flags & reading.AGAIN:
@@ -555,7 +579,7 @@ class Ordering:
         lines = [draft for draft in self.drafts if draft.item in group.items and group.line in (-1, draft.index)]
         if group.flags & (reading.REMOVE | reading.REPLACE) and group.options:
             listed = [line for line in lines if all(self._lists(line, option) for option in group.options)]
-            lines = listed or lines
+            lines = listed or [line for line in lines if line.cost is None]  # not what was just changed: "đen nóng chứ không phải đen đá"
         return lines
 
     def _described(self, group: Group) -> Draft | None:
@@ -577,6 +601,10 @@ class Ordering:
 
     def _lists(self, line: Draft, option: Spoken) -> bool:
         return any(self._names(option, listed) for listed in line.options)
+
+    def _has(self, line: Draft, option: Spoken) -> bool:
+        """Tell whether a line lists an option just as it was said."""
+        return any(self._names(option, listed) and listed["amount"] == option.amount for listed in line.options)
 
     def _place(self, draft: Draft) -> int:
         return next(number for number, other in enumerate(self.drafts) if other is draft)

@@ -46,13 +46,13 @@ class OrderEngine:
         """
         before = self._pricing.drafts(lines)
         utterance = words.nfc(utterance)
-        spoken = words.tokens(utterance)
+        spoken = self._spoken(utterance)
         readings = self.reader.read(spoken, tuple([draft.item for draft in before]))
         return Ordering(self._pricing, self.reader, utterance, spoken, before).carry_out(readings[0])
 
     def readings(self, utterance: str, lines: Sequence[LineRequest] = ()) -> tuple[list[Token], list[list[Edge]], list[Reading]]:
         """Return what `understand` weighs: tokens, lattice, and the readings, cheapest first."""
-        spoken = words.tokens(words.nfc(utterance))
+        spoken = self._spoken(words.nfc(utterance))
         return spoken, self.reader.lattice.read(spoken), self.reader.read(spoken, tuple([line.item for line in lines]), 2)
 
     def cost(self, utterance: str, lines: Sequence[LineRequest] = ()) -> float | None:
@@ -60,11 +60,14 @@ class OrderEngine:
 
         None where it speaks of no item.
         """
-        spoken = words.tokens(words.nfc(utterance))
+        spoken = self._spoken(words.nfc(utterance))
         said = self.reader.read(spoken, tuple([line.item for line in lines]))[0]
         groups = [group for group in reading.groups(said) if group.items]
         uncounted = [group for group in groups if not group.number and not group.flags & ~reading.ALSO]
         return said.cost + UNCOUNTED * sum(not self._given(spoken, group.start) for group in uncounted) if groups else None
+
+    def _spoken(self, utterance: str) -> list[Token]:
+        return [self.lexicon.mended(token) for token in words.tokens(utterance)]
 
     def _given(self, spoken: Sequence[Token], start: int) -> bool:
         """Tell whether somebody is named who gets what begins here: "cho bà cơm tấm"."""

@@ -50,6 +50,7 @@ class LanguagePack(BaseModel):
     amounts: dict[Amount, list[str]]
     afters: dict[Amount, list[str]]  # amounts that stand behind what they are of
     removes: list[str]
+    fewers: dict[str, int]  # the same, of so many
     replaces: list[str]
     intos: list[str]
     insteads: list[str]
@@ -67,6 +68,7 @@ class LanguagePack(BaseModel):
     people: list[str]  # those whom a number behind such a word counts
     parts: list[str]
     rests: list[str]  # those of a line that were not spoken of
+    shares: dict[str, int]  # of a line: 2 is one half of it
     plains: list[str]  # nothing is said of those
     ones: list[str]  # in place of a name: "the large one"
     multiplies: list[str]  # before a number that stands behind its item
@@ -81,6 +83,7 @@ class LanguagePack(BaseModel):
     givers: list[str]  # behind them somebody is named who gets something
     adjectives: list[str]
     adjectives_first: bool  # before their noun
+    shorthand: dict[str, list[str]]  # of function words, as they are typed in a hurry
     synonyms: list[list[str]]
     sentences: dict[str, str]
 
@@ -102,6 +105,7 @@ class LanguagePack(BaseModel):
             *(
                 *self.afters.values(),
                 self.removes,
+                self.fewers,
                 self.replaces,
                 self.intos,
                 self.insteads,
@@ -120,6 +124,7 @@ class LanguagePack(BaseModel):
                 self.everyones,
                 self.parts,
                 self.rests,
+                self.shares,
                 self.plains,
                 self.ones,
             ),

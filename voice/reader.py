@@ -17,12 +17,13 @@ from voice.costs import (
     UNCOUNTED,
     UNSAID,
 )
-from voice.lexicon import UNKNOWN, Edge, Kind, Lexicon
+from voice.lexicon import NAMING, UNKNOWN, Edge, Kind, Lexicon
 from voice.names import CLAUSE_END_KINDS, Names
 from voice.reading import (
     AGAIN,
     ALL,
     ALSO,
+    APART,
     ARTICLE,
     AS_IS,
     CANCEL,
@@ -39,7 +40,9 @@ from voice.reading import (
     NONE,
     NOT_THAT,
     ONLY,
+    ONTO_NEXT,
     OPERATIONS,
+    PAUSED,
     PEOPLE,
     PLAIN,
     REFER,
@@ -89,6 +92,7 @@ class Reader(Names):
             Kind.ORDINAL: self._ordinal,
             Kind.PART: self._part,
             Kind.REST: self._rest,
+            Kind.SHARE: self._share,
             Kind.PLAIN: self._plain,
             Kind.ONES: self._ones,
             Kind.REFER: self._refer,
@@ -123,7 +127,12 @@ class Reader(Names):
         yield reading.fork(edge.cost)
 
     def _pause(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
-        yield reading.fork(edge.cost)
+        answers = reading.amount == "no" and reading.done is None and reading.headless and not reading.options  # "no, over medium"
+        new = reading.fork(edge.cost + (CONTRADICTED if answers else 0.0))
+        if reading.amount is not None and walk.spoken[start].surface != ",":
+            new.amount = None  # "my friend is not eating, but the barley"
+            new.cost += REFERENCE
+        yield new
         if reading.amount == "no" and not reading.bare and not reading.talk:
             if reading.headless and reading.options:
                 yield self._retracted(reading, edge.cost)
@@ -133,7 +142,12 @@ class Reader(Names):
             new.flags |= CORRECT
             yield new
 
-    def _join(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
+    def _join(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        if reading.flags & NOT_THAT and reading.headless and not reading.options:
+            new = self._close(reading, walk)  # "three lemonades, not four, and a pint of bitter"
+            new.cost += edge.cost
+            yield new
+            return
         new = reading.fork(edge.cost + self._corrected_by_more(reading))
         if reading.amount == "no":
             new.amount = None  # "no sides and ...": it was said of something that is not on the menu
@@ -170,8 +184,17 @@ class Reader(Names):
             new = reading.fork(edge.cost)  # "mấy món kia bỏ"
             new.flags |= REMOVE
             yield new
+        if reading.flags & REMOVE and reading.items and not reading.options:
+            yield reading.fork(edge.cost)  # "khăn lạnh cancel giúp anh, không lấy": the same again
         yield from self._taken_off(reading, edge, start, walk)
         new = self._open(reading, walk, edge.cost) if reading.flags & NOT_THAT else reading.fork(edge.cost)
+        if edge.value:
+            if reading.headless and not reading.options and not reading.number:
+                new = reading.fork(edge.cost)
+            else:
+                new = self._open(reading, walk, edge.cost)
+            new.number = edge.value  # "one less coffee"
+            new.touch(edge, start)
         new.amount = "no"
         new.bare = True
         new.carry = False
@@ -197,7 +220,12 @@ class Reader(Names):
             yield reading.fork(edge.cost)  # nothing to set yet: "make me a latte"
             return
         if edge.kind is Kind.SET and not reading.options and reading.flags & (ALL if reading.headless else IS_PART):
-            yield reading.fork(edge.cost)  # "everything should be large", "one of those should be iced"
+            new = reading.fork(edge.cost)  # "everything should be large", "one of those should be iced"
+            if reading.items and reading.number and not walk.there.isdisjoint(reading.items):
+                new.flags = REPLACE  # "one of the cokes should be a sprite"
+                new = self._open(new, walk, REFERENCE)
+                new.flags = INTO
+            yield new
             return
         if edge.kind is Kind.SET and reading.flags == CORRECT and reading.headless and not (reading.options or reading.number):
             new = reading.fork(edge.cost)  # "no wait, make it a lemonade"
@@ -216,6 +244,10 @@ class Reader(Names):
             new.flags |= REPLACE
             yield new
             return
+        if edge.kind is Kind.REPLACE and walk.order and reading.headless and reading.options and not (reading.number or reading.flags):
+            new = reading.fork(edge.cost)  # "trứng đổi sang lòng đào"
+            new.flags |= REPLACE
+            yield new
         new = self._open(reading, walk, edge.cost)
         if edge.kind is Kind.INSTEAD:
             new.amount = "no"
@@ -234,6 +266,7 @@ class Reader(Names):
             return
         if reading.items and not reading.options and not reading.number:
             new = reading.fork(edge.cost + (CONTRADICTED if reading.flags & REMOVE else 0.0))
+            new.cost -= REFERENCE if walk.there.issuperset(reading.items) else 0.0  # one expects no number then
             new.flags = AS_IS  # "trà đá giữ nguyên"
             yield new
         new = self._open(reading, walk, edge.cost)
@@ -252,9 +285,11 @@ class Reader(Names):
             yield reading.fork(edge.cost + DANGLING_AMOUNT)
 
     def _more(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.headless and not reading.options and not reading.talk:
+        named = any(other.kind in NAMING for other in walk.edges_at(start + edge.length))
+        apart = reading.number and (reading.joint == PAUSED or (reading.options and named))  # "một suất, thêm đậu": the beans are more
+        if reading.headless and not (reading.options or reading.talk or apart):
             new = reading.fork(edge.cost)
-        elif reading.headless and reading.number and not reading.talk and not edge.value:
+        elif reading.headless and reading.number and not (reading.talk or edge.value or apart):
             new = reading.fork(edge.cost)  # "bốn lon nữa"
         else:
             yield reading.fork(edge.cost + (AIMLESS if edge.value else IDLE))  # "another one" is one
@@ -281,6 +316,11 @@ class Reader(Names):
             yield new
             return
         yield reading.fork(edge.cost + IDLE)
+        counts = any(other.kind is Kind.NUMBER for other in walk.edges_at(start + edge.length))
+        if (reading.joint in APART and counts) or (reading.flags & REMOVE and reading.items):
+            new = self._open(reading, walk, edge.cost)  # "with prawns, and only one coconut"
+            new.flags |= ONLY
+            yield new
         if reading.number and reading.items and not reading.options and not walk.there.isdisjoint(reading.items):
             new = reading.fork(edge.cost)  # "trà đá lấy hai ly thôi"
             new.flags |= ONLY
@@ -288,7 +328,10 @@ class Reader(Names):
 
     def _correct(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         if reading.done is None and not reading.items and not reading.options and not reading.number:
-            yield reading.fork(edge.cost)
+            new = reading.fork(edge.cost)
+            new.amount = None  # "no wait, I meant two lattes", of which there is one
+            new.flags |= CORRECT if walk.order else 0
+            yield new
             return
         if reading.headless and reading.options:
             yield self._retracted(reading, edge.cost)
@@ -296,7 +339,9 @@ class Reader(Names):
             new = reading.fork(edge.cost + RETRACTED)  # "hai, à không, ba ly"
             new.number = 0
             yield new
-        new = self._open(reading, walk, edge.cost)
+        behind = any(other.kind is Kind.PAUSE for other in walk.edges_at(start + edge.length))
+        closing = behind and reading.end == start and reading.joint == NONE  # "hai đen đá thôi, một nâu": no more than two
+        new = self._open(reading, walk, edge.cost + (2 * IDLE if closing else 0.0))
         new.flags |= CORRECT
         yield new
 
@@ -326,6 +371,9 @@ class Reader(Names):
         if reading.talk:
             yield reading.fork(edge.cost)
             return
+        if reading.flags & REPLACE and reading.items and not reading.options:
+            yield reading.fork(edge.cost)  # "ba lon tiger đổi hết sang sài gòn"
+            return
         new = (
             reading.fork(edge.cost)
             if reading.headless and not reading.options and (not reading.number or reading.flags & ALL)
@@ -339,7 +387,7 @@ class Reader(Names):
             last is not None
             and last.end == reading.end
             and reading.amount is None
-            and reading.joint in {NONE, WITH}
+            and reading.joint in {NONE, WITH, ONTO_NEXT}
             and not reading.flags & ALL
             and (len(reading.options) > 1 or reading.items)
         ):
@@ -392,10 +440,24 @@ class Reader(Names):
         if not reading.base and not reading.items:
             yield from self._lose(reading, edge.at(TALK), start, walk)
             return
-        counted = reading.headless and reading.number and not reading.options  # "hai phần còn lại"
+        counted = reading.headless and reading.number and not (reading.options or reading.flags & PLAIN)  # "hai phần còn lại"
         new = reading.fork(edge.cost) if counted else self._open(reading, walk, edge.cost)
         new.flags |= IS_PART | REST
-        new.number = 1  # or more: what the other parts leave
+        new.number = reading.number if counted else 1  # or more: what the other parts leave
+        new.touch(edge, start)
+        yield new
+
+    def _share(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
+        """Read a share of a line: "six tacos, half on corn and half on flour"."""
+        whole, done = reading.number if reading.items else 0, reading.done
+        while done is not None and not whole:
+            whole, done = done.value.number if done.value.items else 0, done.past
+        if reading.talk or not whole or whole % edge.value:
+            yield from self._lose(reading, edge.at(UNSAID), start, walk)
+            return
+        new = self._open(reading, walk, edge.cost)
+        new.flags |= IS_PART
+        new.number = whole // edge.value
         new.touch(edge, start)
         yield new
 
@@ -409,11 +471,19 @@ class Reader(Names):
             yield reading.fork(edge.cost + AIMLESS)
 
     def _ones(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.headless and not reading.number and not reading.flags & ALL and reading.options and reading.options[-1].end == start:
+        described = reading.headless and reading.options and reading.options[-1].end == start
+        if described and reading.flags & ARTICLE and reading.base:
+            new = reading.fork(edge.cost)  # "a paneer one as well": another line like the one before
+            new.flags |= MORE
+            new.touch(edge, start)
+            yield new
+        elif described and not reading.number and not reading.flags & ALL:
             new = reading.fork(edge.cost)  # "the large one"
             new.flags |= DESCRIBED
             new.touch(edge, start)
             yield new
+        elif reading.items and reading.options and reading.options[-1].end == start and not walk.there.issuperset(reading.items):
+            yield reading.fork(edge.cost)  # "a chicken pho, a large one with extra lime"
         elif reading.items and reading.end == start and (reading.flags & SET or not walk.there.isdisjoint(reading.items)):
             new = reading.fork(edge.cost)  # "the taro one"
             new.touch(edge, start)
@@ -426,6 +496,11 @@ class Reader(Names):
         if counted and not any(other.kind is Kind.NUMBER for other in walk.edges_at(start + edge.length)):
             new = reading.fork(edge.cost)  # "hai ly pepsi trong đó không đá"
             new.flags |= IS_PART
+            yield new
+            return
+        if reading.headless and reading.number and reading.flags & MORE and not reading.options:
+            new = reading.fork(edge.cost)  # "two more of those"
+            new.flags |= AGAIN
             yield new
             return
         used = reading.headless and (not reading.options or reading.flags & IS_PART)
