@@ -191,6 +191,7 @@ class Lexicon:
             self._add_pack(pack, menu_phrases)
         articles = any(pack.numbers.articles for pack in packs if not menu.languages or pack.language in menu.languages)
         self._an_article = AN_ARTICLE if articles else ELSEWHERE
+        self.sold_by = self._sold_by(packs)
         self._deletions = self._spelling_index()
         self._part_names: dict[tuple[str, bool], list[tuple[str, ...]]] = {}
         self.function_words = {word for pack in packs for word in pack.function_words()}
@@ -414,6 +415,20 @@ class Lexicon:
         self._joins |= {way for way in pack.joins if " " not in way}
         self.linking |= {way for way in (*pack.joins, *pack.numbers.units, *pack.numbers.articles) if " " not in way}
         self._adjectives |= {way for way in pack.adjectives if " " not in way}
+
+    def _sold_by(self, packs: Iterable[LanguagePack]) -> dict[tuple[str, int], Entry]:
+        """Map items, and how many pieces there are in a portion, to that choice: "12 pieces" of the wings that come by six or twelve."""
+        counted = {words.singular(word) for pack in packs for word in pack.classifiers}
+        found: dict[tuple[str, int], Entry] = {}
+        for item_id, item in self.menu.items.items():
+            for group_id in item.options:
+                group = self.menu.option_groups[group_id]
+                for choice_id, choice in group.choices.items() if group.select == "one" else ():
+                    for way in (choice.name, *choice.aliases):
+                        said = words.phrase(way)
+                        if len(said) == 2 and said[0].isdecimal() and words.singular(said[1]) in counted:  # noqa: PLR2004 - "12 pieces"
+                            found[item_id, int(said[0])] = Entry(self.bits[group_id], group_id, choice_id)
+        return found
 
     @staticmethod
     def _spelt(phrase: tuple[str, ...], pack: LanguagePack) -> Iterator[tuple[str, ...]]:

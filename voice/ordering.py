@@ -203,6 +203,14 @@ class Ordering:
         if item is None:
             self.lost += [(option.start, option.end) for option in group.options]
             return
+        entry = self.reader.lexicon.sold_by.get((item, group.number))
+        if (
+            entry is not None
+            and group.number > 1
+            and not any(other.group == entry.group for option in group.options for other in option.entries)
+        ):
+            portion = Spoken((entry,), None, 1, group.start, group.start + 1, 0.0)  # "twelve wings", which come by the dozen
+            group = group._replace(number=1, options=(portion, *group.options))
         if self._said_again(group, item):
             return
         draft = Draft(item, group.number or 1, counted=group.number > 0)
@@ -638,6 +646,8 @@ class Ordering:
         taken = {option["group"] for option in line.options}
         group_id = min(by_group, key=lambda group: (self._one(group) and group in taken, offered.index(group)))
         choices = by_group[group_id]
+        if spoken.amount == "regular" and self._one(group_id):
+            spoken = spoken._replace(amount=None)  # "the regular hand-tossed": of what one chooses there is no amount
         if spoken.amount == "no":
             listed = [
                 option

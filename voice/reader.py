@@ -149,7 +149,10 @@ class Reader(Names):
             yield new
             return
         new = reading.fork(edge.cost + self._corrected_by_more(reading))
-        if reading.amount == "no":
+        without = self._without(reading) if reading.amount == "no" else ()
+        if without:
+            new.options, new.amount = without, None  # "two with cockles and one without, and one tea"
+        elif reading.amount == "no":
             new.amount = None  # "no sides and ...": it was said of something that is not on the menu
             new.cost += REFERENCE
         yield new
