@@ -54,13 +54,13 @@ WORKER_START_S = 60
 # once the last waited through a thousand requests of the others. So the port is listened to this many times over.
 LISTENERS = 16
 
-_process = secrets.token_hex(6)
+_process = secrets.token_hex(6).encode()
 _count = itertools.count(1)
 
 
 def new_request_id() -> bytes:
     """Return an id that no other request has: random by process, then counted. A random one each would cost ten times as much."""
-    return f"{_process}-{next(_count):x}".encode()
+    return b"%b-%x" % (_process, next(_count))
 
 
 def refusal(error: ApiError, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -80,9 +80,18 @@ def refusal(error: ApiError, default_headers: Sequence[tuple[bytes, bytes]]) -> 
 
 
 class Exchange(RequestResponseCycle):
-    """A request and its reply, of which head and body go out in one system call and one packet."""
+    """A request that nearly always is there as a whole, and its reply, of which head and body go out in one system call and one packet."""
 
     head: Any = None  # waits for the first of the body
+
+    async def receive(self) -> Any:
+        """Give the body at once if all of it is there, and any other message the library's way, which waits for it."""
+        waits = self.more_body or not self.message_event.is_set() or self.flow.read_paused
+        if waits or self.disconnected or self.response_complete or self.waiting_for_100_continue:
+            return await super().receive()
+        self.message_event.clear()
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Any) -> None:
         """Send a reply that is there as a whole at once, and any other the library's way, which takes three times as long."""
