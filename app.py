@@ -783,7 +783,7 @@ async def recommend_order(request: Request) -> Response:
     suggestions = (
         state["recommenders"]
         .get(caller.id, menu)
-        .recommend(
+        .recommend_json(
             [(line.item, line.quantity) for line in asked.items],
             customer_id=asked.customer_id,
             at=asked.at or datetime.now(UTC),
@@ -791,7 +791,7 @@ async def recommend_order(request: Request) -> Response:
             exclude=asked.exclude,
         )
     )
-    return reply(request, {"items": suggestions})
+    return reply(request, {"items": orjson.Fragment(suggestions)})
 
 
 @endpoint(scope="any", returns=MenuList, status={200: "The menus that are served."})
@@ -1286,8 +1286,8 @@ class Edge:
 
 def request_id_in(headers: Mapping[bytes, bytes]) -> bytes:
     """Return the caller's id for the request where it is one, else a new one."""
-    given = headers.get(b"x-request-id", b"")
-    return given if _REQUEST_ID.fullmatch(given) is not None else server.new_request_id()
+    given = headers.get(b"x-request-id")
+    return given if given is not None and _REQUEST_ID.fullmatch(given) is not None else server.new_request_id()
 
 
 class Service(Starlette):

@@ -125,7 +125,7 @@ async def parts(state: voice_app.State) -> None:
     recommender = state["recommenders"].get("demo", engine.menu)
 
     def suggest(exclude: Sequence[str] = ()) -> object:
-        return recommender.recommend(basket, customer_id=42, at=datetime.now(UTC), limit=5, exclude=exclude)
+        return orjson.Fragment(recommender.recommend_json(basket, customer_id=42, at=datetime.now(UTC), limit=5, exclude=exclude))
 
     answer = {"items": suggest()}
     ready = voice_app.reply(request, answer)

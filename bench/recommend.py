@@ -257,7 +257,7 @@ def measure_latency(n_items: int) -> Iterator[str]:
             if learned_between:
                 recommender.learn(order)
             start = time.perf_counter()
-            recommender.recommend(basket, customer_id=order.customer_id, at=order.placed_at, limit=LIMIT, exclude=())
+            recommender.recommend_json(basket, customer_id=order.customer_id, at=order.placed_at, limit=LIMIT, exclude=())
             took_us.append((time.perf_counter() - start) * 1e6)
         took_us.sort()
         figures = f"fastest {took_us[0]:.0f}, p50 {took_us[len(took_us) // 2]:.0f}, p99 {took_us[len(took_us) * 99 // 100]:.0f} us"

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from errors import ItemNotFound
@@ -157,7 +158,7 @@ class Recommender:
         self._rows: dict[int, Scores] = {}
         self._tastes: dict[int, Scores] = {}
         self._reasons: dict[tuple[int, int], Reason] = {}
-        self._suggested: dict[Asked, list[Suggestion]] = {}
+        self._suggested: dict[Asked, bytes] = {}  # as JSON
         self.serve(menu)
 
     # What comes in
@@ -250,6 +251,20 @@ class Recommender:
             ItemNotFound: the menu has no item that the basket names.
 
         """
+        suggestions: list[Suggestion] = orjson.loads(
+            self.recommend_json(basket, customer_id=customer_id, at=at, limit=limit, exclude=exclude)
+        )
+        return suggestions
+
+    def recommend_json(
+        self, basket: Sequence[tuple[str, int]], *, customer_id: int | None, at: "datetime", limit: int, exclude: Collection[str]
+    ) -> bytes:
+        """Return the same as JSON, as it is remembered: writing it anew for each reply costs more than finding it.
+
+        Raises:
+            ItemNotFound: see there.
+
+        """
         positions = self._positions
         try:
             # Sorted, so that the sum of floats does not depend on the basket's order.
@@ -260,13 +275,13 @@ class Recommender:
         past = self._customers.get(customer_id, ()) if customer_id is not None else ()
         asked = Asked(tuple(taken), customer_id if past else None, at.hour, at.weekday(), limit)
         if exclude:
-            return self._suggest(asked, past, exclude)
+            return orjson.dumps(self._suggest(asked, past, exclude))
         known = self._suggested.get(asked)
         if known is None:
             if len(self._suggested) * limit > MAX_CACHED_SUGGESTIONS:
                 self._suggested.clear()
-            known = self._suggested[asked] = self._suggest(asked, past)
-        return known.copy()
+            known = self._suggested[asked] = orjson.dumps(self._suggest(asked, past))
+        return known
 
     def _suggest(self, asked: Asked, past: Past, exclude: Collection[str] = ()) -> list[Suggestion]:
         taken, customer_id, hour, weekday, limit = asked
