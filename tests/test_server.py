@@ -179,6 +179,44 @@ TYPE, LENGTH = (b"content-type", b"text/plain"), (b"content-length", b"5")
 PLAIN = [TYPE, LENGTH], [b"hello"]
 
 
+def exchange_of(kind: type[RequestResponseCycle], transport: Mock, *, method: str, keep_alive: bool) -> RequestResponseCycle:
+    return kind(
+        scope=cast("Any", {"method": method}),
+        transport=transport,
+        flow=Mock(write_paused=False, read_paused=False),
+        logger=Mock(),
+        access_logger=Mock(),
+        access_log=False,
+        default_headers=[],
+        message_event=asyncio.Event(),
+        expect_100_continue=False,
+        keep_alive=keep_alive,
+        on_response=Mock(),
+    )
+
+
+@pytest.mark.parametrize("parts", [[b"hello"], [b""], [b"he", b"llo"]])
+async def test_a_request_is_read_as_the_library_reads_it(parts):
+    """Its body once; then nothing, until the caller hangs up."""
+
+    async def read(kind: type[RequestResponseCycle]) -> list[object]:
+        exchange = exchange_of(kind, Mock(), method="POST", keep_alive=True)
+        messages: list[object] = []
+        for number, part in enumerate(parts, 1):
+            exchange.body += part
+            exchange.more_body = number < len(parts)
+            exchange.message_event.set()
+            messages.append(await exchange.receive())
+        gone = asyncio.ensure_future(exchange.receive())
+        await asyncio.sleep(0)
+        messages.append(gone.done())
+        exchange.disconnected = True
+        exchange.message_event.set()
+        return [*messages, await gone]
+
+    assert await read(voice_server.Exchange) == await read(RequestResponseCycle)
+
+
 @pytest.mark.parametrize(
     ("method", "keep_alive", "headers", "parts"),
     [
@@ -200,20 +238,8 @@ async def test_a_reply_is_written_as_the_library_writes_it(method, keep_alive, h
     """Same bytes, same errors; a reply with a line break in a header, which would be two replies, is none."""
 
     async def written(kind: type[RequestResponseCycle]) -> tuple[bytes, bool, bool, str]:
-        transport, flow = Mock(), Mock(write_paused=False)
-        exchange = kind(
-            scope=cast("Any", {"method": method}),
-            transport=transport,
-            flow=flow,
-            logger=Mock(),
-            access_logger=Mock(),
-            access_log=False,
-            default_headers=[],
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=keep_alive,
-            on_response=Mock(),
-        )
+        transport = Mock()
+        exchange = exchange_of(kind, transport, method=method, keep_alive=keep_alive)
         error = ""
         try:
             await exchange.send({"type": "http.response.start", "status": 200, "headers": list(headers)})
