@@ -192,10 +192,7 @@ class Reader(Names):
         yield from self._taken_off(reading, edge, start, walk)
         new = self._open(reading, walk, edge.cost) if reading.flags & NOT_THAT else reading.fork(edge.cost)
         if edge.value:
-            if reading.headless and not reading.options and not reading.number:
-                new = reading.fork(edge.cost)
-            else:
-                new = self._open(reading, walk, edge.cost)
+            new = self._open(reading, walk, edge.cost)
             new.number = edge.value  # "one less coffee"
             new.touch(edge, start)
         new.amount = "no"
