@@ -313,6 +313,10 @@ async def read_large_json(body: bytes, model: type[M]) -> M:
     return asked.model_copy(update={"audio": audio})
 
 
+# What pydantic calls an unknown field of a dataclass, and of a model: callers are told the same of both.
+UNKNOWN_ARGUMENT, UNKNOWN_FIELD = "unexpected_keyword_argument", ("extra_forbidden", "Extra inputs are not permitted")
+
+
 def refusal(error: ValidationError, model: type[BaseModel], body: bytes = b"") -> ApiError:
     """Say what did not validate, without quoting it."""
     places = error.errors(include_url=False, include_context=False, include_input=False)
@@ -320,10 +324,10 @@ def refusal(error: ValidationError, model: type[BaseModel], body: bytes = b"") -
         if "number out of range" in places[0]["msg"]:
             return out_of_range(model, body)
         return BadRequest()
-    errors: list[FieldError] = [
-        {"loc": [step[:100] if isinstance(step, str) else step for step in place["loc"]], "msg": place["msg"], "type": place["type"]}
-        for place in places[:100]
-    ]
+    errors: list[FieldError] = []
+    for place in places[:100]:
+        type_, message = UNKNOWN_FIELD if place["type"] == UNKNOWN_ARGUMENT else (place["type"], place["msg"])
+        errors.append({"loc": [step[:100] if isinstance(step, str) else step for step in place["loc"]], "msg": message, "type": type_})
     return ValidationFailed(errors=errors)
 
 

@@ -19,12 +19,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetPydanticSchema,
     JsonValue,
     RootModel,
     StringConstraints,
     WithJsonSchema,
     model_validator,
 )
+from pydantic.dataclasses import dataclass
+from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
 T = TypeVar("T")
@@ -98,7 +101,15 @@ Amount = Literal["no", "light", "extra", "regular"]
 Quantity = Annotated[int, Field(ge=1, le=999)]
 Portions = Annotated[int, Field(ge=1, le=99)]
 Scope = Literal["speech", "order", "recommend"]
-Ignored = Annotated[Any, Field(description="Accepted from a reply and ignored.")]
+# Any JSON value, dropped by the validator: on_error="default" builds no Python object, which a megabyte of `{}` would make 24 MB of.
+Ignored = Annotated[
+    None,
+    GetPydanticSchema(
+        lambda _source, _handler: core_schema.with_default_schema(core_schema.none_schema(), default=None, on_error="default"),
+        lambda _schema, _handler: {},
+    ),
+    Field(description="Accepted from a reply and ignored."),
+]
 
 
 # --- Menu files ---------------------------------------------------------------------------------------------------------------------
@@ -195,14 +206,17 @@ class SpeechRequest(SpeechOptions):
     audio: Audio = Field(repr=False)
 
 
-class OptionRequest(Model):
+# A request may hold 20,000 options: 200 bytes each as a dataclass with slots, 650 as a model. Strict only in its number, the one type that
+# would be coerced: a strict dataclass takes no dictionary.
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class OptionRequest:
     """An option of the order so far."""
 
     group: Id
     choice: Id | None = None
     alternatives: list[Id] = Field(default_factory=list, max_length=100)
     amount: Amount | None = None
-    quantity: Portions = 1
+    quantity: Portions = Field(1, strict=True)
     name: Ignored = None
     price: Ignored = None
 
