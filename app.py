@@ -102,7 +102,7 @@ from schemas import (
 from settings import LOCAL_TOKEN_SECRET, Settings
 from voice import compiled
 from voice.learning import Recommenders
-from voice.live import Event, Live, Talk
+from voice.live import Event, Live, Talk, too_much_held
 from voice.menus import MenuBook
 from voice.orders import OrderEngine
 from voice.speech import Recogniser
@@ -821,7 +821,7 @@ async def get_menu(request: Request) -> Response:
 
 
 # Nothing of these is an HTTP reply's status any more. Source: RFC 6455, section 7.4.1, and its registry at IANA.
-CLOSE_CODES = {AudioTooLong: 1009, TimedOut: 1008, RateLimited: 1008, Overloaded: 1013}
+CLOSE_CODES = {AudioTooLong: 1009, TimedOut: 1008, RateLimited: 1008, MenuNotFound: 1008, Overloaded: 1013}
 SERVICE_RESTARTS, SERVER_FAILED = 1012, 1011
 # Somebody who neither speaks nor orders has left.
 LIVE_IDLE_S = 30.0
@@ -829,6 +829,8 @@ LIVE_IDLE_S = 30.0
 LIVE_SEND_S, LIVE_FINISH_S = 10.0, 15.0
 # Sound comes in 10 to 100 frames a second. What comes beyond this is a flood, which costs without bringing anything.
 LIVE_FREE_FRAMES, LIVE_FRAMES_PER_S = 1000, 500
+# A longer command counts as several: a megabyte of JSON takes some 30 ms to validate.
+LIVE_FRAME_CHARACTERS = 128 * 1024
 
 
 class LiveOrders:
@@ -842,13 +844,16 @@ class LiveOrders:
         state: State = scope["state"]
         subprotocol = await self.admit(connection)
         options = read_fields(LiveOptions, connection.query_params.multi_items())
-        engine = state["menus"].get(options.menu)
+        menu_id = state["menus"].get(options.menu).menu.id  # of the only menu, too: there may be another one later
+        current_menu = partial(state["menus"].get, menu_id)
         caller: Caller = scope["voice.caller"]
-        with state["live"].talk(engine, options, caller.id) as talk:
+        with state["live"].talk(current_menu, options, caller.id) as talk:
             await receive()  # the handshake
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
             scope["voice.talk"] = talk
-            await Conversation(talk, engine, receive, send, request_id_of(scope)).hold()
+            conversation = Conversation(talk, current_menu, receive, send, request_id_of(scope))
+            scope["voice.buffered"] = conversation.limit_buffered
+            await conversation.hold()
 
     async def admit(self, connection: HTTPConnection) -> str | None:
         """Guard, as `Endpoint` does; return the subprotocol that is spoken.
@@ -887,11 +892,21 @@ def is_own(origin: bytes, host: bytes) -> bool:
 class Conversation:
     """One connection: a task reads, one hears, one writes, and none of them can be held up by the caller for ever."""
 
-    def __init__(self, talk: Talk, engine: OrderEngine, receive: Receive, send: Send, request_id: str) -> None:
-        self.talk, self.engine = talk, engine
+    def __init__(self, talk: Talk, current_menu: Callable[[], OrderEngine], receive: Receive, send: Send, request_id: str) -> None:
+        self.talk, self.current_menu = talk, current_menu
         self.receive, self.send = receive, send
         self.request_id = request_id
         self.n_frames = 0
+        self.stopping: asyncio.Task[None] | None = None
+
+    def limit_buffered(self, n_bytes: int) -> bool:
+        """Count the bytes of messages that are not consumed; end the connection, and return False, if the client's are too many."""
+        self.talk.buffered_bytes = n_bytes
+        if not self.talk.is_over_limit():
+            return True
+        self.talk.buffered_bytes = 0  # the protocol drops them
+        self.stopping = asyncio.ensure_future(self.talk.stop(too_much_held()))
+        return False
 
     async def hold(self) -> None:
         """Speak until the caller leaves, or has to."""
@@ -924,7 +939,7 @@ class Conversation:
                     message = await self.receive()
                 if message["type"] == "websocket.disconnect":
                     raise ClientDisconnect
-                self.n_frames += 1
+                self.n_frames += 1 + len(message.get("text") or "") // LIVE_FRAME_CHARACTERS
                 if self.n_frames > LIVE_FREE_FRAMES + LIVE_FRAMES_PER_S * self.talk.received_s:
                     await self.talk.stop(RateLimited(1, "Very many frames came, with very little sound in them."))
                     return
@@ -948,10 +963,10 @@ class Conversation:
             except ValidationError as error:
                 raise refusal(error, LiveCommand, body) from None
             if isinstance(command, LiveLines):
-                self.engine.price(command.lines)
-            await self.talk.command(command)
+                self.current_menu().price(command.lines)
+            await self.talk.command(command, len(body))
         except ApiError as error:
-            await self.talk.tell(error)
+            await self.talk.refuse(error)
 
     async def write(self) -> None:
         """Send what there is to tell, until all was said."""
@@ -959,7 +974,7 @@ class Conversation:
             async with asyncio.timeout(LIVE_SEND_S):
                 await self.send({"type": "websocket.send", "text": self.frame(event).decode()})
 
-    def frame(self, event: Event | ApiError) -> bytes:
+    def frame(self, event: Event) -> bytes:
         """Put an event into the envelope."""
         if isinstance(event, ApiError):
             failed = envelope(event, self.request_id)

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
+from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -216,7 +216,7 @@ class OptionRequest:
     choice: Id | None = None
     alternatives: list[Id] = Field(default_factory=list, max_length=100)
     amount: Amount | None = None
-    quantity: Portions = Field(1, strict=True)
+    quantity: Portions = Field(default=1, strict=True)
     name: Ignored = None
     price: Ignored = None
 

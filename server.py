@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
 from websockets.exceptions import InvalidHandshake
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 from errors import ApiError, BadRequest, envelope
@@ -45,6 +46,8 @@ MAX_HEAD_FIELDS = 128
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 # What is parsed of it before others have their turn; of the smallest frames there are, 600, which take some 10 ms.
 SLICE_BYTES = 4096
+# What a fragment of a message takes besides its bytes: a message may come in millions of empty ones.
+FRAGMENT_BYTES = 64
 # A peer that vanished is noticed after twice this.
 PING_S = 20.0
 # A worker answers its supervisor once its imports are done, which takes a second, and far longer on a machine that is busy with other
@@ -331,6 +334,59 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.loop.call_later(LINGER_S, self.transport.abort)
 
 
+class MeteredSocketProtocol(SocketProtocol):
+    """Report how many bytes of messages the application has not consumed, so that it can limit them over all connections of a client.
+
+    The application sets `scope["voice.buffered"]`: a function of that number, which returns False where the connection is to end.
+    """
+
+    fragments_bytes = 0  # of the message that is arriving
+    messages_bytes = 0  # of those that wait for the application, or that it is working on
+    discarding = False
+
+    def data_received(self, data: bytes) -> None:
+        """Report what has come; drop it where it is too much: a frame in the parser would stay until the connection is closed."""
+        if self.discarding:
+            return
+        super().data_received(data)
+        if not self.report():
+            self.discarding, self.unread, self.frames = True, b"", []
+            self.conn.reader.buffer.clear()
+
+    def report(self) -> bool:
+        """Tell the application; return whether the connection may go on."""
+        limit = getattr(self, "scope", {}).get("voice.buffered")
+        return limit is None or limit(self.fragments_bytes + self.messages_bytes + len(self.conn.reader.buffer))
+
+    def handle_text(self, event: Frame) -> None:
+        """Count the message's first fragment."""
+        self.fragments_bytes = len(event.data) + FRAGMENT_BYTES
+        super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        """Count the message's first fragment."""
+        self.fragments_bytes = len(event.data) + FRAGMENT_BYTES
+        super().handle_bytes(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Count a fragment."""
+        self.fragments_bytes += len(event.data) + FRAGMENT_BYTES
+        super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        """Count the whole message."""
+        self.messages_bytes += self.fragments_bytes
+        self.fragments_bytes = 0
+        super().send_receive_event_to_app()
+
+    async def receive(self) -> Any:
+        """Give the next message; the application is through with those before."""
+        if self.queue.empty():
+            self.messages_bytes = 0
+            self.report()
+        return await super().receive()
+
+
 # --- Logs ---------------------------------------------------------------------------------------------------------------------------
 
 
@@ -401,7 +457,7 @@ def run(app: str, settings: Settings) -> None:
         workers=settings.workers,
         loop="uvloop",
         http="server:Protocol",
-        ws="server:SocketProtocol",
+        ws="server:MeteredSocketProtocol",
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,

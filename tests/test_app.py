@@ -11,7 +11,9 @@ import pytest
 
 import app as voice_app
 from errors import AudioTooLong, Overloaded
-from tests.conftest import client_of
+from schemas import LineRequest, OptionRequest
+from settings import ROOT
+from tests.conftest import DOCUMENT, client_of
 from voice.audio import decode
 from voice.menus import MenuBook
 from voice.orders import OrderEngine
@@ -356,6 +358,69 @@ async def test_a_line_goes_back_as_it_came_and_its_price_comes_from_the_menu(cli
     again = (await client.post(ORDER, json={"menu": MENU, "text": "và một cà phê đen", "lines": cheap})).json()["data"]
     assert again["lines"][0]["total"] == first["total"]
     assert len(again["lines"]) == 2
+
+
+@pytest.mark.parametrize("value", [[{}], {"a": [1]}, "x", 7, 1.5, True, None], ids=repr)
+def test_an_ignored_field_may_hold_anything_and_nothing_of_it_is_kept(value):
+    ignored = {"line": ("name", "unit_price", "total", "confidence", "span"), "option": ("name", "price")}
+    option = {"group": "size", "choice": "l"} | dict.fromkeys(ignored["option"], value)
+    line = {"item": "latte", "options": [option]} | dict.fromkeys(ignored["line"], value)
+    for read in (LineRequest.model_validate_json(json.dumps(line)), LineRequest.model_validate(line)):
+        assert [getattr(read, name) for name in ignored["line"]] == [None] * 5
+        assert [getattr(read.options[0], name) for name in ignored["option"]] == [None] * 2
+        assert read.options == [OptionRequest(group="size", choice="l")]
+
+
+def test_what_is_accepted_and_ignored_is_described_as_any_value():
+    for schema in (
+        DOCUMENT["components"]["schemas"]["LineRequest"]["properties"]["span"],
+        DOCUMENT["components"]["schemas"]["OptionRequest"]["properties"]["price"],
+    ):
+        assert not {"type", "anyOf", "$ref"} & schema.keys()
+
+
+async def test_an_unknown_field_of_a_line_or_an_option_is_refused_in_the_same_words(client):
+    option = {"group": "size", "choice": "l", "cost": 1}
+    response = await client.post(ORDER, json={"menu": MENU, "text": "x", "lines": [{"item": "latte", "cost": 1, "options": [option]}]})
+    assert loc_of(response) == [["lines", 0, "options", 0, "cost"], ["lines", 0, "cost"]]
+    assert {(error["type"], error["msg"]) for error in response.json()["data"]["errors"]} == {
+        ("extra_forbidden", "Extra inputs are not permitted")
+    }
+
+
+@pytest.mark.parametrize("quantity", [b'"2"', b"2.0", b"true", b"0", b"100", b"null"])
+async def test_the_quantity_of_an_option_is_never_coerced(client, quantity):
+    body = b'{"menu": "quan-nha", "text": "x", "lines": [{"item": "latte", "options": [{"group": "size", "choice": "l", "quantity": %b}]}]}'
+    response = await client.post(ORDER, content=body % quantity, headers={"Content-Type": "application/json"})
+    assert loc_of(response) == [["lines", 0, "options", 0, "quantity"]]
+
+
+@pytest.fixture
+def sold_out(state, tmp_path):
+    """The menu without lattes: they stand there, and are not available."""
+    menu = (ROOT / f"menus/{MENU}.yaml").read_text("utf-8")
+    (tmp_path / f"{MENU}.yaml").write_text(menu.replace("latte: {", "latte: {available: false, ", 1), "utf-8")
+    menus = MenuBook(tmp_path, OrderEngine)
+    menus.refresh()
+    return client_of(state, menus=menus)
+
+
+@pytest.mark.parametrize("text", ["thêm một ly nữa", "một latte nữa", "make it three lattes", "one more", "mỗi thứ ba phần"])
+async def test_no_more_is_ordered_of_what_has_become_unavailable(sold_out, text):
+    async with sold_out as client:
+        order = (await client.post(ORDER, json={"menu": MENU, "text": text, "lines": [{"item": "latte", "quantity": 2}]})).json()["data"]
+    assert [(line["item"], line["quantity"], line["span"]) for line in order["lines"]] == [("latte", 2, None)]
+    assert [question["kind"] for question in order["questions"]] == ["unavailable"]
+    assert "latte" not in order["questions"][0]["choices"]
+    assert order["changes"] == []
+
+
+@pytest.mark.parametrize(("text", "left"), [("bớt một latte", [("latte", 1)]), ("bỏ latte", [])])
+async def test_less_may_be_ordered_of_what_has_become_unavailable(sold_out, text, left):
+    async with sold_out as client:
+        order = (await client.post(ORDER, json={"menu": MENU, "text": text, "lines": [{"item": "latte", "quantity": 2}]})).json()["data"]
+    assert [(line["item"], line["quantity"]) for line in order["lines"]] == left
+    assert order["questions"] == []
 
 
 async def test_the_only_menu_need_not_be_named(client):

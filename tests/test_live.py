@@ -6,8 +6,9 @@ import itertools
 import json
 import re
 import signal
+import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +21,8 @@ from prometheus_client import CollectorRegistry
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from errors import Overloaded
-from schemas import LineRequest, LiveEnd, LiveLines, LiveOptions
+from errors import ApiError, MenuNotFound, Overloaded, RateLimited
+from schemas import LineRequest, LiveEnd, LiveLines, LiveOptions, Menu, OptionRequest
 from server import SocketProtocol
 from settings import ROOT
 from tests.conftest import CLIENT_KEYS, KEYS
@@ -30,7 +31,21 @@ from voice import ctc
 from voice.activity import FRAME_SAMPLES, Activity, speech_probabilities
 from voice.audio import SAMPLE_RATE, RawStream, decode
 from voice.hearing import Hearing
-from voice.live import MAX_TALKS, SENSE_WORDS, STEP_S, Live, Session, VietnameseEar, WhisperEar, go_on
+from voice.live import (
+    MAX_CLIENT_BYTES,
+    MAX_TALKS,
+    MAX_UNSENT,
+    MAX_WAITING_BYTES,
+    SENSE_WORDS,
+    STEP_S,
+    Live,
+    Session,
+    VietnameseEar,
+    WhisperEar,
+    go_on,
+)
+from voice.menus import read_menu
+from voice.orders import OrderEngine
 from voice.turns import Job, Turns
 from voice.whisper import DRAFT_FRAMES, FULL_FRAMES, MIN_FRAMES
 
@@ -47,11 +62,13 @@ BYTES_S = 2 * SAMPLE_RATE
 PATH = "/api/v1/voice/live"
 # Shorter than in service, so that the tests need not wait: who says nothing, who does not read, and how many may speak.
 IDLE_S = 5.0
+CLIENT_BYTES = 4 * 2**20
 PROGRAM = f"""
 import app, server, voice.live
 app.LIVE_IDLE_S = {IDLE_S}
 app.LIVE_SEND_S = server.LINGER_S = 0.5
 voice.live.MAX_TALKS = 12
+voice.live.MAX_CLIENT_BYTES = {CLIENT_BYTES}
 server.run("app:app", app.settings)
 """
 
@@ -74,7 +91,7 @@ async def session(state):
         await asyncio.sleep(0.1)
 
     def begin(*languages: str) -> Session:
-        return Session(state["recogniser"].engines(languages), languages, state["menus"].get("quan-nha"))
+        return Session(state["recogniser"].engines(languages), languages, lambda: state["menus"].get("quan-nha"))
 
     return begin
 
@@ -85,6 +102,7 @@ def speak(session: Session, sound: np.ndarray, *, ends: bool = True, step_s: flo
     for start in range(0, len(sound), step):
         last = start + step >= len(sound)
         for event in session.advance(sound[start : start + step], LiveEnd(type="end") if ends and last else None):
+            assert not isinstance(event, ApiError), event
             assert event["text"].startswith(settled)
             settled = event["text"][: event["stable"]] if event["type"] == "partial" else ""
             yield event
@@ -155,6 +173,121 @@ async def test_an_utterance_without_a_pause_is_cut_before_it_is_too_long_for_whi
     finals = [event for event in speak(session("vi"), waveform("vi")) if event["type"] == "final"]
     assert len(finals) >= 2
     assert all(segment["end_s"] - segment["start_s"] <= 3.5 for final in finals for segment in final["segments"])
+
+
+# --- Menus that change --------------------------------------------------------------------------------------------------------------
+
+UTTERANCE = np.concatenate([waveform("en"), np.zeros(SAMPLE_RATE, np.float32)])
+
+
+class Changing:
+    """Stands in for the book of menus: one menu, which changes."""
+
+    def __init__(self, menu: Menu) -> None:
+        self.menu = menu
+        self.engine: OrderEngine | None = OrderEngine(menu)
+
+    def change(self, item: str, **update: Any) -> None:
+        items = {**self.menu.items, item: self.menu.items[item].model_copy(update=update)}
+        self.menu = self.menu.model_copy(update={"items": items})
+        self.engine = OrderEngine(self.menu)
+
+    def remove(self, *names: str) -> None:
+        items = {name: item for name, item in self.menu.items.items() if name not in names}
+        self.menu = self.menu.model_copy(update={"items": items})
+        self.engine = OrderEngine(self.menu)
+
+    def __call__(self) -> OrderEngine:
+        if self.engine is None:
+            raise MenuNotFound
+        return self.engine
+
+
+@pytest.fixture
+def changing() -> Changing:
+    return Changing(read_menu(ROOT / "menus/quan-nha.yaml"))
+
+
+def hear(session: Session, text: str, sound: np.ndarray = UTTERANCE) -> list[Any]:
+    """Let a session hear this text in a recording."""
+    session._engines = None, Scripted(itertools.repeat(text))  # noqa: SLF001
+    return [event for start in range(0, len(sound), 8000) for event in session.advance(sound[start : start + 8000])]
+
+
+def session_of(changing: Changing) -> Session:
+    return Session((None, Scripted([])), ("en",), changing)
+
+
+def test_an_item_that_became_unavailable_is_asked_about_and_one_more_of_it_too(changing):
+    one = session_of(changing)
+    assert items(hear(one, "two lattes")[-1]) == [("latte", 2)]
+    changing.change("latte", available=False)
+    changing.change("cappuccino", available=False)
+    for text in ("one more latte", "make it three lattes", "one cappuccino"):
+        final = hear(one, text)[-1]
+        assert items(final) == [("latte", 2)]
+        assert [question["kind"] for question in final["questions"]] == ["unavailable"]
+
+
+def test_a_new_price_holds_for_what_was_ordered_before(changing):
+    one = session_of(changing)
+    before = hear(one, "two lattes")[-1]
+    changing.change("latte", price=changing.menu.items["latte"].price + 1000)
+    *partials, final = hear(one, "one ca phe sua")
+    assert final["lines"][0]["unit_price"] == before["lines"][0]["unit_price"] + 1000
+    assert partials
+    assert {partial["lines"][0]["total"] for partial in partials} == {before["total"] + 2000}
+
+
+def test_a_menu_that_changes_within_an_utterance_counts_for_the_rest_of_it(changing):
+    one = session_of(changing)
+    half = len(UTTERANCE) // 2
+    (*_, before) = hear(one, "two lattes", UTTERANCE[:half])
+    changing.change("latte", available=False)
+    (*_, final) = hear(one, "", UTTERANCE[half:])  # the engine of its beginning goes on
+    assert (before["type"], items(before)) == ("partial", [("latte", 2)])
+    assert (final["type"], items(final), final["questions"][0]["kind"]) == ("final", [], "unavailable")
+
+
+def test_what_the_menu_no_longer_has_of_the_order_is_reported_once_and_the_rest_goes_on(changing):
+    one = session_of(changing)
+    one.lines = [
+        LineRequest(item="cappuccino"),
+        LineRequest(item="latte", options=[OptionRequest(group="size", choice="l"), OptionRequest(group="shot", choice="extra-shot")]),
+    ]
+    shots = [group for group in changing.menu.items["latte"].options if group != "shot"]
+    changing.change("latte", options=tuple(shots))
+    changing.remove("cappuccino")
+    error, *_, final = hear(one, "one ca phe sua")
+    assert (error.error, [place["loc"] for place in error.errors]) == (
+        "ITEM_NOT_FOUND",
+        [["lines", 0, "item"], ["lines", 1, "options", 1, "group"]],
+    )
+    assert items(final) == [("latte", 1), ("ca-phe-sua", 1)]
+    assert [option["choice"] for option in final["lines"][0]["options"]] == ["l"]
+    assert not any(isinstance(event, ApiError) for event in hear(one, "one ca phe sua"))
+
+
+def test_lines_that_were_sent_before_the_menu_changed_are_checked_again(changing):
+    one = session_of(changing)
+    command = LiveLines(type="lines", lines=[LineRequest(item="latte"), LineRequest(item="cappuccino")])
+    changing.remove("latte")
+    (error,) = one.advance(np.zeros(0, np.float32), command)
+    assert isinstance(error, ApiError)
+    assert [place["loc"] for place in error.errors] == [["lines", 0, "item"]]
+    (final,) = one.advance(np.zeros(0, np.float32), LiveEnd(type="end"))
+    assert items(final) == [("cappuccino", 1)]
+
+
+async def test_a_menu_that_is_gone_ends_the_connection_with_the_reason(changing):
+    live = Live(Busy(is_free=True), max_audio_s=60, registry=CollectorRegistry())  # type: ignore[arg-type]
+    with live.talk(changing, LiveOptions(), "one") as talk:
+        running = asyncio.create_task(talk.run())
+        changing.engine = None
+        await talk.command(LiveEnd(type="end"), 15)
+        await running
+    assert talk.ended_by is not None
+    assert talk.ended_by.error == "MENU_NOT_FOUND"
 
 
 # --- Parts --------------------------------------------------------------------------------------------------------------------------
@@ -261,7 +394,7 @@ class Scripted:
 
     name, max_piece_s, max_batch = "scripted", 28.0, 1
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Iterable[str]) -> None:
         self.texts = iter(texts)
         self.heard: list[tuple[float, bool]] = []  # seconds, and whether as a draft
 
@@ -459,23 +592,25 @@ async def test_a_client_may_hold_half_of_all_talks_and_leaves_the_rest_to_others
     menu = state["menus"].get("quan-nha")
     with contextlib.ExitStack() as stack:
         for _ in range(MAX_TALKS // 2):
-            stack.enter_context(live.talk(menu, LiveOptions(), "one"))
-        with pytest.raises(Overloaded), live.talk(menu, LiveOptions(), "one"):
+            stack.enter_context(live.talk(lambda: menu, LiveOptions(), "one"))
+        with pytest.raises(Overloaded), live.talk(lambda: menu, LiveOptions(), "one"):
             pass
-        with live.talk(menu, LiveOptions(), "other"):
+        with live.talk(lambda: menu, LiveOptions(), "other"):
             pass
-    with live.talk(menu, LiveOptions(), "one"):
+    with live.talk(lambda: menu, LiveOptions(), "one"):
         live.drain(0)
-        with pytest.raises(Overloaded), live.talk(menu, LiveOptions(), "other"):
+        with pytest.raises(Overloaded), live.talk(lambda: menu, LiveOptions(), "other"):
             pass
 
 
 class Busy(Door):
     """Has no turn for anyone before `free` is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_free: bool = False) -> None:
         super().__init__()
         self.free = asyncio.Event()
+        if is_free:
+            self.free.set()
         self.turns: list[tuple[float, bool]] = []  # for how many seconds, and whether it hurried at last
 
     async def take_turn(self, work, *, seconds, client, hurries):  # noqa: ARG002
@@ -488,13 +623,13 @@ async def test_a_turn_hears_what_came_while_it_waited_and_hurries_once_the_speak
     busy = Busy()
     live = Live(busy, max_audio_s=60, registry=CollectorRegistry())  # type: ignore[arg-type]
     second = bytes(BYTES_S)
-    with live.talk(state["menus"].get("quan-nha"), LiveOptions(), "one") as talk:
+    with live.talk(lambda: state["menus"].get("quan-nha"), LiveOptions(), "one") as talk:
         running = asyncio.create_task(talk.run())
         await talk.take(second)
         await asyncio.sleep(0)  # it waits for its turn
         await asyncio.sleep(0)
         await talk.take(second[: BYTES_S // 2])
-        await talk.command(LiveEnd(type="end"))
+        await talk.command(LiveEnd(type="end"), 15)
         busy.free.set()
         final = await anext(talk.events())
         assert not isinstance(final, Exception)
@@ -507,9 +642,58 @@ async def test_a_turn_hears_what_came_while_it_waited_and_hurries_once_the_speak
         assert busy.turns[1] == (1.5, True)  # with what was heard before and not counted
 
 
+@pytest.fixture
+def waiting(state):
+    """Speak where no turn comes: `waiting("client")`."""
+    with contextlib.ExitStack() as stack:
+        live = Live(Busy(), max_audio_s=60, registry=CollectorRegistry())  # type: ignore[arg-type]
+        yield lambda client: stack.enter_context(live.talk(lambda: state["menus"].get("quan-nha"), LiveOptions(), client))
+
+
+LINES = LiveLines(type="lines", lines=[])
+
+
+async def test_commands_that_wait_count_towards_what_a_connection_may_hold(waiting):
+    talk = waiting("one")
+    running = asyncio.create_task(talk.run())
+    await talk.command(LINES, MAX_WAITING_BYTES - 1)
+    await talk.command(LINES, MAX_WAITING_BYTES)
+    further = asyncio.create_task(talk.command(LINES, 1))
+    await asyncio.sleep(0.05)
+    assert not further.done()
+    talk.live.recogniser.free.set()
+    await further
+    await talk.stop()
+    await running
+    assert talk.held_bytes == 1  # of the last command, which set the order
+
+
+async def test_refusals_that_nobody_reads_are_not_collected(waiting):
+    talk = waiting("one")
+    for _ in range(MAX_UNSENT):
+        await talk.refuse(Overloaded())
+    further = asyncio.create_task(talk.refuse(Overloaded()))
+    await asyncio.sleep(0.05)
+    assert not further.done()
+    await anext(talk.events())
+    await further
+
+
+async def test_a_client_holds_no_more_than_its_share_on_all_its_connections(waiting):
+    one, same, other = waiting("one"), waiting("one"), waiting("other")
+    one.buffered_bytes = MAX_CLIENT_BYTES - MAX_WAITING_BYTES
+    await same.command(LINES, MAX_WAITING_BYTES)
+    with pytest.raises(RateLimited):
+        await same.command(LINES, 1)
+    await other.command(LINES, MAX_WAITING_BYTES + 1)
+    await waiting("one").command(LINES, MAX_WAITING_BYTES)  # a connection that holds little is served whatever the others hold
+    one.buffered_bytes = 0
+    await waiting("one").command(LINES, MAX_WAITING_BYTES + 1)
+
+
 async def test_nobody_is_let_in_to_speak_while_the_queue_is_full(state):
     live = Live(Door(Overloaded(7)), max_audio_s=1, registry=CollectorRegistry())  # type: ignore[arg-type]
-    with pytest.raises(Overloaded), live.talk(state["menus"].get("quan-nha"), LiveOptions(), "one"):
+    with pytest.raises(Overloaded), live.talk(lambda: state["menus"].get("quan-nha"), LiveOptions(), "one"):
         pass
 
 
@@ -705,6 +889,29 @@ async def test_a_message_beyond_all_measure_is_not_kept(speaking):
             await socket.send(bytes(9 * 2**20))
         _, code, _ = await closed(socket)
     assert code == 1009
+
+
+FRAMES = {
+    "one frame of 7 MB": b"\x82\xff" + struct.pack("!QI", 7 * 2**20, 0) + bytes(5 * 2**20),
+    "many empty fragments": b"\x02\x80" + bytes(4) + (b"\x00\x80" + bytes(4)) * (CLIENT_BYTES // 64),
+}
+
+
+@pytest.mark.parametrize("frames", FRAMES.values(), ids=FRAMES)
+async def test_a_message_that_stays_unfinished_is_dropped_with_a_reason_once_its_client_holds_too_much(speaking, frames):
+    async with calling(speaking) as bystander, calling(speaking) as socket:
+        socket.transport.write(frames)
+        last, code, reason = await closed(socket)
+        assert (last["error"], code, reason) == ("RATE_LIMITED", 1008, "RATE_LIMITED")
+        await bystander.send('{"type": "end"}')
+        assert (await told(bystander))[-1]["type"] == "final"
+
+
+async def test_a_long_message_that_is_whole_is_taken_while_its_client_may_hold_it(speaking):
+    async with calling(speaking) as socket:
+        await socket.send(bytes(40 * BYTES_S))
+        await socket.send('{"type": "end"}')
+        assert (await told(socket))[-1]["type"] == "final"
 
 
 async def test_who_says_nothing_is_let_go_with_a_reason(speaking):

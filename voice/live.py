@@ -18,12 +18,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from errors import ApiError, AudioTooLong, Overloaded
+from errors import ApiError, AudioTooLong, FieldError, ItemNotFound, Overloaded, RateLimited, ValidationFailed
 from schemas import LineRequest, LiveEnd, LiveFinal, LiveLines, LiveOptions, LivePartial, Order, Segment, Word
 from voice import ctc
 from voice.activity import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, SPEECH_PROBABILITY, Activity
@@ -68,12 +68,17 @@ MARKS = ".,;:!?…"
 MAX_WAITING_S = 4.0
 MAX_STEP_S = 2.0
 MAX_UNSENT = 16  # frames, before nothing more is heard
+# Text of commands that wait to be executed; then nothing more is read from the connection. Parsed they take up to 15 times as much.
+MAX_WAITING_BYTES = 64 * 1024
+# Of one client, on all its connections: messages that have come in part or wait, commands, and the orders that commands have set.
+# Four of the largest messages; 256 connections with the orders of as many tables take a tenth.
+MAX_CLIENT_BYTES = 32 * 1024 * 1024
 # A speaker whose sound stops coming has ended; a bad line stutters for less.
 STALLED_S = 2.0
 # Each costs some 100 KB, and its client holds at most half of them.
 MAX_TALKS = 512
 
-Event = LivePartial | LiveFinal
+Event = LivePartial | LiveFinal | ApiError
 Command = LiveLines | LiveEnd
 
 
@@ -382,12 +387,13 @@ class Utterance:
 class Session:
     """What is known of one speaker: who blocks in `advance` is its only caller at that time."""
 
-    def __init__(self, engines: tuple[Engine | None, Engine], languages: Sequence[str], menu: OrderEngine) -> None:
+    def __init__(self, engines: tuple[Engine | None, Engine], languages: Sequence[str], current_menu: Callable[[], OrderEngine]) -> None:
         """`engines`: the Vietnamese one, where it may be needed, and Whisper. `languages`: what may be spoken; empty: anything."""
         self.utterance: Utterance | None = None
         self.lines: Sequence[LineRequest] = ()
         self.n_finals = 0
-        self._engines, self._languages, self._menu = engines, languages, menu
+        self._engines, self._languages = engines, languages
+        self._current_menu, self._menu = current_menu, current_menu()
         self._activity = Activity()
         self._n_samples = 0  # judged so far
         self._rest = np.zeros(0, np.float32)  # too short to be judged
@@ -403,8 +409,13 @@ class Session:
         return self.utterance.wants_s if self.utterance else STEP_S
 
     def advance(self, waveform: Waveform, command: Command | None = None, *, waited_s: float = 0.0) -> list[Event]:
-        """Hear more sound, then carry out the command, and say what is new; the turn for this had to wait for `waited_s`."""
-        events: list[Event] = []
+        """Hear more sound, then carry out the command, and say what is new; the turn for this had to wait for `waited_s`.
+
+        Raises:
+            MenuNotFound: the menu is not served any more.
+
+        """
+        events = self._follow_menu()
         waveform = np.concatenate([self._rest, waveform])
         if isinstance(command, LiveEnd):
             waveform = np.pad(waveform, (0, -len(waveform) % FRAME_SAMPLES))
@@ -417,14 +428,27 @@ class Session:
         if isinstance(command, LiveEnd):
             events += self._finish(asked=True)
         elif isinstance(command, LiveLines):
-            self.lines = command.lines
+            events += self._set_lines(command.lines)  # they were checked against the menu of then
         if self.utterance:
             events += self._go_on(self.utterance, waited_s)
         return events
 
     def stall(self) -> list[Event]:
         """End the utterance: its sound has stopped to come."""
-        return list(self._finish(asked=False))
+        return [*self._follow_menu(), *self._finish(asked=False)]
+
+    def _follow_menu(self) -> list[Event]:
+        """Go on with the menu that is served now; report what it no longer has of the order so far."""
+        menu = self._current_menu()
+        if menu is self._menu:
+            return []
+        self._menu, self._understood = menu, None
+        return self._set_lines(self.lines)
+
+    def _set_lines(self, lines: Sequence[LineRequest]) -> list[Event]:
+        """Take lines as the order so far; report what the menu does not have of them."""
+        self.lines, errors = sold_lines(self._menu, lines)
+        return [ItemNotFound("The menu has changed: it no longer has a part of the order.", errors)] if errors else []
 
     def _hear(self, frame: Waveform, *, is_speech: bool) -> Iterator[Event]:
         utterance = self.utterance
@@ -503,6 +527,40 @@ class Session:
         return order
 
 
+def sold_lines(menu: OrderEngine, lines: Sequence[LineRequest]) -> tuple[Sequence[LineRequest], list[FieldError]]:
+    """Return the lines without the items and options that the menu does not have, and an error for each of those."""
+    try:
+        menu.price(lines)
+    except ValidationFailed:
+        pass
+    else:
+        return lines, []
+    sold, errors = [], list[FieldError]()
+    for number, line in enumerate(lines):
+        bare = line.model_copy(update={"options": []})
+        unsold = _price_errors(menu, bare)
+        options = (
+            [] if unsold else [(option, _price_errors(menu, bare.model_copy(update={"options": [option]}))) for option in line.options]
+        )
+        if not unsold:
+            sold.append(line.model_copy(update={"options": [option for option, missing in options if not missing]}))
+        errors += [{**error, "loc": ["lines", number, "item"]} for error in unsold]
+        errors += [
+            {**error, "loc": ["lines", number, "options", place, *error["loc"][4:]]}
+            for place, (_, missing) in enumerate(options)
+            for error in missing
+        ]
+    return sold, errors
+
+
+def _price_errors(menu: OrderEngine, line: LineRequest) -> Sequence[FieldError]:
+    try:
+        menu.price([line])
+    except ValidationFailed as error:
+        return error.errors
+    return ()
+
+
 # --- Talks --------------------------------------------------------------------------------------------------------------------------
 
 
@@ -522,6 +580,19 @@ class Metrics:
         self.audio = Counter("voice_live_audio_seconds", "Sound received", registry=registry)
 
 
+def too_much_held() -> RateLimited:
+    """Say that a client has reached MAX_CLIENT_BYTES."""
+    return RateLimited(1, "Too much that this client has sent waits on its connections.")
+
+
+class Waiting(NamedTuple):
+    """Sound or a command that waits for a turn; None: the end."""
+
+    came: Waveform | Command | None
+    at: float
+    n_bytes: int = 0  # of a command
+
+
 @dataclass(eq=False)
 class Talk:
     """A session and its connection: what waits to be heard, and what waits to be sent."""
@@ -534,11 +605,15 @@ class Talk:
     ended_by: ApiError | None = None  # None: the service is being stopped, or the other side has left
     stopped: bool = False
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    _waiting: deque[tuple[Waveform | Command | None, float]] = field(default_factory=deque)  # with when it came; None: the end
+    buffered_bytes: int = 0  # of messages that have come in part, or are being taken
+    _state_bytes: int = 0  # of the command that set the order
+    _waiting: deque[Waiting] = field(default_factory=deque)
     _came_samples: int = 0  # counted where sound comes,
     _heard_samples: int = 0  # and on the thread that takes it out
+    _came_bytes: int = 0  # of commands, likewise
+    _heard_bytes: int = 0
     _owed_s: float = 0.0  # heard, and not counted for a turn yet
-    _unsent: deque[Event | ApiError] = field(default_factory=deque)
+    _unsent: deque[Event] = field(default_factory=deque)
     _through: bool = False  # nothing more will be said
 
     async def take(self, audio: bytes) -> None:
@@ -558,25 +633,55 @@ class Talk:
                 raise AudioTooLong(message)
             await self._put(self.sound.accept(piece))
 
-    async def command(self, command: Command) -> None:
-        """Take a command, which is carried out after all sound that came before it."""
-        await self._put(command)
+    async def command(self, command: Command, n_bytes: int) -> None:
+        """Enqueue a command of `n_bytes` of text behind the sound that came before it, and wait while too much waits.
 
-    async def _put(self, came: Waveform | Command) -> None:
+        Raises:
+            RateLimited: this client's connections hold too much.
+
+        """
+        if self.is_over_limit(n_bytes):
+            raise too_much_held()
+        await self._put(command, n_bytes)
+        if isinstance(command, LiveLines):
+            self._state_bytes = n_bytes
+
+    async def _put(self, came: Waveform | Command, n_bytes: int = 0) -> None:
         async with self._changed:
             await self._changed.wait_for(self._has_room)
-            self._waiting.append((came, time.monotonic()))
+            self._waiting.append(Waiting(came, time.monotonic(), n_bytes))
             self._came_samples += len(came) if isinstance(came, np.ndarray) else 0
+            self._came_bytes += n_bytes
             self._changed.notify_all()
 
     def _has_room(self) -> bool:
-        return self._waiting_s < MAX_WAITING_S and len(self._unsent) < MAX_UNSENT
+        return self._waiting_s < MAX_WAITING_S and self._waiting_bytes < MAX_WAITING_BYTES and len(self._unsent) < MAX_UNSENT
 
     @property
     def _waiting_s(self) -> float:
         return (self._came_samples - self._heard_samples) / SAMPLE_RATE
 
-    async def tell(self, event: Event | ApiError) -> None:
+    @property
+    def _waiting_bytes(self) -> int:
+        return self._came_bytes - self._heard_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """What this connection holds of its client's MAX_CLIENT_BYTES."""
+        return self.buffered_bytes + self._waiting_bytes + self._state_bytes
+
+    def is_over_limit(self, more_bytes: int = 0) -> bool:
+        """Return whether the connections of this client hold too much; where this one holds little, they are not summed up."""
+        over = self.held_bytes + more_bytes > MAX_WAITING_BYTES
+        return over and self.live.held_bytes(self.client) + more_bytes > MAX_CLIENT_BYTES
+
+    async def refuse(self, error: ApiError) -> None:
+        """Report a message that is not carried out, once there is room: nothing more is read before."""
+        async with self._changed:
+            await self._changed.wait_for(self._has_room)
+        await self.tell(error)
+
+    async def tell(self, event: Event) -> None:
         """Send something, when its turn comes; a partial takes the place of one that was not sent yet."""
         async with self._changed:
             last = self._unsent[-1] if self._unsent else None
@@ -591,7 +696,7 @@ class Talk:
         async with self._changed:
             if not self.stopped:
                 self.stopped, self.ended_by = True, error
-                self._waiting.append((None, time.monotonic()))
+                self._waiting.append(Waiting(None, time.monotonic()))
                 self._changed.notify_all()
 
     async def look(self) -> None:
@@ -599,7 +704,7 @@ class Talk:
         async with self._changed:
             self._changed.notify_all()
 
-    async def events(self) -> AsyncIterator[Event | ApiError]:
+    async def events(self) -> AsyncIterator[Event]:
         """Give what is to be sent, until the talk is through."""
         while True:
             async with self._changed:
@@ -627,7 +732,7 @@ class Talk:
         return self.live.draining and not self.session.utterance and not self._waiting
 
     def _is_asked(self) -> bool:
-        return any(not isinstance(came, np.ndarray) for came, _ in self._waiting.copy())
+        return any(not isinstance(waiting.came, np.ndarray) for waiting in self._waiting.copy())
 
     def _is_due(self) -> bool:
         enough = self._is_asked() or self._waiting_s >= self.session.wants_s or (self.live.draining and not self.session.utterance)
@@ -658,7 +763,8 @@ class Talk:
         async with self._changed:
             self._changed.notify_all()
         for event in events:
-            self.live.metrics.delay.labels(event["type"]).observe(time.monotonic() - came_at)
+            if not isinstance(event, ApiError):
+                self.live.metrics.delay.labels(event["type"]).observe(time.monotonic() - came_at)
             await self.tell(event)
 
     def _pick(self) -> tuple[Waveform, Command | None, float]:
@@ -666,7 +772,8 @@ class Talk:
         pieces: list[Waveform] = [np.zeros(0, np.float32)]
         picked, came_at = 0, time.monotonic()
         while self._waiting and picked < MAX_STEP_S * SAMPLE_RATE:
-            came, came_at = self._waiting.popleft()
+            came, came_at, n_bytes = self._waiting.popleft()
+            self._heard_bytes += n_bytes
             if not isinstance(came, np.ndarray):
                 return np.concatenate(pieces), came, came_at
             pieces.append(came)
@@ -688,15 +795,15 @@ class Live:
         self._tasks: set[asyncio.Future[None]] = set()
 
     @contextlib.contextmanager
-    def talk(self, menu: OrderEngine, options: LiveOptions, client: str) -> Iterator[Talk]:
-        """Let somebody speak.
+    def talk(self, current_menu: Callable[[], OrderEngine], options: LiveOptions, client: str) -> Iterator[Talk]:
+        """Let somebody speak; `current_menu` is asked again and again, as menus change.
 
         Raises:
             Overloaded: the models are not loaded, too much waits, there are too many talks, or the service is being stopped.
             ValidationFailed: the language is none that can be recognised.
 
         """
-        languages = self.recogniser.candidates(options.language, menu.menu.languages)
+        languages = self.recogniser.candidates(options.language, current_menu().menu.languages)
         engines = self.recogniser.engines(languages)
         self.recogniser.refuse_when_full(client)
         own = sum(talk.client == client for talk in self._talks)
@@ -704,7 +811,7 @@ class Live:
             message = "The service is being stopped." if self.draining else "Too many are speaking."
             raise Overloaded(5, message)
         sound = RawStream(encoding=options.encoding, sample_rate=options.sample_rate)
-        talk = Talk(self, Session(engines, languages, menu), client, sound)
+        talk = Talk(self, Session(engines, languages, current_menu), client, sound)
         self._talks.add(talk)
         self.metrics.talks.set(len(self._talks))
         try:
@@ -712,6 +819,10 @@ class Live:
         finally:
             self._talks.discard(talk)
             self.metrics.talks.set(len(self._talks))
+
+    def held_bytes(self, client: str) -> int:
+        """Sum up what a client's connections hold."""
+        return sum(talk.held_bytes for talk in self._talks if talk.client == client)
 
     def drain(self, within_s: float) -> None:
         """Take nobody in any more; end each talk between two utterances, or `within_s` from now."""

@@ -67,7 +67,29 @@ class Ordering:
                 self._carry_out(group, said[behind] if behind < len(said) else None)
             position = behind
         self.lost += reading.lost(chosen)
+        for item_id in dict.fromkeys([draft.item for draft in self.before]):
+            if not self.menu.items[item_id].available:
+                self._keep_to_what_was_ordered(item_id)
         return self._reply()
+
+    def _keep_to_what_was_ordered(self, item_id: str) -> None:
+        """Take back what the utterance added of an item that has become unavailable since it was ordered, and ask."""
+        lines = [draft for draft in self.drafts if draft.item == item_id]
+        excess = sum([line.quantity for line in lines]) - sum([line.quantity for line in self.before if line.item == item_id])
+        if excess <= 0:
+            return
+        for line in lines:
+            old = self.before[line.index] if line.index is not None else None
+            taken = min(excess, line.quantity - (old.quantity if old is not None else 0))
+            if taken <= 0:
+                continue
+            excess -= taken
+            line.quantity -= taken
+            if line.quantity == 0:
+                self._drop(line)
+            elif old is not None and line.quantity == old.quantity and line.meaning == old.meaning:
+                line.cost, line.start, line.end = None, -1, -1
+        self._ask_unavailable(item_id)
 
     def _resolved(self, said: list[Group]) -> list[Group]:
         """Give each group what it shares with later ones: an item that comes last, options that were said of all in advance."""
