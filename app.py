@@ -185,6 +185,7 @@ Gauge("voice_http_in_flight", "Requests being answered.", registry=registry).set
 BODY_BYTES = Total("voice_http_body_bytes", "Bytes of bodies that were read.")
 registry.register(BODY_BYTES)
 DISCONNECTED = Counter("voice_http_disconnected", "Callers that hung up before they were answered.", registry=registry)
+registry.register(server.DROPPED_LINES)
 FAILED_CREDENTIALS = Counter("voice_http_failed_credentials", "Credentials that were refused.", ["error"], registry=registry)
 
 

@@ -3,15 +3,20 @@
 import contextlib
 import itertools
 import logging
+import os
 import secrets
-import sys
+import select
+import signal
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, TextIO
+from queue import SimpleQueue
+from typing import Any
 
 import orjson
 import uvicorn
+from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
@@ -426,14 +431,87 @@ def traceback_of(error: BaseException) -> list[str]:
     return lines
 
 
-class LineHandler(logging.StreamHandler[TextIO]):
-    """Standard output, as it is now; a reader that went away costs its lines, not the service."""
+# Lines that wait to be written, some 4 MB; a service at full speed writes as many in two seconds.
+MAX_WAITING_LINES = 10_000
+# A write takes so many lines at most.
+MAX_WRITTEN_LINES = 100
+# Before the process ends, a reader that has stalled is waited for so long.
+FLUSH_S = 1.0
+DROPPED_LINES = Counter("voice_log_dropped_lines", "Log lines that were dropped, as their reader had stalled or gone.", registry=None)
 
-    def __init__(self) -> None:
-        super().__init__(sys.stdout)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Go on."""
+class LineHandler(logging.Handler):
+    """Write lines to a descriptor from a thread of its own: a reader that stalls or goes away costs lines, not the service.
+
+    Not through `sys.stdout`: its lock, held by a write that has stalled, aborts the interpreter when it ends.
+    """
+
+    def __init__(self, descriptor: int = 1) -> None:
+        """`descriptor`: standard output."""
+        super().__init__()
+        self.descriptor = descriptor
+        self.waiting: SimpleQueue[bytes | threading.Event] = SimpleQueue()
+        threading.Thread(target=self.write_all, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Enqueue a line; drop it where too many wait."""
+        if self.waiting.qsize() >= MAX_WAITING_LINES:
+            DROPPED_LINES.inc()
+            return
+        try:
+            self.waiting.put(self.format(record).encode() + b"\n")
+        except Exception:  # noqa: BLE001 - a record that cannot be formatted must not fail what it tells of
+            DROPPED_LINES.inc()
+
+    def flush(self) -> None:
+        """Wait until what was enqueued is written, at most FLUSH_S."""
+        written = threading.Event()
+        self.waiting.put(written)
+        written.wait(FLUSH_S)
+
+    def write_all(self) -> None:
+        """Write what is enqueued, for ever."""
+        while True:
+            batch = [self.waiting.get()]
+            batch += [self.waiting.get() for _ in range(min(self.waiting.qsize(), MAX_WRITTEN_LINES - 1))]
+            lines = [line for line in batch if isinstance(line, bytes)]
+            try:
+                self.write(b"".join(lines))
+            except OSError:
+                DROPPED_LINES.inc(len(lines))
+            for entry in batch:
+                if isinstance(entry, threading.Event):
+                    entry.set()
+
+    def write(self, data: bytes) -> None:
+        """Write all of it; whoever shares the descriptor may have made it non-blocking.
+
+        Raises:
+            OSError: the reader has gone, or the disk is full.
+
+        """
+        while data:
+            try:
+                data = data[os.write(self.descriptor, data) :]
+            except BlockingIOError:
+                select.select((), (self.descriptor,), ())
+
+
+def line_handler() -> LineHandler:
+    """Return the handler for standard output, and let no signal end this process before its last lines are written.
+
+    Uvicorn raises the signal that stopped it once more when all is closed; by default that ends the process at once.
+    """
+    handler = LineHandler()
+
+    def flush_and_end(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
+        handler.flush()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, flush_and_end)
+    return handler
 
 
 def log_config(level: str) -> dict[str, Any]:
@@ -442,7 +520,7 @@ def log_config(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": "server.JsonFormatter"}},
-        "handlers": {"lines": {"()": "server.LineHandler", "formatter": "json"}},
+        "handlers": {"lines": {"()": "server.line_handler", "formatter": "json"}},
         "root": {"handlers": ["lines"], "level": "WARNING"},
         "loggers": {"voice": {"level": level}, "uvicorn": {"level": level}, "voice.socket": {"level": "WARNING"}},
     }

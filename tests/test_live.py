@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import re
+import shutil
 import signal
 import struct
 import zlib
@@ -703,8 +704,13 @@ async def test_nobody_is_let_in_to_speak_while_the_queue_is_full(state):
 @pytest.fixture(scope="module")
 def speaking(tmp_path_factory):
     """A server that recognises speech; the last test here ends it."""
+    directory = tmp_path_factory.mktemp("live")
+    (directory / "menus").mkdir()
+    shutil.copy(ROOT / "menus/quan-nha.yaml", directory / "menus")
+    menu = (ROOT / "menus/quan-nha.yaml").read_text("utf-8")
+    (directory / "menus/changing.yaml").write_text(menu.replace("id: quan-nha", "id: changing"), "utf-8")
     own = {"SPEECH_MODEL": "base", "SPEECH_MODEL_VI": "conformer", "DRAIN_SECONDS": "8", "MAX_AUDIO_SECONDS": "60"}
-    server = Server(tmp_path_factory.mktemp("live"), own, PROGRAM)
+    server = Server(directory, own | {"MENU_DIR": str(directory / "menus")}, PROGRAM)
     server.wait_until(lambda: httpx.get(f"{server.url}/readiness").status_code == 200, within_s=120)
     yield server
     server.stop()
@@ -777,6 +783,25 @@ async def test_a_command_that_cannot_be_carried_out_is_told_and_the_talk_goes_on
         await socket.send('{"type": "end"}')
         (final,) = await told(socket)
     assert (items(final), final["text"], final["changes"]) == ([("ca-phe-sua", 1)], "", [])
+
+
+async def test_a_menu_file_that_changes_counts_for_connections_that_are_open(speaking):
+    path = speaking.log_path.parent / "menus/changing.yaml"
+    text, url = path.read_text("utf-8"), f"{speaking.url}/api/v1/voice/menus/changing"
+    async with calling(speaking, "menu=changing&language=vi") as socket:
+        await socket.send(json.dumps({"type": "lines", "lines": [{"item": "cappuccino"}, {"item": "latte"}]}))
+        await socket.send('{"type": "end"}')
+        (before,) = await told(socket)
+        path.write_text(re.sub("  latte: .*\n", "", text).replace("cappuccino: {", "cappuccino: {available: false, "), "utf-8")
+        speaking.wait_until(lambda: "latte" not in httpx.get(url, headers=KEYS).json()["data"]["menu"]["items"])
+        await socket.send('{"type": "end"}')
+        error, after = await told(socket)
+        await socket.send(json.dumps({"type": "lines", "lines": [{"item": "latte"}]}))
+        (refused,) = await told(socket, "error")
+    assert items(before) == [("cappuccino", 1), ("latte", 1)]
+    assert (error["error"], [place["loc"] for place in error["errors"]]) == ("ITEM_NOT_FOUND", [["lines", 1, "item"]])
+    assert items(after) == [("cappuccino", 1)]
+    assert refused["error"] == "ITEM_NOT_FOUND"
 
 
 async def test_a_browser_brings_its_token_as_a_subprotocol_from_a_page_of_this_service(speaking):

@@ -1,16 +1,22 @@
 """What is written about a request, and what never is."""
 
+import fcntl
 import io
 import json
 import logging
 import logging.config
+import os
+import signal
+from collections.abc import Iterator
 from datetime import datetime
 
+import httpx
 import pytest
 
 import server
 from errors import Overloaded
 from tests.conftest import client_of
+from tests.servers import Server
 
 pytestmark = pytest.mark.anyio
 
@@ -120,15 +126,137 @@ def test_what_a_message_of_our_own_says_is_written():
     assert server.traceback_of(Overloaded(1, "The models are away.")) == ["errors.Overloaded: The models are away."]
 
 
-def test_the_logging_set_up_is_one_that_python_takes(capsys):
+def test_the_logging_set_up_is_one_that_python_takes(capfd):
     loggers = [logging.getLogger(name) for name in ("", "voice", "uvicorn")]
-    before = [(logger.level, list(logger.handlers)) for logger in loggers]
+    before, on_sigterm = [(logger.level, list(logger.handlers)) for logger in loggers], signal.getsignal(signal.SIGTERM)
     try:
         logging.config.dictConfig(server.log_config("INFO"))
         logging.getLogger("voice.test").info("something", extra={"n": 1})
-        written = json.loads(capsys.readouterr().out)
+        (handler,) = logging.getLogger().handlers
+        handler.flush()
+        written = json.loads(capfd.readouterr().out)
     finally:
+        signal.signal(signal.SIGTERM, on_sigterm)
         for logger, (level, handlers) in zip(loggers, before, strict=True):
             logger.setLevel(level)
             logger.handlers[:] = handlers
     assert (written["message"], written["n"], written["level"]) == ("something", 1, "INFO")
+
+
+# --- Readers that stall -------------------------------------------------------------------------------------------------------------
+
+
+def record_of(text: str) -> logging.LogRecord:
+    return logging.makeLogRecord({"msg": text})
+
+
+def dropped() -> float:
+    return next(iter(server.DROPPED_LINES.collect())).samples[0].value
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe: where to read, where to write."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def test_lines_come_out_whole_and_in_order(pipe):
+    reader, writer = pipe
+    handler = server.LineHandler(writer)
+    texts = [str(number) * 100 for number in range(100)]
+    for text in texts:
+        handler.emit(record_of(text))
+    handler.flush()
+    assert os.read(reader, 100_000).decode().splitlines() == texts
+
+
+def test_a_reader_that_stalls_costs_the_lines_that_do_not_fit_and_nothing_else(pipe, monkeypatch):
+    monkeypatch.setattr(server, "MAX_WAITING_LINES", 50)
+    monkeypatch.setattr(server, "FLUSH_S", 0.05)
+    reader, writer = pipe
+    capacity = fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)
+    handler, before, n_lines = server.LineHandler(writer), dropped(), 2 * capacity // 1000
+    for number in range(n_lines):  # returns, though nobody reads
+        handler.emit(record_of(f"{number:0999}"))
+    handler.flush()
+    n_dropped = int(dropped() - before)
+    assert 0 < n_dropped < n_lines
+    received = b""
+    while received.count(b"\n") < n_lines - n_dropped:
+        received += os.read(reader, 65_536)
+    assert [int(line) for line in received.splitlines()] == sorted({int(line) for line in received.splitlines()})
+    handler.emit(record_of("again"))
+    assert os.read(reader, 65_536) == b"again\n"
+
+
+def test_a_reader_that_has_gone_costs_its_lines():
+    reader, writer = os.pipe()
+    os.close(reader)
+    handler, before = server.LineHandler(writer), dropped()
+    for _ in range(3):
+        handler.emit(record_of("x"))
+    handler.flush()
+    os.close(writer)
+    assert dropped() == before + 3
+
+
+def test_a_descriptor_that_does_not_block_is_waited_for(pipe, monkeypatch):
+    reader, writer = pipe
+    os.set_blocking(writer, False)
+    full = os.write(writer, bytes(1 << 20))
+    handler, before = server.LineHandler(writer), dropped()
+    handler.emit(record_of("x"))
+    monkeypatch.setattr(server, "FLUSH_S", 0.05)
+    handler.flush()
+    assert (len(os.read(reader, full)), os.read(reader, 10), dropped()) == (full, b"x\n", before)
+
+
+STALLED = """
+import app, server
+server.MAX_WAITING_LINES = 20
+server.run("app:app", app.settings)
+"""
+
+
+def test_a_service_whose_log_is_not_read_answers_counts_and_stops_when_told(tmp_path, pipe):
+    reader, writer = pipe
+    service = Server(tmp_path, {"DRAIN_SECONDS": "0"}, STALLED, out=writer)
+    try:
+        with httpx.Client(base_url=service.url, timeout=10) as client:
+            for _ in range(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ) // 200):
+                assert client.get("/healthcheck").status_code == 200
+            metrics = client.get("/metrics").text
+        service.signal(signal.SIGTERM)
+        assert service.process.wait(20) == -signal.SIGTERM
+    finally:
+        service.stop()
+    (line,) = [line for line in metrics.splitlines() if line.startswith("voice_log_dropped_lines_total ")]
+    assert float(line.split()[1]) > 0
+    assert os.read(reader, 10)
+
+
+SLOW = """
+import time, app, server
+
+class SlowHandler(server.LineHandler):
+    def write(self, data):
+        time.sleep(0.1)
+        super().write(data)
+
+server.LineHandler = SlowHandler
+server.run("app:app", app.settings)
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
+def test_the_last_lines_are_written_before_the_process_ends(tmp_path, number, status):
+    service = Server(tmp_path, {"DRAIN_SECONDS": "0"}, SLOW)
+    service.signal(number)
+    assert service.process.wait(20) == status
+    assert [json.loads(line)["message"].split(" [")[0] for line in service.log().splitlines()][-2:] == [
+        "Application shutdown complete.",
+        "Finished server process",
+    ]
