@@ -86,6 +86,8 @@ from schemas import (
     MenuDetail,
     MenuList,
     Order,
+    OrderFields,
+    OrderOptions,
     OrderRequest,
     Readiness,
     RecommendRequest,
@@ -109,6 +111,7 @@ from voice.speech import Recogniser
 from voice.store import Store, on_the_wire
 
 M = TypeVar("M", bound=BaseModel)
+S = TypeVar("S", bound=SpeechOptions)
 T = TypeVar("T")
 
 settings = Settings()
@@ -321,7 +324,7 @@ UNKNOWN_ARGUMENT, UNKNOWN_FIELD = "unexpected_keyword_argument", ("extra_forbidd
 def refusal(error: ValidationError, model: type[BaseModel], body: bytes = b"") -> ApiError:
     """Say what did not validate, without quoting it."""
     places = error.errors(include_url=False, include_context=False, include_input=False)
-    if places[0]["type"] == "json_invalid":
+    if places[0]["type"] == "json_invalid" and not places[0]["loc"]:  # elsewhere it is a field that holds JSON
         if "number out of range" in places[0]["msg"]:
             return out_of_range(model, body)
         return BadRequest()
@@ -371,15 +374,15 @@ class Form(MultiPartParser):
     spool_max_size = settings.max_body_bytes
 
 
-async def read_form(request: Request) -> tuple[bytes, list[tuple[str, str]]]:
-    """Read a form: its `file`, and its other fields.
+async def read_form(request: Request, max_field_bytes: int) -> tuple[bytes, list[tuple[str, str]]]:
+    """Read a form: its `file`, and its other fields, each of `max_field_bytes` at most.
 
     Raises:
         BadRequest: it is no form. ValidationFailed: the file is missing. PayloadTooLarge.
 
     """
     chunks = chunks_of(request, request.scope["endpoint"].max_bytes)
-    parser = Form(request.headers, chunks, max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES)  # type: ignore[arg-type]
+    parser = Form(request.headers, chunks, max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=max_field_bytes)  # type: ignore[arg-type]
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
@@ -396,21 +399,54 @@ async def read_form(request: Request) -> tuple[bytes, list[tuple[str, str]]]:
 
 async def read_speech(request: Request) -> tuple[bytes, SpeechOptions]:
     """Read audio in any of its three forms, and what is said about it."""
-    media_type, parameters = media_type_of(request)
-    if media_type == "application/json":
+    if says_json(request):
         asked = await read_json(request, SpeechRequest)
         return asked.audio, asked
+    return await read_audio(request, SpeechOptions, MAX_FIELD_BYTES)
+
+
+async def read_order(request: Request) -> tuple[str, bytes | None, OrderOptions]:
+    """Read an utterance, as text or as audio in any of its three forms, and what is said about it.
+
+    Raises:
+        AuthorizationFailed, RateLimited: it is audio; told before the body is read where the content type says so.
+
+    """
+    if says_json(request):
+        asked = await read_json(request, OrderRequest)
+        if asked.audio is not None:
+            await admit_audio(request)
+        return asked.text or "", asked.audio, asked
+    if media_type_of(request)[0].startswith(("audio/", "video/", "multipart/", "application/octet-stream")):
+        await admit_audio(request)
+    audio, options = await read_audio(request, OrderFields, settings.max_json_bytes)
+    return "", audio, options
+
+
+def says_json(request: Request) -> bool:
+    """Return whether the content type is JSON's."""
+    return headers_of(request).get(b"content-type") == b"application/json" or media_type_of(request)[0] == "application/json"
+
+
+async def read_audio(request: Request, model: type[S], max_field_bytes: int) -> tuple[bytes, S]:
+    """Read audio that is a form's `file` or the body itself, and the other fields.
+
+    Raises:
+        UnsupportedMediaType: it is neither.
+
+    """
+    media_type, parameters = media_type_of(request)
     if media_type == "multipart/form-data":
-        audio, fields = await read_form(request)
+        audio, fields = await read_form(request, max_field_bytes)
         # `model` is what clients of other services always send; which one is ours to choose.
-        return audio, read_fields(SpeechOptions, [field for field in fields if field[0] != "model"])
+        return audio, read_fields(model, [field for field in fields if field[0] != "model"])
     if media_type not in openapi.AUDIO_MEDIA_TYPES:
         raise UnsupportedMediaType
     fields = request.query_params.multi_items()
     if media_type == "audio/l16":
         named = {"rate": "sample_rate", "channels": "channels"}
         fields += [("encoding", "pcm_s16le"), *((named[name], value) for name, value in parameters.items() if name in named)]
-    options = read_fields(SpeechOptions, fields)
+    options = read_fields(model, fields)
     return await read_body(request), options
 
 
@@ -657,7 +693,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     "speech",
     scope="speech",
     body=SpeechRequest,
-    audio=True,
+    audio=SpeechOptions,
     returns=Transcript,
     raises=(AudioInvalid, AudioTooLong, MenuNotFound, Overloaded),
     status={200: "Recognised."},
@@ -677,7 +713,7 @@ async def transcribe(request: Request) -> Response:
 @endpoint(
     scope="order",
     body=OrderRequest,
-    audio=True,
+    audio=OrderFields,
     returns=Order,
     raises=(MenuNotFound, ItemNotFound, AudioInvalid, AudioTooLong, Overloaded),
     status={200: "Understood."},
@@ -685,17 +721,17 @@ async def transcribe(request: Request) -> Response:
 async def take_order(request: Request) -> Response:
     """Turn an utterance into an order.
 
-    The utterance is text, or audio (which takes the scope speech too). The order so far comes in, the order after the utterance goes out;
-    nothing is kept. A line of a reply may be sent back as it came; prices always come from the menu.
+    The utterance is text, or audio (which takes the scope speech too) in any form that the speech route takes; in a query or a form `lines`
+    is a JSON string. The order so far comes in, the order after the utterance goes out; nothing is kept. A line of a reply may be sent back
+    as it came; prices always come from the menu.
     """
-    asked = await read_json(request, OrderRequest)
+    text, audio, options = await read_order(request)
     state: State = request.scope["state"]
-    engine = state["menus"].get(asked.menu)
-    if asked.audio is None:
-        return reply(request, engine.understand(asked.text or "", asked.lines))
-    await admit_audio(request)
-    transcript = await hear(request, asked.audio, asked, engine, asked.lines)
-    return reply(request, engine.understand(transcript["text"], asked.lines) | {"transcript": transcript})
+    engine = state["menus"].get(options.menu)
+    if audio is None:
+        return reply(request, engine.understand(text, options.lines))
+    transcript = await hear(request, audio, options, engine, options.lines)
+    return reply(request, engine.understand(transcript["text"], options.lines) | {"transcript": transcript})
 
 
 async def admit_audio(request: Request) -> None:
@@ -887,7 +923,7 @@ class LiveOrders:
 def is_own(origin: bytes, host: bytes) -> bool:
     """Tell whether a page comes from here: by the name that the caller used, or the public one."""
     place = urlsplit(origin.decode("latin-1")).netloc.lower()
-    return place in (host.decode("latin-1").lower(), settings.site_domain.rpartition("://")[2].lower())
+    return place in (host.decode("latin-1").lower(), settings.public_url.rpartition("://")[2].lower())
 
 
 class Conversation:
@@ -1053,6 +1089,12 @@ async def healthcheck(request: Request) -> Response:
     return reply(request, {"status": "ok"})
 
 
+@endpoint(scope=None, returns=Health, status={200: "Healthy."})
+async def probe(request: Request) -> Response:
+    """Say that the process answers, where orchestrators and load balancers ask."""
+    return await healthcheck.function(request)
+
+
 @endpoint(scope=None, returns=Readiness, raises=(NotReady,), status={200: "Ready."})
 async def readiness(request: Request) -> Response:
     """Say whether requests should be sent here; a broken menu file is named, but the rest goes on being served."""
@@ -1092,7 +1134,7 @@ async def openapi_document(request: Request) -> Response:  # noqa: ARG001
 @cache
 def described() -> dict[str, Any]:
     """Make the OpenAPI document, once: it takes as long as a hundred requests."""
-    return openapi.document(routes, version=settings.app_version, site_domain=settings.site_domain)
+    return openapi.document(routes, version=settings.app_version, server_url=settings.public_url)
 
 
 DOCUMENTATION = b"""<!doctype html>
@@ -1513,17 +1555,17 @@ routes = [
     Route("/api/v1/auth/token", take_token, methods=["POST"]),
     Route("/api/v1/auth/refresh", refresh_token, methods=["POST"]),
     Route("/api/v1/healthcheck", healthcheck, methods=["GET"]),
-    Route("/healthcheck", healthcheck, methods=["GET"]),
+    Route("/healthcheck", probe, methods=["GET"]),
     Route("/readiness", readiness, methods=["GET"]),
     Route("/metrics", metrics, methods=["GET"]),
 ]
 if settings.environment.is_debug:
-    routes += [
-        Route("/api/v1/docs", documentation, methods=["GET"]),
-        Route("/api/v1/docs/openapi.json", openapi_document, methods=["GET"]),
-        Route("/api/v1/docs/redoc.standalone.js", documentation_script, methods=["GET"]),
-        Route("/api/v1/try", try_page, methods=["GET"]),
-        *(Route(f"/api/v1/try/{name}", try_page, methods=["GET"]) for name in TRY_FILES),
+    routes += [  # pages, their files and the document itself are not in the document
+        Route("/api/v1/docs", documentation, methods=["GET"], include_in_schema=False),
+        Route("/api/v1/docs/openapi.json", openapi_document, methods=["GET"], include_in_schema=False),
+        Route("/api/v1/docs/redoc.standalone.js", documentation_script, methods=["GET"], include_in_schema=False),
+        Route("/api/v1/try", try_page, methods=["GET"], include_in_schema=False),
+        *(Route(f"/api/v1/try/{name}", try_page, methods=["GET"], include_in_schema=False) for name in TRY_FILES),
     ]
 
 # These speak WebSocket, which OpenAPI cannot describe: the README does.

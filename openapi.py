@@ -36,7 +36,6 @@ from schemas import (
     RecommendRequest,
     RefreshRequest,
     Scope,
-    SpeechOptions,
     SpeechRequest,
     StoredOrder,
     StoreOrderRequest,
@@ -150,7 +149,7 @@ class Facts:
 
     scope: Scope | Literal["any"] | None
     body: type[BaseModel] | None = None
-    audio: bool = False
+    audio: type[BaseModel] | None = None  # the fields beside it, where it comes as a form's file or as the body itself
     returns: Any = None
     status: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
     raises: Sequence[type[ApiError]] = ()
@@ -174,8 +173,8 @@ def failures(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]:
     return by_status
 
 
-def document(routes: Iterable[BaseRoute], *, version: str, site_domain: str) -> dict[str, Any]:
-    """Make the OpenAPI document.
+def document(routes: Iterable[BaseRoute], *, version: str, server_url: str) -> dict[str, Any]:
+    """Make the OpenAPI document of the routes that are to be in it.
 
     Raises:
         TypeError: a route's endpoint has no facts.
@@ -183,13 +182,15 @@ def document(routes: Iterable[BaseRoute], *, version: str, site_domain: str) -> 
     """
     described: list[tuple[Route, str, Facts]] = []
     for route in routes:
+        if not getattr(route, "include_in_schema", True):
+            continue
         facts = getattr(getattr(route, "endpoint", None), "facts", None)
         if not isinstance(route, Route) or not isinstance(facts, Facts):
             message = f"this route is not described: {route!r}"
             raise TypeError(message)
         described += [(route, method, facts) for method in sorted((route.methods or set()) - {"HEAD"})]
 
-    bodies: set[type[BaseModel]] = {facts.body for _, _, facts in described if facts.body is not None} | {SpeechOptions}
+    bodies = {body for _, _, facts in described for body in (facts.body, facts.audio) if body is not None}
     replies: dict[str, type[BaseModel]] = {
         name_of(facts.returns): cast("type[BaseModel]", Envelope.__class_getitem__(facts.returns))
         for _, _, facts in described
@@ -200,30 +201,15 @@ def document(routes: Iterable[BaseRoute], *, version: str, site_domain: str) -> 
         ref_template="#/components/schemas/{model}",
     )
     schemas = dict(definitions["$defs"])
-    schemas["Failure"] = {
-        "type": "object",
-        "description": "Every reply that is not a success.",
-        "properties": {
-            "code": {"type": "integer", "description": "The HTTP status."},
-            "msg": {"type": "string", "description": "One sentence for a person."},
-            "data": {
-                "type": "object",
-                "properties": {
-                    "error": {"type": "string", "description": "A stable word."},
-                    "request_id": {"type": "string"},
-                    "errors": {"type": "array", "items": TypeAdapter(FieldError).json_schema(), "description": "With 422: each place."},
-                },
-                "required": ["error", "request_id"],
-            },
-        },
-        "required": ["code", "msg", "data"],
-    }
+    schemas["FieldError"] = TypeAdapter(FieldError).json_schema()
+    failed = {class_ for route, _, facts in described for classes in failures(facts, route.path).values() for class_ in classes}
+    schemas |= {_failure_name(class_): _failure_schema(class_) for class_ in failed}
     paths: dict[str, dict[str, Any]] = {}
     for route, method, facts in described:
         body = references.get((facts.body, "validation")) if facts.body else None
         reply = references[replies[name_of(facts.returns)], "serialization"] if facts.returns is not None else None
-        options = schemas["SpeechOptions"] if facts.audio else None
-        paths.setdefault(route.path, {})[method.lower()] = _operation(route, method, facts, body=body, reply=reply, options=options)
+        options = schemas[facts.audio.__name__] if facts.audio else None
+        paths.setdefault(route.path, {})[method.lower()] = _operation(route, facts, body=body, reply=reply, options=options)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -232,7 +218,7 @@ def document(routes: Iterable[BaseRoute], *, version: str, site_domain: str) -> 
             "description": "Welcome to Voice's API documentation! Sound comes in, a transcript goes out; an utterance comes in, a priced "
             "order goes out; a basket comes in, what the customer will want next goes out. Of duplicate JSON keys the last counts.",
         },
-        "servers": [{"url": _server_url(site_domain)}],
+        "servers": [{"url": server_url}],
         "tags": [{"name": name} for name in sorted({_tag(route) for route, _, _ in described})],
         "paths": paths,
         "components": {
@@ -252,12 +238,28 @@ def name_of(returns: Any) -> str:
     return str(getattr(returns, "__name__", returns))
 
 
-def _server_url(site_domain: str) -> str:
-    """Give a bare domain its scheme: plain HTTP on this machine only."""
-    if "://" in site_domain:
-        return site_domain
-    local = re.match(r"(localhost|127\.0\.0\.1|\[::1\])(:|$)", site_domain)
-    return f"{'http' if local else 'https'}://{site_domain}"
+def _failure_name(class_: type[ApiError]) -> str:
+    return f"{class_.__name__}Failure"
+
+
+def _failure_schema(class_: type[ApiError]) -> dict[str, Any]:
+    """Describe an error envelope whole: generators of clients merge no parts of one."""
+    data: dict[str, Any] = {
+        "error": {"type": "string", "const": str(class_.error), "description": "A stable word."},
+        "request_id": {"type": "string"},
+    }
+    if issubclass(class_, ValidationFailed):
+        data["errors"] = {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}, "description": "Each place."}
+    return {
+        "type": "object",
+        "description": (class_.__doc__ or "").splitlines()[0],
+        "properties": {
+            "code": {"type": "integer", "const": class_.status, "description": "The HTTP status."},
+            "msg": {"type": "string", "description": "One sentence for a person."},
+            "data": {"type": "object", "properties": data, "required": list(data)},
+        },
+        "required": ["code", "msg", "data"],
+    }
 
 
 def _tag(route: Route) -> str:
@@ -266,14 +268,12 @@ def _tag(route: Route) -> str:
     return part if part in ("voice", "auth", "docs") else "service"
 
 
-def _operation(  # noqa: PLR0913 - one method of one path, with its schemas
-    route: Route, method: str, facts: Facts, *, body: Any, reply: Any, options: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Describe one method of one path."""
+def _operation(route: Route, facts: Facts, *, body: Any, reply: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Describe the one method of a route."""
     text = (facts_text(route.endpoint) or "").strip()
     summary, _, description = text.partition("\n")
     operation: dict[str, Any] = {
-        "operationId": f"{method.lower()}_{re.sub(r'[^a-z0-9]+', '_', route.path.lower()).strip('_')}",
+        "operationId": route.name,
         "summary": summary.rstrip("."),
         "tags": [_tag(route)],
         "responses": _responses(route, facts, reply),
@@ -287,6 +287,8 @@ def _operation(  # noqa: PLR0913 - one method of one path, with its schemas
         operation["parameters"] = parameters
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _contents(facts, body, options)}
+        if options is not None:
+            operation["requestBody"]["description"] = f"The audio itself may come as any of {', '.join(AUDIO_TYPES)}."
     if facts.scope is None:
         operation["security"] = []
     else:
@@ -329,14 +331,12 @@ def _contents(facts: Facts, body: Any, options: Mapping[str, Any] | None) -> dic
         content["application/json"]["example"] = EXAMPLES[facts.body]
     if options is not None:
         fields = {parameter["name"]: parameter["schema"] for parameter in _query_parameters(options)}
+        audio = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
         content["multipart/form-data"] = {
-            "schema": {
-                "type": "object",
-                "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}, **fields},
-                "required": ["file"],
-            }
+            "schema": {"type": "object", "properties": {"file": audio, **fields}, "required": ["file"]},
         }
-        content |= {media_type: {"schema": {"type": "string", "contentMediaType": media_type}} for media_type in AUDIO_TYPES}
+        # One type stands for all that carry audio, which the description names: generators of clients know no other.
+        content["application/octet-stream"] = {"schema": audio}
     return content
 
 
@@ -350,21 +350,11 @@ def _responses(route: Route, facts: Facts, reply: Any) -> dict[str, Any]:
         responses[str(status)] = {"description": text, "headers": identified, "content": {facts.produces: content}}
     for status, classes in failures(facts, route.path).items():
         names = {name for class_ in classes for name in _headers_of(class_)}
-        schema = {
-            "allOf": [
-                {"$ref": "#/components/schemas/Failure"},
-                {
-                    "properties": {
-                        "code": {"const": status},
-                        "data": {"properties": {"error": {"enum": sorted({str(class_.error) for class_ in classes})}}},
-                    }
-                },
-            ]
-        }
+        references = [{"$ref": f"#/components/schemas/{_failure_name(class_)}"} for class_ in classes]
         responses[str(status)] = {
             "description": "\n\n".join(f"`{class_.error}`: {(class_.__doc__ or '').splitlines()[0]}" for class_ in classes),
             "headers": identified | {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)},
-            "content": {"application/json": {"schema": schema}},
+            "content": {"application/json": {"schema": references[0] if len(references) == 1 else {"oneOf": references}}},
         }
     return dict(sorted(responses.items()))
 

@@ -20,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetPydanticSchema,
+    Json,
     JsonValue,
     RootModel,
     StringConstraints,
@@ -234,13 +235,24 @@ class LineRequest(Model):
     span: Ignored = None
 
 
-class OrderRequest(SpeechOptions):
+class OrderOptions(SpeechOptions):
+    """The order so far, and what may be said about audio, whatever form it comes in."""
+
+    lines: list[LineRequest] = Field(default_factory=list, max_length=200)
+    customer_id: PrimaryKey | None = None
+
+
+class OrderFields(OrderOptions):
+    """The same as fields of a form or a query: a list is a JSON string."""
+
+    lines: Json[Annotated[list[LineRequest], Field(max_length=200)]] = Field(default_factory=list)
+
+
+class OrderRequest(OrderOptions):
     """An utterance, as text or as audio, and the order so far."""
 
     text: Utterance | None = Field(None, repr=False)
     audio: Audio | None = Field(None, repr=False)
-    lines: list[LineRequest] = Field(default_factory=list, max_length=200)
-    customer_id: PrimaryKey | None = None
 
     @model_validator(mode="after")
     def text_or_audio(self) -> "OrderRequest":

@@ -1,5 +1,6 @@
 """The environment, read once into one frozen object."""
 
+import re
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
@@ -70,7 +71,7 @@ class Settings(DatabaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     workers: int = Field(1, ge=1)
-    site_domain: str = "localhost:8000"
+    site_domain: str = ""
     app_version: str = "1"
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     cors_origins_regex: str | None = None
@@ -102,6 +103,16 @@ class Settings(DatabaseSettings):
     speech_threads: int = Field(0, ge=0)
     speech_queue: float = Field(600, gt=0)
     drain_seconds: float = Field(20, ge=0)
+
+    @property
+    def public_url(self) -> str:
+        """SITE_DOMAIN, else HOST and PORT, as a URL: of a bare name by plain HTTP on this machine only."""
+        host = {"0.0.0.0": "localhost", "::": "localhost"}.get(self.host, self.host)  # noqa: S104 - what callers cannot connect to
+        domain = self.site_domain or f"{f'[{host}]' if ':' in host else host}:{self.port}"
+        if "://" in domain:
+            return domain
+        local = not self.site_domain or re.match(r"(localhost|127\.0\.0\.1|\[::1\])(:|$)", domain)
+        return f"{'http' if local else 'https'}://{domain}"
 
     @field_validator("cors_origins", "cors_headers", "trusted_proxies", mode="before")
     @classmethod

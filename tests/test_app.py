@@ -13,7 +13,7 @@ import app as voice_app
 from errors import AudioTooLong, Overloaded
 from schemas import LineRequest, OptionRequest
 from settings import ROOT
-from tests.conftest import DOCUMENT, client_of
+from tests.conftest import CLIENT_KEYS, DOCUMENT, client_of
 from voice.audio import decode
 from voice.menus import MenuBook
 from voice.orders import OrderEngine
@@ -449,6 +449,91 @@ async def test_a_spoken_order_is_recognised_with_the_menus_words_and_carries_its
     engine = state["menus"].get(MENU)
     assert (asked["audio"], asked["language"], asked["client"]) == (b"\0\0\0", "vi", "demo")
     assert (asked["phrases"], asked["languages"]) == (engine.vocabulary, engine.menu.languages)
+
+
+LINES = [{"item": "latte", "quantity": 2, "options": [{"group": "size", "choice": "l"}]}]
+MANY_LINES = [{"item": "latte", "name": "Latte " * 10}] * 200
+SPOKEN_FORMS = {
+    "json": lambda lines: {"json": {"audio": "AAAA", "menu": MENU, "language": "vi", "customer_id": 7, "lines": lines}},
+    "body": lambda lines: {
+        "params": {"menu": MENU, "language": "vi", "customer_id": 7, "lines": json.dumps(lines)},
+        "content": b"\0\0\0",
+        "headers": {"Content-Type": "audio/ogg"},
+    },
+    "form": lambda lines: {
+        "data": {"menu": MENU, "language": "vi", "customer_id": 7, "lines": json.dumps(lines), "model": "any"},
+        "files": {"file": ("order.ogg", b"\0\0\0")},
+    },
+}
+
+
+@pytest.mark.parametrize("lines", [[], LINES, MANY_LINES], ids=["none", "one", "many"])
+@pytest.mark.parametrize("form", SPOKEN_FORMS.values(), ids=SPOKEN_FORMS)
+async def test_a_spoken_order_comes_in_the_same_three_forms_as_speech(state, form, lines):
+    heard = Heard("hai cà phê sữa")
+    async with client_of(state, recogniser=heard) as client:
+        response = await client.post(ORDER, **form(lines))
+    order = response.json()["data"]
+    expected = state["menus"].get(MENU).understand("hai cà phê sữa", [LineRequest.model_validate(line) for line in lines])
+    assert {name: order[name] for name in expected} == json.loads(json.dumps(expected))
+    assert order["transcript"]["text"] == "hai cà phê sữa"
+    assert [(asked["audio"], asked["language"]) for asked in heard.asked] == [(b"\0\0\0", "vi")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "loc"),
+    [
+        ("{", ["lines"]),
+        ("", ["lines"]),
+        ("7", ["lines"]),
+        ("[" * 5000, ["lines"]),
+        ('[{"item": "latte", "quantity": "2"}]', ["lines", 0, "quantity"]),
+        ('[{"item": "latte", "cost": 1}]', ["lines", 0, "cost"]),
+        (json.dumps([{"item": "latte"}] * 201), ["lines"]),
+    ],
+    ids=["no json", "empty", "no list", "deep", "coerced", "unknown", "too many"],
+)
+async def test_a_list_in_a_query_or_a_form_is_checked_as_in_json_and_named(client, lines, loc):
+    audio = {"content": b"x", "headers": {"Content-Type": "audio/wav"}}
+    for response in (
+        await client.post(ORDER, data={"lines": lines}, files={"file": ("x", b"x")}),
+        await client.post(ORDER, params={"lines": lines}, **audio),
+    ):
+        assert (response.status_code, loc_of(response)) == (422, [loc])
+
+
+async def test_an_utterance_is_either_text_or_audio_in_a_form_and_a_query_too(client):
+    for response in (
+        await client.post(ORDER, data={"text": "x"}, files={"file": ("x", b"x")}),
+        await client.post(ORDER, params={"text": "x"}, content=b"x", headers={"Content-Type": "audio/wav"}),
+    ):
+        assert (response.status_code, loc_of(response)) == (422, [["text"]])
+    without = await client.post(ORDER, files={"menu": (None, MENU)})
+    assert (without.status_code, loc_of(without)) == (422, [["file"]])
+
+
+@pytest.mark.parametrize("content_type", ["audio/wav", "multipart/form-data; boundary=x", "application/octet-stream", "audio/unknown"])
+async def test_a_spoken_order_without_the_scope_is_refused_before_its_body_is_read(state, content_type):
+    async def body():
+        pytest.fail("the body was read")
+        yield b""
+
+    headers = {"X-Secret-Id": "order", "X-Secret-Key": CLIENT_KEYS["order"], "Content-Type": content_type}
+    async with client_of(state, headers=headers) as client:
+        response = await client.post(ORDER, content=body())
+    assert (response.status_code, response.json()["data"]["error"]) == (403, "AUTHORIZATION_FAILED")
+
+
+async def test_the_scope_of_a_spoken_order_comes_before_its_menu(state):
+    async with client_of(state, headers={"X-Secret-Id": "order", "X-Secret-Key": CLIENT_KEYS["order"]}) as client:
+        response = await client.post(ORDER, json={"audio": "AAAA", "menu": "nope"})
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "audio/unknown", ""])
+async def test_an_order_of_another_type_is_refused(client, content_type):
+    response = await client.post(ORDER, content=b"x", headers={"Content-Type": content_type})
+    assert (response.status_code, response.json()["data"]["error"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 async def test_what_sounds_alike_is_judged_by_the_menu_and_the_order_so_far(state):

@@ -29,14 +29,45 @@ def test_the_document_is_valid():
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_every_route_is_in_the_document_and_nothing_else():
-    routes = {(route.path, method.lower()) for route in voice_app.routes for method in (route.methods or set()) - {"HEAD"}}
+def test_every_route_but_pages_and_their_files_is_in_the_document_and_nothing_else():
+    documented = [route for route in voice_app.routes if route.include_in_schema]
+    routes = {(route.path, method.lower()) for route in documented for method in (route.methods or set()) - {"HEAD"}}
     assert routes == {(path, method) for path, method, _ in OPERATIONS}
-
-
-def test_only_what_speaks_websocket_is_not_in_the_document():
-    assert {getattr(route, "path", None) for route in voice_app.app.routes} - {path for path, _, _ in OPERATIONS} == {"/api/v1/voice/live"}
+    left_out = {route.path for route in voice_app.routes} - {path for path, _, _ in OPERATIONS}
+    assert all(path.startswith(("/api/v1/docs", "/api/v1/try")) for path in left_out)
     assert [route.path for route in voice_app.sockets] == ["/api/v1/voice/live"]
+
+
+def test_operations_are_called_as_their_functions_are():
+    names = [cast("voice_app.Endpoint", route.endpoint).__name__ for route in voice_app.routes if route.include_in_schema]
+    assert sorted(operation["operationId"] for _, _, operation in OPERATIONS) == sorted(set(names))
+    assert len(names) == len(set(names))
+
+
+def test_each_failure_is_a_schema_of_its_own_that_needs_no_merging():
+    assert "allOf" not in json.dumps(DOCUMENT)
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        if name.endswith("Failure"):
+            class_ = getattr(errors, name.removesuffix("Failure"))
+            assert schema["properties"]["code"] == {"type": "integer", "const": class_.status, "description": "The HTTP status."}
+            assert schema["properties"]["data"]["properties"]["error"]["const"] == class_.error
+
+
+@pytest.mark.parametrize("path", ["/api/v1/voice/speech", "/api/v1/voice/order"])
+def test_audio_comes_in_three_forms_and_its_types_are_named(path):
+    body = DOCUMENT["paths"][path]["post"]["requestBody"]
+    assert set(body["content"]) == {"application/json", "multipart/form-data", "application/octet-stream"}
+    assert body["content"]["application/octet-stream"]["schema"]["format"] == "binary"
+    assert all(media_type in body["description"] for media_type in openapi.AUDIO_TYPES)
+
+
+def test_a_list_of_a_query_or_a_form_is_described_as_a_json_string():
+    operation = DOCUMENT["paths"]["/api/v1/voice/order"]["post"]
+    (query,) = [parameter["schema"] for parameter in operation["parameters"] if parameter["name"] == "lines"]
+    field = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]["lines"]
+    assert query == field
+    assert (field["type"], field["contentMediaType"]) == ("string", "application/json")
+    assert field["contentSchema"]["items"] == {"$ref": "#/components/schemas/LineRequest"}
 
 
 @pytest.mark.last
@@ -57,22 +88,33 @@ def test_an_undescribed_route_fails():
         return Response()
 
     with pytest.raises(TypeError, match="not described"):
-        openapi.document([Route("/x", plain)], version="1", site_domain="localhost")
+        openapi.document([Route("/x", plain)], version="1", server_url="http://localhost")
 
 
 @pytest.mark.parametrize(
-    ("domain", "url"),
+    ("given", "url"),
     [
-        ("voice.example", "https://voice.example"),
-        ("localhost:8000", "http://localhost:8000"),
-        ("127.0.0.1:1", "http://127.0.0.1:1"),
-        ("localhost.example", "https://localhost.example"),
-        ("http://inside", "http://inside"),
+        ({"site_domain": "voice.example"}, "https://voice.example"),
+        ({"site_domain": "localhost:8000"}, "http://localhost:8000"),
+        ({"site_domain": "127.0.0.1:1"}, "http://127.0.0.1:1"),
+        ({"site_domain": "localhost.example", "port": 9}, "https://localhost.example"),
+        ({"site_domain": "http://inside"}, "http://inside"),
+        ({"port": 9}, "http://127.0.0.1:9"),
+        ({"host": "0.0.0.0", "port": 9}, "http://localhost:9"),  # noqa: S104
+        ({"host": "::", "port": 9}, "http://localhost:9"),
+        ({"host": "fd00::1", "port": 9}, "http://[fd00::1]:9"),
+        ({"host": "10.0.0.7", "port": 9}, "http://10.0.0.7:9"),
     ],
 )
-def test_the_server_and_the_version_come_from_the_settings(domain, url):
-    document = openapi.document(voice_app.routes, version="7", site_domain=domain)
-    assert (document["servers"], document["info"]["version"]) == ([{"url": url}], "7")
+def test_the_server_is_the_public_name_or_where_it_listens(given, url):
+    assert voice_app.settings.model_copy(update={"site_domain": "", "host": "127.0.0.1"} | given).public_url == url
+
+
+def test_the_server_and_the_version_come_from_the_settings():
+    document = openapi.document(voice_app.routes, version="7", server_url="https://voice.example")
+    assert (document["servers"], document["info"]["version"]) == ([{"url": "https://voice.example"}], "7")
+    assert DOCUMENT["servers"] == [{"url": voice_app.settings.public_url}]
+    assert DOCUMENT["info"]["version"] == voice_app.settings.app_version
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=NAMES)
@@ -100,8 +142,10 @@ def test_every_failure_is_described_somewhere():
 
 
 def errors_of(reply):
-    parts = reply["content"].get("application/json", {}).get("schema", {}).get("allOf", [])
-    return [error for part in parts[1:] for error in part["properties"]["data"]["properties"]["error"]["enum"]]
+    schema = reply["content"].get("application/json", {}).get("schema", {})
+    names = [one["$ref"].rpartition("/")[2] for one in schema.get("oneOf", [schema]) if "$ref" in one]
+    failures = [DOCUMENT["components"]["schemas"][name] for name in names if name.endswith("Failure")]
+    return [failure["properties"]["data"]["properties"]["error"]["const"] for failure in failures]
 
 
 def test_the_contracts_paths_are_there():
