@@ -1,10 +1,11 @@
 """Order while speaking, with websockets: sound goes in as it comes from a microphone, the order comes back as it grows.
 
-python examples/live.py [recording.wav] [--fast]
+.venv/bin/python examples/live.py [recording.wav [language]] [--fast]
 The recording has 16 bits and one channel; it is sent at the pace of speech, with --fast as fast as it is taken.
 VOICE_URL, VOICE_ID and VOICE_KEY say where the service is and who calls; without them it is a local one and its demo client.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -38,12 +39,16 @@ def show(what: dict[str, Any]) -> None:
 
 async def main() -> None:
     """Speak and listen at the same time."""
-    paths = [argument for argument in sys.argv[1:] if argument != "--fast"]
-    with wave.open(paths[0] if paths else str(RECORDING)) as recording:
-        query = f"menu=quan-nha&language=vi&sample_rate={recording.getframerate()}"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recording", nargs="?", default=str(RECORDING))
+    parser.add_argument("language", nargs="?", default="vi")
+    parser.add_argument("--fast", action="store_true")
+    arguments = parser.parse_args()
+    with wave.open(arguments.recording) as recording:
+        query = f"menu=quan-nha&language={arguments.language}&sample_rate={recording.getframerate()}"
         async with connect(f"{URL}/api/v1/voice/live?{query}", additional_headers=KEYS) as socket:
             # An order that was begun before goes first: {"type": "lines", "lines": [...]}
-            speaking = asyncio.create_task(speak(socket, recording, 0 if "--fast" in sys.argv else FRAME_S))
+            speaking = asyncio.create_task(speak(socket, recording, 0 if arguments.fast else FRAME_S))
             async for frame in socket:
                 answer = json.loads(frame)
                 if answer["data"]["type"] == "error":

@@ -1,5 +1,5 @@
 // Order while speaking, with what every browser and Node 22 have: fetch and WebSocket.
-// node examples/order.mjs [recording.wav]        (Node 20: node --experimental-websocket ...)
+// node examples/order.mjs [recording.wav [language]]        (Node 20: node --experimental-websocket ...)
 // In a page the sound comes from an AudioWorklet; page/capture.js and page/microphone.js show how.
 
 import { readFile } from "node:fs/promises";
@@ -19,9 +19,11 @@ async function ask(method, path, body, token) {
   return data;
 }
 
+const [path = new URL("order-vi.wav", import.meta.url), language = "vi"] = process.argv.slice(2);
+
 /** Speak a recording; return the order at its end. A browser cannot set headers: the token goes as a subprotocol. */
 function order(sound, lines, token) {
-  const socket = new WebSocket(`${VOICE_URL.replace("http", "ws")}/api/v1/voice/live?menu=quan-nha&language=vi`, ["bearer", token]);
+  const socket = new WebSocket(`${VOICE_URL.replace("http", "ws")}/api/v1/voice/live?menu=quan-nha&language=${language}`, ["bearer", token]);
   return new Promise((resolve, reject) => {
     socket.onopen = () => {
       socket.send(JSON.stringify({ type: "lines", lines })); // the order so far
@@ -44,8 +46,9 @@ function order(sound, lines, token) {
 }
 
 const { access_token: token } = await ask("POST", "/auth/token", { secret_id: VOICE_ID, secret_key: VOICE_KEY });
-const recording = await readFile(process.argv[2] ?? new URL("order-vi.wav", import.meta.url));
+const recording = await readFile(path);
 const first = await ask("POST", "/voice/order", { menu: "quan-nha", text: "một latte ít đường" }, token);
 const { lines } = await order(recording.subarray(44), first.lines, token); // behind the header of a WAV file
+for (const option of lines.flatMap(({ options }) => options)) option.choice ??= option.alternatives[0]; // what is to be asked
 const stored = await ask("PUT", `/voice/order/${crypto.randomUUID()}`, { menu: "quan-nha", lines }, token);
 console.log(`Stored: ${stored.order_id}, ${stored.total} ${stored.currency}`);

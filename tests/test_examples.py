@@ -18,10 +18,15 @@ from tests.servers import Server
 EXAMPLES = ROOT / "examples"
 
 
+def attempt(server: Server, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run an example."""
+    environment = os.environ | {"VOICE_URL": server.url} | environment
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+
+
 def run(server: Server, *command: str) -> str:
-    """Run an example; return what it prints."""
-    environment = os.environ | {"VOICE_URL": server.url}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    """Run an example that succeeds; return what it prints."""
+    done = attempt(server, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -50,11 +55,56 @@ def test_python_while_speaking(hearing_server: Server) -> None:
     assert "2 x Sinh tố bơ, 3 x Bánh mì ốp la  190000" in shown[-1]
 
 
-@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the example needs curl and jq")
-def test_a_shell_over_http(hearing_server: Server) -> None:
-    shown = run(hearing_server, "sh", "examples/order.sh")
-    assert "cho anh hai ly sinh tố bơ lớn và ba bánh mì ốp la" in shown
-    assert stored(hearing_server, shown) == {"sinh-to-bo": 2, "banh-mi-op-la": 3}
+ENGLISH = "examples/order-en.wav", "en"
+SHELL = pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the example needs curl and jq")
+
+
+def test_python_over_http_in_english(hearing_server: Server) -> None:
+    shown = run(hearing_server, sys.executable, "examples/order.py", *ENGLISH)
+    assert "Heard: could i get a large milk tea" in shown
+    assert stored(hearing_server, shown) == {"tra-sua-truyen-thong": 1, "banh-mi-op-la": 2, "latte": 1}
+
+
+def test_python_while_speaking_in_english(hearing_server: Server) -> None:
+    shown = run(hearing_server, sys.executable, "examples/live.py", *ENGLISH, "--fast").splitlines()
+    assert "1 x Trà sữa truyền thống, 2 x Bánh mì ốp la" in shown[-1]
+
+
+@SHELL
+@pytest.mark.parametrize(
+    ("arguments", "heard", "items"),
+    [
+        ((), "cho anh hai ly sinh tố bơ lớn và ba bánh mì ốp la", {"sinh-to-bo": 2, "banh-mi-op-la": 3}),
+        (ENGLISH, "could i get a large milk tea", {"tra-sua-truyen-thong": 1, "banh-mi-op-la": 2}),
+    ],
+    ids=["vi", "en"],
+)
+def test_a_shell_over_http(hearing_server: Server, arguments: tuple[str, ...], heard: str, items: dict[str, int]) -> None:
+    shown = run(hearing_server, "sh", "examples/order.sh", *arguments)
+    assert heard in shown
+    assert stored(hearing_server, shown) == items
+
+
+@SHELL
+@pytest.mark.parametrize(
+    ("environment", "arguments", "word"),
+    [({"VOICE_KEY": "another-key"}, (), "INVALID_CREDENTIALS"), ({}, ("examples/README.md",), "AUDIO_INVALID")],
+    ids=["the first request", "a later one"],
+)
+def test_a_failure_ends_the_shell_example_with_its_envelope(
+    hearing_server: Server, environment: dict[str, str], arguments: tuple[str, ...], word: str
+) -> None:
+    done = attempt(hearing_server, "sh", "examples/order.sh", *arguments, **environment)
+    assert done.returncode != 0
+    assert f'"error":"{word}"' in done.stderr
+    assert "Stored:" not in done.stdout
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_in_python_needs_nothing_but_what_the_service_runs_on(path: Path) -> None:
+    imported = set(re.findall(r"^(?:import|from) (\w+)", path.read_text(), re.MULTILINE)) - sys.stdlib_module_names
+    installed = {line.partition("==")[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line}
+    assert imported <= installed
 
 
 NODE = shutil.which("node")
@@ -62,11 +112,15 @@ NODE_VERSION = int(subprocess.check_output([NODE, "--version"]).decode()[1:].par
 
 
 @pytest.mark.skipif(NODE_VERSION < 20, reason="WebSocket is in Node from 20 on")
-def test_javascript_while_speaking(hearing_server: Server) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "items"),
+    [((), {"latte": 1, "sinh-to-bo": 2, "banh-mi-op-la": 3}), (ENGLISH, {"latte": 1, "tra-sua-truyen-thong": 1, "banh-mi-op-la": 2})],
+    ids=["vi", "en"],
+)
+def test_javascript_while_speaking(hearing_server: Server, arguments: tuple[str, ...], items: dict[str, int]) -> None:
     flags = ["--experimental-websocket"] if NODE_VERSION < 22 else []
-    shown = run(hearing_server, str(NODE), *flags, "examples/order.mjs")
-    assert "1 x Latte, 2 x Sinh tố bơ, 3 x Bánh mì ốp la" in shown
-    assert stored(hearing_server, shown) == {"latte": 1, "sinh-to-bo": 2, "banh-mi-op-la": 3}
+    shown = run(hearing_server, str(NODE), *flags, "examples/order.mjs", *arguments)
+    assert stored(hearing_server, shown) == items
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.[psm][yhj]*")), ids=lambda path: path.name)
@@ -76,10 +130,12 @@ def test_every_example_runs_in_a_test_and_is_listed(path: Path) -> None:
 
 
 def test_a_failure_is_told_by_its_word(hearing_server: Server) -> None:
-    environment = os.environ | {"VOICE_URL": hearing_server.url, "VOICE_KEY": "another-key"}
-    done = subprocess.run(
-        [sys.executable, "examples/order.py"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = attempt(hearing_server, sys.executable, "examples/order.py", VOICE_KEY="another-key")
     assert done.returncode == 1
     assert done.stderr.startswith("INVALID_CREDENTIALS: ")
     assert json.dumps("another-key") not in done.stderr
+
+
+def test_a_service_that_is_not_there_is_told_in_a_line(hearing_server: Server) -> None:
+    done = attempt(hearing_server, sys.executable, "examples/order.py", VOICE_URL="http://127.0.0.1:1")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
