@@ -81,7 +81,6 @@ from schemas import (
     Health,
     LineRequest,
     LiveCommand,
-    LiveLines,
     LiveOptions,
     MenuDetail,
     MenuList,
@@ -888,7 +887,7 @@ class LiveOrders:
             await receive()  # the handshake
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
             scope["voice.talk"] = talk
-            conversation = Conversation(talk, current_menu, receive, send, request_id_of(scope))
+            conversation = Conversation(talk, receive, send, request_id_of(scope))
             scope["voice.buffered"] = conversation.limit_buffered
             await conversation.hold()
 
@@ -929,8 +928,8 @@ def is_own(origin: bytes, host: bytes) -> bool:
 class Conversation:
     """One connection: a task reads, one hears, one writes, and none of them can be held up by the caller for ever."""
 
-    def __init__(self, talk: Talk, current_menu: Callable[[], OrderEngine], receive: Receive, send: Send, request_id: str) -> None:
-        self.talk, self.current_menu = talk, current_menu
+    def __init__(self, talk: Talk, receive: Receive, send: Send, request_id: str) -> None:
+        self.talk = talk
         self.receive, self.send = receive, send
         self.request_id = request_id
         self.n_frames = 0
@@ -999,8 +998,6 @@ class Conversation:
                 command = LiveCommand.model_validate_json(body).root
             except ValidationError as error:
                 raise refusal(error, LiveCommand, body) from None
-            if isinstance(command, LiveLines):
-                self.current_menu().price(command.lines)
             await self.talk.command(command, len(body))
         except ApiError as error:
             await self.talk.refuse(error)

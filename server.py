@@ -8,6 +8,7 @@ import secrets
 import select
 import signal
 import threading
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -346,8 +347,12 @@ class MeteredSocketProtocol(SocketProtocol):
     """
 
     fragments_bytes = 0  # of the message that is arriving
-    messages_bytes = 0  # of those that wait for the application, or that it is working on
+    given_bytes = 0  # of the message that the application is working on
     discarding = False
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.sizes: deque[int] = deque()  # of the messages in the queue
 
     def data_received(self, data: bytes) -> None:
         """Report what has come; drop it where it is too much: a frame in the parser would stay until the connection is closed."""
@@ -361,7 +366,7 @@ class MeteredSocketProtocol(SocketProtocol):
     def report(self) -> bool:
         """Tell the application; return whether the connection may go on."""
         limit = getattr(self, "scope", {}).get("voice.buffered")
-        return limit is None or limit(self.fragments_bytes + self.messages_bytes + len(self.conn.reader.buffer))
+        return limit is None or limit(self.fragments_bytes + sum(self.sizes) + self.given_bytes + len(self.conn.reader.buffer))
 
     def handle_text(self, event: Frame) -> None:
         """Count the message's first fragment."""
@@ -380,16 +385,20 @@ class MeteredSocketProtocol(SocketProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Count the whole message."""
-        self.messages_bytes += self.fragments_bytes
-        self.fragments_bytes = 0
+        n_waiting = self.queue.qsize()
         super().send_receive_event_to_app()
+        if self.queue.qsize() > n_waiting:  # else it came after the end, and was dropped
+            self.sizes.append(self.fragments_bytes)
+        self.fragments_bytes = 0
 
     async def receive(self) -> Any:
-        """Give the next message; the application is through with those before."""
-        if self.queue.empty():
-            self.messages_bytes = 0
-            self.report()
-        return await super().receive()
+        """Give the next message; the application is through with the one before."""
+        self.given_bytes = 0
+        self.report()
+        message = await super().receive()
+        if message["type"] == "websocket.receive":
+            self.given_bytes = self.sizes.popleft()
+        return message
 
 
 # --- Logs ---------------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Print the times and the counts of what the service must withstand; the mechanisms are held by the tests.
 
-    bench/adversarial.py [--only slow|flood|keys|families|limit|http|bodies|audio]
+    bench/adversarial.py [--only slow|flood|keys|families|limit|http|bodies|audio|live|logs]
 
 Overload with speech and callers who hang up are in `bench/speech_load.py`, kills and power cuts in `bench/durability.py`, a wrong key
 against an unknown id in `bench/http_path.py`.
@@ -10,7 +10,9 @@ import argparse
 import asyncio
 import io
 import json
+import os
 import secrets
+import signal
 import socket
 import struct
 import sys
@@ -18,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ import av  # noqa: E402 - the path is set above
 import httpx  # noqa: E402
 import numpy as np  # noqa: E402
 import psutil  # noqa: E402
+from websockets.asyncio.client import connect  # noqa: E402
 
 from auth import digest  # noqa: E402
 from errors import AudioInvalid, AudioTooLong  # noqa: E402
@@ -51,11 +54,11 @@ WRONG_KEYS, ROUNDS, FLOODERS, FLOOD_S = 1000, 50, 32, 5.0
 
 
 @contextmanager
-def serving(**environment: str) -> Iterator[Server]:
-    """Run a server; it ends with the block."""
+def serving(out: int | None = None, **environment: str) -> Iterator[Server]:
+    """Run a server; it ends with the block. `out` is a descriptor that takes its log."""
     own = {"ENVIRONMENT": "TESTING", "RATE_LIMIT": "1000000/minute", "CREDENTIALS": CREDENTIALS}
     with tempfile.TemporaryDirectory(prefix="adversarial-") as directory:
-        server = Server(Path(directory), own | environment)
+        server = Server(Path(directory), own | environment, out=out)
         try:
             yield server
         finally:
@@ -287,9 +290,83 @@ async def audio() -> None:
         print(f"audio  {name} ({len(made) / 1e6:.2f} MB): {outcome} {took_ms:.1f} ms, {grown:+.0f} MiB")
 
 
+@contextmanager
+def recognising(server: Server) -> Iterator[None]:
+    """Keep both recognising threads busy with long clips."""
+    sound = (ROOT / "examples/order-vi.wav").read_bytes()[44:] * 40
+    query = "encoding=pcm_s16le&sample_rate=16000&language=en"
+    head = HEAD.replace(b"/order ", f"/speech?{query} ".encode()).replace(b"application/json", b"application/octet-stream")
+    with ExitStack() as stack:
+        for _ in range(2):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 30))
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(sound) + sound)
+        time.sleep(1.5)
+        yield
+
+
+async def live() -> None:
+    """Send large commands on a live connection, and messages that stay unfinished on many."""
+    ignored = b'{"type": "lines", "lines": [{"item": "latte", "name": [' + b"{}," * 349_000 + b"{}]}]}"
+    options = b",".join([b'{"group": "sugar", "choice": "half"}'] * 100)
+    large = b'{"type": "lines", "lines": [' + b",".join([b'{"item": "latte", "options": [%b]}' % options] * 200) + b"]}"
+    half = b"\x82\xff" + struct.pack("!QI", 8 * 2**20 - 10, 0) + bytes(8 * 2**20 - 100)
+    with serving(SPEECH_MODEL="base", SPEECH_MODEL_VI="conformer", RATE_LIMIT_SPEECH="1000000/minute") as server:
+        server.wait_until(lambda: httpx.get(f"{server.url}/readiness").status_code == OK)
+        process, url = psutil.Process(server.process.pid), f"ws://127.0.0.1:{server.port}{API}/live?menu=quan-nha"
+        peaks: list[int] = []
+
+        async def measured(work: Awaitable[Any]) -> None:
+            doing = asyncio.ensure_future(work)
+            while not doing.done():
+                peaks.append(process.memory_info().rss)
+                await asyncio.sleep(0.05)
+            await doing
+
+        async def commands(command: bytes) -> None:
+            async with connect(url, additional_headers=KEYS, ping_interval=None) as speaking:
+                for _ in range(100):
+                    await speaking.send(command.decode())
+
+        async def unfinished() -> None:
+            opened = [await connect(url, additional_headers=KEYS, ping_interval=None) for _ in range(64)]
+            for one in opened:
+                one.transport.write(half)
+            await asyncio.sleep(4)
+            for one in opened:
+                one.transport.abort()
+
+        works: dict[str, Callable[[], Awaitable[None]]] = {
+            "64 connections with an unfinished message of 8 MB": unfinished,
+            "100 commands of 1 MB of ignored fields": lambda: commands(ignored),
+            "100 commands of 20,000 options": lambda: commands(large),
+        }
+        for name, work in works.items():
+            peaks[:] = [process.memory_info().rss]
+            with recognising(server) if "commands" in name else nullcontext():
+                times_s = await while_probing(server, measured(work()))
+            print(f"live   {name}: {(max(peaks) - peaks[0]) / 2**20:+.0f} MiB, health {p99_ms(times_s)}")
+
+
+async def logs() -> None:
+    """Read nothing of the log."""
+    reader, writer = os.pipe()
+    with serving(writer, DRAIN_SECONDS="0") as server:
+        async with httpx.AsyncClient(base_url=server.url, timeout=10) as client:
+            answered = sum([(await client.get("/healthcheck")).status_code == OK for _ in range(20_000)])
+            metrics = (await client.get("/metrics")).text
+        dropped = next(line.split()[1] for line in metrics.splitlines() if line.startswith("voice_log_dropped_lines_total "))
+        began_s = time.perf_counter()
+        server.signal(signal.SIGTERM)
+        await asyncio.to_thread(server.process.wait, 30)
+        stopped = f"stopped {time.perf_counter() - began_s:.1f} s after SIGTERM"
+        print(f"logs   a reader that stalled: {answered} of 20000 answered, {float(dropped):.0f} lines dropped, {stopped}")
+    os.close(reader)
+    os.close(writer)
+
+
 def main() -> None:
     """Run the command line."""
-    parts = {part.__name__: part for part in (slow, flood, keys, families, limit, http, bodies, audio)}
+    parts = {part.__name__: part for part in (slow, flood, keys, families, limit, http, bodies, audio, live, logs)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(parts))
     arguments = parser.parse_args()

@@ -269,9 +269,10 @@ def test_what_the_menu_no_longer_has_of_the_order_is_reported_once_and_the_rest_
     assert not any(isinstance(event, ApiError) for event in hear(one, "one ca phe sua"))
 
 
-def test_lines_that_were_sent_before_the_menu_changed_are_checked_again(changing):
+def test_lines_that_the_menu_does_not_have_by_then_are_refused_whole(changing):
     one = session_of(changing)
-    command = LiveLines(type="lines", lines=[LineRequest(item="latte"), LineRequest(item="cappuccino")])
+    one.lines = [LineRequest(item="cappuccino")]
+    command = LiveLines(type="lines", lines=[LineRequest(item="latte"), LineRequest(item="ca-phe-sua")])
     changing.remove("latte")
     (error,) = one.advance(np.zeros(0, np.float32), command)
     assert isinstance(error, ApiError)
@@ -937,6 +938,15 @@ async def test_a_long_message_that_is_whole_is_taken_while_its_client_may_hold_i
         await socket.send(bytes(40 * BYTES_S))
         await socket.send('{"type": "end"}')
         assert (await told(socket))[-1]["type"] == "final"
+
+
+async def test_what_was_consumed_counts_no_more_towards_what_a_client_may_hold(speaking):
+    command = json.dumps({"type": "lines", "lines": [{"item": "latte", "name": "ế" * (CLIENT_BYTES // 12)}]}, ensure_ascii=False)
+    async with calling(speaking) as socket:
+        for _ in range(8):  # twice as much in all
+            await socket.send(command)
+        await socket.send('{"type": "end"}')
+        assert items((await told(socket))[-1]) == [("latte", 1)]
 
 
 async def test_who_says_nothing_is_let_go_with_a_reason(speaking):

@@ -428,7 +428,7 @@ class Session:
         if isinstance(command, LiveEnd):
             events += self._finish(asked=True)
         elif isinstance(command, LiveLines):
-            events += self._set_lines(command.lines)  # they were checked against the menu of then
+            events += self._set_lines(command.lines)
         if self.utterance:
             events += self._go_on(self.utterance, waited_s)
         return events
@@ -443,12 +443,17 @@ class Session:
         if menu is self._menu:
             return []
         self._menu, self._understood = menu, None
-        return self._set_lines(self.lines)
+        self.lines, errors = sold_lines(menu, self.lines)
+        return [ItemNotFound("The menu has changed: it no longer has a part of the order.", errors)] if errors else []
 
     def _set_lines(self, lines: Sequence[LineRequest]) -> list[Event]:
-        """Take lines as the order so far; report what the menu does not have of them."""
-        self.lines, errors = sold_lines(self._menu, lines)
-        return [ItemNotFound("The menu has changed: it no longer has a part of the order.", errors)] if errors else []
+        """Take lines as the order so far, or report what the menu does not have of them."""
+        try:
+            self._menu.price(lines)
+        except ValidationFailed as error:
+            return [error.with_traceback(None)]  # which holds the lines
+        self.lines = lines
+        return []
 
     def _hear(self, frame: Waveform, *, is_speech: bool) -> Iterator[Event]:
         utterance = self.utterance
