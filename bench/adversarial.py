@@ -48,6 +48,7 @@ API = "/api/v1/voice"
 HEAD = (
     f"POST {API}/order HTTP/1.1\r\nHost: x\r\nX-Secret-Id: demo\r\nX-Secret-Key: demo-secret\r\nContent-Type: application/json\r\n".encode()
 )
+MANY = "1000000/minute"
 OK, LIMITED = HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS
 SLOW_SENDERS, SLOW_S = 200, 60.0
 WRONG_KEYS, ROUNDS, FLOODERS, FLOOD_S = 1000, 50, 32, 5.0
@@ -56,7 +57,7 @@ WRONG_KEYS, ROUNDS, FLOODERS, FLOOD_S = 1000, 50, 32, 5.0
 @contextmanager
 def serving(out: int | None = None, **environment: str) -> Iterator[Server]:
     """Run a server; it ends with the block. `out` is a descriptor that takes its log."""
-    own = {"ENVIRONMENT": "TESTING", "RATE_LIMIT": "1000000/minute", "CREDENTIALS": CREDENTIALS}
+    own = {"ENVIRONMENT": "TESTING", "RATE_LIMIT": MANY, "CREDENTIALS": CREDENTIALS}
     with tempfile.TemporaryDirectory(prefix="adversarial-") as directory:
         server = Server(Path(directory), own | environment, out=out)
         try:
@@ -310,7 +311,7 @@ async def live() -> None:
     options = b",".join([b'{"group": "sugar", "choice": "half"}'] * 100)
     large = b'{"type": "lines", "lines": [' + b",".join([b'{"item": "latte", "options": [%b]}' % options] * 200) + b"]}"
     half = b"\x82\xff" + struct.pack("!QI", 8 * 2**20 - 10, 0) + bytes(8 * 2**20 - 100)
-    with serving(SPEECH_MODEL="base", SPEECH_MODEL_VI="conformer", RATE_LIMIT_SPEECH="1000000/minute") as server:
+    with serving(SPEECH_MODEL="base", SPEECH_MODEL_VI="conformer", SPEECH_QUEUE="100000", RATE_LIMIT_SPEECH=MANY) as server:
         server.wait_until(lambda: httpx.get(f"{server.url}/readiness").status_code == OK)
         process, url = psutil.Process(server.process.pid), f"ws://127.0.0.1:{server.port}{API}/live?menu=quan-nha"
         peaks: list[int] = []
