@@ -919,7 +919,7 @@ async def test_a_message_beyond_all_measure_is_not_kept(speaking):
 
 FRAMES = {
     "one frame of 7 MB": b"\x82\xff" + struct.pack("!QI", 7 * 2**20, 0) + bytes(5 * 2**20),
-    "many empty fragments": b"\x02\x80" + bytes(4) + (b"\x00\x80" + bytes(4)) * (CLIENT_BYTES // 64),
+    "many small fragments": b"\x02\x80" + bytes(4) + (b"\x00\xe4" + bytes(4 + 100)) * (CLIENT_BYTES // 150),
 }
 
 
