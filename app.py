@@ -201,6 +201,8 @@ MAX_MEDIA_TYPE_BYTES = 256
 _MEDIA_TYPE = re.compile(r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(?=;|$)")
 _PARAMETER = re.compile(r';[ \t]*([^;=" \t]*)(?:=(?:"((?:[^"\\]|\\.)*)"|([^;"]*)))?[ \t]*(?=;|$)')
 BODIES = BodyBudget(2 * settings.max_body_bytes)
+# Of each body; as much is received before anybody asks for it.
+UNCOUNTED_BODY_BYTES = 65_536
 Gauge("voice_http_body_held_bytes", "Bytes of bodies that are being received.", registry=registry).set_function(lambda: BODIES.held_bytes)
 
 
@@ -221,23 +223,25 @@ async def chunks_of(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
     """
     caller: Caller | None = request.scope.get("voice.caller")
     client = caller.id if caller else ""
-    n_bytes, more = 0, True
-    BODIES.expect(client, int(headers_of(request).get(b"content-length", 0)))
+    n_bytes, held_bytes, more = 0, 0, True
+    BODIES.expect(client, max(0, int(headers_of(request).get(b"content-length", 0)) - UNCOUNTED_BODY_BYTES))
     try:
         while more:
             message = await request.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             chunk: bytes = message.get("body", b"")
-            if n_bytes + len(chunk) > max_bytes:
-                raise PayloadTooLarge
-            BODIES.hold(client, len(chunk))
             n_bytes += len(chunk)
+            if n_bytes > max_bytes:
+                raise PayloadTooLarge
+            new_bytes = max(0, n_bytes - UNCOUNTED_BODY_BYTES) - held_bytes
+            BODIES.hold(client, new_bytes)
+            held_bytes += new_bytes
             BODY_BYTES.value += len(chunk)
             more = message.get("more_body", False)
             yield chunk
     finally:
-        BODIES.release(client, n_bytes)
+        BODIES.release(client, held_bytes)
 
 
 async def read_body(request: Request) -> bytes:

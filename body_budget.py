@@ -1,11 +1,8 @@
-"""Bound the memory of bodies that come in pieces, in the process and for each client.
-
-A body that comes at once is read and parsed in the same turn of the event loop and is not counted.
-"""
+"""Bound the memory of large bodies that are being received, in the process and for each client."""
 
 from errors import Overloaded
 
-# A body of this size on a line of 50 Mbit/s takes as long.
+# A body of 200 MB takes as long at 50 Mbit/s.
 RETRY_S = 30
 
 

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import logging
 import secrets
+import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -39,6 +40,9 @@ HEAD_DEADLINE_S = 10.0
 MIN_BODY_BYTES_S = 4096
 # A reply of which no byte is read for as long has lost its reader.
 WRITE_DEADLINE_S = 20.0
+# What the kernel takes of replies beyond what is on its way, by default up to 4 MB a connection: some 10,000 replies for somebody who reads
+# none of them.
+UNSENT_BYTES = 128 * 1024
 # A WebSocket whose application is through is aborted after this.
 LINGER_S = 10.0
 # A connection without a request stays open for longer than proxies and clients keep theirs (nginx and most clouds' balancers: 60 s). Who is
@@ -475,6 +479,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         while start < len(waiting) and self.n_frames < last_frame and self.queue.empty() and not self.transport.is_closing():
             self.parse(waiting[start : start + SLICE_BYTES])
             start += SLICE_BYTES
+        if self.transport.is_closing():
+            return
         self.unread = waiting[start:]
         if self.unread and self.queue.empty():
             self.schedule()
@@ -570,7 +576,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         allowed = FREE_FRAMES + FRAMES_PER_S * (self.heard_s - self.begun_s) + self.fragment_bytes / MIN_FRAGMENT_BYTES
         if self.n_frames <= allowed:
             return True
-        if not self.close_sent:
+        if not self.close_sent and self.handshake_complete:
             self.conn.fail(CloseCode.POLICY_VIOLATION, "RATE_LIMITED")
             self.handle_parser_exception()
         self.transport.close()
@@ -667,6 +673,7 @@ def run(app: str, settings: Settings) -> None:
         timeout_graceful_shutdown=max(1, int(0.75 * settings.drain_seconds)),  # a quarter went by before
     )
     listener = config.bind_socket()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)  # accepted connections inherit it
     listeners = [listener, *(listener.dup() for _ in range(LISTENERS - 1))]
     with contextlib.suppress(KeyboardInterrupt):
         if settings.workers > 1:
