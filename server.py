@@ -414,6 +414,8 @@ class Protocol(HttpToolsProtocol):
 
     def watch_writes(self, waiting_bytes: int | None = None) -> None:
         """Abort the connection if none of the `waiting_bytes` was read since the last look, else look again later."""
+        if self.write_watch is not None:
+            self.write_watch.cancel()
         left_bytes = self.transport.get_write_buffer_size()
         if waiting_bytes is not None and left_bytes >= waiting_bytes:
             log.info("aborted a connection: its replies are not read")
