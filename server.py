@@ -14,7 +14,7 @@ from typing import Any, TextIO, cast
 import httptools
 import orjson
 import uvicorn
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
@@ -98,6 +98,7 @@ class Exchange(RequestResponseCycle):
     """A request that nearly always is there as a whole, and its reply, of which head and body go out in one system call and one packet."""
 
     head: Any = None  # waits for the first of the body
+    lingers = False  # the connection is closed once the rest of the body has come
 
     async def receive(self) -> Any:
         """Give the body at once if all of it is there, and any other message the library's way, which waits for it."""
@@ -118,7 +119,11 @@ class Exchange(RequestResponseCycle):
             if self.send_whole(head, message):
                 return
             await super().send(head)
+            if self.more_body and not self.keep_alive:
+                self.lingers = self.keep_alive = True
         await super().send(message)
+        if self.lingers and self.response_complete:
+            self.transport.write_eof()  # closing now would reset the connection, and the reply might be lost. Source: RFC 9112 section 9.6
 
     def send_whole(self, head: Any, message: Any) -> bool:
         """Send a reply if it is a plain one: all of its body is there, and the connection goes on."""
@@ -140,6 +145,20 @@ class Exchange(RequestResponseCycle):
         self.message_event.set()
         self.on_response()
         return True
+
+
+class Flow(FlowControl):
+    """The library's flow control, which by itself reads on whenever an application waits, and so a block for each pipelined request."""
+
+    def __init__(self, protocol: "Protocol") -> None:
+        super().__init__(protocol.transport)
+        self.protocol = protocol
+
+    def resume_reading(self) -> None:
+        """Read on if no request waits."""
+        if self.read_paused and not (self.protocol.pipeline or self.protocol.unparsed):
+            self.read_paused = False
+            self.protocol.transport.resume_reading()
 
 
 class Protocol(HttpToolsProtocol):
@@ -178,6 +197,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Expect the first request."""
         super().connection_made(transport)
+        self.flow = Flow(self)
         self.due_s = self.loop.time() + HEAD_DEADLINE_S
         self.watch = self.loop.call_later(HEAD_DEADLINE_S, self.close_if_late)
 
@@ -264,10 +284,14 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request's body."""
-        cycle = self.cycle
+        cycle: Any = self.cycle
         if cycle is not None and cycle.scope is self.scope:  # else it asks for an upgrade
             cycle.more_body = False
             cycle.message_event.set()
+            if cycle.lingers:
+                self.close()
+                message = "the connection is closed"
+                raise ValueError(message)  # stops the parser
 
     # --- Upgrades
 

@@ -367,10 +367,9 @@ async def test_few_of_very_many_pipelined_requests_are_parsed_before_they_are_an
     for _ in range(2):
         protocol.data_received(ask * 5000)
         await settle()
-    protocol.data_received(b"")
+        assert not transport.is_reading
     assert application.begun == 1
     assert len(protocol.pipeline) <= voice_server.PARSE_BYTES / len(ask)
-    assert not transport.is_reading
     application.may_answer.set()
     while transport.written.count(b"hello") < 10_000:
         await settle()
@@ -532,6 +531,7 @@ async def test_a_reply_is_written_as_the_library_writes_it(method, keep_alive, h
     async def written(kind: type[RequestResponseCycle]) -> tuple[bytes, bool, bool, str]:
         transport = Mock()
         exchange = exchange_of(kind, transport, method=method, keep_alive=keep_alive)
+        exchange.more_body = False
         error = ""
         try:
             await exchange.send({"type": "http.response.start", "status": 200, "headers": list(headers)})
@@ -681,6 +681,18 @@ def test_a_refused_body_is_read_on_so_that_the_refusal_arrives(running):
     big = b" " * 3_000_000
     response = httpx.post(f"{running.url}/api/v1/voice/recommend_order", content=big, headers={**KEYS, "Content-Type": "application/json"})
     assert (response.status_code, response.json()["data"]["error"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("framed", [with_length, in_chunks])
+def test_a_refusal_arrives_where_the_connection_is_to_be_closed_too(running, framed):
+    with Connection(running.port) as connection:
+        connection.send(RECOMMEND + b"Connection: close\r\n" + framed(b" " * 30_000_000) + LAST)
+        ((status, refused),) = replies_in(connection.read())
+    assert (status, refused["error"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_a_refused_body_that_never_ends_is_not_read_on_for_long(quick):
+    await closing_time(quick.port, RECOMMEND + b"Connection: close\r\nContent-Length: 30000000\r\n\r\n", b" " * 1000)
 
 
 # --- Starting and ending ------------------------------------------------------------------------------------------------------------
