@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -427,6 +429,54 @@ async def test_a_body_behind_a_request_that_is_not_answered_yet_is_read_once_it_
     application.may_answer.set()
     await settle()
     assert application.begun == 3
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the path, the body and the names of the fields."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message["body"], message["more_body"]
+    said = b"%b %b %b\n" % (scope["path"].encode(), hashlib.sha256(body).hexdigest().encode(), b" ".join(sorted(dict(scope["headers"]))))
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(said))]})
+    await send({"type": "http.response.body", "body": said})
+
+
+def any_request(chance: random.Random, number: int) -> tuple[bytes, bytes]:
+    """Return some request, and what `echo` says of it."""
+    body = chance.randbytes(chance.choice([0, 1, 50, 3000, 70_000]))
+    fields, names = b"", [b"host"]
+    if chance.random() < 0.5:
+        fields, names = b"Connection: Upgrade\r\nUpgrade: h2c\r\n", [b"connection", b"host"]
+    if body and chance.random() < 0.5:
+        sizes = [chance.randint(1, len(body)) for _ in range(3)]
+        pieces = [body[start : start + sizes[0]] for start in range(0, len(body), sizes[0])][:100]
+        body = b"".join(pieces)
+        framed = b"".join(b"%x;a=b\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\nTrailer: x\r\n\r\n"
+        fields, names = fields + b"Transfer-Encoding: chunked\r\n\r\n" + framed, [*names, b"transfer-encoding"]
+    else:
+        fields, names = fields + with_length(body), [*names, b"content-length"]
+    path = b"/%d" % number
+    said = b"%b %b %b\n" % (path, hashlib.sha256(body).hexdigest().encode(), b" ".join(sorted(names)))
+    return b"POST %b HTTP/1.1\r\nHost: x\r\n%b" % (path, fields), said
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_any_requests_in_any_pieces_are_answered_in_order(wired, seed):
+    protocol, _, transport = wired
+    protocol.app = echo
+    chance = random.Random(seed)  # noqa: S311 - not a secret
+    asked = [any_request(chance, number) for number in range(20)]
+    sent, start = b"".join(request for request, _ in asked), 0
+    async with asyncio.timeout(20):
+        while start < len(sent):
+            if transport.is_reading:
+                end = start + chance.choice([1, 30, 500, 2048, 5000, 65_536, 262_144])
+                protocol.data_received(sent[start:end])
+                start = end
+            await asyncio.sleep(0)
+    await until(lambda: transport.written.count(b"HTTP/1.1 200 OK") == len(asked) and transport.is_reading)
+    assert [part.partition(b"\r\n\r\n")[2] for part in transport.written.split(b"HTTP/1.1 200 OK\r\n")[1:]] == [said for _, said in asked]
 
 
 @pytest.mark.parametrize("accepted", [True, False])
