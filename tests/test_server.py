@@ -669,7 +669,7 @@ async def test_a_sender_that_never_finishes_is_cut_off_while_others_are_served(q
 def quick(tmp_path_factory):
     """A server whose deadlines are short, so that the test need not wait for the real ones."""
     program = (
-        "import server; server.HEAD_DEADLINE_S = 0.5; server.KEEP_ALIVE_S = 1; server.WRITE_DEADLINE_S = 1; "
+        "import server; server.HEAD_DEADLINE_S = 1; server.KEEP_ALIVE_S = 1; server.WRITE_DEADLINE_S = 1; "
         "import app; server.run('app:app', app.settings)"
     )
     one = Server(tmp_path_factory.mktemp("quick"), {}, program)
