@@ -148,7 +148,7 @@ class Exchange(RequestResponseCycle):
 
 
 class Flow(FlowControl):
-    """The library's flow control, which by itself reads on whenever an application waits, and so a block for each pipelined request."""
+    """The library's flow control; by itself it resumes reading whenever an application waits: a block for each pipelined request."""
 
     def __init__(self, protocol: "Protocol") -> None:
         super().__init__(protocol.transport)
@@ -169,10 +169,10 @@ class Protocol(HttpToolsProtocol):
 
     begun: Any = None  # the request (its scope) that is owed by `due_s`
     due_s = 0.0
-    body_bytes = 0  # that came on this connection
-    counted_bytes = 0  # of these
-    body_from = 0  # where the last request's body began
-    framing_bytes = 0  # that came since the last byte of a body: head, sizes of chunks, trailers
+    body_bytes = 0  # of all bodies on this connection
+    counted_bytes = 0  # `body_bytes` when `expect_more` was last called
+    body_from = 0  # `body_bytes` when the last request's body began
+    framing_bytes = 0  # received since the last byte of a body: head, sizes of chunks, trailers
     unparsed = b""
     is_postponed = False  # the next request is not begun until replies are read
     idle_since_s = 0.0
@@ -244,7 +244,7 @@ class Protocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def slice_bytes(self) -> int:
-        """Return how many bytes to parse at once: what is left of a declared body is one piece, all else may be many requests."""
+        """Return how many bytes to parse at once: the rest of a body of declared length, else PARSE_BYTES, which may be many requests."""
         if not self.in_body:
             return PARSE_BYTES
         declared = next((int(value) for name, value in self.scope["headers"] if name == b"content-length"), 0)
