@@ -19,7 +19,6 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from email.message import Message as MimeMessage
 from functools import cache, partial
 from ipaddress import ip_address, ip_network
 from itertools import accumulate
@@ -35,6 +34,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricF
 from prometheus_client.utils import floatToGoString
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.middleware import Middleware
@@ -47,6 +47,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import openapi
 import server
 from auth import Caller, Clients, TokenMaker
+from body_budget import BodyBudget
 from errors import (
     ApiError,
     AudioInvalid,
@@ -195,6 +196,17 @@ FAILED_CREDENTIALS = Counter("voice_http_failed_credentials", "Credentials that 
 
 # A form has the file and these; more are a mistake or an attack. A field that is not the file is a word or a number.
 MAX_FORM_FIELDS, MAX_FIELD_BYTES = 16, 4096
+# Of a body that anybody may send, without credentials: a token has some 400 bytes.
+MAX_OPEN_BODY_BYTES = 8192
+# A media type with a boundary has at most 200.
+MAX_MEDIA_TYPE_BYTES = 256
+# Source: RFC 9110 sections 5.6.2, 5.6.6 and 8.3.1; an unquoted value may contain commas, as browsers write `codecs=vp8,opus`.
+_MEDIA_TYPE = re.compile(r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(?=;|$)")
+_PARAMETER = re.compile(r';[ \t]*([^;=" \t]*)(?:=(?:"((?:[^"\\]|\\.)*)"|([^;"]*)))?[ \t]*(?=;|$)')
+BODIES = BodyBudget(2 * settings.max_body_bytes)
+# Of each body; as much is received before anybody asks for it.
+UNCOUNTED_BODY_BYTES = 65_536
+Gauge("voice_http_body_held_bytes", "Bytes of bodies that are being received.", registry=registry).set_function(lambda: BODIES.held_bytes)
 
 
 def headers_of(request: HTTPConnection) -> dict[bytes, bytes]:
@@ -208,21 +220,31 @@ async def chunks_of(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
 
     Raises:
         PayloadTooLarge: as soon as it is longer than `max_bytes`.
+        Overloaded: too many bytes of bodies are being held.
         ClientDisconnect: the caller hung up.
 
     """
-    n_bytes, more = 0, True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk: bytes = message.get("body", b"")
-        n_bytes += len(chunk)
-        if n_bytes > max_bytes:
-            raise PayloadTooLarge
-        BODY_BYTES.value += len(chunk)
-        more = message.get("more_body", False)
-        yield chunk
+    caller: Caller | None = request.scope.get("voice.caller")
+    client = caller.id if caller else ""
+    n_bytes, held_bytes, more = 0, 0, True
+    BODIES.expect(client, max(0, int(headers_of(request).get(b"content-length", 0)) - UNCOUNTED_BODY_BYTES))
+    try:
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk: bytes = message.get("body", b"")
+            n_bytes += len(chunk)
+            if n_bytes > max_bytes:
+                raise PayloadTooLarge
+            new_bytes = max(0, n_bytes - UNCOUNTED_BODY_BYTES) - held_bytes
+            BODIES.hold(client, new_bytes)
+            held_bytes += new_bytes
+            BODY_BYTES.value += len(chunk)
+            more = message.get("more_body", False)
+            yield chunk
+    finally:
+        BODIES.release(client, held_bytes)
 
 
 async def read_body(request: Request) -> bytes:
@@ -247,22 +269,28 @@ async def read_body(request: Request) -> bytes:
 
 
 def media_type_of(request: Request) -> tuple[str, dict[str, str]]:
-    """Return the content type and its parameters, in lower case.
+    """Return the content type, in lower case, and its parameters, their names in lower case.
 
     Raises:
-        UnsupportedMediaType: there is none, or the body is compressed.
+        UnsupportedMediaType: there is none, it is malformed or too long, or the body is compressed.
 
     """
     headers = headers_of(request)
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise UnsupportedMediaType
-    given = headers.get(b"content-type")
-    if not given:
+    given = headers.get(b"content-type", b"").decode("latin-1")
+    found = _MEDIA_TYPE.match(given) if len(given) <= MAX_MEDIA_TYPE_BYTES else None
+    if found is None:
         raise UnsupportedMediaType
-    message = MimeMessage()
-    message["content-type"] = given.decode("latin-1")
-    (media_type, _), *parameters = message.get_params(failobj=[("", "")])
-    return media_type.lower(), {name.lower(): value.lower() for name, value in parameters}
+    media_type, parameters = found[1].lower(), dict[str, str]()
+    while found.end() < len(given):
+        found = _PARAMETER.match(given, found.end())
+        if found is None:
+            raise UnsupportedMediaType
+        name, quoted, plain = found.groups(default="")
+        if name:
+            parameters[name.lower()] = re.sub(r"\\(.)", r"\1", quoted) or plain.rstrip(" \t")
+    return media_type, parameters
 
 
 def expect_json(request: Request) -> None:
@@ -271,7 +299,7 @@ def expect_json(request: Request) -> None:
     if headers.get(b"content-type") == b"application/json" and b"content-encoding" not in headers:
         return
     media_type, parameters = media_type_of(request)
-    if media_type != "application/json" or parameters not in ({}, {"charset": "utf-8"}):
+    if media_type != "application/json" or parameters.pop("charset", "utf-8").lower() != "utf-8" or parameters:
         raise UnsupportedMediaType
 
 
@@ -381,7 +409,10 @@ async def read_form(request: Request, max_field_bytes: int) -> tuple[bytes, list
 
     """
     chunks = chunks_of(request, request.scope["endpoint"].max_bytes)
-    parser = Form(request.headers, chunks, max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=max_field_bytes)  # type: ignore[arg-type]
+    boundary = media_type_of(request)[1].get("boundary", "")
+    # The boundary alone: a charset of the caller's may be one that takes 15 ms for a field (idna).
+    headers = Headers({"content-type": f"multipart/form-data; boundary={boundary}"})
+    parser = Form(headers, chunks, max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=max_field_bytes)  # type: ignore[arg-type]
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
@@ -464,6 +495,8 @@ def order_id_of(request: Request) -> UUID:
 
 proxies = [ip_network(proxy) for proxy in settings.trusted_proxies]
 _BEARER = b"bearer "
+# Proxies in a row; past them the address of the last one counts. An IPv6 address with an IPv4 one and a zone is the longest.
+MAX_HOPS, MAX_ADDRESS_CHARACTERS = 16, 64
 
 
 def address_of(request: HTTPConnection) -> str:
@@ -471,11 +504,11 @@ def address_of(request: HTTPConnection) -> str:
     peer = (request.scope.get("client") or ("unknown", 0))[0].removeprefix("::ffff:")
     if not proxies:
         return peer
-    forwarded = headers_of(request).get(b"x-forwarded-for", b"").decode("latin-1")
+    forwarded = headers_of(request).get(b"x-forwarded-for", b"").rsplit(b",", MAX_HOPS)[-MAX_HOPS:]
     address = peer
-    for hop in reversed([peer] if not forwarded else [*forwarded.split(","), peer]):
+    for hop in (peer, *(hop.strip().decode("latin-1") for hop in reversed(forwarded))):
         try:
-            here = ip_address(hop.strip())
+            here = ip_address(hop[:MAX_ADDRESS_CHARACTERS])
             here = getattr(here, "ipv4_mapped", None) or here  # what a dual-stack listener says of an IPv4 peer
         except ValueError:
             break  # whoever wrote that is not to be believed, nor what stands before it
@@ -552,6 +585,8 @@ class Endpoint:
         self.facts = facts
         self.limit = limit
         self.max_bytes = settings.max_body_bytes if facts.audio else settings.max_json_bytes
+        if facts.scope is None:
+            self.max_bytes = MAX_OPEN_BODY_BYTES
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
 
@@ -564,7 +599,7 @@ class Endpoint:
         """Refuse what may not pass; then answer."""
         scope = request.scope
         length = scope["voice.headers"].get(b"content-length")
-        if length is not None and self.facts.body is not None and (not length.isdigit() or int(length) > self.max_bytes):
+        if length is not None and self.facts.body is not None and int(length) > self.max_bytes:  # a number: the server has parsed it
             raise PayloadTooLarge
         if self.facts.scope is not None:
             try:
@@ -921,7 +956,10 @@ class LiveOrders:
 
 def is_own(origin: bytes, host: bytes) -> bool:
     """Tell whether a page comes from here: by the name that the caller used, or the public one."""
-    place = urlsplit(origin.decode("latin-1")).netloc.lower()
+    try:
+        place = urlsplit(origin.decode("latin-1")).netloc.lower()
+    except ValueError:  # a bracket without its other one
+        return False
     return place in (host.decode("latin-1").lower(), settings.public_url.rpartition("://")[2].lower())
 
 
@@ -1151,6 +1189,15 @@ DOCUMENTATION_POLICY = (
 )
 
 
+class WholeFile(FileResponse):
+    """A file, always all of it: the library answers a malformed Range in plain text. Source: RFC 9110 section 14.2 (may be ignored)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
 @endpoint(scope=None, status={200: "A page for people."}, produces="text/html")
 async def documentation(request: Request) -> Response:  # noqa: ARG001
     """Show this description as a page."""
@@ -1164,7 +1211,7 @@ async def documentation_script(request: Request) -> Response:  # noqa: ARG001
     if package is None or package.origin is None:
         raise NotFound
     bundle = Path(package.origin).parent / "static/drf_spectacular_sidecar/redoc/bundles/redoc.standalone.js"
-    return FileResponse(bundle, media_type="text/javascript")
+    return WholeFile(bundle, media_type="text/javascript")
 
 
 # The page to try it with, by file; what it says and does is in page/.
@@ -1186,7 +1233,7 @@ async def try_page(request: Request) -> Response:
     """Show a page to order by voice with."""
     name = request.url.path.rpartition("/")[2]
     path = TRY_DIR / (name if name in TRY_FILES else "index.html")
-    return FileResponse(path, media_type=TRY_TYPES[path.suffix], headers=TRY_HEADERS)
+    return WholeFile(path, media_type=TRY_TYPES[path.suffix], headers=TRY_HEADERS)
 
 
 # --- Middleware ---------------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from errors import (
     InvalidSecretKey,
     InvalidToken,
     NotFound,
+    Overloaded,
     PayloadTooLarge,
     RateLimited,
     UnsupportedMediaType,
@@ -164,7 +165,7 @@ def failures(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]:
     if facts.scope not in (None, "any"):
         classes.append(AuthorizationFailed)
     if facts.body is not None:
-        classes += [BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed]
+        classes += [BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed, Overloaded]
     if "{" in path:
         classes.append(NotFound)
     by_status: dict[int, list[type[ApiError]]] = {}

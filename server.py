@@ -7,22 +7,25 @@ import os
 import secrets
 import select
 import signal
+import socket
 import threading
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
+import httptools
 import orjson
 import uvicorn
 from prometheus_client import Counter
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
 from websockets.exceptions import InvalidHandshake
-from websockets.frames import Frame
+from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
 from errors import ApiError, BadRequest, envelope
@@ -38,9 +41,15 @@ SECURITY_HEADERS = (
 
 # A whole request head takes a sound client milliseconds, a phone on a bad line a second or two.
 HEAD_DEADLINE_S = 10.0
-# A body has as long as its head, and then must have come at this rate since it began: below the slowest mobile line, above a trickle.
+# A body has as long as its head to begin, and must then keep coming at this rate, below the slowest mobile line and above a trickle. Every
+# 4096 bytes earn a second; at most HEAD_DEADLINE_S are saved up, so that a body which began fast may not pause for longer than that.
 MIN_BODY_BYTES_S = 4096
-# What a client still sends after it was answered is read and dropped for as long, so that it sees the answer.
+# A reply of which no byte is read for as long has lost its reader.
+WRITE_DEADLINE_S = 20.0
+# What the kernel takes of replies beyond what is on its way, by default up to 4 MB a connection: some 10,000 replies for somebody who reads
+# none of them.
+UNSENT_BYTES = 128 * 1024
+# A WebSocket whose application is through is aborted after this.
 LINGER_S = 10.0
 # A connection without a request stays open for longer than proxies and clients keep theirs (nginx and most clouds' balancers: 60 s). Who is
 # the first to close cuts off the request that the other one is just sending.
@@ -48,10 +57,15 @@ KEEP_ALIVE_S = 75
 # A browser's heads stay under 16 KiB and 50 fields; this is room for tokens and proxies.
 MAX_HEAD_BYTES = 128 * 1024
 MAX_HEAD_FIELDS = 128
+# Parsed at once, unless it is one body: at most 113 pipelined requests, of which each takes 2.5 KB until it is answered. The rest waits as
+# bytes. Nearly every request fits.
+PARSE_BYTES = 2048
 # A WebSocket's message: four minutes of sound at 16 kHz, in one piece.
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-# What is parsed of it before others have their turn; of the smallest frames there are, 600, which take some 10 ms.
-SLICE_BYTES = 4096
+# A WebSocket's bytes are parsed in such slices, until so many frames without a message took some 2 ms; then others have their turn.
+SLICE_BYTES, TURN_FRAMES = 1024, 100
+# Pings, pongs and fragments that a connection may send: so many, and so many more a second, and one for as many bytes of fragments.
+FREE_FRAMES, FRAMES_PER_S, MIN_FRAGMENT_BYTES = 1000, 10, 64
 # What a fragment of a message takes besides its bytes: a message may come in millions of empty ones.
 FRAGMENT_BYTES = 64
 # A peer that vanished is noticed after twice this.
@@ -92,6 +106,7 @@ class Exchange(RequestResponseCycle):
     """A request that nearly always is there as a whole, and its reply, of which head and body go out in one system call and one packet."""
 
     head: Any = None  # waits for the first of the body
+    lingers = False  # the connection is closed once the rest of the body has come
 
     async def receive(self) -> Any:
         """Give the body at once if all of it is there, and any other message the library's way, which waits for it."""
@@ -112,7 +127,11 @@ class Exchange(RequestResponseCycle):
             if self.send_whole(head, message):
                 return
             await super().send(head)
+            if self.more_body and not self.keep_alive:
+                self.lingers = self.keep_alive = True
         await super().send(message)
+        if self.lingers and self.response_complete:
+            self.transport.write_eof()  # closing now would reset the connection, and the reply might be lost. Source: RFC 9112 section 9.6
 
     def send_whole(self, head: Any, message: Any) -> bool:
         """Send a reply if it is a plain one: all of its body is there, and the connection goes on."""
@@ -136,17 +155,37 @@ class Exchange(RequestResponseCycle):
         return True
 
 
+class Flow(FlowControl):
+    """The library's flow control; by itself it resumes reading whenever an application waits: a block for each pipelined request."""
+
+    def __init__(self, protocol: "Protocol") -> None:
+        super().__init__(protocol.transport)
+        self.protocol = protocol
+
+    def resume_reading(self) -> None:
+        """Read on if no request waits."""
+        if self.read_paused and not (self.protocol.pipeline or self.protocol.unparsed):
+            self.read_paused = False
+            self.protocol.transport.resume_reading()
+
+
 class Protocol(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol, which by itself waits for ever for the rest of a request, and refuses in plain text.
+    """Uvicorn's HTTP protocol, which by itself waits for ever for a sender and for a reader, and refuses in plain text.
 
     It is asked what is still owed only where it has been fed and something is: nearly always a request comes whole.
     """
 
-    begun: Any = None  # the request (its scope) that is owed since `begun_s`
-    begun_s = 0.0
-    received_bytes = 0
+    begun: Any = None  # the request (its scope) that is owed by `due_s`
+    due_s = 0.0
+    body_bytes = 0  # of all bodies on this connection
+    counted_bytes = 0  # `body_bytes` when `expect_more` was last called
+    body_from = 0  # `body_bytes` when the last request's body began
+    framing_bytes = 0  # received since the last byte of a body: head, sizes of chunks, trailers
+    unparsed = b""
+    is_postponed = False  # the next request is not begun until replies are read
     idle_since_s = 0.0
     watch: Any = None  # one timer a connection: the library's own, made at each reply and cancelled at each request, cost 4 us of 50
+    write_watch: Any = None
 
     @property
     def in_head(self) -> bool:
@@ -158,57 +197,227 @@ class Protocol(HttpToolsProtocol):
         """The rest of a body is owed."""
         return not self.in_head and self.cycle is not None and self.cycle.more_body
 
+    @property
+    def is_answered(self) -> bool:
+        """No reply is owed."""
+        return self.cycle is None or self.cycle.response_complete
+
     def connection_made(self, transport: Any) -> None:
         """Expect the first request."""
         super().connection_made(transport)
-        self.begun_s = self.loop.time()
+        self.flow = Flow(self)
+        self.due_s = self.loop.time() + HEAD_DEADLINE_S
         self.watch = self.loop.call_later(HEAD_DEADLINE_S, self.close_if_late)
 
+    # --- Parsing
+
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; what has come in part only is put under a deadline."""
-        HttpToolsProtocol.data_received(self, data)
+        """Parse, unless an earlier request is still to be begun; large data in slices."""
+        if len(data) > PARSE_BYTES or self.pipeline or self.unparsed:
+            self.unparsed += data
+            self.parse_slices()
+        else:
+            self.parse(data)
+
+    def parse(self, data: bytes) -> None:
+        """Feed the parser; put a request that is incomplete under a deadline."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.upgrade(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self.send_400_response("This is not valid HTTP.")
+            return
         cycle = self.cycle
         if cycle is None or cycle.more_body or cycle.scope is not self.scope:
             self.expect_more(len(data))
 
-    def expect_more(self, n_bytes: int) -> None:
-        """Count what has come of a request, and see to it that the rest comes."""
-        if self.scope is not self.begun:
-            self.begun, self.begun_s, self.received_bytes = self.scope, self.loop.time(), 0
-        self.received_bytes += n_bytes
-        if self.in_head and self.received_bytes > MAX_HEAD_BYTES:
-            self.send_400_response("The request's head is too large.")
-        elif self.watch is None:
-            self.watch = self.loop.call_later(HEAD_DEADLINE_S, self.close_if_late)
+    def parse_slices(self) -> None:
+        """Parse until a request has to wait for an earlier one; read on when all is parsed."""
+        waiting, self.unparsed, start = self.unparsed, b"", 0
+        while start < len(waiting) and not (self.pipeline or self.parser is None or self.transport.is_closing()):
+            end = start + self.slice_bytes()
+            self.parse(waiting[start:end])
+            start = end
+        rest = waiting[start:]
+        if self.transport.is_closing():
+            return
+        if self.parser is None:
+            self.hand_on(rest)
+        elif rest or self.pipeline:
+            self.unparsed = rest
+            self.flow.pause_reading()
+        elif self.cycle is None or len(self.cycle.body) <= HIGH_WATER_LIMIT:
+            self.flow.resume_reading()
+
+    def slice_bytes(self) -> int:
+        """Return how many bytes to parse at once: the rest of a body of declared length, else PARSE_BYTES, which may be many requests."""
+        if not self.in_body:
+            return PARSE_BYTES
+        declared = next((int(value) for name, value in self.scope["headers"] if name == b"content-length"), 0)
+        return max(PARSE_BYTES, declared - (self.body_bytes - self.body_from))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a field, without the whitespace around it; drop trailers, which must not be merged. Source: RFC 9110 section 6.5.1."""
+        if self.headers is None:
+            return
+        name = name.lower()
+        if name == b"expect" and value.strip().lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value.strip()))
 
     def on_headers_complete(self) -> None:
-        """Refuse a head of too many fields."""
+        """Refuse a head of too many fields; begin, or enqueue, the request."""
         if len(self.headers) > MAX_HEAD_FIELDS:
             message = "too many fields"
             raise ValueError(message)  # the parser turns this into a refusal
         HttpToolsProtocol.on_headers_complete(self)
-        if self.cycle is not None and self.cycle.scope is self.scope:
-            self.cycle.__class__ = Exchange  # the library makes its own, and asks nobody
+        cycle = self.cycle
+        if cycle is not None and cycle.scope is self.scope:
+            cycle.__class__ = Exchange  # the library makes its own, and asks nobody
+        self.headers = None  # type: ignore[assignment]  # what follows are trailers
+        self.body_from = self.body_bytes
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of a body, unless the request was answered without it."""
+        cycle = self.cycle
+        self.body_bytes += len(body)
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """End a request's body."""
+        cycle: Any = self.cycle
+        if cycle is not None and cycle.scope is self.scope:  # else it asks for an upgrade
+            cycle.more_body = False
+            cycle.message_event.set()
+            if cycle.lingers:
+                self.close()
+                message = "the connection is closed"
+                raise ValueError(message)  # stops the parser
+
+    # --- Upgrades
+
+    def _should_upgrade(self) -> bool:
+        """Leave all requests for an upgrade to `upgrade`: the parser has skipped their bodies."""
+        return True
+
+    def upgrade(self, rest: bytes) -> None:
+        """Hand a WebSocket on; serve a request for any other protocol as plain HTTP. Source: RFC 9110 section 7.8.
+
+        The parser takes a body for the other protocol, so that a new one is given the head without its Upgrade field.
+        """
+        if self.scope["method"] == "CONNECT":
+            self.send_400_response("This is no proxy.")
+        elif self.is_websocket():
+            self.handle_websocket_upgrade()
+            self.hand_on(rest)
+        else:
+            head = [self.scope["method"].encode(), b" ", self.url, b" HTTP/", self.scope["http_version"].encode(), b"\r\n"]
+            for name, value in self.scope["headers"]:
+                if name != b"upgrade":
+                    head += (name, b": ", value, b"\r\n")
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the library does
+            self.parse(b"".join([*head, b"\r\n", rest]))
+
+    def is_websocket(self) -> bool:
+        """Return whether a WebSocket may begin here: a GET without a body asks for it, and no reply is owed."""
+        named = dict(self.scope["headers"])
+        return (
+            self.scope["method"] == "GET"
+            and self.scope["http_version"] == "1.1"
+            and [value.lower() for name, value in self.scope["headers"] if name == b"upgrade"] == [b"websocket"]
+            and named.get(b"content-length", b"0") == b"0"
+            and b"transfer-encoding" not in named
+            and self.is_answered
+            and not self.flow.write_paused
+        )
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection on; the request is complete."""
-        if self.watch is not None:
-            self.watch.cancel()
-            self.watch = None
+        self.stop_watching()
+        self.flow.resume_reading()
         super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # as after the end of a connection
+
+    def hand_on(self, data: bytes) -> None:
+        """Give the WebSocket what came behind its handshake."""
+        cast("SocketProtocol", self.transport.get_protocol()).data_received(data)
+
+    # --- Pipelining
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Begin a request, or postpone it while earlier replies are not read."""
+        if self.flow.write_paused:
+            self.pipeline.append((cycle, app))
+            self.is_postponed = True
+            self.flow.pause_reading()
+            return
+        task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def start_next(self) -> None:
+        """Begin the next request that waits; parse on when there is no other."""
+        self._start_asgi_task(*self.pipeline.pop())
+        if self.unparsed and not self.pipeline:
+            self.loop.call_soon(self.parse_slices)
 
     def on_response_complete(self) -> None:
-        """Begin with the next request if there is one."""
+        """Begin the next request if there is one, else read on."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self.watch_writes()
             return
-        self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self.start_next()
             return
+        if self.unparsed:
+            self.loop.call_soon(self.parse_slices)
+        else:
+            self.flow.resume_reading()
         self.idle_since_s = self.loop.time()
         if self.watch is None:
             self.watch = self.loop.call_later(self.timeout_keep_alive, self.close_if_late)
+
+    # --- Deadlines
+
+    def expect_more(self, n_bytes: int) -> None:
+        """Count what came of a request, and see to it that the rest comes."""
+        now_s = self.loop.time()
+        if self.scope is not self.begun:
+            self.begun, self.due_s, self.framing_bytes = self.scope, now_s + HEAD_DEADLINE_S, 0
+        new_bytes, self.counted_bytes = self.body_bytes - self.counted_bytes, self.body_bytes
+        self.framing_bytes = 0 if new_bytes else self.framing_bytes + n_bytes
+        if new_bytes and not self.is_answered:
+            self.due_s = min(now_s + HEAD_DEADLINE_S, self.due_s + new_bytes / MIN_BODY_BYTES_S)
+        if self.framing_bytes > MAX_HEAD_BYTES:
+            self.send_400_response("The request's head or trailers are too large.")
+        elif self.watch is None:
+            self.watch = self.loop.call_later(HEAD_DEADLINE_S, self.close_if_late)
+
+    def close_if_late(self) -> None:
+        """Close the connection if its request should have come by now, else look again later."""
+        self.watch = None
+        if self.transport.is_closing():
+            return
+        if not (self.in_head or self.in_body):
+            self.close_if_idle()
+            return
+        now_s = self.loop.time()
+        if self.unparsed or self.flow.read_paused or (self.in_head and not self.is_answered):
+            self.due_s = now_s + HEAD_DEADLINE_S  # it is the server that keeps the rest waiting
+        if now_s >= self.due_s:
+            log.info("closed a connection: the rest of its request did not come in time")
+            self.close()
+        else:
+            self.watch = self.loop.call_later(max(1.0, self.due_s - now_s), self.close_if_late)
 
     def close_if_idle(self) -> None:
         """Close the connection if nothing was asked for in a while, else look again later; not while an answer is awaited."""
@@ -216,36 +425,52 @@ class Protocol(HttpToolsProtocol):
             return
         left_s = self.idle_since_s + self.timeout_keep_alive - self.loop.time()
         if left_s <= 0:
-            self.transport.close()
+            self.close()
         else:
             self.watch = self.loop.call_later(left_s, self.close_if_late)
 
-    def close_if_late(self) -> None:
-        """Close the connection if its request should have come by now, else look again later."""
-        self.watch = None
-        if self.transport.is_closing():
-            return
-        in_body = self.in_body
-        if not (self.in_head or in_body):
-            self.close_if_idle()
-            return
-        allowed_s = HEAD_DEADLINE_S
-        if in_body:
-            allowed_s += self.received_bytes / MIN_BODY_BYTES_S
-        if in_body and self.cycle.response_complete:
-            allowed_s = min(allowed_s, HEAD_DEADLINE_S + LINGER_S)
-        late_s = self.loop.time() - self.begun_s - allowed_s
-        if late_s >= 0:
-            log.info("closed a connection: the rest of its request did not come in time")
-            self.transport.close()
-        else:
-            self.watch = self.loop.call_later(max(1.0, -late_s), self.close_if_late)
+    def pause_writing(self) -> None:
+        """Expect that replies are read."""
+        super().pause_writing()
+        self.watch_writes()
+
+    def resume_writing(self) -> None:
+        """Begin the request that was postponed."""
+        super().resume_writing()
+        if self.write_watch is not None:
+            self.write_watch.cancel()
+            self.write_watch = None
+        if self.is_postponed:
+            self.is_postponed = False
+            self.start_next()
+
+    def watch_writes(self, waiting_bytes: int | None = None) -> None:
+        """Abort the connection if none of the `waiting_bytes` was read since the last look, else look again later."""
+        if self.write_watch is not None:
+            self.write_watch.cancel()
+        left_bytes = self.transport.get_write_buffer_size()
+        if waiting_bytes is not None and left_bytes >= waiting_bytes:
+            log.info("aborted a connection: its replies are not read")
+            self.transport.abort()
+        elif left_bytes:
+            self.write_watch = self.loop.call_later(WRITE_DEADLINE_S, self.watch_writes, left_bytes)
+
+    def close(self) -> None:
+        """Close the connection once what is written is read, or not read for too long."""
+        self.transport.close()
+        self.watch_writes()
+
+    def stop_watching(self) -> None:
+        """Cancel the timers."""
+        for timer in (self.watch, self.write_watch):
+            if timer is not None:
+                timer.cancel()
+        self.watch = self.write_watch = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop watching."""
-        if self.watch is not None:
-            self.watch.cancel()
-            self.watch = None
+        self.stop_watching()
+        self.unparsed = b""
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -253,18 +478,21 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.transport.write(refusal(BadRequest(msg), self.server_state.default_headers))
-        self.transport.close()
+        self.close()
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
     """Uvicorn's WebSocket protocol, which by itself lets a peer that never reads, or sends very many frames, cost what it likes.
 
     A message is kept whole until it is there, up to MAX_MESSAGE_BYTES; past it the connection is closed with 1009. Nothing is read while
-    messages wait for the application, so that no queue grows.
+    messages wait for the application, so that no queue grows. Frames that end no message are counted here, messages by the application.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.begun_s = self.loop.time()
+        self.n_frames = self.fragment_bytes = 0
+        self.is_scheduled = False
         # The access record is the application's to write, and what the library would tell while debugging names credentials.
         self.logger = self.conn.logger = logging.getLogger("voice.socket")
         self.conn.debug = False
@@ -272,19 +500,40 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.heard_s = 0.0
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser in slices: a block of a thousand tiny frames would hold up everybody else."""
+        """Parse, unless earlier bytes wait to be parsed."""
         self.unread += data
         self.heard_s = self.loop.time()
-        while self.unread and self.queue.empty() and not self.transport.is_closing():
-            part, self.unread = self.unread[:SLICE_BYTES], self.unread[SLICE_BYTES:]
-            self.conn.receive_data(part)
-            if self.conn.handshake_exc is not None:
-                self.refuse()
-            elif self.conn.parser_exc is None:
-                self.handle_events()
-            else:
-                self.handle_parser_exception()
+        if not self.is_scheduled:
+            self.parse_slices()
+
+    def parse_slices(self) -> None:
+        """Parse until there is a message, or so many frames without one that others should have their turn."""
+        self.is_scheduled = False
+        waiting, self.unread, start, last_frame = self.unread, b"", 0, self.n_frames + TURN_FRAMES
+        while start < len(waiting) and self.n_frames < last_frame and self.queue.empty() and not self.transport.is_closing():
+            self.parse(waiting[start : start + SLICE_BYTES])
+            start += SLICE_BYTES
+        if self.transport.is_closing():
+            return
+        self.unread = waiting[start:]
+        if self.unread and self.queue.empty():
+            self.schedule()
         self.read_on()
+
+    def schedule(self) -> None:
+        """Parse on in the next turn."""
+        self.is_scheduled = True
+        self.loop.call_soon(self.parse_slices)
+
+    def parse(self, data: bytes) -> None:
+        """Feed the parser."""
+        self.conn.receive_data(data)
+        if self.conn.handshake_exc is not None:
+            self.refuse()
+        elif self.conn.parser_exc is None:
+            self.handle_events()
+        else:
+            self.handle_parser_exception()
 
     def read_on(self) -> None:
         """Read only what can be parsed at once."""
@@ -296,8 +545,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     async def receive(self) -> Any:
         """Give the next message; parse on, and then read on, when there is none left."""
         message = await self.queue.get()
-        if self.queue.empty() and self.unread:
-            self.loop.call_soon(self.data_received, b"")
+        if self.queue.empty() and self.unread and not self.is_scheduled:
+            self.schedule()
         else:
             self.read_on()
         return message
@@ -331,8 +580,41 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def handle_ping(self) -> None:
         """Answer, as long as the answers are read."""
         pong = b"".join(self.conn.data_to_send())
-        if self.writable.is_set():
+        if self.count_frame() and self.writable.is_set():
             self.transport.write(pong)
+
+    def handle_pong(self, event: Frame) -> None:
+        """Count it: it may answer no ping."""
+        if self.count_frame():
+            super().handle_pong(event)
+
+    def handle_text(self, event: Frame) -> None:
+        """Count it where it is only the beginning of a message."""
+        if event.fin or self.count_frame(len(event.data)):
+            super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        """Count it where it is only the beginning of a message."""
+        if event.fin or self.count_frame(len(event.data)):
+            super().handle_bytes(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Count it where it does not end the message."""
+        if event.fin or self.count_frame(len(event.data)):
+            super().handle_cont(event)
+
+    def count_frame(self, fragment_bytes: int = 0) -> bool:
+        """Count a frame that ends no message; close the connection and return False if there are too many."""
+        self.n_frames += 1
+        self.fragment_bytes += fragment_bytes
+        allowed = FREE_FRAMES + FRAMES_PER_S * (self.heard_s - self.begun_s) + self.fragment_bytes / MIN_FRAGMENT_BYTES
+        if self.n_frames <= allowed:
+            return True
+        if not self.close_sent and self.handshake_complete:
+            self.conn.fail(CloseCode.POLICY_VIOLATION, "RATE_LIMITED")
+            self.handle_parser_exception()
+        self.transport.close()
+        return False
 
     async def run_asgi(self) -> None:
         """Let go of a peer that does not read, or does not close, some time after the application is through."""
@@ -559,6 +841,7 @@ def run(app: str, settings: Settings) -> None:
         timeout_graceful_shutdown=max(1, int(0.75 * settings.drain_seconds)),  # a quarter went by before
     )
     listener = config.bind_socket()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)  # accepted connections inherit it
     listeners = [listener, *(listener.dup() for _ in range(LISTENERS - 1))]
     with contextlib.suppress(KeyboardInterrupt):
         if settings.workers > 1:

@@ -1,6 +1,6 @@
 """Print the times and the counts of what the service must withstand; the mechanisms are held by the tests.
 
-    bench/adversarial.py [--only slow|flood|keys|families|limit|http|bodies|audio|live|logs]
+    bench/adversarial.py [--only slow|flood|keys|families|limit|http|bodies|fields|trailers|upgrades|frames|readers|stops|audio|live|logs]
 
 Overload with speech and callers who hang up are in `bench/speech_load.py`, kills and power cuts in `bench/durability.py`, a wrong key
 against an unknown id in `bench/http_path.py`.
@@ -51,6 +51,8 @@ HEAD = (
 MANY = "1000000/minute"
 OK, LIMITED = HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS
 SLOW_SENDERS, SLOW_S = 200, 60.0
+READERS_S, STOPS_S = 40.0, 60.0
+TRAILER_BYTES, FRAME_BYTES = 60_000_000, 11_000_000
 WRONG_KEYS, ROUNDS, FLOODERS, FLOOD_S = 1000, 50, 32, 5.0
 
 
@@ -188,7 +190,7 @@ async def limit() -> None:
 def exchanged(server: Server, sent: bytes) -> tuple[bytes, float]:
     """Send, and read until the server closes."""
     began_s, received = time.perf_counter(), b""
-    with socket.create_connection(("127.0.0.1", server.port), 30) as connection, suppress(ConnectionError):
+    with socket.create_connection(("127.0.0.1", server.port), 30) as connection, suppress(ConnectionError, TimeoutError):
         connection.sendall(sent)
         while data := connection.recv(65536):
             received += data
@@ -203,6 +205,7 @@ async def http() -> None:
     with serving() as server:
         for name, sent in {
             "1000 pipelined requests": (ask + b"\r\n") * 999 + last,
+            "14,000 pipelined requests": (ask + b"\r\n") * 13_999 + last,
             "10,000 fields": ask + many + b"\r\n",
             "64 KB of Authorization": last.replace(b"/healthcheck", f"{API}/menus".encode())[:-2]
             + b"Authorization: Bearer "
@@ -240,6 +243,180 @@ async def bodies() -> None:
         async with httpx.AsyncClient(base_url=server.url, headers=KEYS) as client:
             last = await client.put(f"{API}/order/{uuid4()}", json={"menu": "quan-nha", "lines": [{"item": "latte"}]})
         print(f"bodies and afterwards an order: {last.status_code}")
+
+
+async def posted(server: Server, route: str, fields: bytes, body: bytes) -> tuple[str, float]:
+    """Send one request while health is asked for; return its status and the slowest health check in ms."""
+    head = f"POST {route} HTTP/1.1\r\nHost: x\r\nX-Secret-Id: demo\r\nX-Secret-Key: demo-secret\r\nConnection: close\r\n".encode()
+    answer = list[Any]()
+
+    async def send() -> None:
+        sent = head + fields + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        answer.extend(await asyncio.to_thread(exchanged, server, sent))
+
+    times_s = await while_probing(server, send())
+    return answer[0][9:12].decode() or "closed", 1000 * max(times_s, default=0.0)
+
+
+async def fields() -> None:
+    """Send long and odd fields."""
+    media_types = {
+        "60 KB of semicolons in the media type": b'application/json; x="' + b";" * 60_000 + b'"',
+        "120 KB of semicolons in the media type": b'application/json; x="' + b";" * 120_000 + b'"',
+        "charset*": b"application/json; charset*=utf-8''utf-8",
+        "a*99999": b"application/json; a*" + b"9" * 5000 + b"=x",
+    }
+    empty = b'{"menu": "quan-nha", "items": []}'
+    with serving(TRUSTED_PROXIES="127.0.0.0/8") as server:
+        for name, media_type in media_types.items():
+            status, slowest_ms = await posted(server, f"{API}/recommend_order", b"Content-Type: " + media_type + b"\r\n", empty)
+            print(f"fields {name}: {status}, health meanwhile slowest {slowest_ms:.0f} ms")
+        hops = b"Content-Type: application/json\r\nX-Forwarded-For: " + b"127.0.0.1," * 12_600 + b"127.0.0.1\r\n"
+        status, slowest_ms = await posted(server, f"{API}/recommend_order", hops, empty)
+        print(f"fields 126 KB of trusted hops: {status}, health meanwhile slowest {slowest_ms:.0f} ms")
+        keys = b"{" + b",".join(b'"k%d":1' % number for number in range(80_000)) + b"}"
+        for route in ("/api/v1/auth/token", "/api/v1/auth/refresh"):
+            status, slowest_ms = await posted(server, route, b"Content-Type: application/json\r\n", keys)
+            print(f"fields 1 MB of keys to {route}: {status}, health meanwhile slowest {slowest_ms:.0f} ms")
+
+
+async def trailers() -> None:
+    """Send trailers without end."""
+    n_sent = 0
+    with serving() as server:
+        process = psutil.Process(server.process.pid)
+        before_bytes = process.memory_info().rss
+
+        async def send() -> None:
+            nonlocal n_sent
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"POST /healthcheck HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+            with suppress(ConnectionError):
+                while n_sent < TRAILER_BYTES:
+                    writer.write(b"a:\r\n" * 25_000)
+                    n_sent += 100_000
+                    await writer.drain()
+            writer.close()
+
+        times_s = await while_probing(server, send())
+        grown = (process.memory_info().rss - before_bytes) / 2**20
+    print(f"trail  {n_sent / 1e6:.1f} MB of trailers sent: {grown:+.0f} MiB, health meanwhile slowest {1000 * max(times_s):.0f} ms")
+
+
+async def upgrades() -> None:
+    """Ask for protocols that are not spoken, with a body."""
+    body = b'{"menu": "quan-nha", "items": []}'
+    head = HEAD.replace(b"/order ", b"/recommend_order ") + b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n"
+    last = b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with serving() as server:
+        for word in (b"h2c", b"websocket", b"foo/1"):
+            one = head + b"Upgrade: " + word + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            received, _ = exchanged(server, one * 100 + last)
+            answers = Counter(part[:3].decode() for part in received.split(b"HTTP/1.1 ")[1:])
+            print(f"upgrad 100 POST with Upgrade: {word.decode()}, then a health check: {dict(answers)}")
+
+
+async def frames() -> None:
+    """Send 11 MB of control frames and of empty fragments on live connections."""
+    handshake = (
+        f"GET {API}/live?menu=quan-nha&language=vi HTTP/1.1\r\nHost: x\r\nX-Secret-Id: demo\r\nX-Secret-Key: demo-secret\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    with serving(SPEECH_MODEL="base", SPEECH_MODEL_VI="conformer") as server:
+        server.wait_until(lambda: httpx.get(f"{server.url}/readiness").status_code == OK, within_s=120)
+        for name, first, frame in (
+            ("pings", b"", b"\x89\x80\0\0\0\0"),
+            ("pongs", b"", b"\x8a\x80\0\0\0\0"),
+            ("fragments", b"\2\x80\0\0\0\0", b"\0\x80\0\0\0\0"),
+        ):
+            n_sent = 0
+
+            async def send(first: bytes = first, frame: bytes = frame) -> None:
+                nonlocal n_sent
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                writer.write(handshake.encode())
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(first)
+                with suppress(ConnectionError):
+                    while n_sent < FRAME_BYTES:
+                        writer.write(frame * 10_000)
+                        n_sent += 10_000 * len(frame)
+                        await writer.drain()
+                writer.transport.abort()
+
+            times_s = await while_probing(server, send())
+            print(f"frames {n_sent / 1e6:.1f} MB of {name} sent: health meanwhile slowest {1000 * max(times_s):.0f} ms")
+
+
+async def readers() -> None:
+    """Pipeline requests and read nothing."""
+    with serving() as server:
+        process = psutil.Process(server.process.pid)
+        for path, n_connections in (("/healthcheck", 60), ("/api/v1/docs/openapi.json", 80)):
+            before_bytes = process.memory_info().rss
+            crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(n_connections)]
+            for one in crowd:
+                one.settimeout(0)
+
+            async def send(
+                crowd: list[socket.socket] = crowd, asked: bytes = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 2000
+            ) -> None:
+                until_s = time.monotonic() + READERS_S
+                while time.monotonic() < until_s:
+                    for one in crowd:
+                        with suppress(BlockingIOError, ConnectionError):
+                            one.send(asked)
+                    await asyncio.sleep(0.1)
+
+            times_s = await while_probing(server, send())
+            n_open = sum(peer.status == psutil.CONN_ESTABLISHED for peer in process.net_connections())
+            grown = (process.memory_info().rss - before_bytes) / 2**20
+            health = f"health meanwhile {p99_ms(times_s)}"
+            print(f"reader {n_connections} that never read {path}, after {READERS_S:.0f} s: {n_open} open, {grown:+.0f} MiB, {health}")
+            for one in crowd:
+                one.close()
+            await asyncio.sleep(1)
+
+
+async def stops() -> None:
+    """Begin bodies fast, and then stop."""
+    token = b"POST /api/v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n"
+    speech = HEAD.replace(b"/order ", b"/speech ") + b"Content-Length: 190000000\r\n\r\n"
+    with serving() as server:
+        process = psutil.Process(server.process.pid)
+        for name, head, n_connections, n_bytes in (
+            ("1 MB to /auth/token", token, 300, 1_000_000),
+            ("190 MB of speech", speech, 6, 100_000_000),
+        ):
+            before_bytes, grown, last_s, answers = process.memory_info().rss, [0.0], list[float](), Counter[str]()
+
+            async def send(
+                head: bytes = head, n_bytes: int = n_bytes, last_s: list[float] = last_s, answers: Counter[str] = answers
+            ) -> None:
+                began_s = time.monotonic()
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                received = asyncio.ensure_future(reader.read())
+                writer.write(head + bytes(n_bytes))
+                with suppress(TimeoutError, ConnectionError):
+                    async with asyncio.timeout(STOPS_S):
+                        answers[(await received)[9:12].decode() or "closed"] += 1
+                        last_s.append(time.monotonic() - began_s)
+                writer.transport.abort()
+
+            async def all_of_them(send: Callable[[], Awaitable[None]] = send, n_connections: int = n_connections) -> None:
+                await asyncio.gather(*(send() for _ in range(n_connections)))
+
+            async def watch(grown: list[float] = grown, before_bytes: int = before_bytes) -> None:
+                while True:
+                    grown.append((process.memory_info().rss - before_bytes) / 2**20)
+                    await asyncio.sleep(0.2)
+
+            watching = asyncio.ensure_future(watch())
+            times_s = await while_probing(server, all_of_them())
+            watching.cancel()
+            ended = f"{dict(answers)}, the last after {max(last_s):.0f} s" if last_s else f"none within {STOPS_S:.0f} s"
+            health = f"health meanwhile slowest {1000 * max(times_s):.0f} ms"
+            print(f"stops  {n_connections} bodies of {name} that stop: ended {ended}; at most {max(grown):+.0f} MiB, {health}")
 
 
 def wave(*, channels: int = 1, rate: int = 16_000, claimed: int | None = None, n_chunks: int = 0) -> bytes:
@@ -367,7 +544,27 @@ async def logs() -> None:
 
 def main() -> None:
     """Run the command line."""
-    parts = {part.__name__: part for part in (slow, flood, keys, families, limit, http, bodies, audio, live, logs)}
+    parts = {
+        part.__name__: part
+        for part in (
+            slow,
+            flood,
+            keys,
+            families,
+            limit,
+            http,
+            bodies,
+            fields,
+            trailers,
+            upgrades,
+            frames,
+            readers,
+            stops,
+            audio,
+            live,
+            logs,
+        )
+    }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(parts))
     arguments = parser.parse_args()

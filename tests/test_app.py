@@ -205,6 +205,12 @@ async def test_without_the_setting_no_origin_may_call(client):
         {"Content-Type": "text/plain"},
         {"Content-Type": "application/x-www-form-urlencoded"},
         {"Content-Type": "application/json; charset=latin-1"},
+        {"Content-Type": "application/json; charset*=utf-8''utf-8"},
+        {"Content-Type": "application/json; a*" + "9" * 200 + "=x"},
+        {"Content-Type": "application/json; boundary*="},
+        {"Content-Type": 'application/json; charset="utf-8'},
+        {"Content-Type": 'application/json; charset="utf-8"x'},
+        {"Content-Type": "application/json; " + ";" * 300},
         {"Content-Type": "application/jsonp"},
         {"Content-Type": "application/json", "Content-Encoding": "gzip"},
         {"Content-Type": "application/json", "Content-Encoding": "br"},
@@ -215,7 +221,17 @@ async def test_a_wrong_content_type_or_encoding_is_refused(client, headers):
     assert (response.status_code, response.json()["data"]["error"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", 'application/json; charset="UTF-8"'])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        'application/json; charset="UTF-8"',
+        "application/json;",
+        " application/json ;; Charset=utf-8 ; ",
+        r'application/json; charset="ut\f-8"',
+    ],
+)
 async def test_json_may_say_that_it_is_utf8(client, content_type):
     response = await client.post(RECOMMEND, content=b'{"menu": "quan-nha", "items": []}', headers={"Content-Type": content_type})
     assert response.status_code == 200
@@ -293,6 +309,45 @@ async def test_a_declared_length_over_the_limit_is_refused_before_the_body_and_t
     headers = {"Content-Length": str(voice_app.settings.max_json_bytes + 1), "Content-Type": "application/json"}
     response = await stranger.post(RECOMMEND, content=body(), headers=headers)
     assert (response.status_code, response.json()["data"]["error"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/auth/token", "/api/v1/auth/refresh"])
+async def test_without_credentials_a_body_is_small(stranger, path):
+    async def body():
+        for _ in range(9):
+            yield b" " * 1024
+
+    headers = {"Content-Type": "application/json"}
+    for response in (
+        await stranger.post(path, content=b" " * 8193, headers=headers),
+        await stranger.post(path, content=body(), headers=headers),
+    ):
+        assert (response.status_code, response.json()["data"]["error"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_while_other_clients_send_all_that_fits_a_large_body_is_told_to_come_later(client):
+    small, headers = b'{"menu": "quan-nha", "items": []}', {"Content-Type": "application/json"}
+    large = small + b" " * voice_app.UNCOUNTED_BODY_BYTES
+
+    async def in_pieces():
+        for start in range(0, len(large), 10_000):
+            yield large[start : start + 10_000]
+
+    held_bytes, half = voice_app.BODIES.held_bytes, voice_app.BODIES.max_bytes // 2
+    voice_app.BODIES.hold("one", half)
+    voice_app.BODIES.hold("another", half)
+    try:
+        for body in (large, in_pieces()):
+            response = await client.post(RECOMMEND, content=body, headers=headers)
+            assert (response.status_code, response.json()["data"]["error"]) == (503, "OVERLOADED")
+            assert int(response.headers["retry-after"]) >= 1
+        assert (await client.post(RECOMMEND, content=small, headers=headers)).status_code == 200
+    finally:
+        voice_app.BODIES.release("one", half)
+        voice_app.BODIES.release("another", half)
+    for body in (large, in_pieces()):
+        assert (await client.post(RECOMMEND, content=body, headers=headers)).status_code == 200
+    assert voice_app.BODIES.held_bytes == held_bytes
 
 
 async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long(client):
@@ -778,7 +833,24 @@ async def test_a_form_without_a_boundary_is_refused(client):
     assert (await client.post(SPEECH, content=b"--x", headers={"Content-Type": "multipart/form-data"})).status_code == 400
 
 
-@pytest.mark.parametrize("content_type", ["audio/midi", "video/mp4", "image/png", ""])
+@pytest.mark.parametrize("charset", ["utf-8", "idna", "zlib", "nonsense"])
+async def test_a_form_is_read_as_utf8_whatever_it_says(state, charset):
+    body = '--Ä\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc\r\n--Ä\r\n'
+    body += 'Content-Disposition: form-data; name="language"\r\n\r\nvi\r\n--Ä--\r\n'
+    body, heard = body.replace("Ä", "A-b'()+_,./:=?"), Heard("xin chào")
+    headers = {"Content-Type": f'multipart/form-data; charset={charset}; boundary="A-b\'()+_,./:=?"'}
+    async with client_of(state, recogniser=heard) as client:
+        assert (await client.post(SPEECH, content=body, headers=headers)).status_code == 200
+    assert (heard.asked[0]["audio"], heard.asked[0]["language"]) == (b"abc", "vi")
+
+
+@pytest.mark.parametrize("parameters", ["", ";codecs=opus", "; codecs=vp8,opus", '; codecs="vp8, opus"', ";;a"])
+async def test_a_media_type_may_have_parameters_that_say_nothing_here(state, parameters):
+    async with client_of(state, recogniser=Heard("xin chào")) as client:
+        assert (await client.post(SPEECH, content=b"abc", headers={"Content-Type": f"audio/webm{parameters}"})).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["audio/midi", "video/mp4", "image/png", "", "audio/wav; x=" + "a" * 300, 'audio/wav; x="', "wav"])
 async def test_what_is_no_audio_by_its_type_is_refused(client, content_type):
     assert (await client.post(SPEECH, content=b"abc", headers={"Content-Type": content_type})).status_code == 415
 
@@ -857,6 +929,13 @@ async def test_a_refusal_is_gone_with_its_reply_and_does_not_keep_the_audio(stat
 
 
 # --- Service ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/v1/try", "/api/v1/docs/redoc.standalone.js"])
+@pytest.mark.parametrize("given", ["bytes=x-y", "bytes=9-1", "bytes=99999999-", "lines=1-2", "bytes=0-3"])
+async def test_a_page_comes_whole_whatever_range_of_it_is_asked_for(client, path, given):
+    response = await client.get(path, headers={"Range": given})
+    assert (response.status_code, response.content) == (200, (await client.get(path)).content)
 
 
 async def test_a_broken_menu_is_named_while_the_rest_is_served(state):

@@ -829,6 +829,7 @@ async def test_a_browser_brings_its_token_as_a_subprotocol_from_a_page_of_this_s
         ("", {"X-Secret-Id": "speech", "X-Secret-Key": CLIENT_KEYS["speech"]}, 403, "AUTHORIZATION_FAILED"),
         ("", KEYS | {"Origin": "https://evil.example"}, 400, "BAD_REQUEST"),
         ("", KEYS | {"Origin": "null"}, 400, "BAD_REQUEST"),
+        ("", KEYS | {"Origin": "http://["}, 400, "BAD_REQUEST"),
         ("?menu=none", KEYS, 404, "MENU_NOT_FOUND"),
         ("?menu=quan-nha&volume=11", KEYS, 422, "VALIDATION_FAILED"),
         ("?menu=quan-nha&sample_rate=1", KEYS, 422, "VALIDATION_FAILED"),
@@ -897,6 +898,23 @@ async def test_a_flood_of_frames_with_nothing_in_them_ends_with_a_reason(speakin
                 await socket.send(b"")
         last, code, reason = await closed(socket)
     assert (last["error"], code, reason) == ("RATE_LIMITED", 1008, "RATE_LIMITED")
+
+
+@pytest.mark.parametrize("frame", [b"\x89\x80\0\0\0\0", b"\x8a\x80\0\0\0\0", b"\0\x80\0\0\0\0"], ids=["pings", "pongs", "empty fragments"])
+async def test_a_flood_of_frames_that_end_no_message_ends_with_a_reason(speaking, frame):
+    async with calling(speaking) as socket:
+        socket.transport.write(b"\2\x80\0\0\0\0" + frame * 1500)
+        _, code, reason = await closed(socket)
+    assert (code, reason) == (1008, "RATE_LIMITED")
+
+
+async def test_a_message_may_come_in_very_many_fragments_that_have_something_in_them(speaking):
+    async with calling(speaking) as socket:
+        await socket.send(bytes(64) for _ in range(5000))
+        for _ in range(500):
+            await socket.pong()
+        await socket.send('{"type": "end"}')
+        await told(socket)
 
 
 @pytest.mark.parametrize(("read_paused", "heard_s"), [(True, 0.0), (False, 95.0)])
@@ -972,9 +990,8 @@ async def test_who_vanishes_or_never_reads_leaves_nothing_behind(speaking):
     transport: Any = writer.transport
     transport.pause_reading()
     with contextlib.suppress(ConnectionError):
-        for _ in range(40):  # pings of 125 bytes, a megabyte and a half of them
-            writer.write((b"\x89\xfd\0\0\0\0" + bytes(125)) * 300)
-            await writer.drain()
+        writer.write((b"\x89\xfd\0\0\0\0" + bytes(125)) * 900)  # pings, as many as are answered
+        await writer.drain()
         for _ in range(1100):
             writer.write(b"\x82\x80\0\0\0\0")  # and then a flood, which ends the talk
         await writer.drain()

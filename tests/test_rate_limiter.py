@@ -233,6 +233,9 @@ async def test_wrong_pairs_are_limited_by_address_and_the_right_one_never_is(sta
         ("8.8.8.8", "1.2.3.4", "8.8.8.8"),
         ("::ffff:10.0.0.1", "::ffff:1.2.3.4", "1.2.3.4"),
         ("::ffff:8.8.8.8", "1.2.3.4", "8.8.8.8"),
+        ("10.0.0.1", "1.2.3.4" + ", 10.0.0.2" * 15, "1.2.3.4"),
+        ("10.0.0.1", "1.2.3.4" + ", 10.0.0.2" * 16, "10.0.0.2"),  # nobody has so many proxies
+        ("10.0.0.1", "9" * 100_000, "10.0.0.1"),
     ],
 )
 def test_only_a_trusted_proxy_is_believed_about_the_address(monkeypatch, peer, forwarded, address):
