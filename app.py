@@ -994,9 +994,10 @@ async def take_token(request: Request) -> Response:
         await count_failure(request, error)
         raise
     await take(request, "requests", caller.id)
-    generation = state["tokens"].issue(caller.id)
-    await state["store"].begin_family(caller.id, generation.refresh_id, generation.refresh_expires_at)
-    return reply(request, generation.tokens)
+    generation = state["tokens"].begin(caller)
+    first = generation.refresh
+    revocations = await state["store"].begin_family(caller.id, first.family, first.jti, generation.refresh_expires_at)
+    return reply(request, state["tokens"].sign(generation, revocations))
 
 
 @endpoint(
@@ -1019,9 +1020,9 @@ async def refresh_token(request: Request) -> Response:
         await count_failure(request, error)
         raise
     await take(request, "requests", claims.sub)
-    generation = state["tokens"].issue(claims.sub)
-    await state["store"].rotate(claims.jti, generation.refresh_id, generation.refresh_expires_at)
-    return reply(request, generation.tokens)
+    generation = state["tokens"].renew(claims)
+    await state["store"].rotate(claims.family, claims.jti, generation.refresh.jti, generation.refresh_expires_at)
+    return reply(request, state["tokens"].sign(generation, claims.rev))
 
 
 # --- Endpoints: service -------------------------------------------------------------------------------------------------------------
@@ -1401,6 +1402,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:  # noqa: ARG001 - St
     await store.open(migrate=not deployed)
     tasks = [
         asyncio.create_task(keep_on("menus", menus.watch)),
+        asyncio.create_task(keep_on("revocations", lambda: tokens.follow_revocations(store.revocations))),
         asyncio.create_task(keep_on("recommenders", lambda: recommenders.follow(store))),
         asyncio.create_task(keep_on("models", lambda: load(recogniser))),
     ]
