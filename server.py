@@ -20,6 +20,7 @@ from websockets.http11 import Request
 
 from errors import ApiError, BadRequest, envelope
 from settings import Settings
+from telemetry import shared_by_workers
 
 log = logging.getLogger("voice.server")
 
@@ -419,6 +420,7 @@ def run(app: str, settings: Settings) -> None:
     listeners = [listener, *(listener.dup() for _ in range(LISTENERS - 1))]
     with contextlib.suppress(KeyboardInterrupt):
         if settings.workers > 1:
-            Multiprocess(config, listeners).run()
+            with shared_by_workers():
+                Multiprocess(config, listeners).run()
         else:
             uvicorn.Server(config).run(listeners)

@@ -130,6 +130,11 @@ class Settings(DatabaseSettings):
         if "*" in self.cors_origins:
             message = "CORS_ORIGINS: '*' cannot be combined with credentials; name the origins"
             raise ValueError(message)
+        if self.workers > 1 and self.rate_limit_storage_uri.startswith("memory://"):
+            for name in ("rate_limit", "rate_limit_speech", "rate_limit_failed"):
+                if parse(getattr(self, name)).amount < self.workers:
+                    message = f"{name.upper()}: cannot be divided among {self.workers} workers; set RATE_LIMIT_STORAGE_URI to a Redis"
+                    raise ValueError(message)
         minimum = 32  # RFC 7518 section 3.2: an HMAC-SHA-256 key has at least 256 bits
         if self.environment.is_deployed:
             secret = self.token_secret.get_secret_value()
