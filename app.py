@@ -76,6 +76,7 @@ from rate_limiter import RateLimiter
 from schemas import (
     Health,
     LineRequest,
+    Links,
     LiveCommand,
     LiveLines,
     LiveOptions,
@@ -95,7 +96,7 @@ from schemas import (
     Tokens,
     Transcript,
 )
-from settings import LOCAL_TOKEN_SECRET, Settings
+from settings import LOCAL_TOKEN_SECRET, Settings, read_settings
 from voice import compiled
 from voice.learning import Recommenders
 from voice.live import Event, Live, Talk
@@ -107,7 +108,7 @@ from voice.store import Store, on_the_wire
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
-settings = Settings()
+settings = read_settings(Settings)
 log = logging.getLogger("voice.http")
 
 
@@ -993,6 +994,12 @@ async def healthcheck(request: Request) -> Response:
     return reply(request, {"status": "ok"})
 
 
+@endpoint(scope=None, returns=Links, status={200: "The documentation, and a page to try it."})
+async def index(request: Request) -> Response:
+    """Name the pages for people."""
+    return reply(request, {"documentation": "/api/v1/docs", "openapi": "/api/v1/docs/openapi.json", "page": "/api/v1/try"})
+
+
 @endpoint(scope=None, returns=Readiness, raises=(NotReady,), status={200: "Ready."})
 async def readiness(request: Request) -> Response:
     """Say whether requests should be sent here; a broken menu file is named, but the rest goes on being served."""
@@ -1461,6 +1468,7 @@ routes = [
 ]
 if settings.environment.is_debug:
     routes += [
+        Route("/", index, methods=["GET"]),
         Route("/api/v1/docs", documentation, methods=["GET"]),
         Route("/api/v1/docs/openapi.json", openapi_document, methods=["GET"]),
         Route("/api/v1/docs/redoc.standalone.js", documentation_script, methods=["GET"]),

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from errors import InvalidCredentials, InvalidSecretId, InvalidSecretKey, InvalidToken, Overloaded, RefreshTokenNotValid
 from schemas import Scope, Slug, Tokens
-from settings import Client, DatabaseSettings
+from settings import Client, DatabaseSettings, read_settings
 from voice.commands import CommandParser
 
 DEMO_ID, DEMO_KEY = "demo", "demo-secret"
@@ -311,7 +311,7 @@ def revoke(client: str) -> int:
     from voice.store import Store  # noqa: PLC0415 - only this command needs the database
 
     async def run() -> int:
-        store = Store(DatabaseSettings().database_url)
+        store = Store(read_settings(DatabaseSettings).database_url)
         try:
             await store.open(migrate=False)
             return await store.revoke(client)

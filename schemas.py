@@ -489,6 +489,14 @@ class Health(TypedDict):
     status: Literal["ok"]
 
 
+class Links(TypedDict):
+    """Paths of the pages for people."""
+
+    documentation: str
+    openapi: str
+    page: str
+
+
 class Readiness(TypedDict):
     """Each check, true where it passes; what is wrong with which menu file."""
 

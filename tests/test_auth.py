@@ -43,6 +43,7 @@ OPEN = {
     "/api/v1/healthcheck",
     "/readiness",
     "/metrics",
+    "/",
     TOKEN,
     REFRESH,
     "/api/v1/docs",

@@ -1,13 +1,9 @@
 """Command lines: a user's mistake gets one line and exit status 2."""
 
 import argparse
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
-from pydantic import ValidationError
-
-from settings import DatabaseSettings
-
-S = TypeVar("S", bound=DatabaseSettings)
+from settings import USERS_MISTAKE
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -15,22 +11,4 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End without the usage, which `--help` prints."""
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def read_settings(parser: argparse.ArgumentParser, settings: type[S]) -> S:
-    """Read the settings, or end with a line that names what is wrong with them."""
-    try:
-        return settings()
-    except ValidationError as error:
-        parser.error(problems_of(error))
-
-
-def problems_of(error: ValidationError) -> str:
-    """Name each setting and its problem, without its value, in one line."""
-    problems = []
-    for one in error.errors(include_url=False, include_context=False, include_input=False):
-        setting = ".".join(str(step) for step in one["loc"]).upper()
-        problem = one["msg"].removeprefix("Value error, ")
-        problems.append(f"{setting}: {problem}" if setting else problem)
-    return "; ".join(problems)
+        self.exit(USERS_MISTAKE, f"{self.prog}: {message}\n")
