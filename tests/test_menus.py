@@ -110,15 +110,15 @@ def test_an_alias_stands_for_its_value(tmp_path):
 
 
 def test_a_menu_of_too_many_words_is_refused(tmp_path):
-    aliases = ", ".join(["a b c d e f g h i j"] * 10_001)
-    with pytest.raises(MenuBroken, match=r"^line 1, column 1: 1000.. words in names and aliases"):
+    aliases = ", ".join(["a b c d e f g h i j"] * 5_001)
+    with pytest.raises(MenuBroken, match=r"^line 1, column 1: 500.. words in names and aliases"):
         read_menu(write(tmp_path, ITEM + f"a: {{name: A, price: 1, aliases: [{aliases}]}}\n"))
 
 
 def test_no_content_does_more_than_break_its_own_file(tmp_path):
     dice = random.Random(13)  # noqa: S311 - a test's dice
     pieces = [*b"[]{}:,-?&*!|>%@\"'#\n\t \x00\xff", *(b"&a ", b"*a", b"<<: ", b"---\n", b"!!map ", b"\n  ", b"[" * 99, b"9" * 99)]
-    for _ in range(1500):
+    for _ in range(500):
         content = bytearray(GOOD.encode())
         for _ in range(dice.randint(1, 6)):
             piece = dice.choice(pieces)
