@@ -345,7 +345,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             command.error(str(error))
         except Overloaded as error:
             command.exit(1, f"{command.prog}: {error}\n")
-        print(f"Ended {n_families} token families of {given.name}; its access tokens end within {REVOCATIONS_POLL_S:g} s.")  # noqa: T201
+        print(f"Token families of {given.name} ended: {n_families}. Its access tokens end within {REVOCATIONS_POLL_S:g} s.")  # noqa: T201
         return
     scopes = list(dict.fromkeys(scope for word in given.scopes for scope in word.split(",") if scope))
     if not scopes or not set(scopes) <= set(get_args(Scope)):

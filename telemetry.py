@@ -32,11 +32,14 @@ START_TIME = "process_start_time_seconds"
 def shared_by_workers() -> Iterator[None]:
     """Have the processes that are started within the block share their metrics."""
     with TemporaryDirectory(prefix="voice-metrics-") as directory:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)  # systemd-tmpfiles removes old files from directories that are not locked
         os.environ[DIRECTORY] = directory
         try:
             yield
         finally:
             del os.environ[DIRECTORY]
+            os.close(descriptor)
 
 
 class Slots:

@@ -558,7 +558,7 @@ def test_a_revocation_by_command_ends_a_clients_tokens_in_a_running_server(serve
         command = [sys.executable, "-m", "auth", "revoke", "demo"]
         environment = os.environ | {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/voice.db"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
-        assert done.stdout.startswith("Ended 1 token families of demo")
+        assert done.stdout.startswith("Token families of demo ended: 1.")
         assert client.post(REFRESH, json={"refresh_token": pair["refresh_token"]}).status_code == 401
         running.wait_until(lambda: client.get(MENUS, headers=bearer(pair["access_token"])).status_code == 401)
         pair = client.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"}).json()["data"]
