@@ -14,7 +14,7 @@ export TEXT MENU NAME TO
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv dev models run serve test lint format bench explain migration migrate downgrade audit pins
+.PHONY: help .venv dev models run serve test lint format bench explain migration migrate downgrade digests audit pins
 
 help:  ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -73,6 +73,13 @@ migrate: .venv  ## Bring the database at DATABASE_URL up to date.
 
 downgrade: .venv  ## Take the last migration back; TO= names another revision.
 	.venv/bin/alembic downgrade "$$TO"
+
+digests:  ## Pin the images that compose.yaml pulls: look their digests up and write them to .env.
+	@for image in POSTGRES=postgres:17-alpine VALKEY=valkey/valkey:8-alpine; do \
+		digest=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' "$${image#*=}") || exit; \
+		touch .env; sed -i.old "/^$${image%%=*}_DIGEST=/d" .env && rm .env.old; \
+		echo "$${image%%=*}_DIGEST=$$digest" | tee -a .env; \
+	done
 
 audit: dev  ## Write the bill of materials to dist/sbom.json, and look every requirement up for known vulnerabilities.
 	@mkdir -p dist

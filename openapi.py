@@ -29,6 +29,7 @@ from errors import (
 from schemas import (
     Envelope,
     Health,
+    Links,
     MenuDetail,
     MenuList,
     Order,
@@ -140,6 +141,7 @@ EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
     RefreshRequest: {"refresh_token": "eyJhbGciOi…"},
     Tokens: _TOKENS,
     Health: {"status": "ok"},
+    Links: {"documentation": "/api/v1/docs", "openapi": "/api/v1/docs/openapi.json", "page": "/api/v1/try"},
     Readiness: {"checks": {"speech": True, "store": True, "serving": True, "menus": True}, "problems": {}},
 }
 

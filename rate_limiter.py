@@ -65,10 +65,13 @@ class Windows:
 class RateLimiter:
     """Limits by name, counted in shared storage where there is one, else, or while that is away, in this process."""
 
-    def __init__(self, limits: Mapping[str, str], storage_uri: str = "memory://", registry: CollectorRegistry | None = None) -> None:
-        """`limits`: a name to a limit like "600/minute"; `storage_uri`: memory:// or redis://."""
+    def __init__(
+        self, limits: Mapping[str, str], storage_uri: str = "memory://", registry: CollectorRegistry | None = None, processes: int = 1
+    ) -> None:
+        """`limits`: a name to a limit like "600/minute"; `storage_uri`: memory:// or redis://; `processes` divide the limits in memory."""
         self.limits: dict[str, RateLimitItem] = {name: parse(limit) for name, limit in limits.items()}
-        self.bounds = {name: (limit.get_expiry(), limit.amount) for name, limit in self.limits.items()}
+        # Of this process. Rounded down, so that the sum never exceeds the limit; while Redis is away one request is always allowed.
+        self.bounds = {name: (limit.get_expiry(), max(1, limit.amount // processes)) for name, limit in self.limits.items()}
         self.refused = Counter("voice_http_rate_limited", "Requests refused by a rate limit.", ["limit"], registry=registry)
         self.local = Windows()
         self.shared: FixedWindowRateLimiter | None = None

@@ -8,6 +8,7 @@ import secrets
 import select
 import signal
 import socket
+import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -28,8 +29,10 @@ from websockets.exceptions import InvalidHandshake
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
+from auth import DEMO_ID, DEMO_KEY
 from errors import ApiError, BadRequest, envelope
-from settings import Settings
+from settings import USERS_MISTAKE, Environment, Settings
+from telemetry import shared_by_workers
 
 log = logging.getLogger("voice.server")
 
@@ -817,6 +820,48 @@ def log_config(level: str) -> dict[str, Any]:
     }
 
 
+def bind(host: str, port: int) -> socket.socket:
+    """Bind a listening socket; where that fails, end with one line and status 2."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        sys.stderr.write(f"HOST, PORT: cannot listen on {host}, port {port}: {error.strerror}\n")
+        raise SystemExit(USERS_MISTAKE) from None
+    listener.set_inheritable(True)
+    log.info("listening", extra={"host": host, "port": listener.getsockname()[1]})
+    return listener
+
+
+def links_of(settings: Settings, port: int) -> str:
+    """Return where a developer begins, a line each; nothing elsewhere than in LOCAL, where logs are read by machines."""
+    if settings.environment is not Environment.LOCAL:
+        return ""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    lines = (
+        f"Page to try it:  {url}/api/v1/try",
+        f"Documentation:   {url}/api/v1/docs",
+        f"Demo client:     X-Secret-Id: {DEMO_ID}, X-Secret-Key: {DEMO_KEY}",
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+class LinkingServer(uvicorn.Server):
+    """A server that prints links once it serves."""
+
+    def __init__(self, config: uvicorn.Config, links: str) -> None:
+        super().__init__(config)
+        self.links = links
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then print."""
+        await super().startup(sockets)
+        sys.stdout.write(self.links)
+        sys.stdout.flush()
+
+
 def run(app: str, settings: Settings) -> None:
     """Serve `app` ("module:name") until told to stop."""
     config = uvicorn.Config(
@@ -840,11 +885,14 @@ def run(app: str, settings: Settings) -> None:
         proxy_headers=False,  # TRUSTED_PROXIES decides, in app.py
         timeout_graceful_shutdown=max(1, int(0.75 * settings.drain_seconds)),  # a quarter went by before
     )
-    listener = config.bind_socket()
+    listener = bind(settings.host, settings.port)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)  # accepted connections inherit it
+    links = links_of(settings, listener.getsockname()[1])
     listeners = [listener, *(listener.dup() for _ in range(LISTENERS - 1))]
     with contextlib.suppress(KeyboardInterrupt):
         if settings.workers > 1:
-            Multiprocess(config, listeners).run()
+            with shared_by_workers():
+                sys.stdout.write(links)
+                Multiprocess(config, listeners).run()
         else:
-            uvicorn.Server(config).run(listeners)
+            LinkingServer(config, links).run(listeners)

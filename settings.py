@@ -1,14 +1,15 @@
 """The environment, read once into one frozen object."""
 
 import re
+import sys
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from limits import parse
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from schemas import Scope, Slug
 
@@ -141,6 +142,11 @@ class Settings(DatabaseSettings):
         if "*" in self.cors_origins:
             message = "CORS_ORIGINS: '*' cannot be combined with credentials; name the origins"
             raise ValueError(message)
+        if self.workers > 1 and self.rate_limit_storage_uri.startswith("memory://"):
+            for name in ("rate_limit", "rate_limit_speech", "rate_limit_failed"):
+                if parse(getattr(self, name)).amount < self.workers:
+                    message = f"{name.upper()}: cannot be divided among {self.workers} workers; set RATE_LIMIT_STORAGE_URI to a Redis"
+                    raise ValueError(message)
         minimum = 32  # RFC 7518 section 3.2: an HMAC-SHA-256 key has at least 256 bits
         if self.environment.is_deployed:
             secret = self.token_secret.get_secret_value()
@@ -151,3 +157,31 @@ class Settings(DatabaseSettings):
                 message = "CREDENTIALS: no client; `python -m auth new-client NAME --scopes ...` makes one"
                 raise ValueError(message)
         return self
+
+
+S = TypeVar("S", bound=DatabaseSettings)
+USERS_MISTAKE = 2  # a command's exit status
+
+
+def read_settings(settings: type[S]) -> S:
+    """Read the settings; what is wrong with them ends the process with one line and status 2."""
+    try:
+        return settings()
+    except (ValidationError, SettingsError, UnicodeDecodeError) as error:
+        sys.stderr.write(f"{problem_of(error)}\n")
+        raise SystemExit(USERS_MISTAKE) from None
+
+
+def problem_of(error: Exception) -> str:
+    """Name each setting and what is wrong with it, without its value, in one line."""
+    if isinstance(error, SettingsError):  # a list or an object that is not JSON; the error names the field in its text alone
+        field = re.search(r'field "(\w+)"', str(error))
+        return f"{field[1].upper() if field else 'The environment'}: not JSON"
+    if not isinstance(error, ValidationError):
+        return ".env: not UTF-8"
+    problems = []
+    for one in error.errors(include_url=False, include_context=False, include_input=False):
+        setting = ".".join(str(step) for step in one["loc"]).upper()
+        problem = one["msg"].removeprefix("Value error, ")
+        problems.append(f"{setting}: {problem}" if setting else problem)
+    return "; ".join(problems)

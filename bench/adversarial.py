@@ -1,6 +1,6 @@
 """Print the times and the counts of what the service must withstand; the mechanisms are held by the tests.
 
-    bench/adversarial.py [--only slow|flood|keys|families|limit|http|bodies|fields|trailers|upgrades|frames|readers|stops|audio|live|logs]
+    bench/adversarial.py [--only NAME]
 
 Overload with speech and callers who hang up are in `bench/speech_load.py`, kills and power cuts in `bench/durability.py`, a wrong key
 against an unknown id in `bench/http_path.py`.
@@ -39,6 +39,8 @@ from auth import digest  # noqa: E402
 from errors import AudioInvalid, AudioTooLong  # noqa: E402
 from tests.servers import Server  # noqa: E402
 from voice.audio import decode  # noqa: E402
+from voice.menus import MenuBook  # noqa: E402
+from voice.orders import OrderEngine  # noqa: E402
 
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
 OTHER_KEY = secrets.token_urlsafe(16)
@@ -542,29 +544,56 @@ async def logs() -> None:
     os.close(writer)
 
 
+MENU = "id: x\nname: X\ncurrency: VND\nitems:\n"
+LETTERS = str.maketrans("0123456789", "abcdefghij")
+MENUS: dict[str, Callable[[], str]] = {
+    "2 MB of [": lambda: "[" * 2_000_000,
+    "2 MB of '- '": lambda: "- " * 1_000_000,
+    "199,000 lists": lambda: "[" + "[]," * 199_000 + "]",
+    "aliases for 10^8 values": lambda: (
+        "a0: &a0 [" + "x," * 10 + "]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 10}]\n" for n in range(1, 8))
+    ),
+    "60,000 %TAG": lambda: "".join(f"%TAG !h{number}! b\n" for number in range(60_000)) + "---\n" + MENU,
+    "50,000 words": lambda: (
+        MENU + "".join(f"  i{n}: {{name: {' '.join(f'{n}{w}' for w in range(10)).translate(LETTERS)}, price: 1}}\n" for n in range(4999))
+    ),
+}
+
+
+async def menus() -> None:
+    """Read hostile menu files, and compile the largest that is allowed."""
+    process = psutil.Process()
+    for name, make in MENUS.items():
+        with tempfile.TemporaryDirectory(prefix="adversarial-") as directory:
+            Path(directory, "x.yaml").write_text(make(), encoding="utf-8")  # noqa: ASYNC240 - nothing else runs
+            book: MenuBook[OrderEngine] = MenuBook(Path(directory), OrderEngine)
+            before_bytes, began_s = process.memory_info().rss, time.perf_counter()
+            book.refresh()
+            took_s, grown = time.perf_counter() - began_s, (process.memory_info().rss - before_bytes) / 2**20
+            print(f"menus  {name}: {book.problems.get('x.yaml', 'served')}; {took_s:.2f} s, {grown:+.0f} MiB")
+
+
+async def workers() -> None:
+    """Fill a window in memory that three workers divide, over connections of its own each."""
+    with serving(WORKERS="3", RATE_LIMIT="300/minute") as server:
+        await asyncio.sleep(5)  # for the last worker
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(base_url=server.url, headers=KEYS, timeout=30, limits=limits) as client:
+            passed = Counter([(await client.get(f"{API}/menus")).status_code for _ in range(1000)])
+            figures = (await client.get("/metrics")).text
+        counted = sum(
+            float(line.rpartition(" ")[2]) for line in figures.splitlines() if f'_seconds_count{{method="GET",route="{API}/menus"' in line
+        )
+        print(f"worker 300 a minute, 1000 requests to three workers: {passed[OK]} passed, /metrics tells of {counted:.0f}")
+
+
+CONNECTIONS = slow, flood, http, bodies, fields, trailers, upgrades, frames, readers, stops
+PARTS = *CONNECTIONS, keys, families, limit, audio, live, logs, menus, workers
+
+
 def main() -> None:
     """Run the command line."""
-    parts = {
-        part.__name__: part
-        for part in (
-            slow,
-            flood,
-            keys,
-            families,
-            limit,
-            http,
-            bodies,
-            fields,
-            trailers,
-            upgrades,
-            frames,
-            readers,
-            stops,
-            audio,
-            live,
-            logs,
-        )
-    }
+    parts = {part.__name__: part for part in PARTS}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(parts))
     arguments = parser.parse_args()

@@ -64,7 +64,7 @@ async def test_health_answers_without_credentials(stranger, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nope", "/healthcheck/", "/api/v1/voice/order/", "//evil.example/", "/api/v1/voice/../../etc", "/%00", "/api/v2/voice/order"],
+    ["/nope", "/healthcheck/", "/api/v1/voice/order/", "//evil.example/", "/api/v1/voice/../../etc", "/%00", "/api/v2/voice/order"],
 )
 async def test_an_odd_path_is_not_found_in_the_envelope_and_never_redirected(client, path):
     response = await client.get(httpx.URL("http://voice.test", raw_path=path.encode()), headers={"Host": "evil.example"})

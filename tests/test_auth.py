@@ -7,21 +7,23 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
+import httpx
 import jwt
 import pytest
 from starlette.routing import Route
 
 import app as voice_app
 from app import Endpoint, LiveOrders
-from auth import Clients, TokenMaker, digest, main
-from errors import InvalidCredentials, InvalidSecretKey, InvalidToken, RefreshTokenNotValid
+from auth import REVOCATIONS_POLL_S, Caller, Clients, TokenMaker, digest, main
+from errors import InvalidCredentials, InvalidSecretKey, InvalidToken, Overloaded, RefreshTokenNotValid
 from openapi import Facts
 from rate_limiter import RateLimiter
-from schemas import TokenRequest
+from schemas import TokenRequest, Tokens
 from settings import LOCAL_TOKEN_SECRET, Client, Settings
 from tests.clock import Clock
 from tests.conftest import CLIENT_KEYS, KEYS, ROOT, client_of
@@ -41,6 +43,7 @@ OPEN = {
     "/api/v1/healthcheck",
     "/readiness",
     "/metrics",
+    "/",
     TOKEN,
     REFRESH,
     "/api/v1/docs",
@@ -54,6 +57,13 @@ OPEN = {
 @pytest.fixture
 def clock():
     return Clock(1_800_000_000)
+
+
+DEMO = Clients({}, demo=True).authenticate(b"demo", b"demo-secret")
+
+
+def issue(maker: TokenMaker, caller: Caller = DEMO, revocations: int = 0) -> Tokens:
+    return maker.sign(maker.begin(caller), revocations)
 
 
 @pytest.fixture
@@ -267,11 +277,14 @@ async def test_one_kind_of_token_is_not_taken_for_the_other(stranger):
 
 def test_the_type_of_a_token_counts_even_where_both_live_as_long(clock):
     maker = TokenMaker("s" * 40, Clients({}, demo=True), access_s=900, refresh_s=900, clock=clock)
-    tokens = maker.issue("demo").tokens
+    tokens = issue(maker)
     with pytest.raises(InvalidToken):
         maker.read_access(tokens["refresh_token"].encode())
     with pytest.raises(RefreshTokenNotValid):
         maker.read_refresh(tokens["access_token"])
+
+
+KEY_CLAIM = TokenMaker(LOCAL_TOKEN_SECRET, Clients({}, demo=True), access_s=1, refresh_s=1).begin(DEMO).access.key
 
 
 def forged(secret: str = LOCAL_TOKEN_SECRET, header: dict[str, Any] | None = None, algorithm: str = "HS256", **claims: Any) -> str:
@@ -285,6 +298,9 @@ def forged(secret: str = LOCAL_TOKEN_SECRET, header: dict[str, Any] | None = Non
         "nbf": now,
         "exp": now + 60,
         "jti": "0" * 32,
+        "key": KEY_CLAIM,
+        "fam": "0" * 32,
+        "rev": 0,
     }
     whole = {name: value for name, value in (whole | claims).items() if value is not ...}
     return jwt.encode(whole, secret, algorithm=algorithm, headers=header)
@@ -310,7 +326,7 @@ FORGED = [
     unsigned({"alg": "none", "typ": "JWT"}),
     unsigned({"alg": "nOnE", "typ": "JWT"}),
     unsigned({"alg": "RS256", "typ": "JWT"}),
-    *(forged(**claim(name, ...)) for name in ("iss", "aud", "sub", "typ", "iat", "nbf", "exp", "jti")),
+    *(forged(**claim(name, ...)) for name in ("iss", "aud", "sub", "typ", "iat", "nbf", "exp", "jti", "key", "fam", "rev")),
     *(forged(exp=exp) for exp in (str(NOW + 60), 1e308, float(NOW + 60), NOW - 60, NOW + 10**7, None, True)),
     *(forged(**claim(name, NOW + 3600)) for name in ("nbf", "iat")),
     *(forged(**claim(name, "another")) for name in ("iss", "aud", "typ")),
@@ -319,6 +335,9 @@ FORGED = [
     forged(sub=""),
     forged(scopes=["speech"]),
     forged(jti="short"),
+    forged(key="0" * 32),
+    forged(fam="../.."),
+    *(forged(rev=rev) for rev in (-1, "0", 0.5, None)),
 ]
 
 
@@ -334,7 +353,7 @@ async def test_the_forger_of_these_tests_can_make_a_good_one(stranger):
 
 
 def test_a_token_with_any_byte_flipped_is_refused(tokens):
-    good = tokens.issue("demo").tokens["access_token"].encode()
+    good = issue(tokens)["access_token"].encode()
     assert tokens.read_access(good).id == "demo"
     for place in range(len(good)):
         for other in {b"A", b"B", b"_", b".", b"=", b"!", b"\xff", bytes([good[place] ^ 1])} - {good[place : place + 1]}:
@@ -346,7 +365,7 @@ def test_a_token_with_any_byte_flipped_is_refused(tokens):
 
 
 def test_a_token_ends_with_its_time_and_survives_a_small_difference_of_clocks(tokens, clock):
-    token = tokens.issue("demo").tokens["access_token"].encode()
+    token = issue(tokens)["access_token"].encode()
     for seconds, valid in ((-86_400, False), (-5, True), (0, True), (899, True), (904, True), (905, False), (86_400, False)):
         clock.now = 1_800_000_000 + seconds
         if valid:
@@ -361,19 +380,97 @@ def test_what_a_client_may_do_comes_from_the_settings_and_not_from_the_token(clo
         return TokenMaker("s" * 40, Clients(credentials), access_s=900, refresh_s=86_400, clock=clock)
 
     key = digest(b"pos", b"some-key-of-it").hex()
-    generation = maker({"pos": Client(keys=(key,), scopes={"order", "speech"})}).issue("pos")
-    token = generation.tokens["access_token"].encode()
+    before = {"pos": Client(keys=(key,), scopes={"order", "speech"})}
+    pair = issue(maker(before), Clients(before).authenticate(b"pos", b"some-key-of-it"))
+    token = pair["access_token"].encode()
     assert maker({"pos": Client(keys=(key,), scopes={"order"})}).read_access(token).scopes == {"order"}
     with pytest.raises(InvalidToken):
         maker({}).read_access(token)
     with pytest.raises(RefreshTokenNotValid):
-        maker({}).read_refresh(generation.tokens["refresh_token"])
+        maker({}).read_refresh(pair["refresh_token"])
+
+
+KEY_NAMES = ("first", "second", "third")
+
+
+def clients_with(*names: str) -> Clients:
+    keys = tuple(digest(b"pos", f"the-{name}-key".encode()).hex() for name in names)
+    return Clients({"pos": Client(keys=keys, scopes={"order"})})
+
+
+def maker_with(clock: Clock[int], *names: str) -> TokenMaker:
+    return TokenMaker("s" * 40, clients_with(*names), access_s=900, refresh_s=86_400, clock=clock)
+
+
+@pytest.mark.parametrize("names", [("first",), ("second", "first"), ("first", "third"), ("second",), ("second", "third")])
+@pytest.mark.parametrize("renewed", [False, True])
+def test_the_tokens_of_a_key_end_when_it_is_replaced(clock, names, renewed):
+    issuer = maker_with(clock, "first", "second")
+    generation = issuer.begin(clients_with("first", "second").authenticate(b"pos", b"the-first-key"))
+    if renewed:
+        generation = issuer.renew(issuer.read_refresh(issuer.sign(generation, 0)["refresh_token"]))
+    pair, later = issuer.sign(generation, 0), maker_with(clock, *names)
+    if "first" in names:
+        assert later.read_access(pair["access_token"].encode()).id == "pos"
+        assert later.read_refresh(pair["refresh_token"]).sub == "pos"
+        return
+    with pytest.raises(InvalidToken):
+        later.read_access(pair["access_token"].encode())
+    with pytest.raises(RefreshTokenNotValid):
+        later.read_refresh(pair["refresh_token"])
+
+
+def test_a_token_tells_nothing_that_a_key_could_be_guessed_from(tokens):
+    claims = tokens.begin(DEMO).access
+    assert claims.key not in {DEMO.key_digest.hex()[:32], digest(b"demo", b"demo-secret").hex()[:32]}
+    other = TokenMaker("t" * 40, Clients({}, demo=True), access_s=900, refresh_s=86_400)
+    assert other.begin(DEMO).access.key != claims.key
+
+
+@pytest.mark.parametrize("names", [("first",), ("first", "second")])
+def test_a_tokens_key_is_compared_in_the_same_steps_whichever_it_is(clock, monkeypatch, names):
+    steps: list[tuple[int, int]] = []
+
+    def compare(given: Any, kept: Any) -> bool:
+        steps.append((len(given), len(kept)))
+        return bool(given == kept)
+
+    monkeypatch.setattr("auth.hmac.compare_digest", compare)
+    for name in KEY_NAMES:
+        maker = maker_with(clock, *names)
+        pair = issue(maker_with(clock, name), clients_with(name).authenticate(b"pos", f"the-{name}-key".encode()))
+        steps.clear()
+        with suppress(InvalidToken):
+            maker.read_access(pair["access_token"].encode())
+        assert steps[-2:] == [(32, 32)] * 2
+
+
+async def test_access_tokens_from_before_a_revocation_are_refused_once_it_is_known(tokens):
+    before, other = issue(tokens, revocations=1)["access_token"].encode(), issue(tokens, revocations=2)["access_token"].encode()
+    known = [{"demo": 2}]
+
+    async def read() -> dict[str, int]:
+        if not known:
+            raise Overloaded
+        return known.pop()
+
+    assert tokens.read_access(before).id == "demo"
+    following = asyncio.create_task(tokens.follow_revocations(read))
+    await asyncio.sleep(0)
+    with pytest.raises(InvalidToken):
+        tokens.read_access(before)
+    assert tokens.read_access(other).id == "demo"
+    await asyncio.sleep(1.5 * REVOCATIONS_POLL_S)
+    assert not following.done()
+    with pytest.raises(InvalidToken):
+        tokens.read_access(before)
+    following.cancel()
 
 
 def test_the_store_is_told_when_the_refresh_token_ends(tokens, clock):
-    generation = tokens.issue("demo")
+    generation = tokens.begin(DEMO)
     assert generation.refresh_expires_at == datetime.fromtimestamp(clock.now + 86_400, UTC)
-    assert tokens.read_refresh(generation.tokens["refresh_token"]).jti == generation.refresh_id
+    assert tokens.read_refresh(tokens.sign(generation, 0)["refresh_token"]).jti == generation.refresh.jti
 
 
 # --- Refresh tokens -----------------------------------------------------------------------------------------------------------------
@@ -434,12 +531,49 @@ def test_the_command_makes_a_client_that_may_call(capsys, scopes):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["new-client", "a b", "--scopes", "speech"], ["new-client", "a", "--scopes", "all"], ["new-client", "a"]]
+    "arguments",
+    [
+        ["new-client", "a b", "--scopes", "speech"],
+        ["new-client", "a", "--scopes", "all"],
+        ["new-client", "a", "--scopes"],
+        ["new-client", "a"],
+        ["revoke", "a b"],
+        ["revoke"],
+        ["nonsense"],
+        [],
+    ],
+    ids=" ".join,
 )
-def test_the_command_refuses_what_makes_no_client(capsys, arguments):
-    with pytest.raises(SystemExit):
+def test_a_mistake_gets_one_line_and_status_2(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
         main(arguments)
-    assert capsys.readouterr().err
+    assert ended.value.code == 2
+    assert re.fullmatch(r"python -m auth.*: .+\n", capsys.readouterr().err)
+
+
+def test_a_revocation_by_command_ends_a_clients_tokens_in_a_running_server(server, tmp_path):
+    running = server()
+    with httpx.Client(base_url=running.url) as client:
+        pair = client.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"}).json()["data"]
+        command = [sys.executable, "-m", "auth", "revoke", "demo"]
+        environment = os.environ | {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/voice.db"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+        assert done.stdout.startswith("Token families of demo ended: 1.")
+        assert client.post(REFRESH, json={"refresh_token": pair["refresh_token"]}).status_code == 401
+        running.wait_until(lambda: client.get(MENUS, headers=bearer(pair["access_token"])).status_code == 401)
+        pair = client.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"}).json()["data"]
+        assert client.get(MENUS, headers=bearer(pair["access_token"])).status_code == 200
+        assert client.post(REFRESH, json={"refresh_token": pair["refresh_token"]}).status_code == 200
+
+
+def test_a_revocation_without_a_database_says_so_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "auth", "revoke", "demo"]
+    for url, status in (("nonsense", 2), (f"sqlite+aiosqlite:///{tmp_path}/empty.db", 1)):
+        environment = os.environ | {"DATABASE_URL": url}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+        assert (done.returncode, done.stdout) == (status, "")
+        assert "Traceback" not in done.stderr
+        assert done.stderr.splitlines()[-1].startswith("python -m auth revoke: ")
 
 
 def test_the_command_runs_as_a_module():
@@ -450,8 +584,9 @@ def test_the_command_runs_as_a_module():
 
 
 def test_no_key_or_token_shows_in_a_representation(tokens):
-    generation = tokens.issue("demo")
+    generation = tokens.begin(DEMO)
     asked = TokenRequest(secret_id="demo", secret_key="canary-key")
     assert "canary" not in repr(asked)
     assert "s" * 40 not in repr(tokens)
-    assert generation.tokens["access_token"] not in repr(generation)
+    assert DEMO.key_digest.hex() not in repr((DEMO, generation))
+    assert repr(DEMO.key_digest) not in repr((DEMO, generation))

@@ -52,6 +52,12 @@ def sources() -> list[Path]:
     return [*ROOT.glob("*.py"), *ROOT.glob("voice/**/*.py"), *ROOT.glob("voice/**/*.yaml"), *ROOT.glob("tests/*.py")]
 
 
+def test_compiling_announces_itself_and_its_duration(capsys: pytest.CaptureFixture[str]) -> None:
+    with compiled.announced():
+        assert capsys.readouterr().out.startswith("Compiling the order engine")
+    assert capsys.readouterr().out == "Compiled the order engine in 0 s.\n"
+
+
 @pytest.mark.parametrize("module", compiled.MODULES)
 def test_what_runs_is_compiled(module: str) -> None:
     assert importlib.import_module(f"voice.{module}").__file__ == str(compiled.compiled_of(module))

@@ -1,7 +1,9 @@
 """What stands around the code and has to agree with it: settings and errors in the documents, pins, targets, container, examples."""
 
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import wave
 from collections.abc import Iterator
@@ -225,14 +227,37 @@ def test_the_image_and_the_compose_file_set_settings_that_exist() -> None:
 
 def test_compose_runs_the_service_hardened_after_its_migrations() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
-    for name in ("voice", "migrate"):
-        assert services[name]["read_only"] is True
-        assert services[name]["cap_drop"] == ["ALL"]
-        assert "no-new-privileges:true" in services[name]["security_opt"]
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "cap_add" not in service, name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert service["mem_limit"], name
+        assert service["pids_limit"], name
+        assert all("size=" in mount for mount in service["tmpfs"]), name
+        assert service["image"] == "voice" or re.fullmatch(r"\S+:\d+-alpine@\$\{[A-Z]+_DIGEST:\?run make digests\}", service["image"]), name
+    assert set(services["migrate"]["environment"]) == {"DATABASE_URL"}
     assert services["voice"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert all("healthcheck" in services[name] for name in ("voice", "postgres", "valkey"))
     assert int(services["voice"]["stop_grace_period"].removesuffix("s")) > DEFAULTS["DRAIN_SECONDS"]
-    assert all(not re.search(r":latest|^[^:]+$", services[name]["image"]) for name in ("postgres", "valkey"))
+
+
+def test_every_image_that_compose_pulls_is_pinned_by_make_digests(tmp_path: Path) -> None:
+    """The registry is none here: a stand-in for the engine's client answers with a digest of the name that it is asked for."""
+    client = tmp_path / "docker"
+    client.write_text('#!/bin/sh\nfor image; do :; done\necho "sha256:$(printf %s "$image" | sha256sum | cut -c1-64)"\n')
+    client.chmod(0o755)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".env").write_text("TOKEN_SECRET=kept\nVALKEY_DIGEST=old\n")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["make", "digests"], cwd=tmp_path, env=os.environ | {"PATH": path}, check=True, capture_output=True)  # noqa: S607
+    written = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
+    pulled = {}
+    for service in yaml.safe_load((ROOT / "compose.yaml").read_text())["services"].values():
+        image, _, digest = service["image"].partition("@")
+        if digest:
+            pulled[digest.removeprefix("${").partition(":")[0]] = f"sha256:{hashlib.sha256(image.encode()).hexdigest()}"
+    assert written == {"TOKEN_SECRET": "kept"} | pulled
 
 
 # --- Examples -----------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,11 @@
 """The manifests without a cluster: what they name exists, what has to agree agrees, and nothing runs with more rights than it needs."""
 
+import os
 import re
+import subprocess
+import sys
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +17,9 @@ from voice.database import CONNECT_S, STATEMENT_S
 
 DIRECTORY = ROOT / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((DIRECTORY / "kustomization.yaml").read_text())
-OBJECTS: dict[str, Any] = {
-    document["kind"]: document for name in KUSTOMIZATION["resources"] for document in yaml.safe_load_all((DIRECTORY / name).read_text())
-}
+ALL = [document for name in KUSTOMIZATION["resources"] for document in yaml.safe_load_all((DIRECTORY / name).read_text())]
+OBJECTS: dict[str, Any] = {document["kind"]: document for document in ALL if document["kind"] != "NetworkPolicy"}
+POLICIES: dict[str, Any] = {document["metadata"]["name"]: document["spec"] for document in ALL if document["kind"] == "NetworkPolicy"}
 DEPLOYMENT, JOB = OBJECTS["Deployment"]["spec"], OBJECTS["Job"]["spec"]
 SETTINGS = {name.upper() for name in Settings.model_fields}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -29,7 +34,8 @@ def container_of(spec: Any) -> Any:
 def test_every_manifest_is_applied() -> None:
     assert set(KUSTOMIZATION["resources"]) == {path.name for path in DIRECTORY.glob("*.yaml")} - {"kustomization.yaml"}
     assert set(OBJECTS) == {"ConfigMap", "Job", "Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"}
-    assert all(document["metadata"]["name"].startswith("voice") for document in OBJECTS.values())
+    assert len(OBJECTS) + len(POLICIES) == len(ALL)
+    assert all(document["metadata"]["name"].startswith("voice") for document in ALL)
 
 
 def test_what_is_set_are_settings_that_a_deployment_can_start_with(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,11 +64,71 @@ def test_nothing_runs_as_root_or_writes_to_its_image(spec: Any) -> None:
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert pod["volumes"] == [{"name": "tmp", "emptyDir": {}}]
+    assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}]
     assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - the container's own
     assert container["resources"]["limits"]["memory"]
-    assert container["envFrom"] == [{"configMapRef": {"name": "voice"}}, {"secretRef": {"name": "voice"}}]
     assert container["image"] == KUSTOMIZATION["images"][0]["name"]
+
+
+def test_the_service_gets_its_settings_and_the_migration_the_databases_address_alone() -> None:
+    assert container_of(DEPLOYMENT)["envFrom"] == [{"configMapRef": {"name": "voice"}}, {"secretRef": {"name": "voice"}}]
+    address = {"name": "DATABASE_URL", "valueFrom": {"secretKeyRef": {"name": "voice", "key": "DATABASE_URL"}}}
+    assert container_of(JOB)["env"] == [address]
+    assert "envFrom" not in container_of(JOB)
+
+
+def test_the_migration_needs_no_more_than_the_databases_address(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/voice.db"}
+    command = [sys.executable, "-m", *container_of(JOB)["command"]]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)  # noqa: S603
+    assert (tmp_path / "voice.db").stat().st_size
+
+
+def test_the_image_is_named_by_its_digest() -> None:
+    (image,) = KUSTOMIZATION["images"]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", image["digest"])
+    assert "newTag" not in image
+
+
+def test_each_pod_reaches_what_it_needs_and_is_reached_by_the_ingress_and_prometheus_alone() -> None:
+    for name, template in (("voice", DEPLOYMENT["template"]), ("voice-migrate", JOB["template"])):
+        policy = POLICIES[name]
+        assert policy["podSelector"]["matchLabels"] == (template["metadata"].get("labels") or {})
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        assert all(rule["to"] and rule["ports"] for rule in policy["egress"])
+        assert all(rule["from"] and rule["ports"] for rule in policy["ingress"])
+    (incoming,) = POLICIES["voice"]["ingress"]
+    assert incoming["ports"] == [{"protocol": "TCP", "port": container_of(DEPLOYMENT)["ports"][0]["name"]}]
+    assert all("namespaceSelector" in peer for peer in incoming["from"])
+    assert POLICIES["voice-migrate"]["ingress"] == []
+    ports = {name: {port["port"] for rule in policy["egress"] for port in rule["ports"]} for name, policy in POLICIES.items()}
+    storage = int(OBJECTS["ConfigMap"]["data"]["RATE_LIMIT_STORAGE_URI"].partition("/0")[0].rpartition(":")[2])
+    assert ports == {"voice": {53, 5432, storage}, "voice-migrate": {53, 5432}}
+
+
+def test_no_whole_network_is_trusted_to_name_addresses() -> None:
+    for networks in (
+        OBJECTS["ConfigMap"]["data"]["TRUSTED_PROXIES"],
+        COMPOSE["services"]["voice"]["environment"].get("TRUSTED_PROXIES", ""),
+    ):
+        assert all(ip_network(network.strip()).num_addresses <= 256 for network in networks.split(",") if network.strip())
+
+
+# Measured: a process with the models, and what a body takes of its size while it is read and decoded, at most.
+LOADED_BYTES, COPIES = 0.7 * 2**30, 2.1
+
+
+def test_the_memory_limit_has_room_for_a_dozen_of_the_largest_bodies() -> None:
+    limits = [
+        (container_of(DEPLOYMENT)["resources"]["limits"]["memory"], OBJECTS["ConfigMap"]["data"]["MAX_BODY_BYTES"]),
+        (
+            COMPOSE["services"]["voice"]["mem_limit"].upper() + "i",
+            re.sub(r"\$\{MAX_BODY_BYTES:-(\d+)\}", r"\1", COMPOSE["services"]["voice"]["environment"]["MAX_BODY_BYTES"]),
+        ),
+    ]
+    for memory, max_body_bytes in limits:
+        assert memory == "2Gi"
+        assert LOADED_BYTES + 12 * COPIES * int(max_body_bytes) < 2 * 2**30
 
 
 def test_the_migration_is_the_one_that_compose_runs() -> None:

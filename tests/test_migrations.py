@@ -90,7 +90,7 @@ async def test_what_is_stored_stays_when_migrations_are_taken_back_and_applied_a
     await store.open(migrate=True)
     put, later = an_order(), datetime.now(UTC) + timedelta(days=1)
     await store.put_order("a", put, placed_at_given=True)
-    await store.begin_family("a", "t0", later)
+    await store.begin_family("a", UUID(int=1), "t0", later)
     await store.keep_fit("a", "cafe", 400, b"fitted")
     await store.keep_counts([Counted("a", "cafe", 1, b"counted")], since=0)
     await store.close()
@@ -99,8 +99,8 @@ async def test_what_is_stored_stays_when_migrations_are_taken_back_and_applied_a
     assert await store.get_order("a", UUID(put["order_id"])) == put
     assert await store.put_order("a", put, placed_at_given=True) == (put, False)
     with pytest.raises(RefreshTokenNotValid):
-        await store.rotate("t0", "t1", later)
-    await store.begin_family("a", "t0", later)
+        await store.rotate(UUID(int=1), "t0", "t1", later)
+    await store.begin_family("a", UUID(int=1), "t0", later)
     assert (await store.get_fit("a", "cafe", after=0), await store.counted_sequences()) == (None, {})
     await store.close()
 

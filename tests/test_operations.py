@@ -104,7 +104,7 @@ def metrics(state) -> dict[str, tuple[str, frozenset[str], float]]:  # noqa: ARG
         collector = voice_app.registry._names_to_collectors.get(family.name)  # noqa: SLF001
         labels = frozenset(getattr(collector or family, "_labelnames", ()))
         if family.type == "histogram":
-            largest = max(bound for bound in getattr(collector, "_upper_bounds", voice_app.Answers.BOUNDS_S) if bound != float("inf"))
+            largest = max(bound for bound in vars(collector)["_upper_bounds"] if bound != float("inf"))
             known[f"{family.name}_bucket"] = "bucket", labels | {"le"}, largest
             known[f"{family.name}_count"] = known[f"{family.name}_sum"] = "counter", labels, 0.0
         else:

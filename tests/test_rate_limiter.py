@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import math
 import time
 from ipaddress import ip_network
@@ -6,12 +7,14 @@ from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
 from starlette.requests import Request
 
 import app as voice_app
 from app import network_of
 from errors import RateLimited
 from rate_limiter import RateLimiter, Windows
+from settings import Settings
 from tests.clock import Clock
 from tests.conftest import KEYS, client_of
 
@@ -180,6 +183,23 @@ async def test_the_storage_is_used_again_when_it_is_back(valkey):
 def test_a_limit_that_cannot_be_read_stops_the_start():
     with pytest.raises(ValueError, match="couldn't parse"):
         RateLimiter({"requests": "many"})
+
+
+async def test_processes_that_count_in_memory_divide_a_limit():
+    processes = [RateLimiter({"requests": "11/minute"}, processes=4) for _ in range(4)]
+    passed = 0
+    for process in processes:
+        for _ in range(20):
+            with contextlib.suppress(RateLimited):
+                await process.hit("requests", "a")
+                passed += 1
+    assert passed == 8
+
+
+def test_a_limit_that_cannot_be_divided_among_the_workers_stops_the_start():
+    with pytest.raises(ValidationError, match="RATE_LIMIT_SPEECH: cannot be divided among 4 workers"):
+        Settings(workers=4, rate_limit_speech="3/minute")
+    assert Settings(workers=4, rate_limit_speech="3/minute", rate_limit_storage_uri="redis://127.0.0.1:1/0").workers == 4
 
 
 # --- Through HTTP -------------------------------------------------------------------------------------------------------------------

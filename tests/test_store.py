@@ -309,89 +309,121 @@ async def test_the_sequence_of_a_deleted_order_is_not_given_again(sqlite_url):
 # --- Refresh tokens -----------------------------------------------------------------------------------------------------------------
 
 LATER = NOON + timedelta(days=30)
+FAMILY, OTHER_FAMILY = UUID(int=1), UUID(int=2)
 
 
 async def test_a_refresh_token_is_rotated_again_and_again(store):
-    await store.begin_family("a", "t0", LATER)
+    await store.begin_family("a", FAMILY, "t0", LATER)
     for generation in range(5):
-        assert await store.rotate(f"t{generation}", f"t{generation + 1}", LATER) == "a"
+        await store.rotate(FAMILY, f"t{generation}", f"t{generation + 1}", LATER)
 
 
 async def test_an_unknown_refresh_token_is_refused(store):
     with pytest.raises(RefreshTokenNotValid):
-        await store.rotate("t0", "t1", LATER)
+        await store.rotate(FAMILY, "t0", "t1", LATER)
     with pytest.raises(RefreshTokenNotValid):
-        await store.rotate("t1", "t2", LATER)
+        await store.rotate(FAMILY, "t1", "t2", LATER)
 
 
 async def test_a_refresh_token_that_comes_again_at_once_is_refused_and_the_family_goes_on(store, clock):
-    await store.begin_family("a", "t0", LATER)
-    await store.rotate("t0", "t1", LATER)
+    await store.begin_family("a", FAMILY, "t0", LATER)
+    await store.rotate(FAMILY, "t0", "t1", LATER)
     clock.now += timedelta(seconds=5)
     with pytest.raises(RefreshTokenNotValid):
-        await store.rotate("t0", "stolen", LATER)
-    assert await store.rotate("t1", "t2", LATER) == "a"
+        await store.rotate(FAMILY, "t0", "stolen", LATER)
+    await store.rotate(FAMILY, "t1", "t2", LATER)
 
 
 async def test_a_refresh_token_that_comes_again_later_ends_its_family_and_no_other(store, clock):
-    for family in ("t", "u"):
-        await store.begin_family("a", f"{family}0", LATER)
-        await store.rotate(f"{family}0", f"{family}1", LATER)
-    await store.rotate("t1", "t2", LATER)
+    for family, name in ((FAMILY, "t"), (OTHER_FAMILY, "u")):
+        await store.begin_family("a", family, f"{name}0", LATER)
+        await store.rotate(family, f"{name}0", f"{name}1", LATER)
+    await store.rotate(FAMILY, "t1", "t2", LATER)
     clock.now += timedelta(seconds=6)
     with pytest.raises(RefreshTokenNotValid):
-        await store.rotate("t0", "stolen", LATER)
+        await store.rotate(FAMILY, "t0", "stolen", LATER)
     for token in ("t0", "t1", "t2", "stolen"):
         with pytest.raises(RefreshTokenNotValid):
-            await store.rotate(token, "t3", LATER)
-    assert await store.rotate("u1", "u2", LATER) == "a"
+            await store.rotate(FAMILY, token, "t3", LATER)
+    await store.rotate(OTHER_FAMILY, "u1", "u2", LATER)
+
+
+async def test_used_refresh_tokens_are_purged_and_still_end_their_family_when_they_come_again(database_url, clock):
+    async with opened(database_url, clock=clock) as store:
+        await store.begin_family("a", FAMILY, "t0", LATER)
+        for generation in range(20):
+            await store.rotate(FAMILY, f"t{generation}", f"t{generation + 1}", LATER)
+            clock.now += timedelta(seconds=61)
+        assert len(await rows_of(database_url, sa.select(refresh_tokens))) == 2
+        with pytest.raises(RefreshTokenNotValid):
+            await store.rotate(FAMILY, "t3", "stolen", LATER)
+        with pytest.raises(RefreshTokenNotValid):
+            await store.rotate(FAMILY, "t20", "t21", LATER)
+
+
+async def test_a_revocation_ends_all_families_of_the_client_in_all_processes_and_of_no_other(database_url, clock):
+    async with opened(database_url, clock=clock) as first, opened(database_url, clock=clock) as second:
+        assert await first.begin_family("a", FAMILY, "t0", LATER) == 0
+        await first.begin_family("a", UUID(int=3), "v0", LATER)
+        await first.begin_family("b", OTHER_FAMILY, "u0", LATER)
+        await first.rotate(FAMILY, "t0", "t1", LATER)
+        assert await second.revoke("a") == 2
+        for family, token in ((FAMILY, "t0"), (FAMILY, "t1"), (UUID(int=3), "v0")):
+            with pytest.raises(RefreshTokenNotValid):
+                await first.rotate(family, token, "t2", LATER)
+        await first.rotate(OTHER_FAMILY, "u0", "u1", LATER)
+        assert await first.revocations() == {"a": 1}
+        assert await second.revoke("a") == 0
+        assert await first.begin_family("a", FAMILY, "t0", LATER) == 2
+        assert await first.begin_family("b", UUID(int=4), "w0", LATER) == 0
 
 
 async def test_an_expired_refresh_token_is_refused(store, clock):
-    await store.begin_family("a", "t0", NOON + timedelta(seconds=60))
+    await store.begin_family("a", FAMILY, "t0", NOON + timedelta(seconds=60))
     clock.now += timedelta(seconds=60)
     with pytest.raises(RefreshTokenNotValid):
-        await store.rotate("t0", "t1", LATER)
+        await store.rotate(FAMILY, "t0", "t1", LATER)
 
 
 async def test_expired_refresh_tokens_are_forgotten(database_url, clock):
     async with opened(database_url, clock=clock) as store:
-        await store.begin_family("a", "t0", NOON + timedelta(seconds=60))
+        await store.begin_family("a", FAMILY, "t0", NOON + timedelta(seconds=60))
         clock.now += timedelta(seconds=61)
-        await store.begin_family("b", "u0", LATER)
+        await store.begin_family("b", OTHER_FAMILY, "u0", LATER)
         rows = await rows_of(database_url, sa.select(refresh_tokens))
         assert [row.client for row in rows] == ["b"]
 
 
 async def test_of_concurrent_rotations_of_one_token_one_wins_and_the_family_goes_on(database_url, clock):
     async with opened(database_url, clock=clock) as first, opened(database_url, clock=clock) as second:
-        await first.begin_family("a", "t", LATER)
+        await first.begin_family("a", FAMILY, "t", LATER)
         token = "t"
         for round_ in range(50):
             names = [f"{round_}-{caller}" for caller in range(2)]
-            rotations = [store.rotate(token, name, LATER) for store, name in zip((first, second), names, strict=True)]
+            rotations = [store.rotate(FAMILY, token, name, LATER) for store, name in zip((first, second), names, strict=True)]
             outcomes = await asyncio.gather(*rotations, return_exceptions=True)
-            assert sorted(map(type, outcomes), key=str) == [RefreshTokenNotValid, str]
-            token = names[outcomes.index("a")]
-        assert await first.rotate(token, "last", LATER) == "a"
+            assert set(map(type, outcomes)) == {RefreshTokenNotValid, type(None)}
+            token = names[outcomes.index(None)]
+        await first.rotate(FAMILY, token, "last", LATER)
 
 
 async def test_a_theft_that_is_found_during_a_rotation_still_ends_the_family(database_url, clock):
     async with opened(database_url, clock=clock) as first, opened(database_url, clock=clock) as second:
         for round_ in range(20):
-            await first.begin_family("a", f"{round_}-0", LATER)
-            await first.rotate(f"{round_}-0", f"{round_}-1", LATER)
+            await first.begin_family("a", FAMILY, f"{round_}-0", LATER)
+            await first.rotate(FAMILY, f"{round_}-0", f"{round_}-1", LATER)
             clock.now += timedelta(seconds=6)
-            replay, rotation = first.rotate(f"{round_}-0", "stolen", LATER), second.rotate(f"{round_}-1", f"{round_}-2", LATER)
+            replay = first.rotate(FAMILY, f"{round_}-0", "stolen", LATER)
+            rotation = second.rotate(FAMILY, f"{round_}-1", f"{round_}-2", LATER)
             await asyncio.gather(*random.sample([replay, rotation], 2), return_exceptions=True)
             with pytest.raises(RefreshTokenNotValid):
-                await first.rotate(f"{round_}-2", f"{round_}-3", LATER)
+                await first.rotate(FAMILY, f"{round_}-2", f"{round_}-3", LATER)
 
 
 async def test_nothing_in_the_database_can_be_used_as_a_token(database_url):
     async with opened(database_url) as store:
-        await store.begin_family("a", "canary-token", datetime.now(UTC) + timedelta(days=1))
-        await store.rotate("canary-token", "canary-heir", datetime.now(UTC) + timedelta(days=1))
+        await store.begin_family("a", FAMILY, "canary-token", datetime.now(UTC) + timedelta(days=1))
+        await store.rotate(FAMILY, "canary-token", "canary-heir", datetime.now(UTC) + timedelta(days=1))
         rows = await rows_of(database_url, sa.select(refresh_tokens))
     assert len(rows) == 2
     assert "canary" not in str([tuple(row) for row in rows])
@@ -507,8 +539,8 @@ async def every_call_is_overloaded(store: Store) -> None:
         store.put_order("a", order(), placed_at_given=True),
         store.get_order("a", uuid4()),
         store.orders_after(0, limit=10),
-        store.begin_family("a", uuid4().hex, LATER),
-        store.rotate("t0", "t1", LATER),
+        store.begin_family("a", FAMILY, uuid4().hex, LATER),
+        store.rotate(FAMILY, "t0", "t1", LATER),
     ]
     async with asyncio.timeout(30):
         outcomes = await asyncio.gather(*calls, return_exceptions=True)

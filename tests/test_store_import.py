@@ -127,7 +127,7 @@ async def test_an_order_that_was_changed_in_the_file_is_named_and_stays_as_it_wa
 REFUSED = [
     (["--menu", "bar"], {}, "menu 'bar'"),
     (["--menu", "cafe", "--client", "a client"], {}, "--client"),
-    (["--menu", "cafe"], {"ENVIRONMENT": "nowhere"}, "environment"),
+    (["--menu", "cafe"], {"ENVIRONMENT": "nowhere"}, "ENVIRONMENT"),
     (["--menu", "cafe"], {"DATABASE_URL": "sqlite+aiosqlite://"}, "DATABASE_URL"),
 ]
 

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID, uuid4
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ NAMES = count()
 class Family:
     """What is expected: tokens in turn, each but the last used at some time; the last one is live until the family ended."""
 
+    id: UUID
     tokens: list[str]
     used_at: list[datetime] = field(default_factory=list)
     ended: bool = False
@@ -51,20 +53,20 @@ class Families(RuleBasedStateMachine):
         try:
             self.clock.now += timedelta(seconds=1)
             for family in self.all:
-                assert len(self.rotate_at_once(family.tokens[-1:] * 2)) == (not family.ended)
+                assert len(self.rotate_at_once(family.id, family.tokens[-1:] * 2)) == (not family.ended)
         finally:
             for store in self.stores:
                 self.runner.run(store.close())
             self.runner.close()
             self.directory.cleanup()
 
-    def rotate_at_once(self, tokens: list[str]) -> list[tuple[str, str]]:
+    def rotate_at_once(self, family: UUID, tokens: list[str]) -> list[tuple[str, str]]:
         """Renew by all these tokens at once, in both stores; return those that were let through, with their heirs."""
 
         async def attempt(number: int, token: str) -> tuple[str, str] | None:
             heir = f"heir-{next(NAMES)}"
             try:
-                await self.stores[number % 2].rotate(token, heir, self.clock.now + LIFE)
+                await self.stores[number % 2].rotate(family, token, heir, self.clock.now + LIFE)
             except RefreshTokenNotValid:
                 return None
             return token, heir
@@ -83,14 +85,14 @@ class Families(RuleBasedStateMachine):
 
     @rule(target=families)
     def begin(self) -> Family:
-        family = Family([f"first-{next(NAMES)}"])
-        self.runner.run(self.stores[len(self.all) % 2].begin_family("client", family.tokens[0], self.clock.now + LIFE))
+        family = Family(uuid4(), [f"first-{next(NAMES)}"])
+        self.runner.run(self.stores[len(self.all) % 2].begin_family("client", family.id, family.tokens[0], self.clock.now + LIFE))
         self.all.append(family)
         return family
 
     @rule(family=families, callers=st.integers(1, 4))
     def renew(self, family: Family, callers: int) -> None:
-        passed = self.rotate_at_once(family.tokens[-1:] * callers)
+        passed = self.rotate_at_once(family.id, family.tokens[-1:] * callers)
         assert len(passed) == (not family.ended)
         self.take_up(family, passed)
 
@@ -104,19 +106,25 @@ class Families(RuleBasedStateMachine):
         if not back:  # it had ended before anything was used
             return
         used, is_theft = family.tokens[-1 - back], self.clock.now - family.used_at[-back] > REPLAY
-        passed = self.rotate_at_once([used, family.tokens[-1]] if renewed else [used])
+        passed = self.rotate_at_once(family.id, [used, family.tokens[-1]] if renewed else [used])
         if not is_theft:
             assert len(passed) == (renewed and not family.ended)
         self.take_up(family, passed)
         family.ended = family.ended or is_theft
 
-    @rule(seconds=st.sampled_from([1, 4, 6, 60]))
+    @rule(seconds=st.sampled_from([1, 4, 6, 60, 600]))
     def wait(self, seconds: int) -> None:
         self.clock.now += timedelta(seconds=seconds)
 
     @rule(token=st.text(max_size=20))
     def guess(self, token: str) -> None:
-        assert self.rotate_at_once([token]) == []
+        assert self.rotate_at_once(uuid4(), [token]) == []
+
+    @rule(number=st.integers(0, 1))
+    def revoke(self, number: int) -> None:
+        self.runner.run(self.stores[number].revoke("client"))
+        for family in self.all:
+            family.ended = True
 
 
 TestFamilies = Families.TestCase

@@ -104,7 +104,15 @@ refresh_tokens = sa.Table(
     sa.Column("family", sa.Uuid, nullable=False, index=True),
     sa.Column("client", sa.String(64), nullable=False),
     sa.Column("expires_at", Moment, nullable=False, index=True),
-    sa.Column("used_at", Moment),
+    sa.Column("used_at", Moment, index=True),
+)
+
+revocations = sa.Table(
+    "revocations",
+    metadata,
+    sa.Column("client", sa.String(64), primary_key=True),
+    # How often its tokens were revoked. A token names the number at its family's beginning, and is invalid below the present one.
+    sa.Column("number", sa.BigInteger, nullable=False),
 )
 
 # What follows from the orders, and only saves learning it again; it may be emptied at any time.

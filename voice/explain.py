@@ -1,11 +1,12 @@
 """Show how an utterance is understood: `python -m voice.explain "hai cà phê sữa đá" --menu ID`."""
 
-import argparse
 import sys
 
+from errors import MenuNotFound
 from schemas import Menu
-from settings import Settings
+from settings import Settings, read_settings
 from voice import reading
+from voice.commands import CommandParser
 from voice.lexicon import Edge, Entry, Kind
 from voice.menus import MenuBook
 from voice.orders import OrderEngine
@@ -71,13 +72,18 @@ def explain(engine: OrderEngine, utterance: str) -> str:
 
 def main() -> int:
     """Explain one utterance."""
-    parser = argparse.ArgumentParser(prog="python -m voice.explain", description=__doc__)
+    parser = CommandParser(prog="python -m voice.explain", description=__doc__)
     parser.add_argument("text")
     parser.add_argument("--menu", help="id of a menu in MENU_DIR; may be left out where there is one")
     arguments = parser.parse_args()
-    book: MenuBook[OrderEngine] = MenuBook(Settings().menu_dir, _engine)
+    book: MenuBook[OrderEngine] = MenuBook(read_settings(Settings).menu_dir, _engine)
     book.refresh()
-    sys.stdout.write(explain(book.get(arguments.menu), arguments.text) + "\n")
+    try:
+        engine = book.get(arguments.menu)
+    except MenuNotFound as error:
+        problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
+        parser.error(f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}")
+    sys.stdout.write(explain(engine, arguments.text) + "\n")
     return 0
 
 

@@ -17,7 +17,8 @@ from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError
 
 from errors import Overloaded
 from schemas import Id, Line, Menu, PrimaryKey, Quantity, Slug, StoredOrder, Timestamp
-from settings import Settings
+from settings import Settings, read_settings
+from voice.commands import CommandParser
 from voice.database import RETRY_S
 from voice.learning import POLL_S, Recommenders
 from voice.menus import MenuBook
@@ -299,17 +300,14 @@ async def _import(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m voice.store", description="Bring in the orders that a merchant already has.")
+    parser = CommandParser(prog="python -m voice.store", description="Bring in the orders that a merchant already has.")
     commands = parser.add_subparsers(dest="command", required=True)
     importing = commands.add_parser("import", help="import a CSV file with the columns order_id, timestamp, customer_id, item, quantity")
     importing.add_argument("file", type=Path, help="running it again changes nothing")
     importing.add_argument("--menu", required=True, help="the menu's id; item holds ids of its items")
     importing.add_argument("--client", help="whose orders they are (demo, in LOCAL and TESTING)")
     arguments = parser.parse_args()
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.exit(str(error))
+    settings = read_settings(Settings)
     if arguments.client is None:
         if settings.environment.is_deployed:
             parser.error("--client is needed")

@@ -573,7 +573,7 @@ class Metrics:
     """What speaking live tells about itself."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.talks = Gauge("voice_live_sessions", "Connections on which somebody may speak", registry=registry)
+        self.talks = Gauge("voice_live_sessions", "Connections on which somebody may speak", registry=registry, multiprocess_mode="livesum")
         self.delay = Histogram(
             "voice_live_seconds",
             "From the arrival of sound to what was understood of it",

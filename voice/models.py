@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from settings import Settings
+from settings import USERS_MISTAKE, Settings, read_settings
 
 BLOCK_BYTES = 1 << 20
 
@@ -157,9 +157,13 @@ def new_file(path: Path, expected_sha256: str) -> Iterator[IO[bytes]]:
 
 def main() -> None:
     """Set up the models in MODEL_DIR and print where they are."""
-    settings = Settings()
-    whisper = whisper_directory(settings.speech_model, settings.model_dir)
-    conformer = conformer_directory(settings.speech_model_vi, settings.model_dir)
+    settings = read_settings(Settings)
+    try:
+        whisper = whisper_directory(settings.speech_model, settings.model_dir)
+        conformer = conformer_directory(settings.speech_model_vi, settings.model_dir)
+    except ModelMissing as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(USERS_MISTAKE) from None
     sys.stdout.write(f"Whisper: {whisper}\nVietnamese: {conformer or 'recognised by Whisper'}\n")
 
 

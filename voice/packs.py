@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from schemas import Amount
-from voice import words
-from voice.menus import construct
+from voice import bounded_yaml, words
 
 LANGUAGES = Path(__file__).parent / "languages"
 
@@ -158,9 +156,7 @@ def language_packs() -> dict[str, LanguagePack]:
     """Read every language there is; all of them may be spoken to every menu."""
     packs = {}
     for path in sorted(LANGUAGES.glob("*.yaml")):
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-        assert node is not None  # noqa: S101 - a pack is not empty
-        pack = LanguagePack.model_validate(construct(node))
+        pack = LanguagePack.model_validate(bounded_yaml.parse(path.read_bytes()).content)
         packs[pack.language] = pack
     return packs
 

@@ -102,7 +102,7 @@ class Metrics:
         self.batch = Histogram(
             "voice_speech_batch_size", "Clips in one call of an engine", ("engine",), buckets=(1, 2, 3, 4), registry=registry
         )
-        self.queue = Gauge("voice_speech_queue_seconds", "Audio that waits", registry=registry)
+        self.queue = Gauge("voice_speech_queue_seconds", "Audio that waits", registry=registry, multiprocess_mode="livesum")
         self.wait = Histogram(
             "voice_speech_wait_seconds",
             "From arrival to the first piece, decoding included",

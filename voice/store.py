@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -45,6 +45,7 @@ from voice.database import (
     orders,
     overloaded_when_away,
     refresh_tokens,
+    revocations,
 )
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ MAX_WAITING = 5_000
 MAX_BATCH = 200
 # A reply that was lost, or a double click: the same refresh token comes again at once. Later, somebody else has it.
 REPLAY = timedelta(seconds=5)
+# Used tokens are kept for that, and for processes whose clocks differ.
+USED_KEPT = timedelta(seconds=60)
 # The longest fit takes half a minute of a core. Who is at it for longer than this was probably ended.
 FIT_PATIENCE = timedelta(seconds=60)
 
@@ -495,24 +498,32 @@ class Store:
 
     # Refresh tokens
 
-    async def begin_family(self, client: str, token_id: str, expires_at: datetime) -> None:
-        """Begin a family of refresh tokens with its first one; forget all tokens that have expired.
+    async def begin_family(self, client: str, family: UUID, token_id: str, expires_at: datetime) -> int:
+        """Begin a family of refresh tokens with its first one; return how often the client's tokens were revoked before.
 
         Raises:
             Overloaded: the database does not answer.
 
         """
-        digest = _digest(token_id)
         async with self._writing(TOKENS_LOCK) as connection:
-            await connection.execute(sa.delete(refresh_tokens).where(refresh_tokens.c.expires_at <= self._clock()))
-            row = {"digest": digest, "family": UUID(bytes=digest[:16]), "client": client, "expires_at": expires_at}
+            await self._purge_tokens(connection)
+            row = {"digest": _digest(token_id), "family": family, "client": client, "expires_at": expires_at}
             await connection.execute(sa.insert(refresh_tokens), row)
+            number = await connection.scalar(sa.select(revocations.c.number).where(revocations.c.client == client))
+        return number or 0
 
-    async def rotate(self, token_id: str, new_token_id: str, expires_at: datetime) -> str:
-        """Use up a refresh token and put a new one of its family in its place; return the client.
+    async def _purge_tokens(self, connection: AsyncConnection) -> None:
+        """Delete expired tokens, and used ones once a second use is a theft: the family tells that without them."""
+        now = self._clock()
+        await connection.execute(sa.delete(refresh_tokens).where(refresh_tokens.c.expires_at <= now))
+        await connection.execute(sa.delete(refresh_tokens).where(refresh_tokens.c.used_at <= now - USED_KEPT))
+
+    async def rotate(self, family: UUID, token_id: str, new_token_id: str, expires_at: datetime) -> None:
+        """Use up a refresh token and put a new one of its family in its place.
 
         Rotations wait for one another, so of several with one token exactly one wins. The others, within REPLAY, are refused and no
-        more; later the token was stolen, or its heir was: the family ends.
+        more; later the token was stolen, or its heir was: the family ends. A token that is not kept, of a family that is, was used
+        longer ago.
 
         Source: RFC 9700 section 4.14.2 (refresh token rotation).
 
@@ -522,20 +533,50 @@ class Store:
 
         """
         now = self._clock()
+        of_family = refresh_tokens.c.family == family
         async with self._writing(TOKENS_LOCK) as connection:
-            this = refresh_tokens.c.digest == _digest(token_id)
-            token = (await connection.execute(sa.select(refresh_tokens).where(this))).one_or_none()
-            is_valid = token is not None and token.expires_at > now and token.used_at is None
+            await self._purge_tokens(connection)
+            kept = {row.digest: row for row in await connection.execute(sa.select(refresh_tokens).where(of_family))}
+            token = kept.get(_digest(token_id))
+            is_valid = token is not None and token.used_at is None
             if token is not None and is_valid:
-                await connection.execute(sa.update(refresh_tokens).where(this).values(used_at=now))
-                row = {"digest": _digest(new_token_id), "family": token.family, "client": token.client, "expires_at": expires_at}
+                await connection.execute(sa.update(refresh_tokens).where(refresh_tokens.c.digest == token.digest).values(used_at=now))
+                row = {"digest": _digest(new_token_id), "family": family, "client": token.client, "expires_at": expires_at}
                 await connection.execute(sa.insert(refresh_tokens), row)
-            elif token is not None and token.used_at is not None and now - token.used_at > REPLAY:
-                await connection.execute(sa.delete(refresh_tokens).where(refresh_tokens.c.family == token.family))
-                log.warning("a used refresh token came again: its family ends", extra={"client": token.client})
-        if token is None or not is_valid:
+            elif kept and (token is None or now - token.used_at > REPLAY):
+                await connection.execute(sa.delete(refresh_tokens).where(of_family))
+                log.warning("a used refresh token came again: its family ends", extra={"client": next(iter(kept.values())).client})
+        if not is_valid:
             raise RefreshTokenNotValid
-        return cast("str", token.client)
+
+    async def revoke(self, client: str) -> int:
+        """End all of a client's token families and make its access tokens invalid; return how many families there were.
+
+        Raises:
+            Overloaded: the database does not answer.
+
+        """
+        of_client = refresh_tokens.c.client == client
+        async with self._writing(TOKENS_LOCK) as connection:
+            await self._purge_tokens(connection)
+            families = sa.select(sa.func.count(sa.distinct(refresh_tokens.c.family))).where(of_client)
+            n_families: int = await connection.scalar(families) or 0
+            await connection.execute(sa.delete(refresh_tokens).where(of_client))
+            updated = sa.update(revocations).where(revocations.c.client == client).values(number=revocations.c.number + 1)
+            if not (await connection.execute(updated)).rowcount:
+                await connection.execute(sa.insert(revocations), {"client": client, "number": 1})
+        return n_families
+
+    async def revocations(self) -> dict[str, int]:
+        """Return how often each client's tokens were revoked.
+
+        Raises:
+            Overloaded: the database does not answer.
+
+        """
+        async with self._reading() as connection:
+            rows = await connection.execute(sa.select(revocations))
+        return {row.client: row.number for row in rows}
 
 
 def _items(lines: Sequence[Line]) -> tuple[tuple[str, int], ...]:

@@ -1,0 +1,27 @@
+"""Revocations; refresh tokens by family, each of which belongs to a key."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Go forward. Tokens that name no key end: their clients sign in again."""
+    op.execute("DELETE FROM refresh_tokens")
+    op.create_index(op.f("refresh_tokens_used_at_idx"), "refresh_tokens", ["used_at"])
+    op.create_table(
+        "revocations",
+        sa.Column("client", sa.String(64), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("client", name=op.f("revocations_pkey")),
+    )
+
+
+def downgrade() -> None:
+    """Go back."""
+    op.drop_table("revocations")
+    op.drop_index(op.f("refresh_tokens_used_at_idx"), "refresh_tokens")
