@@ -140,6 +140,9 @@ LATENCY = Histogram(
     registry=registry,
 )
 IN_FLIGHT = Gauge("voice_http_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum")
+HELD_BODY_BYTES = Gauge(
+    "voice_http_body_held_bytes", "Bytes of large bodies that are being received.", registry=registry, multiprocess_mode="livesum"
+)
 BODY_BYTES = Counter("voice_http_body_bytes", "Bytes of bodies that were read.", registry=registry)
 DISCONNECTED = Counter("voice_http_disconnected", "Callers that hung up before they were answered.", registry=registry)
 registry.register(server.DROPPED_LINES)
@@ -163,10 +166,9 @@ MAX_MEDIA_TYPE_BYTES = 256
 # Source: RFC 9110 sections 5.6.2, 5.6.6 and 8.3.1; an unquoted value may contain commas, as browsers write `codecs=vp8,opus`.
 _MEDIA_TYPE = re.compile(r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(?=;|$)")
 _PARAMETER = re.compile(r';[ \t]*([^;=" \t]*)(?:=(?:"((?:[^"\\]|\\.)*)"|([^;"]*)))?[ \t]*(?=;|$)')
-BODIES = BodyBudget(2 * settings.max_body_bytes)
+BODIES = BodyBudget(2 * settings.max_body_bytes, HELD_BODY_BYTES)
 # Of each body; as much is received before anybody asks for it.
 UNCOUNTED_BODY_BYTES = 65_536
-Gauge("voice_http_body_held_bytes", "Bytes of bodies that are being received.", registry=registry).set_function(lambda: BODIES.held_bytes)
 
 
 def headers_of(request: HTTPConnection) -> dict[bytes, bytes]:

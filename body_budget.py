@@ -1,5 +1,7 @@
 """Bound the memory of large bodies that are being received, in the process and for each client."""
 
+from prometheus_client import Gauge
+
 from errors import Overloaded
 
 # A body of 200 MB takes as long at 50 Mbit/s.
@@ -9,9 +11,10 @@ RETRY_S = 30
 class BodyBudget:
     """Bytes of unfinished bodies. One client may hold half, so that it cannot keep the others from sending."""
 
-    def __init__(self, max_bytes: int) -> None:
-        """`max_bytes`: of all bodies together."""
+    def __init__(self, max_bytes: int, gauge: Gauge) -> None:
+        """`max_bytes`: of all bodies together. `gauge`: shows how many are held."""
         self.max_bytes = max_bytes
+        self.gauge = gauge
         self.held_bytes = 0
         self.held_by: dict[str, int] = {}  # client -> bytes; a client without any is not in it
 
@@ -34,11 +37,13 @@ class BodyBudget:
         """
         self.expect(client, n_bytes)
         self.held_bytes += n_bytes
+        self.gauge.set(self.held_bytes)
         self.held_by[client] = self.held_by.get(client, 0) + n_bytes
 
     def release(self, client: str, n_bytes: int) -> None:
         """Give back what was held."""
         self.held_bytes -= n_bytes
+        self.gauge.set(self.held_bytes)
         left_bytes = self.held_by.pop(client, 0) - n_bytes
         if left_bytes > 0:
             self.held_by[client] = left_bytes

@@ -1,11 +1,16 @@
 import pytest
+from prometheus_client import Gauge
 
 from body_budget import BodyBudget
 from errors import Overloaded
 
 
+def new_budget():
+    return BodyBudget(100, Gauge("held", "Bytes held.", registry=None))
+
+
 def test_all_bodies_together_are_bounded():
-    budget = BodyBudget(100)
+    budget = new_budget()
     budget.hold("a", 50)
     budget.hold("b", 50)
     with pytest.raises(Overloaded):
@@ -13,10 +18,11 @@ def test_all_bodies_together_are_bounded():
     budget.release("a", 50)
     budget.hold("c", 1)
     assert budget.held_bytes == 51
+    assert [sample.value for family in budget.gauge.collect() for sample in family.samples] == [51]
 
 
 def test_one_client_may_hold_half():
-    budget = BodyBudget(100)
+    budget = new_budget()
     budget.hold("a", 50)
     with pytest.raises(Overloaded):
         budget.hold("a", 1)
@@ -24,7 +30,7 @@ def test_one_client_may_hold_half():
 
 
 def test_a_declared_length_for_which_there_is_no_room_is_refused_without_being_counted():
-    budget = BodyBudget(100)
+    budget = new_budget()
     budget.hold("a", 30)
     with pytest.raises(Overloaded) as refused:
         budget.expect("a", 21)
@@ -34,7 +40,7 @@ def test_a_declared_length_for_which_there_is_no_room_is_refused_without_being_c
 
 
 def test_a_client_that_holds_nothing_leaves_nothing_behind():
-    budget = BodyBudget(100)
+    budget = new_budget()
     budget.hold("a", 20)
     budget.hold("a", 10)
     budget.release("a", 30)
