@@ -1,6 +1,7 @@
 """Real models on real sound: words where words were said, none where none were; and many callers at once."""
 
 import asyncio
+import base64
 import threading
 import time
 from typing import Any
@@ -11,17 +12,23 @@ from prometheus_client import CollectorRegistry
 
 from errors import ApiError, AudioInvalid, AudioTooLong, Overloaded, ValidationFailed
 from settings import ROOT
+from tests.conftest import client_of
 from tests.test_audio import riff, wave_format
 from voice import ctc
 from voice.activity import speech_probabilities
 from voice.audio import SAMPLE_RATE, decode
 from voice.hearing import Hearing
+from voice.menus import read_menu
+from voice.orders import OrderEngine
 from voice.speech import Recogniser
 from voice.turns import Job, Turns
 
 EXAMPLES = ROOT / "examples"
 SAID_EN = {"could", "i", "get", "a", "large", "milk", "tea", "with", "pearls", "less", "sugar", "and", "two", "egg"}
 SAID_VI = {"cho", "anh", "hai", "ly", "sinh", "tố", "bơ", "lớn", "và", "ba", "bánh", "mì", "ốp", "la"}
+
+
+QUAN_NHA = OrderEngine(read_menu(ROOT / "menus" / "quan-nha.yaml"))
 
 
 def recogniser_with(**changed):
@@ -136,6 +143,76 @@ def test_of_words_that_sound_alike_the_judge_takes_one_and_the_transcript_says_s
     assert " hai " not in judged["text"]
     assert judged["text"] == " ".join(segment["text"] for segment in judged["segments"])
     assert asyncio.run(hear(recogniser, waveform, language="vi", phrases=phrases, judge=lambda _: None))["text"] == plain["text"]
+
+
+def noisy(waveform, level):
+    return (waveform + np.random.default_rng(3).normal(0, level, len(waveform))).astype(np.float32)
+
+
+@pytest.mark.parametrize("words", [True, False])
+@pytest.mark.parametrize(
+    ("name", "noise", "candidates", "engines", "language"),
+    [
+        ("order-vi.wav", 0.0, ("vi",), ("conformer",), "vi"),
+        ("order-vi.wav", 0.0, ("vi", "en"), ("conformer",), "vi"),
+        ("order-en.wav", 0.0, ("vi",), ("conformer",), "vi"),
+        ("order-en.wav", 0.0, ("vi", "en"), ("conformer", "whisper"), "en"),
+        ("order-vi.wav", 0.03, ("vi", "en"), ("conformer", "whisper", "conformer"), "vi"),
+        ("order-en.wav", 0.0, ("en",), ("whisper",), "en"),
+        ("order-vi.wav", 0.0, ("en",), ("whisper",), "en"),
+        ("order-en.wav", 0.0, ("en", "de"), ("whisper",), "en"),
+    ],
+)
+def test_alternatives_belong_to_the_engine_that_answers(recogniser, name, noise, candidates, engines, language, words):
+    judged = []
+
+    async def run():
+        waveform = noisy(example(name), noise)
+        said = {"languages": candidates, "phrases": engine.vocabulary, "judge": judge, "words": words}
+        return await hear(recogniser, waveform, **said)
+
+    def judge(text):
+        judged.append(text)
+        return engine.cost(text)
+
+    engine = QUAN_NHA
+    before = {name: worked(recogniser, name) for name in ("conformer", "whisper")}
+    transcript = asyncio.run(run())
+    assert {name for name in before if worked(recogniser, name) > before[name]} == set(engines)
+    assert transcript["language"] == language
+    assert transcript["text"] == " ".join(segment["text"] for segment in transcript["segments"])
+    assert bool(judged) == (engines[-1] == "conformer")
+    for segment in transcript["segments"]:
+        assert ("words" in segment) == words
+        assert not words or " ".join(word["word"] for word in segment["words"]) == segment["text"]
+
+
+def worked(recogniser, engine):
+    """Count an engine's calls in any language."""
+    return recogniser.sample("voice_speech_batch_size_count", {"engine": engine}) or 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("words", [True, False])
+@pytest.mark.parametrize(("name", "language"), [("order-en.wav", "en"), ("order-vi.wav", "vi")])
+async def test_the_examples_are_heard_without_a_language_in_every_form(state, recogniser, name, language, words):
+    audio, wav = (EXAMPLES / name).read_bytes(), {"Content-Type": "audio/wav"}
+    asked: dict[str, Any] = {"menu": "quan-nha", "words": words}
+    in_json = asked | {"audio": base64.b64encode(audio).decode()}
+    fields = {"menu": "quan-nha", "words": str(words).lower()}
+    async with client_of(state, recogniser=recogniser) as client:
+        replies = [
+            await client.post("/api/v1/voice/speech", json=in_json),
+            await client.post("/api/v1/voice/speech", content=audio, headers=wav, params=fields),
+            await client.post("/api/v1/voice/speech", files={"file": (name, audio)}, data=fields),
+            await client.post("/api/v1/voice/order", json=in_json),
+        ]
+    assert [reply.status_code for reply in replies] == [200] * 4
+    heard = [reply.json()["data"] for reply in replies]
+    transcripts = [*heard[:3], heard[3]["transcript"]]
+    assert {transcript["language"] for transcript in transcripts} == {language}
+    assert len({transcript["text"] for transcript in transcripts}) == 1
+    assert len(heard[3]["lines"]) == 2
 
 
 def test_the_same_sound_by_telephone_is_heard_too(recogniser):

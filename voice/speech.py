@@ -426,7 +426,7 @@ class Recogniser:
     def _hear(self, jobs: Sequence[Job]) -> None:
         """Hear the next piece of each job, and finish what is through."""
         started = time.monotonic()
-        before_s = sum(job.seconds for job in jobs)
+        before_s, engine = sum(job.seconds for job in jobs), jobs[0].engine
         try:
             self._advance(jobs, started)
         except Exception as error:
@@ -438,7 +438,7 @@ class Recogniser:
             jobs[0].finish(error)
             return
         worked_s, heard_s = time.monotonic() - started, before_s - sum(job.seconds for job in jobs)
-        self._measure(jobs, heard_s, worked_s)
+        self._measure(engine, jobs, heard_s, worked_s)
         for job in jobs:
             if job.hearing and not job.hearing.pieces:
                 job.finish()
@@ -483,21 +483,18 @@ class Recogniser:
             return
         if job.engine is self._vietnamese and hearing.language is None and hearing.state is not None:
             job.vietnamese, job.engine = hearing, self._whisper
-            job.hearing = replace(
-                hearing, pieces=_pieces(hearing.speech, len(job.waveform), job.engine), elsewhere=(VIETNAMESE,), segments=[], state=None
-            )
+            job.hearing = replace(hearing, pieces=_pieces(hearing.speech, len(job.waveform), job.engine), elsewhere=(VIETNAMESE,))
         elif job.vietnamese and self._vietnamese and hearing.language == VIETNAMESE and job.engine is self._whisper:
             job.vietnamese.language, job.vietnamese.language_confidence = VIETNAMESE, hearing.language_confidence
             job.hearing, job.engine = job.vietnamese, self._vietnamese
 
-    def _measure(self, jobs: Sequence[Job], heard_s: float, worked_s: float) -> None:
-        engine = jobs[0].engine.name
+    def _measure(self, engine: Engine, jobs: Sequence[Job], heard_s: float, worked_s: float) -> None:
         language = (jobs[0].hearing and jobs[0].hearing.language) or ""
-        self._metrics.audio.labels(engine, language).inc(max(heard_s, 0.0))
-        self._metrics.recognition.labels(engine, language).inc(worked_s)
-        self._metrics.batch.labels(engine).observe(len(jobs))
+        self._metrics.audio.labels(engine.name, language).inc(max(heard_s, 0.0))
+        self._metrics.recognition.labels(engine.name, language).inc(worked_s)
+        self._metrics.batch.labels(engine.name).observe(len(jobs))
         if heard_s > 0:
-            self._metrics.factor.labels(engine).observe(worked_s / heard_s)
+            self._metrics.factor.labels(engine.name).observe(worked_s / heard_s)
             with self._changed:
                 self._heard_s = RATE_KEEP * self._heard_s + heard_s
                 self._worked_s = RATE_KEEP * self._worked_s + worked_s
