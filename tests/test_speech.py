@@ -151,34 +151,30 @@ def noisy(waveform, level):
 
 @pytest.mark.parametrize("words", [True, False])
 @pytest.mark.parametrize(
-    ("name", "noise", "candidates", "engines", "language"),
+    ("clip", "candidates", "engines", "language"),
     [
-        ("order-vi.wav", 0.0, ("vi",), ("conformer",), "vi"),
-        ("order-vi.wav", 0.0, ("vi", "en"), ("conformer",), "vi"),
-        ("order-en.wav", 0.0, ("vi",), ("conformer",), "vi"),
-        ("order-en.wav", 0.0, ("vi", "en"), ("conformer", "whisper"), "en"),
-        ("order-vi.wav", 0.03, ("vi", "en"), ("conformer", "whisper", "conformer"), "vi"),
-        ("order-en.wav", 0.0, ("en",), ("whisper",), "en"),
-        ("order-vi.wav", 0.0, ("en",), ("whisper",), "en"),
-        ("order-en.wav", 0.0, ("en", "de"), ("whisper",), "en"),
+        (("order-vi.wav", 0.0), ("vi",), ("conformer",), "vi"),
+        (("order-vi.wav", 0.0), ("vi", "en"), ("conformer",), "vi"),
+        (("order-en.wav", 0.0), ("vi",), ("conformer",), "vi"),
+        (("order-en.wav", 0.0), ("vi", "en"), ("conformer", "whisper"), "en"),
+        (("order-vi.wav", 0.03), ("vi", "en"), ("conformer", "whisper", "conformer"), "vi"),
+        (("order-en.wav", 0.0), ("en",), ("whisper",), "en"),
+        (("order-vi.wav", 0.0), ("en",), ("whisper",), "en"),
+        (("order-en.wav", 0.0), ("en", "de"), ("whisper",), "en"),
     ],
 )
-def test_alternatives_belong_to_the_engine_that_answers(recogniser, name, noise, candidates, engines, language, words):
+def test_alternatives_belong_to_the_engine_that_answers(recogniser, clip, candidates, engines, language, words):  # noqa: PLR0913, PLR0917
     judged = []
-
-    async def run():
-        waveform = noisy(example(name), noise)
-        said = {"languages": candidates, "phrases": engine.vocabulary, "judge": judge, "words": words}
-        return await hear(recogniser, waveform, **said)
+    name, noise = clip
 
     def judge(text):
         judged.append(text)
-        return engine.cost(text)
+        return QUAN_NHA.cost(text)
 
-    engine = QUAN_NHA
-    before = {name: worked(recogniser, name) for name in ("conformer", "whisper")}
-    transcript = asyncio.run(run())
-    assert {name for name in before if worked(recogniser, name) > before[name]} == set(engines)
+    before = {engine: worked(recogniser, engine) for engine in ("conformer", "whisper")}
+    said = {"languages": candidates, "phrases": QUAN_NHA.vocabulary, "judge": judge, "words": words}
+    transcript = asyncio.run(hear(recogniser, noisy(example(name), noise), **said))
+    assert {engine for engine in before if worked(recogniser, engine) > before[engine]} == set(engines)
     assert transcript["language"] == language
     assert transcript["text"] == " ".join(segment["text"] for segment in transcript["segments"])
     assert bool(judged) == (engines[-1] == "conformer")
