@@ -102,6 +102,15 @@ async def test_the_order_is_understood_on_the_way_in_the_language_that_is_spoken
     assert [segment["text"] for segment in final["segments"]] == [final["text"]]
 
 
+@pytest.mark.parametrize("spoken", ["vi", "en"])
+async def test_quiet_speech_by_telephone_is_understood(session, spoken):
+    loud = waveform(spoken)
+    narrow = np.repeat((loud[:-1:2] + loud[1::2]) / 2, 2)
+    quiet = np.round(narrow / np.abs(narrow).max() * 10 ** (-36 / 20) * 32767).astype(np.float32) / np.float32(32768)
+    *_, final = speak(session(spoken), quiet)
+    assert items(final) == ITEMS[spoken]
+
+
 @pytest.mark.skipif(not SLOW.is_file(), reason="the clip is not here")
 async def test_few_words_that_are_surely_vietnamese_are_not_taken_for_another_language(session):
     sound = decode(SLOW.read_bytes(), encoding="auto", sample_rate=None, channels=None, max_audio_s=60)

@@ -15,7 +15,7 @@ from settings import ROOT
 from tests.conftest import client_of
 from tests.test_audio import riff, wave_format
 from voice import ctc
-from voice.activity import speech_probabilities
+from voice.activity import MAX_GAIN, speech_gain, speech_probabilities
 from voice.audio import SAMPLE_RATE, decode
 from voice.hearing import Hearing
 from voice.menus import read_menu
@@ -218,6 +218,33 @@ def test_the_same_sound_by_telephone_is_heard_too(recogniser):
         recogniser.transcribe(pcm(narrow), encoding="pcm_s16le", sample_rate=8_000, language="en")
     )  # fmt: skip
     assert {"large", "sugar", "two"} <= words_in(transcript)
+
+
+def telephone(waveform, peak_db):
+    """Give 8 kHz, 16 bits a sample, at a peak level."""
+    narrow = (waveform[:-1:2] + waveform[1::2]) / 2
+    return pcm(narrow / np.abs(narrow).max() * 10 ** (peak_db / 20))
+
+
+@pytest.mark.parametrize("peak_db", [-36, -45])
+@pytest.mark.parametrize(("name", "language"), [("order-en.wav", "en"), ("order-vi.wav", "vi")])
+def test_quiet_speech_by_telephone_is_heard(recogniser, name, language, peak_db):
+    audio, said = telephone(example(name), peak_db), SAID_EN if language == "en" else SAID_VI
+    transcript = asyncio.run(recogniser.transcribe(audio, encoding="pcm_s16le", sample_rate=8_000, language=language))
+    assert len(said & words_in(transcript)) >= 0.8 * len(said) - 1, transcript["text"]
+
+
+def test_speech_is_amplified_within_bounds_and_nothing_else_is():
+    waveform = example("order-vi.wav")
+    speech = speech_probabilities(waveform)
+    assert speech_gain(waveform, speech) == 1
+    gains = [float(speech_gain(waveform * np.float32(share), speech)) for share in (0.1, 0.01, 1e-3, 1e-6, 0.0)]
+    assert gains == pytest.approx([4.2, 42, MAX_GAIN, MAX_GAIN, MAX_GAIN], rel=0.1)
+    assert speech_gain(waveform * np.float32(0.01), np.zeros_like(speech)) == 1
+    clicks = waveform * np.float32(0.01)
+    clicks[:: SAMPLE_RATE // 2] = 1.0
+    assert float(speech_gain(clicks, speech)) == pytest.approx(42, rel=0.2)
+    assert speech_gain(np.zeros(0, np.float32), np.zeros(0, np.float32)) == 1
 
 
 @pytest.mark.parametrize(("name", "language"), [("order-en.wav", "en"), ("order-vi.wav", "vi")])

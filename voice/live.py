@@ -26,7 +26,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from errors import ApiError, AudioTooLong, Overloaded
 from schemas import LineRequest, LiveEnd, LiveFinal, LiveLines, LiveOptions, LivePartial, Order, Segment, Word
 from voice import ctc
-from voice.activity import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, SPEECH_PROBABILITY, Activity
+from voice.activity import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, ONSET_LEVEL, SPEECH_PROBABILITY, Activity, speech_gain
 from voice.audio import SAMPLE_RATE, RawStream, Waveform
 from voice.conformer import FRAME_SAMPLES as FEATURE_SAMPLES
 from voice.conformer import HOP_FRAMES, OVERLAP_FRAMES, REST_SAMPLES, SURE, TAIL_SAMPLES, Conformer, expected
@@ -394,6 +394,7 @@ class Session:
         # While nobody speaks: the last frames, each with whether it is speech.
         self._quiet: deque[tuple[Waveform, bool]] = deque(maxlen=MARGIN_FRAMES + ONSET_FRAMES)
         self._fresh: list[Waveform] = []  # of the utterance, not heard yet
+        self._gain = np.float32(1)  # of the utterance
         self._told: tuple[str, int, Order] | None = None  # text, characters that stay, order
         self._understood: tuple[str, Sequence[LineRequest], Order] | None = None  # text, order before, order after
 
@@ -448,6 +449,8 @@ class Session:
         first = next(place for place, (_, speech) in enumerate(frames) if speech and place >= onset)
         begin = max(0, first - MARGIN_FRAMES)
         self._fresh = [frame for frame, _ in frames[begin:]]
+        are_speech = np.array([is_speech for _, is_speech in frames[begin:]], np.float32)
+        self._gain = speech_gain(np.concatenate(self._fresh), are_speech, level=ONSET_LEVEL)
         self._quiet.clear()
         n_fresh = len(self._fresh) * FRAME_SAMPLES
         start, lead = self._n_samples - n_fresh, (first - begin) * FRAME_SAMPLES
@@ -457,7 +460,7 @@ class Session:
     def _go_on(self, utterance: Utterance, waited_s: float) -> Iterator[Event]:
         """Hear what has come; say what is new about text or order."""
         if self._fresh:
-            utterance.hear(np.concatenate(self._fresh), waited_s=waited_s)
+            utterance.hear(np.concatenate(self._fresh) * self._gain, waited_s=waited_s)
             self._fresh = []
         text, stable = _text(utterance.segments(self._judge)), utterance.stable()
         if not text:
@@ -472,7 +475,7 @@ class Session:
         utterance, self.utterance = self.utterance, None
         segments: list[Segment] = []
         if utterance:
-            utterance.finish(np.concatenate(self._fresh) if self._fresh else np.zeros(0, np.float32))
+            utterance.finish(np.concatenate(self._fresh) * self._gain if self._fresh else np.zeros(0, np.float32))
             segments = [tidy(segment, words=False) for segment in utterance.segments(self._judge)]
         self._fresh = []
         self._quiet.clear()

@@ -30,7 +30,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from errors import ApiError, Overloaded
 from schemas import Encoding, Segment, Transcript, Word
-from voice.activity import speech_probabilities, speech_span, windows
+from voice.activity import speech_gain, speech_probabilities, speech_span, windows
 from voice.audio import SAMPLE_RATE, Media, Waveform, finish, likely_seconds, unpack
 from voice.conformer import Conformer
 from voice.decoders import Decoders
@@ -485,7 +485,7 @@ class Recogniser:
         """Find out whether and where there is speech; a clip without any has no pieces."""
         speech = speech_probabilities(job.waveform)
         return Hearing(
-            job.waveform,
+            job.waveform * speech_gain(job.waveform, speech),
             _pieces(speech, len(job.waveform), job.engine),
             languages=job.languages,
             phrases=job.phrases,
