@@ -101,6 +101,7 @@ from schemas import (
 )
 from settings import LOCAL_TOKEN_SECRET, Settings
 from voice import compiled
+from voice.confirmation import confirmed
 from voice.learning import Recommenders
 from voice.live import Event, Live, Talk
 from voice.menus import MenuBook
@@ -690,7 +691,9 @@ async def take_order(request: Request) -> Response:
         return reply(request, engine.understand(asked.text or "", asked.lines))
     await admit_audio(request)
     transcript = await hear(request, asked.audio, asked, engine, asked.lines)
-    return reply(request, engine.understand(transcript["text"], asked.lines) | {"transcript": transcript})
+    order = engine.understand(transcript["text"], asked.lines)
+    order = confirmed(order, engine.price(asked.lines), transcript["segments"], engine.menu.languages)
+    return reply(request, order | {"transcript": transcript})
 
 
 async def admit_audio(request: Request) -> None:
