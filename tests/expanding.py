@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.test_audio import encoded, tone
 
-CLIP = encoded(tone(0.5), container="flac", codec="flac", rate=16_000)
+CLIP: bytes = encoded(tone(0.5), container="flac", codec="flac", rate=16_000)
 
 
 def flac(*blocks: tuple[int, bytes]) -> bytes:
