@@ -17,6 +17,7 @@ from tests.test_audio import riff, wave_format
 from voice import ctc
 from voice.activity import MAX_GAIN, speech_gain, speech_probabilities
 from voice.audio import SAMPLE_RATE, decode
+from voice.confirmation import CONFIRM_BELOW, recognition_confidence
 from voice.hearing import Hearing
 from voice.menus import read_menu
 from voice.orders import OrderEngine
@@ -143,6 +144,20 @@ def test_of_words_that_sound_alike_the_judge_takes_one_and_the_transcript_says_s
     assert " hai " not in judged["text"]
     assert judged["text"] == " ".join(segment["text"] for segment in judged["segments"])
     assert asyncio.run(hear(recogniser, waveform, language="vi", phrases=phrases, judge=lambda _: None))["text"] == plain["text"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("name", "language", "wrong"), [("order-en.wav", "en", "vi"), ("order-vi.wav", "vi", "en")])
+async def test_a_wrong_language_that_is_forced_changes_no_order(state, recogniser, name, language, wrong):
+    asked = {"menu": "quan-nha", "audio": base64.b64encode((EXAMPLES / name).read_bytes()).decode(), "lines": [{"item": "latte"}]}
+    async with client_of(state, recogniser=recogniser) as client:
+        right, forced = [
+            (await client.post("/api/v1/voice/order", json=asked | {"language": told})).json()["data"] for told in (language, wrong)
+        ]
+    assert recognition_confidence(right["transcript"]["segments"]) >= CONFIRM_BELOW
+    assert len(right["lines"]) == 3
+    assert ([line["item"] for line in forced["lines"]], forced["changes"]) == (["latte"], [])
+    assert {question["kind"] for question in forced["questions"]} == ({"check"} if wrong == "en" else set())
 
 
 def noisy(waveform, level):

@@ -6,6 +6,8 @@ from typing import Final, Literal
 from schemas import Change, Line, Order, Pending, Question, Segment
 from voice.packs import sentence
 
+# Of 272 spoken orders recognised in their own language, clean and in kitchen noise of 12 dB and 6 dB, 4 are below, all at 6 dB; of 43
+# transcripts in a wrong language that would change an order, all (the surest has .57). `docs/decisions.md` has the curve.
 CONFIRM_BELOW: Final = 0.6
 
 
