@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from errors import AudioInvalid, AudioTooLong
-from voice.audio import SAMPLE_RATE, Media, decode, unpack
+from voice.audio import SAMPLE_RATE, Media, decode, likely_seconds, unpack
 
 
 def tone(seconds=1.0, *, rate=16_000, hz=440.0, amplitude=0.5):
@@ -282,6 +282,14 @@ def test_a_wav_for_the_library_has_no_chunks_but_format_and_sound():
     unpacked = unpack(riff(wave_format(bits=24), (b"LIST", b"x" * 999), (b"data", b"\0" * 999)), **UNDECLARED)
     assert isinstance(unpacked, Media)
     assert len(unpacked.audio) == 12 + 24 + 8 + 999
+
+
+def test_the_length_of_a_wav_is_told_by_its_format_wherever_that_stands():
+    said: Any = {"encoding": "auto", "sample_rate": None, "channels": None}
+    padded = riff((b"JUNK", bytes(28)), wave_format(rate=48_000, channels=2), (b"data", bytes(192_000)))
+    assert likely_seconds(padded, **said) == pytest.approx(1, abs=0.01)
+    assert likely_seconds(rf64(PLAIN, 0), **said) == pytest.approx(0.2, abs=0.01)
+    assert likely_seconds(b"OggS" + bytes(16_000), **said) == pytest.approx(1, abs=0.01)
 
 
 COMPRESSED = [("mp4", "aac"), ("adts", "aac"), ("mp3", "libmp3lame"), ("flac", "flac"), ("ogg", "libopus"), ("webm", "libopus")]

@@ -7,6 +7,7 @@ The children import no model, get no setting, and see no credential. `docs/decis
 """
 
 import json
+import logging
 import os
 import queue
 import signal
@@ -29,6 +30,8 @@ from voice.media import SAMPLE_RATE, Media, Waveform, undecodable
 if sys.platform != "win32":
     import resource
 
+log = logging.getLogger(__name__)
+
 ROOT = Path(__file__).parent.parent
 # Of processor time. The slowest honest files that were found (8 channels of FLAC at 192 kHz, 6 of AAC at 96) decode 92 and 110 times as
 # fast as they play, stereo AAC and MP3 260 times.
@@ -47,11 +50,11 @@ _REPLY: Final = struct.Struct("<BQ")  # kind, bytes that follow
 
 
 class Died(Exception):
-    """The child ended before it answered; `by_limit`: it had used up its processor time."""
+    """The child ended before it answered; `status`: the negative number of the signal that ended it, else its exit status."""
 
-    def __init__(self, *, by_limit: bool) -> None:
-        super().__init__()
-        self.by_limit = by_limit
+    def __init__(self, status: int | None) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
 
 
 class Decoders:
@@ -86,9 +89,10 @@ class Decoders:
             except TimeoutError as error:
                 raise Overloaded from error
             except Died as died:
-                if died.by_limit:
+                if died.status == -signal.SIGPROF:  # it had used up its processor time
                     message = "The audio takes too long to decode."
                     raise AudioInvalid(message) from died
+                log.warning("speech: a decoder ended, %s", died)
         raise undecodable(asked)
 
     @contextmanager
@@ -163,7 +167,7 @@ class _Child:
         except OSError as error:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(1)
-            raise Died(by_limit=self._process.returncode == -signal.SIGPROF) from error
+            raise Died(self._process.returncode) from error
         if kind == _WAVEFORM:
             return np.frombuffer(reply, np.float32)
         raise (AudioTooLong if kind == _TOO_LONG else AudioInvalid)(reply.decode())
