@@ -100,6 +100,7 @@ from schemas import (
 )
 from settings import LOCAL_TOKEN_SECRET, Settings, read_settings
 from voice import compiled
+from voice.confirmation import confirmed
 from voice.learning import Recommenders
 from voice.live import Event, Live, Talk, too_much_held
 from voice.menus import MenuBook
@@ -727,7 +728,9 @@ async def take_order(request: Request) -> Response:
     if audio is None:
         return reply(request, engine.understand(text, options.lines))
     transcript = await hear(request, audio, options, engine, options.lines)
-    return reply(request, engine.understand(transcript["text"], options.lines) | {"transcript": transcript})
+    order = engine.understand(transcript["text"], options.lines)
+    order = confirmed(order, engine.price(options.lines), transcript["segments"], engine.menu.languages)
+    return reply(request, order | {"transcript": transcript})
 
 
 async def admit_audio(request: Request) -> None:

@@ -7,12 +7,11 @@ left is small, and the string is decoded piece by piece.
 
 import base64
 import secrets
-from typing import cast
 
 import orjson
 
 from errors import BadRequest, PayloadTooLarge
-from schemas import strict_base64
+from schemas import decode_base64, unwrapped_base64
 
 # Stands for the audio while the rest is validated. Random, so that nobody else says it.
 STAND_IN = secrets.token_bytes(24)
@@ -57,13 +56,14 @@ def decode_string(string: memoryview) -> bytes:
         piece = piece if escape < 0 else piece[:escape]
         start += len(piece)
         try:
-            text: str = carried + orjson.loads(b'"' + piece + b'"')
+            text: str = orjson.loads(b'"' + piece + b'"')
         except orjson.JSONDecodeError as error:
             raise BadRequest from error
+        text = carried + (text.replace("\r", "").replace("\n", "") if decoded else unwrapped_base64(text))
         whole = len(text) if is_last else len(text) // 4 * 4
         text, carried = text[:whole], text[whole:]
         if not is_last and text.endswith("="):
             message = "not valid base64"
             raise ValueError(message)
-        decoded.append(cast("bytes", strict_base64(text)))
+        decoded.append(decode_base64(text))
     return b"".join(decoded)

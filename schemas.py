@@ -33,6 +33,7 @@ from typing_extensions import TypedDict
 
 T = TypeVar("T")
 
+_DATA_URL = re.compile(r"data:[^,\s]{0,200};base64,", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -68,17 +69,34 @@ def whole_seconds_utc(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
-def strict_base64(value: object) -> object:
-    """Decode RFC 4648 section 4 base64; junk, spaces, the URL alphabet and wrong padding are errors."""
-    if not isinstance(value, str):
-        return value if isinstance(value, bytes) else None
+def unwrapped_base64(text: str) -> str:
+    """Leave out what encoders put around base64: the head of a `data:` URL (RFC 2397), and line breaks (RFC 2045 section 6.8)."""
+    if url := _DATA_URL.match(text):
+        text = text[url.end() :]
+    return text.replace("\r", "").replace("\n", "")
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode RFC 4648 section 4 base64.
+
+    Raises:
+        ValueError: junk, spaces, the URL alphabet, or wrong padding.
+
+    """
     message = "not valid base64"
-    if len(value) % 4 or value.endswith("==="):  # the strict mode lets padding after whole groups pass
+    if len(text) % 4 or text.endswith("==="):  # the strict mode lets padding after whole groups pass
         raise ValueError(message)
     try:
-        return binascii.a2b_base64(value, strict_mode=True)
+        return binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise ValueError(message) from error
+
+
+def strict_base64(value: object) -> object:
+    """Decode base64, which may be wrapped; bytes are decoded already, and anything else is refused by its type."""
+    if isinstance(value, str):
+        return decode_base64(unwrapped_base64(value))
+    return value if isinstance(value, bytes) else None
 
 
 def none_as_text(value: object) -> object:
@@ -394,14 +412,29 @@ class Change(TypedDict):
     quantity: int
 
 
-class Question(TypedDict):
-    """What has to be asked; `choices` are ids of choices where there is a group, else of items."""
+class Pending(TypedDict):
+    """The edit that a question suspends; it is made when the customer says yes."""
 
-    kind: Literal["ambiguous", "unavailable", "missing"]
+    op: Literal["add", "set", "remove"]
+    item: NotRequired[str]
+    quantity: int
+    options: list[Option]
+
+
+class Question(TypedDict):
+    """An open question; `choices` are ids of choices where there is a group, else of items.
+
+    `blocks`: the order cannot be completed before the answer. `times`: consecutive turns in which it was asked.
+    """
+
+    kind: Literal["ambiguous", "unavailable", "missing", "check"]
     line: int | None
     group: str | None
     choices: list[str]
     text: str
+    blocks: bool
+    pending: NotRequired[Pending]
+    times: int
 
 
 class Order(TypedDict):

@@ -1,6 +1,6 @@
 """Print how well and how fast speech is recognised: one figure a line. What it does under too much load: `bench.speech_load`.
 
-    .venv/bin/python -m bench.speech [--only speed|accuracy|orders|confidence|bias|language|silence|decoding]
+    .venv/bin/python -m bench.speech [--only speed|accuracy|orders|doubts|confidence|bias|language|silence|decoding]
                                      [--manifest FILE.jsonl] [--every N]
 
 The manifest has a clip a line: {"file", "language", "kind": "read", "transcript"}, or "kind": "order" with "menu", "draft", "lines", clips
@@ -18,7 +18,7 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from tests import test_audio
 from voice import confidence, ctc, whisper
 from voice.audio import SAMPLE_RATE, Waveform, decode
 from voice.confidence import Calibration
+from voice.confirmation import CONFIRM_BELOW, recognition_confidence
 from voice.menus import MenuBook
 from voice.models import ensure_whisper
 from voice.orders import OrderEngine
@@ -271,6 +272,35 @@ def orders(manifest: Path | None, every: int) -> None:
     engine.close()
 
 
+def doubts(manifest: Path | None, every: int) -> None:
+    """Recognise spoken orders in their own language and in the other; count the changes that would be asked about, by confidence."""
+    if manifest is None:
+        print("doubts      need a manifest")
+        return
+    book: MenuBook[OrderEngine] = MenuBook(manifest.parent, OrderEngine)
+    book.refresh()
+    engine = recogniser()
+    found: dict[str, list[float]] = {"own": [], "other": []}
+    entries = [entry for entry in map(json.loads, manifest.read_text("utf-8").splitlines()) if entry["kind"] == "order"]
+    for entry in entries[::every]:
+        clip, menu = Clip(entry["language"], entry["transcript"], read_wav(manifest.parent / entry["file"])), book.get(entry["menu"])
+        for variant in (clip, noisy(clip)):
+            for told in ("vi", "en"):
+                forced = replace(variant, language=told)
+                transcript = asyncio.run(transcribe(engine, forced, phrases=menu.vocabulary, menu=menu))
+                certain = recognition_confidence(transcript["segments"])
+                if certain is not None and menu.understand(transcript["text"])["changes"]:
+                    found["own" if told == clip.language else "other"].append(certain)
+    engine.close()
+    for below in (0.4, 0.5, 0.55, CONFIRM_BELOW, 0.65, 0.7, 0.8):
+        asked, kept = sum(certain < below for certain in found["own"]), sum(certain >= below for certain in found["other"])
+        print(
+            f"doubts      below {below}: asked {asked} of {len(found['own'])} in their own language,"
+            f" changed by {kept} of {len(found['other'])} in the other",
+            flush=True,
+        )
+
+
 def comparable(lines: Sequence[Any]) -> Counter[tuple[object, ...]]:
     """Give what makes two orders the same."""
     return Counter(
@@ -499,7 +529,9 @@ def decoding() -> None:
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--only", choices=["speed", "accuracy", "orders", "confidence", "bias", "language", "silence", "decoding"])
+    parser.add_argument(
+        "--only", choices=["speed", "accuracy", "orders", "doubts", "confidence", "bias", "language", "silence", "decoding"]
+    )
     parser.add_argument("--manifest", type=Path)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take each N-th clip only")
     arguments = parser.parse_args()
@@ -509,6 +541,7 @@ def main() -> None:
         "speed": lambda: speed(clips),
         "accuracy": lambda: accuracy(clips),
         "orders": lambda: orders(manifest, arguments.every),
+        "doubts": lambda: doubts(manifest, arguments.every),
         "confidence": lambda: confidences(clips),
         "bias": lambda: bias(clips),
         "language": lambda: language(clips),

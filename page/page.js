@@ -90,9 +90,7 @@ $("spoken").addEventListener("change", () => {
 for (const language of Object.keys(WORDS)) {
   $(`in-${language}`).addEventListener("click", () => {
     state.language = language;
-    state.spoken = null;
     localStorage.setItem("language", language);
-    localStorage.removeItem("spoken");
     showAll();
     showFrames();
   });

@@ -9,7 +9,7 @@ export const kept = (name) => localStorage.getItem(name);
 
 export const state = {
   language: kept("language") ?? (navigator.languages.some((tag) => tag.startsWith("vi")) ? "vi" : "en"),
-  spoken: kept("spoken"), // null: the language of the page; "": to be detected
+  spoken: kept("spoken") ?? "", // "": to be detected
   menus: [],
   menu: null, // as loaded, with its items and groups
   phase: "idle", // idle, starting, listening, finishing
@@ -33,11 +33,8 @@ export const state = {
 
 export const t = (key, values) => say(state.language, key, values);
 export const price = (amount) => money(state.language, state.menu.currency, amount);
-/** The language that is spoken: the one of the page unless another was chosen; "" is to be detected. */
-export const spokenLanguage = () => {
-  const wanted = state.spoken ?? state.language;
-  return wanted === "" || state.menu?.languages.includes(wanted) ? wanted : (state.menu?.languages[0] ?? "");
-};
+/** The language that was chosen, if the menu is spoken in it; "" is to be detected. */
+export const spokenLanguage = () => (state.menu?.languages.includes(state.spoken) ? state.spoken : "");
 
 /** List the options that still have to be decided. */
 export function openChoices() {

@@ -761,9 +761,48 @@ async def test_a_query_is_as_strict_as_a_body(client, query, loc):
     assert loc_of(response) == [[loc]]
 
 
-@pytest.mark.parametrize("audio", ["AA A", "AAA", "A-_A", "AAAA=", "AAAA====", "http://evil.example/a.wav", "", 5, None])
+@pytest.mark.parametrize(
+    "audio",
+    [
+        "AA A",
+        "AAA",
+        "A-_A",
+        "AAAA=",
+        "AAAA====",
+        "AAAA\tAAAA",
+        "data:audio/wav,AAAA",
+        "data:;base64,data:;base64,AAAA",
+        "http://evil.example/a.wav",
+        "",
+        "\n",
+        5,
+        None,
+    ],
+)
 async def test_base64_is_strict(client, audio):
     assert loc_of(await client.post(SPEECH, json={"audio": audio})) == [["audio"]]
+
+
+@pytest.mark.parametrize(
+    "audio",
+    ["YWJjYWJj", "YWJj\r\nYWJj\r\n", "YWJ\njYWJj", "data:audio/webm;codecs=opus;base64,YWJjYWJj", "DATA:;base64,YWJj\nYWJj"],
+)
+async def test_base64_may_have_line_breaks_and_be_a_data_url(state, audio):
+    heard = Heard()
+    async with client_of(state, recogniser=heard) as client:
+        assert (await client.post(SPEECH, json={"audio": audio})).status_code == 200
+    assert heard.asked[0]["audio"] == b"abcabc"
+
+
+RECORDED = ("audio/m4a", "audio/x-m4a", "audio/mp3", "audio/opus", "audio/aac", "audio/vnd.wave", "video/webm; codecs=opus", "video/mp4")
+
+
+@pytest.mark.parametrize("content_type", RECORDED)
+async def test_every_name_of_a_recording_is_taken_as_the_body(state, content_type):
+    heard = Heard()
+    async with client_of(state, recogniser=heard) as client:
+        assert (await client.post(SPEECH, content=b"abc", headers={"Content-Type": content_type})).status_code == 200
+    assert heard.asked[0]["audio"] == b"abc"
 
 
 class Decoding(Heard):
@@ -850,7 +889,9 @@ async def test_a_media_type_may_have_parameters_that_say_nothing_here(state, par
         assert (await client.post(SPEECH, content=b"abc", headers={"Content-Type": f"audio/webm{parameters}"})).status_code == 200
 
 
-@pytest.mark.parametrize("content_type", ["audio/midi", "video/mp4", "image/png", "", "audio/wav; x=" + "a" * 300, 'audio/wav; x="', "wav"])
+@pytest.mark.parametrize(
+    "content_type", ["audio/midi", "video/quicktime", "image/png", "", "audio/wav; x=" + "a" * 300, 'audio/wav; x="', "wav"]
+)
 async def test_what_is_no_audio_by_its_type_is_refused(client, content_type):
     assert (await client.post(SPEECH, content=b"abc", headers={"Content-Type": content_type})).status_code == 415
 

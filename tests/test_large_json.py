@@ -21,6 +21,7 @@ MIB = 2**20
 AUDIO = np.random.default_rng(3).integers(0, 256, 2_100_000, np.uint8).tobytes()  # base64 of it ends without padding
 BASE64 = base64.b64encode(AUDIO).decode()
 ESCAPED = BASE64.replace("/", r"\/").replace("+", r"\u002B")
+WRAPPED = r"data:audio\/wav;base64," + r"\r\n".join(BASE64[place : place + 76] for place in range(0, len(BASE64), 76))
 JSON = {"Content-Type": "application/json"}
 
 
@@ -35,11 +36,12 @@ async def post(state, body, path=SPEECH):
     [
         f'{{"audio": "{BASE64}", "language": "vi"}}',
         f'{{"language": "vi", "audio": "{ESCAPED}"}}',
+        f'{{"audio": "{WRAPPED}", "language": "vi"}}',
         f'{{"audio": "AAAA", "language": "vi", "audio"\n:\t"{BASE64}"}}',
         f'{{"l\\u0061nguage": "vi", "audi\\u006f": "{BASE64}"}}',
         f'{{"audio": "{BASE64}", "language": "vi"}}' + " " * 1000,
     ],
-    ids=["plain", "escaped", "twice", "escaped names", "spaces behind"],
+    ids=["plain", "escaped", "wrapped", "twice", "escaped names", "spaces behind"],
 )
 async def test_much_audio_arrives_as_it_was_sent(state, body):
     assert len(body) > 2 * voice_app.settings.max_json_bytes
@@ -61,6 +63,7 @@ async def test_a_spoken_order_with_much_audio_is_understood(state):
     [
         (f'{{"audio": "{BASE64}!"}}', 422, "VALIDATION_FAILED"),
         (f'{{"audio": "{BASE64}A"}}', 422, "VALIDATION_FAILED"),
+        (f'{{"audio": "{BASE64}data:;base64,{BASE64}"}}', 422, "VALIDATION_FAILED"),
         (f'{{"audio": "A{BASE64[1 : PIECE_BYTES - 1]}={BASE64[PIECE_BYTES:]}"}}', 422, "VALIDATION_FAILED"),
         (f'{{"audio": "{BASE64}", "language": 5}}', 422, "VALIDATION_FAILED"),
         (f'{{"audio": "{BASE64}", "discount": 5}}', 422, "VALIDATION_FAILED"),
@@ -74,7 +77,7 @@ async def test_a_spoken_order_with_much_audio_is_understood(state):
         (" " * 3_000_000 + '{"audio": "AAAA"}', 413, "PAYLOAD_TOO_LARGE"),
         (f'{{"audio": "{BASE64}", "menu": "{"x" * 1_100_000}"}}', 413, "PAYLOAD_TOO_LARGE"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 async def test_what_is_wrong_with_a_large_body_is_said(state, body, status, error):
     response, heard = await post(state, body)
@@ -111,6 +114,8 @@ def test_pieces_join_wherever_an_escape_falls(length):
         assert decode_string(memoryview(plain)) == b"\0" * 3 * shift + audio
         escaped = plain.replace(b"/", rb"\/").replace(b"+", rb"\u002B")
         assert decode_string(memoryview(escaped)) == b"\0" * 3 * shift + audio
+        wrapped = rb"\r\n".join(plain[place : place + 77] for place in range(0, len(plain), 77))
+        assert decode_string(memoryview(b"data:;base64," + wrapped)) == b"\0" * 3 * shift + audio
 
 
 @pytest.mark.parametrize("string", [b'AA"A', b"AAA\\", b"A\nAA", b"\xff\xff\xff\xff"])

@@ -28,7 +28,7 @@ from server import SocketProtocol
 from settings import ROOT
 from tests.conftest import CLIENT_KEYS, KEYS
 from tests.servers import Server
-from voice import ctc
+from voice import confirmation, ctc
 from voice.activity import FRAME_SAMPLES, Activity, speech_probabilities
 from voice.audio import SAMPLE_RATE, RawStream, decode
 from voice.hearing import Hearing
@@ -119,6 +119,25 @@ async def test_the_order_is_understood_on_the_way_in_the_language_that_is_spoken
     assert any(partial["stable"] for partial in partials)
     assert any(items(partial) for partial in partials)
     assert [segment["text"] for segment in final["segments"]] == [final["text"]]
+
+
+@pytest.mark.parametrize(("spoken", "forced"), [("vi", "en"), ("en", "vi")])
+async def test_doubtful_words_change_no_order_partial_or_final(session, monkeypatch, spoken, forced):
+    events = list(speak(session(forced), waveform(spoken)))
+    assert all(event["lines"] == [] for event in events)
+    monkeypatch.setattr(confirmation, "CONFIRM_BELOW", 1.01)
+    final = list(speak(session(spoken), waveform(spoken)))[-1]
+    assert (final["lines"], final["changes"]) == ([], [])
+    assert [question["pending"]["item"] for question in final["questions"]] == [item for item, _ in ITEMS[spoken]]
+
+
+@pytest.mark.parametrize("spoken", ["vi", "en"])
+async def test_quiet_speech_by_telephone_is_understood(session, spoken):
+    loud = waveform(spoken)
+    narrow = np.repeat((loud[:-1:2] + loud[1::2]) / 2, 2)
+    quiet = np.round(narrow / np.abs(narrow).max() * 10 ** (-36 / 20) * 32767).astype(np.float32) / np.float32(32768)
+    *_, final = speak(session(spoken), quiet)
+    assert items(final) == ITEMS[spoken]
 
 
 @pytest.mark.skipif(not SLOW.is_file(), reason="the clip is not here")

@@ -1,6 +1,7 @@
 """Real models on real sound: words where words were said, none where none were; and many callers at once."""
 
 import asyncio
+import base64
 import threading
 import time
 from typing import Any
@@ -11,17 +12,24 @@ from prometheus_client import CollectorRegistry
 
 from errors import ApiError, AudioInvalid, AudioTooLong, Overloaded, ValidationFailed
 from settings import ROOT
+from tests.conftest import client_of
 from tests.test_audio import riff, wave_format
 from voice import ctc
-from voice.activity import speech_probabilities
+from voice.activity import MAX_GAIN, speech_gain, speech_probabilities
 from voice.audio import SAMPLE_RATE, decode
+from voice.confirmation import CONFIRM_BELOW, recognition_confidence
 from voice.hearing import Hearing
+from voice.menus import read_menu
+from voice.orders import OrderEngine
 from voice.speech import Recogniser
 from voice.turns import Job, Turns
 
 EXAMPLES = ROOT / "examples"
 SAID_EN = {"could", "i", "get", "a", "large", "milk", "tea", "with", "pearls", "less", "sugar", "and", "two", "egg"}
 SAID_VI = {"cho", "anh", "hai", "ly", "sinh", "tố", "bơ", "lớn", "và", "ba", "bánh", "mì", "ốp", "la"}
+
+
+QUAN_NHA = OrderEngine(read_menu(ROOT / "menus" / "quan-nha.yaml"))
 
 
 def recogniser_with(**changed):
@@ -138,6 +146,86 @@ def test_of_words_that_sound_alike_the_judge_takes_one_and_the_transcript_says_s
     assert asyncio.run(hear(recogniser, waveform, language="vi", phrases=phrases, judge=lambda _: None))["text"] == plain["text"]
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize(("name", "language", "wrong"), [("order-en.wav", "en", "vi"), ("order-vi.wav", "vi", "en")])
+async def test_a_wrong_language_that_is_forced_changes_no_order(state, recogniser, name, language, wrong):
+    asked = {"menu": "quan-nha", "audio": base64.b64encode((EXAMPLES / name).read_bytes()).decode(), "lines": [{"item": "latte"}]}
+    async with client_of(state, recogniser=recogniser) as client:
+        right, forced = [
+            (await client.post("/api/v1/voice/order", json=asked | {"language": told})).json()["data"] for told in (language, wrong)
+        ]
+    assert (recognition_confidence(right["transcript"]["segments"]) or 0) >= CONFIRM_BELOW
+    assert len(right["lines"]) == 3
+    assert ([line["item"] for line in forced["lines"]], forced["changes"]) == (["latte"], [])
+    assert {question["kind"] for question in forced["questions"]} == ({"check"} if wrong == "en" else set())
+
+
+def noisy(waveform, level):
+    return (waveform + np.random.default_rng(3).normal(0, level, len(waveform))).astype(np.float32)
+
+
+@pytest.mark.parametrize("words", [True, False])
+@pytest.mark.parametrize(
+    ("clip", "candidates", "engines", "language"),
+    [
+        (("order-vi.wav", 0.0), ("vi",), ("conformer",), "vi"),
+        (("order-vi.wav", 0.0), ("vi", "en"), ("conformer",), "vi"),
+        (("order-en.wav", 0.0), ("vi",), ("conformer",), "vi"),
+        (("order-en.wav", 0.0), ("vi", "en"), ("conformer", "whisper"), "en"),
+        (("order-vi.wav", 0.03), ("vi", "en"), ("conformer", "whisper", "conformer"), "vi"),
+        (("order-en.wav", 0.0), ("en",), ("whisper",), "en"),
+        (("order-vi.wav", 0.0), ("en",), ("whisper",), "en"),
+        (("order-en.wav", 0.0), ("en", "de"), ("whisper",), "en"),
+    ],
+)
+def test_alternatives_belong_to_the_engine_that_answers(recogniser, clip, candidates, engines, language, words):  # noqa: PLR0913, PLR0917
+    judged = []
+    name, noise = clip
+
+    def judge(text):
+        judged.append(text)
+        return QUAN_NHA.cost(text)
+
+    before = {engine: worked(recogniser, engine) for engine in ("conformer", "whisper")}
+    said = {"languages": candidates, "phrases": QUAN_NHA.vocabulary, "judge": judge, "words": words}
+    transcript = asyncio.run(hear(recogniser, noisy(example(name), noise), **said))
+    assert {engine for engine in before if worked(recogniser, engine) > before[engine]} == set(engines)
+    assert transcript["language"] == language
+    assert transcript["text"] == " ".join(segment["text"] for segment in transcript["segments"])
+    assert bool(judged) == (engines[-1] == "conformer")
+    for segment in transcript["segments"]:
+        assert ("words" in segment) == words
+        assert not words or " ".join(word["word"] for word in segment["words"]) == segment["text"]
+
+
+def worked(recogniser, engine):
+    """Count an engine's calls in any language."""
+    return recogniser.sample("voice_speech_batch_size_count", {"engine": engine}) or 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("words", [True, False])
+@pytest.mark.parametrize(("name", "language"), [("order-en.wav", "en"), ("order-vi.wav", "vi")])
+async def test_the_examples_are_heard_without_a_language_in_every_form(state, recogniser, name, language, words):
+    audio, wav = (EXAMPLES / name).read_bytes(), {"Content-Type": "audio/wav"}
+    asked: dict[str, Any] = {"menu": "quan-nha", "words": words}
+    in_json = asked | {"audio": base64.b64encode(audio).decode()}
+    fields = {"menu": "quan-nha", "words": str(words).lower()}
+    async with client_of(state, recogniser=recogniser) as client:
+        replies = [
+            await client.post("/api/v1/voice/speech", json=in_json),
+            await client.post("/api/v1/voice/speech", content=audio, headers=wav, params=fields),
+            await client.post("/api/v1/voice/speech", files={"file": (name, audio)}, data=fields),
+            await client.post("/api/v1/voice/order", json=in_json),
+        ]
+    assert [reply.status_code for reply in replies] == [200] * 4
+    heard = [reply.json()["data"] for reply in replies]
+    transcripts = [*heard[:3], heard[3]["transcript"]]
+    assert {transcript["language"] for transcript in transcripts} == {language}
+    assert len({transcript["text"] for transcript in transcripts}) == 1
+    assert len(heard[3]["lines"]) == 2
+
+
 def test_the_same_sound_by_telephone_is_heard_too(recogniser):
     waveform = example("order-en.wav")
     narrow = (waveform[:-1:2] + waveform[1::2]) / 2
@@ -145,6 +233,33 @@ def test_the_same_sound_by_telephone_is_heard_too(recogniser):
         recogniser.transcribe(pcm(narrow), encoding="pcm_s16le", sample_rate=8_000, language="en")
     )  # fmt: skip
     assert {"large", "sugar", "two"} <= words_in(transcript)
+
+
+def telephone(waveform, peak_db):
+    """Give 8 kHz, 16 bits a sample, at a peak level."""
+    narrow = (waveform[:-1:2] + waveform[1::2]) / 2
+    return pcm(narrow / np.abs(narrow).max() * 10 ** (peak_db / 20))
+
+
+@pytest.mark.parametrize("peak_db", [-36, -45])
+@pytest.mark.parametrize(("name", "language"), [("order-en.wav", "en"), ("order-vi.wav", "vi")])
+def test_quiet_speech_by_telephone_is_heard(recogniser, name, language, peak_db):
+    audio, said = telephone(example(name), peak_db), SAID_EN if language == "en" else SAID_VI
+    transcript = asyncio.run(recogniser.transcribe(audio, encoding="pcm_s16le", sample_rate=8_000, language=language))
+    assert len(said & words_in(transcript)) >= 0.8 * len(said) - 1, transcript["text"]
+
+
+def test_speech_is_amplified_within_bounds_and_nothing_else_is():
+    waveform = example("order-vi.wav")
+    speech = speech_probabilities(waveform)
+    assert speech_gain(waveform, speech) == 1
+    gains = [float(speech_gain(waveform * np.float32(share), speech)) for share in (0.1, 0.01, 1e-3, 1e-6, 0.0)]
+    assert gains == pytest.approx([4.2, 42, MAX_GAIN, MAX_GAIN, MAX_GAIN], rel=0.1)
+    assert speech_gain(waveform * np.float32(0.01), np.zeros_like(speech)) == 1
+    clicks = waveform * np.float32(0.01)
+    clicks[:: SAMPLE_RATE // 2] = 1.0
+    assert float(speech_gain(clicks, speech)) == pytest.approx(42, rel=0.2)
+    assert speech_gain(np.zeros(0, np.float32), np.zeros(0, np.float32)) == 1
 
 
 @pytest.mark.parametrize(("name", "language"), [("order-en.wav", "en"), ("order-vi.wav", "vi")])

@@ -13,6 +13,11 @@ FRAME_SAMPLES: Final = 512  # what the detector (Silero, in faster-whisper's whe
 SPEECH_PROBABILITY = 0.35
 # A click reaches the threshold for one frame; a short word by telephone for two.
 MIN_SPEECH_FRAMES = 2
+# The root mean square of the loud frames of speech. The median of 111 clips is .13; by telephone Vietnamese is read at .016 with two
+# errors in 12 words, at .008 with ten, at .004 as nothing.
+SPEECH_LEVEL, LOUD_PERCENT, MAX_GAIN = 0.1, 90, 64.0
+# Where only the first half second is known, of which the loud frames are mostly quieter than those that follow.
+ONSET_LEVEL = SPEECH_LEVEL / 4
 # Kept on both sides: a first consonant is quieter than what the detector starts at.
 MARGIN_S = 0.4
 
@@ -24,6 +29,17 @@ def speech_span(probabilities: NDArray[np.float32], n_samples: int) -> tuple[int
         return None
     margin = int(MARGIN_S * SAMPLE_RATE)
     return max(0, int(speech[0]) * FRAME_SAMPLES - margin), min(n_samples, (int(speech[-1]) + 1) * FRAME_SAMPLES + margin)
+
+
+def speech_gain(waveform: Waveform, probabilities: NDArray[np.float32], *, level: float = SPEECH_LEVEL) -> np.float32:
+    """Tell by how much to amplify so that speech reaches a level, 1 to `MAX_GAIN`; 1 where nobody speaks.
+
+    Loud speech stays as it is: engines take floats, in which nothing clips, and both read 18 dB above full scale as well as below.
+    """
+    n_frames = len(waveform) // FRAME_SAMPLES
+    frames = waveform[: n_frames * FRAME_SAMPLES].reshape(n_frames, FRAME_SAMPLES)[probabilities[:n_frames] >= SPEECH_PROBABILITY]
+    measured = np.percentile(np.sqrt(np.mean(np.square(frames), axis=1)), LOUD_PERCENT) if len(frames) else level
+    return np.float32(np.clip(level / max(measured, level / MAX_GAIN), 1.0, MAX_GAIN))
 
 
 def last_speech(probabilities: NDArray[np.float32]) -> int | None:

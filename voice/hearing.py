@@ -17,7 +17,8 @@ class Hearing:
     """One clip on its way through an engine, piece by piece.
 
     The engine takes off the pieces that it has heard, fills `language` and `segments` (with words only where they are wanted or come
-    for nothing), and keeps in `state` what it needs between two pieces.
+    for nothing), and keeps in `state` what it needs between two pieces. The fields of its answer are not arguments: a copy for another
+    engine begins without them.
     """
 
     waveform: Waveform
@@ -29,11 +30,11 @@ class Hearing:
     draft: bool = False  # soon to be heard again, with more: it may cost less and be wrong more often
     speech: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))  # probability, each 32 ms
     language: str | None = None
-    language_confidence: float | None = None
-    segments: list[Segment] = field(default_factory=list)
-    chances: Sequence[float] = ()  # of each word of a draft, as the engine claims them
-    alternatives: Sequence[Alternative] = ()  # to words of the segments, which have them all then
-    state: object = None
+    language_confidence: float | None = field(default=None, init=False)
+    segments: list[Segment] = field(default_factory=list, init=False)
+    chances: Sequence[float] = field(default=(), init=False)  # of each word of a draft, as the engine claims them
+    alternatives: Sequence[Alternative] = field(default=(), init=False)  # to words of the segments, which have them all then
+    state: object = field(default=None, init=False)
 
     def seconds(self) -> float:
         """Sum up the audio still to be heard."""

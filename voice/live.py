@@ -26,8 +26,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from errors import ApiError, AudioTooLong, FieldError, ItemNotFound, Overloaded, RateLimited, ValidationFailed
 from schemas import LineRequest, LiveEnd, LiveFinal, LiveLines, LiveOptions, LivePartial, Order, Segment, Word
 from voice import ctc
-from voice.activity import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, SPEECH_PROBABILITY, Activity
+from voice.activity import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, ONSET_LEVEL, SPEECH_PROBABILITY, Activity, speech_gain
 from voice.audio import SAMPLE_RATE, RawStream, Waveform
+from voice.confirmation import confirmed, is_doubtful
 from voice.conformer import FRAME_SAMPLES as FEATURE_SAMPLES
 from voice.conformer import HOP_FRAMES, OVERLAP_FRAMES, REST_SAMPLES, SURE, TAIL_SAMPLES, Conformer, expected
 from voice.hearing import Engine, Hearing
@@ -400,8 +401,10 @@ class Session:
         # While nobody speaks: the last frames, each with whether it is speech.
         self._quiet: deque[tuple[Waveform, bool]] = deque(maxlen=MARGIN_FRAMES + ONSET_FRAMES)
         self._fresh: list[Waveform] = []  # of the utterance, not heard yet
+        self._gain = np.float32(1)  # of the utterance
         self._told: tuple[str, int, Order] | None = None  # text, characters that stay, order
-        self._understood: tuple[str, Sequence[LineRequest], Order] | None = None  # text, order before, order after
+        # Text and whether it is doubtful, order before, order after.
+        self._understood: tuple[tuple[str, bool], Sequence[LineRequest], Order] | None = None
 
     @property
     def wants_s(self) -> float:
@@ -477,6 +480,8 @@ class Session:
         first = next(place for place, (_, speech) in enumerate(frames) if speech and place >= onset)
         begin = max(0, first - MARGIN_FRAMES)
         self._fresh = [frame for frame, _ in frames[begin:]]
+        are_speech = np.array([is_speech for _, is_speech in frames[begin:]], np.float32)
+        self._gain = speech_gain(np.concatenate(self._fresh), are_speech, level=ONSET_LEVEL)
         self._quiet.clear()
         n_fresh = len(self._fresh) * FRAME_SAMPLES
         start, lead = self._n_samples - n_fresh, (first - begin) * FRAME_SAMPLES
@@ -486,12 +491,12 @@ class Session:
     def _go_on(self, utterance: Utterance, waited_s: float) -> Iterator[Event]:
         """Hear what has come; say what is new about text or order."""
         if self._fresh:
-            utterance.hear(np.concatenate(self._fresh), waited_s=waited_s)
+            utterance.hear(np.concatenate(self._fresh) * self._gain, waited_s=waited_s)
             self._fresh = []
-        text, stable = _text(utterance.segments(self._judge)), utterance.stable()
-        if not text:
+        segments, stable = utterance.segments(self._judge), utterance.stable()
+        if not (text := _text(segments)):
             return
-        order = self._understand(text)
+        order = self._understand(segments)
         if self._told is None or self._told[:2] != (text, stable) or self._told[2] is not order:
             self._told = text, stable, order
             yield {"type": "partial", "text": text, "stable": stable, "lines": order["lines"], "total": order["total"]}
@@ -501,13 +506,13 @@ class Session:
         utterance, self.utterance = self.utterance, None
         segments: list[Segment] = []
         if utterance:
-            utterance.finish(np.concatenate(self._fresh) if self._fresh else np.zeros(0, np.float32))
+            utterance.finish(np.concatenate(self._fresh) * self._gain if self._fresh else np.zeros(0, np.float32))
             segments = [tidy(segment, words=False) for segment in utterance.segments(self._judge)]
         self._fresh = []
         self._quiet.clear()
         text = _text(segments)
         if text or asked or self._told:
-            order = self._understand(text)
+            order = self._understand(segments)
             self.lines = [LineRequest.model_validate(line) for line in order["lines"]]
             self.n_finals += 1
             yield {
@@ -523,12 +528,14 @@ class Session:
     def _judge(self, text: str) -> float | None:
         return self._menu.cost(text, self.lines)
 
-    def _understand(self, text: str) -> Order:
-        """Read the text against the lines so far, unless that was done just before."""
-        if self._understood and self._understood[0] == text and self._understood[1] is self.lines:
+    def _understand(self, segments: Sequence[Segment]) -> Order:
+        """Read the words against the lines so far, unless that was done just before."""
+        words = _text(segments), is_doubtful(segments)
+        if self._understood and self._understood[0] == words and self._understood[1] is self.lines:
             return self._understood[2]
-        order = self._menu.understand(text, self.lines)
-        self._understood = text, self.lines, order
+        order = self._menu.understand(words[0], self.lines)
+        order = confirmed(order, self._menu.price(self.lines), segments, self._menu.menu.languages)
+        self._understood = words, self.lines, order
         return order
 
 

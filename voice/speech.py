@@ -1,8 +1,8 @@
 """Recognise speech for many callers at once: admission, threads, languages, metrics.
 
     transcribe ─▶ decode, two threads ─▶ turns: fair between clients, bounded in audio seconds ─▶ a thread for each core ─▶ transcript
-                  AudioInvalid,          Overloaded when full, or past the deadline               who speaks when (activity),
-                  AudioTooLong                                                                    then an engine, piece by piece
+                  or two processes,      Overloaded when full, or past the deadline               who speaks when (activity),
+                  one clip a client                                                               then an engine, piece by piece
 
 The event loop only waits. A long clip holds up no other client for more than a piece, and a caller who hangs up costs at most the piece
 that is being heard.
@@ -22,6 +22,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from errors import ApiError, Overloaded
 from schemas import Encoding, Segment, Transcript, Word
-from voice.activity import speech_probabilities, speech_span, windows
-from voice.audio import SAMPLE_RATE, Waveform, decode, likely_seconds
+from voice.activity import speech_gain, speech_probabilities, speech_span, windows
+from voice.audio import SAMPLE_RATE, Media, Waveform, finish, likely_seconds, unpack
 from voice.conformer import Conformer
+from voice.decoders import Decoders
 from voice.hearing import Engine, Hearing
 from voice.models import conformer_directory, whisper_directory
 from voice.sense import Judge, make_sense
@@ -43,7 +45,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 VIETNAMESE: Final = "vi"
-DECODERS = 2  # decoding is some hundred times faster than recognition
+DECODERS = 2  # of each kind; decoding is some hundred times faster than recognition
 # Nobody at a counter waits longer; a caller who is refused by then may try elsewhere.
 DEADLINE_S = 60.0
 # The longest piece, 28 s, takes three seconds on one core. Whatever takes this long does not end, and its thread is replaced.
@@ -142,6 +144,8 @@ class Recogniser:
         self._deadline_s, self._hang_s = deadline_s, hang_s
         self._metrics = Metrics(registry)
         self._decoders = ThreadPoolExecutor(DECODERS, "decode")
+        self._media_decoders, self._media_threads = Decoders(DECODERS), ThreadPoolExecutor(DECODERS, "decode-media")
+        self._decoding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by client
         self._whisper: Engine | None = None
         self._vietnamese: Engine | None = None
         # All below is shared by threads, under this lock.
@@ -163,6 +167,7 @@ class Recogniser:
 
         """
         _share_heaps()
+        self._media_decoders.start()
         model, model_vi, model_dir = self._models
         directory_vi = conformer_directory(model_vi, model_dir)
         directory = whisper_directory(model, model_dir)
@@ -194,7 +199,9 @@ class Recogniser:
             threads = list(self._working)
         for thread in threads:
             thread.join(timeout=self._hang_s)
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        for decoders in (self._decoders, self._media_threads):
+            decoders.shutdown(wait=False, cancel_futures=True)
+        self._media_decoders.close()
 
     # --- On the event loop ----------------------------------------------------------------------------------------------------------
 
@@ -217,7 +224,7 @@ class Recogniser:
         It is in `language`, if told, else in one of `languages`, else in the setting's, else in any. Whoever stops waiting frees the place.
 
         Raises:
-            AudioInvalid, AudioTooLong: as `voice.audio.decode`.
+            AudioInvalid, AudioTooLong: as `voice.audio.unpack` and `voice.media.decode`.
             ValidationFailed: the language is none that can be recognised.
             Overloaded: too much waits already, or the deadline passed.
 
@@ -230,7 +237,9 @@ class Recogniser:
         with self._changed:  # what will be refused anyway is not decoded before
             self._refuse_when_full(min(likely_s, self._max_audio_s), client)
         declared = {"encoding": encoding, "sample_rate": sample_rate, "channels": channels, "max_audio_s": self._max_audio_s}
-        waveform = await loop.run_in_executor(self._decoders, partial(self._decode, audio, client, **declared))
+        waveform = await loop.run_in_executor(self._decoders, partial(self._unpack, audio, client, **declared))
+        if isinstance(waveform, Media):
+            waveform = await self._decode(waveform, client)
         heard: asyncio.Future[None] = loop.create_future()
         job = Job(waveform, client, candidates, phrases, words, vietnamese or whisper, arrived, settle=partial(_settle, loop, heard))
         self._admit(job)
@@ -299,11 +308,24 @@ class Recogniser:
         finally:
             self._leave(job)
 
-    def _decode(self, audio: bytes, client: str, **declared: Any) -> Waveform:
+    def _unpack(self, audio: bytes, client: str, **declared: Any) -> Waveform | Media:
         # Looked at again: others came first while this one waited for a decoder.
         with self._changed:
             self._refuse_when_full(0, client)
-        return decode(audio, **declared)
+        unpacked = unpack(audio, **declared)
+        return unpacked if isinstance(unpacked, Media) else finish(unpacked)
+
+    async def _decode(self, media: Media, client: str) -> Waveform:
+        """Decode one clip of a client at a time: hostile ones, which take seconds, hold one decoder and not all."""
+        async with self._decoding.setdefault(client, asyncio.Lock()):
+            decoding = self._media_threads.submit(lambda: finish(self._media_decoders.decode(media, max_audio_s=self._max_audio_s)))
+            decoded = asyncio.wrap_future(decoding)
+            try:
+                return await asyncio.shield(decoded)
+            except asyncio.CancelledError:
+                if not decoding.cancel():  # it is the client's turn until the child is free
+                    await asyncio.wait({decoded})
+                raise
 
     def _admit(self, job: Job) -> None:
         with self._changed:
@@ -426,7 +448,7 @@ class Recogniser:
     def _hear(self, jobs: Sequence[Job]) -> None:
         """Hear the next piece of each job, and finish what is through."""
         started = time.monotonic()
-        before_s = sum(job.seconds for job in jobs)
+        before_s, engine = sum(job.seconds for job in jobs), jobs[0].engine
         try:
             self._advance(jobs, started)
         except Exception as error:
@@ -438,7 +460,7 @@ class Recogniser:
             jobs[0].finish(error)
             return
         worked_s, heard_s = time.monotonic() - started, before_s - sum(job.seconds for job in jobs)
-        self._measure(jobs, heard_s, worked_s)
+        self._measure(engine, jobs, heard_s, worked_s)
         for job in jobs:
             if job.hearing and not job.hearing.pieces:
                 job.finish()
@@ -463,7 +485,7 @@ class Recogniser:
         """Find out whether and where there is speech; a clip without any has no pieces."""
         speech = speech_probabilities(job.waveform)
         return Hearing(
-            job.waveform,
+            job.waveform * speech_gain(job.waveform, speech),
             _pieces(speech, len(job.waveform), job.engine),
             languages=job.languages,
             phrases=job.phrases,
@@ -483,21 +505,18 @@ class Recogniser:
             return
         if job.engine is self._vietnamese and hearing.language is None and hearing.state is not None:
             job.vietnamese, job.engine = hearing, self._whisper
-            job.hearing = replace(
-                hearing, pieces=_pieces(hearing.speech, len(job.waveform), job.engine), elsewhere=(VIETNAMESE,), segments=[], state=None
-            )
+            job.hearing = replace(hearing, pieces=_pieces(hearing.speech, len(job.waveform), job.engine), elsewhere=(VIETNAMESE,))
         elif job.vietnamese and self._vietnamese and hearing.language == VIETNAMESE and job.engine is self._whisper:
             job.vietnamese.language, job.vietnamese.language_confidence = VIETNAMESE, hearing.language_confidence
             job.hearing, job.engine = job.vietnamese, self._vietnamese
 
-    def _measure(self, jobs: Sequence[Job], heard_s: float, worked_s: float) -> None:
-        engine = jobs[0].engine.name
+    def _measure(self, engine: Engine, jobs: Sequence[Job], heard_s: float, worked_s: float) -> None:
         language = (jobs[0].hearing and jobs[0].hearing.language) or ""
-        self._metrics.audio.labels(engine, language).inc(max(heard_s, 0.0))
-        self._metrics.recognition.labels(engine, language).inc(worked_s)
-        self._metrics.batch.labels(engine).observe(len(jobs))
+        self._metrics.audio.labels(engine.name, language).inc(max(heard_s, 0.0))
+        self._metrics.recognition.labels(engine.name, language).inc(worked_s)
+        self._metrics.batch.labels(engine.name).observe(len(jobs))
         if heard_s > 0:
-            self._metrics.factor.labels(engine).observe(worked_s / heard_s)
+            self._metrics.factor.labels(engine.name).observe(worked_s / heard_s)
             with self._changed:
                 self._heard_s = RATE_KEEP * self._heard_s + heard_s
                 self._worked_s = RATE_KEEP * self._worked_s + worked_s
