@@ -431,7 +431,7 @@ class Scripted:
             self.heard.append((len(hearing.waveform) / SAMPLE_RATE, hearing.draft))
             text = next(self.texts)
             if text:
-                hearing.segments = [{"start_s": 0.0, "end_s": 1.0, "text": text.replace("?", ""), "confidence": 0.5}]
+                hearing.segments = [{"start_s": 0.0, "end_s": 1.0, "text": text.replace("?", ""), "confidence": 0.9}]
                 hearing.chances = [0.1 if word.startswith("?") else 0.9 for word in text.split()]
 
 
