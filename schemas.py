@@ -365,14 +365,29 @@ class Change(TypedDict):
     quantity: int
 
 
-class Question(TypedDict):
-    """What has to be asked; `choices` are ids of choices where there is a group, else of items."""
+class Pending(TypedDict):
+    """The edit that a question suspends; it is made when the customer says yes."""
 
-    kind: Literal["ambiguous", "unavailable", "missing"]
+    op: Literal["add", "set", "remove"]
+    item: NotRequired[str]
+    quantity: int
+    options: list[Option]
+
+
+class Question(TypedDict):
+    """An open question; `choices` are ids of choices where there is a group, else of items.
+
+    `blocks`: the order cannot be completed before the answer. `times`: consecutive turns in which it was asked.
+    """
+
+    kind: Literal["ambiguous", "unavailable", "missing", "check"]
     line: int | None
     group: str | None
     choices: list[str]
     text: str
+    blocks: bool
+    pending: NotRequired[Pending]
+    times: int
 
 
 class Order(TypedDict):

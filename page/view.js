@@ -226,6 +226,7 @@ export function wordsOf({ kind, line, group, choices, text }) {
     const item = Object.values(state.menu.items).find(({ name, available }) => available === false && text.includes(name))?.name ?? "";
     return t(choices.length ? "question_unavailable" : "question_unavailable_none", { item });
   }
+  if (kind === "check" || (kind === "missing" && line !== null && group === null)) return text;
   if (group === null || line === null) return t("question_item");
   return t("question_choice", { item: state.lines[line]?.name ?? "" });
 }

@@ -222,7 +222,7 @@ def test_a_hostile_utterance_on_a_huge_menu_is_answered():
 
 
 def test_every_language_has_every_sentence():
-    needed = {"ambiguous", "unavailable", "unavailable_alone", "missing"}
+    needed = {"ambiguous", "unavailable", "unavailable_alone", "missing", "check", "quantity"}
     assert all(needed <= pack.sentences.keys() for pack in language_packs().values())
 
 

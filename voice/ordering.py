@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
-from schemas import Change, Option, Order, Question
+from schemas import Change, Option, Order, Pending, Question
 from voice import reading
 from voice.packs import sentence
 from voice.pricing import Draft, Pricing
@@ -19,6 +19,7 @@ ASK_COUNTED_BELOW: Final = math.exp(-1.3)  # with a number it is no slip: "hai á
 MAX_OFFERED: Final = 3  # items offered in place of one that is sold out
 MAX_CHOICES: Final = 8  # of a question
 MAX_LINE_QUANTITY: Final = 999
+QuestionKind = Literal["ambiguous", "unavailable", "missing", "check"]
 _EVERYBODYS: Final = reading.EACH | reading.EVERYONE
 
 
@@ -682,9 +683,9 @@ class Ordering:
 
     # --- The reply ------------------------------------------------------------------------------------------------------------------
 
-    def _ask(self, kind: str, line: Draft | None, group: str | None, choices: Sequence[str], names: Sequence[str]) -> None:
+    def _ask(self, kind: QuestionKind, line: Draft | None, group: str | None, choices: Sequence[str], names: Sequence[str]) -> None:
         text = sentence(self.language, kind, {"choices": ", ".join(names)})
-        self.questions.append((line, {"kind": kind, "line": None, "group": group, "choices": list(choices), "text": text}))  # type: ignore[typeddict-item]
+        self.questions.append((line, _question(kind, group, list(choices), text)))
 
     def _ask_unavailable(self, item_id: str) -> None:
         item = self.menu.items[item_id]
@@ -697,7 +698,7 @@ class Ordering:
         near = near[:MAX_OFFERED]
         values = {"name": item.name, "choices": ", ".join(self.menu.items[other].name for other in near)}
         text = sentence(self.language, "unavailable" if near else "unavailable_alone", values)
-        self.questions.append((None, {"kind": "unavailable", "line": None, "group": None, "choices": near, "text": text}))
+        self.questions.append((None, _question("unavailable", None, near, text)))
 
     def _merge(self) -> None:
         """Make one line of those that are the same."""
@@ -769,3 +770,11 @@ class Ordering:
             if tokens:
                 found.append(self.utterance[tokens[0].start : tokens[-1].end])
         return found
+
+
+def _question(kind: QuestionKind, group: str | None, choices: list[str], text: str, pending: Pending | None = None) -> Question:
+    """Build a question of this turn; its line's index is known when the lines are."""
+    question: Question = {"kind": kind, "line": None, "group": group, "choices": choices, "text": text, "blocks": True, "times": 1}
+    if pending is not None:
+        question["pending"] = pending
+    return question
