@@ -192,7 +192,7 @@ WORDS = sorted(
     {
         way
         for pack in language_packs().values()
-        for way in (*pack.phrases(), *pack.people, *pack.measures, *pack.names, *pack.labels, *pack.asked)
+        for way in (*pack.phrases(), *pack.people, *pack.names, *pack.spans.phrases(), *pack.asked)
     }
     | {word for row in (DISHES, TOPPINGS, SIZES) for names in row.values() for word in names}
 )

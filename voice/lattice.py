@@ -8,10 +8,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from voice import words
-from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, NAME, ONE_OF, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
-from voice.lexicon import NAMING, UNKNOWN, Edge, Kind, Lexicon
+from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, MISHEARD, NAME, ONE_OF, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
+from voice.lexicon import MAX_WORDS, NAMING, UNKNOWN, Edge, Kind, Lexicon
+from voice.numbers import Number
+from voice.spans import Span, SpanKind
 from voice.words import Token
 
+UNCLEAR: Final = 10**9  # the number of a quantity that is asked about
+NO: Final = UNCLEAR + 1  # none of something: "0 coffees"
+_ASKED: Final = frozenset({SpanKind.FRACTION, SpanKind.RANGE})
 _PAUSE: Final = [Edge(1, Kind.PAUSE, None, 0.0)]
 _STOP: Final = [Edge(1, Kind.STOP, None, 0.0)]
 _LABEL_ENDS: Final = frozenset(
@@ -27,6 +32,28 @@ MAX_LABELLED_WORDS: Final = 3  # of a choice before the name of its group
 MAX_SHARED_WORDS: Final = 3  # of a choice before those that it shares with an item
 MAX_LIST_LINKS: Final = 4  # words between two members of a list: ", and two"
 MAX_ASKED_WORDS: Final = 8  # between the two halves of a question
+
+
+def _meaning(span: Span, number: Number | None) -> Edge | None:
+    """Return what a span means; None where its words mean it by themselves."""
+    length = span.end - span.start
+    if span.kind is SpanKind.QUANTITY:
+        if span.value == 0:
+            return Edge(length, Kind.NUMBER, NO, SEGMENT)
+        said = number is not None and number.end == span.end and number.value == span.value
+        return None if said else Edge(length, Kind.NUMBER, span.value, SEGMENT)
+    if span.kind in _ASKED:
+        return Edge(length, Kind.NUMBER, UNCLEAR, SEGMENT)
+    if span.kind is SpanKind.NAME:
+        return None
+    if span.kind is SpanKind.ORDINAL:
+        return Edge(length, Kind.ORDINAL, span.value, SEGMENT)
+    return Edge(length, Kind.TALK, None, SEGMENT)
+
+
+def _serves(span: Span, edges: list[list[Edge]]) -> bool:
+    """True if a span tells how many people are served, which the order may be multiplied by."""
+    return span.kind is SpanKind.PARTY and any(edge.kind is Kind.PEOPLE for row in edges[span.start : span.end] for edge in row)
 
 
 class Lattice:
@@ -97,11 +124,43 @@ class Lattice:
                         edge.kind in NAMING and edge.length in wholes
                     )  # "beans", a side, or black ones; "naan", with something, or a garlic naan
                 ] or [UNKNOWN]  # where another phrase ends within the name: "two kids" before "kids meal"
-        for start, end in self._lexicon.numbers.rows(spoken, numbers):
-            edges[start] = [*edges[start], Edge(end - start, Kind.TALK, None, SEGMENT)]
         if not self._lexicon.talk_openings.isdisjoint(surfaces):
             self._add_talk(spoken, surfaces, edges)
+        if self._lexicon.spans.needed(surfaces, numbers):
+            self._add_spans(self._lexicon.spans.classify(spoken, numbers, marked=marked), numbers, surfaces, edges)
         return edges
+
+    def _add_spans(
+        self, spans: Sequence[Span], numbers: Sequence[Number | None], surfaces: tuple[str, ...], edges: list[list[Edge]]
+    ) -> None:
+        """Replace the meanings of what is no quantity, and of quantities that are more than their number's words."""
+        homophones = self._lexicon.spans.homophones
+        for span in spans:
+            start, length = span.start, span.end - span.start
+            if surfaces[start] in homophones and span.kind is SpanKind.QUANTITY:
+                edges[start] = [*edges[start], Edge(length, Kind.NUMBER, span.value, SEGMENT + MISHEARD)]
+                continue
+            meant = _meaning(span, numbers[start])
+            spelt = surfaces[start].isalpha() and surfaces[span.end - 1].isalpha()  # "thứ hai" stands in the languages
+            if meant is not None and not _serves(span, edges) and not (span.kind is SpanKind.ORDINAL and spelt):
+                self._set_span(span, meant, edges)
+            if span.kind is SpanKind.QUANTITY and span.value == 0:
+                edges[start] = [*edges[start], Edge(length, Kind.AMOUNT, "no", SEGMENT)]
+
+    @staticmethod
+    def _set_span(span: Span, meant: Edge, edges: list[list[Edge]]) -> None:
+        """Let a stretch mean one thing, or be a part of a longer name."""
+        for start in range(max(0, span.start - MAX_WORDS), span.start):
+            reach = span.start - start
+            if any([edge.length > reach for edge in edges[start]]):
+                kept = [edge for edge in edges[start] if edge.length <= reach or edge.length >= span.end - start]
+                edges[start] = kept or [UNKNOWN]
+        edges[span.start] = [
+            meant,
+            *[edge for edge in edges[span.start] if edge.length > meant.length and edge.kind in NAMING and not edge.part],
+        ]
+        for start in range(span.start + 1, span.end):
+            edges[start] = [UNKNOWN]
 
     @staticmethod
     def _doubt_foreign_fillers(edges: list[list[Edge]], doubtful: Sequence[int]) -> None:
@@ -284,13 +343,10 @@ class Lattice:
             if surface not in self._lexicon.talk_openings:
                 continue
             for length in range(1, min(MAX_LABEL_WORDS, len(surfaces) - start) + 1):
-                label = surfaces[start : start + length]
-                if label in self._lexicon.labels:
-                    self._add_numbered(surfaces, edges, start, length, SEGMENT)
                 if length == 1 and surface in self._lexicon.names:
                     called = start + 1 < len(spoken) and spoken[start + 1].capital
                     self._add_numbered(surfaces, edges, start, length, SEGMENT + (0.0 if called else NAME))
-                if label in self._lexicon.asked:
+                if surfaces[start : start + length] in self._lexicon.asked:
                     self._add_asked(edges, start, start + length)
             for opening, closing in self._lexicon.questions:
                 if surfaces[start : start + len(opening)] == opening:

@@ -18,7 +18,6 @@ from voice.costs import (
     EMPTY,
     LESS_LIKELY,
     MENU_FIRST,
-    MISHEARD,
     MISSING_ALONE,
     MISSING_EMPTY,
     MISSING_HEAD,
@@ -34,9 +33,9 @@ from voice.costs import (
 )
 from voice.numbers import Number, NumberWords
 from voice.packs import LanguagePack, language_packs
+from voice.spans import SpanClassifier
 from voice.words import Token
 
-MAX_QUANTITY: Final = 999
 MAX_REMEMBERED: Final = 4096  # look-ups: a bound on memory, and on how long collecting garbage may take
 MAX_WORDS: Final = 12  # of a phrase
 MIN_MENDED: Final = 6  # letters: shorter words have too many neighbours
@@ -167,9 +166,7 @@ class Lexicon:
         self.linking: set[str] = {",", ":"}
         self._adjectives: set[str] = set()
         self.names: set[str] = set()
-        self.labels: set[tuple[str, ...]] = set()
         group_names = [(words.phrase(group.name), group_id) for group_id, group in menu.option_groups.items()]
-        self._measures: set[str] = set()
         self._people: set[tuple[str, ...]] = set()
         self.questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.asked: set[tuple[str, ...]] = set()
@@ -182,6 +179,10 @@ class Lexicon:
         spoken = [pack for pack in packs if pack.language in menu.languages or not menu.languages]
         self._has_marks = any(not word.isascii() for pack in spoken for word in pack.function_words())
         self.numbers = NumberWords(packs, plain=self._has_marks)
+        item_names = [name for item in menu.items.values() for name in (item.name, *item.aliases)]
+        choices = [choice for group in menu.option_groups.values() for choice in group.choices.values()]
+        choice_names = [name for choice in choices for name in (choice.name, *choice.aliases)]
+        self.spans = SpanClassifier(packs, self.numbers, item_names, choice_names, menu.currency)
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for row in [row for pack in packs for row in pack.synonyms]:
             for word in row:
@@ -214,7 +215,7 @@ class Lexicon:
         self.labels_of: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         for label, group_id in group_names:
             self.labels_of[label[0]].append((label, group_id))
-        openings = (*self.labels, *self.asked, *[opening for opening, _ in self.questions])
+        openings = (*self.asked, *[opening for opening, _ in self.questions])
         self.talk_openings = {phrase[0] for phrase in openings} | self.names
 
     # --- Compilation ----------------------------------------------------------------------------------------------------------------
@@ -281,8 +282,11 @@ class Lexicon:
                 self._add(kind, value, (name[0], name[1][0] + name[2][0]), OTHER_REGION)  # "bia sg" for "bia sài gòn"
             if kind is Kind.ITEM and heads[name[:2]] > 1 and len(name) > 2:  # noqa: PLR2004 - a head of two words and more
                 self._add(kind, value, (name[0][0] + name[1][0], *name[2:]), UNJOINED)  # "bm trứng" for "bánh mì trứng"
+        figured = [(kind, value, figures) for kind, value, name in named if (figures := self.spans.in_figures(name)) != name]
+        for kind, value, name in figured:
+            self._add(kind, value, name)  # "number 6" for "Number Six"
         self._add_amounts(named)
-        self._add_parts(named)
+        self._add_parts(named, figured)
         self._comma_names = any("," in way for item in self.menu.items.values() for way in (item.name, *item.aliases))
         phrases |= {words.phrase(item.category) for item in self.menu.items.values() if item.category is not None}
         for item_id, item in self.menu.items.items():
@@ -312,8 +316,13 @@ class Lexicon:
                             if meant == amount:
                                 self._add(kind, value, way + rest, words.PLURAL + other)
 
-    def _add_parts(self, named: Iterable[tuple[Kind, object, tuple[str, ...]]]) -> None:
-        """Index parts of names: their head, or a modifier alone, where no whole name of the same option group, or item, is spelt so."""
+    def _add_parts(
+        self, named: Sequence[tuple[Kind, object, tuple[str, ...]]], figured: Sequence[tuple[Kind, object, tuple[str, ...]]]
+    ) -> None:
+        """Index parts of names: their head, or a modifier alone, where no whole name of the same option group, or item, is spelt so.
+
+        `figured`: the same names with figures for number words, of which one below ten alone is no part.
+        """
         whole: dict[tuple[Kind, tuple[str, ...]], int] = defaultdict(int)
         for kind, value, phrase in named:
             whole[kind, phrase] |= value.bit if isinstance(value, Entry) else 1
@@ -323,16 +332,18 @@ class Lexicon:
         amounts = {words.phrase(way) for pack in packs for amount, ways in pack.amounts.items() if amount != "regular" for way in ways}
         empty = {word for pack in packs for word in pack.function_words()}
         hollow = {word for pack in packs for word in pack.hollow_words()}
-        for kind, value, phrase in named:
+        figures = set(figured)
+        for kind, value, phrase in (*named, *figured):
             vietnamese = any(word != words.fold(word) for word in phrase)
             for length in range(1, len(phrase)):
                 first, last = (phrase[:length], phrase[length:], vietnamese), (phrase[-length:], phrase[:-length], not vietnamese)
                 for part, missing, is_head in (first, last):
                     if whole.get((kind, part), 0) & (value.bit if isinstance(value, Entry) else 1):
                         continue
-                    if (empty.issuperset(part) and not (kind is Kind.OPTION and part in adjectives - amounts)) or (
-                        kind is Kind.ITEM and all(word.isdecimal() or self.numbers.is_number_word(word) for word in part)
-                    ):
+                    if empty.issuperset(part) and not (kind is Kind.OPTION and part in adjectives - amounts):
+                        continue
+                    numeric = all(word.isdecimal() or self.numbers.is_number_word(word) for word in part)
+                    if numeric and (kind is Kind.ITEM or ((kind, value, phrase) in figures and len(part[0]) == 1)):
                         continue
                     cost = MISSING_HEAD if is_head else MISSING_REST + (ADJECTIVE if part in adjectives else 0.0)
                     more = len(missing) - 1 if is_head or len(missing) > len(part) else 0
@@ -388,9 +399,7 @@ class Lexicon:
             *[(Kind.ALL, count, [way]) for way, count in pack.alls.items()],
             *[(Kind.PORTION, count, [way]) for way, count in pack.portions.items()],
             *[(Kind.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()],
-            *[(Kind.NUMBER, number, [way]) for way, number in pack.numbers.homophones.items()],
         ]
-        homophones = pack.numbers.homophones
         menu_keys = {"".join(map(words.key_of, phrase)) for phrase in menu_phrases}
         for kind, value, ways in kinds:
             for phrase in [spelt for way in ways for spelt in self._spelt(words.phrase(way), pack)]:
@@ -403,11 +412,8 @@ class Lexicon:
                 if own and kind is Kind.CLASSIFIER:
                     self._add(kind, value, phrase, MENU_FIRST + SEGMENT)
                     continue
-                heard = kind is Kind.NUMBER and phrase[0] in homophones
-                cost = MISHEARD if heard else MENU_FIRST if own and kind is not Kind.AMOUNT else 0.0
+                cost = MENU_FIRST if own and kind is not Kind.AMOUNT else 0.0
                 self._add(kind, value, phrase, cost + (EMPTY if kind in {Kind.FILLER, Kind.REFER, Kind.PLAIN} else 0.0))
-        self.labels |= {spelt for way in pack.labels for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
-        self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
         self._people |= {words.phrase(spelt) for way in pack.people for spelt in (way, words.fold(way))}
         self.names |= set(pack.names)
         self.questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
@@ -499,7 +505,8 @@ class Lexicon:
             if self._comma_names and token.surface == "," and position > start:
                 paths.append((key, position + 1, said or surfaces[start:position]))  # "ham, egg and cheese"
                 continue
-            longer = [key + token.key]
+            figures = key[-1:].isdecimal()  # of "combo 1 2" is no "combo 12"
+            longer = [] if figures and token.key[0].isdecimal() else [key + token.key]
             if token.key not in self.known:
                 longer += [key + other for other in self._corrections(token) if other != token.key]
             for path in longer:
@@ -513,7 +520,7 @@ class Lexicon:
             if number is not None:
                 reach = max(reach, number.end + 1)
                 path = key + str(number.value)
-                if path in index and not number.article and path != longer[0]:
+                if path in index and not number.article and not figures and path not in longer:
                     digits = (*surfaces[start:position], str(number.value))  # "năm mươi phần trăm đường" for "50% đường"
                     senses = index[path]
                     if senses:
@@ -565,6 +572,7 @@ class Lexicon:
             reach = max(reach, start + 5)
         number = numbers[start]
         if number is not None:
+            found = _distinct(found)
             found += self._counted(surfaces, start, number)
             reach = max(reach, number.end + MAX_PEOPLE_WORDS)
         counts = {edge.length for edge in found if edge.kind is Kind.CLASSIFIER}  # "3 cups of soup", which comes in cups or bowls
@@ -643,18 +651,11 @@ class Lexicon:
                     return
 
     def _counted(self, surfaces: tuple[str, ...], start: int, number: Number) -> Iterator[Edge]:
-        """Yield what a number is: a quantity, or a sum, a time, a percentage, which order nothing."""
+        """Yield how many a number may count; `voice.spans` tells where it counts nothing."""
         length = number.end - start
-        behind = surfaces[number.end] if number.end < len(surfaces) else ""
-        if len(surfaces[start]) > 1 and surfaces[start].startswith("0"):
-            yield Edge(length, Kind.TALK, None, SEGMENT)  # of a telephone
-        elif behind in self._measures:
-            senses = self.index.get(str(number.value) + words.key_of(behind)) or ()
-            if not any(sense.kind in NAMING for sense in senses):  # "gói 20 ngàn", where that is a size
-                yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost)
-        elif number.article:
+        if number.article:
             yield Edge(length, Kind.ARTICLE, 1, SEGMENT + self._an_article)
-        elif 1 <= number.value <= MAX_QUANTITY:
+        elif number.value:
             yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
             for longer in range(1, MAX_PEOPLE_WORDS + 1):
                 if number.end + longer <= len(surfaces) and surfaces[number.end : number.end + longer] in self._people:
@@ -690,6 +691,16 @@ class Lexicon:
         near = [(words.distance(said, phrase, marked=words.is_marked(spoken)), entry) for phrase, entry in measured]
         nearest = min(distance for distance, _ in near)
         return list(dict.fromkeys([entry for distance, entry in near if distance == nearest])) if nearest <= MAX_FUNCTION_DISTANCE else []
+
+
+def _distinct(found: Sequence[Edge]) -> list[Edge]:
+    """Drop edges that mean the same as a cheaper one: a number's words and its figures may both be a name's."""
+    cheapest: dict[tuple[Kind, int, Any], Edge] = {}
+    for edge in found:
+        other = cheapest.setdefault((edge.kind, edge.length, edge.value), edge)
+        if edge.cost < other.cost:
+            cheapest[edge.kind, edge.length, edge.value] = edge
+    return list(cheapest.values())
 
 
 def _deletions(key: str) -> Iterator[str]:

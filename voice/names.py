@@ -42,6 +42,7 @@ from voice.costs import (
     UNSAID,
 )
 from voice.groups import Groups
+from voice.lattice import NO
 from voice.lexicon import NAMING, Edge, Entry, Kind
 from voice.reading import (
     ADDED,
@@ -76,7 +77,7 @@ from voice.reading import (
     Spoken,
     Walk,
 )
-from voice.words import is_punctuation
+from voice.words import is_punctuation, singular
 
 COUNTED_KINDS: Final = frozenset({Kind.ITEM, Kind.OPTION, Kind.CLASSIFIER, Kind.AMOUNT, Kind.MORE})  # what may stand behind a number
 CLAUSE_END_KINDS: Final = frozenset({Kind.PAUSE, Kind.STOP, Kind.FILLER, Kind.REQUEST})
@@ -105,6 +106,9 @@ class Names(Groups):
             return
         if edge.cost > MISHEARD and not any(other.kind in COUNTED_KINDS for other in walk.edges_at(start + edge.length)):
             return  # "iced for him"
+        if reading.items and self._counts_unknown(reading, edge, start, walk):
+            yield from self._lose(reading, edge, start, walk)
+            return
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
         near = reading.amount == "no" and not reading.bare and reading.number and reading.end >= start - 2
         if near and reading.headless and not reading.options and not article:
@@ -136,6 +140,17 @@ class Names(Groups):
             anew = reading.joint == BREAK and not is_punctuation(walk.spoken[start - 1].surface) and walk.there.issuperset(reading.items)
             flags = POST | ONLY if anew else POST  # "trà vải cho ba ly", of which there are two
             yield self._count(reading.fork(edge.cost + (POSTPOSED if classified else POSTPOSED_BARE)), edge, start, flags)
+
+    @staticmethod
+    def _counts_unknown(reading: Reading, edge: Edge, start: int, walk: Walk) -> bool:
+        """True if a number behind an item counts something that is not on the menu: "coffee with two creams"."""
+        behind = start + edge.length
+        if behind >= len(walk.spoken) or any(other.kind is not Kind.UNKNOWN for other in walk.edges_at(behind)):
+            return False
+        if edge.kind is Kind.ARTICLE or any(other.kind in NAMING for other in walk.edges_at(behind + 1)):
+            return False
+        surface = walk.spoken[behind].surface
+        return reading.joint in {WITH, JOINED} or (edge.value > 1 and surface != singular(surface))
 
     @staticmethod
     def _count(reading: Reading, edge: Edge, start: int, flags: int) -> Reading:
@@ -170,7 +185,7 @@ class Names(Groups):
 
     def _counts_portions(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> bool:
         """Tell whether a number may count portions of the option behind it: "with two shots"."""
-        if edge.value > MAX_PORTIONS or reading.flags & REPLACE:
+        if edge.value == NO or reading.flags & REPLACE:
             return False
         position = start + edge.length
         behind = walk.edges_at(position)
@@ -199,7 +214,7 @@ class Names(Groups):
 
     def _counts_last(self, reading: Reading, last: Spoken, edge: Edge, start: int, walk: Walk) -> bool:
         """Tell whether a number with a classifier counts portions of the option before it: the line has its own, and the clause ends."""
-        if not reading.number or reading.flags & ARTICLE or edge.kind is Kind.ARTICLE or edge.value > MAX_PORTIONS:
+        if not reading.number or reading.flags & ARTICLE or edge.kind is Kind.ARTICLE or edge.value == NO:
             return False
         if (
             reading.joint in {JOINED, BREAK}

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from schemas import Change, Option, Order, Pending, Question
 from voice import reading
+from voice.lattice import NO, UNCLEAR
 from voice.packs import sentence
 from voice.pricing import Draft, Pricing
 from voice.reader import Reader
@@ -46,6 +47,7 @@ class Ordering:
         self.rest = False  # whether something is said of what is left of a line
         self.people = 0  # whom the order is for; 0: not told
         self.lost: list[tuple[int, int]] = []  # tokens
+        self.unknown: set[int] = set()  # tokens where something begins that is not on the menu
         self.questions: list[tuple[Draft | None, Question]] = []
 
     def carry_out(self, chosen: Reading) -> Order:
@@ -55,13 +57,16 @@ class Ordering:
         self.rest = any(group.flags & reading.REST for group in said)
         self.refused = [option for option in options if option.amount == "no"]
         self.doubtful = chosen.lost is not None
+        self.unknown = {start for start, _ in reading.lost(chosen)}
         self.chosen = {entry.group for option in options if option.amount != "no" for entry in option.entries}
         position = 0
         while position < len(said):
             group = said[position]
             behind = position + 1
-            if self._is_part(group):
-                while behind < len(said) and self._is_part(said[behind]) and not said[behind].flags & reading.CORRECT:
+            if group.number > MAX_LINE_QUANTITY:
+                self._question_quantity(group)
+            elif self._is_part(group):
+                while behind < len(said) and self._is_part(said[behind]) and not self._is_apart(said[behind]):
                     behind += 1
                 self._parts(said[position:behind])
             else:
@@ -132,6 +137,11 @@ class Ordering:
         return bool(not group.items and part) and not flags & whole
 
     @staticmethod
+    def _is_apart(group: Group) -> bool:
+        """True if a part does not go with the parts before it."""
+        return bool(group.flags & reading.CORRECT) or group.number > MAX_LINE_QUANTITY
+
+    @staticmethod
     def _is_number(group: Group) -> bool:
         """Tell whether a group is a number alone: "năm con đổi thành ..."."""
         return bool(group.number) and not group.items and not group.options and not group.flags & ~(reading.CLASSIFIED | reading.IS_PART)
@@ -192,6 +202,57 @@ class Ordering:
         elif group.number:
             self._number(group)
 
+    def _question_quantity(self, group: Group) -> None:
+        """Ask how many, where the number is not whole, or whether so many, where it is beyond a line's; none of a line removes it."""
+        lines = self._referred(group) if group.items else [self.last] if self.last is not None else []
+        if group.number == NO:
+            if not lines:
+                self.lost.append((group.start, group.end))
+            for line in lines:
+                self._drop(line)
+        elif group.items and not (lines and group.flags & (reading.MORE | reading.REMOVE | reading.SET)):
+            self._question_new_line(group)
+        elif not lines:
+            self._ask("missing", None, None, [], [])
+        elif group.number == UNCLEAR or group.flags & reading.REMOVE:
+            self._ask_how_many(lines[-1])
+        else:
+            more = lines[-1].quantity if group.flags & reading.MORE else 0
+            self._ask_so_many("set", lines[-1], more + group.number)
+
+    def _question_new_line(self, group: Group) -> None:
+        """Add one where the number is not known, none where it is beyond a line's, and ask."""
+        if group.number == UNCLEAR:
+            before = len(self.fresh)
+            self._add(group._replace(number=0, flags=0))
+            if len(self.fresh) > before and self.last is not None:
+                self._ask_how_many(self.last)
+            return
+        item = self._decide(group)
+        if item is not None:
+            draft = Draft(item, group.number)
+            self._put(draft, group)
+            self.questions = [(line, question) for line, question in self.questions if line is not draft]
+            self._ask_so_many("add", draft, group.number)
+
+    def _ask_how_many(self, line: Draft) -> None:
+        text = sentence(self.language, "quantity", {"name": self.menu.items[line.item].name})
+        self.questions.append((line, _question("missing", None, [], text)))
+
+    def _ask_so_many(self, op: Literal["add", "set"], line: Draft, quantity: int) -> None:
+        text = sentence(self.language, "check", {"quantity": str(quantity), "name": self.menu.items[line.item].name})
+        pending: Pending = {"op": op, "item": line.item, "quantity": quantity, "options": list(line.options)}
+        self.questions.append((line if op == "set" else None, _question("check", None, [], text, pending)))
+
+    def _count_more(self, line: Draft, group: Group) -> None:
+        """Add to a line's quantity, or ask where that is beyond a line's."""
+        quantity = line.quantity + (group.number or 1)
+        if quantity > MAX_LINE_QUANTITY:
+            self._ask_so_many("set", line, quantity)
+        else:
+            line.quantity = quantity
+            line.touch(group)
+
     def _add(self, group: Group) -> None:
         if group.flags & reading.CORRECT and self.fresh and self.last in self.fresh:
             again = [line for line in self._nearest() if line in self.fresh and line.item in group.items]
@@ -228,8 +289,7 @@ class Ordering:
             before = [line for line in self.drafts if line.item == item and line.index is not None]
             before = [line for line in before if all(self._has(line, option) for option in group.options)]
             if len(before) == 1:
-                before[0].quantity = min(MAX_LINE_QUANTITY, before[0].quantity + (group.number or 1))
-                before[0].touch(group)
+                self._count_more(before[0], group)
                 self.last = before[0]
                 return True
         only = group.flags & reading.ONLY and group.number and not group.options
@@ -280,10 +340,14 @@ class Ordering:
             heads = 1
             if group.flags & reading.EVERYONE:
                 heads = self.people = self.people or sum(line.quantity for line in lines) or 1
-            number = min(MAX_LINE_QUANTITY, (group.number or 1) * heads)
-            self._add(group._replace(number=number, flags=group.flags & ~(reading.ALL | reading.EACH)))
+            everybodys = group._replace(number=(group.number or 1) * heads, flags=group.flags & ~(reading.ALL | reading.EACH))
+            if everybodys.number > MAX_LINE_QUANTITY:
+                self._question_quantity(everybodys)
+            else:
+                self._add(everybodys)
         elif group.options:
-            portions = [option._replace(portions=max(option.portions, group.number)) for option in group.options]
+            number = group.number if group.number <= reading.MAX_PORTIONS else 0
+            portions = [option._replace(portions=max(option.portions, number)) for option in group.options]
             self._all(group._replace(number=0, options=tuple(portions)))
         else:
             for line in lines:
@@ -435,7 +499,7 @@ class Ordering:
         if bare or (part.flags & reading.CORRECT and base in self.fresh):
             base.quantity, base.counted = part.number, True
         elif part.flags & reading.MORE and part.options and listed and not part.flags & (reading.IS_PART | reading.AGAIN):
-            base.quantity = min(MAX_LINE_QUANTITY, base.quantity + part.number)
+            self._count_more(base, part)
         else:
             return False
         self._put(base, part)
@@ -455,6 +519,8 @@ class Ordering:
         if line is None:
             if not group.flags & reading.ARTICLE:
                 self._ask("missing", None, None, [], [])
+        elif group.end in self.unknown and group.flags & (reading.ADDED | reading.ALSO):
+            self.lost.append((group.start, group.end))
         elif (group.flags & reading.IS_PART and group.number < line.quantity) or (self.doubtful and not group.flags):
             self.lost.append((group.start, group.end))  # some of it, and nothing more was understood of them
         elif group.flags & reading.ARTICLE and not group.flags & reading.MORE:
@@ -467,8 +533,7 @@ class Ordering:
             elif line.index is None or line.cost is None:  # else it has just been said: "thêm một cơm sườn y như vậy"
                 self._like(line, group)
         elif group.flags & reading.MORE:
-            line.quantity = min(MAX_LINE_QUANTITY, line.quantity + group.number)
-            line.touch(group)
+            self._count_more(line, group)
         else:
             line.quantity = group.number
             line.touch(group)
@@ -672,11 +737,21 @@ class Ordering:
                 for asked, question in self.questions
                 if not (asked is line and question["group"] == group_id and choices[0] in question["choices"])
             ]
-        option = self.pricing.option(group_id, choices, spoken.amount, min(spoken.portions, reading.MAX_PORTIONS))
+        if spoken.portions > reading.MAX_PORTIONS:
+            self._ask_portions(line, group_id, choices)
+            return
+        option = self.pricing.option(group_id, choices, spoken.amount, spoken.portions)
         line.options.append(option)
         if option["choice"] is None and spoken.amount != "no":
             names = [self.menu.option_groups[group_id].choices[choice].name for choice in choices]
             self._ask("ambiguous", line, group_id, choices, names)
+
+    def _ask_portions(self, line: Draft, group_id: str, choices: list[str]) -> None:
+        """Ask whether one portion is meant, where the number is not whole, or beyond what a line takes."""
+        option = self.pricing.option(group_id, choices, None, 1)
+        pending: Pending = {"op": "set", "item": line.item, "quantity": line.quantity, "options": [*line.options, option]}
+        text = sentence(self.language, "check", {"quantity": "1", "name": option["name"]})
+        self.questions.append((line, _question("check", group_id, choices, text, pending)))
 
     def _one(self, group_id: str) -> bool:
         return self.menu.option_groups[group_id].select == "one"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -25,10 +26,54 @@ class Numbers(BaseModel):
     times: dict[str, int]
     wholes: dict[str, int]
     homophones: dict[str, int]  # words that are heard for numbers
-    zeros: list[str]
+    zeros: list[str]  # in a row of figures
+    nones: list[str]  # the same, before a noun
     halves: list[str]
     joins: list[str]
     articles: dict[str, int]
+
+
+SpanName = Literal["money", "time", "date", "duration", "temperature", "size", "percentage", "age", "label", "phone", "party"]
+
+
+class SpanWords(BaseModel):
+    """What tells what a number is that is no quantity."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    units: dict[SpanName, list[str]]  # behind the number
+    articles: list[str]  # units of which an article is one
+    glued: dict[SpanName, list[str]]  # units that are written together with figures
+    decimal: dict[SpanName, list[str]]  # the same, with a decimal figure
+    openings: dict[SpanName, list[str]]  # before the number
+    weak_openings: dict[SpanName, list[str]]  # the same, where nothing that is counted stands behind the number
+    streets: list[str]  # behind the name of one
+    no_openings: list[str]  # phrases that end like a weak opening and are none
+    closings: dict[SpanName, list[str]]  # behind such a span, and part of it
+    ordinals: list[str]  # glued behind figures
+    ordinal_openings: list[str]
+    weekdays: list[str]  # beside an ordinal that is a day of the week
+    halves: list[str]  # behind a number
+    half_of: list[str]  # before what there is half of
+    units_halved: list[str]
+    ranges: list[str]  # between two numbers of which one is meant
+    throughs: list[str]  # between two numbers of one unit
+
+    def phrases(self) -> set[str]:
+        """Return all phrases."""
+        tables = (self.units, self.glued, self.decimal, self.openings, self.weak_openings, self.closings)
+        rows = [
+            self.articles,
+            self.streets,
+            self.no_openings,
+            self.ordinals,
+            self.ordinal_openings,
+            self.weekdays,
+            self.halves,
+            self.half_of,
+        ]
+        rows += [self.units_halved, self.ranges, self.throughs, *[ways for table in tables for ways in table.values()]]
+        return {way for row in rows for way in row}
 
 
 class LanguagePack(BaseModel):
@@ -77,8 +122,6 @@ class LanguagePack(BaseModel):
     inquiries: list[str]
     questions: list[tuple[str, str]]
     asked: list[str]
-    labels: list[str]
-    measures: list[str]
     names: list[str]
     givers: list[str]  # behind them somebody is named who gets something
     adjectives: list[str]
@@ -86,6 +129,7 @@ class LanguagePack(BaseModel):
     shorthand: dict[str, list[str]]  # of function words, as they are typed in a hurry
     synonyms: list[list[str]]
     sentences: dict[str, str]
+    spans: SpanWords
 
     def phrases(self) -> set[str]:
         """Return everything that the language knows to say."""

@@ -8,9 +8,23 @@ from typing import Final, final
 
 from rapidfuzz.distance import OSA
 
-# Letters with inner apostrophes, digits, and the few signs that mean something in an order. Letters and digits part ("x2", "7up").
-_TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[%&+,;.:!?…\n]")
-_SAME_AS: Final = {"&": "and", "+": "plus"}
+# Letters with inner apostrophes, figures with inner separators (1.5, 42.000, 8:15, 12/5, 2-3), and the few signs that mean something in an
+# order. Letters and figures part ("x2", "7up").
+_TOKEN: Final = re.compile(
+    r"[^\W\d_]+(?:['’][^\W\d_]+)*(?:(?<=\b[apAP])\.[mM]\b\.?)?|\d+(?:[.,:/-]\d+)*|[%&+,;.:!?…\n#$€£¥₫°″]"
+)  # "a.m." is one
+_SAME_AS: Final = {
+    "&": "and",
+    "+": "plus",
+    "#": "number",
+    "°": "degrees",
+    "″": "inch",
+    "a.m": "am",
+    "a.m.": "am",
+    "p.m": "pm",
+    "p.m.": "pm",
+}
+_INCHES: Final = re.compile(r'(?<=\d)"')
 _PUNCTUATION: Final = frozenset(",;.:!?…\n")
 
 _TONES: Final = frozenset("\u0300\u0301\u0303\u0309\u0323")  # grave, acute, tilde, hook above, dot below
@@ -135,12 +149,16 @@ def likeness(said: str, meant: str) -> float:
 def _normal(raw: str) -> tuple[str, str, bool]:
     surface = unicodedata.normalize("NFC", raw).lower().replace("'", "").replace("’", "")
     surface = _SAME_AS.get(surface, surface)
+    if raw[0].isdecimal():
+        surface = surface.replace(",", ".")  # one spelling of 2,5
     return surface, key_of(surface), raw[0].isupper() and not raw.isupper()
 
 
 def tokens(utterance: str) -> list[Token]:
     """Cut an utterance into tokens."""
     found = []
+    if utterance.count('"') % 2:  # no quotation
+        utterance = _INCHES.sub("″", utterance)
     for match in _TOKEN.finditer(utterance):
         surface, key, capital = _normal(match[0])
         start, end = match.span()
