@@ -182,7 +182,7 @@ class Lexicon:
         item_names = [name for item in menu.items.values() for name in (item.name, *item.aliases)]
         choices = [choice for group in menu.option_groups.values() for choice in group.choices.values()]
         choice_names = [name for choice in choices for name in (choice.name, *choice.aliases)]
-        self.spans = SpanClassifier(packs, self.numbers, item_names, choice_names, menu.currency)
+        self.spans = SpanClassifier(packs, self.numbers, item_names, choice_names, currency=menu.currency, languages=menu.languages)
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for row in [row for pack in packs for row in pack.synonyms]:
             for word in row:
@@ -273,7 +273,7 @@ class Lexicon:
                 self.skeletons[words.skeleton("".join(phrase))].append(Sense(kind, value, phrase, 0.0))
             if kind is Kind.ITEM and name[-1:] in classifiers:
                 self._add(kind, value, (name[-1], *name[:-1]), EMPTY)  # "hai lon bia" of a "bia lon"
-            if kind is Kind.ITEM and name[:1] in silent and len(name) > 1:
+            if kind is Kind.ITEM and name[:1] in silent and len(name) > 1 and not self._is_number(name[1:]):  # a code, "C2", is no "2"
                 self._add(kind, value, name[1:], MISSING_SILENT)
             unjoined = tuple([word for word in name if (word,) not in joins and word != "%"])  # "30 đường" for "30% đường"
             if unjoined != name and len(unjoined) > 1:
@@ -282,7 +282,7 @@ class Lexicon:
                 self._add(kind, value, (name[0], name[1][0] + name[2][0]), OTHER_REGION)  # "bia sg" for "bia sài gòn"
             if kind is Kind.ITEM and heads[name[:2]] > 1 and len(name) > 2:  # noqa: PLR2004 - a head of two words and more
                 self._add(kind, value, (name[0][0] + name[1][0], *name[2:]), UNJOINED)  # "bm trứng" for "bánh mì trứng"
-        figured = [(kind, value, figures) for kind, value, name in named if (figures := self.spans.in_figures(name)) != name]
+        figured = [(kind, value, figures) for kind, value, name in named for figures in self.spans.ways(name) if figures != name]
         for kind, value, name in figured:
             self._add(kind, value, name)  # "number 6" for "Number Six"
         self._add_amounts(named)
@@ -342,8 +342,7 @@ class Lexicon:
                         continue
                     if empty.issuperset(part) and not (kind is Kind.OPTION and part in adjectives - amounts):
                         continue
-                    numeric = all(word.isdecimal() or self.numbers.is_number_word(word) for word in part)
-                    if numeric and (kind is Kind.ITEM or ((kind, value, phrase) in figures and len(part[0]) == 1)):
+                    if self._is_number(part) and (kind is Kind.ITEM or ((kind, value, phrase) in figures and len(part[0]) == 1)):
                         continue
                     cost = MISSING_HEAD if is_head else MISSING_REST + (ADJECTIVE if part in adjectives else 0.0)
                     more = len(missing) - 1 if is_head or len(missing) > len(part) else 0
@@ -359,6 +358,9 @@ class Lexicon:
                             self._add(
                                 kind, value, variant, (MISSING_ALONE if alone else cheapest) + (OTHER_REGION if variant != part else 0.0)
                             )
+
+    def _is_number(self, phrase: tuple[str, ...]) -> bool:
+        return all([word[0].isdecimal() or self.numbers.is_number_word(word) for word in phrase])
 
     def _add_pack(self, pack: LanguagePack, menu_phrases: set[tuple[str, ...]]) -> None:
         kinds: list[tuple[Kind, object, Iterable[str]]] = [

@@ -135,7 +135,13 @@ class Names(Groups):
         if article:
             if reading.items and reading.flags & (SET | INTO | REPLACE):
                 yield reading.fork(edge.cost)  # "make that coke a large"
-        elif reading.items and not reading.number and reading.amount is None and not reading.flags & (ALL | SET | INTO):
+        elif (
+            reading.items
+            and not reading.number
+            and reading.amount is None
+            and not reading.flags & (ALL | INTO)
+            and (not reading.flags & SET or walk.there.issuperset(reading.items))  # "make the colas three"
+        ):
             classified = reading.joint == MULTIPLIED or any(other.kind is Kind.CLASSIFIER for other in walk.edges_at(start + edge.length))
             anew = reading.joint == BREAK and not is_punctuation(walk.spoken[start - 1].surface) and walk.there.issuperset(reading.items)
             flags = POST | ONLY if anew else POST  # "trà vải cho ba ly", of which there are two
@@ -523,7 +529,7 @@ class Names(Groups):
                     new.line = line
                 yield new
         else:
-            yield reading.fork(edge.cost + IDLE)
+            yield from self._lose(reading, edge.at(edge.cost + IDLE), start, walk)
 
     def _item_of_open_group(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         """Read an item behind a number or options: they are its own, or there are two groups."""

@@ -46,6 +46,7 @@ class Ordering:
         self.doubtful = False  # whether there were words that nothing explains
         self.rest = False  # whether something is said of what is left of a line
         self.people = 0  # whom the order is for; 0: not told
+        self.served: tuple[int, int] | None = None  # tokens that tell it, as long as nothing uses it
         self.lost: list[tuple[int, int]] = []  # tokens
         self.unknown: set[int] = set()  # tokens where something begins that is not on the menu
         self.questions: list[tuple[Draft | None, Question]] = []
@@ -73,6 +74,8 @@ class Ordering:
                 self._carry_out(group, said[behind] if behind < len(said) else None)
             position = behind
         self.lost += reading.lost(chosen)
+        if self.served is not None:
+            self.lost.append(self.served)
         return self._reply()
 
     def _resolved(self, said: list[Group]) -> list[Group]:
@@ -159,6 +162,7 @@ class Ordering:
             return
         if flags & reading.PEOPLE:
             self.people = group.number
+            self.served = group.start, group.end
         elif flags & reading.EACH and (group.items or group.number):
             self._each(group)
         elif flags & reading.NOT_THAT:
@@ -339,6 +343,7 @@ class Ordering:
         if group.items:
             heads = 1
             if group.flags & reading.EVERYONE:
+                self.served = None
                 heads = self.people = self.people or sum(line.quantity for line in lines) or 1
             everybodys = group._replace(number=(group.number or 1) * heads, flags=group.flags & ~(reading.ALL | reading.EACH))
             if everybodys.number > MAX_LINE_QUANTITY:

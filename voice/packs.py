@@ -47,6 +47,7 @@ class SpanWords(BaseModel):
     decimal: dict[SpanName, list[str]]  # the same, with a decimal figure
     openings: dict[SpanName, list[str]]  # before the number
     weak_openings: dict[SpanName, list[str]]  # the same, where nothing that is counted stands behind the number
+    figure_labels: list[str]  # before a figure that ends a name
     streets: list[str]  # behind the name of one
     no_openings: list[str]  # phrases that end like a weak opening and are none
     closings: dict[SpanName, list[str]]  # behind such a span, and part of it
@@ -55,7 +56,9 @@ class SpanWords(BaseModel):
     weekdays: list[str]  # beside an ordinal that is a day of the week
     halves: list[str]  # behind a number
     half_of: list[str]  # before what there is half of
+    shares_of: list[str]  # the same, of another share
     units_halved: list[str]
+    points: list[str]  # between the figures of a decimal
     ranges: list[str]  # between two numbers of which one is meant
     throughs: list[str]  # between two numbers of one unit
 
@@ -72,7 +75,14 @@ class SpanWords(BaseModel):
             self.halves,
             self.half_of,
         ]
-        rows += [self.units_halved, self.ranges, self.throughs, *[ways for table in tables for ways in table.values()]]
+        rows += [
+            self.shares_of,
+            self.points,
+            self.units_halved,
+            self.ranges,
+            self.throughs,
+            *[ways for table in tables for ways in table.values()],
+        ]
         return {way for row in rows for way in row}
 
 

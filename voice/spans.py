@@ -19,6 +19,7 @@ HOURS: Final = 24
 MINUTES: Final = 60
 ROUND_MINUTES: Final = 5  # what is not a multiple of these is counted in servings: "3p"
 MIN_PHONE: Final = 7  # digits
+MAX_FIGURES: Final = 9  # digits that are still a quantity to be asked about
 MAX_PARTY: Final = 50
 MAX_RANGE: Final = 99
 MAX_SPEAKER: Final = 9  # tokens before the colon
@@ -84,14 +85,17 @@ _Phrases = dict[str, list[tuple[tuple[str, ...], SpanKind]]]  # by their first w
 class _Words:
     """The languages' words, as they are written with diacritics or without."""
 
-    def __init__(self, packs: Sequence[LanguagePack], *, plain: bool) -> None:
+    def __init__(self, packs: Sequence[LanguagePack], spoken: Sequence[LanguagePack], *, plain: bool) -> None:
         self._plain = plain
         # Without diacritics a word may be another language's: "do" is no "độ".
         self._taken = {word for pack in packs for word in pack.function_words() if word.isascii()} if plain else set()
+        self.doubtful: _Phrases = defaultdict(list)  # units and openings that are such words
         spans = [pack.spans for pack in packs]
         self.units = self._table([one.units for one in spans])
-        self.glued = self._table([one.glued for one in spans])
-        self.decimal = self._table([one.decimal for one in spans])
+        # A letter behind a figure is short for something else in another language: "2l".
+        self.decimal = self._table([pack.spans.decimal for pack in spoken])
+        self.glued = self._table([pack.spans.glued for pack in spoken])
+        self.glued = {word: entries for word, entries in self.glued.items() if word not in self.decimal}
         self.openings = self._table([one.openings for one in spans], last=True)
         self.weak = self._table([one.weak_openings for one in spans], last=True)
         self.closings = self._table([one.closings for one in spans])
@@ -105,11 +109,16 @@ class _Words:
         self.halves = self._phrases([way for one in spans for way in one.halves])
         self.half_of = self._phrases([way for one in spans for way in one.half_of])
         self.units_halved = self._phrases([way for one in spans for way in one.units_halved])
+        self.shares_of = self._phrases([way for one in spans for way in one.shares_of])
+        self.points = {self._spelt(word) for one in spans for word in one.points}
+        self.half = {self._spelt(way.split()[0]) for pack in packs for way in pack.numbers.halves}
+        self.changes = {words.phrase(self._spelt(way))[0] for pack in packs for way in (*pack.replaces, *pack.sets, *pack.its)}
         self.ranges = {self._spelt(word) for one in spans for word in one.ranges}
         self.throughs = {self._spelt(word) for one in spans for word in one.throughs}
         self.classifiers = {self._spelt(words.phrase(way)[0]) for pack in packs for way in pack.classifiers}
         self.adjectives = {self._spelt(way) for pack in packs for way in pack.adjectives if " " not in way}
         self.joins = {self._spelt(way) for pack in packs for way in pack.joins}
+        self.multiplies = {way for pack in packs for way in pack.multiplies}
         self.requests = self._phrases([way for pack in packs for way in pack.requests])
 
     def _spelt(self, way: str) -> str:
@@ -126,6 +135,7 @@ class _Words:
                 for way in ways:
                     said = _phrase(self._spelt(way))
                     if len(said) == 1 and said[0] in self._taken and not way.isascii():
+                        self.doubtful[said[0]].append((said, SpanKind(name)))
                         continue
                     found[said[-1 if last else 0]].append((said, SpanKind(name)))
         for phrases in found.values():
@@ -142,28 +152,42 @@ class SpanClassifier:
     """Classifies the numbers that are said to one menu."""
 
     def __init__(
-        self, packs: Iterable[LanguagePack], numbers: NumberWords, items: Iterable[str], choices: Iterable[str], currency: str
+        self,
+        packs: Iterable[LanguagePack],
+        numbers: NumberWords,
+        items: Iterable[str],
+        choices: Iterable[str],
+        *,
+        currency: str,
+        languages: Iterable[str] = (),
     ) -> None:
-        """Index the names that have a figure, and the words that may be counted."""
-        languages = list(packs)
+        """Index the names that have a figure, and the words that may be counted; `languages`: those of the menu, all if there are none."""
+        all_packs = list(packs)
+        named = set(languages)
+        spoken = [pack for pack in all_packs if pack.language in named or not named]
         self.numbers = numbers
         self.whole_currency = currency in WHOLE_CURRENCIES
-        self.marked, self.plain = _Words(languages, plain=False), _Words(languages, plain=True)
-        function_words = {word for pack in languages for word in pack.function_words()}
-        self.homophones = {word: value for pack in languages for word, value in pack.numbers.homophones.items()}
+        self.marked, self.plain = _Words(all_packs, spoken, plain=False), _Words(all_packs, spoken, plain=True)
+        function_words = {word for pack in all_packs for word in pack.function_words()}
+        self.homophones = {word: value for pack in all_packs for word, value in pack.numbers.homophones.items()}
         # What begins with such a word and is no number: "for here".
-        self.known = [words.phrase(way) for pack in languages for way in pack.phrases() if words.phrase(way)[:1] and " " in way]
+        self.known = [words.phrase(way) for pack in all_packs for way in pack.phrases() if words.phrase(way)[:1] and " " in way]
         self.known = [phrase for phrase in self.known if phrase[0] in self.homophones]
-        self.nones = {word for pack in languages for word in pack.numbers.nones}
+        self.figure_labels = [word for pack in all_packs for word in pack.spans.figure_labels]
+        self.nones = {word for pack in all_packs for word in pack.numbers.nones}
         both = (self.marked, self.plain)
-        halves = {spelt for pack in languages for way in pack.numbers.halves for spelt in _spellings(way.split()[0])}
-        self._special = self.nones | halves | set(_VULGAR) | {said[0] for one in both for said in one.halves if len(said) == 1}
+        halves = self.marked.half | self.plain.half
+        shares = {word for one in both for said in one.shares_of for word in said[:1]} - {"a"}
+        self._special = self.nones | halves | shares | set(_VULGAR) | {said[0] for one in both for said in one.halves if len(said) == 1}
         self._article_units = self.marked.articles
         self._openers = {said[-1] for one in both for said in one.requests} | {way for one in both for way in one.joins} | set(",;.:!?…\n")
         # What may stand right before a number, and right behind it, that is no quantity.
         self._before = {word for one in both for word in (*one.openings, *one.weak, *one.ordinal_openings)}
-        self._behind = {word for one in both for word in (*one.units, *one.glued, *one.decimal, *one.ordinals, *one.ranges, *one.throughs)}
+        self._behind = {
+            word for one in both for word in (*one.units, *one.glued, *one.decimal, *one.ordinals, *one.ranges, *one.throughs, *one.points)
+        }
         self._behind |= {said[0] for one in both for said in one.halves} | set(_VULGAR)
+        self._behind |= {said[1] for one in both for said in one.shares_of if len(said) > 1}
         self._items: dict[str, list[tuple[str, ...]]] = defaultdict(list)  # keys, by the first one
         self._figured: dict[str, list[tuple[str, ...]]] = defaultdict(list)  # names with a number, in figures
         self._nouns: set[str] = set()  # words that the menu names something by, as they are written and without diacritics
@@ -174,25 +198,26 @@ class SpanClassifier:
         wholes = set()
         for is_item, names in ((True, items), (False, choices)):
             for name in names:
-                spoken = [token for token in words.tokens(name) if not words.is_punctuation(token.surface)]
-                if not spoken:
+                tokens = [token for token in words.tokens(name) if not words.is_punctuation(token.surface)]
+                if not tokens:
                     continue
-                normal = tuple(map(words.key_of, self.in_figures(tuple([token.surface for token in spoken]))))
+                ways = [tuple(map(words.key_of, way)) for way in self.ways(tuple([token.surface for token in tokens]))]
+                normal = ways[0]
                 wholes.add(normal)
                 if is_item:
-                    keys = tuple([token.key for token in spoken])
+                    keys = tuple([token.key for token in tokens])
                     self._items[keys[0]].append(keys)
                 figured = [place for place, word in enumerate(normal) if word[0].isdecimal()]
-                said = [token.surface for token in spoken]
+                said = [token.surface for token in tokens]
                 self._nouns |= {spelt for word in said if word not in function_words and not word.isdecimal() for spelt in _spellings(word)}
-                read = self.numbers.read_all(spoken, marked=words.is_marked(spoken)) if figured else []
+                read = self.numbers.read_all(tokens, marked=words.is_marked(tokens)) if figured else []
                 behind = {number.end for number in read if number is not None}
                 self._unmeasured |= {spelt for place, word in enumerate(said) if place not in behind for spelt in _spellings(word)}
                 if said[0] in halves:
                     self._halves |= {tuple(said), tuple(map(words.fold, said))}
                 if figured:
-                    self._figured[normal[0]].append(normal)
-                    self._measured |= self._measures(spoken)
+                    self._figured[normal[0]] += ways
+                    self._measured |= self._measures(tokens)
                     if figured[-1] == len(normal) - 1 and len(normal) > 1:
                         series[normal[:-1]].add(normal[-1])
                         self._before |= {spelt for word in said for spelt in _spellings(word)}
@@ -218,6 +243,13 @@ class SpanClassifier:
                 place += 1
         return tuple(found)
 
+    def ways(self, name: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Return a name in figures, and with a word for "number" before a figure that ends it: "combo 2", "combo number 2"."""
+        figures = self.in_figures(name)
+        if len(figures) < 2 or not figures[-1][0].isdecimal() or figures[-2][0].isdecimal():  # noqa: PLR2004 - a word and its figure
+            return [figures]
+        return [figures, *[(*figures[:-1], label, figures[-1]) for label in self.figure_labels if label != figures[-2]]]
+
     def _measures(self, spoken: Sequence[Token]) -> set[tuple[SpanKind, int | Fraction]]:
         marked = words.is_marked(spoken)
         reading = _Utterance(self, spoken, self.numbers.read_all(spoken, marked=marked), marked=marked)
@@ -240,7 +272,7 @@ class SpanClassifier:
             number = numbers[start]
             if number is None:
                 row = row + 1 if self.numbers.is_zero(surface) else 0
-                if surface[0].isdecimal() or surface in self._special:
+                if surface[0].isdecimal() or surface in self._special or (start and surface in self.marked.streets):
                     return True
                 if surface in self.homophones and (start == 0 or surfaces[start - 1] in self._openers):
                     return True
@@ -255,8 +287,10 @@ class SpanClassifier:
             row = row + 1 if end == start + 1 and number.value < TEN else 0
             if row >= MIN_ROW or number.value >= THOUSAND or behind in self._behind or (start and surfaces[start - 1] in self._before):
                 return True
-            if surface[0] == "0" or (surface.isdecimal() and len(surface) >= MIN_PHONE // 2):
-                return True
+            if surface[0].isdecimal():
+                code = start > 0 and len(surfaces[start - 1]) == 1 and surfaces[start - 1].isalpha()
+                if code or surface[0] == "0" or len(surface) >= MIN_PHONE // 2:
+                    return True
         return False
 
     # --- The menu -------------------------------------------------------------------------------------------------------------------
@@ -367,13 +401,29 @@ class _Utterance:
         halved = self._any(self._words.units_halved, start)
         if halved:
             return self._closed(SpanKind.DURATION, start, halved, Fraction(1, 2))
+        measure = self._halved_unit(start)
+        if measure is not None:
+            return measure
         special = self._compound(start, free) if not surface.isdecimal() and surface[0].isdecimal() else None
         if special is not None:
             return special
         amount = self.amount(start)
         if amount is not None:
-            return self._typed(amount, start, free)
-        return self._half(start)
+            return self._code(amount, start, free) or self._typed(amount, start, free) or self._half(start)
+        return (self._phone(start, free) if surface.isdecimal() else None) or self._half(start)
+
+    def _code(self, amount: _Amount, start: int, free: int) -> Span | None:
+        """Read a letter and figures that are written together and stand in no name, "B12"; "x2" multiplies."""
+        if start <= free or not self._glued(start) or not self._surfaces[start].isdecimal():
+            return None
+        letter = self._spoken[start - 1]
+        coded = len(letter.surface) == 1 and letter.surface.isalpha() and letter.surface not in self._words.multiplies
+        if not coded or self._menu.is_noun(letter) or self._glued(start - 1) or self.unit(amount, start) is not None:
+            return None
+        opening = self._opening(self._words.openings, start - 1, free)
+        return Span(
+            SpanKind.LABEL, opening[1] if opening is not None and opening[0] is SpanKind.LABEL else start - 1, amount.end, amount.value
+        )
 
     # --- Words around ---------------------------------------------------------------------------------------------------------------
 
@@ -406,9 +456,11 @@ class _Utterance:
         surface = self._surfaces[end]
         figures = self._surfaces[end - 1][0].isdecimal()
         tables = [self._words.units]
+        if end + 1 == self._count or words.is_punctuation(self._surfaces[end + 1]):
+            tables.append(self._words.doubtful)
         if figures and self._glued(end):
             tables.insert(0, self._words.glued)
-            if amount.decimal or named:
+            if amount.decimal or named or amount.value == 1:
                 tables.insert(0, self._words.decimal)
         for table in tables:
             for said, kind in table.get(surface, ()):
@@ -468,6 +520,8 @@ class _Utterance:
         base, decimal = 0, False
         if number is not None:
             end, value, base = number.end, number.value, number.base
+        elif token.surface.isdecimal() and len(token.surface) <= MAX_FIGURES:
+            end, value = start + 1, int(token.surface)
         elif token.surface in _VULGAR:
             end, value, decimal = start + 1, _VULGAR[token.surface], True
         elif token.surface == "0" or (token.surface in self._menu.nones and not self._menu.is_noun(token)):
@@ -477,10 +531,16 @@ class _Utterance:
         elif _DECIMAL.fullmatch(token.surface):
             end, value, decimal = start + 1, Fraction(token.surface), True
         elif "/" in token.surface and _parted(token.surface) is not None:
-            end, value, decimal = start + 1, _parted(token.surface) or 0, True
+            end, value, decimal = start + (2 if self._an_item(start + 1) else 1), _parted(token.surface) or 0, True
         else:
             return None
         article = number is not None and number.article
+        fraction = _parted(self._surfaces[end]) if end < self._count and "/" in self._surfaces[end] else None
+        if fraction is not None and token.surface.isdecimal() and (self._counted(end + 1) or self._times(end + 1)):  # "1 1/2"
+            value, end, decimal = value + fraction, end + 1, True
+        point = self._numbers[end + 1] if end + 1 < self._count and self._surfaces[end] in self._words.points else None
+        if point is not None and not point.article and not article:  # "hai phẩy năm"
+            value, end, decimal = value + Fraction(point.value, 10 ** len(str(point.value))), point.end, True
         if end < self._count and self._surfaces[end] in _VULGAR and not article:  # "1½"
             value, end, decimal = value + _VULGAR[self._surfaces[end]], end + 1, True
         halved = self._any(self._words.halves, end)
@@ -493,13 +553,33 @@ class _Utterance:
             value = int(value)
         return _Amount(end, value, decimal, article)
 
+    def half(self, start: int) -> _Amount | None:
+        """Read a half, of a unit."""
+        return _Amount(start + 1, Fraction(1, 2), decimal=True, article=False) if self._surfaces[start] in self._words.half else None
+
+    def _an_item(self, position: int) -> bool:
+        """True if an article and an item's name begin at a token."""
+        number = self._numbers[position] if position < self._count else None
+        return number is not None and number.article and self._menu.item_at(self._spoken, number.end) > 0
+
     def _times(self, position: int) -> int:
         return self._menu.numbers.times(self._surfaces[position]) if position < self._count else 0
+
+    def _halved_unit(self, start: int) -> Span | None:
+        """Read half a unit: "nửa lít"; and a share of an item, which no number of items is."""
+        end = self._any(self._words.shares_of, start)
+        if end and (self._menu.item_at(self._spoken, end) or self._counted(end)):
+            return Span(SpanKind.FRACTION, start, end, None)
+        amount = self.half(start)
+        unit = self.unit(amount, start) if amount is not None else None
+        if amount is None or unit is None or unit[0] is SpanKind.LABEL or self._menu.names_half(self._surfaces[start:]):
+            return None
+        return self._closed(unit[0], start, unit[1], amount.value)
 
     def _half(self, start: int) -> Span | None:
         """Read a half of something, and a half behind something that nobody counted."""
         end = self._any(self._words.half_of, start)
-        if end and self._menu.names_half(self._surfaces[start:]):
+        if end and any(self._menu.names_half(self._surfaces[place:]) for place in (start, start + 1)):
             return None
         if end and (self._menu.item_at(self._spoken, end) or (end < self._count and self._surfaces[end] in self._words.classifiers)):
             return Span(SpanKind.FRACTION, start, end, Fraction(1, 2))
@@ -567,7 +647,7 @@ class _Utterance:
     def _is_sum_of_words(self, amount: _Amount, start: int) -> bool:
         """True if the last word of a number is also a unit of money, "hai mươi nghìn", and nothing is counted behind it."""
         last = self._surfaces[amount.end - 1]
-        if amount.end - 1 <= start or not any(kind is SpanKind.MONEY for _, kind in self._words.units.get(last, ())):
+        if amount.end - 1 <= start or ((last,), SpanKind.MONEY) not in self._words.units.get(last, ()):
             return False
         return amount.end >= self._count or self._surfaces[amount.end] not in self._words.classifiers
 
@@ -590,7 +670,8 @@ class _Utterance:
         unit = self.unit(second, amount.end + 1)
         if unit is not None:
             return self._closed(unit[0], start, unit[1], None)
-        if word in self._words.ranges and self._counted(second.end):
+        changed = not self._words.changes.isdisjoint(self._surfaces[:start])  # "change two to three lattes"
+        if self._counted(second.end) and (word in self._words.ranges or not changed):
             return Span(SpanKind.RANGE, start, second.end, None)
         return None
 
@@ -612,7 +693,10 @@ class _Utterance:
         kind, begin = opening
         if any(self._surfaces[max(0, start - len(said)) : start] == said for said in self._words.no_openings):
             return None
-        if (kind is SpanKind.TIME and not 1 <= value <= HOURS) or (kind is SpanKind.PARTY and value > MAX_PARTY):
+        if kind is SpanKind.TIME and value > HOURS:
+            clock = value % 100 < MINUTES and value // 100 <= HOURS and not self._closing(SpanKind.TEMPERATURE, end)
+            kind = SpanKind.TIME if clock else SpanKind.TEMPERATURE  # "at 830", "at 220 C"
+        if (kind is SpanKind.TIME and value < 1) or (kind is SpanKind.PARTY and value > MAX_PARTY):
             return None
         return self._closed(kind, begin, end, value)
 
@@ -629,7 +713,8 @@ class _Utterance:
         """Return the end of a further number of the same span."""
         surface = self._surfaces[end]
         if kind is SpanKind.PHONE:
-            return end + 1 if surface[0].isdecimal() or (self._numbers[end] is not None and not self._counted(end)) else 0
+            figures = surface[0].isdecimal() or self._numbers[end] is not None
+            return end + 1 if figures and not self._counted(end) and not self._counted(end + 1) else 0
         if kind is SpanKind.LABEL:
             return end + 1 if self._glued(end) and len(surface) == 1 and surface.isalpha() and self._surfaces[end - 1][0].isdecimal() else 0
         if kind is SpanKind.DATE:
@@ -651,6 +736,8 @@ class _Utterance:
         if unit is not None:
             smaller = kind is SpanKind.TIME and unit[0] is SpanKind.DURATION and self._surfaces[end - 1] not in self._words.joins
             return unit[1] if unit[0] is kind or smaller else 0
+        if kind is SpanKind.MONEY and amount.value < THOUSAND and not self._counted(amount.end):
+            return amount.end
         if kind is SpanKind.TIME and amount.value < MINUTES and (self._glued(end) or not self._counted(amount.end)):
             return amount.end
         return 0
@@ -676,7 +763,8 @@ class _Utterance:
         while end < self._count and self._surfaces[end][0].isdecimal() and "." not in self._surfaces[end]:
             digits += sum(map(str.isdecimal, self._surfaces[end]))
             end += 1
-        return self._phoned(start, end, free) if leading or digits >= MIN_PHONE else None
+        counts = end == start + 1 and not leading and digits <= MAX_FIGURES and self._counted(end)
+        return self._phoned(start, end, free) if leading or (digits >= MIN_PHONE and not counts) else None
 
     def _phoned(self, start: int, end: int, free: int) -> Span:
         opening = self._opening(self._words.openings, start, free)
@@ -719,7 +807,7 @@ class _Utterance:
         digits = sum(map(len, parts))
         if "/" in surface:
             share = _parted(surface)
-            if share is not None and (self._counted(start + 1) or self._times(start + 1)):
+            if share is not None and (self._counted(start + 1) or self._times(start + 1) or self._an_item(start + 1)):
                 return None
             street = start + 1 < self._count and self._spoken[start + 1].capital and not self._counted(start + 1)
             return Span(SpanKind.LABEL if street else SpanKind.DATE, start, start + 1, None)
