@@ -40,6 +40,8 @@ def _meaning(span: Span, number: Number | None) -> Edge | None:
     if span.kind is SpanKind.QUANTITY:
         if span.value == 0:
             return Edge(length, Kind.NUMBER, NO, SEGMENT)
+        if span.value is not None and span.value >= UNCLEAR:
+            return Edge(length, Kind.NUMBER, UNCLEAR, SEGMENT)
         said = number is not None and number.end == span.end and number.value == span.value
         return None if said else Edge(length, Kind.NUMBER, span.value, SEGMENT)
     if span.kind in _ASKED:
@@ -52,7 +54,7 @@ def _meaning(span: Span, number: Number | None) -> Edge | None:
 
 
 def _serves(span: Span, edges: list[list[Edge]]) -> bool:
-    """True if a span tells how many people are served, which the order may be multiplied by."""
+    """Tell whether a span tells how many people are served, which the order may be multiplied by."""
     return span.kind is SpanKind.PARTY and any(edge.kind is Kind.PEOPLE for row in edges[span.start : span.end] for edge in row)
 
 

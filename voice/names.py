@@ -59,7 +59,6 @@ from voice.reading import (
     IS_PART,
     JOINED,
     LISTED,
-    MAX_PORTIONS,
     MORE,
     MULTIPLIED,
     NONE,
@@ -149,7 +148,7 @@ class Names(Groups):
 
     @staticmethod
     def _counts_unknown(reading: Reading, edge: Edge, start: int, walk: Walk) -> bool:
-        """True if a number behind an item counts something that is not on the menu: "coffee with two creams"."""
+        """Tell whether a number behind an item counts something that is not on the menu: "coffee with two creams"."""
         behind = start + edge.length
         if behind >= len(walk.spoken) or any(other.kind is not Kind.UNKNOWN for other in walk.edges_at(behind)):
             return False

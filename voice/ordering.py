@@ -64,7 +64,7 @@ class Ordering:
         while position < len(said):
             group = said[position]
             behind = position + 1
-            if group.number > MAX_LINE_QUANTITY:
+            if group.number > MAX_LINE_QUANTITY and not group.flags & (reading.PEOPLE | reading.NOT_THAT):
                 self._question_quantity(group)
             elif self._is_part(group):
                 while behind < len(said) and self._is_part(said[behind]) and not self._is_apart(said[behind]):
@@ -141,7 +141,7 @@ class Ordering:
 
     @staticmethod
     def _is_apart(group: Group) -> bool:
-        """True if a part does not go with the parts before it."""
+        """Tell whether a part does not go with the parts before it."""
         return bool(group.flags & reading.CORRECT) or group.number > MAX_LINE_QUANTITY
 
     @staticmethod

@@ -17,10 +17,12 @@ from voice.words import Token
 
 HOURS: Final = 24
 MINUTES: Final = 60
+MAX_DAY: Final = 31
 ROUND_MINUTES: Final = 5  # what is not a multiple of these is counted in servings: "3p"
 MIN_PHONE: Final = 7  # digits
 MAX_FIGURES: Final = 9  # digits that are still a quantity to be asked about
 MAX_PARTY: Final = 50
+YEARS: Final = range(1900, 2100)
 MAX_RANGE: Final = 99
 MAX_SPEAKER: Final = 9  # tokens before the colon
 MAX_STREET: Final = 3  # words between a house number and "street"
@@ -119,6 +121,7 @@ class _Words:
         self.adjectives = {self._spelt(way) for pack in packs for way in pack.adjectives if " " not in way}
         self.joins = {self._spelt(way) for pack in packs for way in pack.joins}
         self.multiplies = {way for pack in packs for way in pack.multiplies}
+        self.sets = self._phrases([way for pack in packs for way in (*pack.sets, *pack.its, *pack.intos)])
         self.requests = self._phrases([way for pack in packs for way in pack.requests])
 
     def _spelt(self, way: str) -> str:
@@ -139,7 +142,7 @@ class _Words:
                         continue
                     found[said[-1 if last else 0]].append((said, SpanKind(name)))
         for phrases in found.values():
-            phrases.sort(key=lambda entry: len(entry[0]), reverse=True)
+            phrases.sort(key=lambda entry: (-len(entry[0]), entry[1] is not SpanKind.TIME))  # few grams are rather hours: "8g"
         return found
 
 
@@ -168,7 +171,7 @@ class SpanClassifier:
         self.numbers = numbers
         self.whole_currency = currency in WHOLE_CURRENCIES
         self.marked, self.plain = _Words(all_packs, spoken, plain=False), _Words(all_packs, spoken, plain=True)
-        function_words = {word for pack in all_packs for word in pack.function_words()}
+        self._function_words = {word for pack in all_packs for word in pack.function_words()}
         self.homophones = {word: value for pack in all_packs for word, value in pack.numbers.homophones.items()}
         # What begins with such a word and is no number: "for here".
         self.known = [words.phrase(way) for pack in all_packs for way in pack.phrases() if words.phrase(way)[:1] and " " in way]
@@ -176,13 +179,15 @@ class SpanClassifier:
         self.figure_labels = [word for pack in all_packs for word in pack.spans.figure_labels]
         self.nones = {word for pack in all_packs for word in pack.numbers.nones}
         both = (self.marked, self.plain)
-        halves = self.marked.half | self.plain.half
+        self._half_words = self.marked.half | self.plain.half
         shares = {word for one in both for said in one.shares_of for word in said[:1]} - {"a"}
-        self._special = self.nones | halves | shares | set(_VULGAR) | {said[0] for one in both for said in one.halves if len(said) == 1}
+        self._special = self.nones | self._half_words | shares | set(_VULGAR)
+        self._special |= {said[0] for one in both for said in one.halves if len(said) == 1}
         self._article_units = self.marked.articles
         self._openers = {said[-1] for one in both for said in one.requests} | {way for one in both for way in one.joins} | set(",;.:!?…\n")
         # What may stand right before a number, and right behind it, that is no quantity.
-        self._before = {word for one in both for word in (*one.openings, *one.weak, *one.ordinal_openings)}
+        self._weak = {word for one in both for word in one.weak}
+        self._before = {word for one in both for word in (*one.openings, *one.ordinal_openings)} - self._weak
         self._behind = {
             word for one in both for word in (*one.units, *one.glued, *one.decimal, *one.ordinals, *one.ranges, *one.throughs, *one.points)
         }
@@ -194,37 +199,37 @@ class SpanClassifier:
         self._unmeasured: set[str] = set()  # the same, but for those behind a figure
         self._halves: set[tuple[str, ...]] = set()  # names that begin with a half
         self._measured: set[tuple[SpanKind, int | Fraction]] = set()  # sizes and the like of which the menu has names
-        series: dict[tuple[str, ...], set[str]] = defaultdict(set)
-        wholes = set()
-        for is_item, names in ((True, items), (False, choices)):
-            for name in names:
-                tokens = [token for token in words.tokens(name) if not words.is_punctuation(token.surface)]
-                if not tokens:
-                    continue
-                ways = [tuple(map(words.key_of, way)) for way in self.ways(tuple([token.surface for token in tokens]))]
-                normal = ways[0]
-                wholes.add(normal)
-                if is_item:
-                    keys = tuple([token.key for token in tokens])
-                    self._items[keys[0]].append(keys)
-                figured = [place for place, word in enumerate(normal) if word[0].isdecimal()]
-                said = [token.surface for token in tokens]
-                self._nouns |= {spelt for word in said if word not in function_words and not word.isdecimal() for spelt in _spellings(word)}
-                read = self.numbers.read_all(tokens, marked=words.is_marked(tokens)) if figured else []
-                behind = {number.end for number in read if number is not None}
-                self._unmeasured |= {spelt for place, word in enumerate(said) if place not in behind for spelt in _spellings(word)}
-                if said[0] in halves:
-                    self._halves |= {tuple(said), tuple(map(words.fold, said))}
-                if figured:
-                    self._figured[normal[0]] += ways
-                    self._measured |= self._measures(tokens)
-                    if figured[-1] == len(normal) - 1 and len(normal) > 1:
-                        series[normal[:-1]].add(normal[-1])
-                        self._before |= {spelt for word in said for spelt in _spellings(word)}
-        labels = {words.key_of(word) for table in (self.marked, self.plain) for word in table.openings}
-        self._series = {
-            head: figures for head, figures in series.items() if (len(figures) > 1 or head[-1] in labels) and head not in wholes
-        }
+        self._series: dict[tuple[str, ...], set[str]] = defaultdict(set)  # figures, by the words before them
+        wholes = {self._index(name, is_item=True) for name in items} | {self._index(name, is_item=False) for name in choices}
+        labels = {words.key_of(word) for one in both for word in one.openings}
+        for head, figures in list(self._series.items()):
+            if head in wholes or (len(figures) == 1 and head[-1] not in labels):
+                del self._series[head]
+
+    def _index(self, name: str, *, is_item: bool) -> tuple[str, ...]:
+        """Index a name and return its keys, in figures."""
+        tokens = [token for token in words.tokens(name) if not words.is_punctuation(token.surface)]
+        if not tokens:
+            return ()
+        said = tuple([token.surface for token in tokens])
+        ways = [tuple(map(words.key_of, way)) for way in self.ways(said)]
+        if is_item:
+            self._items[tokens[0].key].append(tuple([token.key for token in tokens]))
+        self._nouns |= {spelt for word in said if word not in self._function_words and not word.isdecimal() for spelt in _spellings(word)}
+        if said[0] in self._half_words:
+            self._halves |= {said, tuple(map(words.fold, said))}
+        figured = [place for place, word in enumerate(ways[0]) if word[0].isdecimal()]
+        behind = {place + 1 for place, word in enumerate(said) if word[0].isdecimal()}
+        if figured:
+            numbers = self.numbers.read_all(tokens, marked=words.is_marked(tokens))
+            behind |= {number.end for number in numbers if number is not None}
+            self._figured[ways[0][0]] += ways
+            self._measured |= self._measures(tokens)
+            if 0 < figured[-1] == len(ways[0]) - 1:
+                self._series[ways[0][:-1]].add(ways[0][-1])
+                self._before |= {spelt for word in said for spelt in _spellings(word)}
+        self._unmeasured |= {spelt for place, word in enumerate(said) if place not in behind for spelt in _spellings(word)}
+        return ways[0]
 
     def in_figures(self, name: tuple[str, ...]) -> tuple[str, ...]:
         """Return a name with its numbers in figures."""
@@ -256,7 +261,7 @@ class SpanClassifier:
         found = set()
         for start in range(len(spoken)):
             amount = reading.amount(start)
-            unit = reading.unit(amount, start, named=True) if amount is not None else None
+            unit = reading.unit(amount, named=True) if amount is not None else None
             if amount is not None and (unit is not None or amount.value >= THOUSAND):
                 found.add((unit[0] if unit is not None else SpanKind.MONEY, amount.value))
         return found
@@ -266,7 +271,7 @@ class SpanClassifier:
         return _Utterance(self, spoken, numbers, marked=marked).spans()
 
     def needed(self, surfaces: tuple[str, ...], numbers: Sequence[Number | None]) -> bool:
-        """False if each number is a quantity for certain: nothing beside it tells another type. Costs a tenth of `classify`."""
+        """Tell whether anything beside a number may make it no quantity; costs a tenth of `classify`."""
         count, row = len(surfaces), 0
         for start, surface in enumerate(surfaces):
             number = numbers[start]
@@ -274,7 +279,8 @@ class SpanClassifier:
                 row = row + 1 if self.numbers.is_zero(surface) else 0
                 if surface[0].isdecimal() or surface in self._special or (start and surface in self.marked.streets):
                     return True
-                if surface in self.homophones and (start == 0 or surfaces[start - 1] in self._openers):
+                opens = surface in self.homophones and (start == 0 or surfaces[start - 1] in self._openers)
+                if opens and start + 1 < count and self._names(surfaces[start + 1]):
                     return True
                 continue
             end = number.end
@@ -285,13 +291,18 @@ class SpanClassifier:
                     return True
                 continue
             row = row + 1 if end == start + 1 and number.value < TEN else 0
-            if row >= MIN_ROW or number.value >= THOUSAND or behind in self._behind or (start and surfaces[start - 1] in self._before):
+            if row >= MIN_ROW or number.value >= THOUSAND or behind in self._behind:
+                return True
+            if start and (surfaces[start - 1] in self._before or (surfaces[start - 1] in self._weak and not self._names(behind))):
                 return True
             if surface[0].isdecimal():
                 code = start > 0 and len(surfaces[start - 1]) == 1 and surfaces[start - 1].isalpha()
                 if code or surface[0] == "0" or len(surface) >= MIN_PHONE // 2:
                     return True
         return False
+
+    def _names(self, surface: str) -> bool:
+        return words.singular(surface) in self._nouns or surface in self.marked.adjectives
 
     # --- The menu -------------------------------------------------------------------------------------------------------------------
 
@@ -312,19 +323,19 @@ class SpanClassifier:
         return start + best if best else 0
 
     def is_noun(self, token: Token) -> bool:
-        """True if the menu names something by the word."""
+        """Tell whether the menu names something by the word."""
         return words.singular(token.surface) in self._nouns
 
     def is_unmeasured(self, token: Token) -> bool:
-        """True if the word stands in the menu otherwise than behind a figure."""
+        """Tell whether the word stands in the menu otherwise than behind a figure."""
         return words.singular(token.surface) in self._unmeasured
 
     def measures(self, kind: SpanKind, value: int | Fraction) -> bool:
-        """True if the menu has a name with that measure."""
+        """Tell whether the menu has a name with that measure."""
         return (kind, value) in self._measured
 
     def names_half(self, said: tuple[str, ...]) -> bool:
-        """True if the menu has a name that begins with a half: "half", "half rack"."""
+        """Tell whether the menu has a name that begins with a half: "half", "half rack"."""
         return any(said[: len(name)] == name for name in self._halves)
 
     def in_series(self, spoken: Sequence[Token], start: int, value: int | Fraction) -> int:
@@ -418,7 +429,7 @@ class _Utterance:
             return None
         letter = self._spoken[start - 1]
         coded = len(letter.surface) == 1 and letter.surface.isalpha() and letter.surface not in self._words.multiplies
-        if not coded or self._menu.is_noun(letter) or self._glued(start - 1) or self.unit(amount, start) is not None:
+        if not coded or self._menu.is_noun(letter) or self._glued(start - 1) or self.unit(amount) is not None:
             return None
         opening = self._opening(self._words.openings, start - 1, free)
         return Span(
@@ -434,21 +445,29 @@ class _Utterance:
                 return start + len(said)
         return 0
 
+    def _ends(self, phrases: Iterable[tuple[str, ...]], start: int) -> bool:
+        """Tell whether one of some phrases ends before a token."""
+        return any([start >= len(said) and self._surfaces[start - len(said) : start] == said for said in phrases])
+
     def _glued(self, position: int) -> bool:
-        """True if a token is written together with the one before."""
+        """Tell whether a token is written together with the one before."""
         return 0 < position < self._count and self._spoken[position - 1].end == self._spoken[position].start
 
     def _counted(self, position: int) -> bool:
-        """True if something that may be counted begins at a token."""
+        """Tell whether something that may be counted begins at a token."""
         if position >= self._count:
             return False
         token = self._spoken[position]
         return token.surface in self._words.classifiers or token.surface in self._words.adjectives or self._menu.is_noun(token)
 
+    def _plural(self, position: int) -> bool:
+        """Tell whether something that may be counted begins at a token and is said in the plural, where a language has one."""
+        return self._counted(position) and self._surfaces[position] != words.singular(self._surfaces[position])
+
     def _begins_line(self, start: int) -> bool:
         return start == 0 or self._surfaces[start - 1] == "\n"
 
-    def unit(self, amount: _Amount, start: int, *, named: bool = False) -> tuple[SpanKind, int] | None:
+    def unit(self, amount: _Amount, *, named: bool = False) -> tuple[SpanKind, int] | None:
         """Return the unit behind an amount and its end; `named`: in a name of the menu."""
         end = amount.end
         if end >= self._count:
@@ -467,16 +486,14 @@ class _Utterance:
                 behind = end + len(said)
                 if self._surfaces[end:behind] != said or (amount.article and said[0] not in self._words.articles):
                     continue
-                if named or self._measures(amount, kind, start, behind, len(said)):
+                if named or self._is_unit(amount, kind, behind, len(said)):
                     return kind, behind
         return None
 
-    def _measures(self, amount: _Amount, kind: SpanKind, start: int, behind: int, length: int) -> bool:
-        """True if what may be a unit is one here."""
+    def _is_unit(self, amount: _Amount, kind: SpanKind, behind: int, length: int) -> bool:
+        """Tell whether what may be a unit is one here."""
         token = self._spoken[amount.end]
         if kind is SpanKind.TIME and not 0 <= amount.value <= HOURS and token.surface != "past":
-            return False
-        if kind is SpanKind.SIZE and self._glued(amount.end) and token.surface in {"g"} and amount.value <= HOURS:
             return False
         if kind is SpanKind.PARTY:
             return not self._menu.item_at(self._spoken, amount.end)
@@ -524,7 +541,7 @@ class _Utterance:
             end, value = start + 1, int(token.surface)
         elif token.surface in _VULGAR:
             end, value, decimal = start + 1, _VULGAR[token.surface], True
-        elif token.surface == "0" or (token.surface in self._menu.nones and not self._menu.is_noun(token)):
+        elif token.surface == "0" or (token.surface in self._menu.nones and (self._plural(start + 1) or not self._menu.is_noun(token))):
             end, value = start + 1, 0
         elif _GROUPED.fullmatch(token.surface):
             end, value, decimal = start + 1, int(token.surface.replace(".", "")), True
@@ -558,7 +575,7 @@ class _Utterance:
         return _Amount(start + 1, Fraction(1, 2), decimal=True, article=False) if self._surfaces[start] in self._words.half else None
 
     def _an_item(self, position: int) -> bool:
-        """True if an article and an item's name begin at a token."""
+        """Tell whether an article and an item's name begin at a token."""
         number = self._numbers[position] if position < self._count else None
         return number is not None and number.article and self._menu.item_at(self._spoken, number.end) > 0
 
@@ -571,7 +588,7 @@ class _Utterance:
         if end and (self._menu.item_at(self._spoken, end) or self._counted(end)):
             return Span(SpanKind.FRACTION, start, end, None)
         amount = self.half(start)
-        unit = self.unit(amount, start) if amount is not None else None
+        unit = self.unit(amount) if amount is not None else None
         if amount is None or unit is None or unit[0] is SpanKind.LABEL or self._menu.names_half(self._surfaces[start:]):
             return None
         return self._closed(unit[0], start, unit[1], amount.value)
@@ -599,7 +616,10 @@ class _Utterance:
         opening = self._opening(self._words.openings, start, free)
         if opening is not None and opening[0] is SpanKind.DATE and not amount.article:
             return self._closed(SpanKind.DATE, opening[1], end, value)
-        unit = self.unit(amount, start)
+        classified = end < self._count and self._surfaces[end] in self._words.classifiers  # "mỗi thứ hai ly"
+        if start > free and self._surfaces[start - 1] in self._words.ordinal_openings and not classified:
+            return self._ordinal(start - 1, end, free, value)
+        unit = self.unit(amount)
         if unit is not None:
             kind, behind = unit
             if self._menu.measures(kind, value):
@@ -618,9 +638,6 @@ class _Utterance:
             return self._closed(SpanKind.MONEY, start, end, value)
         if self._glued(end) and self._surfaces[end] in self._words.ordinals:
             return self._ordinal(start, end + 1, free, value)
-        classified = end < self._count and self._surfaces[end] in self._words.classifiers  # "mỗi thứ hai ly"
-        if start > free and self._surfaces[start - 1] in self._words.ordinal_openings and not classified:
-            return self._ordinal(start - 1, end, free, value)
         phone = self._phone(start, free)
         if phone is not None:
             return phone
@@ -631,7 +648,9 @@ class _Utterance:
         if street:
             return Span(SpanKind.LABEL, start, street, None)
         cents = _CENTS.fullmatch(self._surfaces[start]) is not None and end == start + 1 and not self._menu.whole_currency
-        if cents or (value >= THOUSAND and self._is_sum(amount)):
+        if value in YEARS and not amount.decimal and end == start + 1 and not self._counted(end):
+            return self._closed(SpanKind.DATE, start, end, value)
+        if cents or (value >= THOUSAND and self._is_sum(amount, start)):
             return self._closed(SpanKind.MONEY, start, end, value)
         half = self._counted_half(end)
         if half:
@@ -645,15 +664,17 @@ class _Utterance:
         return 0
 
     def _is_sum_of_words(self, amount: _Amount, start: int) -> bool:
-        """True if the last word of a number is also a unit of money, "hai mươi nghìn", and nothing is counted behind it."""
+        """Tell whether the last word of a number is also a unit of money, "hai mươi nghìn", and nothing is counted behind it."""
         last = self._surfaces[amount.end - 1]
         if amount.end - 1 <= start or ((last,), SpanKind.MONEY) not in self._words.units.get(last, ()):
             return False
         return amount.end >= self._count or self._surfaces[amount.end] not in self._words.classifiers
 
-    def _is_sum(self, amount: _Amount) -> bool:
-        """True if a large number is a price: nothing is counted behind it."""
-        if self._menu.whole_currency and amount.decimal:
+    def _is_sum(self, amount: _Amount, start: int) -> bool:
+        """Tell whether a large number is a price: nothing is counted behind it, and no line is set to it."""
+        if self._ends(self._words.sets, start):
+            return False
+        if self._menu.whole_currency and amount.decimal and not self._plural(amount.end):
             return amount.end >= self._count or self._surfaces[amount.end] not in self._words.classifiers
         return (self._menu.whole_currency or amount.decimal) and not self._counted(amount.end)
 
@@ -667,7 +688,7 @@ class _Utterance:
         second = self.amount(amount.end + 1) if amount.end + 1 < self._count else None
         if second is None or second.article or not amount.value < second.value:
             return None
-        unit = self.unit(second, amount.end + 1)
+        unit = self.unit(second)
         if unit is not None:
             return self._closed(unit[0], start, unit[1], None)
         changed = not self._words.changes.isdisjoint(self._surfaces[:start])  # "change two to three lattes"
@@ -691,11 +712,13 @@ class _Utterance:
         if opening is None or self._counted(end) or self._any(self._words.parts, end):
             return None
         kind, begin = opening
-        if any(self._surfaces[max(0, start - len(said)) : start] == said for said in self._words.no_openings):
+        if self._ends(self._words.no_openings, start):
             return None
         if kind is SpanKind.TIME and value > HOURS:
             clock = value % 100 < MINUTES and value // 100 <= HOURS and not self._closing(SpanKind.TEMPERATURE, end)
             kind = SpanKind.TIME if clock else SpanKind.TEMPERATURE  # "at 830", "at 220 C"
+        if kind is SpanKind.DATE and value > MAX_DAY:
+            return None
         if (kind is SpanKind.TIME and value < 1) or (kind is SpanKind.PARTY and value > MAX_PARTY):
             return None
         return self._closed(kind, begin, end, value)
@@ -732,7 +755,7 @@ class _Utterance:
                 amount = self.amount(end + 1)
                 return amount.end if amount is not None and not amount.article and not self._counted(amount.end) else 0
             return 0
-        unit = self.unit(amount, end)
+        unit = self.unit(amount)
         if unit is not None:
             smaller = kind is SpanKind.TIME and unit[0] is SpanKind.DURATION and self._surfaces[end - 1] not in self._words.joins
             return unit[1] if unit[0] is kind or smaller else 0
@@ -744,7 +767,7 @@ class _Utterance:
 
     def _ordinal(self, start: int, end: int, free: int, value: int | Fraction) -> Span:
         """Tell an ordinal from a date, a weekday and a street."""
-        unit = self.unit(_Amount(end, value, decimal=False, article=False), start)
+        unit = self.unit(_Amount(end, value, decimal=False, article=False))
         if unit is not None and unit[0] in {SpanKind.DATE, SpanKind.LABEL}:
             return self._closed(unit[0], start, unit[1], value)
         opening = self._opening(self._words.openings, start, free)
@@ -813,14 +836,14 @@ class _Utterance:
             return Span(SpanKind.LABEL if street else SpanKind.DATE, start, start + 1, None)
         if "-" in surface:
             return self._dashed(start, parts, digits)
-        if len(parts) == 2 and "." in surface or _GROUPED.fullmatch(surface):  # noqa: PLR2004 - a decimal
+        if (len(parts) == 2 and "." in surface) or _GROUPED.fullmatch(surface):  # noqa: PLR2004 - a decimal
             return None
         return Span(SpanKind.PHONE if digits >= MIN_PHONE + 1 else SpanKind.DATE, start, start + 1, None)
 
     def _dashed(self, start: int, parts: Sequence[str], digits: int) -> Span:
         if len(parts) == 2 and digits < MIN_PHONE and int(parts[0]) < int(parts[1]):  # noqa: PLR2004 - from, to
             amount = _Amount(start + 1, int(parts[1]), decimal=False, article=False)
-            unit = self.unit(amount, start)
+            unit = self.unit(amount)
             if unit is not None:
                 return self._closed(unit[0], start, unit[1], None)
             if int(parts[1]) <= MAX_RANGE:
@@ -845,7 +868,7 @@ class _Utterance:
         """Accept a word that sounds like a number where a clause begins with it and a noun follows in the number that it says."""
         before = self._surfaces[start - 1] if start else ","
         opens = words.is_punctuation(before) or before in self._words.joins
-        opens = opens or any(start >= len(said) and self._surfaces[start - len(said) : start] == said for said in self._words.requests)
+        opens = opens or self._ends(self._words.requests, start)
         if not opens or self._any(self._menu.known, start):
             return None
         value = self._menu.homophones[self._surfaces[start]]
