@@ -57,7 +57,6 @@ class SpanWords(BaseModel):
     halves: list[str]  # behind a number
     half_of: list[str]  # before what there is half of
     shares_of: list[str]  # the same, of another share
-    units_halved: list[str]
     points: list[str]  # between the figures of a decimal
     ranges: list[str]  # between two numbers of which one is meant
     throughs: list[str]  # between two numbers of one unit
@@ -78,7 +77,6 @@ class SpanWords(BaseModel):
         rows += [
             self.shares_of,
             self.points,
-            self.units_halved,
             self.ranges,
             self.throughs,
             *[ways for table in tables for ways in table.values()],

@@ -27,6 +27,7 @@ MAX_RANGE: Final = 99
 MAX_SPEAKER: Final = 9  # tokens before the colon
 MAX_STREET: Final = 3  # words between a house number and "street"
 MAX_HEAD: Final = 3  # words before the figure of a numbered series
+MAX_NOUGHTS: Final = 2  # of a telephone's first figures
 MAX_MODIFIERS: Final = 2  # between a homophone of a number and its noun
 # ISO 4217: currencies without a minor unit.
 WHOLE_CURRENCIES: Final = frozenset(
@@ -110,10 +111,11 @@ class _Words:
         self.weekdays = {self._spelt(word) for one in spans for word in one.weekdays}
         self.halves = self._phrases([way for one in spans for way in one.halves])
         self.half_of = self._phrases([way for one in spans for way in one.half_of])
-        self.units_halved = self._phrases([way for one in spans for way in one.units_halved])
         self.shares_of = self._phrases([way for one in spans for way in one.shares_of])
         self.points = {self._spelt(word) for one in spans for word in one.points}
         self.half = {self._spelt(way.split()[0]) for pack in packs for way in pack.numbers.halves}
+        self.shares = self.half | {said[0] for said in self.shares_of}
+        self.firsts = self.shares | {said[0] for said in (*self.half_of, *self.halves)}
         self.changes = {words.phrase(self._spelt(way))[0] for pack in packs for way in (*pack.replaces, *pack.sets, *pack.its)}
         self.ranges = {self._spelt(word) for one in spans for word in one.ranges}
         self.throughs = {self._spelt(word) for one in spans for word in one.throughs}
@@ -312,6 +314,10 @@ class SpanClassifier:
         firsts = [spoken[start].key] if number is None or number.article else [spoken[start].key, str(number.value)]
         return max([_matched(spoken, numbers, start, name) for first in firsts for name in self._figured.get(first, ())], default=0)
 
+    def begins_name(self, token: Token) -> bool:
+        """Tell whether a name with a figure begins with the word, or a number with a homophone of it."""
+        return token.key in self._figured or token.surface in self.homophones or token.surface in self.nones
+
     def item_at(self, spoken: Sequence[Token], start: int) -> int:
         """Return the end of the longest item's name that begins at a token; 0 where there is none."""
         if start >= len(spoken):
@@ -387,17 +393,30 @@ class _Utterance:
         """Classify from left to right."""
         found: list[Span] = []
         start = free = 0
-        self._rows = self._spelled_out()
+        if sum([number is not None for number in self._numbers]) >= MIN_ROW - MAX_NOUGHTS:
+            self._rows = self._spelled_out()
         clock = any(map(_CLOCK.fullmatch, self._surfaces))
         while start < self._count:
             span = self._speaker(start) if clock and self._begins_line(start) else None
-            span = span or self._span_at(start, free)
+            if span is None and self._may_begin(start):
+                span = self._span_at(start, free)
             if span is None:
                 start += 1
             else:
                 found.append(span)
                 start = free = max(span.end, start + 1)
         return found
+
+    def _may_begin(self, start: int) -> bool:
+        surface = self._surfaces[start]
+        return (
+            self._numbers[start] is not None
+            or surface[0].isdecimal()
+            or surface in self._words.firsts
+            or start in self._rows
+            or self._menu.begins_name(self._spoken[start])
+            or not surface.isalpha()
+        )
 
     def _span_at(self, start: int, free: int) -> Span | None:
         """Classify the number that begins at a token; its opening may reach back to `free`."""
@@ -409,10 +428,7 @@ class _Utterance:
             return Span(SpanKind.NAME, start, end, None)
         if surface in self._menu.homophones:
             return self._homophone(start)
-        halved = self._any(self._words.units_halved, start)
-        if halved:
-            return self._closed(SpanKind.DURATION, start, halved, Fraction(1, 2))
-        measure = self._halved_unit(start)
+        measure = self._share(start) if surface in self._words.shares else None
         if measure is not None:
             return measure
         special = self._compound(start, free) if not surface.isdecimal() and surface[0].isdecimal() else None
@@ -421,7 +437,7 @@ class _Utterance:
         amount = self.amount(start)
         if amount is not None:
             return self._code(amount, start, free) or self._typed(amount, start, free) or self._half(start)
-        return (self._phone(start, free) if surface.isdecimal() else None) or self._half(start)
+        return self._phone(start, free) if surface.isdecimal() else self._half(start)
 
     def _code(self, amount: _Amount, start: int, free: int) -> Span | None:
         """Read a letter and figures that are written together and stand in no name, "B12"; "x2" multiplies."""
@@ -571,8 +587,12 @@ class _Utterance:
         return _Amount(end, value, decimal, article)
 
     def half(self, start: int) -> _Amount | None:
-        """Read a half, of a unit."""
-        return _Amount(start + 1, Fraction(1, 2), decimal=True, article=False) if self._surfaces[start] in self._words.half else None
+        """Read a half, of a unit: "half an hour"."""
+        if self._surfaces[start] not in self._words.half:
+            return None
+        article = self._numbers[start + 1] if start + 1 < self._count else None
+        end = article.end if article is not None and article.article else start + 1
+        return _Amount(end, Fraction(1, 2), decimal=True, article=False)
 
     def _an_item(self, position: int) -> bool:
         """Tell whether an article and an item's name begin at a token."""
@@ -582,7 +602,7 @@ class _Utterance:
     def _times(self, position: int) -> int:
         return self._menu.numbers.times(self._surfaces[position]) if position < self._count else 0
 
-    def _halved_unit(self, start: int) -> Span | None:
+    def _share(self, start: int) -> Span | None:
         """Read half a unit: "nửa lít"; and a share of an item, which no number of items is."""
         end = self._any(self._words.shares_of, start)
         if end and (self._menu.item_at(self._spoken, end) or self._counted(end)):
