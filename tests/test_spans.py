@@ -50,6 +50,8 @@ def spans(text: str, menu: SpanClassifier = MENU) -> list[tuple[str, str, object
         ("time", "lúc 8 giờ kém 15", "2 trà đào"),
         ("time", "tám giờ rưỡi tối", "2 trà đào"),
         ("time", "7g30", "2 trà đào"),
+        ("time", "between 5 and 6", "two lattes"),
+        ("time", "từ 5 đến 6", "2 trà đào"),
         ("time", "luc 8 gio toi", "2 tra dao"),
         ("date", "12/5", "two lattes"),
         ("date", "June 12th", "two lattes"),
@@ -86,6 +88,7 @@ def spans(text: str, menu: SpanClassifier = MENU) -> list[tuple[str, str, object
         ("label", "gate B12", "two lattes"),
         ("label", "bàn 5", "hai trà đào"),
         ("label", "phòng hai", "một trà đào"),
+        ("label", "P.302", "hai trà đào"),
         ("label", "ban 5", "2 tra dao"),
         ("age", "5 years old", "two lattes"),
         ("age", "5 tuổi", "2 trà đào"),
@@ -152,6 +155,8 @@ def test_a_whole_result_is_a_quantity(text, value):
         ("ly rưỡi trà đào", "ly rưỡi", Fraction(3, 2)),
         ("nửa ly trà đào", "nửa", Fraction(1, 2)),
         ("hai phẩy năm ly trà đào", "hai phẩy năm", Fraction(5, 2)),
+        ("không phẩy năm ly trà đào", "không phẩy năm", Fraction(1, 2)),
+        ("point five lattes", "point five", Fraction(1, 2)),
     ],
 )
 def test_what_is_not_whole_is_a_fraction(text, said, value):

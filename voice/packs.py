@@ -59,6 +59,7 @@ class SpanWords(BaseModel):
     shares_of: list[str]  # the same, of another share
     points: list[str]  # between the figures of a decimal
     ranges: list[str]  # between two numbers of which one is meant
+    betweens: list[str]  # before two numbers that bound one
     throughs: list[str]  # between two numbers of one unit
 
     def phrases(self) -> set[str]:
@@ -78,6 +79,7 @@ class SpanWords(BaseModel):
             self.shares_of,
             self.points,
             self.ranges,
+            self.betweens,
             self.throughs,
             *[ways for table in tables for ways in table.values()],
         ]

@@ -118,6 +118,7 @@ class _Words:
         self.firsts = self.shares | {said[0] for said in (*self.half_of, *self.halves)}
         self.changes = {words.phrase(self._spelt(way))[0] for pack in packs for way in (*pack.replaces, *pack.sets, *pack.its)}
         self.ranges = {self._spelt(word) for one in spans for word in one.ranges}
+        self.betweens = {self._spelt(word) for one in spans for word in one.betweens}
         self.throughs = {self._spelt(word) for one in spans for word in one.throughs}
         self.classifiers = {self._spelt(words.phrase(way)[0]) for pack in packs for way in pack.classifiers}
         self.adjectives = {self._spelt(way) for pack in packs for way in pack.adjectives if " " not in way}
@@ -189,7 +190,7 @@ class SpanClassifier:
         self._openers = {said[-1] for one in both for said in one.requests} | {way for one in both for way in one.joins} | set(",;.:!?…\n")
         # What may stand right before a number, and right behind it, that is no quantity.
         self._weak = {word for one in both for word in one.weak}
-        self._before = {word for one in both for word in (*one.openings, *one.ordinal_openings)} - self._weak
+        self._before = {word for one in both for word in (*one.openings, *one.ordinal_openings, *one.betweens, *one.points)} - self._weak
         self._behind = {
             word for one in both for word in (*one.units, *one.glued, *one.decimal, *one.ordinals, *one.ranges, *one.throughs, *one.points)
         }
@@ -416,6 +417,7 @@ class _Utterance:
             or start in self._rows
             or self._menu.begins_name(self._spoken[start])
             or not surface.isalpha()
+            or self._is_nought(start)
         )
 
     def _span_at(self, start: int, free: int) -> Span | None:
@@ -531,6 +533,8 @@ class _Utterance:
 
     def _opening(self, table: _Phrases, start: int, free: int) -> tuple[SpanKind, int] | None:
         """Return the type that a phrase before a number tells, and where the phrase begins."""
+        if start - 1 > free and self._surfaces[start - 1] == "." and self._glued(start) and self._glued(start - 1):
+            start -= 1  # "P.302"
         if start <= free:
             return None
         for said, kind in table.get(self._surfaces[start - 1], ()):
@@ -559,6 +563,8 @@ class _Utterance:
             end, value, decimal = start + 1, _VULGAR[token.surface], True
         elif token.surface == "0" or (token.surface in self._menu.nones and (self._plural(start + 1) or not self._menu.is_noun(token))):
             end, value = start + 1, 0
+        elif self._is_nought(start):
+            end, value = start + (token.surface not in self._words.points), 0
         elif _GROUPED.fullmatch(token.surface):
             end, value, decimal = start + 1, int(token.surface.replace(".", "")), True
         elif _DECIMAL.fullmatch(token.surface):
@@ -601,6 +607,13 @@ class _Utterance:
 
     def _times(self, position: int) -> int:
         return self._menu.numbers.times(self._surfaces[position]) if position < self._count else 0
+
+    def _is_nought(self, start: int) -> bool:
+        """Tell whether a decimal below one begins at a token: "không phẩy năm", "point five"."""
+        point = start if self._surfaces[start] in self._words.points else start + 1
+        if point + 1 >= self._count or self._surfaces[point] not in self._words.points or self._numbers[point + 1] is None:
+            return False
+        return point == start or self._menu.numbers.is_zero(self._surfaces[start])
 
     def _share(self, start: int) -> Span | None:
         """Read half a unit: "nửa lít"; and a share of an item, which no number of items is."""
@@ -703,7 +716,9 @@ class _Utterance:
         if amount.end >= self._count:
             return None
         word = self._surfaces[amount.end]
-        if word not in self._words.ranges and word not in self._words.throughs:
+        bounded = start > 0 and self._surfaces[start - 1] in self._words.betweens
+        through = word in self._words.throughs or (bounded and word in self._words.joins)
+        if word not in self._words.ranges and not through:
             return None
         second = self.amount(amount.end + 1) if amount.end + 1 < self._count else None
         if second is None or second.article or not amount.value < second.value:
@@ -714,6 +729,8 @@ class _Utterance:
         changed = not self._words.changes.isdisjoint(self._surfaces[:start])  # "change two to three lattes"
         if self._counted(second.end) and (word in self._words.ranges or not changed):
             return Span(SpanKind.RANGE, start, second.end, None)
+        if bounded and through and second.value <= HOURS and not self._counted(second.end):
+            return self._closed(SpanKind.TIME, start - 1, second.end, None)
         return None
 
     def _opened(self, amount: _Amount, start: int, free: int) -> Span | None:
@@ -760,6 +777,8 @@ class _Utterance:
             return end + 1 if figures and not self._counted(end) and not self._counted(end + 1) else 0
         if kind is SpanKind.LABEL:
             return end + 1 if self._glued(end) and len(surface) == 1 and surface.isalpha() and self._surfaces[end - 1][0].isdecimal() else 0
+        if kind is SpanKind.SIZE:
+            return end + 1 if self._glued(end) and surface.isdecimal() else 0  # "1l5"
         if kind is SpanKind.DATE:
             for said, other in self._words.units.get(surface, ()):
                 if other is SpanKind.DATE and self._surfaces[end : end + len(said)] == said:
