@@ -8,7 +8,7 @@ import yaml
 
 from errors import ItemNotFound, ValidationFailed
 from schemas import LineRequest, Menu
-from tests.any_words import any_words
+from tests.any_words import any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
 from voice import words
 from voice.menus import MenuBook, read_menu
@@ -164,7 +164,7 @@ def _asks_how_many(question):
 
 @pytest.mark.parametrize(("menu", "cases"), list(_quantity_menus()))
 def test_only_quantities_count(menu, cases):
-    engine = OrderEngine(read_menu(menu))
+    engine = OrderEngine(read_menu(menu), ask_below=0)
     wrong = []
     for case in cases:
         order = engine.understand(case["say"], lines_of(engine.menu, case.get("draft", "")))
@@ -372,8 +372,11 @@ def _waiter_menus():
 
 @pytest.mark.parametrize(("menu", "cases"), list(_waiter_menus()))
 def test_what_a_waiter_would_understand_is_understood(menu, cases):
-    """Sentences by people who had not seen the engine, on menus that it had not seen; `missed` marks those that it does not get yet."""
-    engine = OrderEngine(read_menu(menu))
+    """Sentences by people who had not seen the engine, on menus that it had not seen; `missed` marks those that it does not get yet.
+
+    What is understood, not what is asked about: `test_order_safety.py` holds how rarely a right edit is.
+    """
+    engine = OrderEngine(read_menu(menu), ask_below=0)
     wrong = []
     for case in cases:
         order = engine.understand(case["say"], lines_of(engine.menu, case.get("draft", "")))
@@ -384,12 +387,11 @@ def test_what_a_waiter_would_understand_is_understood(menu, cases):
 
 
 @pytest.mark.parametrize("menu", sorted(MENUS.parent.glob("**/menus/*.yaml")), ids=lambda path: path.stem)
-def test_any_words_on_any_menu_are_answered(menu):
+def test_the_reply_to_any_words_on_any_menu_is_accepted_as_a_request(menu):
     engine, dice = OrderEngine(read_menu(menu)), random.Random(menu.stem)  # noqa: S311 - a test's dice
     for _ in range(40):
         utterance, lines = any_words(engine.menu, dice)
-        order = engine.understand(utterance, lines)
-        assert order["total"] == sum(line["total"] for line in order["lines"])
+        assert faults(engine, engine.understand(utterance, lines)) == []
 
 
 # --- Development sets ---------------------------------------------------------------------------------------------------------------

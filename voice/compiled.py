@@ -15,6 +15,7 @@ MODULES = (
     "groups",
     "lattice",
     "lexicon",
+    "line_confidence",
     "names",
     "numbers",
     "ordering",

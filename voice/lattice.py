@@ -9,7 +9,7 @@ from typing import Final
 
 from voice import words
 from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, MISHEARD, NAME, ONE_OF, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
-from voice.lexicon import MAX_WORDS, NAMING, UNKNOWN, Edge, Kind, Lexicon
+from voice.lexicon import MAX_WORDS, NAMING, UNKNOWN, WHOLE, Edge, Kind, Lexicon
 from voice.numbers import Number
 from voice.spans import Span, SpanKind
 from voice.words import Token
@@ -31,6 +31,8 @@ MAX_LABEL_WORDS: Final = 5
 MAX_LABELLED_WORDS: Final = 3  # of a choice before the name of its group
 MAX_SHARED_WORDS: Final = 3  # of a choice before those that it shares with an item
 MAX_LIST_LINKS: Final = 4  # words between two members of a list: ", and two"
+MAX_NAME_WORDS: Final = 3
+MAX_ALLERGY_WORDS: Final = 8
 MAX_ASKED_WORDS: Final = 8  # between the two halves of a question
 
 
@@ -328,6 +330,8 @@ class Lattice:
             best: dict[Kind, tuple[float, list[object]]] = {}
             for sense in self._lexicon.skeletons.get(bones, ()):
                 meant = "".join(sense.phrase)
+                if not said.isascii() and not meant.isascii():
+                    continue  # Vietnamese syllables spell other ones; what foreign names sound like is what they are read for
                 likeness = words.likeness(said, meant)
                 if likeness >= MIN_LIKENESS and said != meant:
                     cost = SOUNDING + (1.0 - likeness) / 2
@@ -348,11 +352,58 @@ class Lattice:
                 if length == 1 and surface in self._lexicon.names:
                     called = start + 1 < len(spoken) and spoken[start + 1].capital
                     self._add_numbered(surfaces, edges, start, length, SEGMENT + (0.0 if called else NAME))
-                if surfaces[start : start + length] in self._lexicon.asked:
+                label = surfaces[start : start + length]
+                if label in self._lexicon.asked:
                     self._add_asked(edges, start, start + length)
+                if label in self._lexicon.statements.allergies:
+                    self._add_allergy(edges, start, start + length)
+                if label in self._lexicon.statements.calls:
+                    self._add_name(spoken, edges, start, length, certain=label not in self._lexicon.statements.fillers)
+            if surface in self._lexicon.statements.allergy_nouns:
+                self._add_allergy_noun(surfaces, edges, start)
+            if surface in self._lexicon.names:
+                self._add_name(spoken, edges, start, 1, certain=False)
             for opening, closing in self._lexicon.questions:
                 if surfaces[start : start + len(opening)] == opening:
                     self._add_question(surfaces, edges, start, start + len(opening), closing)
+
+    def _add_name(self, spoken: Sequence[Token], edges: list[list[Edge]], start: int, length: int, *, certain: bool) -> None:
+        """Add a person's name behind such words: one word, or several with capital letters; `certain`: the words introduce nothing else."""
+        begin = start + length
+        end = begin
+        while end < min(len(spoken), begin + MAX_NAME_WORDS) and self._is_name(spoken[end], certain=certain and end == begin):
+            end += 1
+        if end > begin:
+            named = any(edge.kind in NAMING and not edge.part and edge.cost <= SEGMENT for edge in edges[begin])
+            cost = SEGMENT + (NAME if named and not certain else 0.0)
+            edges[start] = [*edges[start], Edge(end - start, Kind.TALK, WHOLE, cost)]
+
+    def _is_name(self, token: Token, *, certain: bool) -> bool:
+        """Tell whether a word may be a person's name."""
+        return (token.capital or certain) and token.surface.isalpha() and token.surface not in self._lexicon.function_words
+
+    def _add_allergy(self, edges: list[list[Edge]], start: int, behind: int) -> None:
+        """Add a statement on an allergy: to the end of the clause, or to the next number or item."""
+        end = behind
+        while end < min(len(edges), start + MAX_ALLERGY_WORDS):
+            whole = [edge.kind for edge in edges[end] if not edge.part and edge.cost <= SEGMENT]
+            if Kind.STOP in whole or Kind.PAUSE in whole or Kind.REQUEST in whole or Kind.NUMBER in whole:
+                break
+            if end > behind and Kind.ITEM in whole:
+                break
+            end += 1
+        edges[start] = [*edges[start], Edge(end - start, Kind.TALK, WHOLE, SEGMENT)]
+
+    def _add_allergy_noun(self, surfaces: tuple[str, ...], edges: list[list[Edge]], noun: int) -> None:
+        """Add a statement on an allergy that ends with that noun: from its verb, or the word before."""
+        begin = max(0, noun - 1)
+        for place in range(noun - 1, max(-1, noun - MAX_ASKED_WORDS), -1):
+            if any(edge.kind in _CLAUSE_STARTS and edge.length == 1 and edge.cost <= SEGMENT for edge in edges[place]):
+                break
+            if surfaces[place] in self._lexicon.statements.allergy_verbs:
+                begin = place
+                break
+        edges[begin] = [*edges[begin], Edge(noun + 1 - begin, Kind.TALK, WHOLE, SEGMENT)]
 
     def _add_asked(self, edges: list[list[Edge]], start: int, end: int) -> None:
         """Add what is asked about: the clause before such words, "trà đào bao nhiêu một ly", or what follows, "how much is a latte"."""

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, final
 
 from rapidfuzz.distance import OSA
 
-from schemas import Amount, Menu
+from schemas import Amount, Choice, Item, Menu
 from voice import words
 from voice.costs import (
     ADJECTIVE,
@@ -38,6 +38,8 @@ from voice.words import Token
 
 MAX_REMEMBERED: Final = 4096  # look-ups: a bound on memory, and on how long collecting garbage may take
 MAX_WORDS: Final = 12  # of a phrase
+MIN_GLUED: Final = 6  # letters: shorter ones are words more often than words that lack a space
+MIN_GLUED_NAME: Final = 4
 MIN_MENDED: Final = 6  # letters: shorter words have too many neighbours
 MAX_PEOPLE_WORDS: Final = 2  # "two little kids"
 MAX_PARTIAL: Final = 24  # a part of a name that fits more things than this says too little to ask about
@@ -151,11 +153,32 @@ class Row(NamedTuple):
     solid: bool  # nothing of it is a part of a name, or unknown
 
 
+WHOLE: Final = 1  # the value of talk that is reported as it was said, function words included
 UNKNOWN: Final = Edge(1, Kind.UNKNOWN, None, 1.0)
+
+
+@final
+class Statements:
+    """The words of all languages that begin or end a statement which orders nothing: a person's name, an allergy."""
+
+    def __init__(self, packs: Iterable[LanguagePack]) -> None:
+        """Collect them, those with diacritics also without."""
+        packs = list(packs)
+        others = {(word,) for pack in packs for word in pack.function_words()}  # "tên" without its mark is a number in English
+        self.calls = {words.phrase(way) for pack in packs for way in pack.calls}
+        self.calls |= {spelt for pack in packs for spelt in _spellings(pack.calls) if spelt not in others}
+        self.allergies = {spelt for pack in packs for spelt in _spellings(pack.allergies)}
+        self.allergy_nouns = {word for pack in packs for word in pack.allergy_nouns}
+        self.allergy_verbs = {word for pack in packs for word in pack.allergy_verbs}
+        self.noes = {word for pack in packs for word in pack.noes}
+        self.fillers = {words.phrase(way) for pack in packs for way in pack.fillers}
+        self.openings = {phrase[0] for phrase in (*self.calls, *self.allergies)} | self.allergy_nouns
 
 
 class Lexicon:
     """The index of one menu's phrases and all languages' words; compiled once, asked often."""
+
+    _glued: tuple[dict[str, tuple[str, ...]], set[str]] | None = None  # made when the first unknown word comes
 
     def __init__(self, menu: Menu) -> None:
         """Compile; about 1 ms for each 20 items."""
@@ -215,8 +238,9 @@ class Lexicon:
         self.labels_of: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         for label, group_id in group_names:
             self.labels_of[label[0]].append((label, group_id))
-        openings = (*self.asked, *[opening for opening, _ in self.questions])
-        self.talk_openings = {phrase[0] for phrase in openings} | self.names
+        self.statements = Statements(packs)
+        asked = (*self.asked, *[opening for opening, _ in self.questions])
+        self.talk_openings = self.statements.openings | self.names | {phrase[0] for phrase in asked}
 
     # --- Compilation ----------------------------------------------------------------------------------------------------------------
 
@@ -392,6 +416,7 @@ class Lexicon:
             (Kind.TIMES, None, pack.multiplies),
             (Kind.REFER, None, pack.refers),
             (Kind.INQUIRY, None, pack.inquiries),
+            (Kind.TALK, WHOLE, pack.likewise),
             *[(Kind.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()],
             *[(Kind.AFTER, amount, ways) for amount, ways in pack.afters.items()],
             *[(Kind.MORE, count, [way]) for way, count in pack.mores.items()],
@@ -437,6 +462,32 @@ class Lexicon:
                         if len(said) == 2 and said[0].isdecimal() and words.singular(said[1]) in counted:  # noqa: PLR2004 - "12 pieces"
                             found[item_id, int(said[0])] = Entry(self.bits[group_id], group_id, choice_id)
         return found
+
+    def _glued_phrases(self, packs: Iterable[LanguagePack]) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+        """Map names of items and choices written without spaces to their words; and return the words that open such: numbers, requests."""
+        named: list[Item | Choice] = [*self.menu.items.values()]
+        named += [choice for group in self.menu.option_groups.values() for choice in group.choices.values()]
+        phrases = [words.phrase(way) for one in named for way in (one.name, *one.aliases)]
+        spelt = [one for phrase in phrases for one in (phrase, tuple(map(words.fold, phrase)))]
+        names = {"".join(phrase): phrase for phrase in spelt if len("".join(phrase)) >= MIN_GLUED_NAME and "".join(phrase).isalpha()}
+        numbers = [pack.numbers for pack in packs]
+        openings = {way for number in numbers for way in (*number.units, *number.tens)} | {way for pack in packs for way in pack.requests}
+        return names, {one for way in openings if " " not in way for one in (way, words.fold(way))}
+
+    def unglued(self, token: Token) -> list[Token]:
+        """Split a word that is a number or a request and names of the menu, written together: "haitradao"."""
+        surface = token.surface
+        if len(surface) < MIN_GLUED or len(surface) != token.end - token.start or token.key in self.known or self.index.get(token.key):
+            return [token]
+        if self._glued is None:
+            self._glued = self._glued_phrases(language_packs().values())
+        names, openings = self._glued
+        parts = _split(surface, names, openings)
+        found, start = [], token.start
+        for part in parts or (surface,):
+            found.append(Token(part, words.key_of(part), start, start + len(part), token.capital))
+            start += len(part)
+        return found if parts else [token]
 
     @staticmethod
     def _spelt(phrase: tuple[str, ...], pack: LanguagePack) -> Iterator[tuple[str, ...]]:
@@ -597,8 +648,11 @@ class Lexicon:
     def _meanings(self, said: tuple[str, ...], senses: list[Sense], *, marked: bool) -> list[Edge]:
         """Return what a phrase means with its cost: one meaning a kind, of which a name may fit several things."""
         best: dict[Kind, list[tuple[float, Sense]]] = {}
-        exact = len(said) == 1 and self.numbers.is_number_word(said[0])
+        length = len(said)
+        exact = length == 1 and self.numbers.is_number_word(said[0])
         ascii_said = "".join(said).isascii()
+        # "tô" (a bowl) is no "to" (large): a function word spelt with its marks is that word, whatever name is near.
+        spelt = marked and length == 1 and not ascii_said and said[0] in self.function_words
         for sense in senses:
             named = sense.kind in NAMING
             if not (named or self._has_marks) and ascii_said and not "".join(sense.phrase).isascii():
@@ -606,12 +660,14 @@ class Lexicon:
             distance = (
                 words.distance(said, sense.phrase, marked=marked) if named else words.function_distance(said, sense.phrase, marked=marked)
             )
+            if named and spelt and distance > 0.0:
+                continue
             if distance <= (words.MAX_NEAR if named else MAX_FUNCTION_DISTANCE):
                 best.setdefault(sense.kind, []).append((distance + sense.cost, sense))
                 exact = exact or (not named and distance == 0.0)
         if exact and (marked or not self._has_marks):  # a function word as it is spelt is not another one misspelt
             best = {kind: weighed for kind, weighed in best.items() if kind in NAMING or any(sense.phrase == said for _, sense in weighed)}
-        found, length = [], len(said)
+        found = []
         for kind, weighed in best.items():
             cost, sense = min(weighed, key=lambda pair: pair[0])
             if kind in NAMING:
@@ -703,6 +759,28 @@ def _distinct(found: Sequence[Edge]) -> list[Edge]:
         if edge.cost < other.cost:
             cheapest[edge.kind, edge.length, edge.value] = edge
     return list(cheapest.values())
+
+
+def _spellings(ways: Iterable[str]) -> set[tuple[str, ...]]:
+    return {spelt for way in ways for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
+
+
+def _split(surface: str, names: dict[str, tuple[str, ...]], openings: set[str]) -> tuple[str, ...]:
+    """Return the words of numbers, requests and names that are written together, the longest first; at least an opening and a name."""
+    ways: list[tuple[str, ...] | None] = [()] + [None] * len(surface)  # to split what comes before each letter
+    named = [False] * (len(surface) + 1)
+    for end in range(1, len(surface) + 1):
+        for start in range(end):
+            before, part = ways[start], surface[start:end]
+            if before is None:
+                continue
+            if start and part in names:
+                ways[end], named[end] = (*before, *names[part]), True
+                break
+            if part in openings and not (start and not named[start] and before[-1] in openings and part == before[-1]):
+                ways[end], named[end] = (*before, part), False
+                break
+    return (ways[-1] or ()) if named[-1] else ()
 
 
 def _deletions(key: str) -> Iterator[str]:

@@ -133,6 +133,12 @@ class LanguagePack(BaseModel):
     questions: list[tuple[str, str]]
     asked: list[str]
     names: list[str]
+    calls: list[str]  # behind them somebody's name stands
+    noes: list[str]  # take back a number that stands before them; "not" takes back the one behind it
+    likewise: list[str]  # somebody wants the same
+    allergies: list[str]  # begin a statement on an allergy
+    allergy_nouns: list[str]  # end one: "a nut allergy"
+    allergy_verbs: list[str]  # begin one that ends so
     givers: list[str]  # behind them somebody is named who gets something
     adjectives: list[str]
     adjectives_first: bool  # before their noun
