@@ -1460,7 +1460,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:  # noqa: ARG001 - St
         registry,
         processes=settings.workers,
     )
-    menus = MenuBook(settings.menu_dir, OrderEngine)
+    menus = MenuBook(settings.menu_dir, partial(OrderEngine, ask_below=settings.ask_below))
     await asyncio.to_thread(menus.refresh)
     recogniser = Recogniser(
         model=settings.speech_model,

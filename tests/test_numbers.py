@@ -52,6 +52,11 @@ def read(text: str) -> tuple[int, str] | None:
         ("two hundred five", 205),
         ("7", 7),
         ("250", 250),
+        ("one thousand", 1000),
+        ("two thousand five hundred", 2500),
+        ("hai mươi nghìn", 20_000),
+        ("một nghìn hai trăm", 1200),
+        ("trăm ngàn", 100_000),
     ],
 )
 def test_a_number_is_read_whole(text, value):

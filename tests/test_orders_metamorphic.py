@@ -189,11 +189,7 @@ def test_the_same_words_give_the_same_reply(language, lines, seed):
 
 
 WORDS = sorted(
-    {
-        way
-        for pack in language_packs().values()
-        for way in (*pack.phrases(), *pack.people, *pack.measures, *pack.names, *pack.labels, *pack.asked)
-    }
+    {way for pack in language_packs().values() for way in (*pack.phrases(), *pack.people, *pack.names, *pack.spans.phrases(), *pack.asked)}
     | {word for row in (DISHES, TOPPINGS, SIZES) for names in row.values() for word in names}
 )
 

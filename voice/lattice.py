@@ -8,10 +8,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from voice import words
-from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, NAME, ONE_OF, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
-from voice.lexicon import NAMING, UNKNOWN, Edge, Kind, Lexicon
+from voice.costs import AN_ARTICLE, ELSEWHERE, EMPTY, MISHEARD, NAME, ONE_OF, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
+from voice.lexicon import MAX_WORDS, NAMING, UNKNOWN, WHOLE, Edge, Kind, Lexicon
+from voice.numbers import Number
+from voice.spans import Span, SpanKind
 from voice.words import Token
 
+UNCLEAR: Final = 10**9  # the number of a quantity that is asked about
+NO: Final = UNCLEAR + 1  # none of something: "0 coffees"
+_ASKED: Final = frozenset({SpanKind.FRACTION, SpanKind.RANGE})
 _PAUSE: Final = [Edge(1, Kind.PAUSE, None, 0.0)]
 _STOP: Final = [Edge(1, Kind.STOP, None, 0.0)]
 _LABEL_ENDS: Final = frozenset(
@@ -26,7 +31,33 @@ MAX_LABEL_WORDS: Final = 5
 MAX_LABELLED_WORDS: Final = 3  # of a choice before the name of its group
 MAX_SHARED_WORDS: Final = 3  # of a choice before those that it shares with an item
 MAX_LIST_LINKS: Final = 4  # words between two members of a list: ", and two"
+MAX_NAME_WORDS: Final = 3
+MAX_ALLERGY_WORDS: Final = 8
 MAX_ASKED_WORDS: Final = 8  # between the two halves of a question
+
+
+def _meaning(span: Span, number: Number | None) -> Edge | None:
+    """Return what a span means; None where its words mean it by themselves."""
+    length = span.end - span.start
+    if span.kind is SpanKind.QUANTITY:
+        if span.value == 0:
+            return Edge(length, Kind.NUMBER, NO, SEGMENT)
+        if span.value is not None and span.value >= UNCLEAR:
+            return Edge(length, Kind.NUMBER, UNCLEAR, SEGMENT)
+        said = number is not None and number.end == span.end and number.value == span.value
+        return None if said else Edge(length, Kind.NUMBER, span.value, SEGMENT)
+    if span.kind in _ASKED:
+        return Edge(length, Kind.NUMBER, UNCLEAR, SEGMENT)
+    if span.kind is SpanKind.NAME:
+        return None
+    if span.kind is SpanKind.ORDINAL:
+        return Edge(length, Kind.ORDINAL, span.value, SEGMENT)
+    return Edge(length, Kind.TALK, None, SEGMENT)
+
+
+def _serves(span: Span, edges: list[list[Edge]]) -> bool:
+    """Tell whether a span tells how many people are served, which the order may be multiplied by."""
+    return span.kind is SpanKind.PARTY and any(edge.kind is Kind.PEOPLE for row in edges[span.start : span.end] for edge in row)
 
 
 class Lattice:
@@ -97,11 +128,43 @@ class Lattice:
                         edge.kind in NAMING and edge.length in wholes
                     )  # "beans", a side, or black ones; "naan", with something, or a garlic naan
                 ] or [UNKNOWN]  # where another phrase ends within the name: "two kids" before "kids meal"
-        for start, end in self._lexicon.numbers.rows(spoken, numbers):
-            edges[start] = [*edges[start], Edge(end - start, Kind.TALK, None, SEGMENT)]
         if not self._lexicon.talk_openings.isdisjoint(surfaces):
             self._add_talk(spoken, surfaces, edges)
+        if self._lexicon.spans.needed(surfaces, numbers):
+            self._add_spans(self._lexicon.spans.classify(spoken, numbers, marked=marked), numbers, surfaces, edges)
         return edges
+
+    def _add_spans(
+        self, spans: Sequence[Span], numbers: Sequence[Number | None], surfaces: tuple[str, ...], edges: list[list[Edge]]
+    ) -> None:
+        """Replace the meanings of what is no quantity, and of quantities that are more than their number's words."""
+        homophones = self._lexicon.spans.homophones
+        for span in spans:
+            start, length = span.start, span.end - span.start
+            if surfaces[start] in homophones and span.kind is SpanKind.QUANTITY:
+                edges[start] = [*edges[start], Edge(length, Kind.NUMBER, span.value, SEGMENT + MISHEARD)]
+                continue
+            meant = _meaning(span, numbers[start])
+            spelt = surfaces[start].isalpha() and surfaces[span.end - 1].isalpha()  # "thứ hai" stands in the languages
+            if meant is not None and not _serves(span, edges) and not (span.kind is SpanKind.ORDINAL and spelt):
+                self._set_span(span, meant, edges)
+            if span.kind is SpanKind.QUANTITY and span.value == 0:
+                edges[start] = [*edges[start], Edge(length, Kind.AMOUNT, "no", SEGMENT)]
+
+    @staticmethod
+    def _set_span(span: Span, meant: Edge, edges: list[list[Edge]]) -> None:
+        """Let a stretch mean one thing, or be a part of a longer name."""
+        for start in range(max(0, span.start - MAX_WORDS), span.start):
+            reach = span.start - start
+            if any([edge.length > reach for edge in edges[start]]):
+                kept = [edge for edge in edges[start] if edge.length <= reach or edge.length >= span.end - start]
+                edges[start] = kept or [UNKNOWN]
+        edges[span.start] = [
+            meant,
+            *[edge for edge in edges[span.start] if edge.length > meant.length and edge.kind in NAMING and not edge.part],
+        ]
+        for start in range(span.start + 1, span.end):
+            edges[start] = [UNKNOWN]
 
     @staticmethod
     def _doubt_foreign_fillers(edges: list[list[Edge]], doubtful: Sequence[int]) -> None:
@@ -267,6 +330,8 @@ class Lattice:
             best: dict[Kind, tuple[float, list[object]]] = {}
             for sense in self._lexicon.skeletons.get(bones, ()):
                 meant = "".join(sense.phrase)
+                if not said.isascii() and not meant.isascii():
+                    continue  # Vietnamese syllables spell other ones; what foreign names sound like is what they are read for
                 likeness = words.likeness(said, meant)
                 if likeness >= MIN_LIKENESS and said != meant:
                     cost = SOUNDING + (1.0 - likeness) / 2
@@ -284,17 +349,61 @@ class Lattice:
             if surface not in self._lexicon.talk_openings:
                 continue
             for length in range(1, min(MAX_LABEL_WORDS, len(surfaces) - start) + 1):
-                label = surfaces[start : start + length]
-                if label in self._lexicon.labels:
-                    self._add_numbered(surfaces, edges, start, length, SEGMENT)
                 if length == 1 and surface in self._lexicon.names:
                     called = start + 1 < len(spoken) and spoken[start + 1].capital
                     self._add_numbered(surfaces, edges, start, length, SEGMENT + (0.0 if called else NAME))
+                label = surfaces[start : start + length]
                 if label in self._lexicon.asked:
                     self._add_asked(edges, start, start + length)
+                if label in self._lexicon.statements.allergies:
+                    self._add_allergy(edges, start, start + length)
+                if label in self._lexicon.statements.calls:
+                    self._add_name(spoken, edges, start, length, certain=label not in self._lexicon.statements.fillers)
+            if surface in self._lexicon.statements.allergy_nouns:
+                self._add_allergy_noun(surfaces, edges, start)
+            if surface in self._lexicon.names:
+                self._add_name(spoken, edges, start, 1, certain=False)
             for opening, closing in self._lexicon.questions:
                 if surfaces[start : start + len(opening)] == opening:
                     self._add_question(surfaces, edges, start, start + len(opening), closing)
+
+    def _add_name(self, spoken: Sequence[Token], edges: list[list[Edge]], start: int, length: int, *, certain: bool) -> None:
+        """Add a person's name behind such words: one word, or several with capital letters; `certain`: the words introduce nothing else."""
+        begin = start + length
+        end = begin
+        while end < min(len(spoken), begin + MAX_NAME_WORDS) and self._is_name(spoken[end], certain=certain and end == begin):
+            end += 1
+        if end > begin:
+            named = any(edge.kind in NAMING and not edge.part and edge.cost <= SEGMENT for edge in edges[begin])
+            cost = SEGMENT + (NAME if named and not certain else 0.0)
+            edges[start] = [*edges[start], Edge(end - start, Kind.TALK, WHOLE, cost)]
+
+    def _is_name(self, token: Token, *, certain: bool) -> bool:
+        """Tell whether a word may be a person's name."""
+        return (token.capital or certain) and token.surface.isalpha() and token.surface not in self._lexicon.function_words
+
+    def _add_allergy(self, edges: list[list[Edge]], start: int, behind: int) -> None:
+        """Add a statement on an allergy: to the end of the clause, or to the next number or item."""
+        end = behind
+        while end < min(len(edges), start + MAX_ALLERGY_WORDS):
+            whole = [edge.kind for edge in edges[end] if not edge.part and edge.cost <= SEGMENT]
+            if Kind.STOP in whole or Kind.PAUSE in whole or Kind.REQUEST in whole or Kind.NUMBER in whole:
+                break
+            if end > behind and Kind.ITEM in whole:
+                break
+            end += 1
+        edges[start] = [*edges[start], Edge(end - start, Kind.TALK, WHOLE, SEGMENT)]
+
+    def _add_allergy_noun(self, surfaces: tuple[str, ...], edges: list[list[Edge]], noun: int) -> None:
+        """Add a statement on an allergy that ends with that noun: from its verb, or the word before."""
+        begin = max(0, noun - 1)
+        for place in range(noun - 1, max(-1, noun - MAX_ASKED_WORDS), -1):
+            if any(edge.kind in _CLAUSE_STARTS and edge.length == 1 and edge.cost <= SEGMENT for edge in edges[place]):
+                break
+            if surfaces[place] in self._lexicon.statements.allergy_verbs:
+                begin = place
+                break
+        edges[begin] = [*edges[begin], Edge(noun + 1 - begin, Kind.TALK, WHOLE, SEGMENT)]
 
     def _add_asked(self, edges: list[list[Edge]], start: int, end: int) -> None:
         """Add what is asked about: the clause before such words, "trà đào bao nhiêu một ly", or what follows, "how much is a latte"."""

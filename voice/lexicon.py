@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, final
 
 from rapidfuzz.distance import OSA
 
-from schemas import Amount, Menu
+from schemas import Amount, Choice, Item, Menu
 from voice import words
 from voice.costs import (
     ADJECTIVE,
@@ -18,7 +18,6 @@ from voice.costs import (
     EMPTY,
     LESS_LIKELY,
     MENU_FIRST,
-    MISHEARD,
     MISSING_ALONE,
     MISSING_EMPTY,
     MISSING_HEAD,
@@ -34,11 +33,13 @@ from voice.costs import (
 )
 from voice.numbers import Number, NumberWords
 from voice.packs import LanguagePack, language_packs
+from voice.spans import SpanClassifier
 from voice.words import Token
 
-MAX_QUANTITY: Final = 999
 MAX_REMEMBERED: Final = 4096  # look-ups: a bound on memory, and on how long collecting garbage may take
 MAX_WORDS: Final = 12  # of a phrase
+MIN_GLUED: Final = 6  # letters: shorter ones are words more often than words that lack a space
+MIN_GLUED_NAME: Final = 4
 MIN_MENDED: Final = 6  # letters: shorter words have too many neighbours
 MAX_PEOPLE_WORDS: Final = 2  # "two little kids"
 MAX_PARTIAL: Final = 24  # a part of a name that fits more things than this says too little to ask about
@@ -152,11 +153,32 @@ class Row(NamedTuple):
     solid: bool  # nothing of it is a part of a name, or unknown
 
 
+WHOLE: Final = 1  # the value of talk that is reported as it was said, function words included
 UNKNOWN: Final = Edge(1, Kind.UNKNOWN, None, 1.0)
+
+
+@final
+class Statements:
+    """The words of all languages that begin or end a statement which orders nothing: a person's name, an allergy."""
+
+    def __init__(self, packs: Iterable[LanguagePack]) -> None:
+        """Collect them, those with diacritics also without."""
+        packs = list(packs)
+        others = {(word,) for pack in packs for word in pack.function_words()}  # "tên" without its mark is a number in English
+        self.calls = {words.phrase(way) for pack in packs for way in pack.calls}
+        self.calls |= {spelt for pack in packs for spelt in _spellings(pack.calls) if spelt not in others}
+        self.allergies = {spelt for pack in packs for spelt in _spellings(pack.allergies)}
+        self.allergy_nouns = {word for pack in packs for word in pack.allergy_nouns}
+        self.allergy_verbs = {word for pack in packs for word in pack.allergy_verbs}
+        self.noes = {word for pack in packs for word in pack.noes}
+        self.fillers = {words.phrase(way) for pack in packs for way in pack.fillers}
+        self.openings = {phrase[0] for phrase in (*self.calls, *self.allergies)} | self.allergy_nouns
 
 
 class Lexicon:
     """The index of one menu's phrases and all languages' words; compiled once, asked often."""
+
+    _glued: tuple[dict[str, tuple[str, ...]], set[str]] | None = None  # made when the first unknown word comes
 
     def __init__(self, menu: Menu) -> None:
         """Compile; about 1 ms for each 20 items."""
@@ -167,9 +189,7 @@ class Lexicon:
         self.linking: set[str] = {",", ":"}
         self._adjectives: set[str] = set()
         self.names: set[str] = set()
-        self.labels: set[tuple[str, ...]] = set()
         group_names = [(words.phrase(group.name), group_id) for group_id, group in menu.option_groups.items()]
-        self._measures: set[str] = set()
         self._people: set[tuple[str, ...]] = set()
         self.questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.asked: set[tuple[str, ...]] = set()
@@ -182,6 +202,10 @@ class Lexicon:
         spoken = [pack for pack in packs if pack.language in menu.languages or not menu.languages]
         self._has_marks = any(not word.isascii() for pack in spoken for word in pack.function_words())
         self.numbers = NumberWords(packs, plain=self._has_marks)
+        item_names = [name for item in menu.items.values() for name in (item.name, *item.aliases)]
+        choices = [choice for group in menu.option_groups.values() for choice in group.choices.values()]
+        choice_names = [name for choice in choices for name in (choice.name, *choice.aliases)]
+        self.spans = SpanClassifier(packs, self.numbers, item_names, choice_names, currency=menu.currency, languages=menu.languages)
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for row in [row for pack in packs for row in pack.synonyms]:
             for word in row:
@@ -214,8 +238,9 @@ class Lexicon:
         self.labels_of: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         for label, group_id in group_names:
             self.labels_of[label[0]].append((label, group_id))
-        openings = (*self.labels, *self.asked, *[opening for opening, _ in self.questions])
-        self.talk_openings = {phrase[0] for phrase in openings} | self.names
+        self.statements = Statements(packs)
+        asked = (*self.asked, *[opening for opening, _ in self.questions])
+        self.talk_openings = self.statements.openings | self.names | {phrase[0] for phrase in asked}
 
     # --- Compilation ----------------------------------------------------------------------------------------------------------------
 
@@ -272,7 +297,7 @@ class Lexicon:
                 self.skeletons[words.skeleton("".join(phrase))].append(Sense(kind, value, phrase, 0.0))
             if kind is Kind.ITEM and name[-1:] in classifiers:
                 self._add(kind, value, (name[-1], *name[:-1]), EMPTY)  # "hai lon bia" of a "bia lon"
-            if kind is Kind.ITEM and name[:1] in silent and len(name) > 1:
+            if kind is Kind.ITEM and name[:1] in silent and len(name) > 1 and not self._is_number(name[1:]):  # a code, "C2", is no "2"
                 self._add(kind, value, name[1:], MISSING_SILENT)
             unjoined = tuple([word for word in name if (word,) not in joins and word != "%"])  # "30 đường" for "30% đường"
             if unjoined != name and len(unjoined) > 1:
@@ -281,8 +306,11 @@ class Lexicon:
                 self._add(kind, value, (name[0], name[1][0] + name[2][0]), OTHER_REGION)  # "bia sg" for "bia sài gòn"
             if kind is Kind.ITEM and heads[name[:2]] > 1 and len(name) > 2:  # noqa: PLR2004 - a head of two words and more
                 self._add(kind, value, (name[0][0] + name[1][0], *name[2:]), UNJOINED)  # "bm trứng" for "bánh mì trứng"
+        figured = [(kind, value, figures) for kind, value, name in named for figures in self.spans.ways(name) if figures != name]
+        for kind, value, name in figured:
+            self._add(kind, value, name)  # "number 6" for "Number Six"
         self._add_amounts(named)
-        self._add_parts(named)
+        self._add_parts(named, figured)
         self._comma_names = any("," in way for item in self.menu.items.values() for way in (item.name, *item.aliases))
         phrases |= {words.phrase(item.category) for item in self.menu.items.values() if item.category is not None}
         for item_id, item in self.menu.items.items():
@@ -312,8 +340,13 @@ class Lexicon:
                             if meant == amount:
                                 self._add(kind, value, way + rest, words.PLURAL + other)
 
-    def _add_parts(self, named: Iterable[tuple[Kind, object, tuple[str, ...]]]) -> None:
-        """Index parts of names: their head, or a modifier alone, where no whole name of the same option group, or item, is spelt so."""
+    def _add_parts(
+        self, named: Sequence[tuple[Kind, object, tuple[str, ...]]], figured: Sequence[tuple[Kind, object, tuple[str, ...]]]
+    ) -> None:
+        """Index parts of names: their head, or a modifier alone, where no whole name of the same option group, or item, is spelt so.
+
+        `figured`: the same names with figures for number words, of which one below ten alone is no part.
+        """
         whole: dict[tuple[Kind, tuple[str, ...]], int] = defaultdict(int)
         for kind, value, phrase in named:
             whole[kind, phrase] |= value.bit if isinstance(value, Entry) else 1
@@ -323,16 +356,17 @@ class Lexicon:
         amounts = {words.phrase(way) for pack in packs for amount, ways in pack.amounts.items() if amount != "regular" for way in ways}
         empty = {word for pack in packs for word in pack.function_words()}
         hollow = {word for pack in packs for word in pack.hollow_words()}
-        for kind, value, phrase in named:
+        figures = set(figured)
+        for kind, value, phrase in (*named, *figured):
             vietnamese = any(word != words.fold(word) for word in phrase)
             for length in range(1, len(phrase)):
                 first, last = (phrase[:length], phrase[length:], vietnamese), (phrase[-length:], phrase[:-length], not vietnamese)
                 for part, missing, is_head in (first, last):
                     if whole.get((kind, part), 0) & (value.bit if isinstance(value, Entry) else 1):
                         continue
-                    if (empty.issuperset(part) and not (kind is Kind.OPTION and part in adjectives - amounts)) or (
-                        kind is Kind.ITEM and all(word.isdecimal() or self.numbers.is_number_word(word) for word in part)
-                    ):
+                    if empty.issuperset(part) and not (kind is Kind.OPTION and part in adjectives - amounts):
+                        continue
+                    if self._is_number(part) and (kind is Kind.ITEM or ((kind, value, phrase) in figures and len(part[0]) == 1)):
                         continue
                     cost = MISSING_HEAD if is_head else MISSING_REST + (ADJECTIVE if part in adjectives else 0.0)
                     more = len(missing) - 1 if is_head or len(missing) > len(part) else 0
@@ -348,6 +382,9 @@ class Lexicon:
                             self._add(
                                 kind, value, variant, (MISSING_ALONE if alone else cheapest) + (OTHER_REGION if variant != part else 0.0)
                             )
+
+    def _is_number(self, phrase: tuple[str, ...]) -> bool:
+        return all([word[0].isdecimal() or self.numbers.is_number_word(word) for word in phrase])
 
     def _add_pack(self, pack: LanguagePack, menu_phrases: set[tuple[str, ...]]) -> None:
         kinds: list[tuple[Kind, object, Iterable[str]]] = [
@@ -379,6 +416,7 @@ class Lexicon:
             (Kind.TIMES, None, pack.multiplies),
             (Kind.REFER, None, pack.refers),
             (Kind.INQUIRY, None, pack.inquiries),
+            (Kind.TALK, WHOLE, pack.likewise),
             *[(Kind.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()],
             *[(Kind.AFTER, amount, ways) for amount, ways in pack.afters.items()],
             *[(Kind.MORE, count, [way]) for way, count in pack.mores.items()],
@@ -388,9 +426,7 @@ class Lexicon:
             *[(Kind.ALL, count, [way]) for way, count in pack.alls.items()],
             *[(Kind.PORTION, count, [way]) for way, count in pack.portions.items()],
             *[(Kind.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()],
-            *[(Kind.NUMBER, number, [way]) for way, number in pack.numbers.homophones.items()],
         ]
-        homophones = pack.numbers.homophones
         menu_keys = {"".join(map(words.key_of, phrase)) for phrase in menu_phrases}
         for kind, value, ways in kinds:
             for phrase in [spelt for way in ways for spelt in self._spelt(words.phrase(way), pack)]:
@@ -403,11 +439,8 @@ class Lexicon:
                 if own and kind is Kind.CLASSIFIER:
                     self._add(kind, value, phrase, MENU_FIRST + SEGMENT)
                     continue
-                heard = kind is Kind.NUMBER and phrase[0] in homophones
-                cost = MISHEARD if heard else MENU_FIRST if own and kind is not Kind.AMOUNT else 0.0
+                cost = MENU_FIRST if own and kind is not Kind.AMOUNT else 0.0
                 self._add(kind, value, phrase, cost + (EMPTY if kind in {Kind.FILLER, Kind.REFER, Kind.PLAIN} else 0.0))
-        self.labels |= {spelt for way in pack.labels for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
-        self._measures |= {way for way in pack.measures if len(words.phrase(way)) == 1}
         self._people |= {words.phrase(spelt) for way in pack.people for spelt in (way, words.fold(way))}
         self.names |= set(pack.names)
         self.questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
@@ -429,6 +462,32 @@ class Lexicon:
                         if len(said) == 2 and said[0].isdecimal() and words.singular(said[1]) in counted:  # noqa: PLR2004 - "12 pieces"
                             found[item_id, int(said[0])] = Entry(self.bits[group_id], group_id, choice_id)
         return found
+
+    def _glued_phrases(self, packs: Iterable[LanguagePack]) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+        """Map names of items and choices written without spaces to their words; and return the words that open such: numbers, requests."""
+        named: list[Item | Choice] = [*self.menu.items.values()]
+        named += [choice for group in self.menu.option_groups.values() for choice in group.choices.values()]
+        phrases = [words.phrase(way) for one in named for way in (one.name, *one.aliases)]
+        spelt = [one for phrase in phrases for one in (phrase, tuple(map(words.fold, phrase)))]
+        names = {"".join(phrase): phrase for phrase in spelt if len("".join(phrase)) >= MIN_GLUED_NAME and "".join(phrase).isalpha()}
+        numbers = [pack.numbers for pack in packs]
+        openings = {way for number in numbers for way in (*number.units, *number.tens)} | {way for pack in packs for way in pack.requests}
+        return names, {one for way in openings if " " not in way for one in (way, words.fold(way))}
+
+    def unglued(self, token: Token) -> list[Token]:
+        """Split a word that is a number or a request and names of the menu, written together: "haitradao"."""
+        surface = token.surface
+        if len(surface) < MIN_GLUED or len(surface) != token.end - token.start or token.key in self.known or self.index.get(token.key):
+            return [token]
+        if self._glued is None:
+            self._glued = self._glued_phrases(language_packs().values())
+        names, openings = self._glued
+        parts = _split(surface, names, openings)
+        found, start = [], token.start
+        for part in parts or (surface,):
+            found.append(Token(part, words.key_of(part), start, start + len(part), token.capital))
+            start += len(part)
+        return found if parts else [token]
 
     @staticmethod
     def _spelt(phrase: tuple[str, ...], pack: LanguagePack) -> Iterator[tuple[str, ...]]:
@@ -499,7 +558,8 @@ class Lexicon:
             if self._comma_names and token.surface == "," and position > start:
                 paths.append((key, position + 1, said or surfaces[start:position]))  # "ham, egg and cheese"
                 continue
-            longer = [key + token.key]
+            figures = key[-1:].isdecimal()  # of "combo 1 2" is no "combo 12"
+            longer = [] if figures and token.key[0].isdecimal() else [key + token.key]
             if token.key not in self.known:
                 longer += [key + other for other in self._corrections(token) if other != token.key]
             for path in longer:
@@ -513,7 +573,7 @@ class Lexicon:
             if number is not None:
                 reach = max(reach, number.end + 1)
                 path = key + str(number.value)
-                if path in index and not number.article and path != longer[0]:
+                if path in index and not number.article and not figures and path not in longer:
                     digits = (*surfaces[start:position], str(number.value))  # "năm mươi phần trăm đường" for "50% đường"
                     senses = index[path]
                     if senses:
@@ -565,6 +625,7 @@ class Lexicon:
             reach = max(reach, start + 5)
         number = numbers[start]
         if number is not None:
+            found = _distinct(found)
             found += self._counted(surfaces, start, number)
             reach = max(reach, number.end + MAX_PEOPLE_WORDS)
         counts = {edge.length for edge in found if edge.kind is Kind.CLASSIFIER}  # "3 cups of soup", which comes in cups or bowls
@@ -587,8 +648,11 @@ class Lexicon:
     def _meanings(self, said: tuple[str, ...], senses: list[Sense], *, marked: bool) -> list[Edge]:
         """Return what a phrase means with its cost: one meaning a kind, of which a name may fit several things."""
         best: dict[Kind, list[tuple[float, Sense]]] = {}
-        exact = len(said) == 1 and self.numbers.is_number_word(said[0])
+        length = len(said)
+        exact = length == 1 and self.numbers.is_number_word(said[0])
         ascii_said = "".join(said).isascii()
+        # "tô" (a bowl) is no "to" (large): a function word spelt with its marks is that word, whatever name is near.
+        spelt = marked and length == 1 and not ascii_said and said[0] in self.function_words
         for sense in senses:
             named = sense.kind in NAMING
             if not (named or self._has_marks) and ascii_said and not "".join(sense.phrase).isascii():
@@ -596,12 +660,14 @@ class Lexicon:
             distance = (
                 words.distance(said, sense.phrase, marked=marked) if named else words.function_distance(said, sense.phrase, marked=marked)
             )
+            if named and spelt and distance > 0.0:
+                continue
             if distance <= (words.MAX_NEAR if named else MAX_FUNCTION_DISTANCE):
                 best.setdefault(sense.kind, []).append((distance + sense.cost, sense))
                 exact = exact or (not named and distance == 0.0)
         if exact and (marked or not self._has_marks):  # a function word as it is spelt is not another one misspelt
             best = {kind: weighed for kind, weighed in best.items() if kind in NAMING or any(sense.phrase == said for _, sense in weighed)}
-        found, length = [], len(said)
+        found = []
         for kind, weighed in best.items():
             cost, sense = min(weighed, key=lambda pair: pair[0])
             if kind in NAMING:
@@ -643,18 +709,11 @@ class Lexicon:
                     return
 
     def _counted(self, surfaces: tuple[str, ...], start: int, number: Number) -> Iterator[Edge]:
-        """Yield what a number is: a quantity, or a sum, a time, a percentage, which order nothing."""
+        """Yield how many a number may count; `voice.spans` tells where it counts nothing."""
         length = number.end - start
-        behind = surfaces[number.end] if number.end < len(surfaces) else ""
-        if len(surfaces[start]) > 1 and surfaces[start].startswith("0"):
-            yield Edge(length, Kind.TALK, None, SEGMENT)  # of a telephone
-        elif behind in self._measures:
-            senses = self.index.get(str(number.value) + words.key_of(behind)) or ()
-            if not any(sense.kind in NAMING for sense in senses):  # "gói 20 ngàn", where that is a size
-                yield Edge(length + 1, Kind.TALK, None, SEGMENT + number.cost)
-        elif number.article:
+        if number.article:
             yield Edge(length, Kind.ARTICLE, 1, SEGMENT + self._an_article)
-        elif 1 <= number.value <= MAX_QUANTITY:
+        elif number.value:
             yield Edge(length, Kind.NUMBER, number.value, SEGMENT + number.cost)
             for longer in range(1, MAX_PEOPLE_WORDS + 1):
                 if number.end + longer <= len(surfaces) and surfaces[number.end : number.end + longer] in self._people:
@@ -690,6 +749,38 @@ class Lexicon:
         near = [(words.distance(said, phrase, marked=words.is_marked(spoken)), entry) for phrase, entry in measured]
         nearest = min(distance for distance, _ in near)
         return list(dict.fromkeys([entry for distance, entry in near if distance == nearest])) if nearest <= MAX_FUNCTION_DISTANCE else []
+
+
+def _distinct(found: Sequence[Edge]) -> list[Edge]:
+    """Drop edges that mean the same as a cheaper one: a number's words and its figures may both be a name's."""
+    cheapest: dict[tuple[Kind, int, Any], Edge] = {}
+    for edge in found:
+        other = cheapest.setdefault((edge.kind, edge.length, edge.value), edge)
+        if edge.cost < other.cost:
+            cheapest[edge.kind, edge.length, edge.value] = edge
+    return list(cheapest.values())
+
+
+def _spellings(ways: Iterable[str]) -> set[tuple[str, ...]]:
+    return {spelt for way in ways for spelt in (words.phrase(way), words.phrase(words.fold(way)))}
+
+
+def _split(surface: str, names: dict[str, tuple[str, ...]], openings: set[str]) -> tuple[str, ...]:
+    """Return the words of numbers, requests and names that are written together, the longest first; at least an opening and a name."""
+    ways: list[tuple[str, ...] | None] = [()] + [None] * len(surface)  # to split what comes before each letter
+    named = [False] * (len(surface) + 1)
+    for end in range(1, len(surface) + 1):
+        for start in range(end):
+            before, part = ways[start], surface[start:end]
+            if before is None:
+                continue
+            if start and part in names:
+                ways[end], named[end] = (*before, *names[part]), True
+                break
+            if part in openings and not (start and not named[start] and before[-1] in openings and part == before[-1]):
+                ways[end], named[end] = (*before, part), False
+                break
+    return (ways[-1] or ()) if named[-1] else ()
 
 
 def _deletions(key: str) -> Iterator[str]:

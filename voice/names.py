@@ -42,6 +42,7 @@ from voice.costs import (
     UNSAID,
 )
 from voice.groups import Groups
+from voice.lattice import NO
 from voice.lexicon import NAMING, Edge, Entry, Kind
 from voice.reading import (
     ADDED,
@@ -58,7 +59,6 @@ from voice.reading import (
     IS_PART,
     JOINED,
     LISTED,
-    MAX_PORTIONS,
     MORE,
     MULTIPLIED,
     NONE,
@@ -76,23 +76,28 @@ from voice.reading import (
     Spoken,
     Walk,
 )
-from voice.words import is_punctuation
+from voice.words import is_punctuation, singular
 
 COUNTED_KINDS: Final = frozenset({Kind.ITEM, Kind.OPTION, Kind.CLASSIFIER, Kind.AMOUNT, Kind.MORE})  # what may stand behind a number
 CLAUSE_END_KINDS: Final = frozenset({Kind.PAUSE, Kind.STOP, Kind.FILLER, Kind.REQUEST})
+MAX_CORRECTION: Final = 2  # tokens between a choice and the one that replaces it: ", à"
 OPENINGS: Final = {WITH: ADDED, ONTO_NEXT: ADDED, JOINED: ALSO}  # what a joint says of the number behind it
 
 
 class Names(Groups):
     """Steps of a reading over what is ordered: items, options, numbers, amounts."""
 
-    def _lose(self, reading: Reading, edge: Edge, start: int, _: Walk) -> Iterator[Reading]:
+    def _lose(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         new = reading.fork(TALK_WORD if reading.talk else edge.cost)
         new.own = reading.own + SEGMENT
         if reading.amount != "no" or edge.kind is Kind.UNUSED:
             new.amount = None  # it was said of the unknown word; "no" may have a verb: "đừng chan mỡ hành"
         new.lose(edge, start)
         yield new
+        if new.amount is not None and not any(other.kind is Kind.OPTION for other in walk.edges_at(start + edge.length)):
+            new = new.fork(IDLE)
+            new.amount = None  # "no anchovies", of which there are none
+            yield new
 
     def _talked(self, reading: Reading, edge: Edge, start: int) -> Reading:
         new = reading.fork(TALK_WORD)
@@ -105,6 +110,9 @@ class Names(Groups):
             return
         if edge.cost > MISHEARD and not any(other.kind in COUNTED_KINDS for other in walk.edges_at(start + edge.length)):
             return  # "iced for him"
+        if reading.items and self._counts_unknown(reading, edge, start, walk):
+            yield from self._lose(reading, edge, start, walk)
+            return
         article = ARTICLE if edge.kind is Kind.ARTICLE else 0
         near = reading.amount == "no" and not reading.bare and reading.number and reading.end >= start - 2
         if near and reading.headless and not reading.options and not article:
@@ -126,16 +134,40 @@ class Names(Groups):
                 new.cost -= DANGLING_AMOUNT
         new.flags &= ~ARTICLE
         if new.amount == "no" and not new.bare:
-            new.flags |= NOT_THAT  # unless something follows that is counted
+            corrects = reading.items and reading.number and self._answers_no(edge, start, walk)  # "two lattes, no, three"
+            new.amount = None if corrects else "no"
+            new.flags |= CORRECT if corrects else NOT_THAT  # unless something follows that is counted
         yield self._count(new, edge, start, article | OPENINGS.get(reading.joint, 0))
         if article:
             if reading.items and reading.flags & (SET | INTO | REPLACE):
                 yield reading.fork(edge.cost)  # "make that coke a large"
-        elif reading.items and not reading.number and reading.amount is None and not reading.flags & (ALL | SET | INTO):
+        elif (
+            reading.items
+            and not reading.number
+            and reading.amount is None
+            and not reading.flags & (ALL | INTO)
+            and (not reading.flags & SET or walk.there.issuperset(reading.items))  # "make the colas three"
+        ):
             classified = reading.joint == MULTIPLIED or any(other.kind is Kind.CLASSIFIER for other in walk.edges_at(start + edge.length))
             anew = reading.joint == BREAK and not is_punctuation(walk.spoken[start - 1].surface) and walk.there.issuperset(reading.items)
             flags = POST | ONLY if anew else POST  # "trà vải cho ba ly", of which there are two
             yield self._count(reading.fork(edge.cost + (POSTPOSED if classified else POSTPOSED_BARE)), edge, start, flags)
+
+    def _answers_no(self, edge: Edge, start: int, walk: Walk) -> bool:
+        """Tell whether the "no" before a number takes back the number before: where it is no "not", and no option follows."""
+        behind = {other.kind for other in walk.edges_at(start + edge.length)}
+        return walk.spoken[start - 1].surface in self.lexicon.statements.noes and (Kind.OPTION not in behind or Kind.ITEM in behind)
+
+    @staticmethod
+    def _counts_unknown(reading: Reading, edge: Edge, start: int, walk: Walk) -> bool:
+        """Tell whether a number behind an item counts something that is not on the menu: "coffee with two creams"."""
+        behind = start + edge.length
+        if behind >= len(walk.spoken) or any(other.kind is not Kind.UNKNOWN for other in walk.edges_at(behind)):
+            return False
+        if edge.kind is Kind.ARTICLE or any(other.kind in NAMING for other in walk.edges_at(behind + 1)):
+            return False
+        surface = walk.spoken[behind].surface
+        return reading.joint in {WITH, JOINED} or (edge.value > 1 and surface != singular(surface))
 
     @staticmethod
     def _count(reading: Reading, edge: Edge, start: int, flags: int) -> Reading:
@@ -170,7 +202,7 @@ class Names(Groups):
 
     def _counts_portions(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> bool:
         """Tell whether a number may count portions of the option behind it: "with two shots"."""
-        if edge.value > MAX_PORTIONS or reading.flags & REPLACE:
+        if edge.value == NO or reading.flags & REPLACE:
             return False
         position = start + edge.length
         behind = walk.edges_at(position)
@@ -199,7 +231,7 @@ class Names(Groups):
 
     def _counts_last(self, reading: Reading, last: Spoken, edge: Edge, start: int, walk: Walk) -> bool:
         """Tell whether a number with a classifier counts portions of the option before it: the line has its own, and the clause ends."""
-        if not reading.number or reading.flags & ARTICLE or edge.kind is Kind.ARTICLE or edge.value > MAX_PORTIONS:
+        if not reading.number or reading.flags & ARTICLE or edge.kind is Kind.ARTICLE or edge.value == NO:
             return False
         if (
             reading.joint in {JOINED, BREAK}
@@ -241,6 +273,7 @@ class Names(Groups):
         new = reading.fork(edge.cost)
         if not reading.talk:
             new.count = edge.value
+            new.say_amount(edge, start, negative=False)
         yield new
 
     def _amount(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
@@ -264,6 +297,9 @@ class Names(Groups):
         new.amount = amount
         new.bare = False
         new.carry = False
+        if amount == "regular" and reading.amount == "no":
+            new.use_amount()  # "no extra"
+        new.say_amount(edge, start, negative=amount == "no")
         yield new
 
     def _after(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
@@ -360,7 +396,7 @@ class Names(Groups):
         fitting = tuple([item for item in reading.items if self.takes(item, option)])
         if fitting and not reading.flags & (REPLACE if not reading.options else 0):
             left = ACROSS_JOIN if joint in LISTED else ACROSS_STOP if joint == BREAK else 0.0
-            new = reading.fork(cost + left + self._conflict(reading, fitting, option))
+            new = reading.fork(cost + left + self._conflict(reading, fitting, option, joint))
             new.items = fitting
             self._put(new, option, edge, start)
             yield new
@@ -389,7 +425,8 @@ class Names(Groups):
         if reading.number > 1 and not reading.options and joint in APART:
             cost += SEPARATED
         again = all(entry.bit & self._one & reading.used for entry in self._offered(option.entries, reading.base))
-        new = reading.fork(cost + (CONFLICT if again else 0.0))
+        replaces = REFERENCE if self._replaces_last(reading, option, joint) else CONFLICT
+        new = reading.fork(cost + (replaces if again else 0.0))
         self._put(new, option, edge, start)
         yield new
         if again:
@@ -438,18 +475,30 @@ class Names(Groups):
         reading.flags &= ~NOT_THAT
         for entry in option.entries:
             reading.used |= entry.bit
+        reading.use_amount()
         reading.carry = option.amount == "no" or (reading.amount == "no" and option.amount is None)
         reading.amount = None
         reading.bare = False
         reading.count = 0
         reading.touch(edge, start)
 
-    def _conflict(self, reading: Reading, fitting: tuple[str, ...], option: Spoken) -> float:
+    def _replaces_last(self, reading: Reading, option: Spoken, joint: int) -> bool:
+        """Tell whether an option corrects the choice said right before it: of the same one-of group, and of one thing."""
+        last = reading.options[-1] if reading.options else None
+        if last is None or joint in {JOINED, WITH} or last.end < option.start - MAX_CORRECTION or last.amount or option.amount:
+            return False
+        groups = {entry.group for entry in last.entries if entry.bit & self._one}
+        near = reading.number <= 1 if reading.items else last.end == option.start
+        return near and all(entry.group in groups for entry in option.entries)
+
+    def _conflict(self, reading: Reading, fitting: tuple[str, ...], option: Spoken, joint: int) -> float:
         mask = 0
         for item in fitting:
             mask |= self._mask[item]
         free = any(entry.bit & mask and not entry.bit & self._one & reading.used for entry in option.entries)
-        return 0.0 if free else CONFLICT
+        if free:
+            return 0.0
+        return REFERENCE if self._replaces_last(reading, option, joint) else CONFLICT
 
     def _item(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         if reading.talk:
@@ -508,7 +557,7 @@ class Names(Groups):
                     new.line = line
                 yield new
         else:
-            yield reading.fork(edge.cost + IDLE)
+            yield from self._lose(reading, edge.at(edge.cost + IDLE), start, walk)
 
     def _item_of_open_group(self, reading: Reading, items: tuple[str, ...], edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:
         """Read an item behind a number or options: they are its own, or there are two groups."""
@@ -653,6 +702,7 @@ class Names(Groups):
         reading.flags &= ~NOT_THAT
         reading.item_cost = edge.cost - SEGMENT
         reading.amount = None
+        reading.amount_at = -1
         reading.carry = False
         reading.touch(edge, start)
 

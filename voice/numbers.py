@@ -15,6 +15,7 @@ MAX_DIGITS: Final = 6
 MIN_ROW: Final = 4  # figures; nobody orders four numbers of nothing
 TEN: Final = 10
 HUNDRED: Final = 100
+THOUSAND: Final = 1000
 
 
 class Role(NamedTuple):
@@ -29,10 +30,11 @@ class Role(NamedTuple):
 class Number:
     """A number that was said."""
 
-    __slots__ = ("article", "cost", "end", "value")
+    __slots__ = ("article", "base", "cost", "end", "value")
 
-    def __init__(self, end: int, value: int, cost: float, *, article: bool) -> None:
+    def __init__(self, end: int, value: int, cost: float, *, article: bool, base: int) -> None:
         self.end = end  # token behind it
+        self.base = base  # the unit that it ends with: a dozen, a hundred; 0: none
         self.value = value
         self.cost = cost
         self.article = article  # "a", "an"
@@ -67,6 +69,15 @@ class NumberWords:
         """Tell whether a word, as it is spelt, belongs to numbers."""
         return any(role.surface == surface for role in self._roles.get(words.key_of(surface), ()))
 
+    def times(self, surface: str) -> int:
+        """Return what a word, as it is spelt, multiplies by: 12 of a dozen; 0: it does not."""
+        roles = self._roles.get(words.key_of(surface), ())
+        return next((role.value for role in roles if role.surface == surface and role.name == "times"), 0)
+
+    def is_zero(self, surface: str) -> bool:
+        """Tell whether a word says nought in a row of figures."""
+        return surface in self._zeros
+
     def is_half(self, surface: str) -> bool:
         """Tell whether a word, as it is spelt, is a half."""
         return any(role.surface == surface and role.name == "half" for role in self._roles.get(words.key_of(surface), ()))
@@ -98,7 +109,7 @@ class NumberWords:
         if len(token.surface) > MAX_DIGITS if digits else token.key not in self._roles:
             return None
         closed = open_ = base = 0  # hundreds that are complete; what is still being counted; the last power of ten
-        cost, last, position, end, half = 0.0, "", start, start, False
+        cost, last, position, end, unit, half = 0.0, "", start, start, 0, False
         while position < len(spoken):
             step: tuple[float, Role] | None
             if digits and position == start:  # "2 chục"
@@ -111,9 +122,11 @@ class NumberWords:
             if role.name == "half":
                 half = True
             elif role.name == "times":
-                open_ = (open_ or 1) * role.value // (2 if half else 1)
+                open_ = (open_ or (0 if closed else 1)) * role.value // (2 if half else 1)
                 half = False
-                if role.value >= HUNDRED:
+                if role.value >= THOUSAND:
+                    closed, open_ = closed * role.value + open_, 0
+                elif role.value >= HUNDRED:
                     closed, open_ = closed + open_, 0
                 base = role.value
             elif role.name != "join" and last != "half":
@@ -123,10 +136,10 @@ class NumberWords:
             cost += distance
             last = role.name
             if role.name not in {"join", "half"}:
-                end = position
+                end, unit = position, role.value if role.name == "times" else 0
         if end == start or half:
             return None
-        return Number(end, closed + open_, cost, article=last == "article")
+        return Number(end, closed + open_, cost, article=last == "article", base=unit)
 
     def _step(self, token: Token, last: str, base: int, *, marked: bool) -> tuple[float, Role] | None:
         best: tuple[float, Role] | None = None
@@ -135,23 +148,23 @@ class NumberWords:
                 continue
             distance = words.function_distance((token.surface,), (role.surface,), marked=marked)
             nearest = 0.0 if role.name == "article" else MAX_DISTANCE
-            if distance <= nearest and _continues(role.name, last, base) and (best is None or distance < best[0]):
+            if distance <= nearest and _continues(role, last, base) and (best is None or distance < best[0]):
                 best = distance, role
         return best
 
 
-def _continues(role: RoleName, last: str, base: int) -> bool:
+def _continues(role: Role, last: str, base: int) -> bool:
     """Tell whether a number goes on with this role behind that one."""
     if last == "":
-        return role not in {"end", "join"}
+        return role.name not in {"end", "join"}
     behind_ten = last in {"ten", "times"}
     follows = {
         "unit": (base >= TEN and behind_ten) or last == "join",
         "end": (base == TEN and behind_ten) or (last == "join" and base >= TEN),
         "ten": base >= HUNDRED and last in {"times", "join"},
-        "times": last in {"unit", "article", "ten", "half"},
+        "times": last in {"unit", "article", "ten", "half"} or (last == "times" and role.value >= THOUSAND > base),
         "article": last == "half",
         "half": False,
         "join": base >= HUNDRED and last == "times",
     }
-    return follows[role]
+    return follows[role.name]

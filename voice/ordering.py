@@ -1,24 +1,30 @@
 """Do what a reading says: its groups, one after another, change the order so far; what is left is priced, compared and asked about."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
 from schemas import Change, Option, Order, Pending, Question
 from voice import reading
+from voice.lattice import NO, UNCLEAR
+from voice.line_confidence import confidence_of, doubt_of
 from voice.packs import sentence
 from voice.pricing import Draft, Pricing
 from voice.reader import Reader
-from voice.reading import Group, Reading, Spoken
+from voice.reading import Aside, Group, Reading, Spoken
 from voice.words import Token
 
-# Below this an item is asked about, not guessed: a cost of 0.8 is one wrong vowel and one wrong letter, or a name's modifier alone.
-ASK_BELOW: Final = math.exp(-0.8)
-ASK_COUNTED_BELOW: Final = math.exp(-1.3)  # with a number it is no slip: "hai ổ đặc biệt", where one thing is called so
+# Above this cost an item is asked about, not guessed: one wrong vowel and one wrong letter, or a name's modifier alone.
+MAX_ITEM_COST: Final = 0.8
+MAX_COUNTED_COST: Final = 1.3  # with a number it is no slip: "hai ổ đặc biệt", where one thing is called so
 MAX_OFFERED: Final = 3  # items offered in place of one that is sold out
 MAX_CHOICES: Final = 8  # of a question
 MAX_LINE_QUANTITY: Final = 999
+# What a request accepts (schemas.OrderRequest); a reply that exceeds one of them could not be sent back.
+MAX_LINES: Final = 200
+MAX_OPTIONS: Final = 100  # of a line
+MAX_ALTERNATIVES: Final = 100  # of an open option
+MAX_QUESTIONS: Final = 200
 QuestionKind = Literal["ambiguous", "unavailable", "missing", "check"]
 _EVERYBODYS: Final = reading.EACH | reading.EVERYONE
 
@@ -26,8 +32,10 @@ _EVERYBODYS: Final = reading.EACH | reading.EVERYONE
 class Ordering:
     """One utterance's changes to one order."""
 
-    def __init__(self, pricing: Pricing, reader: Reader, utterance: str, spoken: list[Token], before: list[Draft]) -> None:
-        """Begin with the order so far."""
+    def __init__(
+        self, pricing: Pricing, reader: Reader, utterance: str, spoken: list[Token], before: list[Draft], ask_below: float
+    ) -> None:
+        """Begin with the order so far; edits of a lower confidence than `ask_below` are asked about."""
         self.pricing = pricing
         self.reader = reader
         self.menu = pricing.menu
@@ -35,18 +43,24 @@ class Ordering:
         self.utterance = utterance
         self.spoken = spoken
         self.before = before
+        self.ask_below = ask_below
         self.drafts = [replace(draft, options=list(draft.options)) for draft in before]
         self.fresh: list[Draft] = []  # lines that this utterance made
         self.last: Draft | None = self.drafts[-1] if self.drafts else None
         self.replaced: Group | None = None  # what something else is to stand for
         self.removed: Draft | None = None  # the last line that was taken off
+        self.removals: list[tuple[Draft, float]] = []  # lines of the order so far that were taken off, and the doubt of it
         self.chosen: set[str] = set()  # option groups of which something is said
         self.refused: list[Spoken] = []  # options that are said with "no"
         self.doubtful = False  # whether there were words that nothing explains
         self.rest = False  # whether something is said of what is left of a line
         self.people = 0  # whom the order is for; 0: not told
+        self.served: tuple[int, int] | None = None  # tokens that tell it, as long as nothing uses it
         self.lost: list[tuple[int, int]] = []  # tokens
-        self.questions: list[tuple[Draft | None, Question]] = []
+        self.unknown: set[int] = set()  # tokens where something begins that is not on the menu
+        self.talk: set[int] = set()  # of those, what is no part of an order for certain: a sum, a time, a question
+        self.whole: set[int] = set()  # of those, the function words that are told all the same
+        self.questions: dict[tuple[object, ...], tuple[Draft | None, Question]] = {}  # by what they ask
 
     def carry_out(self, chosen: Reading) -> Order:
         """Do what the reading says and return the order."""
@@ -54,20 +68,29 @@ class Ordering:
         options = [option for group in said for option in group.options]
         self.rest = any(group.flags & reading.REST for group in said)
         self.refused = [option for option in options if option.amount == "no"]
-        self.doubtful = chosen.lost is not None
+        asides = reading.asides(chosen)
+        unread = [aside for aside in asides if aside.kind < reading.AMOUNT]
+        self.doubtful = bool(unread)
+        self.unknown = {aside.start for aside in unread}
         self.chosen = {entry.group for option in options if option.amount != "no" for entry in option.entries}
         position = 0
         while position < len(said):
             group = said[position]
             behind = position + 1
-            if self._is_part(group):
-                while behind < len(said) and self._is_part(said[behind]) and not said[behind].flags & reading.CORRECT:
+            if group.number > MAX_LINE_QUANTITY and not group.flags & (reading.PEOPLE | reading.NOT_THAT):
+                self._question_quantity(group)
+            elif self._is_part(group):
+                while behind < len(said) and self._is_part(said[behind]) and not self._is_apart(said[behind]):
                     behind += 1
                 self._parts(said[position:behind])
             else:
                 self._carry_out(group, said[behind] if behind < len(said) else None)
             position = behind
-        self.lost += reading.lost(chosen)
+        self.lost += [(aside.start, aside.end) for aside in unread]
+        if self.served is not None:
+            self.lost.append(self.served)
+        if asides:
+            self._report(asides)
         for item_id in dict.fromkeys([draft.item for draft in self.before]):
             if not self.menu.items[item_id].available:
                 self._keep_to_what_was_ordered(item_id)
@@ -91,6 +114,30 @@ class Ordering:
             elif old is not None and line.quantity == old.quantity and line.meaning == old.meaning:
                 line.cost, line.start, line.end = None, -1, -1
         self._ask_unavailable(item_id)
+
+    def _report(self, asides: Sequence[Aside]) -> None:
+        """Report statements that nothing understands whole, amounts of nothing, and negations with what they negate."""
+        lost = {position for start, end in self.lost for position in range(start, end)}
+        for start, end, kind in asides:
+            if kind == reading.TALK:
+                self.talk.update(range(start, end))
+            if kind < reading.UNREAD_WHOLE:
+                continue
+            negative = kind == reading.NEGATION
+            goes_on = self._is_empty if negative else self._is_label  # "without the", "full topping"
+            while kind != reading.UNREAD_WHOLE and end < len(self.spoken) and end not in lost and goes_on(end):
+                end += 1  # noqa: PLW2901 - the stretch grows
+            if not negative or end in lost:
+                self.lost.append((start, end))
+                self.whole.update(range(start, end))
+
+    def _is_label(self, position: int) -> bool:
+        """Tell whether a word is the name of an option group."""
+        return self.spoken[position].key in self.reader.lexicon.labels_of
+
+    def _is_empty(self, position: int) -> bool:
+        surface = self.spoken[position].surface
+        return (surface,) in self.reader.lexicon.statements.fillers and surface not in self.reader.lexicon.linking
 
     def _resolved(self, said: list[Group]) -> list[Group]:
         """Give each group what it shares with later ones: an item that comes last, options that were said of all in advance."""
@@ -154,6 +201,11 @@ class Ordering:
         return bool(not group.items and part) and not flags & whole
 
     @staticmethod
+    def _is_apart(group: Group) -> bool:
+        """Tell whether a part does not go with the parts before it."""
+        return bool(group.flags & reading.CORRECT) or group.number > MAX_LINE_QUANTITY
+
+    @staticmethod
     def _is_number(group: Group) -> bool:
         """Tell whether a group is a number alone: "năm con đổi thành ..."."""
         return bool(group.number) and not group.items and not group.options and not group.flags & ~(reading.CLASSIFIED | reading.IS_PART)
@@ -171,13 +223,16 @@ class Ordering:
             return
         if flags & reading.PEOPLE:
             self.people = group.number
+            self.served = group.start, group.end
         elif flags & reading.EACH and (group.items or group.number):
             self._each(group)
         elif flags & reading.NOT_THAT:
             self._take_back(group)
         elif flags & reading.CANCEL:
+            self.removals += [(line, doubt_of(group)) for line in self.drafts]
             self.drafts.clear()
             self.fresh.clear()
+            self.questions.clear()
             self.last = None
         elif flags & reading.REMOVE and self._is_miscounted(group, following):
             self.last = self._referred(group)[-1]  # "not four tacos, just three"
@@ -214,6 +269,56 @@ class Ordering:
         elif group.number:
             self._number(group)
 
+    def _question_quantity(self, group: Group) -> None:
+        """Ask how many, where the number is not whole, or whether so many, where it is beyond a line's; none of a line removes it."""
+        lines = self._referred(group) if group.items else [self.last] if self.last is not None else []
+        if group.number == NO:
+            if not lines:
+                self.lost.append((group.start, group.end))
+            for line in lines:
+                self._take_off(line, group)
+        elif group.items and not (lines and group.flags & (reading.MORE | reading.REMOVE | reading.SET)):
+            self._question_new_line(group)
+        elif not lines:
+            self._ask("missing", None, None, [], [])
+        elif group.number == UNCLEAR or group.flags & reading.REMOVE:
+            self._ask_how_many(lines[-1])
+        else:
+            more = lines[-1].quantity if group.flags & reading.MORE else 0
+            self._ask_so_many("set", lines[-1], more + group.number)
+
+    def _question_new_line(self, group: Group) -> None:
+        """Add one where the number is not known, none where it is beyond a line's, and ask."""
+        if group.number == UNCLEAR:
+            before = len(self.fresh)
+            self._add(group._replace(number=0, flags=0))
+            if len(self.fresh) > before and self.last is not None:
+                self._ask_how_many(self.last)
+            return
+        item = self._decide(group)
+        if item is not None:
+            draft = Draft(item, group.number)
+            self._put(draft, group)
+            self._ask_so_many("add", draft, group.number)
+
+    def _ask_how_many(self, line: Draft) -> None:
+        text = sentence(self.language, "quantity", {"name": self.menu.items[line.item].name})
+        self._question(line, "missing", None, [], text)
+
+    def _ask_so_many(self, op: Literal["add", "set"], line: Draft, quantity: int) -> None:
+        text = sentence(self.language, "check", {"quantity": str(quantity), "name": self.menu.items[line.item].name})
+        pending: Pending = {"op": op, "item": line.item, "quantity": quantity, "options": list(line.options)}
+        self._question(line if op == "set" else None, "check", None, [], text, pending)
+
+    def _count_more(self, line: Draft, group: Group) -> None:
+        """Add to a line's quantity, or ask where that is beyond a line's."""
+        quantity = line.quantity + (group.number or 1)
+        if quantity > MAX_LINE_QUANTITY:
+            self._ask_so_many("set", line, quantity)
+        else:
+            line.quantity = quantity
+            line.touch(group)
+
     def _add(self, group: Group) -> None:
         if group.flags & reading.CORRECT and self.fresh and self.last in self.fresh:
             again = [line for line in self._nearest() if line in self.fresh and line.item in group.items]
@@ -240,6 +345,9 @@ class Ordering:
         if group.flags & reading.AGAIN:
             draft.options = next((list(line.options) for line in self._nearest() if line.item == item), [])
         self._put(draft, group)
+        if self._is_guess(group):
+            self._check("check", None, "add", draft)
+            return
         self.drafts.append(draft)
         self.fresh.append(draft)
         self.last = draft
@@ -250,8 +358,7 @@ class Ordering:
             before = [line for line in self.drafts if line.item == item and line.index is not None]
             before = [line for line in before if all(self._has(line, option) for option in group.options)]
             if len(before) == 1:
-                before[0].quantity = min(MAX_LINE_QUANTITY, before[0].quantity + (group.number or 1))
-                before[0].touch(group)
+                self._count_more(before[0], group)
                 self.last = before[0]
                 return True
         only = group.flags & reading.ONLY and group.number and not group.options
@@ -290,10 +397,15 @@ class Ordering:
         if not available:
             self._ask_unavailable(group.items[0])
             return None
-        if len(available) > 1 or math.exp(-group.item_cost) < (ASK_BELOW if not group.number else ASK_COUNTED_BELOW):
+        if len(available) > 1:
             self._ask("ambiguous", None, None, available[:MAX_CHOICES], [items[item].name for item in available[:MAX_CHOICES]])
             return None
         return available[0]
+
+    @staticmethod
+    def _is_guess(group: Group) -> bool:
+        """Tell whether an item is named too vaguely for any threshold."""
+        return bool(group.items) and group.item_cost > (MAX_COUNTED_COST if group.number else MAX_ITEM_COST)
 
     def _each(self, group: Group) -> None:
         """Give everybody so many of an item, or everything that many: "mỗi người một trà đá", "two of each"."""
@@ -301,11 +413,16 @@ class Ordering:
         if group.items:
             heads = 1
             if group.flags & reading.EVERYONE:
+                self.served = None
                 heads = self.people = self.people or sum(line.quantity for line in lines) or 1
-            number = min(MAX_LINE_QUANTITY, (group.number or 1) * heads)
-            self._add(group._replace(number=number, flags=group.flags & ~(reading.ALL | reading.EACH)))
+            everybodys = group._replace(number=(group.number or 1) * heads, flags=group.flags & ~(reading.ALL | reading.EACH))
+            if everybodys.number > MAX_LINE_QUANTITY:
+                self._question_quantity(everybodys)
+            else:
+                self._add(everybodys)
         elif group.options:
-            portions = [option._replace(portions=max(option.portions, group.number)) for option in group.options]
+            number = group.number if group.number <= reading.MAX_PORTIONS else 0
+            portions = [option._replace(portions=max(option.portions, number)) for option in group.options]
             self._all(group._replace(number=0, options=tuple(portions)))
         else:
             for line in lines:
@@ -431,7 +548,7 @@ class Ordering:
             place = self._place(base)
             for part in parts:
                 place += 1
-                piece = replace(base, quantity=part.number or 1, options=list(base.options), index=None)
+                piece = self._piece(base, part.number or 1)
                 self._put(piece, part)
                 self.drafts.insert(place, piece)
                 self.fresh.append(piece)
@@ -455,9 +572,9 @@ class Ordering:
             and not part.flags & (reading.ALSO | reading.MORE | reading.IS_PART)
         )
         if bare or (part.flags & reading.CORRECT and base in self.fresh):
-            base.quantity, base.counted = part.number, True
+            base.quantity, base.counted = part.number or 1, True
         elif part.flags & reading.MORE and part.options and listed and not part.flags & (reading.IS_PART | reading.AGAIN):
-            base.quantity = min(MAX_LINE_QUANTITY, base.quantity + part.number)
+            self._count_more(base, part)
         else:
             return False
         self._put(base, part)
@@ -477,6 +594,8 @@ class Ordering:
         if line is None:
             if not group.flags & reading.ARTICLE:
                 self._ask("missing", None, None, [], [])
+        elif group.end in self.unknown and group.flags & (reading.ADDED | reading.ALSO):
+            self.lost.append((group.start, group.end))
         elif (group.flags & reading.IS_PART and group.number < line.quantity) or (self.doubtful and not group.flags):
             self.lost.append((group.start, group.end))  # some of it, and nothing more was understood of them
         elif group.flags & reading.ARTICLE and not group.flags & reading.MORE:
@@ -484,13 +603,12 @@ class Ordering:
         elif group.flags & reading.AGAIN:
             alike = [other for other in self.drafts if other is not line and (other.item == line.item or other in self.fresh)]
             if alike and alike[-1].options and not line.options and line in self.fresh:
-                line.options = list(alike[-1].options)  # "một trà sen cũng y như vậy"
+                line.options = self._offered(line.item, alike[-1].options)  # "một trà sen cũng y như vậy"
                 line.touch(group)
             elif line.index is None or line.cost is None:  # else it has just been said: "thêm một cơm sườn y như vậy"
                 self._like(line, group)
         elif group.flags & reading.MORE:
-            line.quantity = min(MAX_LINE_QUANTITY, line.quantity + group.number)
-            line.touch(group)
+            self._count_more(line, group)
         else:
             line.quantity = group.number
             line.touch(group)
@@ -516,8 +634,12 @@ class Ordering:
                 return
             lines = [line]
         for line in lines:
-            self._drop(line)
-            self.removed = line
+            self._take_off(line, group)
+
+    def _take_off(self, line: Draft, group: Group) -> None:
+        self.removals.append((line, doubt_of(group)))
+        self._drop(line)
+        self.removed = line
 
     def _some(self, lines: list[Draft], number: int) -> list[Draft]:
         """Split off as many of a line as were spoken of: "replace one of the cokes"."""
@@ -527,10 +649,16 @@ class Ordering:
         line = lines[-1]
         line.quantity -= number
         line.cost = line.cost or 0.0
-        piece = replace(line, quantity=number, options=list(line.options), index=None)
+        piece = self._piece(line, number)
         self.drafts.insert(self._place(line) + 1, piece)
         self.fresh.append(piece)
         return [piece]
+
+    @staticmethod
+    def _piece(line: Draft, number: int) -> Draft:
+        """Return so many of a line as a line of their own."""
+        origin = line if line.index is not None else line.origin
+        return replace(line, quantity=number, options=list(line.options), index=None, origin=origin)
 
     def _take_back(self, group: Group) -> None:
         """Take back a number: "eight, not six" sets the line that has six."""
@@ -567,9 +695,11 @@ class Ordering:
             return
         for line in lines:
             if item is not None and item != line.item:
+                if self._is_guess(group):
+                    self._check("check", line, "set", replace(line, item=item, quantity=group.number or line.quantity, options=[]))
+                    continue
                 line.item = item
-                offered = self.menu.items[item].options
-                line.options = [option for option in line.options if option["group"] in offered]
+                line.options = self._offered(item, line.options)
             if group.number and not group.flags & reading.ARTICLE:
                 line.quantity = group.number
             if group.flags & reading.CORRECT and group.options and line in self.fresh:
@@ -643,7 +773,7 @@ class Ordering:
     def _drop(self, draft: Draft) -> None:
         self.drafts = [other for other in self.drafts if other is not draft]
         self.fresh = [other for other in self.fresh if other is not draft]
-        self.questions = [(line, question) for line, question in self.questions if line is not draft]
+        self.questions = {key: asked for key, asked in self.questions.items() if asked[0] is not draft}
         if self.last is draft:
             self.last = self.fresh[-1] if self.fresh else self.drafts[-1] if self.drafts else None
 
@@ -668,7 +798,7 @@ class Ordering:
             return
         taken = {option["group"] for option in line.options}
         group_id = min(by_group, key=lambda group: (self._one(group) and group in taken, offered.index(group)))
-        choices = by_group[group_id]
+        choices = by_group[group_id][:MAX_ALTERNATIVES]
         if spoken.amount == "regular" and self._one(group_id):
             spoken = spoken._replace(amount=None)  # "the regular hand-tossed": of what one chooses there is no amount
         if spoken.amount == "no":
@@ -689,16 +819,31 @@ class Ordering:
                 if option["group"] == group_id and (choices[0] == option["choice"] or choices[0] in option.get("alternatives", ()))
             ]
             line.options = [option for option in line.options if option not in again]
-            self.questions = [
-                (asked, question)
-                for asked, question in self.questions
-                if not (asked is line and question["group"] == group_id and choices[0] in question["choices"])
-            ]
-        option = self.pricing.option(group_id, choices, spoken.amount, min(spoken.portions, reading.MAX_PORTIONS))
+        else:
+            line.options = [option for option in line.options if option["group"] != group_id or option.get("alternatives") != choices]
+        if len(line.options) >= MAX_OPTIONS:
+            self.lost.append((spoken.start, spoken.end))
+            return
+        if spoken.portions > reading.MAX_PORTIONS:
+            self._ask_portions(line, group_id, choices)
+            return
+        option = self.pricing.option(group_id, choices, spoken.amount, spoken.portions)
         line.options.append(option)
         if option["choice"] is None and spoken.amount != "no":
             names = [self.menu.option_groups[group_id].choices[choice].name for choice in choices]
             self._ask("ambiguous", line, group_id, choices, names)
+
+    def _ask_portions(self, line: Draft, group_id: str, choices: list[str]) -> None:
+        """Ask whether one portion is meant, where the number is not whole, or beyond what a line takes."""
+        option = self.pricing.option(group_id, choices, None, 1)
+        pending: Pending = {"op": "set", "item": line.item, "quantity": line.quantity, "options": [*line.options, option]}
+        text = sentence(self.language, "check", {"quantity": "1", "name": option["name"]})
+        self._question(line, "check", group_id, choices, text, pending)
+
+    def _offered(self, item: str, options: Iterable[Option]) -> list[Option]:
+        """Return those options that an item offers."""
+        offered = self.menu.items[item].options
+        return [option for option in options if option["group"] in offered]
 
     def _one(self, group_id: str) -> bool:
         return self.menu.option_groups[group_id].select == "one"
@@ -706,8 +851,20 @@ class Ordering:
     # --- The reply ------------------------------------------------------------------------------------------------------------------
 
     def _ask(self, kind: QuestionKind, line: Draft | None, group: str | None, choices: Sequence[str], names: Sequence[str]) -> None:
-        text = sentence(self.language, kind, {"choices": ", ".join(names)})
-        self.questions.append((line, _question(kind, group, list(choices), text)))
+        if (kind, id(line), group, *choices) not in self.questions:
+            self._question(line, kind, group, list(choices), sentence(self.language, kind, {"choices": ", ".join(names)}))
+
+    def _question(
+        self, line: Draft | None, kind: QuestionKind, group: str | None, choices: list[str], text: str, pending: Pending | None = None
+    ) -> None:
+        """Ask, once for the same line, group and choices; an edit that was asked about before is asked about as it is now."""
+        question: Question = {"kind": kind, "line": None, "group": group, "choices": choices, "text": text, "blocks": True, "times": 1}
+        if pending is not None:
+            question["pending"] = pending
+        if line is not None:
+            self.questions[kind, id(line), group, *choices] = line, question
+        else:
+            self.questions[_edit(pending) if pending is not None else (kind, text)] = line, question
 
     def _ask_unavailable(self, item_id: str) -> None:
         item = self.menu.items[item_id]
@@ -720,15 +877,21 @@ class Ordering:
         near = near[:MAX_OFFERED]
         values = {"name": item.name, "choices": ", ".join(self.menu.items[other].name for other in near)}
         text = sentence(self.language, "unavailable" if near else "unavailable_alone", values)
-        self.questions.append((None, _question("unavailable", None, near, text)))
+        self._question(None, "unavailable", None, near, text)
 
     def _merge(self) -> None:
         """Make one line of those that are the same."""
         merged: dict[tuple[object, ...], Draft] = {}
+        into: dict[int, Draft] = {}
         kept = []
+        crowded = len(self.drafts) > MAX_LINES  # then a split may have to be taken back
         for draft in self.drafts:
+            if crowded and draft.origin is not None:
+                kept.append(draft)
+                continue
             other = merged.get(draft.meaning)
-            if other is None or other.quantity + draft.quantity > MAX_LINE_QUANTITY:
+            untouched = other is not None and other.cost is None and draft.cost is None
+            if other is None or untouched or other.quantity + draft.quantity > MAX_LINE_QUANTITY:
                 merged[draft.meaning] = draft
                 kept.append(draft)
                 continue
@@ -738,19 +901,20 @@ class Ordering:
                 if draft.start >= 0:
                     other.start = draft.start if other.start < 0 else min(other.start, draft.start)
                     other.end = max(other.end, draft.end)
-            self.questions = [(other if line is draft else line, question) for line, question in self.questions]
+            into[id(draft)] = other
         self.drafts = kept
+        self.questions = {key: (into.get(id(line), line), question) for key, (line, question) in self.questions.items()}
 
     def _reply(self) -> Order:
+        unused = self._unused() if self.lost else 0
+        self._suspend_doubtful(unused)
         if self.fresh or any(draft.cost is not None for draft in self.drafts):
             self._merge()
-        lines = [self.pricing.priced(draft, self.spoken, draft.cost) for draft in self.drafts]
-        places = {id(draft): number for number, draft in enumerate(self.drafts)}
-        questions = []
-        for line, question in self.questions:
-            if line is not None:
-                question["line"] = places.get(id(line))
-            questions.append(question)
+        self._suspend_surplus()
+        lines = [
+            self.pricing.priced(draft, self.spoken, None if draft.cost is None else confidence_of(draft.doubt, unused))
+            for draft in self.drafts
+        ]
         return {
             "menu": self.menu.id,
             "lines": lines,
@@ -758,8 +922,88 @@ class Ordering:
             "currency": self.menu.currency,
             "changes": self._changes(),
             "unmatched": self._unmatched(),
-            "questions": questions,
+            "questions": self._open_questions(),
         }
+
+    def _open_questions(self) -> list[Question]:
+        """Return the questions that nothing answered: at most one for a line and group, and no more than a request accepts."""
+        if not self.questions:
+            return []
+        places = {id(draft): number for number, draft in enumerate(self.drafts)}
+        found: dict[object, Question] = {}
+        for key, (line, question) in self.questions.items():
+            if line is None:
+                found[key] = question
+                continue
+            group, choices = question["group"], question["choices"]
+            still_open = any(option["group"] == group and option.get("alternatives") == choices for option in line.options)
+            if question["kind"] != "ambiguous" or still_open:
+                question["line"] = places.get(id(line))
+                if question["line"] is not None or question["kind"] == "check":
+                    found.setdefault((id(line), group), question)
+        return list(found.values())[:MAX_QUESTIONS]
+
+    # --- Doubt ----------------------------------------------------------------------------------------------------------------------
+
+    def _suspend_doubtful(self, unused: int) -> None:
+        """Take back what is less probable than the threshold, and ask: new lines, and what happened to each line of the order so far."""
+        for draft in list(self.drafts):
+            if draft.index is None and draft.origin is None and self._is_doubtful(draft.doubt, unused):
+                self._drop(draft)
+                self._check("check", None, "add", draft)
+        removals = {_root(draft): doubt for draft, doubt in self.removals}
+        families: dict[int, list[Draft]] = {}
+        for draft in self.drafts:
+            families.setdefault(_root(draft), []).append(draft)
+        for index, before in enumerate(self.before):
+            family = families.get(index, [])
+            if len(family) == 1 and (family[0].item, family[0].quantity) == (before.item, before.quantity):
+                continue
+            doubts = [draft.doubt for draft in family if draft.cost is not None] + [removals.get(index, 0.0)]
+            if self._is_doubtful(max(doubts), unused):
+                self._restore(index, family)
+
+    def _is_doubtful(self, doubt: float, unused: int) -> bool:
+        return confidence_of(doubt, unused) < self.ask_below
+
+    def _restore(self, index: int, family: list[Draft]) -> None:
+        """Make a line as it was before, in place of what it and the lines split off it have become, and ask about that."""
+        line = replace(self.before[index], options=list(self.before[index].options))
+        place = self._place(family[0]) if family else sum(0 <= _root(draft) < index for draft in self.drafts)
+        for draft in family:
+            self._drop(draft)
+        self.drafts.insert(place, line)
+        pieces = [draft for draft in family if draft.index is None]
+        became = pieces[0] if pieces else family[0] if family else line
+        self._check("check", line, "set" if family else "remove", became)
+
+    def _suspend_surplus(self) -> None:
+        """Take back lines beyond those that a request accepts: the last new ones."""
+        while len(self.drafts) > MAX_LINES:
+            draft = next(draft for draft in reversed(self.drafts) if draft.index is None)
+            if draft.origin is None:
+                self._drop(draft)
+                self._check("full", None, "add", draft)
+            else:
+                index = _root(draft)
+                self._restore(index, [other for other in self.drafts if _root(other) == index])
+
+    def _check(self, sentence_name: str, line: Draft | None, op: Literal["add", "set", "remove"], draft: Draft) -> None:
+        """Ask whether to make an edit."""
+        pending: Pending = {"op": op, "item": draft.item, "quantity": draft.quantity, "options": list(draft.options)}
+        asked = self.questions.get(_edit(pending)) if line is None else None
+        if asked is not None:  # said twice
+            pending["quantity"] = min(MAX_LINE_QUANTITY, draft.quantity + asked[1]["pending"]["quantity"])
+        values = {"quantity": str(pending["quantity"]), "name": self.menu.items[draft.item].name, "count": str(MAX_LINES)}
+        self._question(line, "check", None, [], sentence(self.language, sentence_name, values), pending)
+
+    def _unused(self) -> int:
+        """Count the words of substance that nothing used."""
+        lost = {position for start, end in self.lost for position in range(start, end)}
+        return sum(self._is_told(position) for position in lost - self.whole - self.talk)
+
+    def _is_told(self, position: int) -> bool:
+        return position in self.whole or not self.reader.lexicon.is_function_word(self.spoken[position])
 
     def _changes(self) -> list[Change]:
         changes: list[Change] = []
@@ -788,15 +1032,18 @@ class Ordering:
             stretches.append((start, end))
         found = []
         for start, end in stretches:
-            tokens = [token for token in self.spoken[start:end] if not self.reader.lexicon.is_function_word(token)]
+            tokens = [self.spoken[position] for position in range(start, end) if self._is_told(position)]
             if tokens:
                 found.append(self.utterance[tokens[0].start : tokens[-1].end])
         return found
 
 
-def _question(kind: QuestionKind, group: str | None, choices: list[str], text: str, pending: Pending | None = None) -> Question:
-    """Build a question of this turn; its line's index is known when the lines are."""
-    question: Question = {"kind": kind, "line": None, "group": group, "choices": choices, "text": text, "blocks": True, "times": 1}
-    if pending is not None:
-        question["pending"] = pending
-    return question
+def _edit(pending: Pending) -> tuple[object, ...]:
+    """Return what two suspended additions have in common that may be asked about together."""
+    return pending.get("item"), repr(pending["options"])
+
+
+def _root(draft: Draft) -> int:
+    """Return the line of the order so far that a line is, or was split from; -1 for none."""
+    origin = draft if draft.index is not None else draft.origin
+    return -1 if origin is None or origin.index is None else origin.index

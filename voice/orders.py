@@ -10,6 +10,7 @@ from typing import Final
 from schemas import Choice, Item, Line, LineRequest, Menu, Order
 from voice import reading, words
 from voice.lexicon import Edge, Lexicon
+from voice.line_confidence import ASK_BELOW
 from voice.ordering import Ordering
 from voice.packs import language_packs
 from voice.pricing import Pricing
@@ -26,9 +27,10 @@ NAMED: Final = 2  # words of "cho bà"
 class OrderEngine:
     """Understands orders from one menu; stateless, and safe to share between threads."""
 
-    def __init__(self, menu: Menu) -> None:
-        """Compile the menu: about 0.1 s, and 1 ms for each 7 items."""
+    def __init__(self, menu: Menu, ask_below: float = ASK_BELOW) -> None:
+        """Compile the menu: about 0.1 s, and 1 ms for each 7 items; edits of a lower confidence than `ask_below` are asked about."""
         self.menu = menu
+        self.ask_below = ask_below
         self.lexicon = Lexicon(menu)
         self.reader = Reader(self.lexicon)
         self._pricing = Pricing(menu)
@@ -48,7 +50,7 @@ class OrderEngine:
         utterance = words.nfc(utterance)
         spoken = self._spoken(utterance)
         readings = self.reader.read(spoken, tuple([draft.item for draft in before]))
-        return Ordering(self._pricing, self.reader, utterance, spoken, before).carry_out(readings[0])
+        return Ordering(self._pricing, self.reader, utterance, spoken, before, self.ask_below).carry_out(readings[0])
 
     def readings(self, utterance: str, lines: Sequence[LineRequest] = ()) -> tuple[list[Token], list[list[Edge]], list[Reading]]:
         """Return what `understand` weighs: tokens, lattice, and the readings, cheapest first."""
@@ -67,7 +69,13 @@ class OrderEngine:
         return said.cost + UNCOUNTED * sum(not self._given(spoken, group.start) for group in uncounted) if groups else None
 
     def _spoken(self, utterance: str) -> list[Token]:
-        return [self.lexicon.mended(token) for token in words.tokens(utterance)]
+        spoken = []
+        for token in words.tokens(utterance):
+            if token.key in self.lexicon.known:
+                spoken.append(token)
+            else:
+                spoken += [self.lexicon.mended(part) for part in self.lexicon.unglued(token)]
+        return spoken
 
     def _given(self, spoken: Sequence[Token], start: int) -> bool:
         """Tell whether somebody is named who gets what begins here: "cho bà cơm tấm"."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -23,10 +24,64 @@ class Numbers(BaseModel):
     times: dict[str, int]
     wholes: dict[str, int]
     homophones: dict[str, int]  # words that are heard for numbers
-    zeros: list[str]
+    zeros: list[str]  # in a row of figures
+    nones: list[str]  # the same, before a noun
     halves: list[str]
     joins: list[str]
     articles: dict[str, int]
+
+
+SpanName = Literal["money", "time", "date", "duration", "temperature", "size", "percentage", "age", "label", "phone", "party"]
+
+
+class SpanWords(BaseModel):
+    """What tells what a number is that is no quantity."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    units: dict[SpanName, list[str]]  # behind the number
+    articles: list[str]  # units of which an article is one
+    glued: dict[SpanName, list[str]]  # units that are written together with figures
+    decimal: dict[SpanName, list[str]]  # the same, with a decimal figure
+    openings: dict[SpanName, list[str]]  # before the number
+    weak_openings: dict[SpanName, list[str]]  # the same, where nothing that is counted stands behind the number
+    figure_labels: list[str]  # before a figure that ends a name
+    streets: list[str]  # behind the name of one
+    no_openings: list[str]  # phrases that end like a weak opening and are none
+    closings: dict[SpanName, list[str]]  # behind such a span, and part of it
+    ordinals: list[str]  # glued behind figures
+    ordinal_openings: list[str]
+    weekdays: list[str]  # beside an ordinal that is a day of the week
+    halves: list[str]  # behind a number
+    half_of: list[str]  # before what there is half of
+    shares_of: list[str]  # the same, of another share
+    points: list[str]  # between the figures of a decimal
+    ranges: list[str]  # between two numbers of which one is meant
+    betweens: list[str]  # before two numbers that bound one
+    throughs: list[str]  # between two numbers of one unit
+
+    def phrases(self) -> set[str]:
+        """Return all phrases."""
+        tables = (self.units, self.glued, self.decimal, self.openings, self.weak_openings, self.closings)
+        rows = [
+            self.articles,
+            self.streets,
+            self.no_openings,
+            self.ordinals,
+            self.ordinal_openings,
+            self.weekdays,
+            self.halves,
+            self.half_of,
+        ]
+        rows += [
+            self.shares_of,
+            self.points,
+            self.ranges,
+            self.betweens,
+            self.throughs,
+            *[ways for table in tables for ways in table.values()],
+        ]
+        return {way for row in rows for way in row}
 
 
 class LanguagePack(BaseModel):
@@ -75,15 +130,20 @@ class LanguagePack(BaseModel):
     inquiries: list[str]
     questions: list[tuple[str, str]]
     asked: list[str]
-    labels: list[str]
-    measures: list[str]
     names: list[str]
+    calls: list[str]  # behind them somebody's name stands
+    noes: list[str]  # take back a number that stands before them; "not" takes back the one behind it
+    likewise: list[str]  # somebody wants the same
+    allergies: list[str]  # begin a statement on an allergy
+    allergy_nouns: list[str]  # end one: "a nut allergy"
+    allergy_verbs: list[str]  # begin one that ends so
     givers: list[str]  # behind them somebody is named who gets something
     adjectives: list[str]
     adjectives_first: bool  # before their noun
     shorthand: dict[str, list[str]]  # of function words, as they are typed in a hurry
     synonyms: list[list[str]]
     sentences: dict[str, str]
+    spans: SpanWords
 
     def phrases(self) -> set[str]:
         """Return everything that the language knows to say."""

@@ -1,11 +1,11 @@
 """What an order costs: drafts of lines out of what a caller sends, and lines with their prices from the menu."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from errors import ItemNotFound, ValidationFailed
 from schemas import Amount, Line, LineRequest, Menu, Option
+from voice.line_confidence import doubt_of
 from voice.reading import Group
 from voice.words import Token
 
@@ -22,10 +22,16 @@ class Draft:
     start: int = -1  # tokens
     end: int = -1
     counted: bool = True  # the quantity was said
+    origin: "Draft | None" = None  # the line of the order so far that it was split from
+    doubt: float = 0.0  # of what was said about it
+    touched_at: int = -1  # token where the last group began that said something of it
 
     def touch(self, group: Group) -> None:
-        """Widen the line's span by what was said about it."""
-        self.cost = (self.cost or 0.0) + max(0.0, group.cost)
+        """Widen the line's span by what was said about it, and count the group's cost and doubt once."""
+        if self.cost is None or group.start != self.touched_at:
+            self.cost = (self.cost or 0.0) + max(0.0, group.cost)
+            self.doubt += doubt_of(group)
+        self.touched_at = group.start
         if group.start >= 0:
             self.start = group.start if self.start < 0 else min(self.start, group.start)
             self.end = max(self.end, group.end)
@@ -101,7 +107,7 @@ class Pricing:
             "price": 0,
         }
 
-    def priced(self, draft: Draft, spoken: Sequence[Token], cost: float | None) -> Line:
+    def priced(self, draft: Draft, spoken: Sequence[Token], confidence: float | None) -> Line:
         """Return a line with its prices: the item's, its options', and the defaults of groups that were not spoken of."""
         item = self.menu.items[draft.item]
         unit_price = item.price
@@ -122,6 +128,6 @@ class Pricing:
             "options": draft.options,
             "unit_price": unit_price,
             "total": unit_price * draft.quantity,
-            "confidence": None if cost is None else round(math.exp(-cost), 3),
+            "confidence": None if confidence is None else round(confidence, 3),
             "span": span,
         }

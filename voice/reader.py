@@ -434,6 +434,7 @@ class Reader(Names):
             return
         new = self._open(reading, walk, edge.cost)
         new.flags, new.number = PEOPLE, edge.value
+        new.touch(edge, start)
         yield self._close(new, walk)
 
     def _rest(self, reading: Reading, edge: Edge, start: int, walk: Walk) -> Iterator[Reading]:

@@ -51,6 +51,13 @@ PLAIN: Final = 1 << 24  # nothing is said of that part: 'and one plain'
 FORWARD: Final = 1 << 25  # its item comes with a later group: 'one large and one small coffee'
 DESCRIBED: Final = 1 << 26  # some of its options tell which line is meant: 'the large one'
 OPERATIONS: Final = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
+# What an Aside is: nothing that is understood; a sum, a time, a question; a statement that is reported with its function words; an amount
+# without an option; "no" without one.
+UNREAD: Final = 0
+TALK: Final = 1
+UNREAD_WHOLE: Final = 2
+AMOUNT: Final = 3
+NEGATION: Final = 4
 # What may stand before a word; KEEP: what stood before that.
 KEEP: Final = -1
 NONE: Final = 0
@@ -71,6 +78,14 @@ class Spoken(NamedTuple):
     start: int  # tokens
     end: int
     cost: float
+
+
+class Aside(NamedTuple):
+    """Words that no group has."""
+
+    start: int  # tokens
+    end: int
+    kind: int
 
 
 class Group(NamedTuple):
@@ -103,6 +118,7 @@ class Reading:
 
     __slots__ = (
         "amount",
+        "amount_at",
         "bare",
         "base",
         "carry",
@@ -126,7 +142,7 @@ class Reading:
 
     cost: float
     done: Kept | None  # groups
-    lost: Kept | None  # edges that order nothing
+    lost: Kept | None  # Aside: stretches that order nothing, and amounts; int: tokens where those amounts begin that an option took
     base: tuple[str, ...]  # items of the line before the present group
     flags: int
     number: int
@@ -139,6 +155,7 @@ class Reading:
     start: int
     end: int
     amount: Amount | None
+    amount_at: int  # token where it was said
     bare: bool  # the amount came as an order to take something off
     count: int  # portions of the next option
     carry: bool  # "no" goes on behind "and"
@@ -163,6 +180,7 @@ class Reading:
         new.start = self.start
         new.end = self.end
         new.amount = self.amount
+        new.amount_at = self.amount_at
         new.bare = self.bare
         new.count = self.count
         new.carry = self.carry
@@ -193,9 +211,21 @@ class Reading:
             self.start = start
         self.end = start + edge.length
 
+    def say_amount(self, edge: Edge, start: int, *, negative: bool) -> None:
+        """Note an amount that waits for its option."""
+        self.amount_at = start
+        self.lost = Kept(self.lost, Aside(start, start + edge.length, NEGATION if negative else AMOUNT))
+
+    def use_amount(self) -> None:
+        """Note that an option took the amount that was said last."""
+        if self.amount_at >= 0:
+            self.lost = Kept(self.lost, self.amount_at)
+            self.amount_at = -1
+
     def lose(self, edge: Edge, start: int) -> None:
         """Note that a stretch orders nothing."""
-        self.lost = Kept(self.lost, (start, start + edge.length))
+        kind = UNREAD_WHOLE if edge.value else TALK if edge.kind is Kind.TALK else UNREAD
+        self.lost = Kept(self.lost, Aside(start, start + edge.length, kind))
 
     @property
     def headless(self) -> bool:
@@ -208,9 +238,16 @@ def groups(reading: Reading) -> list[Group]:
     return _unroll(reading.done)
 
 
+def asides(reading: Reading) -> list[Aside]:
+    """Return the stretches of tokens that the reading does not use, first one first: amounts only where no option took them."""
+    found = _unroll(reading.lost)
+    taken = {aside for aside in found if isinstance(aside, int)}
+    return [aside for aside in found if isinstance(aside, Aside) and (aside.kind < AMOUNT or aside.start not in taken)]
+
+
 def lost(reading: Reading) -> list[tuple[int, int]]:
-    """Return the stretches of tokens that the reading does not use, first one first."""
-    return _unroll(reading.lost)
+    """Return the stretches of tokens that say nothing that the reading understands, first one first."""
+    return [(aside.start, aside.end) for aside in _unroll(reading.lost) if isinstance(aside, Aside) and aside.kind < AMOUNT]
 
 
 def _unroll(kept: Kept | None) -> list[Any]:
@@ -299,7 +336,7 @@ def nothing_read(order: tuple[str, ...]) -> Reading:
     reading.flags = reading.number = reading.used = reading.count = 0
     reading.items = ()
     reading.options = ()
-    reading.start = reading.end = reading.line = -1
+    reading.start = reading.end = reading.line = reading.amount_at = -1
     reading.joint = BREAK
     reading.amount = None
     reading.bare = reading.carry = reading.talk = False

@@ -8,9 +8,23 @@ from typing import Final, final
 
 from rapidfuzz.distance import OSA
 
-# Letters with inner apostrophes, digits, and the few signs that mean something in an order. Letters and digits part ("x2", "7up").
-_TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[%&+,;.:!?…\n]")
-_SAME_AS: Final = {"&": "and", "+": "plus"}
+# Letters with inner apostrophes, figures with inner separators (1.5, 42.000, 8:15, 12/5, 2-3), and the few signs that mean something in an
+# order. Letters and figures part ("x2", "7up").
+_TOKEN: Final = re.compile(
+    r"[^\W\d_]+(?:['’][^\W\d_]+)*(?:(?<=\b[apAP])\.[mM]\b\.?)?|\d+(?:[.,:/-]\d+)*|[%&+,;.:!?…\n#$€£¥₫°″]"
+)  # "a.m." is one
+_SAME_AS: Final = {
+    "&": "and",
+    "+": "plus",
+    "#": "number",
+    "°": "degrees",
+    "″": "inch",
+    "a.m": "am",
+    "a.m.": "am",
+    "p.m": "pm",
+    "p.m.": "pm",
+}
+_INCHES: Final = re.compile(r'(?<=\d)"')
 _PUNCTUATION: Final = frozenset(",;.:!?…\n")
 
 _TONES: Final = frozenset("\u0300\u0301\u0303\u0309\u0323")  # grave, acute, tilde, hook above, dot below
@@ -20,15 +34,19 @@ _VIETNAMESE: Final = re.compile(
 # What listeners and typists confuse. Onsets: Northern tr/ch, s/x, r/d/gi, l/n; Southern v/d.
 # Codas: Southern n/ng, t/c; nh and ch fall with them.
 _ONSETS: Final = {"tr": "ch", "x": "s", "gi": "d", "r": "d", "v": "d", "n": "l", "ngh": "ng", "gh": "g", "k": "c", "ph": "f", "qu": "cu"}
+# Of the 1,326 words of 219 Vietnamese recordings, clean and in noise of 10 and 5 dB, the recogniser wrote 15 with another tone, 12 with
+# another of these vowels, none with any other vowel of the same letter ("ơ" for "o", "ư" for "u", "ê" for "e").
+_CONFUSED: Final = str.maketrans("ăâôy", "aaoi")  # and "y" is spelt for "i"
+_VOWELS: Final = frozenset("aeiouêơư")
 _CODAS: Final = {"ng": "n", "nh": "n", "c": "t", "ch": "t"}
 
 # Costs of one word heard for another; a phrase costs the sum over its words. The unit is a word that nothing explains (1).
 PLAIN: Final = 0.04  # typed without diacritics, as the whole utterance is
-PLAIN_AMONG_MARKED: Final = 0.3  # without diacritics where its neighbours have them: nearly always another word
+PLAIN_AMONG_MARKED: Final = 0.3  # a function word without diacritics where its neighbours have them
 PLURAL: Final = 0.05
 SPLIT: Final = 0.05  # written together, or apart
 TONE: Final = 0.3  # another tone mark, the commonest recognition error
-VOWEL: Final = 0.55  # another vowel (o, ô, ơ): a different word more often than an error
+VOWEL: Final = 0.55  # another vowel that the recogniser confuses with it: a different word more often than an error
 FUNCTION_TONE: Final = 0.4  # another tone mark on a function word
 SOUND: Final = 0.3  # another letter of the same sound group
 TYPO: Final = 1.8  # times the share of letters edited: one edit in four letters costs 0.45
@@ -135,12 +153,16 @@ def likeness(said: str, meant: str) -> float:
 def _normal(raw: str) -> tuple[str, str, bool]:
     surface = unicodedata.normalize("NFC", raw).lower().replace("'", "").replace("’", "")
     surface = _SAME_AS.get(surface, surface)
+    if raw[0].isdecimal():
+        surface = surface.replace(",", ".")  # one spelling of 2,5
     return surface, key_of(surface), raw[0].isupper() and not raw.isupper()
 
 
 def tokens(utterance: str) -> list[Token]:
     """Cut an utterance into tokens."""
     found = []
+    if utterance.count('"') % 2:  # no quotation
+        utterance = _INCHES.sub("″", utterance)
     for match in _TOKEN.finditer(utterance):
         surface, key, capital = _normal(match[0])
         start, end = match.span()
@@ -164,19 +186,28 @@ def is_marked(spoken: Iterable[Token]) -> bool:
     return not "".join([token.surface for token in spoken]).isascii()
 
 
+def _rime(word: str) -> str:
+    """Return the vowels that a listener tells apart."""
+    return "".join(letter for letter in re.sub("gi(?=[aouơư])", "d", toneless(word).translate(_CONFUSED)) if letter in _VOWELS)
+
+
 def _word_distance(said: str, meant: str, *, marked: bool) -> float:
     if said == meant:
         return 0.0
     said_plain, meant_plain = fold(said), fold(meant)
     if said_plain == meant_plain:
-        if said == said_plain:
-            return PLAIN_AMONG_MARKED if marked else PLAIN
-        return TONE if toneless(said) == toneless(meant) else VOWEL
+        if said == said_plain and not marked:
+            return PLAIN
+        if toneless(said) == toneless(meant):
+            return TONE
+        return VOWEL if _rime(said) == _rime(meant) else MAX_NEAR + 1
     if singular(said_plain) == singular(meant_plain):
         return PLURAL
     if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_plain:
         return MAX_NEAR + 1  # a stop, never heard for the fricatives d, gi, r
     if key_of(said) == key_of(meant):
+        if said != said_plain and _rime(said) != _rime(meant):
+            return MAX_NEAR + 1
         return SOUND if said == said_plain or tone(said) == tone(meant) else SOUND + 0.5 * TONE
     if len(said_plain) >= 4 and len(meant_plain) >= len(said_plain) + 3 and meant_plain.startswith(said_plain):  # noqa: PLR2004
         return ABBREVIATION
