@@ -130,6 +130,7 @@ class LanguagePack(BaseModel):
     inquiries: list[str]
     questions: list[tuple[str, str]]
     asked: list[str]
+    answers: dict[str, list[str]]  # to a question: yes, no, done, any, most, least
     names: list[str]
     calls: list[str]  # behind them somebody's name stands
     noes: list[str]  # take back a number that stands before them; "not" takes back the one behind it

@@ -1,0 +1,65 @@
+"""Compare the parser with learned weights with the order engine that serves, set by set: turns that come out right.
+
+    .venv/bin/python bench/parser.py [SET ...]      # sets of corpus/conversations; all of them if none is named
+
+A set that is kept for the first contact says so. `oracle`: the right order is among the parser's twenty best.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from schemas import LineRequest
+from voice.orders import OrderEngine
+from voice.parser.corpus import DEVELOPMENT, conversation_sets, conversations
+from voice.parser.draft import denotation
+from voice.parser.model import Model
+from voice.parser.parser import Parser
+
+
+def compare(name: str, model: Model) -> None:
+    """Print a line for all turns of a set, for those that change the order, and for those that do not."""
+    count: Counter[tuple[str, str]] = Counter()
+    times_ms: list[float] = []
+    engines: dict[str, tuple[OrderEngine, Parser]] = {}
+    for example in conversations(name):
+        if example.menu.id not in engines:
+            engines[example.menu.id] = OrderEngine(example.menu), Parser(example.menu, model)
+        engine, parser = engines[example.menu.id]
+        right = {denotation(parser.index.draft(lines)) for lines in example.right}
+        served: Any = [LineRequest.model_validate(line) for line in engine.understand(example.utterance, example.lines)["lines"]]
+        began_s = time.perf_counter()
+        parses = parser.parse(example.utterance, example.lines, question=example.question)
+        times_ms.append(1000 * (time.perf_counter() - began_s))
+        found = [denotation(parse.draft) for parse in parses]
+        changes = denotation(parser.index.draft(example.lines)) not in right
+        for part in ("all", "changing" if changes else "unchanged"):
+            count[part, "turns"] += 1
+            count[part, "engine"] += denotation(parser.index.draft(served)) in right
+            count[part, "parser"] += found[0] in right
+            count[part, "oracle"] += not right.isdisjoint(found)
+    use = "development" if name in DEVELOPMENT else "first contact"
+    for part in ("all", "changing", "unchanged"):
+        turns = count[part, "turns"]
+        shares = "  ".join(f"{kind} {count[part, kind] / turns:.3f}" for kind in ("engine", "parser", "oracle"))
+        print(f"{name} ({use})  {part:9}  {turns:4} turns  {shares}")
+    times_ms.sort()
+    print(f"{name} parser: median {times_ms[len(times_ms) // 2]:.2f} ms, p99 {times_ms[int(0.99 * len(times_ms))]:.1f} ms")
+
+
+def main() -> None:
+    """Run the command line."""
+    command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_argument("sets", nargs="*", default=conversation_sets())
+    model = Model.load()
+    for name in command.parse_args().sets:
+        compare(name, model)
+
+
+if __name__ == "__main__":
+    main()
