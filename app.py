@@ -399,7 +399,7 @@ async def read_speech(request: Request) -> tuple[bytes, SpeechOptions]:
 
 
 async def read_order(request: Request) -> tuple[str, bytes | None, OrderOptions]:
-    """Read an utterance, as text or as audio in any of its three forms, and what is said about it.
+    """Read an utterance (text, or audio in one of three forms) and its options.
 
     Raises:
         AuthorizationFailed, RateLimited: it is audio; told before the body is read where the content type says so.

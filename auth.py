@@ -221,7 +221,7 @@ class TokenMaker:
         return {"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": self._lifetime_s["access"]}
 
     async def follow_revocations(self, read: Callable[[], Awaitable[Mapping[str, int]]]) -> None:
-        """Refuse what was issued before a revocation; `read` returns how often each client's tokens were revoked. Runs until cancelled."""
+        """Poll `read`, the number of revocations by client, and refuse tokens issued before the last one. Run until cancelled."""
         while True:
             with suppress(Overloaded):  # the last known ones hold meanwhile
                 self._revocations = await read()

@@ -41,7 +41,7 @@ class BodyBudget:
         self.held_by[client] = self.held_by.get(client, 0) + n_bytes
 
     def release(self, client: str, n_bytes: int) -> None:
-        """Give back what was held."""
+        """Subtract bytes of a body that ended."""
         self.held_bytes -= n_bytes
         self.gauge.set(self.held_bytes)
         left_bytes = self.held_by.pop(client, 0) - n_bytes

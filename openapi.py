@@ -347,7 +347,7 @@ def _contents(facts: Facts, body: Any, options: Mapping[str, Any] | None) -> dic
         content["multipart/form-data"] = {
             "schema": {"type": "object", "properties": {"file": audio, **fields}, "required": ["file"]},
         }
-        # One type stands for all that carry audio, which the description names: generators of clients know no other.
+        # Client generators reject audio/* types: octet-stream stands for all of them, and the description lists them.
         content["application/octet-stream"] = {"schema": audio}
     return content
 

@@ -1,4 +1,4 @@
-"""Revocations; refresh tokens by family, each of which belongs to a key."""
+"""Add a table of revocations, and the key of each refresh-token family."""
 
 import sqlalchemy as sa
 from alembic import op
