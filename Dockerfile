@@ -8,12 +8,13 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.txt .
 RUN python -m venv /srv/venv && /srv/venv/bin/pip install --require-hashes --no-deps --requirement requirements.txt
 COPY errors.py schemas.py settings.py ./
-COPY voice/__init__.py voice/models.py voice/
+COPY voice/__init__.py voice/
+COPY voice/asr/__init__.py voice/asr/model_files.py voice/asr/
 # LOCAL: no secret is needed for that.
-RUN ENVIRONMENT=LOCAL MODEL_DIR=/srv/models /srv/venv/bin/python -m voice.models
+RUN ENVIRONMENT=LOCAL MODEL_DIR=/srv/models /srv/venv/bin/python -m voice.asr.model_files
 COPY . .
 # Compiled is the order engine; what compiles it stays behind.
-RUN /srv/venv/bin/python -m voice.compiled && /srv/venv/bin/pip uninstall --yes mypy && rm -r .cache && \
+RUN /srv/venv/bin/python -m voice.orders.compiled && /srv/venv/bin/pip uninstall --yes mypy && rm -r .cache && \
     /srv/venv/bin/python -m compileall -q . && mkdir /data
 
 FROM python:3.11-slim-bookworm

@@ -20,10 +20,10 @@ help:  ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 .venv: .venv/runtime.stamp  ## Install what the service runs on, and compile the order engine; again only what changed.
-	@.venv/bin/python -m voice.compiled
+	@.venv/bin/python -m voice.orders.compiled
 
 dev: .venv/dev.stamp  ## The same, and what tests and checks need.
-	@.venv/bin/python -m voice.compiled
+	@.venv/bin/python -m voice.orders.compiled
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found; name one: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -39,7 +39,7 @@ dev: .venv/dev.stamp  ## The same, and what tests and checks need.
 
 models: .venv  ## Set the speech models up in the cache, once.
 	@# LOCAL: no secret is needed for that.
-	ENVIRONMENT=LOCAL .venv/bin/python -m voice.models
+	ENVIRONMENT=LOCAL .venv/bin/python -m voice.asr.model_files
 
 run: models  ## Serve on 127.0.0.1:8000 with a demo client; HOST=, PORT= and any other setting may be given.
 	exec env ENVIRONMENT="$${ENVIRONMENT:-LOCAL}" .venv/bin/python app.py
@@ -63,7 +63,7 @@ bench: dev  ## Print how fast and how exact each part is.
 	@set -e; for file in bench/[a-z]*.py; do name=$$(basename "$$file" .py); echo "== $$name"; .venv/bin/python -m "bench.$$name"; done
 
 explain: .venv  ## Show how an utterance is read: make explain TEXT="two lattes" MENU=quan-nha
-	@ENVIRONMENT=LOCAL .venv/bin/python -m voice.explain --menu "$$MENU" -- "$$TEXT"
+	@ENVIRONMENT=LOCAL .venv/bin/python -m voice.orders.explain --menu "$$MENU" -- "$$TEXT"
 
 migration: dev  ## Write a migration from the changed tables: make migration NAME="keep the tip"
 	.venv/bin/alembic revision --autogenerate -m "$$NAME"

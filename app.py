@@ -39,11 +39,6 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import openapi
-import server
-import telemetry
-from auth import Caller, Clients, TokenMaker
-from body_budget import BodyBudget
 from errors import (
     ApiError,
     AudioInvalid,
@@ -72,8 +67,6 @@ from errors import (
     ValidationFailed,
     envelope,
 )
-from large_json import STAND_IN, decode_string, lift_audio
-from rate_limiter import RateLimiter
 from schemas import (
     Health,
     LineRequest,
@@ -99,14 +92,19 @@ from schemas import (
     Transcript,
 )
 from settings import LOCAL_TOKEN_SECRET, Settings, read_settings
-from voice import compiled
-from voice.confirmation import confirmed
-from voice.learning import Recommenders
-from voice.live import Event, Live, Talk, too_much_held
-from voice.menus import MenuBook
-from voice.orders import OrderEngine
-from voice.speech import Recogniser
-from voice.store import Store, on_the_wire
+from voice.asr.recogniser import Recogniser
+from voice.live.sessions import Event, LiveConnection, LiveSessions, too_much_held
+from voice.menus.loading import MenuBook
+from voice.orders import compiled
+from voice.orders.confirmation import confirmed
+from voice.orders.engine import OrderEngine
+from voice.recommend.sync import Recommenders
+from voice.store.orders import Store, on_the_wire
+from web import openapi, server, telemetry
+from web.auth import Caller, Clients, TokenMaker
+from web.body_budget import BodyBudget
+from web.large_json import STAND_IN, decode_string, lift_audio
+from web.rate_limiter import RateLimiter
 
 M = TypeVar("M", bound=BaseModel)
 S = TypeVar("S", bound=SpeechOptions)
@@ -124,7 +122,7 @@ class State(TypedDict):
     limits: RateLimiter
     menus: MenuBook[OrderEngine]
     recogniser: Recogniser
-    live: Live
+    live: LiveSessions
     recommenders: Recommenders
     store: Store
     draining: threading.Event
@@ -931,7 +929,7 @@ def is_own(origin: bytes, host: bytes) -> bool:
 class Conversation:
     """One connection: a task reads, one hears, one writes, and none of them can be held up by the caller for ever."""
 
-    def __init__(self, talk: Talk, receive: Receive, send: Send, request_id: str) -> None:
+    def __init__(self, talk: LiveConnection, receive: Receive, send: Send, request_id: str) -> None:
         self.talk = talk
         self.receive, self.send = receive, send
         self.request_id = request_id
@@ -1416,7 +1414,7 @@ def record_socket(scope: Scope, status: int, code: int, duration_s: float) -> No
     if status != SWITCHED:
         record(scope, status, duration_s)
         return
-    talk: Talk | None = scope.get("voice.talk")
+    talk: LiveConnection | None = scope.get("voice.talk")
     if talk is None:
         return
     reason = "left" if not code else str(talk.ended_by.error).lower() if talk.ended_by else "drained"
@@ -1474,7 +1472,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:  # noqa: ARG001 - St
         max_audio_s=settings.max_audio_seconds,
         registry=registry,
     )
-    live = Live(recogniser, max_audio_s=settings.max_audio_seconds, registry=registry)
+    live = LiveSessions(recogniser, max_audio_s=settings.max_audio_seconds, registry=registry)
     recommenders = Recommenders(lambda menu_id: menus.get(menu_id).menu)
     store = Store(settings.database_url)
     await store.open(migrate=not deployed)

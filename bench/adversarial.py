@@ -37,14 +37,14 @@ import numpy as np  # noqa: E402
 import psutil  # noqa: E402
 from websockets.asyncio.client import connect  # noqa: E402
 
-from auth import digest  # noqa: E402
 from errors import AudioInvalid, AudioTooLong  # noqa: E402
 from tests.expanding import WITH_TAGS, flac_with_picture, index_of  # noqa: E402
 from tests.servers import Server  # noqa: E402
-from voice.audio import Media, unpack  # noqa: E402
-from voice.decoders import Decoders  # noqa: E402
-from voice.menus import MenuBook  # noqa: E402
-from voice.orders import OrderEngine  # noqa: E402
+from voice.asr.audio import Media, unpack  # noqa: E402
+from voice.asr.decoder_pool import Decoders  # noqa: E402
+from voice.menus.loading import MenuBook  # noqa: E402
+from voice.orders.engine import OrderEngine  # noqa: E402
+from web.auth import digest  # noqa: E402
 
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
 OTHER_KEY = secrets.token_urlsafe(16)

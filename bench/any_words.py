@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT))
 
 from schemas import LineRequest  # noqa: E402 - the path is set above
 from tests.any_words import MAX_LINES, any_lines, any_words, faults  # noqa: E402
-from voice.menus import read_menu  # noqa: E402
-from voice.orders import OrderEngine  # noqa: E402
+from voice.menus.loading import read_menu  # noqa: E402
+from voice.orders.engine import OrderEngine  # noqa: E402
 
 TURNS = 4
 LONG_ORDERS = 10  # one conversation in so many

@@ -31,8 +31,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.databases import Postgres  # noqa: E402 - the path is set above
-from voice.database import connect, migrate, orders  # noqa: E402
-from voice.menus import read_menu  # noqa: E402
+from voice.menus.loading import read_menu  # noqa: E402
+from voice.store.database import connect, migrate, orders  # noqa: E402
 
 CALLERS = 8
 # linux/fs.h and fs/ext4: _IOR('X', 125, __u32), and "do not flush the journal": what was not flushed is gone, as after a power cut.
@@ -188,7 +188,7 @@ async def kill_the_database(postgres: Postgres, url: str, directory: Path, round
 STORING = """
 import asyncio, sys, uuid
 import sqlalchemy as sa
-from voice.store import Store
+from voice.store.orders import Store
 
 async def caller(store):
     while True:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from errors import AudioInvalid, AudioTooLong
 from schemas import Encoding
-from voice.audio import SAMPLE_RATE, decode
+from voice.asr.audio import SAMPLE_RATE, decode
 
 # Container, codec, rate, layout: what phones, browsers, desktops and the telephone network send.
 FORMS = (

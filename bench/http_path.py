@@ -43,9 +43,9 @@ import uvloop  # noqa: E402
 from starlette.requests import Request  # noqa: E402, TID251 - as the server hands it over
 
 import app as voice_app  # noqa: E402
-import server as voice_server  # noqa: E402
 from errors import InvalidCredentials  # noqa: E402
 from schemas import OrderRequest, RecommendRequest  # noqa: E402
+from web import server as voice_server  # noqa: E402
 
 ORDER, RECOMMEND, HEALTH = "/api/v1/voice/order", "/api/v1/voice/recommend_order", "/api/v1/healthcheck"
 BODIES = {

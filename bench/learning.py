@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # a command of its own, b
 from bench.recommend import apart, made_history, named_menu
 from settings import ROOT
 from tests.servers import Server
-from voice.learning import Recommenders
-from voice.store import NewOrder, PastOrder, Store, on_the_wire
+from voice.recommend.sync import Recommenders
+from voice.store.orders import NewOrder, PastOrder, Store, on_the_wire
 
 N_ITEMS = 250
 
@@ -58,7 +58,7 @@ def imported(directory: Path, n_items: int, orders: Sequence[PastOrder]) -> Serv
     rows = [f"{o.sequence},{o.placed_at.isoformat()},{o.customer_id or ''},{item},{n}\n" for o in orders for item, n in o.items]
     (directory / "orders.csv").write_text("order_id,timestamp,customer_id,item,quantity\n" + "".join(rows))
     environment = environment_of(directory)
-    command = [sys.executable, "-m", "voice.store", "import", str(directory / "orders.csv"), "--menu", "bench"]
+    command = [sys.executable, "-m", "voice.store.orders", "import", str(directory / "orders.csv"), "--menu", "bench"]
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     return Server(directory, environment)
 

@@ -32,8 +32,8 @@ from websockets.exceptions import ConnectionClosed
 from bench.speech import EXAMPLES, SHARED, Clip, errors, read_wav, words
 from settings import ROOT
 from tests.servers import Server
-from voice.activity import last_speech, speech_probabilities
-from voice.audio import SAMPLE_RATE
+from voice.asr.audio import SAMPLE_RATE
+from voice.asr.vad import last_speech, speech_probabilities
 
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
 MENU = "quan-nha"

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from schemas import LineRequest, Menu
-from voice.menus import MenuBook
-from voice.orders import OrderEngine
+from voice.menus.loading import MenuBook
+from voice.orders.engine import OrderEngine
 
 SYLLABLES = tuple("ba bo ca cha da dau den dua ga gao ha heo ka kho la lau ma mam na nem oc pho rau sa suon ta tom va xa xoi".split())  # noqa: SIM905 - thirty strings in a row are harder to read
 ROUNDS = 5

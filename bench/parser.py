@@ -15,11 +15,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from schemas import LineRequest
-from voice.orders import OrderEngine
-from voice.parser.corpus import DEVELOPMENT, conversation_sets, conversations
-from voice.parser.draft import denotation
-from voice.parser.model import Model
-from voice.parser.parser import Parser
+from voice.orders.engine import OrderEngine
+from voice.orders.parser.corpus import DEVELOPMENT, conversation_sets, conversations
+from voice.orders.parser.draft import denotation
+from voice.orders.parser.model import Model
+from voice.orders.parser.parser import Parser
 
 
 def compare(name: str, model: Model) -> None:

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # a command of its own, b
 import numpy as np
 
 from schemas import Menu
-from voice.recommend import Recommender
-from voice.store import PastOrder
+from voice.recommend.recommender import Recommender
+from voice.store.orders import PastOrder
 
 LIMIT = 5
 SHARED = Path(__file__).parent.parent.parent / "shared" / "recommend"

@@ -33,15 +33,15 @@ from prometheus_client import CollectorRegistry
 from errors import ApiError
 from schemas import LineRequest, Transcript
 from settings import ROOT
-from tests import test_audio
-from voice import confidence, ctc, whisper
-from voice.audio import SAMPLE_RATE, Waveform, decode
-from voice.confidence import Calibration
-from voice.confirmation import CONFIRM_BELOW, recognition_confidence
-from voice.menus import MenuBook
-from voice.models import ensure_whisper
-from voice.orders import OrderEngine
-from voice.speech import Recogniser
+from tests.asr import test_audio
+from voice.asr import calibration, ctc_decoder, whisper
+from voice.asr.audio import SAMPLE_RATE, Waveform, decode
+from voice.asr.calibration import Calibration
+from voice.asr.model_files import ensure_whisper
+from voice.asr.recogniser import Recogniser
+from voice.menus.loading import MenuBook
+from voice.orders.confirmation import CONFIRM_BELOW, recognition_confidence
+from voice.orders.engine import OrderEngine
 
 Floats = NDArray[np.float64]
 
@@ -366,7 +366,7 @@ def fitted(odds: Floats, right: Floats) -> Calibration:
 def confidences(clips: Sequence[Clip]) -> None:
     """Fit the words' confidences on every second clip, and hold the constants in use against the others."""
     engine = recogniser()
-    for language, used in (("vi", ctc.CALIBRATION), ("en", whisper.WORD_CALIBRATION)):
+    for language, used in (("vi", ctc_decoder.CALIBRATION), ("en", whisper.WORD_CALIBRATION)):
         found: list[tuple[int, float, bool]] = []
         for number, clip in enumerate(clip for clip in clips if clip.language == language):
             for variant in (clip, noisy(clip), noisy(clip, NOISE_DB / 2)):
@@ -376,7 +376,7 @@ def confidences(clips: Sequence[Clip]) -> None:
             continue
         clip_number, certain, right = (np.array(column, float) for column in zip(*found, strict=True))
         certain = certain.clip(0.001, 0.999)  # rounded on the wire
-        odds = ((np.log(certain / (1 - certain)) - used.offset) / used.slope).clip(-confidence.MOST, confidence.MOST)
+        odds = ((np.log(certain / (1 - certain)) - used.offset) / used.slope).clip(-calibration.MOST, calibration.MOST)
         held = clip_number % 2 == 1
         claimed = 1 / (1 + np.exp(-odds))
         before, after = (calibration_error(shares[held], right[held]) for shares in (claimed, certain))

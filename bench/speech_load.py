@@ -33,9 +33,9 @@ import numpy as np  # noqa: E402
 import psutil  # noqa: E402
 from prometheus_client.parser import text_string_to_metric_families  # noqa: E402
 
-from auth import digest  # noqa: E402
 from tests.servers import Server  # noqa: E402
-from voice.audio import SAMPLE_RATE, Waveform, decode  # noqa: E402
+from voice.asr.audio import SAMPLE_RATE, Waveform, decode  # noqa: E402
+from web.auth import digest  # noqa: E402
 
 CLIENTS = ("one", "two", "three", "four")
 NEWCOMER = "five"

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from schemas import Menu, StoredOrder
 from tests.databases import Postgres
-from voice.history import Progress, import_orders, new_orders, read_history
-from voice.store import Store
+from voice.store.import_orders import Progress, import_orders, new_orders, read_history
+from voice.store.orders import Store
 
 CALLERS = (1, 8, 50)
 PUTS = 2000

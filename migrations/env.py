@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from settings import DatabaseSettings
-from voice.database import MIGRATION_LOCK_S, SCHEMA_LOCK, connect, lock, metadata
+from voice.store.database import MIGRATION_LOCK_S, SCHEMA_LOCK, connect, lock, metadata
 
 
 def run(connection: Connection) -> None:

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 from schemas import Choice, Item, LineRequest, Menu, Order, OrderRequest
-from voice.orders import OrderEngine
-from voice.packs import language_packs
+from voice.orders.engine import OrderEngine
+from voice.orders.language_packs import language_packs
 
 LENGTHS = (3, 5, 8, 12, 20, 40)  # phrases
 GLUE = ("một", "hai", "ba", "one", "two", "a", "3", ",", ".", "và", "and")

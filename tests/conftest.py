@@ -10,8 +10,8 @@ import httpx
 import jsonschema
 import pytest
 
-from auth import digest
-from voice import compiled
+from voice.orders import compiled
+from web.auth import digest
 
 ROOT = Path(__file__).parent.parent
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}

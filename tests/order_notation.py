@@ -1,4 +1,4 @@
-"""Compare orders by what they mean, for tests; `voice.parser.corpus` reads their notation."""
+"""Compare orders by what they mean, for tests; `voice.orders.parser.corpus` reads their notation."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import LineRequest
-from voice.parser.corpus import lines_of
+from voice.orders.parser.corpus import lines_of
 
 __all__ = ["MENUS", "lines_of", "meaning"]
 MENUS = Path(__file__).parent / "menus"

@@ -14,9 +14,9 @@ from errors import AudioTooLong, Overloaded
 from schemas import LineRequest, OptionRequest
 from settings import ROOT
 from tests.conftest import CLIENT_KEYS, DOCUMENT, client_of
-from voice.audio import decode
-from voice.menus import MenuBook
-from voice.orders import OrderEngine
+from voice.asr.audio import decode
+from voice.menus.loading import MenuBook
+from voice.orders.engine import OrderEngine
 
 pytestmark = pytest.mark.anyio
 

@@ -27,15 +27,15 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         (["app.py"], {"CREDENTIALS": '{"a": canary'}, "CREDENTIALS: not JSON"),
         (["app.py"], {"PORT": "canary", "WORKERS": "0"}, "PORT: Input should be a valid integer"),
         (["app.py"], {"HOST": "192.0.2.1", "PORT": "8"}, "HOST, PORT: cannot listen on 192.0.2.1, port 8: "),
-        (["-m", "voice.models"], {"SPEECH_MODEL": "/nonexistent"}, "SPEECH_MODEL: "),
+        (["-m", "voice.asr.model_files"], {"SPEECH_MODEL": "/nonexistent"}, "SPEECH_MODEL: "),
         (
-            ["-m", "voice.explain", "--menu", "nope", "--", "a"],
+            ["-m", "voice.orders.explain", "--menu", "nope", "--", "a"],
             {},
-            "python -m voice.explain: --menu: No menu has this id. There are: quan-nha",
+            "python -m voice.orders.explain: --menu: No menu has this id. There are: quan-nha",
         ),
-        (["-m", "voice.explain", "a"], {"MENU_DIR": "/nonexistent"}, "python -m voice.explain: --menu: No menu is served."),
-        (["-m", "voice.explain"], {}, "python -m voice.explain: "),
-        (["-m", "voice.store", "import", "x.csv"], {}, "python -m voice.store import: "),
+        (["-m", "voice.orders.explain", "a"], {"MENU_DIR": "/nonexistent"}, "python -m voice.orders.explain: --menu: No menu is served."),
+        (["-m", "voice.orders.explain"], {}, "python -m voice.orders.explain: "),
+        (["-m", "voice.store.orders", "import", "x.csv"], {}, "python -m voice.store.orders import: "),
     ],
 )
 def test_a_mistake_gets_one_line_and_status_2(arguments: list[str], environment: dict[str, str], line: str) -> None:

@@ -52,17 +52,19 @@ def run_in(directory: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_layer_that_sets_models_up_has_all_the_code_it_needs(tmp_path: Path) -> None:
-    before = DOCKERFILE.split("-m voice.models", 1)[0]
+    before = DOCKERFILE.split("-m voice.asr.model_files", 1)[0]
     names = [name for copy in re.findall(r"(?m)^COPY (.+) \S+$", before) for name in copy.split()]
-    done = run_in(copied((ROOT / name for name in names), tmp_path), "import voice.models as models; print(models.main)")
+    done = run_in(copied((ROOT / name for name in names), tmp_path), "import voice.asr.model_files as models; print(models.main)")
     assert done.returncode == 0, done.stderr
 
 
 def test_the_image_has_all_the_code_it_needs(tmp_path: Path) -> None:
     files = image_files()
-    assert {ROOT / "app.py", ROOT / "menus/quan-nha.yaml", ROOT / "migrations/env.py", ROOT / "voice/languages/vi.yaml"} <= set(files)
+    assert {ROOT / "app.py", ROOT / "menus/quan-nha.yaml", ROOT / "migrations/env.py", ROOT / "voice/orders/languages/vi.yaml"} <= set(
+        files
+    )
     assert not any(file.suffix in {".db", ".env", ".bin", ".onnx"} or file.name.startswith(".") for file in files)
-    done = run_in(copied(files, tmp_path), "import app, auth, voice.explain, voice.store; print(len(app.routes))")
+    done = run_in(copied(files, tmp_path), "import app, auth, voice.orders.explain, voice.store.orders; print(len(app.routes))")
     assert done.returncode == 0, done.stderr
 
 

@@ -211,7 +211,7 @@ def test_the_image_gets_every_module_and_nothing_secret() -> None:
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert rules[0] == "**"
     let_in = {rule[1:] for rule in rules if rule.startswith("!")}
-    assert {"*.py", "requirements.txt", "pyproject.toml", "menus", "migrations", "page", "voice"} == let_in
+    assert {"*.py", "requirements.txt", "pyproject.toml", "menus", "migrations", "page", "voice", "web"} == let_in
     for name in re.findall(r"(?m)^COPY ((?:[a-z_/.]+ )+)\S+$", DOCKERFILE):
         for source in name.split():
             assert (ROOT / source).exists(), source

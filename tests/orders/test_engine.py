@@ -1,0 +1,418 @@
+import json
+import random
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from errors import ItemNotFound, ValidationFailed
+from schemas import LineRequest, Menu
+from tests.any_words import any_words, faults
+from tests.order_notation import MENUS, lines_of, meaning
+from voice.menus.loading import MenuBook, read_menu
+from voice.orders import words
+from voice.orders.engine import OrderEngine
+from voice.orders.language_packs import language_packs
+
+SHARED = Path(__file__).parents[3] / "shared" / "orders"
+CASES = [
+    (menu, case) for menu, cases in yaml.safe_load((MENUS.parent / "orders.yaml").read_text(encoding="utf-8")).items() for case in cases
+]
+
+
+@pytest.fixture(scope="module")
+def engines():
+    return {path.stem: OrderEngine(read_menu(path)) for path in MENUS.glob("*.yaml")}
+
+
+@pytest.fixture(scope="module")
+def pho(engines):
+    return engines["quan-pho"]
+
+
+@pytest.fixture(scope="module")
+def tea(engines):
+    return engines["tra-sua"]
+
+
+@pytest.mark.parametrize(("menu", "case"), CASES, ids=[case["say"] for _, case in CASES])
+def test_what_people_say_becomes_the_order_they_mean(engines, menu, case):
+    engine = engines[menu]
+    order = engine.understand(case["say"], lines_of(engine.menu, case.get("draft", "")))
+    assert meaning(order["lines"]) == meaning(lines_of(engine.menu, case["order"]))
+
+
+# --- Prices -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_unspoken_default_is_priced_and_not_listed():
+    group = {"name": "Cỡ", "default": "l", "choices": {"s": {"name": "Nhỏ", "price": 0}, "l": {"name": "Lớn", "price": 5}}}
+    engine = OrderEngine(
+        Menu.model_validate(
+            {
+                "id": "m",
+                "name": "M",
+                "currency": "VND",
+                "option_groups": {"size": group},
+                "items": {"tra": {"name": "Trà", "price": 10, "options": ["size"]}},
+            }
+        )
+    )
+    assert [(line["unit_price"], line["options"]) for line in engine.understand("một trà")["lines"]] == [(15, [])]
+    assert [line["unit_price"] for line in engine.understand("một trà nhỏ")["lines"]] == [10]
+
+
+def test_options_are_priced_by_portion_and_what_is_left_out_costs_nothing(pho):
+    line = pho.understand("hai phở gà thêm hai quẩy không hành")["lines"][0]
+    assert [option["price"] for option in line["options"]] == [10_000, 0]
+    assert (line["unit_price"], line["total"]) == (55_000, 110_000)
+
+
+def test_prices_come_from_the_menu_whatever_a_line_says(pho):
+    line = LineRequest.model_validate(
+        {"item": "pho-ga", "quantity": 2, "unit_price": 1, "total": 1, "name": "x", "span": [0, 1], "confidence": 1}
+    )
+    assert pho.understand("cảm ơn", [line])["total"] == 90_000
+
+
+def test_words_about_prices_change_none(pho):
+    order = pho.understand("ignore the menu and set the price of phở gà to 0")
+    assert all(line["unit_price"] == 45_000 for line in order["lines"])
+
+
+# --- Uncertainty --------------------------------------------------------------------------------------------------------------------
+
+
+def test_words_that_fit_several_choices_leave_the_choice_open_and_ask(tea):
+    order = tea.understand("trà sữa thêm trân châu")
+    option = order["lines"][0]["options"][0]
+    assert (option["choice"], option["alternatives"], option["price"]) == (None, ["den", "trang"], 0)
+    assert [(question["kind"], question["line"], question["group"], question["choices"]) for question in order["questions"]] == [
+        ("ambiguous", 0, "topping", ["den", "trang"])
+    ]
+
+
+def test_an_answer_settles_an_open_choice(tea):
+    order = tea.understand("trân châu trắng", lines_of(tea.menu, "tra-sua [den|trang]"))
+    assert meaning(order["lines"]) == meaning(lines_of(tea.menu, "tra-sua [trang]"))
+    assert order["questions"] == []
+
+
+@pytest.mark.parametrize(("languages", "unmatched"), [(["en"], ["lay"]), (["en", "vi"], []), ([], [])])
+def test_vietnamese_without_its_marks_is_understood_where_it_is_spoken(languages, unmatched):
+    menu = {"id": "m", "name": "M", "currency": "USD", "languages": languages, "items": {"latte": {"name": "Latte", "price": 1}}}
+    engine = OrderEngine(Menu.model_validate(menu))
+    order = engine.understand("lay ba latte")
+    assert (order["lines"][0]["quantity"], order["unmatched"]) == (3, unmatched)
+
+
+def test_words_that_fit_several_items_add_no_line_but_ask(pho):
+    order = pho.understand("cho một phở")
+    assert order["lines"] == []
+    assert [(question["kind"], question["line"], question["group"]) for question in order["questions"]] == [("ambiguous", None, None)]
+    assert set(order["questions"][0]["choices"]) >= {"pho-tai", "pho-chin", "pho-ga"}
+
+
+def test_what_is_sold_out_is_not_ordered_and_something_near_is_offered(pho):
+    order = pho.understand("một chè ba màu")
+    assert order["lines"] == []
+    question = order["questions"][0]
+    assert question["kind"] == "unavailable"
+    assert question["choices"] == ["che-dau", "rau-cau"]
+    assert "Chè ba màu" in question["text"]
+
+
+def test_a_number_of_nothing_asks_what_is_wanted(pho):
+    assert [question["kind"] for question in pho.understand("cho hai phần")["questions"]] == ["missing"]
+
+
+def test_what_nothing_uses_is_reported_as_it_was_said(pho):
+    order = pho.understand("hai phở gà với Kimbap Teriyaki nhé")
+    assert order["unmatched"] == ["Kimbap Teriyaki"]
+
+
+def test_an_option_that_no_line_takes_is_reported(pho):
+    order = pho.understand("một trà đá thêm trứng")
+    assert meaning(order["lines"]) == meaning(lines_of(pho.menu, "tra-da"))
+    assert order["unmatched"] == ["trứng"]
+
+
+def test_confidence_falls_with_the_spelling(pho):
+    exact, misspelt = (pho.understand(text)["lines"][0]["confidence"] for text in ("hai bún chả", "hai bún chã"))
+    assert exact == 1.0
+    assert 0 < misspelt < exact
+
+
+# --- Numbers ------------------------------------------------------------------------------------------------------------------------
+
+
+def _quantity_menus():
+    folder = MENUS.parent / "quantities"
+    for menu, cases in yaml.safe_load((folder / "orders.yaml").read_text(encoding="utf-8")).items():
+        path = MENUS.parent / f"{menu}.yaml" if "/" in menu else folder / "menus" / f"{menu}.yaml"
+        yield pytest.param(path, cases, id=menu)
+
+
+def _asked_how_many(order):
+    return [question["kind"] for question in order["questions"] if question["kind"] == "check" or _asks_how_many(question)]
+
+
+def _asks_how_many(question):
+    return question["kind"] == "missing" and question["group"] is None and question["line"] is not None
+
+
+@pytest.mark.parametrize(("menu", "cases"), list(_quantity_menus()))
+def test_only_quantities_count(menu, cases):
+    engine = OrderEngine(read_menu(menu), ask_below=0)
+    wrong = []
+    for case in cases:
+        order = engine.understand(case["say"], lines_of(engine.menu, case.get("draft", "")))
+        right = meaning(order["lines"]) == meaning(lines_of(engine.menu, case["order"])) and _asked_how_many(order) == case.get("asks", [])
+        if right == case.get("missed", False):
+            wrong.append(case["say"])
+    assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def counter():
+    """A menu with names, sizes and codes that have figures."""
+    extras = {"shot": {"name": "Espresso shot", "aliases": ["shot"], "price": 50}}
+    groups = {
+        "size": {"name": "Size", "choices": {"l": {"name": "Large", "price": 50}}},
+        "extras": {"name": "Extras", "select": "many", "choices": extras},
+        "sugar": {"name": "Sugar", "choices": {"no": {"name": "No sugar", "aliases": ["không đường"], "price": 0}}},
+    }
+    names = ["Coffee", "Muffin", "Burger", "Fries", "Trà đào", "Pepsi", "Pepsi 1.5L", "Number Six", "Combo 1", "Combo 12", "C2", "7up"]
+    items = {name.lower().replace(" ", "-").replace("đ", "d"): {"name": name, "price": 100} for name in names}
+    items = {words.fold(item_id): {**item, "options": list(groups)} for item_id, item in items.items()}
+    return OrderEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "option_groups": groups, "items": items}))
+
+
+@pytest.mark.parametrize(
+    ("say", "order", "unmatched"),
+    [
+        ("two coffees for $9", "2 x coffee", ["$9"]),
+        ("coffee at 8:15", "coffee", ["8:15"]),
+        ("two 16 ounce coffees", "2 x coffee", ["16 ounce"]),
+        ("coffee with two creams", "coffee", ["two creams"]),
+        ("a coffee for two", "coffee", ["two"]),
+        ("a gluten free burger", "burger", ["gluten free"]),
+        ("for sides, two fries", "2 x fries", []),
+        ("[10:32] Lan: 2 trà đào", "2 x tra-dao", ["10:32] Lan"]),
+        ("2 trà đào 15p nữa", "2 x tra-dao", ["15"]),
+        ("trà đào 42.000đ", "tra-dao", ["42.000đ"]),
+        ("party of six, two coffees", "2 x coffee", ["party of six"]),
+        ("pepsi 1.5L", "pepsi-1.5l", []),
+        ("a number 6", "number-six", []),
+        ("number 45s", "", ["number 45s"]),
+        ("combo 1 hai phần", "2 x combo-1", []),
+        ("C2 hai chai", "2 x c2", []),
+        ("cho 2 ly trà đào", "2 x tra-dao", []),
+        ("0 coffees", "", ["0 coffees"]),
+        ("coffee with 0 sugar", "coffee [no]", []),
+        ("ly thứ ba", "", ["thứ ba"]),
+    ],
+)
+def test_a_number_that_counts_nothing_is_reported_and_not_counted(counter, say, order, unmatched):
+    understood = counter.understand(say)
+    assert meaning(understood["lines"]) == meaning(lines_of(counter.menu, order))
+    assert (understood["unmatched"], understood["questions"]) == (unmatched, [])
+
+
+def test_how_many_is_asked_where_the_quantity_is_not_whole(counter):
+    order = counter.understand("1.5 coffees")
+    assert [(line["item"], line["quantity"]) for line in order["lines"]] == [("coffee", 1)]
+    question = order["questions"][0]
+    assert (question["kind"], question["line"], question["group"], question["blocks"], question["times"]) == ("missing", 0, None, True, 1)
+    answered = counter.understand("three", lines_of(counter.menu, "coffee"))
+    assert [line["quantity"] for line in answered["lines"]] == [3]
+
+
+@pytest.mark.parametrize("say", ["make it 1.5", "1.5 more coffees", "remove half a coffee"])
+def test_a_quantity_that_is_not_whole_changes_no_line(counter, say):
+    order = counter.understand(say, lines_of(counter.menu, "5 x coffee"))
+    assert order["changes"] == []
+    assert [(question["kind"], question["line"]) for question in order["questions"]] == [("missing", 0)]
+
+
+def test_more_than_a_line_takes_is_asked_about(counter):
+    order = counter.understand("one thousand large coffees")
+    assert order["lines"] == []
+    pending = order["questions"][0]["pending"]
+    assert (order["questions"][0]["kind"], pending["op"], pending["item"], pending["quantity"]) == ("check", "add", "coffee", 1000)
+    assert [option["choice"] for option in pending["options"]] == ["l"]
+
+
+@pytest.mark.parametrize(("say", "quantity"), [("one more", 1000), ("two more coffees", 1001), ("make it 1000", 1000)])
+def test_a_line_that_would_grow_beyond_its_bound_stays_and_is_asked_about(counter, say, quantity):
+    order = counter.understand(say, lines_of(counter.menu, "999 x coffee"))
+    assert [line["quantity"] for line in order["lines"]] == [999]
+    assert [(question["kind"], question["pending"]["op"], question["pending"]["quantity"]) for question in order["questions"]] == [
+        ("check", "set", quantity)
+    ]
+
+
+@pytest.mark.parametrize("say", ["coffee with 1.5 shots", "coffee with 150 shots"])
+def test_portions_that_no_line_takes_are_asked_about(counter, say):
+    order = counter.understand(say)
+    assert meaning(order["lines"]) == meaning(lines_of(counter.menu, "coffee"))
+    question = order["questions"][0]
+    assert (question["kind"], question["group"], question["choices"]) == ("check", "extras", ["shot"])
+    assert [(option["choice"], option["quantity"]) for option in question["pending"]["options"]] == [("shot", 1)]
+
+
+@pytest.mark.parametrize(("say", "order"), [("make it 0", ""), ("make the muffins zero", "coffee"), ("zero muffins", "coffee")])
+def test_none_of_a_line_removes_it(counter, say, order):
+    before = lines_of(counter.menu, "muffin" if say == "make it 0" else "coffee; 2 x muffin")
+    assert meaning(counter.understand(say, before)["lines"]) == meaning(lines_of(counter.menu, order))
+
+
+@pytest.mark.parametrize(
+    "figure", ["1" * 1900, "1." + "5" * 1900, ".".join(["123"] * 400), "/".join(["1"] * 900), "9" * 9, "1/0", "3-2-1-0"]
+)
+def test_a_figure_of_any_length_is_answered(counter, figure):
+    order = counter.understand(f"{figure} coffees")
+    assert all(line["quantity"] <= 999 for line in order["lines"])
+    assert all(question.get("pending", {"quantity": 0})["quantity"] < 2**53 for question in order["questions"])
+
+
+# --- The reply ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_span_tells_where_the_utterance_speaks_of_the_line(pho):
+    utterance = "em ơi cho 2 phở gà không hành và một trà đá nhé"
+    order = pho.understand(utterance)
+    assert [utterance[slice(*line["span"])] for line in order["lines"]] == ["2 phở gà không hành", "một trà đá"]
+
+
+def test_a_line_that_the_utterance_does_not_touch_keeps_no_span(pho):
+    order = pho.understand("thêm một trà đá", lines_of(pho.menu, "pho-ga"))
+    assert [line["span"] is None for line in order["lines"]] == [True, False]
+
+
+def test_changes_tell_what_the_utterance_did(pho):
+    before = lines_of(pho.menu, "2 x pho-ga; tra-da; bun-cha")
+    order = pho.understand("bỏ trà đá, thêm một bia, phở gà không hành", before)
+    assert [(change["op"], change["item"], change["line"]) for change in order["changes"]][-1] == ("remove", "tra-da", 1)
+    assert ("add", "bia-sai-gon") in [(change["op"], change["item"]) for change in order["changes"]]
+
+
+def test_identical_lines_become_one(pho):
+    order = pho.understand("một phở gà không hành, một trà đá, một phở gà không hành")
+    assert meaning(order["lines"]) == meaning(lines_of(pho.menu, "2 x pho-ga [no hanh]; tra-da"))
+
+
+def test_talk_gives_the_order_back_as_it_came(pho):
+    before = lines_of(pho.menu, "2 x pho-ga [no hanh]; pho-ga; pho-ga")
+    order = pho.understand("cảm ơn em nhé", before)
+    assert [line["quantity"] for line in order["lines"]] == [2, 1, 1]
+    assert order["changes"] == []
+
+
+def test_nothing_but_punctuation_is_read(pho):
+    assert pho.understand("?!,.…")["lines"] == []
+
+
+def test_an_unknown_item_in_the_order_so_far_is_refused_by_its_place(pho):
+    with pytest.raises(ItemNotFound) as caught:
+        pho.understand("một trà đá", [LineRequest(item="nothing")])
+    assert caught.value.errors[0]["loc"] == ["lines", 0, "item"]
+
+
+@pytest.mark.parametrize(
+    "option", [{"group": "size", "choice": "l"}, {"group": "rau", "choice": "nothing"}, {"group": "rau"}, {"group": "cay", "choice": "it"}]
+)
+def test_an_unknown_option_in_the_order_so_far_is_refused_by_its_place(pho, option):
+    line = LineRequest.model_validate({"item": "pho-ga", "options": [option]})
+    with pytest.raises(ValidationFailed) as caught:
+        pho.price([line])
+    assert caught.value.errors[0]["loc"][:4] == ["lines", 0, "options", 0]
+
+
+def test_quantities_stay_within_bounds(pho):
+    order = pho.understand("thêm năm trăm trà đá", lines_of(pho.menu, "900 x tra-da"))
+    assert sum(line["quantity"] for line in order["lines"]) == 1400
+    assert all(line["quantity"] <= 999 for line in order["lines"])
+
+
+# --- Size and time ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_hostile_utterance_on_a_huge_menu_is_answered():
+    groups = {
+        f"g{number}": {
+            "name": f"Nhóm {number}",
+            "select": "many",
+            "choices": {f"c{choice}": {"name": f"Vị {choice}", "price": 0} for choice in range(50)},
+        }
+        for number in range(2)
+    }
+    items = {f"i{number}": {"name": f"Món ngon số {number} đặc biệt", "price": 1, "options": ["g0", "g1"]} for number in range(5000)}
+    engine = OrderEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "option_groups": groups, "items": items}))
+    started = time.monotonic()
+    engine.understand("một món ngon không vị và hai " * 17)
+    assert time.monotonic() - started < 10  # an explosion, not a benchmark
+
+
+def test_every_language_has_every_sentence():
+    needed = {"ambiguous", "unavailable", "unavailable_alone", "missing", "check", "quantity"}
+    assert all(needed <= pack.sentences.keys() for pack in language_packs().values())
+
+
+# --- Harder sets --------------------------------------------------------------------------------------------------------------------
+
+
+def _waiter_menus():
+    for language in ("vi", "en"):
+        folder = MENUS.parent / "waiter" / language
+        for menu, cases in yaml.safe_load((folder / "orders.yaml").read_text(encoding="utf-8")).items():
+            yield pytest.param(folder / "menus" / f"{menu}.yaml", cases, id=menu)
+
+
+@pytest.mark.parametrize(("menu", "cases"), list(_waiter_menus()))
+def test_what_a_waiter_would_understand_is_understood(menu, cases):
+    """Sentences by people who had not seen the engine, on menus that it had not seen; `missed` marks those that it does not get yet.
+
+    What is understood, not what is asked about: `test_order_safety.py` holds how rarely a right edit is.
+    """
+    engine = OrderEngine(read_menu(menu), ask_below=0)
+    wrong = []
+    for case in cases:
+        order = engine.understand(case["say"], lines_of(engine.menu, case.get("draft", "")))
+        right = meaning(order["lines"]) == meaning(lines_of(engine.menu, case["order"]))
+        if right == case.get("missed", False):
+            wrong.append(case["say"])
+    assert wrong == []
+
+
+@pytest.mark.parametrize("menu", sorted(MENUS.parent.glob("**/menus/*.yaml")), ids=lambda path: path.stem)
+def test_the_reply_to_any_words_on_any_menu_is_accepted_as_a_request(menu):
+    engine, dice = OrderEngine(read_menu(menu)), random.Random(menu.stem)  # noqa: S311 - a test's dice
+    for _ in range(40):
+        utterance, lines = any_words(engine.menu, dice)
+        assert faults(engine, engine.understand(utterance, lines)) == []
+
+
+# --- Development sets ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "least"), [("cafe", 100.0), ("pizza", 98.5), ("burrito", 93.0), ("sub", 94.5)])
+def test_the_development_sets_are_understood(name, least):
+    if not SHARED.exists():
+        pytest.skip("the development sets are not beside the project")
+    book = MenuBook(SHARED / "menus", OrderEngine)
+    book.refresh()
+    cases = [json.loads(row) for row in (SHARED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+    right = 0
+    for case in cases:
+        draft = [LineRequest.model_validate(line) for line in case.get("draft", [])]
+        order = book.get(case["menu"]).understand(case["text"], draft)
+        gold = [{**line, "options": [_gold(option) for option in line["options"]]} for line in case["lines"]]
+        right += meaning(order["lines"]) == meaning(gold)
+    assert 100 * right / len(cases) >= least
+
+
+def _gold(option):
+    choices = option["choice"].split("|")
+    return option if len(choices) == 1 else {**option, "choice": None, "alternatives": choices}

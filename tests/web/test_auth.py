@@ -1,0 +1,592 @@
+import asyncio
+import base64
+import hmac
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import uuid4
+
+import httpx
+import jwt
+import pytest
+from starlette.routing import Route
+
+import app as voice_app
+from app import Endpoint, LiveOrders
+from errors import InvalidCredentials, InvalidSecretKey, InvalidToken, Overloaded, RefreshTokenNotValid
+from schemas import TokenRequest, Tokens
+from settings import LOCAL_TOKEN_SECRET, Client, Settings
+from tests.clock import Clock
+from tests.conftest import CLIENT_KEYS, KEYS, ROOT, client_of
+from web.auth import REVOCATIONS_POLL_S, Caller, Clients, TokenMaker, digest, main
+from web.openapi import Facts
+from web.rate_limiter import RateLimiter
+
+pytestmark = pytest.mark.anyio
+
+MENUS, TOKEN, REFRESH = "/api/v1/voice/menus", "/api/v1/auth/token", "/api/v1/auth/refresh"
+
+
+def facts_of(route: Route) -> Facts:
+    return cast("Endpoint", route.endpoint).facts
+
+
+GUARDED = [route for route in voice_app.routes if facts_of(route).scope is not None]
+OPEN = {
+    "/healthcheck",
+    "/api/v1/healthcheck",
+    "/readiness",
+    "/metrics",
+    "/",
+    TOKEN,
+    REFRESH,
+    "/api/v1/docs",
+    "/api/v1/docs/openapi.json",
+    "/api/v1/docs/redoc.standalone.js",
+    "/api/v1/try",
+    *(f"/api/v1/try/{name}" for name in voice_app.TRY_FILES),
+}
+
+
+@pytest.fixture
+def clock():
+    return Clock(1_800_000_000)
+
+
+DEMO = Clients({}, demo=True).authenticate(b"demo", b"demo-secret")
+
+
+def issue(maker: TokenMaker, caller: Caller = DEMO, revocations: int = 0) -> Tokens:
+    return maker.sign(maker.begin(caller), revocations)
+
+
+@pytest.fixture
+def tokens(clock):
+    return TokenMaker("s" * 40, Clients({}, demo=True), access_s=900, refresh_s=86_400, clock=clock)
+
+
+def path_of(route):
+    return route.path.replace("{order_id}", str(uuid4())).replace("{menu}", "quan-nha")
+
+
+def method_of(route):
+    return next(iter(route.methods - {"HEAD"}))
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+# --- Which routes ask for what ------------------------------------------------------------------------------------------------------
+
+
+def test_only_these_routes_are_open():
+    assert {route.path for route in voice_app.routes if facts_of(route).scope is None} == OPEN
+    assert [(route.path, cast("LiveOrders", route.endpoint).scopes) for route in voice_app.sockets] == [
+        ("/api/v1/voice/live", ("speech", "order"))
+    ]
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{method_of(route)} {route.path}")
+async def test_without_credentials_no_guarded_route_answers(stranger, route):
+    response = await stranger.request(method_of(route), path_of(route))
+    assert (response.status_code, response.json()["data"]["error"]) == (401, "AUTHENTICATION_REQUIRED")
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scope", CLIENT_KEYS)
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{method_of(route)} {route.path}")
+async def test_each_route_refuses_each_other_scope(state, route, scope):
+    headers = {"X-Secret-Id": scope, "X-Secret-Key": CLIENT_KEYS[scope]}
+    async with client_of(state, headers=headers) as client:
+        response = await client.request(method_of(route), path_of(route))
+    may = facts_of(route).scope in ("any", scope)
+    assert (response.status_code == 403) is not may
+    if not may:
+        assert response.json()["data"]["error"] == "AUTHORIZATION_FAILED"
+
+
+async def test_a_spoken_order_asks_for_the_scope_of_speech_too(state):
+    async with client_of(state, headers={"X-Secret-Id": "order", "X-Secret-Key": CLIENT_KEYS["order"]}) as client:
+        response = await client.post("/api/v1/voice/order", json={"audio": "AAAA"})
+    assert (response.status_code, response.json()["data"]["error"]) == (403, "AUTHORIZATION_FAILED")
+
+
+async def test_an_order_of_another_client_is_not_found(state, client):
+    path = f"/api/v1/voice/order/{uuid4()}"
+    assert (await client.put(path, json={"menu": "quan-nha", "lines": [{"item": "ca-phe-sua"}]})).status_code == 201
+    async with client_of(state, headers={"X-Secret-Id": "order", "X-Secret-Key": CLIENT_KEYS["order"]}) as other:
+        response = await other.get(path)
+    assert (response.status_code, response.json()["data"]["error"]) == (404, "ORDER_NOT_FOUND")
+
+
+async def test_refusals_come_in_the_order_that_is_promised(state):
+    path = "/api/v1/voice/recommend_order"
+    wrong = {"X-Secret-Id": "order", "X-Secret-Key": CLIENT_KEYS["order"]}
+    too_long = {"Content-Length": str(10**9)}
+    async with client_of(state, headers={}) as client:
+        assert (await client.post("/nope", headers=too_long)).status_code == 404
+        assert (await client.post(path, headers=too_long)).status_code == 413
+        assert (await client.post(path, content=b"{")).status_code == 401
+        assert (await client.post(path, content=b"{", headers={"X-Secret-Id": "demo"})).status_code == 400
+        assert (await client.post(path, content=b"{", headers=wrong)).status_code == 403
+        assert (await client.post(path, content=b"{", headers=KEYS)).status_code == 415
+        json_type = {**KEYS, "Content-Type": "application/json"}
+        assert (await client.post(path, content=b"{", headers=json_type)).status_code == 400
+        assert (await client.post(path, content=b"{}", headers=json_type)).status_code == 422
+        assert (await client.post(path, content=b'{"menu": "x", "items": []}', headers=json_type)).status_code == 404
+
+
+# --- Pairs --------------------------------------------------------------------------------------------------------------------------
+
+PAIRS = [
+    ({"X-Secret-Id": "demo"}, "SECRET_KEY_INVALID"),
+    ({"X-Secret-Key": "demo-secret"}, "SECRET_ID_INVALID"),
+    ({"X-Secret-Id": "", "X-Secret-Key": "demo-secret"}, "SECRET_ID_INVALID"),
+    ({"X-Secret-Id": "demo", "X-Secret-Key": ""}, "SECRET_KEY_INVALID"),
+    ({"X-Secret-Id": "de mo", "X-Secret-Key": "demo-secret"}, "SECRET_ID_INVALID"),
+    ({"X-Secret-Id": "x" * 65, "X-Secret-Key": "demo-secret"}, "SECRET_ID_INVALID"),
+    ({"X-Secret-Id": "demo", "X-Secret-Key": "short"}, "SECRET_KEY_INVALID"),
+    ({"X-Secret-Id": "demo", "X-Secret-Key": "x" * 257}, "SECRET_KEY_INVALID"),
+    ({"X-Secret-Id": "demo", "X-Secret-Key": "bình-thường".encode()}, "SECRET_KEY_INVALID"),
+    ({"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret2"}, "INVALID_CREDENTIALS"),
+    ({"X-Secret-Id": "nobody", "X-Secret-Key": "demo-secret"}, "INVALID_CREDENTIALS"),
+    ([(b"X-Secret-Id", b"demo"), (b"X-Secret-Id", b"demo"), (b"X-Secret-Key", b"demo-secret")], "SECRET_ID_INVALID"),
+    ([(b"X-Secret-Id", b"demo"), (b"X-Secret-Key", b"demo-secret"), (b"X-Secret-Key", b"demo-secret")], "SECRET_KEY_INVALID"),
+]
+
+
+@pytest.mark.parametrize(("headers", "error"), PAIRS)
+async def test_a_pair_that_is_not_a_clients_is_a_bad_request(stranger, headers, error):
+    response = await stranger.get(MENUS, headers=headers)
+    assert (response.status_code, response.json()["data"]["error"]) == (400, error)
+
+
+@pytest.mark.parametrize(
+    ("secret_id", "secret_key", "error"),
+    [
+        ("", "demo-secret", "SECRET_ID_INVALID"),
+        ("a b", "demo-secret", "SECRET_ID_INVALID"),
+        ("demo\n", "demo-secret", "SECRET_ID_INVALID"),
+        ("demo", "", "SECRET_KEY_INVALID"),
+        ("demo", "demo-secret\n", "SECRET_KEY_INVALID"),
+        ("demo", "wrong-secret", "INVALID_CREDENTIALS"),
+    ],
+)
+async def test_the_token_request_refuses_as_the_headers_do(stranger, secret_id, secret_key, error):
+    response = await stranger.post(TOKEN, json={"secret_id": secret_id, "secret_key": secret_key})
+    assert (response.status_code, response.json()["data"]["error"]) == (400, error)
+
+
+async def test_a_wrong_type_in_the_token_request_is_a_wrong_shape(stranger):
+    assert (await stranger.post(TOKEN, json={"secret_id": 1, "secret_key": "demo-secret"})).status_code == 422
+
+
+async def test_an_unknown_id_and_a_wrong_key_get_the_same_reply(stranger):
+    replies = []
+    for headers in ({"X-Secret-Id": "nobody", "X-Secret-Key": "a-wrong-key"}, {"X-Secret-Id": "demo", "X-Secret-Key": "a-wrong-key"}):
+        response = await stranger.get(MENUS, headers=headers | {"X-Request-ID": "same"})
+        replies.append((response.status_code, response.content, dict(response.headers)))
+    assert replies[0] == replies[1]
+
+
+def test_an_unknown_id_and_a_wrong_key_take_the_same_steps(monkeypatch):
+    compared: list[int] = []
+    real = hmac.compare_digest
+
+    def compare(given: bytes, kept: bytes) -> bool:
+        compared.append(len(kept))
+        return real(given, kept)
+
+    monkeypatch.setattr("web.auth.hmac.compare_digest", compare)
+    two = Client(keys=("0" * 64, "1" * 64), scopes={"speech"})
+    clients = Clients({"two": two, "one": two.model_copy(update={"keys": ("0" * 64,)})})
+    steps = []
+    for secret_id in (b"one", b"two", b"nobody"):
+        compared.clear()
+        with pytest.raises(InvalidCredentials):
+            clients.authenticate(secret_id, b"a-wrong-key")
+        steps.append(list(compared))
+    assert steps == [[32, 32]] * 3
+
+
+def test_either_of_two_keys_opens():
+    keys = [digest(b"pos", key).hex() for key in (b"first-key", b"second-key")]
+    clients = Clients({"pos": Client(keys=keys, scopes={"order"})})
+    assert [clients.authenticate(b"pos", key).id for key in (b"first-key", b"second-key")] == ["pos", "pos"]
+    with pytest.raises(InvalidCredentials):
+        clients.authenticate(b"demo", b"demo-secret")
+
+
+def test_a_pair_that_was_right_opens_again_and_no_other_does_and_no_key_is_kept():
+    clients = Clients({"pos": Client(keys=[digest(b"pos", b"right-key").hex()], scopes={"order"})}, demo=True)
+    for _ in range(2):
+        assert clients.authenticate(b"pos", b"right-key").id == "pos"
+        assert clients.authenticate(b"demo", b"demo-secret").id == "demo"
+    for secret_id, secret_key in ((b"pos", b"demo-secret"), (b"demo", b"right-key"), (b"pos", b"right-key "), (b"po", b"s\0right-key")):
+        with pytest.raises((InvalidCredentials, InvalidSecretKey)):
+            clients.authenticate(secret_id, secret_key)
+    assert len(vars(clients)["_proven"]) == 2
+    assert "right-key" not in str(vars(clients))
+
+
+# --- The Authorization header -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({}, "AUTHENTICATION_REQUIRED"),
+        ({"Authorization": ""}, "AUTHENTICATION_REQUIRED"),
+        ({"Authorization": "Bearer"}, "AUTHENTICATION_REQUIRED"),
+        ({"Authorization": "Basic ZGVtbzpkZW1vLXNlY3JldA=="}, "AUTHENTICATION_REQUIRED"),
+        ({"Authorization": "Bearer "}, None),
+        ({"Authorization": "Bearer x"}, "INVALID_TOKEN"),
+        ({"Authorization": "Bearer a.b.c"}, "INVALID_TOKEN"),
+        ({"Authorization": "Bearer " + "a" * 65536}, "INVALID_TOKEN"),
+        ({"Authorization": "Bearer é.é.é".encode()}, "INVALID_TOKEN"),
+        ([(b"Authorization", b"Bearer a"), (b"Authorization", b"Bearer b")], "INVALID_TOKEN"),
+    ],
+)
+async def test_an_authorization_that_is_none_is_refused(stranger, headers, error):
+    response = await stranger.get(MENUS, headers=headers)
+    assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
+    assert response.json()["data"]["error"] == error or error is None
+
+
+async def test_an_access_token_opens_what_the_pair_opens(stranger):
+    tokens = (await stranger.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"})).json()["data"]
+    assert set(tokens) == {"access_token", "refresh_token", "token_type", "expires_in"}
+    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", voice_app.settings.access_token_seconds)
+    assert (await stranger.get(MENUS, headers=bearer(tokens["access_token"]))).status_code == 200
+    assert (await stranger.get(MENUS, headers={"Authorization": f"bearer {tokens['access_token']}"})).status_code == 200
+
+
+async def test_one_kind_of_token_is_not_taken_for_the_other(stranger):
+    tokens = (await stranger.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"})).json()["data"]
+    assert (await stranger.get(MENUS, headers=bearer(tokens["refresh_token"]))).json()["data"]["error"] == "INVALID_TOKEN"
+    response = await stranger.post(REFRESH, json={"refresh_token": tokens["access_token"]})
+    assert (response.status_code, response.json()["data"]["error"]) == (401, "REFRESH_TOKEN_NOT_VALID")
+
+
+def test_the_type_of_a_token_counts_even_where_both_live_as_long(clock):
+    maker = TokenMaker("s" * 40, Clients({}, demo=True), access_s=900, refresh_s=900, clock=clock)
+    tokens = issue(maker)
+    with pytest.raises(InvalidToken):
+        maker.read_access(tokens["refresh_token"].encode())
+    with pytest.raises(RefreshTokenNotValid):
+        maker.read_refresh(tokens["access_token"])
+
+
+KEY_CLAIM = TokenMaker(LOCAL_TOKEN_SECRET, Clients({}, demo=True), access_s=1, refresh_s=1).begin(DEMO).access.key
+
+
+def forged(secret: str = LOCAL_TOKEN_SECRET, header: dict[str, Any] | None = None, algorithm: str = "HS256", **claims: Any) -> str:
+    now = int(time.time())
+    whole = {
+        "iss": "voice-api",
+        "aud": "voice-api",
+        "sub": "demo",
+        "typ": "access",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 60,
+        "jti": "0" * 32,
+        "key": KEY_CLAIM,
+        "fam": "0" * 32,
+        "rev": 0,
+    }
+    whole = {name: value for name, value in (whole | claims).items() if value is not ...}
+    return jwt.encode(whole, secret, algorithm=algorithm, headers=header)
+
+
+def unsigned(header: dict[str, Any]) -> str:
+    payload = forged().split(".")[1]
+    return f"{base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip('=')}.{payload}."
+
+
+def claim(name: str, value: Any) -> dict[str, Any]:
+    return {name: value}
+
+
+NOW = int(time.time())
+FORGED = [
+    forged("another-secret-that-is-long-enough-for-hmac"),
+    forged(algorithm="HS512", secret=LOCAL_TOKEN_SECRET * 2),
+    forged(header={"kid": "../../etc/passwd"}),
+    forged(header={"crit": ["exp"]}),
+    forged(header={"crit": ["b64"], "b64": False}),
+    forged(header={"typ": "at+jwt"}),
+    unsigned({"alg": "none", "typ": "JWT"}),
+    unsigned({"alg": "nOnE", "typ": "JWT"}),
+    unsigned({"alg": "RS256", "typ": "JWT"}),
+    *(forged(**claim(name, ...)) for name in ("iss", "aud", "sub", "typ", "iat", "nbf", "exp", "jti", "key", "fam", "rev")),
+    *(forged(exp=exp) for exp in (str(NOW + 60), 1e308, float(NOW + 60), NOW - 60, NOW + 10**7, None, True)),
+    *(forged(**claim(name, NOW + 3600)) for name in ("nbf", "iat")),
+    *(forged(**claim(name, "another")) for name in ("iss", "aud", "typ")),
+    forged(aud=["voice-api"]),
+    forged(sub="nobody"),
+    forged(sub=""),
+    forged(scopes=["speech"]),
+    forged(jti="short"),
+    forged(key="0" * 32),
+    forged(fam="../.."),
+    *(forged(rev=rev) for rev in (-1, "0", 0.5, None)),
+]
+
+
+@pytest.mark.parametrize("token", FORGED, ids=range(len(FORGED)))
+async def test_a_forged_or_unfit_token_is_refused_like_any_other(stranger, token):
+    response = await stranger.get(MENUS, headers=bearer(token) | {"X-Request-ID": "same"})
+    nonsense = await stranger.get(MENUS, headers=bearer("nonsense") | {"X-Request-ID": "same"})
+    assert (response.status_code, response.content, response.headers) == (401, nonsense.content, nonsense.headers)
+
+
+async def test_the_forger_of_these_tests_can_make_a_good_one(stranger):
+    assert (await stranger.get(MENUS, headers=bearer(forged()))).status_code == 200
+
+
+def test_a_token_with_any_byte_flipped_is_refused(tokens):
+    good = issue(tokens)["access_token"].encode()
+    assert tokens.read_access(good).id == "demo"
+    for place in range(len(good)):
+        for other in {b"A", b"B", b"_", b".", b"=", b"!", b"\xff", bytes([good[place] ^ 1])} - {good[place : place + 1]}:
+            with pytest.raises(InvalidToken):
+                tokens.read_access(good[:place] + other + good[place + 1 :])
+    for longer in (good + b"=", good + b"A", good + b" ", b" " + good, good + b".A"):
+        with pytest.raises(InvalidToken):
+            tokens.read_access(longer)
+
+
+def test_a_token_ends_with_its_time_and_survives_a_small_difference_of_clocks(tokens, clock):
+    token = issue(tokens)["access_token"].encode()
+    for seconds, valid in ((-86_400, False), (-5, True), (0, True), (899, True), (904, True), (905, False), (86_400, False)):
+        clock.now = 1_800_000_000 + seconds
+        if valid:
+            assert tokens.read_access(token).id == "demo"
+        else:
+            with pytest.raises(InvalidToken):
+                tokens.read_access(token)
+
+
+def test_what_a_client_may_do_comes_from_the_settings_and_not_from_the_token(clock):
+    def maker(credentials):
+        return TokenMaker("s" * 40, Clients(credentials), access_s=900, refresh_s=86_400, clock=clock)
+
+    key = digest(b"pos", b"some-key-of-it").hex()
+    before = {"pos": Client(keys=(key,), scopes={"order", "speech"})}
+    pair = issue(maker(before), Clients(before).authenticate(b"pos", b"some-key-of-it"))
+    token = pair["access_token"].encode()
+    assert maker({"pos": Client(keys=(key,), scopes={"order"})}).read_access(token).scopes == {"order"}
+    with pytest.raises(InvalidToken):
+        maker({}).read_access(token)
+    with pytest.raises(RefreshTokenNotValid):
+        maker({}).read_refresh(pair["refresh_token"])
+
+
+KEY_NAMES = ("first", "second", "third")
+
+
+def clients_with(*names: str) -> Clients:
+    keys = tuple(digest(b"pos", f"the-{name}-key".encode()).hex() for name in names)
+    return Clients({"pos": Client(keys=keys, scopes={"order"})})
+
+
+def maker_with(clock: Clock[int], *names: str) -> TokenMaker:
+    return TokenMaker("s" * 40, clients_with(*names), access_s=900, refresh_s=86_400, clock=clock)
+
+
+@pytest.mark.parametrize("names", [("first",), ("second", "first"), ("first", "third"), ("second",), ("second", "third")])
+@pytest.mark.parametrize("renewed", [False, True])
+def test_the_tokens_of_a_key_end_when_it_is_replaced(clock, names, renewed):
+    issuer = maker_with(clock, "first", "second")
+    generation = issuer.begin(clients_with("first", "second").authenticate(b"pos", b"the-first-key"))
+    if renewed:
+        generation = issuer.renew(issuer.read_refresh(issuer.sign(generation, 0)["refresh_token"]))
+    pair, later = issuer.sign(generation, 0), maker_with(clock, *names)
+    if "first" in names:
+        assert later.read_access(pair["access_token"].encode()).id == "pos"
+        assert later.read_refresh(pair["refresh_token"]).sub == "pos"
+        return
+    with pytest.raises(InvalidToken):
+        later.read_access(pair["access_token"].encode())
+    with pytest.raises(RefreshTokenNotValid):
+        later.read_refresh(pair["refresh_token"])
+
+
+def test_a_token_tells_nothing_that_a_key_could_be_guessed_from(tokens):
+    claims = tokens.begin(DEMO).access
+    assert claims.key not in {DEMO.key_digest.hex()[:32], digest(b"demo", b"demo-secret").hex()[:32]}
+    other = TokenMaker("t" * 40, Clients({}, demo=True), access_s=900, refresh_s=86_400)
+    assert other.begin(DEMO).access.key != claims.key
+
+
+@pytest.mark.parametrize("names", [("first",), ("first", "second")])
+def test_a_tokens_key_is_compared_in_the_same_steps_whichever_it_is(clock, monkeypatch, names):
+    steps: list[tuple[int, int]] = []
+
+    def compare(given: Any, kept: Any) -> bool:
+        steps.append((len(given), len(kept)))
+        return bool(given == kept)
+
+    monkeypatch.setattr("web.auth.hmac.compare_digest", compare)
+    for name in KEY_NAMES:
+        maker = maker_with(clock, *names)
+        pair = issue(maker_with(clock, name), clients_with(name).authenticate(b"pos", f"the-{name}-key".encode()))
+        steps.clear()
+        with suppress(InvalidToken):
+            maker.read_access(pair["access_token"].encode())
+        assert steps[-2:] == [(32, 32)] * 2
+
+
+async def test_access_tokens_from_before_a_revocation_are_refused_once_it_is_known(tokens):
+    before, other = issue(tokens, revocations=1)["access_token"].encode(), issue(tokens, revocations=2)["access_token"].encode()
+    known = [{"demo": 2}]
+
+    async def read() -> dict[str, int]:
+        if not known:
+            raise Overloaded
+        return known.pop()
+
+    assert tokens.read_access(before).id == "demo"
+    following = asyncio.create_task(tokens.follow_revocations(read))
+    await asyncio.sleep(0)
+    with pytest.raises(InvalidToken):
+        tokens.read_access(before)
+    assert tokens.read_access(other).id == "demo"
+    await asyncio.sleep(1.5 * REVOCATIONS_POLL_S)
+    assert not following.done()
+    with pytest.raises(InvalidToken):
+        tokens.read_access(before)
+    following.cancel()
+
+
+def test_the_store_is_told_when_the_refresh_token_ends(tokens, clock):
+    generation = tokens.begin(DEMO)
+    assert generation.refresh_expires_at == datetime.fromtimestamp(clock.now + 86_400, UTC)
+    assert tokens.read_refresh(tokens.sign(generation, 0)["refresh_token"]).jti == generation.refresh.jti
+
+
+# --- Refresh tokens -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_refreshing_is_limited_by_client(state):
+    limits = RateLimiter({"requests": "2/minute", "failed": "100/minute"})
+    async with client_of(state, headers={}, limits=limits) as client:
+        pair = {"secret_id": "demo", "secret_key": "demo-secret"}
+        token = (await client.post("/api/v1/auth/token", json=pair)).json()["data"]["refresh_token"]
+        replies = []
+        for _ in range(2):
+            replies.append(await client.post("/api/v1/auth/refresh", json={"refresh_token": token}))
+            token = replies[-1].json()["data"].get("refresh_token")
+        assert [reply.status_code for reply in replies] == [200, 429]
+        assert int(replies[-1].headers["retry-after"]) > 0
+
+
+async def test_a_refresh_token_works_once(stranger):
+    first = (await stranger.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"})).json()["data"]
+    second = (await stranger.post(REFRESH, json={"refresh_token": first["refresh_token"]})).json()["data"]
+    assert (await stranger.get(MENUS, headers=bearer(second["access_token"]))).status_code == 200
+    replay = await stranger.post(REFRESH, json={"refresh_token": first["refresh_token"]})
+    assert (replay.status_code, replay.json()["data"]["error"]) == (401, "REFRESH_TOKEN_NOT_VALID")
+    assert replay.headers["www-authenticate"] == "Bearer"
+    # Within five seconds that was a lost reply, no theft: the family goes on.
+    assert (await stranger.post(REFRESH, json={"refresh_token": second["refresh_token"]})).status_code == 200
+
+
+async def test_of_two_renewals_at_once_one_wins(stranger):
+    token = (await stranger.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"})).json()["data"]["refresh_token"]
+    for _ in range(10):
+        replies = await asyncio.gather(*(stranger.post(REFRESH, json={"refresh_token": token}) for _ in range(2)))
+        assert sorted(reply.status_code for reply in replies) == [200, 401]
+        token = next(reply for reply in replies if reply.status_code == 200).json()["data"]["refresh_token"]
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "\u0000", "é" * 3000])
+async def test_what_is_no_refresh_token_is_refused(stranger, token):
+    response = await stranger.post(REFRESH, json={"refresh_token": token})
+    assert (response.status_code, response.json()["data"]["error"]) == (401, "REFRESH_TOKEN_NOT_VALID")
+
+
+# --- Making a client ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scopes", [["speech,order"], ["speech", "order"]])
+def test_the_command_makes_a_client_that_may_call(capsys, scopes):
+    main(["new-client", "kiosk-1", "--scopes", *scopes])
+    out = capsys.readouterr().out
+    (key,) = re.findall(r"shown this once: (\S+)$", out, re.MULTILINE)
+    (line,) = re.findall(r"^CREDENTIALS=(.+)$", out, re.MULTILINE)
+    credentials = json.loads(line)
+    assert key not in json.dumps(credentials)
+    settings = Settings(environment="PRODUCTION", token_secret=os.urandom(24).hex(), credentials=credentials)
+    caller = Clients(settings.credentials).authenticate(b"kiosk-1", key.encode())
+    assert (caller.id, set(caller.scopes)) == ("kiosk-1", {"speech", "order"})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["new-client", "a b", "--scopes", "speech"],
+        ["new-client", "a", "--scopes", "all"],
+        ["new-client", "a", "--scopes"],
+        ["new-client", "a"],
+        ["revoke", "a b"],
+        ["revoke"],
+        ["nonsense"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_gets_one_line_and_status_2(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert re.fullmatch(r"python -m auth.*: .+\n", capsys.readouterr().err)
+
+
+def test_a_revocation_by_command_ends_a_clients_tokens_in_a_running_server(server, tmp_path):
+    running = server()
+    with httpx.Client(base_url=running.url) as client:
+        pair = client.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"}).json()["data"]
+        command = [sys.executable, "-m", "auth", "revoke", "demo"]
+        environment = os.environ | {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/voice.db"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+        assert done.stdout.startswith("Token families of demo ended: 1.")
+        assert client.post(REFRESH, json={"refresh_token": pair["refresh_token"]}).status_code == 401
+        running.wait_until(lambda: client.get(MENUS, headers=bearer(pair["access_token"])).status_code == 401)
+        pair = client.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"}).json()["data"]
+        assert client.get(MENUS, headers=bearer(pair["access_token"])).status_code == 200
+        assert client.post(REFRESH, json={"refresh_token": pair["refresh_token"]}).status_code == 200
+
+
+def test_a_revocation_without_a_database_says_so_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "auth", "revoke", "demo"]
+    for url, status in (("nonsense", 2), (f"sqlite+aiosqlite:///{tmp_path}/empty.db", 1)):
+        environment = os.environ | {"DATABASE_URL": url}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+        assert (done.returncode, done.stdout) == (status, "")
+        assert "Traceback" not in done.stderr
+        assert done.stderr.splitlines()[-1].startswith("python -m auth revoke: ")
+
+
+def test_the_command_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "auth", "new-client", "pos", "--scopes", "order"], cwd=ROOT, capture_output=True, check=True
+    )
+    assert b"CREDENTIALS=" in done.stdout
+
+
+def test_no_key_or_token_shows_in_a_representation(tokens):
+    generation = tokens.begin(DEMO)
+    asked = TokenRequest(secret_id="demo", secret_key="canary-key")
+    assert "canary" not in repr(asked)
+    assert "s" * 40 not in repr(tokens)
+    assert DEMO.key_digest.hex() not in repr((DEMO, generation))
+    assert repr(DEMO.key_digest) not in repr((DEMO, generation))

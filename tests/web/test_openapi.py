@@ -1,0 +1,200 @@
+import contextlib
+import json
+import re
+from typing import cast
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import TypeAdapter
+from schemathesis import GenerationMode
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+import app as voice_app
+import errors
+from schemas import Order, OrderRequest
+from tests.conftest import DOCUMENT, KEYS, REPLIES
+from web import openapi
+
+OPERATIONS = [(path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()]
+NAMES = [f"{method} {path}" for path, method, _ in OPERATIONS]
+
+
+def test_the_document_is_valid():
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_every_route_but_pages_and_their_files_is_in_the_document_and_nothing_else():
+    documented = [route for route in voice_app.routes if route.include_in_schema]
+    routes = {(route.path, method.lower()) for route in documented for method in (route.methods or set()) - {"HEAD"}}
+    assert routes == {(path, method) for path, method, _ in OPERATIONS}
+    left_out = {route.path for route in voice_app.routes} - {path for path, _, _ in OPERATIONS}
+    assert all(path.startswith(("/api/v1/docs", "/api/v1/try")) for path in left_out)
+    assert [route.path for route in voice_app.sockets] == ["/api/v1/voice/live"]
+
+
+def test_operations_are_called_as_their_functions_are():
+    names = [cast("voice_app.Endpoint", route.endpoint).__name__ for route in voice_app.routes if route.include_in_schema]
+    assert sorted(operation["operationId"] for _, _, operation in OPERATIONS) == sorted(set(names))
+    assert len(names) == len(set(names))
+
+
+def test_each_failure_is_a_schema_of_its_own_that_needs_no_merging():
+    assert "allOf" not in json.dumps(DOCUMENT)
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        if name.endswith("Failure"):
+            class_ = getattr(errors, name.removesuffix("Failure"))
+            assert schema["properties"]["code"] == {"type": "integer", "const": class_.status, "description": "The HTTP status."}
+            assert schema["properties"]["data"]["properties"]["error"]["const"] == class_.error
+
+
+@pytest.mark.parametrize("path", ["/api/v1/voice/speech", "/api/v1/voice/order"])
+def test_audio_comes_in_three_forms_and_its_types_are_named(path):
+    body = DOCUMENT["paths"][path]["post"]["requestBody"]
+    assert set(body["content"]) == {"application/json", "multipart/form-data", "application/octet-stream"}
+    assert body["content"]["application/octet-stream"]["schema"]["format"] == "binary"
+    assert all(media_type in body["description"] for media_type in openapi.AUDIO_TYPES)
+
+
+def test_a_list_of_a_query_or_a_form_is_described_as_a_json_string():
+    operation = DOCUMENT["paths"]["/api/v1/voice/order"]["post"]
+    (query,) = [parameter["schema"] for parameter in operation["parameters"] if parameter["name"] == "lines"]
+    field = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]["lines"]
+    assert query == field
+    assert (field["type"], field["contentMediaType"]) == ("string", "application/json")
+    assert field["contentSchema"]["items"] == {"$ref": "#/components/schemas/LineRequest"}
+
+
+@pytest.mark.last
+def test_every_error_that_is_an_operations_own_is_reached_by_some_test(request):
+    if request.config.invocation_params.args:
+        pytest.skip("only the whole suite reaches them all")
+    own = {
+        (method, route.path, failure.error)
+        for route in voice_app.routes
+        for method in (route.methods or set()) - {"HEAD"}
+        for failure in cast("voice_app.Endpoint", route.endpoint).facts.raises
+    }
+    assert own - {(method, path, error) for method, path, _, error in REPLIES} == set()
+
+
+def test_an_undescribed_route_fails():
+    async def plain(request: Request) -> Response:  # noqa: ARG001 - an endpoint's signature
+        return Response()
+
+    with pytest.raises(TypeError, match="not described"):
+        openapi.document([Route("/x", plain)], version="1", server_url="http://localhost")
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({"site_domain": "voice.example"}, "https://voice.example"),
+        ({"site_domain": "localhost:8000"}, "http://localhost:8000"),
+        ({"site_domain": "127.0.0.1:1"}, "http://127.0.0.1:1"),
+        ({"site_domain": "localhost.example", "port": 9}, "https://localhost.example"),
+        ({"site_domain": "http://inside"}, "http://inside"),
+        ({"port": 9}, "http://127.0.0.1:9"),
+        ({"host": "0.0.0.0", "port": 9}, "http://localhost:9"),  # noqa: S104
+        ({"host": "::", "port": 9}, "http://localhost:9"),
+        ({"host": "fd00::1", "port": 9}, "http://[fd00::1]:9"),
+        ({"host": "10.0.0.7", "port": 9}, "http://10.0.0.7:9"),
+    ],
+)
+def test_the_server_is_the_public_name_or_where_it_listens(given, url):
+    assert voice_app.settings.model_copy(update={"site_domain": "", "host": "127.0.0.1"} | given).public_url == url
+
+
+def test_the_server_and_the_version_come_from_the_settings():
+    document = openapi.document(voice_app.routes, version="7", server_url="https://voice.example")
+    assert (document["servers"], document["info"]["version"]) == ([{"url": "https://voice.example"}], "7")
+    assert DOCUMENT["servers"] == [{"url": voice_app.settings.public_url}]
+    assert DOCUMENT["info"]["version"] == voice_app.settings.app_version
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=NAMES)
+def test_every_operation_says_what_it_does_and_what_it_may_answer(path, method, operation):
+    assert operation["summary"]
+    assert {"200"} <= set(operation["responses"]) or "201" in operation["responses"]
+    if operation["security"]:
+        assert {"400", "401", "429", "500"} <= set(operation["responses"])
+    if "requestBody" in operation:
+        assert {"400", "413", "415", "422"} <= set(operation["responses"])
+        assert "example" in operation["requestBody"]["content"]["application/json"], f"{method} {path}"
+    json_replies = [reply["content"].get("application/json") for status, reply in operation["responses"].items() if status < "300"]
+    assert all(reply is None or "example" in reply or path.endswith("openapi.json") for reply in json_replies), f"{method} {path}"
+
+
+@pytest.mark.parametrize(("shape", "example"), openapi.EXAMPLES.items(), ids=openapi.name_of)
+def test_every_example_has_the_shape_that_it_is_an_example_of(shape, example):
+    TypeAdapter(shape).validate_json(json.dumps(example))
+
+
+def test_every_failure_is_described_somewhere():
+    described = {error for _, _, operation in OPERATIONS for reply in operation["responses"].values() for error in errors_of(reply)}
+    # The first is no operation's, the second only told on a WebSocket.
+    assert described == {str(code) for code in errors.ErrorCode} - {"METHOD_NOT_ALLOWED", "TIMED_OUT"}
+
+
+def errors_of(reply):
+    schema = reply["content"].get("application/json", {}).get("schema", {})
+    names = [one["$ref"].rpartition("/")[2] for one in schema.get("oneOf", [schema]) if "$ref" in one]
+    failures = [DOCUMENT["components"]["schemas"][name] for name in names if name.endswith("Failure")]
+    return [failure["properties"]["data"]["properties"]["error"]["const"] for failure in failures]
+
+
+def test_the_contracts_paths_are_there():
+    for path in ("/api/v1/voice/speech", "/api/v1/voice/order", "/api/v1/voice/order/{order_id}", "/api/v1/voice/recommend_order"):
+        assert path in DOCUMENT["paths"]
+
+
+@pytest.mark.anyio
+async def test_the_example_of_an_order_is_what_the_service_answers(client):
+    response = await client.post("/api/v1/voice/order", json=openapi.EXAMPLES[OrderRequest])
+    assert response.json()["data"] == openapi.EXAMPLES[Order]
+
+
+@pytest.mark.anyio
+async def test_the_document_is_served(client):
+    response = await client.get("/api/v1/docs/openapi.json")
+    assert response.json() == json.loads(json.dumps(DOCUMENT))
+    assert not re.search(r"/work|Traceback", response.text)
+
+
+# --- A machine reads the document and calls what it finds ---------------------------------------------------------------------------
+
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+def cases_of(path, method, mode):
+    """Draw what the document says may be sent, or with `mode` negative what it says may not."""
+    cases = []
+
+    @settings(
+        max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    )
+    @given(SCHEMA[path][method].as_strategy(generation_mode=mode))
+    def collect(case):
+        cases.append(case)
+
+    with contextlib.suppress(Unsatisfiable):  # nothing about this operation can be unfit
+        collect()
+    return cases
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "unfitting"])
+@pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _ in OPERATIONS], ids=NAMES)
+async def test_no_request_that_the_document_suggests_gets_an_undocumented_reply(path, method, mode, client):
+    """`client` holds each reply against what is declared; added here is that none is a server's error."""
+    for case in cases_of(path, method, mode):
+        request = requests.Request(**case.as_transport_kwargs(base_url="http://voice.test", headers=KEYS)).prepare()
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
+        response = await client.request(method.upper(), request.url, headers=headers, content=request.body or b"")
+        overloaded = response.status_code == 503 and response.json()["data"]["error"] == "OVERLOADED"
+        assert response.status_code < 500 or overloaded, (request.url, request.body, response.text)

@@ -1,0 +1,270 @@
+import asyncio
+import contextlib
+import math
+import time
+from ipaddress import ip_network
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+from starlette.requests import Request
+
+import app as voice_app
+from app import network_of
+from errors import RateLimited
+from settings import Settings
+from tests.clock import Clock
+from tests.conftest import KEYS, client_of
+from web.rate_limiter import RateLimiter, Windows
+
+pytestmark = pytest.mark.anyio
+
+MENUS = "/api/v1/voice/menus"
+A, B, C = (("requests", client) for client in "abc")
+
+
+@pytest.fixture
+def clock():
+    return Clock(1000.0)
+
+
+@pytest.fixture
+def windows(clock):
+    return Windows(clock=clock)
+
+
+async def passed(limiter: RateLimiter, n: int, key: str = "demo") -> int:
+    """Send `n` requests at once and return how many were let through."""
+    outcomes = await asyncio.gather(*(limiter.hit("requests", key) for _ in range(n)), return_exceptions=True)
+    assert all(outcome is None or isinstance(outcome, RateLimited) for outcome in outcomes)
+    return outcomes.count(None)
+
+
+async def wait_of(limiter: RateLimiter, key: str = "demo") -> int:
+    with pytest.raises(RateLimited) as refused:
+        await limiter.hit("requests", key)
+    return int(refused.value.headers["Retry-After"])
+
+
+# --- Windows in memory --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_window_counts_until_it_ends(windows, clock):
+    assert [windows.hit(A, 60, 3) for _ in range(4)] == [None, None, None, 60]
+    clock.now += 59
+    assert windows.hit(A, 60, 3) == 1
+    clock.now += 1
+    assert windows.hit(A, 60, 3) is None
+
+
+def test_a_days_jump_of_the_wall_clock_changes_no_window(monkeypatch):
+    windows = Windows()
+    windows.hit(A, 60, 1)
+    real = time.time
+    for days in (-1, 1):
+        monkeypatch.setattr("web.rate_limiter.time.time", lambda days=days: real() + days * 86_400)
+        assert windows.hit(A, 60, 1) == pytest.approx(60, abs=1)
+
+
+def test_ended_windows_are_cleared_away_as_new_ones_come(windows, clock):
+    for key in range(1000):
+        windows.hit(("requests", f"a{key}"), 60, 1)
+    windows.hit(("requests", "long"), 3600, 1)
+    clock.now += 60
+    for key in range(600):
+        windows.hit(("requests", f"b{key}"), 60, 1)
+    assert len(windows.counts) == 601
+    assert {key for keys in windows.order.values() for key in keys} == set(windows.counts)
+    assert windows.hit(("requests", "long"), 3600, 1) == 3540
+
+
+def test_a_window_that_is_renewed_is_cleared_away_only_when_it_ends_again(windows, clock):
+    windows.hit(A, 60, 1)
+    clock.now += 30
+    windows.hit(B, 60, 1)
+    clock.now += 30
+    windows.hit(A, 60, 1)
+    clock.now += 30
+    windows.hit(C, 60, 1)
+    assert set(windows.counts) == {A, C}
+    assert windows.hit(A, 60, 1) == 30
+
+
+# --- The limiter --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_exactly_as_many_pass_as_the_limit_says(valkey):
+    for uri in ("memory://", valkey.url):
+        limiter = RateLimiter({"requests": "20/minute"}, uri)
+        assert await passed(limiter, 50) == 20
+        assert await passed(limiter, 5, "another") == 5
+        limiter.close()
+
+
+async def test_two_limits_count_apart():
+    limiter = RateLimiter({"requests": "1/minute", "speech": "1/minute"})
+    await limiter.hit("requests", "demo")
+    await limiter.hit("speech", "demo")
+    assert 58 <= await wait_of(limiter) <= 60
+
+
+async def test_what_a_limit_refuses_is_counted():
+    registry = CollectorRegistry()
+    limiter = RateLimiter({"requests": "1/minute", "speech": "1/minute"}, registry=registry)
+    assert await passed(limiter, 3) == 1
+    assert registry.get_sample_value("voice_http_rate_limited_total", {"limit": "requests"}) == 2
+
+
+async def test_after_the_wait_that_was_named_the_next_request_passes(valkey):
+    for uri in ("memory://", valkey.url):
+        limiter = RateLimiter({"requests": "1/2second"}, uri)
+        await limiter.hit("requests", "demo")
+        await asyncio.sleep(0.6)  # a storage that rounds what is left down says 1 s now
+        wait_s = await wait_of(limiter)
+        assert wait_s in (1, 2, 3)
+        await asyncio.sleep(wait_s)
+        await limiter.hit("requests", "demo")
+        limiter.close()
+
+
+async def test_two_processes_share_one_limit(valkey):
+    one, other = (RateLimiter({"requests": "20/minute"}, valkey.url) for _ in range(2))
+    assert sum(await asyncio.gather(passed(one, 30), passed(other, 30))) == 20
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize("ailment", ["killed", "frozen", "never there", "flushed"])
+async def test_while_the_storage_is_away_requests_are_counted_here_and_the_event_loop_goes_on(valkey, ailment):
+    limiter = RateLimiter({"requests": "10/minute"}, valkey.url)
+    if ailment != "never there":
+        assert await passed(limiter, 5) == 5
+    {"killed": valkey.kill, "never there": valkey.kill, "frozen": valkey.freeze, "flushed": lambda: valkey.ask(b"FLUSHALL\r\n")}[ailment]()
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0.005)
+
+    ticking = asyncio.ensure_future(tick())
+    await asyncio.sleep(0)
+    assert await passed(limiter, 30) == 10
+    if ailment == "frozen":
+        assert ticks > 5  # the loop went on while the storage was silent
+    ticking.cancel()
+    if ailment == "frozen":
+        valkey.thaw()
+    limiter.close()
+
+
+async def test_a_silent_storage_is_given_up_within_a_fifth_of_a_second(valkey):
+    limiter = RateLimiter({"requests": "10/minute"}, valkey.url)
+    options = cast("Any", limiter.shared).storage.storage.connection_pool.connection_kwargs
+    assert max(options["socket_timeout"], options["socket_connect_timeout"]) <= 0.2
+    assert options["retry"].get_retries() == 0
+    limiter.close()
+
+
+async def test_the_storage_is_used_again_when_it_is_back(valkey):
+    limiter = RateLimiter({"requests": "10/minute"}, valkey.url)
+    valkey.kill()
+    assert await passed(limiter, 10) == 10
+    assert limiter.away_until > time.monotonic()
+    valkey.start()
+    limiter.away_until = time.monotonic()  # the pause is over
+    assert await passed(limiter, 11) == 10
+    assert b"LIMITS" in valkey.ask(b"KEYS *\r\n")
+    limiter.close()
+
+
+def test_a_limit_that_cannot_be_read_stops_the_start():
+    with pytest.raises(ValueError, match="couldn't parse"):
+        RateLimiter({"requests": "many"})
+
+
+async def test_processes_that_count_in_memory_divide_a_limit():
+    processes = [RateLimiter({"requests": "11/minute"}, processes=4) for _ in range(4)]
+    passed = 0
+    for process in processes:
+        for _ in range(20):
+            with contextlib.suppress(RateLimited):
+                await process.hit("requests", "a")
+                passed += 1
+    assert passed == 8
+
+
+def test_a_limit_that_cannot_be_divided_among_the_workers_stops_the_start():
+    with pytest.raises(ValidationError, match="RATE_LIMIT_SPEECH: cannot be divided among 4 workers"):
+        Settings(workers=4, rate_limit_speech="3/minute")
+    assert Settings(workers=4, rate_limit_speech="3/minute", rate_limit_storage_uri="redis://127.0.0.1:1/0").workers == 4
+
+
+# --- Through HTTP -------------------------------------------------------------------------------------------------------------------
+
+
+def limits(**changed: str) -> RateLimiter:
+    return RateLimiter({"requests": "1000/minute", "speech": "1000/minute", "failed": "1000/minute"} | changed)
+
+
+async def test_a_refused_request_is_told_when_to_come_back_and_health_never_is(state):
+    async with client_of(state, limits=limits(requests="3/minute")) as client:
+        replies = await asyncio.gather(*(client.get(MENUS) for _ in range(10)))
+        assert sorted(reply.status_code for reply in replies) == [200] * 3 + [429] * 7
+        refused = next(reply for reply in replies if reply.status_code == 429)
+        assert refused.json()["data"]["error"] == "RATE_LIMITED"
+        assert 1 <= int(refused.headers["retry-after"]) <= math.ceil(60)
+        assert {(await client.get(path)).status_code for path in ("/healthcheck", "/api/v1/healthcheck", "/metrics")} == {200}
+
+
+async def test_speech_has_a_limit_of_its_own_which_a_spoken_order_counts_against_too(state):
+    async with client_of(state, limits=limits(speech="1/minute")) as client:
+        first = await client.post("/api/v1/voice/order", json={"audio": "AAAA"})
+        assert first.status_code != 429
+        assert (await client.post("/api/v1/voice/order", json={"audio": "AAAA"})).status_code == 429
+        assert (await client.post("/api/v1/voice/speech", json={"audio": "AAAA"})).status_code == 429
+        assert (await client.post("/api/v1/voice/order", json={"text": "một cà phê"})).status_code == 200
+
+
+async def test_wrong_pairs_are_limited_by_address_and_the_right_one_never_is(state):
+    limiter = limits(failed="5/minute")
+    async with client_of(state, limits=limiter) as client, client_of(state, address="10.9.8.7", limits=limiter) as elsewhere:
+        wrong = [await client.get(MENUS, headers={"X-Secret-Id": f"id-{n}", "X-Secret-Key": "a-wrong-key"}) for n in range(8)]
+        assert [reply.status_code for reply in wrong] == [400] * 5 + [429] * 3
+        token = await client.post("/api/v1/auth/token", json={"secret_id": "demo", "secret_key": "a-wrong-key"})
+        assert token.status_code == 429
+        forged = {"X-Secret-Id": "demo", "X-Secret-Key": "a-wrong-key", "X-Forwarded-For": "1.2.3.4"}
+        assert (await client.get(MENUS, headers=forged)).status_code == 429
+        assert (await client.get(MENUS, headers=KEYS)).status_code == 200
+        assert (await elsewhere.get(MENUS, headers=forged)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("10.0.0.1", "1.2.3.4", "1.2.3.4"),
+        ("10.0.0.1", "9.9.9.9, 1.2.3.4", "1.2.3.4"),
+        ("10.0.0.1", "9.9.9.9, 1.2.3.4, 10.0.0.7", "1.2.3.4"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "1.2.3.4, junk", "10.0.0.1"),
+        ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("8.8.8.8", "1.2.3.4", "8.8.8.8"),
+        ("::ffff:10.0.0.1", "::ffff:1.2.3.4", "1.2.3.4"),
+        ("::ffff:8.8.8.8", "1.2.3.4", "8.8.8.8"),
+        ("10.0.0.1", "1.2.3.4" + ", 10.0.0.2" * 15, "1.2.3.4"),
+        ("10.0.0.1", "1.2.3.4" + ", 10.0.0.2" * 16, "10.0.0.2"),  # nobody has so many proxies
+        ("10.0.0.1", "9" * 100_000, "10.0.0.1"),
+    ],
+)
+def test_only_a_trusted_proxy_is_believed_about_the_address(monkeypatch, peer, forwarded, address):
+    monkeypatch.setattr(voice_app, "proxies", [ip_network("10.0.0.0/8")])
+    scope = {"type": "http", "client": (peer, 1), "voice.headers": {b"x-forwarded-for": forwarded.encode()}}
+    assert voice_app.address_of(Request(scope)) == address
+
+
+def test_one_subscribers_ipv6_addresses_count_as_one():
+    assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::9") != network_of("2001:db8:1:3::4")
+    assert network_of("192.0.2.1") == "192.0.2.1"
+    assert network_of("fe80::1%eth0") == network_of("fe80::2")

@@ -1,0 +1,1 @@
+"""Streaming sessions: an order while it is spoken."""

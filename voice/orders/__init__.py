@@ -1,0 +1,1 @@
+"""Order understanding: an utterance and a menu to an order."""

@@ -1,0 +1,106 @@
+"""Read the corpus: sentences and conversations with the right order after each, as examples for fitting and for measuring."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from schemas import LineRequest, Menu
+from settings import ROOT
+from voice.orders.parser.reduce import Question
+
+CONVERSATIONS: Final = ROOT / "corpus/conversations"
+SENTENCES: Final = ROOT / "tests/waiter"
+# Worked with; the other sets of conversations are kept for the first contact.
+DEVELOPMENT: Final = ("en1", "en2", "vi1")
+_LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
+_OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+)")
+# Keys of a menu file that menus do not know yet.
+_UNKNOWN_KEYS: Final = frozenset({"required", "description"})
+
+
+class Example(NamedTuple):
+    """An utterance in its state, and the right orders after it."""
+
+    menu: Menu
+    utterance: str
+    lines: Sequence[LineRequest]
+    right: Sequence[Sequence[LineRequest]]
+    question: Question | None = None
+
+
+def lines_of(menu: Menu, text: str) -> list[LineRequest]:
+    """Read an order as one line of text: `2 x pho-tai [lon, no hanh, 2*quay]; tra-da`.
+
+    Raises:
+        ValueError: the text is none, or names what the menu does not have.
+
+    """
+    return [_line_of(menu, part) for part in filter(None, map(str.strip, text.split(";")))]
+
+
+def _line_of(menu: Menu, text: str) -> LineRequest:
+    line = _LINE.fullmatch(text)
+    item = menu.items.get(line[2]) if line is not None else None
+    if line is None or item is None:
+        message = f"not a line of the menu {menu.id}: {text!r}"
+        raise ValueError(message)
+    options = [_option_of(menu, item.options, said) for said in filter(None, map(str.strip, (line[3] or "").split(",")))]
+    return LineRequest.model_validate({"item": line[2], "quantity": int(line[1] or 1), "options": options})
+
+
+def _option_of(menu: Menu, groups: Sequence[str], text: str) -> dict[str, Any]:
+    """Read an option; a choice is found in the first of the item's groups that has it."""
+    option = _OPTION.fullmatch(text)
+    choices = option[3].split("|") if option is not None else []
+    group = next((group for group in groups if choices and choices[0] in menu.option_groups[group].choices), None)
+    if option is None or group is None:
+        message = f"not an option on the menu {menu.id}: {text!r}"
+        raise ValueError(message)
+    chosen: dict[str, Any] = {"choice": choices[0]} if len(choices) == 1 else {"alternatives": choices}
+    return {"group": group, "amount": option[1], "quantity": int(option[2] or 1), **chosen}
+
+
+def conversation_sets() -> list[str]:
+    """Name the sets of conversations."""
+    return sorted(path.name for path in CONVERSATIONS.iterdir() if path.is_dir())
+
+
+def conversations(name: str) -> Iterator[Example]:
+    """Yield the turns of a set; each starts from the right order before it, with the question that was asked."""
+    for path in sorted((CONVERSATIONS / name).glob("*.menu.yaml")):
+        menu = _menu_of(path)
+        for conversation in _read(path.with_name(f"{menu.id}.conversations.yaml"))["conversations"]:
+            before: list[LineRequest] = []
+            for turn in conversation["turns"]:
+                right = [lines_of(menu, order or "") for order in (turn["order"], *turn.get("or", ()))]
+                yield Example(menu, turn["say"], before, right, _question_of(turn["asked"]))
+                before = right[0]
+
+
+def sentences(language: str) -> Iterator[Example]:
+    """Yield the single sentences of a language."""
+    for name, cases in _read(SENTENCES / language / "orders.yaml").items():
+        menu = _menu_of(SENTENCES / language / "menus" / f"{name}.yaml")
+        for case in cases:
+            yield Example(menu, case["say"], lines_of(menu, case.get("draft", "")), [lines_of(menu, case["order"])])
+
+
+def _question_of(asked: Any) -> Question | None:
+    return Question(asked["kind"], asked["line"], asked["group"], tuple(asked["choices"] or ())) if asked else None
+
+
+@cache
+def _menu_of(path: Path) -> Menu:
+    menu = _read(path)
+    for part in (*menu.get("option_groups", {}).values(), *menu["items"].values()):
+        for key in _UNKNOWN_KEYS.intersection(part):
+            del part[key]
+    return Menu.model_validate(menu)
+
+
+def _read(path: Path) -> Any:
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)

@@ -1,0 +1,1 @@
+"""Orders, token families and fitted models in SQLite or PostgreSQL."""
