@@ -339,7 +339,7 @@ async def wired():
     """A protocol between an application and a transport of ours."""
     application, transport = Application(), Transport()
     config = uvicorn.Config(
-        application, http="server:Protocol", ws="server:SocketProtocol", lifespan="off", log_config=None, proxy_headers=False
+        application, http="web.server:Protocol", ws="web.server:SocketProtocol", lifespan="off", log_config=None, proxy_headers=False
     )
     config.load()
     transport.protocol = protocol = voice_server.Protocol(config, ServerState(), {})
