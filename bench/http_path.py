@@ -22,7 +22,7 @@ import timeit
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # a command of its own, beside the modules that it measures
@@ -41,11 +41,15 @@ import httpx  # noqa: E402 - after the environment, as the application
 import orjson  # noqa: E402
 import uvloop  # noqa: E402
 from starlette.requests import Request  # noqa: E402, TID251 - as the server hands it over
+from starlette.routing import Route  # noqa: E402, TID251
 
-import app as voice_app  # noqa: E402
+from app import State, app  # noqa: E402
 from errors import InvalidCredentials  # noqa: E402
 from schemas import OrderRequest, RecommendRequest  # noqa: E402
 from web import server as voice_server  # noqa: E402
+from web.access_log import AccessLog  # noqa: E402
+from web.context import KEY, RequestContext  # noqa: E402
+from web.replies import reply  # noqa: E402
 
 ORDER, RECOMMEND, HEALTH = "/api/v1/voice/order", "/api/v1/voice/recommend_order", "/api/v1/healthcheck"
 BODIES = {
@@ -111,13 +115,16 @@ def receiver(path: str) -> Callable[[], Awaitable[dict[str, Any]]]:
     return receive
 
 
-async def parts(state: voice_app.State) -> None:
+async def parts(state: State) -> None:
     """Print what each piece of a suggestion costs."""
     scope = scope_of(RECOMMEND, state)
-    route = next(route for route in voice_app.routes if route.path == RECOMMEND)
-    scope |= {"voice.headers": dict(scope["headers"]), "voice.request_id": b"id", "route": route, "endpoint": route.endpoint}
+    route = next(route for route in app.routes if isinstance(route, Route) and route.path == RECOMMEND)
+    context = RequestContext(dict(scope["headers"]), "id", "127.0.0.1", max_body_bytes=1 << 20)
+    scope |= {KEY: context, "route": route, "endpoint": route.endpoint}
     request = Request(scope, receiver(RECOMMEND))
-    scope["voice.caller"] = voice_app.caller_of(request)
+    admission, bodies, log = state["admission"], state["bodies"], AccessLog(state["metrics"], enabled=False)
+    scopes, limits = frozenset({"recommend"}), ("requests",)
+    await admission.admit(request, scopes, limits)
     asked = RecommendRequest.model_validate_json(BODIES[RECOMMEND])
     engine = state["menus"].get("quan-nha")
     order = OrderRequest.model_validate_json(BODIES[ORDER])
@@ -128,30 +135,30 @@ async def parts(state: voice_app.State) -> None:
         return orjson.Fragment(recommender.recommend_json(basket, customer_id=42, at=datetime.now(UTC), limit=5, exclude=exclude))
 
     answer = {"items": suggest()}
-    ready = voice_app.reply(request, answer)
+    ready = reply(request, answer)
     for name, piece in {
         "headers by name": lambda: dict(scope["headers"]),
         "request id": voice_server.new_request_id,
-        "credentials": lambda: voice_app.caller_of(request),
-        "rate limit": lambda: at_once(voice_app.take(request, "requests", "demo")),
-        "read and validate": lambda: at_once(voice_app.read_json(request, RecommendRequest)),
+        "admission": lambda: at_once(admission.admit(request, scopes, limits)),
+        "- of which the rate limit": lambda: at_once(admission.limits.hit("requests", "demo")),
+        "read and validate": lambda: at_once(bodies.read_json(request, RecommendRequest)),
         "domain: suggest again": suggest,
         "domain: suggest": lambda: suggest(["nothing-of-this-name"]),  # what leaves items out is not remembered
         "domain: understand": lambda: engine.understand(order.text or "", ()),
-        "reply: envelope and JSON": lambda: voice_app.reply(request, answer),
+        "reply: envelope and JSON": lambda: reply(request, answer),
         "reply: send": lambda: at_once(ready(scope, request.receive, discard)),
-        "metrics": lambda: voice_app.record(scope, 200, 0.001),
+        "metrics": lambda: log.record(scope, 200, 0, 0.001),
     }.items():
         print(f"part   {name:26} {least_us(piece):8.2f} us")
 
 
-async def path(state: voice_app.State) -> None:
+async def path(state: State) -> None:
     """Print what a whole request costs, without a server."""
     for where in BODIES:
         receive = receiver(where)
 
         def call(where: str = where, receive: Any = receive) -> None:
-            at_once(voice_app.app(scope_of(where, state), receive, discard))
+            at_once(app(scope_of(where, state), receive, discard))
 
         def make(where: str = where) -> object:
             return scope_of(where, state)
@@ -159,14 +166,14 @@ async def path(state: voice_app.State) -> None:
         print(f"path   {where:26} {least_us(call) - least_us(make):8.2f} us")
 
 
-async def timing(state: voice_app.State) -> None:
+async def timing(state: State) -> None:
     """Print the median time of a wrong key against that of an unknown id."""
     taken: dict[bytes, list[int]] = {b"demo": [], b"nobody": []}
     for _ in range(2000):
         for secret_id, times in taken.items():
             began = time.perf_counter_ns()
             with contextlib.suppress(InvalidCredentials):
-                state["clients"].authenticate(secret_id, b"a-wrong-key")
+                state["admission"].clients.authenticate(secret_id, b"a-wrong-key")
             times.append(time.perf_counter_ns() - began)
     known, unknown = (statistics.median(times) for times in taken.values())
     print(f"timing wrong key {known:.0f} ns, unknown id {unknown:.0f} ns, ratio {known / unknown:.3f}")
@@ -223,10 +230,10 @@ def processor_s(pid: int) -> float:
 
 async def in_process(only: str | None) -> None:
     """Print what needs no server."""
-    async with voice_app.lifespan(voice_app.app) as state:
+    async with app.router.lifespan_context(app) as state:
         for name, measure in {"parts": parts, "path": path, "timing": timing}.items():
             if only in (None, name):
-                await measure(state)
+                await measure(cast("State", state))
 
 
 def main() -> None:

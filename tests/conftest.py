@@ -3,15 +3,19 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema
 import pytest
+from starlette.routing import Route, WebSocketRoute
 
 from voice.orders import compiled
 from web.auth import digest
+from web.pages import openapi_document
+from web.rate_limiter import RateLimiter
 
 ROOT = Path(__file__).parent.parent
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
@@ -38,10 +42,17 @@ os.environ |= {
 }
 
 # The environment is set: now the application may read it.
-import app as voice_app  # noqa: E402
+from app import create_app  # noqa: E402
+from settings import Settings  # noqa: E402
 from tests.databases import database_url, postgres, postgres_url, sqlite_url  # noqa: E402, F401 - fixtures
 from tests.servers import Server  # noqa: E402
 from tests.valkeys import valkey  # noqa: E402, F401 - fixtures
+
+SETTINGS = Settings()
+APP = create_app(SETTINGS)
+ROUTES = [route for route in APP.routes if isinstance(route, Route)]
+SOCKETS = [route for route in APP.routes if isinstance(route, WebSocketRoute)]
+REGISTRY = APP.state.metrics.registry
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +63,7 @@ def anyio_backend():
 @pytest.fixture(scope="session")
 async def state():
     """What the lifespan opens."""
-    async with voice_app.lifespan(voice_app.app) as state:
+    async with APP.router.lifespan_context(APP) as state:
         yield state
 
 
@@ -62,7 +73,7 @@ class Declared(httpx.AsyncBaseTransport):
     def __init__(self, state: dict[str, Any], address: str = "127.0.0.1") -> None:
         async def application(scope: Any, receive: Any, send: Any) -> None:
             scope["state"] = dict(state)
-            await voice_app.app(scope, receive, send)
+            await APP(scope, receive, send)
 
         self.transport = httpx.ASGITransport(application, client=(address, 50000))
 
@@ -73,7 +84,7 @@ class Declared(httpx.AsyncBaseTransport):
         return response
 
 
-DOCUMENT = voice_app.described()
+DOCUMENT = openapi_document(APP)
 PATHS = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + "$"), path) for path in DOCUMENT["paths"]]
 REPLIES: set[tuple[str, str, int, str | None]] = set()  # (method, path, status, error) of every checked reply
 
@@ -111,8 +122,12 @@ def check_reply(request: httpx.Request, response: httpx.Response) -> None:
     REPLIES.add((request.method, path or "", response.status_code, error))
 
 
-def client_of(state: Any, *, address: str = "127.0.0.1", headers: Any = None, **changed: Any) -> httpx.AsyncClient:
-    """Return a client of the application in this process; `changed` stands in for parts of the state."""
+def client_of(
+    state: Any, *, address: str = "127.0.0.1", headers: Any = None, limits: RateLimiter | None = None, **changed: Any
+) -> httpx.AsyncClient:
+    """Return a client of the application in this process; `limits` and `changed` replace parts of the state."""
+    if limits is not None:
+        changed["admission"] = replace(state["admission"], limits=limits)
     return httpx.AsyncClient(
         transport=Declared({**state, **changed}, address), base_url="http://voice.test", headers=KEYS if headers is None else headers
     )

@@ -8,15 +8,20 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from starlette.requests import Request
 
-import app as voice_app
+from app import create_app
 from errors import AudioTooLong, Overloaded
-from schemas import LineRequest, OptionRequest
+from schemas import LineRequest, OptionRequest, SpeechOptions
 from settings import ROOT
-from tests.conftest import CLIENT_KEYS, DOCUMENT, client_of
+from tests.conftest import APP, CLIENT_KEYS, DOCUMENT, REGISTRY, SETTINGS, client_of
 from voice.asr.audio import decode
 from voice.menus.loading import MenuBook
 from voice.orders.engine import OrderEngine
+from web.auth import Clients
+from web.bodies import UNCOUNTED_BODY_BYTES
+from web.context import KEY, RequestContext
+from web.recognition import recognise
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +51,7 @@ def scope_of(path: str, content_type: str, state: dict[str, Any]) -> dict[str, A
 
 
 def value_of(metric):
-    return voice_app.registry.get_sample_value(metric)
+    return REGISTRY.get_sample_value(metric)
 
 
 def loc_of(response):
@@ -126,7 +131,7 @@ async def test_a_cancelled_request_is_answered_before_the_server_closes(state):
     async def receive():
         return messages.pop() if messages else await asyncio.sleep(60)
 
-    task = asyncio.ensure_future(voice_app.app(scope, receive, send))
+    task = asyncio.ensure_future(APP(scope, receive, send))
     await asyncio.sleep(0.05)
     task.cancel()
     await task
@@ -137,17 +142,20 @@ async def test_a_cancelled_request_is_answered_before_the_server_closes(state):
 # --- Cross-origin -------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def cross_origin_app():
+    origins = {"cors_origins": ("https://shop.example",), "cors_origins_regex": r"https://[a-z]+\.pos\.example"}
+    return create_app(SETTINGS.model_copy(update=origins))
+
+
 @pytest.fixture
-def crossed(state):
+def crossed(state, cross_origin_app):
     """Call an application that one browser origin may call."""
 
     def call(origin: str, method: str = "GET", path: str = "/healthcheck", **headers: str):
-        cors = voice_app.Cors(("https://shop.example",), r"https://[a-z]+\.pos\.example", ("X-Secret-Id", "X-Secret-Key"))
-        edge = voice_app.Edge(cast("Any", voice_app.app.middleware_stack).app.app, voice_app.routes, cors)
-
         async def application(scope, receive, send):
-            scope["state"], scope["app"] = dict(state), voice_app.app
-            await edge(scope, receive, send)
+            scope["state"] = dict(state)
+            await cross_origin_app(scope, receive, send)
 
         client = httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://voice.test")
         return client.request(method, path, headers={"Origin": origin, **headers})
@@ -306,7 +314,7 @@ async def test_a_declared_length_over_the_limit_is_refused_before_the_body_and_t
         pytest.fail("the body was read")
         yield b""
 
-    headers = {"Content-Length": str(voice_app.settings.max_json_bytes + 1), "Content-Type": "application/json"}
+    headers = {"Content-Length": str(SETTINGS.max_json_bytes + 1), "Content-Type": "application/json"}
     response = await stranger.post(RECOMMEND, content=body(), headers=headers)
     assert (response.status_code, response.json()["data"]["error"]) == (413, "PAYLOAD_TOO_LARGE")
 
@@ -325,17 +333,18 @@ async def test_without_credentials_a_body_is_small(stranger, path):
         assert (response.status_code, response.json()["data"]["error"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
-async def test_while_other_clients_send_all_that_fits_a_large_body_is_told_to_come_later(client):
+async def test_while_other_clients_send_all_that_fits_a_large_body_is_told_to_come_later(client, state):
+    budget = state["bodies"].budget
     small, headers = b'{"menu": "quan-nha", "items": []}', {"Content-Type": "application/json"}
-    large = small + b" " * voice_app.UNCOUNTED_BODY_BYTES
+    large = small + b" " * UNCOUNTED_BODY_BYTES
 
     async def in_pieces():
         for start in range(0, len(large), 10_000):
             yield large[start : start + 10_000]
 
-    held_bytes, half = voice_app.BODIES.held_bytes, voice_app.BODIES.max_bytes // 2
-    voice_app.BODIES.hold("one", half)
-    voice_app.BODIES.hold("another", half)
+    held_bytes, half = budget.held_bytes, budget.max_bytes // 2
+    budget.hold("one", half)
+    budget.hold("another", half)
     try:
         for body in (large, in_pieces()):
             response = await client.post(RECOMMEND, content=body, headers=headers)
@@ -343,11 +352,11 @@ async def test_while_other_clients_send_all_that_fits_a_large_body_is_told_to_co
             assert int(response.headers["retry-after"]) >= 1
         assert (await client.post(RECOMMEND, content=small, headers=headers)).status_code == 200
     finally:
-        voice_app.BODIES.release("one", half)
-        voice_app.BODIES.release("another", half)
+        budget.release("one", half)
+        budget.release("another", half)
     for body in (large, in_pieces()):
         assert (await client.post(RECOMMEND, content=body, headers=headers)).status_code == 200
-    assert voice_app.BODIES.held_bytes == held_bytes
+    assert budget.held_bytes == held_bytes
 
 
 async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long(client):
@@ -361,7 +370,7 @@ async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long(client):
 
     response = await client.post(RECOMMEND, content=body(), headers={"Content-Type": "application/json"})
     assert response.status_code == 413
-    assert taken * 100_000 <= voice_app.settings.max_json_bytes + 100_000
+    assert taken * 100_000 <= SETTINGS.max_json_bytes + 100_000
 
 
 async def test_a_body_in_pieces_is_one_body(client):
@@ -373,7 +382,7 @@ async def test_a_body_in_pieces_is_one_body(client):
 
 
 async def test_json_without_audio_has_the_smaller_limit_where_audio_is_taken(client):
-    body = json.dumps({"menu": MENU, "text": "một cà phê", "lines": []}) + " " * voice_app.settings.max_json_bytes
+    body = json.dumps({"menu": MENU, "text": "một cà phê", "lines": []}) + " " * SETTINGS.max_json_bytes
     response = await client.post(ORDER, content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 413
 
@@ -391,7 +400,7 @@ async def test_a_caller_that_hangs_up_within_its_body_is_counted_and_not_answere
         return messages.pop(0)
 
     scope = scope_of(RECOMMEND, "application/json", dict(state))
-    await voice_app.app(scope, receive, send)
+    await APP(scope, receive, send)
     assert sent == []
     assert value_of("voice_http_disconnected_total") == before + 1
     assert value_of("voice_http_in_flight") == 0
@@ -908,17 +917,26 @@ async def test_until_the_models_are_loaded_speech_says_so_and_the_rest_is_served
         assert (ready.status_code, ready.json()["data"]["checks"]["speech"]) == (503, False)
 
 
-async def test_an_engine_that_hangs_or_talks_rubbish_fails_in_the_envelope_and_the_next_request_is_fine(state, monkeypatch):
+async def test_a_recognition_that_hangs_is_given_up_at_its_deadline():
     class Hanging(Heard):
         async def transcribe(self, *_, **__):
             await asyncio.sleep(60)
 
+    async def receive():
+        await asyncio.sleep(60)
+
+    scope = scope_of(SPEECH, "audio/wav", {})
+    scope[KEY] = RequestContext({}, "1", "127.0.0.1", Clients({}, demo=True).authenticate(b"demo", b"demo-secret"))
+    with pytest.raises(Overloaded):
+        await recognise(Request(scope, receive), cast("Any", Hanging()), b"", SpeechOptions(), None, deadline_s=0.05)
+
+
+async def test_a_recogniser_that_returns_rubbish_fails_in_the_envelope_and_the_next_request_is_served(state):
     class Rubbish(Heard):
         async def transcribe(self, *_, **__):
             return {"text": object()}
 
-    monkeypatch.setattr(voice_app, "SPEECH_DEADLINE_S", 0.05)
-    for recogniser, status in ((Hanging(), 503), (Rubbish(), 500), (Heard("xin chào"), 200)):
+    for recogniser, status in ((Rubbish(), 500), (Heard("xin chào"), 200)):
         async with client_of(state, recogniser=recogniser) as client:
             assert (await client.post(SPEECH, json={"audio": "AAAA"})).status_code == status
 
@@ -943,7 +961,7 @@ async def test_recognition_is_cancelled_when_the_caller_hangs_up(state):
         sent.append(message)
 
     scope = scope_of(SPEECH, "audio/wav", {**state, "recogniser": Slow()})
-    await voice_app.app(scope, receive, send)
+    await APP(scope, receive, send)
     await asyncio.wait_for(cancelled.wait(), 5)
     assert sent == []
 

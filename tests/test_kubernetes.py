@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-import app as voice_app
 from settings import ROOT, Settings
+from tests.conftest import ROUTES
 from voice.store.database import CONNECT_S, STATEMENT_S
 
 DIRECTORY = ROOT / "kubernetes"
@@ -142,7 +142,7 @@ def test_ports_and_probes_are_the_services_own() -> None:
     assert port["containerPort"] == Settings.model_fields["port"].default
     assert f"EXPOSE {port['containerPort']}" in DOCKERFILE
     assert DEPLOYMENT["template"]["metadata"]["annotations"]["prometheus.io/port"] == str(port["containerPort"])
-    open_paths = {route.path for route in voice_app.routes if getattr(getattr(route, "endpoint", None), "facts", None)}
+    open_paths = {route.path for route in ROUTES if getattr(getattr(route, "endpoint", None), "facts", None)}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container[probe]["httpGet"]["port"] == port["name"]
         assert container[probe]["httpGet"]["path"] in open_paths

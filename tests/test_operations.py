@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-import app as voice_app
 from errors import ErrorCode
 from settings import ROOT
+from tests.conftest import REGISTRY, ROUTES
 
 pytestmark = pytest.mark.anyio
 
@@ -99,9 +99,9 @@ def series_of(query: str) -> Iterator[Series]:
 def metrics(state) -> dict[str, tuple[str, frozenset[str], float]]:  # noqa: ARG001 - the lifespan makes most metrics
     """Every series by name, with its kind, its labels, and a histogram's largest bucket."""
     known: dict[str, tuple[str, frozenset[str], float]] = {"up": ("gauge", frozenset(), 0.0)}
-    for family in voice_app.registry.collect():
+    for family in REGISTRY.collect():
         # The only places that know labels without samples; what the process tells of itself has none.
-        collector = voice_app.registry._names_to_collectors.get(family.name)  # noqa: SLF001
+        collector = REGISTRY._names_to_collectors.get(family.name)  # noqa: SLF001
         labels = frozenset(getattr(collector or family, "_labelnames", ()))
         if family.type == "histogram":
             largest = max(bound for bound in vars(collector)["_upper_bounds"] if bound != float("inf"))
@@ -137,7 +137,7 @@ async def test_every_query_asks_for_what_there_is(title: str, query: str, metric
         assert (kind == "bucket") == ("histogram_quantile" in series.around) == ("le" in series.labels_kept), series
         for label, (operator, value) in series.matchers.items():
             told: dict[str, set[str]] = {
-                "route": {route.path for route in voice_app.routes},
+                "route": {route.path for route in ROUTES},
                 "error": {*map(str, ErrorCode)},
                 "status": {"500", "503", "404"},
             }

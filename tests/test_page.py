@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-import app as voice_app
 from settings import ROOT
 from tests.browser import CHROMIUM, Browser, Page, browser
 from tests.conftest import KEYS
 from tests.picture import PICTURE
 from tests.servers import Server
+from web.pages import PAGE_FILES
 
 PAGE = {path.name: path.read_text() for path in sorted((ROOT / "page").iterdir())}
 TRY = "/api/v1/try"
@@ -62,7 +62,7 @@ def test_every_word_that_is_asked_for_is_there_and_every_word_is_asked_for() -> 
 @pytest.mark.anyio
 async def test_the_page_and_all_its_parts_are_served_from_here_under_a_strict_policy(client: Any) -> None:
     types = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-    assert {"index.html", *voice_app.TRY_FILES} == set(PAGE)
+    assert {"index.html", *PAGE_FILES} == set(PAGE)
     for name, text in PAGE.items():
         reply = await client.get(TRY if name == "index.html" else f"{TRY}/{name}")
         assert (reply.status_code, reply.text) == (200, text)

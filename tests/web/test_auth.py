@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, cast, TYPE_CHECKING
 from uuid import uuid4
 
 import httpx
@@ -17,16 +17,19 @@ import jwt
 import pytest
 from starlette.routing import Route
 
-import app as voice_app
-from app import Endpoint, LiveOrders
 from errors import InvalidCredentials, InvalidSecretKey, InvalidToken, Overloaded, RefreshTokenNotValid
 from schemas import TokenRequest, Tokens
 from settings import LOCAL_TOKEN_SECRET, Client, Settings
 from tests.clock import Clock
-from tests.conftest import CLIENT_KEYS, KEYS, ROOT, client_of
+from tests.conftest import CLIENT_KEYS, KEYS, ROOT, ROUTES, SETTINGS, SOCKETS, client_of
 from web.auth import REVOCATIONS_POLL_S, Caller, Clients, TokenMaker, digest, main
+from web.live_socket import SCOPES as LIVE_SCOPES
 from web.openapi import Facts
+from web.pages import PAGE_FILES
 from web.rate_limiter import RateLimiter
+
+if TYPE_CHECKING:
+    from web.endpoint import Endpoint
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +40,7 @@ def facts_of(route: Route) -> Facts:
     return cast("Endpoint", route.endpoint).facts
 
 
-GUARDED = [route for route in voice_app.routes if facts_of(route).scope is not None]
+GUARDED = [route for route in ROUTES if facts_of(route).scope is not None]
 OPEN = {
     "/healthcheck",
     "/api/v1/healthcheck",
@@ -50,7 +53,7 @@ OPEN = {
     "/api/v1/docs/openapi.json",
     "/api/v1/docs/redoc.standalone.js",
     "/api/v1/try",
-    *(f"/api/v1/try/{name}" for name in voice_app.TRY_FILES),
+    *(f"/api/v1/try/{name}" for name in PAGE_FILES),
 }
 
 
@@ -87,10 +90,9 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def test_only_these_routes_are_open():
-    assert {route.path for route in voice_app.routes if facts_of(route).scope is None} == OPEN
-    assert [(route.path, cast("LiveOrders", route.endpoint).scopes) for route in voice_app.sockets] == [
-        ("/api/v1/voice/live", ("speech", "order"))
-    ]
+    assert {route.path for route in ROUTES if facts_of(route).scope is None} == OPEN
+    assert [route.path for route in SOCKETS] == ["/api/v1/voice/live"]
+    assert {"speech", "order"} == LIVE_SCOPES
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{method_of(route)} {route.path}")
@@ -263,7 +265,7 @@ async def test_an_authorization_that_is_none_is_refused(stranger, headers, error
 async def test_an_access_token_opens_what_the_pair_opens(stranger):
     tokens = (await stranger.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"})).json()["data"]
     assert set(tokens) == {"access_token", "refresh_token", "token_type", "expires_in"}
-    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", voice_app.settings.access_token_seconds)
+    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", SETTINGS.access_token_seconds)
     assert (await stranger.get(MENUS, headers=bearer(tokens["access_token"]))).status_code == 200
     assert (await stranger.get(MENUS, headers={"Authorization": f"bearer {tokens['access_token']}"})).status_code == 200
 

@@ -8,10 +8,10 @@ import threading
 import numpy as np
 import pytest
 
-import app as voice_app
 from errors import BadRequest, PayloadTooLarge
-from tests.conftest import client_of
+from tests.conftest import SETTINGS, client_of
 from tests.test_app import Heard, loc_of
+from web.bodies import BodyReader
 from web.large_json import PIECE_BYTES, STAND_IN, decode_string, lift_audio
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +44,7 @@ async def post(state, body, path=SPEECH):
     ids=["plain", "escaped", "wrapped", "twice", "escaped names", "spaces behind"],
 )
 async def test_much_audio_arrives_as_it_was_sent(state, body):
-    assert len(body) > 2 * voice_app.settings.max_json_bytes
+    assert len(body) > 2 * SETTINGS.max_json_bytes
     response, heard = await post(state, body)
     assert response.status_code == 200
     assert heard.asked[0]["audio"] == AUDIO
@@ -139,15 +139,15 @@ async def test_a_thread_that_decodes_much_audio_lets_the_event_loop_go_on():
     assert ticks > 10
 
 
-async def test_much_audio_is_decoded_in_a_thread(state, monkeypatch):
+async def test_much_audio_is_decoded_in_a_thread(state):
     threads = []
 
     def decode(string):
         threads.append(threading.current_thread())
         return decode_string(string)
 
-    monkeypatch.setattr(voice_app, "decode_string", decode)
-    response, _ = await post(state, f'{{"audio": "{BASE64}"}}')
+    bodies = BodyReader(max_body_bytes=10**8, max_json_bytes=SETTINGS.max_json_bytes, metrics=state["metrics"], decode_audio=decode)
+    response, _ = await post({**state, "bodies": bodies}, f'{{"audio": "{BASE64}"}}')
     assert response.status_code == 200
     assert len(threads) == 1
     assert threads[0] is not threading.current_thread()

@@ -1,7 +1,7 @@
 import contextlib
 import json
 import re
-from typing import cast
+from typing import cast, TYPE_CHECKING
 
 import pytest
 import requests
@@ -15,11 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-import app as voice_app
 import errors
 from schemas import Order, OrderRequest
-from tests.conftest import DOCUMENT, KEYS, REPLIES
+from tests.conftest import DOCUMENT, KEYS, REPLIES, ROUTES, SETTINGS, SOCKETS
 from web import openapi
+
+if TYPE_CHECKING:
+    from web.endpoint import Endpoint
 
 OPERATIONS = [(path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()]
 NAMES = [f"{method} {path}" for path, method, _ in OPERATIONS]
@@ -30,16 +32,16 @@ def test_the_document_is_valid():
 
 
 def test_every_route_but_pages_and_their_files_is_in_the_document_and_nothing_else():
-    documented = [route for route in voice_app.routes if route.include_in_schema]
+    documented = [route for route in ROUTES if route.include_in_schema]
     routes = {(route.path, method.lower()) for route in documented for method in (route.methods or set()) - {"HEAD"}}
     assert routes == {(path, method) for path, method, _ in OPERATIONS}
-    left_out = {route.path for route in voice_app.routes} - {path for path, _, _ in OPERATIONS}
+    left_out = {route.path for route in ROUTES} - {path for path, _, _ in OPERATIONS}
     assert all(path.startswith(("/api/v1/docs", "/api/v1/try")) for path in left_out)
-    assert [route.path for route in voice_app.sockets] == ["/api/v1/voice/live"]
+    assert [route.path for route in SOCKETS] == ["/api/v1/voice/live"]
 
 
 def test_operations_are_called_as_their_functions_are():
-    names = [cast("voice_app.Endpoint", route.endpoint).__name__ for route in voice_app.routes if route.include_in_schema]
+    names = [cast("Endpoint", route.endpoint).__name__ for route in ROUTES if route.include_in_schema]
     assert sorted(operation["operationId"] for _, _, operation in OPERATIONS) == sorted(set(names))
     assert len(names) == len(set(names))
 
@@ -76,9 +78,9 @@ def test_every_error_that_is_an_operations_own_is_reached_by_some_test(request):
         pytest.skip("only the whole suite reaches them all")
     own = {
         (method, route.path, failure.error)
-        for route in voice_app.routes
+        for route in ROUTES
         for method in (route.methods or set()) - {"HEAD"}
-        for failure in cast("voice_app.Endpoint", route.endpoint).facts.raises
+        for failure in cast("Endpoint", route.endpoint).facts.raises
     }
     assert own - {(method, path, error) for method, path, _, error in REPLIES} == set()
 
@@ -107,14 +109,14 @@ def test_an_undescribed_route_fails():
     ],
 )
 def test_the_server_is_the_public_name_or_where_it_listens(given, url):
-    assert voice_app.settings.model_copy(update={"site_domain": "", "host": "127.0.0.1"} | given).public_url == url
+    assert SETTINGS.model_copy(update={"site_domain": "", "host": "127.0.0.1"} | given).public_url == url
 
 
 def test_the_server_and_the_version_come_from_the_settings():
-    document = openapi.document(voice_app.routes, version="7", server_url="https://voice.example")
+    document = openapi.document(ROUTES, version="7", server_url="https://voice.example")
     assert (document["servers"], document["info"]["version"]) == ([{"url": "https://voice.example"}], "7")
-    assert DOCUMENT["servers"] == [{"url": voice_app.settings.public_url}]
-    assert DOCUMENT["info"]["version"] == voice_app.settings.app_version
+    assert DOCUMENT["servers"] == [{"url": SETTINGS.public_url}]
+    assert DOCUMENT["info"]["version"] == SETTINGS.app_version
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=NAMES)

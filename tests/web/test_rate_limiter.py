@@ -2,20 +2,17 @@ import asyncio
 import contextlib
 import math
 import time
-from ipaddress import ip_network
 from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
-from starlette.requests import Request
 
-import app as voice_app
-from app import network_of
 from errors import RateLimited
 from settings import Settings
 from tests.clock import Clock
 from tests.conftest import KEYS, client_of
+from web.client_address import ClientAddresses, rate_limit_key
 from web.rate_limiter import RateLimiter, Windows
 
 pytestmark = pytest.mark.anyio
@@ -258,13 +255,12 @@ async def test_wrong_pairs_are_limited_by_address_and_the_right_one_never_is(sta
         ("10.0.0.1", "9" * 100_000, "10.0.0.1"),
     ],
 )
-def test_only_a_trusted_proxy_is_believed_about_the_address(monkeypatch, peer, forwarded, address):
-    monkeypatch.setattr(voice_app, "proxies", [ip_network("10.0.0.0/8")])
-    scope = {"type": "http", "client": (peer, 1), "voice.headers": {b"x-forwarded-for": forwarded.encode()}}
-    assert voice_app.address_of(Request(scope)) == address
+def test_only_a_trusted_proxy_is_believed_about_the_address(peer, forwarded, address):
+    addresses = ClientAddresses(["10.0.0.0/8"])
+    assert addresses.address_of({"type": "http", "client": (peer, 1)}, forwarded.encode()) == address
 
 
 def test_one_subscribers_ipv6_addresses_count_as_one():
-    assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::9") != network_of("2001:db8:1:3::4")
-    assert network_of("192.0.2.1") == "192.0.2.1"
-    assert network_of("fe80::1%eth0") == network_of("fe80::2")
+    assert rate_limit_key("2001:db8:1:2:3::4") == rate_limit_key("2001:db8:1:2:ffff::9") != rate_limit_key("2001:db8:1:3::4")
+    assert rate_limit_key("192.0.2.1") == "192.0.2.1"
+    assert rate_limit_key("fe80::1%eth0") == rate_limit_key("fe80::2")

@@ -835,7 +835,8 @@ def test_when_nobody_reads_the_log_any_more_requests_are_answered(tmp_path):
 
 def test_out_of_descriptors_the_server_lives_on_and_serves_again(tmp_path):
     program = (
-        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96)); import app; from web import server; server.run('app:app', app.settings)"
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96)); import app; "
+        "from web import server; server.run('app:app', app.settings)"
     )
     one = Server(tmp_path, {}, program)
     try:

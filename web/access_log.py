@@ -1,0 +1,57 @@
+"""Record served requests and closed connections: their latency as a metric, and one log line each."""
+
+import logging
+from typing import Any
+
+from starlette.types import Scope
+
+from web.context import context_of
+from web.http_metrics import HttpMetrics
+
+log = logging.getLogger("voice.http")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SWITCHING_PROTOCOLS = 101
+
+
+class AccessLog:
+    """Writes the access log, for HTTP and WebSocket."""
+
+    def __init__(self, metrics: HttpMetrics, *, enabled: bool) -> None:
+        """`enabled`: write log lines; the metrics are always kept."""
+        self.metrics = metrics
+        self.enabled = enabled
+
+    def record(self, scope: Scope, status: int, close_code: int, duration_s: float) -> None:
+        """Record one; `status` is 0 if no reply was sent, `close_code` the code that the server closed a WebSocket with, or 0."""
+        live = context_of(scope).live
+        if status == SWITCHING_PROTOCOLS and live is not None:
+            reason = "left" if not close_code else str(live.ended_by.error).lower() if live.ended_by else "drained"
+            live.live.metrics.ended.labels(reason).inc()
+            self._write(
+                "spoke", scope, status, duration_s, audio_s=round(live.received_s, 2), utterances=live.session.n_finals, ended=reason
+            )
+            return
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self.metrics.latency_s.labels(method, _route(scope), status).observe(duration_s)
+        self._write("answered" if status else "hung up", scope, status, duration_s)
+
+    def _write(self, message: str, scope: Scope, status: int, duration_s: float, **further: Any) -> None:
+        if not self.enabled or not log.isEnabledFor(logging.INFO):
+            return
+        context = context_of(scope)
+        fields = {
+            "request_id": context.request_id,
+            "method": scope["method"] if scope["method"] in _METHODS else "OTHER",
+            "route": _route(scope),
+            "status": status,
+            "duration_ms": round(1000 * duration_s, 3),
+            "client": context.caller.id if context.caller else None,
+            "address": context.address,
+        }
+        log.info(message, extra=fields | further)
+
+
+def _route(scope: Scope) -> str:
+    """Return the route's path with its parameters' names, which bounds the number of labels."""
+    route = scope.get("route")
+    return "none" if route is None else route.path

@@ -1,0 +1,39 @@
+"""What the service knows of a request while it is served: set by the middleware, read by admission, endpoints and the access log."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from web.auth import Caller
+
+if TYPE_CHECKING:
+    from voice.live.sessions import LiveConnection
+
+KEY = "voice.context"
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """Facts of one HTTP request or WebSocket connection."""
+
+    headers: dict[bytes, bytes]  # by lower-case name; of a repeated header the last
+    request_id: str
+    address: str  # the caller's, behind trusted proxies
+    caller: Caller | None = None  # None before admission and on open routes
+    max_body_bytes: int = 0  # what the route accepts
+    live: "LiveConnection | None" = None  # of an accepted WebSocket
+
+
+def context_of(scope: Scope) -> RequestContext:
+    """Return the context of the request or connection with this scope."""
+    context: RequestContext = scope[KEY]
+    return context
+
+
+def caller_of(connection: HTTPConnection) -> Caller:
+    """Return the admitted caller."""
+    caller = context_of(connection.scope).caller
+    assert caller is not None  # noqa: S101 - the endpoint's facts ask for credentials
+    return caller

@@ -1,0 +1,208 @@
+"""The live route: a WebSocket over which audio and commands arrive, and partial and final orders are sent."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+
+import orjson
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from errors import (
+    ApiError,
+    AudioTooLong,
+    BadRequest,
+    InvalidToken,
+    MenuNotFound,
+    Overloaded,
+    PayloadTooLarge,
+    RateLimited,
+    TimedOut,
+    envelope,
+)
+from schemas import LiveCommand, LiveOptions
+from settings import Settings
+from voice.live.sessions import Event, LiveConnection, too_much_held
+from web.admission import BEARER, Admission
+from web.context import caller_of, context_of
+from web.cors import ORIGIN_REJECTED, Cors, is_same_origin
+from web.validation import validate_fields, validate_json
+
+# Source: RFC 6455, section 7.4.1, and its registry at IANA.
+CLOSE_CODES = {AudioTooLong: 1009, TimedOut: 1008, RateLimited: 1008, MenuNotFound: 1008, Overloaded: 1013}
+SERVICE_RESTARTS, SERVER_FAILED = 1012, 1011
+SCOPES, LIMITS = frozenset({"speech", "order"}), ("requests", "speech")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveLimits:
+    """Limits of one connection."""
+
+    max_idle_s: float = 30.0  # without audio and commands
+    max_send_s: float = 10.0  # until the caller reads an event
+    max_finish_s: float = 15.0  # until the last events are ready
+    # Audio comes in 10 to 100 frames a second; more frames without more audio only cost processor time.
+    free_frames: int = 1000
+    max_frames_per_audio_s: int = 500
+    # A longer command counts as several: a megabyte of JSON takes 30 ms to validate.
+    frame_characters: int = 128 * 1024
+
+
+class LiveEndpoint:
+    """Admits a WebSocket as an HTTP request is admitted, then serves it."""
+
+    def __init__(self, settings: Settings, cors: Cors, limits: LiveLimits = LiveLimits()) -> None:
+        self.public_url = settings.public_url
+        self.max_command_bytes = settings.max_json_bytes
+        self.cors = cors
+        self.limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit the connection, or reply with an error before the handshake; then serve it."""
+        connection = HTTPConnection(scope)
+        state = scope["state"]
+        subprotocol = await self._admit(connection, state["admission"])
+        options = validate_fields(LiveOptions, connection.query_params.multi_items())
+        menu_id = state["menus"].get(options.menu).menu.id  # resolved once: later another menu may be added
+        current_menu = partial(state["menus"].get, menu_id)
+        with state["live"].talk(current_menu, options, caller_of(connection).id) as live:
+            await receive()  # the handshake
+            await send({"type": "websocket.accept", "subprotocol": subprotocol})
+            context = context_of(scope)
+            context.live = live
+            socket = LiveSocket(live, receive, send, context.request_id, self.max_command_bytes, self.limits)
+            scope["voice.buffered"] = socket.limit_buffered
+            await socket.serve()
+
+    async def _admit(self, connection: HTTPConnection, admission: Admission) -> str | None:
+        """Admit the connection and return the subprotocol.
+
+        A browser sends its token as a subprotocol, because it can set no header, and always sends its page's origin: only pages of this
+        service, and origins that CORS allows, may connect.
+
+        Raises:
+            BadRequest: the origin may not call. InvalidToken: the subprotocols are malformed. Otherwise see `Admission.admit`.
+
+        """
+        headers = context_of(connection.scope).headers
+        origin = headers.get(b"origin")
+        if origin is not None and not is_same_origin(origin, headers.get(b"host", b""), self.public_url) and not self.cors.allows(origin):
+            raise BadRequest(ORIGIN_REJECTED)
+        offered: list[str] = connection.scope.get("subprotocols", [])
+        subprotocol = "bearer" if offered and offered[0].lower() == "bearer" else None
+        if subprotocol:
+            if len(offered) != 2 or b"authorization" in headers:  # noqa: PLR2004 - the scheme and the token
+                error = InvalidToken()
+                await admission.count_failure(connection, error)
+                raise error
+            headers[b"authorization"] = BEARER + offered[1].encode()
+        await admission.admit(connection, SCOPES, LIMITS)
+        return subprotocol
+
+
+class LiveSocket:
+    """An accepted WebSocket: one task reads, one decodes, one writes. Deadlines keep the caller from blocking any of them."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what a connection consists of
+        self, live: LiveConnection, receive: Receive, send: Send, request_id: str, max_command_bytes: int, limits: LiveLimits
+    ) -> None:
+        self.live = live
+        self.receive, self.send = receive, send
+        self.request_id = request_id
+        self.max_command_bytes = max_command_bytes
+        self.limits = limits
+        self.n_frames = 0
+        self.stopping: asyncio.Task[None] | None = None
+
+    def limit_buffered(self, n_bytes: int) -> bool:
+        """Count the bytes of unread messages; end the connection and return False if the client's connections buffer too many."""
+        self.live.buffered_bytes = n_bytes
+        if not self.live.is_over_limit():
+            return True
+        self.live.buffered_bytes = 0  # the protocol drops them
+        self.stopping = asyncio.ensure_future(self.live.stop(too_much_held()))
+        return False
+
+    async def serve(self) -> None:
+        """Serve until the caller leaves or the service ends the connection.
+
+        Raises:
+            ClientDisconnect: the caller left, or did not read for too long.
+
+        """
+        reading, decoding, writing = (asyncio.ensure_future(work) for work in (self._read(), self.live.run(), self._write()))
+        try:
+            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()  # raises ClientDisconnect
+                await asyncio.wait({writing}, timeout=self.limits.max_finish_s)
+            for task in (writing, decoding):
+                task.result() if task.done() else task.cancel()
+            await self._close()
+        except (TimeoutError, OSError) as error:
+            raise ClientDisconnect from error
+        finally:
+            for task in (reading, decoding, writing):
+                task.cancel()
+            await asyncio.gather(reading, decoding, writing, return_exceptions=True)
+
+    async def _read(self) -> None:
+        """Pass audio and commands on until there is a reason to end the connection.
+
+        Raises:
+            ClientDisconnect: the caller left.
+
+        """
+        limits = self.limits
+        try:
+            while True:
+                async with asyncio.timeout(limits.max_idle_s):
+                    message = await self.receive()
+                if message["type"] == "websocket.disconnect":
+                    raise ClientDisconnect
+                self.n_frames += 1 + len(message.get("text") or "") // limits.frame_characters
+                if self.n_frames > limits.free_frames + limits.max_frames_per_audio_s * self.live.received_s:
+                    await self.live.stop(RateLimited(1, "Too many frames with too little audio were received."))
+                    return
+                if message.get("bytes") is not None:
+                    await self.live.take(message["bytes"])
+                else:
+                    await self._execute(message["text"])
+        except TimeoutError:
+            await self.live.stop(TimedOut(f"Nothing was received for {limits.max_idle_s:g} s."))
+        except AudioTooLong as error:
+            await self.live.stop(error)
+
+    async def _execute(self, text: str) -> None:
+        """Execute a command; a rejected one is reported as an event, and the connection goes on."""
+        try:
+            if len(text) > self.max_command_bytes:
+                raise PayloadTooLarge
+            body = text.encode()
+            await self.live.command(validate_json(body, LiveCommand).root, len(body))
+        except ApiError as error:
+            await self.live.refuse(error)
+
+    async def _write(self) -> None:
+        """Send events until there are no more."""
+        async for event in self.live.events():
+            async with asyncio.timeout(self.limits.max_send_s):
+                await self.send({"type": "websocket.send", "text": self._frame(event)})
+
+    def _frame(self, event: Event) -> str:
+        """Put an event into the envelope."""
+        if isinstance(event, ApiError):
+            failed = envelope(event, self.request_id)
+            failed["data"]["type"] = "error"
+            return orjson.dumps(failed).decode()
+        return orjson.dumps({"code": 200, "msg": "Heard so far." if event["type"] == "partial" else "Understood.", "data": event}).decode()
+
+    async def _close(self) -> None:
+        """Close with the code and the reason."""
+        error = self.live.ended_by
+        code = SERVICE_RESTARTS if error is None else CLOSE_CODES.get(type(error), SERVER_FAILED)
+        async with asyncio.timeout(self.limits.max_send_s):
+            if error is not None:
+                await self.send({"type": "websocket.send", "text": self._frame(error)})
+            reason = "The service restarts." if error is None else str(error.error)
+            await self.send({"type": "websocket.close", "code": code, "reason": reason})

@@ -1,0 +1,125 @@
+"""The outermost middleware: what holds for every reply, and the last resort for exceptions."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Mapping, Sequence
+
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from errors import NotFound
+from web import server
+from web.access_log import SWITCHING_PROTOCOLS, AccessLog
+from web.client_address import ClientAddresses
+from web.context import KEY, RequestContext
+from web.cors import Cors
+from web.http_metrics import HttpMetrics
+from web.replies import on_error, to_api_error
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_REPLY_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+
+
+class ExactRoutes:
+    """Routes without path parameters, found by one dictionary look-up.
+
+    Optimisation: Starlette's router and exception middleware take 8 us of the 50 us of a recommendation request.
+    """
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        self._http = {
+            (method, route.path): route
+            for route in routes
+            if isinstance(route, Route) and not route.param_convertors
+            for method in route.methods or ()
+        }
+
+    def find(self, scope: Scope) -> Route | None:
+        """Return the route of an HTTP request, or None: search the route table."""
+        return self._http.get((scope["method"], scope["path"]))
+
+
+class EdgeMiddleware:
+    """Adds the request id, security and CORS headers, keeps metrics and the access log, and replies to what nothing else handles."""
+
+    def __init__(  # noqa: PLR0913 - what every reply needs
+        self,
+        app: ASGIApp,
+        *,
+        routes: Sequence[BaseRoute],
+        cors: Cors,
+        addresses: ClientAddresses,
+        metrics: HttpMetrics,
+        access_log: AccessLog,
+    ) -> None:
+        self.app = app
+        self.exact_routes = ExactRoutes(routes)
+        self.sockets = {route.path: route for route in routes if isinstance(route, WebSocketRoute)}
+        self.cors = cors
+        self.addresses = addresses
+        self.metrics = metrics
+        self.access_log = access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve an HTTP request or a WebSocket connection."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        started_s = time.perf_counter()
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers)
+        scope[KEY] = RequestContext(headers, request_id.decode(), self.addresses.address_of(scope, headers.get(b"x-forwarded-for", b"")))
+        added = [(b"x-request-id", request_id), *server.SECURITY_HEADERS]
+        is_http = scope["type"] == "http"
+        if is_http:
+            added += self.cors.headers_for(headers.get(b"origin"))
+        else:
+            scope["method"] = "GET"
+        status = close_code = 0
+
+        def send_with_headers(message: Message) -> Awaitable[None]:
+            nonlocal status, close_code
+            if message["type"] in _REPLY_STARTS:
+                status = message.get("status", SWITCHING_PROTOCOLS)
+                message["headers"] = [*message.get("headers", ()), *added]
+            elif message["type"] == "websocket.close":
+                close_code = message["code"]
+            return send(message)
+
+        self.metrics.in_flight.inc(is_http)
+        try:
+            await self._dispatch(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            self.metrics.disconnected.inc()
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - every failure is a reply in the envelope
+            response = await on_error(HTTPConnection(scope), to_api_error(scope, error))
+            if not status:
+                await response(scope, receive, send_with_headers)
+        finally:
+            self.metrics.in_flight.dec(is_http)
+            self.access_log.record(scope, status, close_code, time.perf_counter() - started_s)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the application of the route."""
+        headers = scope[KEY].headers
+        if scope["type"] == "websocket":
+            socket = self.sockets.get(scope["path"])
+            if socket is None:
+                raise NotFound  # the router would close the connection without an envelope
+            scope["route"] = socket
+            await socket.app(scope, receive, send)
+        elif route := self.exact_routes.find(scope):
+            scope["route"], scope["endpoint"] = route, route.endpoint
+            await route.app(scope, receive, send)
+        elif self.cors.enabled and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await self.cors.preflight(headers.get(b"origin"))(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
+    """Return the caller's id of the request if it is well-formed, else a new one."""
+    given = headers.get(b"x-request-id")
+    return given if given is not None and _REQUEST_ID.fullmatch(given) is not None else server.new_request_id()

@@ -1,0 +1,75 @@
+"""Recognise the audio of a request, no longer than its caller waits."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from errors import Overloaded
+from schemas import LineRequest, SpeechOptions, Transcript
+from voice.asr.recogniser import Recogniser
+from voice.orders.engine import OrderEngine
+from web.context import caller_of
+
+T = TypeVar("T")
+# Loading takes about five seconds.
+MODELS_RETRY_S = 5
+# A full queue, ten minutes of audio, is decoded in a minute; after twice that time something hangs.
+DEADLINE_S = 120.0
+
+
+async def recognise(  # noqa: PLR0913, PLR0917 - what a recognition needs
+    request: Request,
+    recogniser: Recogniser,
+    audio: bytes,
+    options: SpeechOptions,
+    engine: OrderEngine | None,
+    lines: Sequence[LineRequest] = (),
+    *,
+    deadline_s: float = DEADLINE_S,
+) -> Transcript:
+    """Return the transcript, biased towards a menu's words if there is a menu; cancelled when the caller disconnects.
+
+    Raises:
+        Overloaded: the models are being loaded, the queue is full, or the deadline passed.
+        AudioInvalid, AudioTooLong: see there.
+        ClientDisconnect: the caller hung up.
+
+    """
+    if not recogniser.ready:
+        raise Overloaded(MODELS_RETRY_S, "The speech models are still being loaded.")
+    work = recogniser.transcribe(
+        audio,
+        encoding=options.encoding,
+        sample_rate=options.sample_rate,
+        channels=options.channels,
+        language=options.language,
+        languages=engine.menu.languages if engine else (),
+        phrases=engine.vocabulary if engine else (),
+        words=options.words,
+        client=caller_of(request).id,
+        judge=partial(engine.cost, lines=lines) if engine else None,
+    )
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await _while_connected(request, work)
+    except TimeoutError as error:
+        message = "Recognition takes too long at the moment."
+        raise Overloaded(MODELS_RETRY_S, message) from error
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of `work`, and cancel it when the caller disconnects; the body was read before."""
+    task = asyncio.ensure_future(work)
+    disconnect = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({task, disconnect}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return await task
+    finally:
+        disconnect.cancel()
+        task.cancel()
+        del task, disconnect  # an exception's traceback refers to this frame: with the task in it, the audio would stay alive

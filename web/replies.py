@@ -1,0 +1,70 @@
+"""Replies in the envelope `{"code", "msg", "data"}`."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
+
+from errors import ApiError, MethodNotAllowed, NotFound, Overloaded, envelope
+from web.context import context_of
+
+log = logging.getLogger("voice.http")
+
+
+class JsonResponse(Response):
+    """A reply whose content is serialised by orjson."""
+
+    media_type = "application/json"
+
+    def render(self, content: Mapping[str, Any]) -> bytes:
+        """Serialise."""
+        return orjson.dumps(content)
+
+
+def reply(connection: HTTPConnection, data: object, status: int = 200) -> JsonResponse:
+    """Return a success; its message is the one that the endpoint's facts declare for the status."""
+    message = connection.scope["endpoint"].facts.status[status]
+    return JsonResponse({"code": status, "msg": message, "data": data}, status)
+
+
+async def on_error(connection: HTTPConnection, error: Exception) -> JsonResponse:
+    """Turn an exception into its error envelope."""
+    known = _known(connection, error)
+    request_id = context_of(connection.scope).request_id
+    if known.__cause__ is not None:
+        log.info("refused", extra={"request_id": request_id, "error": known.error}, exc_info=known)
+    return JsonResponse(envelope(known, request_id), known.status, known.headers)
+
+
+def _known(connection: HTTPConnection, error: Exception) -> ApiError:
+    if isinstance(error, ApiError):
+        return error
+    status = error.status_code if isinstance(error, HTTPException) else None
+    if status == NotFound.status:
+        return NotFound()
+    if status == MethodNotAllowed.status:
+        return MethodNotAllowed(", ".join(_methods_at(connection)))
+    return ApiError()
+
+
+def _methods_at(connection: HTTPConnection) -> list[str]:
+    """Return the methods of the routes that match the path."""
+    routes = [route for route in connection.app.routes if isinstance(route, Route)]
+    return sorted({method for route in routes if route.matches(connection.scope)[0] is not Match.NONE for method in route.methods or ()})
+
+
+def to_api_error(scope: Scope, error: BaseException) -> ApiError:
+    """Return the reply to an exception that no endpoint handled; a cancellation means that the server closes."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, asyncio.CancelledError):
+        return Overloaded()
+    log.error("failed", extra={"request_id": context_of(scope).request_id}, exc_info=error)
+    return ApiError()
