@@ -1,7 +1,7 @@
 import contextlib
 import json
 import re
-from typing import cast, TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import requests
