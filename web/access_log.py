@@ -6,6 +6,7 @@ from typing import Any
 from starlette.types import Scope
 
 from web.context import context_of
+from web.fast_path import labelled
 from web.http_metrics import HttpMetrics
 
 log = logging.getLogger("voice.http")
@@ -32,7 +33,7 @@ class AccessLog:
             )
             return
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        self.metrics.latency_s.labels(method, _route(scope), status).observe(duration_s)
+        labelled(self.metrics.latency_s, method, _route(scope), status).observe(duration_s)
         self._write("answered" if status else "hung up", scope, status, duration_s)
 
     def _write(self, message: str, scope: Scope, status: int, duration_s: float, **further: Any) -> None:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from errors import UnsupportedMediaType
 from web.context import context_of
+from web.fast_path import is_plain_json
 
 # The longest legitimate one, with a form's boundary, has about 200 bytes.
 MAX_MEDIA_TYPE_BYTES = 256
@@ -41,7 +42,7 @@ def media_type_of(request: Request) -> tuple[str, dict[str, str]]:
 
 def is_json(request: Request) -> bool:
     """True if the content type is JSON's."""
-    return media_type_of(request)[0] == "application/json"
+    return is_plain_json(context_of(request.scope).headers) or media_type_of(request)[0] == "application/json"
 
 
 def expect_json(request: Request) -> None:
@@ -51,6 +52,8 @@ def expect_json(request: Request) -> None:
         UnsupportedMediaType: see there.
 
     """
+    if is_plain_json(context_of(request.scope).headers):
+        return
     media_type, parameters = media_type_of(request)
     if media_type != "application/json" or parameters.pop("charset", "utf-8").lower() != "utf-8" or parameters:
         raise UnsupportedMediaType
