@@ -10,7 +10,6 @@ the first kind that fits: `unchanged` (an order that should change did not), `un
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from schemas import LineRequest
 from voice.orders.engine import OrderEngine
@@ -18,7 +17,10 @@ from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.corpus import DEVELOPMENT, Example, conversation_sets, conversations, sentence_sets, sentences
 from voice.orders.parser.draft import MenuIndex, denotation
 
-SETS: Final = [f"sentences/{name}" for name in sentence_sets()] + [f"conversations/{name}" for name in conversation_sets()]
+
+def set_names() -> list[str]:
+    """Return the names of all sets, as in corpus/README.md."""
+    return [f"sentences/{name}" for name in sentence_sets()] + [f"conversations/{name}" for name in conversation_sets()]
 
 
 def examples(name: str) -> Iterable[Example]:
@@ -74,10 +76,10 @@ def line(name: str, use: str, kinds: Counter[str | None]) -> str:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="*", default=SETS, metavar="SET", help="as listed in corpus/README.md; all unless named")
+    parser.add_argument("sets", nargs="*", default=set_names(), metavar="SET", help="as listed in corpus/README.md; all unless named")
     parser.add_argument("--ask-below", type=float, default=ASK_BELOW)
     arguments = parser.parse_args()
-    if unknown := set(arguments.sets) - set(SETS):
+    if unknown := set(arguments.sets) - set(set_names()):
         parser.error(f"no such set: {', '.join(sorted(unknown))}")
     totals: dict[tuple[str, str], Counter[str | None]] = {}
     for name in arguments.sets:
