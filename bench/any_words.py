@@ -15,13 +15,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from schemas import LineRequest  # noqa: E402 - the path is set above
-from tests.any_words import MAX_LINES, any_lines, any_words, faults  # noqa: E402
-from voice.menus.loading import read_menu  # noqa: E402
-from voice.orders.engine import OrderEngine  # noqa: E402
+from schemas import LineRequest
+from tests.any_words import MAX_LINES, any_lines, any_words, faults
+from voice.orders.engine import OrderEngine
+from voice.orders.parser.corpus import sentence_menus
 
 TURNS = 4
 LONG_ORDERS = 10  # one conversation in so many
@@ -35,8 +34,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     dice = random.Random(arguments.seed)  # noqa: S311 - a benchmark's dice
-    paths = sorted((ROOT / "tests").glob("**/menus/*.yaml"))
-    engines = [OrderEngine(read_menu(path)) for path in dice.sample(paths, min(arguments.menus, len(paths)))]
+    menus = sentence_menus()
+    engines = [OrderEngine(menu) for menu in dice.sample(menus, min(arguments.menus, len(menus)))]
     gc.disable()  # the rows of 24 menus are a heap that no service has
     count, slowest_s, longest, failures = 0, 0.0, 0, Counter[str]()
     while count < arguments.count:

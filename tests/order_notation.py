@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from schemas import LineRequest
-from voice.orders.parser.corpus import lines_of
+from voice.orders.parser.corpus import SENTENCES, lines_of
 
 __all__ = ["MENUS", "lines_of", "meaning"]
-MENUS = Path(__file__).parent / "menus"
+MENUS = SENTENCES / "basic"
 
 
 def meaning(lines: Iterable[Any]) -> Counter[Any]:

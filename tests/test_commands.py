@@ -1,4 +1,4 @@
-"""A user's mistake gets one line and status 2; a developer's start ends with where to begin."""
+"""A user's mistake is reported in one line with status 2; a local start prints its links."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         (["-m", "voice.store.orders", "import", "x.csv"], {}, "python -m voice.store.orders import: "),
     ],
 )
-def test_a_mistake_gets_one_line_and_status_2(arguments: list[str], environment: dict[str, str], line: str) -> None:
+def test_a_users_mistake_is_reported_in_one_line_with_status_2(arguments: list[str], environment: dict[str, str], line: str) -> None:
     done = run(*arguments, **environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(line)
@@ -46,7 +46,7 @@ def test_a_mistake_gets_one_line_and_status_2(arguments: list[str], environment:
     assert "canary" not in done.stderr
 
 
-def test_a_local_start_ends_with_its_links_and_a_second_one_names_the_port(tmp_path: Path) -> None:
+def test_a_local_start_prints_its_links_and_a_second_one_names_the_occupied_port(tmp_path: Path) -> None:
     running = Server(tmp_path, {"ENVIRONMENT": "LOCAL", "MENU_DIR": str(tmp_path)})
     try:
         running.wait_until(lambda: "Demo client" in running.log())
@@ -66,7 +66,7 @@ def test_a_local_start_ends_with_its_links_and_a_second_one_names_the_port(tmp_p
         running.stop()
 
 
-async def test_the_root_names_the_pages(stranger: httpx.AsyncClient) -> None:
+async def test_the_root_links_to_the_pages(stranger: httpx.AsyncClient) -> None:
     response = await stranger.get("/")
     assert (response.status_code, response.json()["code"]) == (200, 200)
     links = response.json()["data"]

@@ -1,6 +1,6 @@
-"""The container without a container engine: what its layers hold, and its start command as the image runs it.
+"""The image without a container engine: the files of its layers, and its start command under the image's restrictions.
 
-No rights, and nothing writable but its data: a mount namespace makes the file system read-only, and all capabilities are dropped.
+A mount namespace makes all but the data directory read-only; all capabilities are dropped.
 """
 
 import os
@@ -29,15 +29,15 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def image_files() -> list[Path]:
-    """List what .dockerignore lets into the image, beside what is ignored again."""
+    """List the files that .dockerignore includes."""
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
-    let_in = [path for rule in rules if rule.startswith("!") for path in ROOT.glob(rule[1:])]
-    files = [file for path in let_in for file in ([path] if path.is_file() else path.rglob("*"))]
+    included = [path for rule in rules if rule.startswith("!") for path in ROOT.glob(rule[1:])]
+    files = [file for path in included for file in ([path] if path.is_file() else path.rglob("*"))]
     return [file for file in files if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".so"]
 
 
 def copied(files: Iterable[Path], directory: Path) -> Path:
-    """Copy files of the project to the same places below a directory."""
+    """Copy files of the project to the same relative paths below a directory."""
     for file in files:
         target = directory / file.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,19 +46,19 @@ def copied(files: Iterable[Path], directory: Path) -> Path:
 
 
 def run_in(directory: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run Python where nothing but these files can be imported beside the installed packages."""
+    """Run Python where only the files of a directory and the installed packages can be imported."""
     environment = os.environ | {"ENVIRONMENT": "LOCAL", "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run([sys.executable, "-c", code], cwd=directory, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
 
 
-def test_the_layer_that_sets_models_up_has_all_the_code_it_needs(tmp_path: Path) -> None:
+def test_the_layer_that_installs_the_models_has_the_modules_it_imports(tmp_path: Path) -> None:
     before = DOCKERFILE.split("-m voice.asr.model_files", 1)[0]
     names = [name for copy in re.findall(r"(?m)^COPY (.+) \S+$", before) for name in copy.split()]
     done = run_in(copied((ROOT / name for name in names), tmp_path), "import voice.asr.model_files as models; print(models.main)")
     assert done.returncode == 0, done.stderr
 
 
-def test_the_image_has_all_the_code_it_needs(tmp_path: Path) -> None:
+def test_the_image_has_the_modules_that_the_service_imports(tmp_path: Path) -> None:
     files = image_files()
     assert {ROOT / "app.py", ROOT / "menus/quan-nha.yaml", ROOT / "migrations/env.py", ROOT / "voice/orders/languages/vi.yaml"} <= set(
         files
@@ -69,7 +69,7 @@ def test_the_image_has_all_the_code_it_needs(tmp_path: Path) -> None:
 
 
 def may_make_namespaces() -> bool:
-    """Tell whether this user may make the file system read-only for a process."""
+    """True if this user may create mount namespaces."""
     if not (shutil.which("unshare") and shutil.which("setpriv") and shutil.which("mount")):
         return False
     return subprocess.run([*NAMESPACE, "sh", "-c", READ_ONLY], capture_output=True, check=False).returncode == 0  # noqa: S603
@@ -77,7 +77,7 @@ def may_make_namespaces() -> bool:
 
 @pytest.fixture
 def container(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Start the image's command; yield where it serves, and its log."""
+    """Start the image's command; yield its URL and its log file."""
     if not may_make_namespaces():
         pytest.skip("mount namespaces are not permitted here")
     start = re.search(r'^CMD \["python", "(.+)"\]$', DOCKERFILE, re.MULTILINE)
@@ -88,7 +88,7 @@ def container(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     data, log = tmp_path / "data", tmp_path / "log"
     data.mkdir()
     steps = [
-        f"mount --bind {shlex.quote(str(ROOT))} {shlex.quote(str(ROOT))}",  # it may lie on another file system than /
+        f"mount --bind {shlex.quote(str(ROOT))} {shlex.quote(str(ROOT))}",  # which may be on another file system than /
         f"mount -o remount,ro,bind {shlex.quote(str(ROOT))}",
         READ_ONLY,
         f"mount -t tmpfs tmpfs {shlex.quote(str(data))}",
@@ -120,21 +120,21 @@ def container(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def ready(url: str) -> bool:
-    """Tell whether it takes requests."""
+    """True if the service at the URL is ready."""
     try:
         return httpx.get(f"{url}/readiness").status_code == 200
     except httpx.TransportError:
         return False
 
 
-def test_it_serves_without_rights_on_a_read_only_file_system(container: tuple[str, Path]) -> None:
+def test_the_image_serves_unprivileged_on_a_read_only_file_system(container: tuple[str, Path]) -> None:
     url, log = container
     audio = (ROOT / "examples/order-vi.wav").read_bytes()
     with httpx.Client(base_url=f"{url}/api/v1/voice", headers=KEYS, timeout=60) as client:
-        # A form is where a file would be spooled to disk.
-        heard = client.post("/speech", files={"file": ("order.wav", audio, "audio/wav")}, data={"language": "vi"})
-        assert heard.status_code == 200, heard.text
-        assert heard.json()["data"]["text"]
+        # A form, because a form parser could spool the file to disk.
+        speech = client.post("/speech", files={"file": ("order.wav", audio, "audio/wav")}, data={"language": "vi"})
+        assert speech.status_code == 200, speech.text
+        assert speech.json()["data"]["text"]
         order_id = "0b0e4c1e-9f57-4a3e-8a44-5d2f3c1b7a90"
         order = {"menu": "quan-nha", "lines": [{"item": "nuoc-cam"}]}
         assert client.put(f"/order/{order_id}", json=order).status_code == 201

@@ -1,4 +1,4 @@
-"""The examples do what they say, against a live server."""
+"""The examples work against a real server."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import httpx
@@ -18,21 +19,21 @@ from tests.servers import Server
 EXAMPLES = ROOT / "examples"
 
 
-def attempt(server: Server, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run an example."""
+def start(server: Server, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run an example to its end."""
     environment = os.environ | {"VOICE_URL": server.url} | environment
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
 
 
 def run(server: Server, *command: str) -> str:
-    """Run an example that succeeds; return what it prints."""
-    done = attempt(server, *command)
+    """Run an example that has to succeed; return its output."""
+    done = start(server, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def stored(server: Server, shown: str) -> dict[str, int]:
-    """Read the order that an example says it has stored, from the server."""
+    """Return the quantities of the stored order that an example printed."""
     order_id = re.search(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", shown)
     assert order_id, shown
     order = httpx.get(f"{server.url}/api/v1/voice/order/{order_id[0]}", headers=KEYS).json()["data"]
@@ -40,7 +41,7 @@ def stored(server: Server, shown: str) -> dict[str, int]:
     return {line["item"]: line["quantity"] for line in order["lines"]}
 
 
-def test_python_over_http(hearing_server: Server) -> None:
+def test_the_python_example_orders_over_http(hearing_server: Server) -> None:
     shown = run(hearing_server, sys.executable, "examples/order.py")
     assert "Heard: cho anh hai ly sinh tố bơ lớn và ba bánh mì ốp la" in shown
     assert "2 x Sinh tố bơ (Cỡ lớn): 106000 VND" in shown
@@ -48,7 +49,7 @@ def test_python_over_http(hearing_server: Server) -> None:
     assert stored(hearing_server, shown) == {"sinh-to-bo": 2, "banh-mi-op-la": 3, "latte": 1}
 
 
-def test_python_while_speaking(hearing_server: Server) -> None:
+def test_the_python_example_streams_a_spoken_order(hearing_server: Server) -> None:
     shown = run(hearing_server, sys.executable, "examples/live.py", "--fast").splitlines()
     assert shown[0].startswith("partial")
     assert shown[-1].startswith("final")
@@ -59,49 +60,51 @@ ENGLISH = "examples/order-en.wav", "en"
 SHELL = pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the example needs curl and jq")
 
 
-def test_python_over_http_in_english(hearing_server: Server) -> None:
+def test_the_python_example_orders_over_http_in_english(hearing_server: Server) -> None:
     shown = run(hearing_server, sys.executable, "examples/order.py", *ENGLISH)
     assert "Heard: could i get a large milk tea" in shown
     assert stored(hearing_server, shown) == {"tra-sua-truyen-thong": 1, "banh-mi-op-la": 2, "latte": 1}
 
 
-def test_python_while_speaking_in_english(hearing_server: Server) -> None:
+def test_the_python_example_streams_a_spoken_order_in_english(hearing_server: Server) -> None:
     shown = run(hearing_server, sys.executable, "examples/live.py", *ENGLISH, "--fast").splitlines()
     assert "1 x Trà sữa truyền thống, 2 x Bánh mì ốp la" in shown[-1]
 
 
 @SHELL
 @pytest.mark.parametrize(
-    ("arguments", "heard", "items"),
+    ("arguments", "transcript", "items"),
     [
         ((), "cho anh hai ly sinh tố bơ lớn và ba bánh mì ốp la", {"sinh-to-bo": 2, "banh-mi-op-la": 3}),
         (ENGLISH, "could i get a large milk tea", {"tra-sua-truyen-thong": 1, "banh-mi-op-la": 2}),
     ],
     ids=["vi", "en"],
 )
-def test_a_shell_over_http(hearing_server: Server, arguments: tuple[str, ...], heard: str, items: dict[str, int]) -> None:
+def test_the_shell_example_orders_over_http(
+    hearing_server: Server, arguments: tuple[str, ...], transcript: str, items: dict[str, int]
+) -> None:
     shown = run(hearing_server, "sh", "examples/order.sh", *arguments)
-    assert heard in shown
+    assert transcript in shown
     assert stored(hearing_server, shown) == items
 
 
 @SHELL
 @pytest.mark.parametrize(
-    ("environment", "arguments", "word"),
+    ("environment", "arguments", "error"),
     [({"VOICE_KEY": "another-key"}, (), "INVALID_CREDENTIALS"), ({}, ("examples/README.md",), "AUDIO_INVALID")],
-    ids=["the first request", "a later one"],
+    ids=["first request", "later request"],
 )
-def test_a_failure_ends_the_shell_example_with_its_envelope(
-    hearing_server: Server, environment: dict[str, str], arguments: tuple[str, ...], word: str
+def test_the_shell_example_prints_the_error_envelope_and_fails(
+    hearing_server: Server, environment: dict[str, str], arguments: tuple[str, ...], error: str
 ) -> None:
-    done = attempt(hearing_server, "sh", "examples/order.sh", *arguments, **environment)
+    done = start(hearing_server, "sh", "examples/order.sh", *arguments, **environment)
     assert done.returncode != 0
-    assert f'"error":"{word}"' in done.stderr
+    assert f'"error":"{error}"' in done.stderr
     assert "Stored:" not in done.stdout
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
-def test_an_example_in_python_needs_nothing_but_what_the_service_runs_on(path: Path) -> None:
+def test_a_python_example_imports_only_requirements_of_the_service(path: Path) -> None:
     imported = set(re.findall(r"^(?:import|from) (\w+)", path.read_text(), re.MULTILINE)) - sys.stdlib_module_names
     installed = {line.partition("==")[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line}
     assert imported <= installed
@@ -111,31 +114,39 @@ NODE = shutil.which("node")
 NODE_VERSION = int(subprocess.check_output([NODE, "--version"]).decode()[1:].partition(".")[0]) if NODE else 0  # noqa: S603
 
 
-@pytest.mark.skipif(NODE_VERSION < 20, reason="WebSocket is in Node from 20 on")
+@pytest.mark.skipif(NODE_VERSION < 20, reason="Node has WebSocket from version 20")
 @pytest.mark.parametrize(
     ("arguments", "items"),
     [((), {"latte": 1, "sinh-to-bo": 2, "banh-mi-op-la": 3}), (ENGLISH, {"latte": 1, "tra-sua-truyen-thong": 1, "banh-mi-op-la": 2})],
     ids=["vi", "en"],
 )
-def test_javascript_while_speaking(hearing_server: Server, arguments: tuple[str, ...], items: dict[str, int]) -> None:
+def test_the_javascript_example_streams_a_spoken_order(hearing_server: Server, arguments: tuple[str, ...], items: dict[str, int]) -> None:
     flags = ["--experimental-websocket"] if NODE_VERSION < 22 else []
     shown = run(hearing_server, str(NODE), *flags, "examples/order.mjs", *arguments)
     assert stored(hearing_server, shown) == items
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.[psm][yhj]*")), ids=lambda path: path.name)
-def test_every_example_runs_in_a_test_and_is_listed(path: Path) -> None:
+def test_every_example_is_tested_and_documented(path: Path) -> None:
     assert f"examples/{path.name}" in Path(__file__).read_text()
     assert f"`{path.name}`" in (EXAMPLES / "README.md").read_text()
 
 
-def test_a_failure_is_told_by_its_word(hearing_server: Server) -> None:
-    done = attempt(hearing_server, sys.executable, "examples/order.py", VOICE_KEY="another-key")
+def test_the_python_example_prints_the_error_code_and_fails(hearing_server: Server) -> None:
+    done = start(hearing_server, sys.executable, "examples/order.py", VOICE_KEY="another-key")
     assert done.returncode == 1
     assert done.stderr.startswith("INVALID_CREDENTIALS: ")
     assert json.dumps("another-key") not in done.stderr
 
 
-def test_a_service_that_is_not_there_is_told_in_a_line(hearing_server: Server) -> None:
-    done = attempt(hearing_server, sys.executable, "examples/order.py", VOICE_URL="http://127.0.0.1:1")
+def test_the_python_example_prints_one_line_if_the_service_is_down(hearing_server: Server) -> None:
+    done = start(hearing_server, sys.executable, "examples/order.py", VOICE_URL="http://127.0.0.1:1")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["order-vi.wav", "order-en.wav"])
+def test_the_recorded_examples_are_small_16_khz_mono(name: str) -> None:
+    path = ROOT / "examples" / name
+    assert path.stat().st_size < 200_000
+    with wave.open(str(path)) as audio:
+        assert (audio.getframerate(), audio.getnchannels(), audio.getsampwidth()) == (16_000, 1, 2)

@@ -1,4 +1,4 @@
-"""The manifests without a cluster: what they name exists, what has to agree agrees, and nothing runs with more rights than it needs."""
+"""The manifests, without a cluster: they agree with one another and with the code, and grant no more rights than needed."""
 
 import os
 import re
@@ -31,14 +31,14 @@ def container_of(spec: Any) -> Any:
     return container
 
 
-def test_every_manifest_is_applied() -> None:
+def test_the_kustomization_lists_every_manifest() -> None:
     assert set(KUSTOMIZATION["resources"]) == {path.name for path in DIRECTORY.glob("*.yaml")} - {"kustomization.yaml"}
     assert set(OBJECTS) == {"ConfigMap", "Job", "Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"}
     assert len(OBJECTS) + len(POLICIES) == len(ALL)
     assert all(document["metadata"]["name"].startswith("voice") for document in ALL)
 
 
-def test_what_is_set_are_settings_that_a_deployment_can_start_with(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deployment_starts_with_the_settings_of_its_config_map(monkeypatch: pytest.MonkeyPatch) -> None:
     config = OBJECTS["ConfigMap"]["data"]
     named = {variable["name"] for variable in container_of(DEPLOYMENT)["env"]}
     secret = set(re.findall(r"--from-literal=([A-Z_]+)=", (DIRECTORY / "kustomization.yaml").read_text()))
@@ -52,7 +52,7 @@ def test_what_is_set_are_settings_that_a_deployment_can_start_with(monkeypatch: 
 
 
 @pytest.mark.parametrize("spec", [DEPLOYMENT, JOB], ids=["deployment", "job"])
-def test_nothing_runs_as_root_or_writes_to_its_image(spec: Any) -> None:
+def test_no_container_runs_as_root_or_writes_to_its_image(spec: Any) -> None:
     pod, container = spec["template"]["spec"], container_of(spec)
     user, group = re.findall(r"(?m)^USER (\d+):(\d+)$", DOCKERFILE)[0]
     assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]) == (int(user), int(group))
@@ -65,19 +65,19 @@ def test_nothing_runs_as_root_or_writes_to_its_image(spec: Any) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}]
-    assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - the container's own
+    assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - in the container
     assert container["resources"]["limits"]["memory"]
     assert container["image"] == KUSTOMIZATION["images"][0]["name"]
 
 
-def test_the_service_gets_its_settings_and_the_migration_the_databases_address_alone() -> None:
+def test_the_migration_gets_only_the_address_of_the_database() -> None:
     assert container_of(DEPLOYMENT)["envFrom"] == [{"configMapRef": {"name": "voice"}}, {"secretRef": {"name": "voice"}}]
     address = {"name": "DATABASE_URL", "valueFrom": {"secretKeyRef": {"name": "voice", "key": "DATABASE_URL"}}}
     assert container_of(JOB)["env"] == [address]
     assert "envFrom" not in container_of(JOB)
 
 
-def test_the_migration_needs_no_more_than_the_databases_address(tmp_path: Path) -> None:
+def test_the_migration_runs_with_only_the_address_of_the_database(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/voice.db"}
     command = [sys.executable, "-m", *container_of(JOB)["command"]]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)  # noqa: S603
@@ -90,7 +90,7 @@ def test_the_image_is_named_by_its_digest() -> None:
     assert "newTag" not in image
 
 
-def test_each_pod_reaches_what_it_needs_and_is_reached_by_the_ingress_and_prometheus_alone() -> None:
+def test_only_the_ingress_and_prometheus_reach_a_pod_and_it_reaches_only_its_storages() -> None:
     for name, template in (("voice", DEPLOYMENT["template"]), ("voice-migrate", JOB["template"])):
         policy = POLICIES[name]
         assert policy["podSelector"]["matchLabels"] == (template["metadata"].get("labels") or {})
@@ -106,7 +106,7 @@ def test_each_pod_reaches_what_it_needs_and_is_reached_by_the_ingress_and_promet
     assert ports == {"voice": {53, 5432, storage}, "voice-migrate": {53, 5432}}
 
 
-def test_no_whole_network_is_trusted_to_name_addresses() -> None:
+def test_no_large_network_is_a_trusted_proxy() -> None:
     for networks in (
         OBJECTS["ConfigMap"]["data"]["TRUSTED_PROXIES"],
         COMPOSE["services"]["voice"]["environment"].get("TRUSTED_PROXIES", ""),
@@ -114,11 +114,11 @@ def test_no_whole_network_is_trusted_to_name_addresses() -> None:
         assert all(ip_network(network.strip()).num_addresses <= 256 for network in networks.split(",") if network.strip())
 
 
-# Measured: a process with the models, and what a body takes of its size while it is read and decoded, at most.
+# Measured: memory of a process with the models, and peak memory of a request in sizes of its body.
 LOADED_BYTES, COPIES = 0.7 * 2**30, 2.1
 
 
-def test_the_memory_limit_has_room_for_a_dozen_of_the_largest_bodies() -> None:
+def test_the_memory_limit_allows_twelve_of_the_largest_bodies_at_once() -> None:
     limits = [
         (container_of(DEPLOYMENT)["resources"]["limits"]["memory"], OBJECTS["ConfigMap"]["data"]["MAX_BODY_BYTES"]),
         (
@@ -131,12 +131,12 @@ def test_the_memory_limit_has_room_for_a_dozen_of_the_largest_bodies() -> None:
         assert LOADED_BYTES + 12 * COPIES * int(max_body_bytes) < 2 * 2**30
 
 
-def test_the_migration_is_the_one_that_compose_runs() -> None:
+def test_the_migration_job_runs_the_command_of_compose() -> None:
     assert container_of(JOB)["command"] == COMPOSE["services"]["migrate"]["command"]
     assert JOB["template"]["spec"]["restartPolicy"] == "OnFailure"
 
 
-def test_ports_and_probes_are_the_services_own() -> None:
+def test_ports_and_probes_agree_with_the_service() -> None:
     container = container_of(DEPLOYMENT)
     (port,) = container["ports"]
     assert port["containerPort"] == Settings.model_fields["port"].default
@@ -146,7 +146,7 @@ def test_ports_and_probes_are_the_services_own() -> None:
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container[probe]["httpGet"]["port"] == port["name"]
         assert container[probe]["httpGet"]["path"] in open_paths
-    # A database that is away takes a pod out of the balancer, and never restarts it.
+    # An unreachable database makes a pod unready, and does not restart it.
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthcheck"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readiness"
     assert container["readinessProbe"]["timeoutSeconds"] > CONNECT_S + STATEMENT_S
@@ -154,38 +154,38 @@ def test_ports_and_probes_are_the_services_own() -> None:
     assert exposed["targetPort"] == port["name"]
 
 
-def test_a_pod_has_time_to_be_noticed_and_to_finish() -> None:
+def test_a_terminating_pod_has_time_to_become_unready_and_to_drain() -> None:
     drain_s = float(OBJECTS["ConfigMap"]["data"]["DRAIN_SECONDS"])
     pod, probe = DEPLOYMENT["template"]["spec"], container_of(DEPLOYMENT)["readinessProbe"]
     assert pod["terminationGracePeriodSeconds"] >= drain_s + 5
-    assert probe["periodSeconds"] * probe["failureThreshold"] < drain_s / 4  # which is how long a pod that ends goes on listening
+    assert probe["periodSeconds"] * probe["failureThreshold"] < drain_s / 4  # for which a terminating pod still accepts connections
     assert DEPLOYMENT["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert int(COMPOSE["services"]["voice"]["stop_grace_period"].removesuffix("s")) >= drain_s + 5
 
 
-def test_all_mean_the_same_pods() -> None:
+def test_all_selectors_match_the_pods_of_the_service() -> None:
     labels = {"app": "voice"}
     assert DEPLOYMENT["template"]["metadata"]["labels"] == labels
     assert DEPLOYMENT["selector"]["matchLabels"] == labels
     assert OBJECTS["Service"]["spec"]["selector"] == labels
     assert OBJECTS["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
-    assert JOB["template"]["metadata"]["labels"] != labels  # no traffic for a migration
+    assert JOB["template"]["metadata"]["labels"] != labels  # a migration gets no traffic
     target = OBJECTS["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
     assert (target["kind"], target["name"]) == ("Deployment", OBJECTS["Deployment"]["metadata"]["name"])
-    assert "replicas" not in DEPLOYMENT  # else each release would undo what the autoscaler decided
+    assert "replicas" not in DEPLOYMENT  # a release would reset the number that the autoscaler chose
 
 
 @pytest.mark.anyio
-async def test_it_scales_by_a_figure_that_the_service_gives(stranger) -> None:
+async def test_the_autoscaler_uses_a_metric_of_the_service(stranger) -> None:
     scaler = OBJECTS["HorizontalPodAutoscaler"]["spec"]
-    queue, processor = scaler["metrics"]
+    queue, cpu = scaler["metrics"]
     assert f"\n{queue['pods']['metric']['name']} " in (await stranger.get("/metrics")).text
-    assert processor["resource"]["name"] in container_of(DEPLOYMENT)["resources"]["requests"]
-    assert scaler["minReplicas"] >= 2  # one may always be away
+    assert cpu["resource"]["name"] in container_of(DEPLOYMENT)["resources"]["requests"]
+    assert scaler["minReplicas"] >= 2  # one may be disrupted at any time
     assert OBJECTS["PodDisruptionBudget"]["spec"]["maxUnavailable"] < scaler["minReplicas"]
 
 
-def test_recognitions_are_as_many_as_the_containers_processors() -> None:
+def test_speech_threads_are_the_cpu_limit_of_the_container() -> None:
     (threads,) = (variable for variable in container_of(DEPLOYMENT)["env"] if variable["name"] == "SPEECH_THREADS")
     assert threads["valueFrom"]["resourceFieldRef"]["resource"] == "limits.cpu"
     assert container_of(DEPLOYMENT)["resources"]["limits"]["cpu"] == container_of(DEPLOYMENT)["resources"]["requests"]["cpu"]

@@ -1,4 +1,4 @@
-"""The dashboard and the alert rules ask for what the service tells, in a way that can mean something."""
+"""Dashboard and alert rules query metrics that exist, with functions that fit their types."""
 
 import json
 import re
@@ -34,7 +34,7 @@ OVER_TIME = {"rate", "changes"}
 
 
 class Series(NamedTuple):
-    """What is asked for: a metric, its matchers, and the functions around it, innermost last."""
+    """A series that a query selects: metric, matchers, and the functions around it, innermost last."""
 
     metric: str
     matchers: dict[str, tuple[str, str]]
@@ -44,7 +44,7 @@ class Series(NamedTuple):
 
 
 def tokens_of(query: str) -> list[tuple[str, str]]:
-    """Cut a query into tokens; what is none fails."""
+    """Split a query into tokens; anything else fails the test."""
     found, place = [], 0
     while place < len(query):
         match = TOKEN.match(query, place)
@@ -56,7 +56,7 @@ def tokens_of(query: str) -> list[tuple[str, str]]:
 
 
 def series_of(query: str) -> Iterator[Series]:
-    """Read every series that a query asks for; parentheses have to match."""
+    """Parse the series that a query selects; parentheses have to match."""
     tokens = [*tokens_of(query), ("end", "")]
     open_: list[str] = []  # the function at each open parenthesis, or ""
     kept: list[frozenset[str]] = [frozenset()]
@@ -65,7 +65,7 @@ def series_of(query: str) -> Iterator[Series]:
         kind, text = tokens[place]
         place += 1
         if kind == "name" and tokens[place][1] in ("(", "by"):
-            assert text in FUNCTIONS, f"{text} is no function that is used here"
+            assert text in FUNCTIONS, f"{text} is not among FUNCTIONS"
             open_.append(text)
             kept.append(kept[-1])
             if tokens[place][1] == "by":
@@ -96,11 +96,11 @@ def series_of(query: str) -> Iterator[Series]:
 
 
 @pytest.fixture
-def metrics(state) -> dict[str, tuple[str, frozenset[str], float]]:  # noqa: ARG001 - the lifespan makes most metrics
-    """Every series by name, with its kind, its labels, and a histogram's largest bucket."""
+def metrics(state) -> dict[str, tuple[str, frozenset[str], float]]:  # noqa: ARG001 - the lifespan registers most metrics
+    """Return for every series its type, its labels, and the largest bucket of a histogram."""
     known: dict[str, tuple[str, frozenset[str], float]] = {"up": ("gauge", frozenset(), 0.0)}
     for family in REGISTRY.collect():
-        # The only places that know labels without samples; what the process tells of itself has none.
+        # The only access to the labels of a metric without samples; process metrics have no labels.
         collector = REGISTRY._names_to_collectors.get(family.name)  # noqa: SLF001
         labels = frozenset(getattr(collector or family, "_labelnames", ()))
         if family.type == "histogram":
@@ -112,7 +112,7 @@ def metrics(state) -> dict[str, tuple[str, frozenset[str], float]]:  # noqa: ARG
     return known
 
 
-def test_a_query_is_read_as_it_is_meant() -> None:
+def test_a_query_is_parsed() -> None:
     (series,) = series_of('histogram_quantile(0.9, sum by (le, x) (rate(a_bucket{b=~"c.*", d="e"}[5m]))) > 2')
     around = ("histogram_quantile", "sum", "rate")
     assert series == Series("a_bucket", {"b": ("=~", "c.*"), "d": ("=", "e")}, True, around, frozenset({"le", "x"}))  # noqa: FBT003
@@ -123,7 +123,7 @@ def test_a_query_is_read_as_it_is_meant() -> None:
 
 
 @pytest.mark.parametrize(("title", "query"), QUERIES, ids=[title for title, _ in QUERIES])
-async def test_every_query_asks_for_what_there_is(title: str, query: str, metrics: Any) -> None:  # noqa: ARG001 - it is the id
+async def test_every_query_fits_the_metrics_of_the_service(title: str, query: str, metrics: Any) -> None:  # noqa: ARG001 - it is the id
     asked = list(series_of(query))
     assert asked
     for series in asked:
@@ -131,24 +131,24 @@ async def test_every_query_asks_for_what_there_is(title: str, query: str, metric
         kind, labels, largest_bucket = metrics[series.metric]
         assert set(series.matchers) <= labels | OF_THE_SCRAPE, series
         assert series.labels_kept <= labels | OF_THE_SCRAPE, series
-        # A counter says nothing but how it grows, and of a gauge growth says nothing; a start time counts starts by its changes.
+        # A counter is meaningful as a rate, a gauge is not; the changes of the start time count the starts.
         assert series.over_time == (bool(series.around) and series.around[-1] in OVER_TIME)
         assert (kind != "gauge") == ("rate" in series.around), series
         assert (kind == "bucket") == ("histogram_quantile" in series.around) == ("le" in series.labels_kept), series
         for label, (operator, value) in series.matchers.items():
-            told: dict[str, set[str]] = {
+            values: dict[str, set[str]] = {
                 "route": {route.path for route in ROUTES},
                 "error": {*map(str, ErrorCode)},
                 "status": {"500", "503", "404"},
             }
-            if label in told and operator in ("=", "=~"):
-                assert any(re.fullmatch(value, word) for word in told[label]), f"no {label} is like {value}"
+            if label in values and operator in ("=", "=~"):
+                assert any(re.fullmatch(value, known) for known in values[label]), f"no {label} matches {value}"
         limit = re.search(r"> ([\d.e]+)\s*$", query)
         if kind == "bucket" and limit:
-            assert float(limit[1]) < largest_bucket, "beyond the largest bucket no quantile is ever"
+            assert float(limit[1]) < largest_bucket, "a quantile never exceeds the largest bucket"
 
 
-def test_every_alert_says_who_should_look_and_at_what() -> None:
+def test_every_alert_has_a_severity_and_a_description() -> None:
     assert len({rule["alert"] for rule in ALERTS}) == len(ALERTS) > 8
     for rule in ALERTS:
         assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
@@ -160,7 +160,7 @@ def test_every_alert_says_who_should_look_and_at_what() -> None:
         assert named <= kept or "sum" not in rule["expr"], f"{rule['alert']} names a label that its sum drops"
 
 
-def test_every_panel_explains_itself_and_has_its_place() -> None:
+def test_every_panel_has_a_description_and_a_place_of_its_own() -> None:
     taken: set[tuple[int, int]] = set()
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
     for panel in DASHBOARD["panels"]:

@@ -1,6 +1,6 @@
-"""The README is run as it stands: its commands against a real server, its answers beside what the server says.
+"""The commands of the README get the replies that it shows, from a real server.
 
-`python -m tests.test_readme` writes the answers of today into it.
+`python -m tests.test_readme` replaces the replies in the README by those of the present code.
 """
 
 import json
@@ -24,57 +24,57 @@ from settings import ROOT
 README = (ROOT / "README.md").read_text()
 EXAMPLE = re.compile(r"```sh\n(.*?)```\n+```json\n(.*?)```", re.DOTALL)
 SERVING = {"MENU_DIR": str(ROOT / "menus"), "SPEECH_MODEL": "base", "SPEECH_MODEL_VI": "conformer"}
-# Another processor rounds otherwise: times and confidences may be off by this, words and prices may not.
+# Confidences differ between processors by less than this; words and prices do not.
 TOLERANCE = 0.1
 
 
-def differences(told: Any, got: Any, place: str = "") -> list[str]:
-    """Compare two answers, place by place; how long it took is nobody's promise."""
+def differences(expected: Any, actual: Any, place: str = "") -> list[str]:
+    """Compare two replies field by field; processing times are not compared."""
     if place.endswith(".processing_ms"):
-        return [] if isinstance(got, float | int) else [f"{place}: {got!r} is no time"]
-    if isinstance(told, dict) and isinstance(got, dict):
-        if told.keys() != got.keys():
-            return [f"{place}: {sorted(told)} but {sorted(got)}"]
-        return [found for key in told for found in differences(told[key], got[key], f"{place}.{key}")]
-    if isinstance(told, list) and isinstance(got, list):
-        if len(told) != len(got):
-            return [f"{place}: {told} but {got}"]
-        return [found for index in range(len(told)) for found in differences(told[index], got[index], f"{place}[{index}]")]
-    same = abs(told - got) <= TOLERANCE if isinstance(told, float) and isinstance(got, float) else told == got
-    return [] if same else [f"{place}: {told!r} but {got!r}"]
+        return [] if isinstance(actual, float | int) else [f"{place}: {actual!r} is not a time"]
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        if expected.keys() != actual.keys():
+            return [f"{place}: {sorted(expected)} but {sorted(actual)}"]
+        return [found for key in expected for found in differences(expected[key], actual[key], f"{place}.{key}")]
+    if isinstance(expected, list) and isinstance(actual, list):
+        if len(expected) != len(actual):
+            return [f"{place}: {expected} but {actual}"]
+        return [found for index in range(len(expected)) for found in differences(expected[index], actual[index], f"{place}[{index}]")]
+    same = abs(expected - actual) <= TOLERANCE if isinstance(expected, float) and isinstance(actual, float) else expected == actual
+    return [] if same else [f"{place}: {expected!r} but {actual!r}"]
 
 
 def shell(command: str, port: int) -> Any:
-    """Run a command of the README and read its answer."""
+    """Run a command of the README; return its reply."""
     command = command.replace("localhost:8000", f"127.0.0.1:{port}")
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, timeout=120, check=True)  # noqa: S603, S607
     return json.loads(done.stdout)
 
 
-def test_differences_are_found() -> None:
-    told = {"a": [1, {"b": 0.5, "processing_ms": 9.0}]}
-    assert differences(told, {"a": [1, {"b": 0.55, "processing_ms": 700.0}]}) == []
-    assert differences(told, {"a": [1, {"b": 0.8, "processing_ms": 9.0}]})
-    assert differences(told, {"a": [2, {"b": 0.5, "processing_ms": 9.0}]})
-    assert differences(told, {"a": [1]})
-    assert differences(told, {"a": [1, {"b": 0.5}]})
+def test_differences_between_replies_are_found() -> None:
+    expected = {"a": [1, {"b": 0.5, "processing_ms": 9.0}]}
+    assert differences(expected, {"a": [1, {"b": 0.55, "processing_ms": 700.0}]}) == []
+    assert differences(expected, {"a": [1, {"b": 0.8, "processing_ms": 9.0}]})
+    assert differences(expected, {"a": [2, {"b": 0.5, "processing_ms": 9.0}]})
+    assert differences(expected, {"a": [1]})
+    assert differences(expected, {"a": [1, {"b": 0.5}]})
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="the README's commands need bash and curl")
-def test_its_requests_get_the_answers_it_shows(server: Any) -> None:
+def test_the_requests_of_the_readme_get_the_replies_it_shows(server: Any) -> None:
     examples = EXAMPLE.findall(README)
     assert len(examples) >= 4
     running = server(**SERVING)
     running.wait_until(lambda: httpx.get(f"{running.url}/readiness").status_code == 200)
-    for command, answer in examples:
-        deadline = time.monotonic() + 10  # the recommender learns of an order a moment after it is stored
-        while found := differences(json.loads(answer), shell(command, running.port)):
+    for command, reply in examples:
+        deadline = time.monotonic() + 10  # the recommender learns from an order asynchronously
+        while found := differences(json.loads(reply), shell(command, running.port)):
             if "recommend_order" not in command or time.monotonic() > deadline:
                 pytest.fail("\n".join([command, *found]))
             time.sleep(0.2)
 
 
-def test_the_menu_it_shows_is_a_menu() -> None:
+def test_the_menu_in_the_readme_is_valid() -> None:
     shown = re.search(r"(?m)^    id: [a-z-]+ .*\n(?:    .*\n)+", README)
     assert shown is not None
     menu = Menu.model_validate(yaml.safe_load(textwrap.dedent(shown[0])))
@@ -82,13 +82,13 @@ def test_the_menu_it_shows_is_a_menu() -> None:
     assert all(group in menu.option_groups for item in menu.items.values() for group in item.options)
 
 
-# --- Writing the answers ------------------------------------------------------------------------------------------------------------
+# --- Writing the replies ------------------------------------------------------------------------------------------------------------
 
 MAX_COLUMNS = 118
 
 
-def written(value: Any, indent: int = 0) -> str:
-    """Write JSON for people: as much on a line as fits."""
+def formatted(value: Any, indent: int = 0) -> str:
+    """Format JSON with as much on a line as fits."""
     flat = json.dumps(value, ensure_ascii=False)
     if indent + len(flat) <= MAX_COLUMNS or not isinstance(value, dict | list):
         return flat
@@ -104,33 +104,33 @@ def written(value: Any, indent: int = 0) -> str:
 
 
 def pieces(value: Any, indent: int) -> Iterator[str]:
-    """Write each member, with its comma."""
+    """Format each member, with its comma."""
     members = (
         [(f"{json.dumps(key)}: ", member) for key, member in value.items()] if isinstance(value, dict) else [("", one) for one in value]
     )
     for index, (key, member) in enumerate(members):
-        yield f"{key}{written(member, indent)}{',' if index < len(members) - 1 else ''}"
+        yield f"{key}{formatted(member, indent)}{',' if index < len(members) - 1 else ''}"
 
 
-def test_what_is_written_is_what_was_said() -> None:
-    said = {"a": [{"b": "x" * 50, "c": [1, 2.5, None, "đ"]}, {"b": "y" * 120}], "d": {}, "e": [[]], "f": "z" * 80}
-    assert json.loads(written(said)) == said
+def test_formatting_json_keeps_its_content() -> None:
+    value = {"a": [{"b": "x" * 50, "c": [1, 2.5, None, "đ"]}, {"b": "y" * 120}], "d": {}, "e": [[]], "f": "z" * 80}
+    assert json.loads(formatted(value)) == value
 
 
 def main() -> None:
-    """Ask a server of today, and write what it says into the README."""
-    from tests.servers import Server  # noqa: PLC0415 - reads the environment, which a test run does in its own order
+    """Replace the replies in the README by those of a server."""
+    from tests.servers import Server  # noqa: PLC0415 - reads the environment, which conftest.py sets first in a test run
 
     with tempfile.TemporaryDirectory() as directory:
         running = Server(Path(directory), SERVING)
         try:
             running.wait_until(lambda: httpx.get(f"{running.url}/readiness").status_code == 200)
 
-            def answer(example: re.Match[str]) -> str:
-                time.sleep(3)  # the recommender learns of an order a moment after it is stored
-                return f"```sh\n{example[1]}```\n\n```json\n{written(shell(example[1], running.port))}\n```"
+            def with_reply(example: re.Match[str]) -> str:
+                time.sleep(3)  # the recommender learns from an order asynchronously
+                return f"```sh\n{example[1]}```\n\n```json\n{formatted(shell(example[1], running.port))}\n```"
 
-            (ROOT / "README.md").write_text(EXAMPLE.sub(answer, README))
+            (ROOT / "README.md").write_text(EXAMPLE.sub(with_reply, README))
         finally:
             running.stop()
 

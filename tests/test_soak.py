@@ -1,4 +1,4 @@
-"""A minute's worth of `bench/soak.py`, in a quarter of one."""
+"""A short run of `bench/soak.py`."""
 
 import pytest
 
@@ -8,8 +8,8 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_mixed_traffic_survives_two_restarts_of_each_storage(tmp_path, postgres, valkey, capsys):
-    wrong = await soak(postgres, valkey, tmp_path, Plan(seconds=12, rate=2, speech=False))
-    assert wrong == []
+    failures = await soak(postgres, valkey, tmp_path, Plan(seconds=12, rate=2, speech=False))
+    assert failures == []
     printed = capsys.readouterr().out
     assert "0 lost, 0 twice" in printed
     assert printed.count("soak ") > 10

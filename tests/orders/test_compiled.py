@@ -15,19 +15,17 @@ from voice.orders import compiled
 
 SAID = """
 import json, sys
-from pathlib import Path
-import yaml
-from schemas import LineRequest, Menu
-from tests.order_notation import lines_of
+from itertools import groupby
+from operator import attrgetter
 from voice.orders.engine import OrderEngine
+from voice.orders.parser.corpus import TRAINING, sentences
 
 answers = []
-for language in ("vi", "en"):
-    waiter = Path(sys.argv[1]) / "tests/waiter" / language
-    for menu_id, cases in yaml.safe_load((waiter / "orders.yaml").read_text()).items():
-        menu = Menu.model_validate(yaml.safe_load((waiter / "menus" / f"{menu_id}.yaml").read_text()))
-        engine = OrderEngine(menu)
-        answers += [engine.understand(case["say"], lines_of(menu, case.get("draft", ""))) for case in cases]
+for name in TRAINING:
+    for _, examples in groupby(sentences(name), key=attrgetter("menu.id")):
+        examples = list(examples)
+        engine = OrderEngine(examples[0].menu)
+        answers += [engine.understand(example.utterance, example.lines) for example in examples]
 print(json.dumps([sys.modules["voice.orders.search"].__file__, answers]))
 """
 
@@ -48,8 +46,8 @@ def run_in(directory: Path, *arguments: str) -> str:
 
 
 def sources() -> list[Path]:
-    """List all the code that the engine needs, uncompiled."""
-    return [*ROOT.glob("*.py"), *ROOT.glob("voice/**/*.py"), *ROOT.glob("voice/**/*.yaml"), *ROOT.glob("tests/*.py")]
+    """List all the code that the engine needs, uncompiled, and the sentences."""
+    return [*ROOT.glob("*.py"), *ROOT.glob("voice/**/*.py"), *ROOT.glob("voice/**/*.yaml"), *ROOT.glob("corpus/sentences/*/*.yaml")]
 
 
 def test_compiling_announces_itself_and_its_duration(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,8 +62,8 @@ def test_what_runs_is_compiled(module: str) -> None:
 
 
 def test_what_is_compiled_answers_as_its_source_does(tmp_path: Path) -> None:
-    interpreted, answers = json.loads(run_in(copied(sources(), tmp_path), "-c", SAID, str(ROOT)))
-    compiled_file, same = json.loads(run_in(ROOT, "-c", SAID, str(ROOT)))
+    interpreted, answers = json.loads(run_in(copied(sources(), tmp_path), "-c", SAID))
+    compiled_file, same = json.loads(run_in(ROOT, "-c", SAID))
     assert (interpreted, compiled_file) == (str(tmp_path / "voice/orders/search.py"), str(compiled.compiled_of("search")))
     assert len(answers) > 900
     assert answers == same

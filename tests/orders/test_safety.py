@@ -4,34 +4,31 @@ import random
 from collections import Counter
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from schemas import LineRequest, Menu, OrderRequest
 from settings import Settings
 from tests.any_words import any_lines, any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
-from voice.menus.loading import read_menu
 from voice.orders import words
 from voice.orders.engine import OrderEngine
 from voice.orders.line_confidence import ASK_BELOW
-
-WAITER = MENUS.parent / "waiter"
+from voice.orders.parser.corpus import SENTENCES, TRAINING, Example, menu_of, sentence_menus, sentences
 
 
 @pytest.fixture(scope="module")
 def pho():
-    return OrderEngine(read_menu(MENUS / "quan-pho.yaml"))
+    return OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml"))
 
 
 @pytest.fixture(scope="module")
 def tea():
-    return OrderEngine(read_menu(MENUS / "tra-sua.yaml"))
+    return OrderEngine(menu_of(MENUS / "tra-sua.menu.yaml"))
 
 
 @pytest.fixture(scope="module")
 def burger():
-    return OrderEngine(read_menu(WAITER / "en" / "menus" / "burger.yaml"))
+    return OrderEngine(menu_of(SENTENCES / "en1/burger.menu.yaml"))
 
 
 def engine_of(*, languages=("vi", "en"), items, groups=None, **arguments):
@@ -131,9 +128,9 @@ def test_options_beyond_a_hundred_are_reported():
     assert order["unmatched"]
 
 
-@pytest.mark.parametrize("menu", sorted(MENUS.parent.glob("**/menus/*.yaml"))[::3], ids=lambda path: path.stem)
+@pytest.mark.parametrize("menu", sentence_menus()[::3], ids=lambda menu: menu.id)
 def test_every_reply_of_a_conversation_is_accepted_unchanged_as_a_request(menu):
-    engine, dice = OrderEngine(read_menu(menu)), random.Random(menu.stem)  # noqa: S311 - a test's dice
+    engine, dice = OrderEngine(menu), random.Random(menu.id)  # noqa: S311 - a test's dice
     lines = any_lines(engine.menu, dice, 200)
     for turn in range(25):
         utterance, few = any_words(engine.menu, dice)
@@ -162,7 +159,7 @@ DOUBTFUL = [("hai bún chã", ""), ("thêm một trà đá", "pho-ga"), ("bỏ t
 
 @pytest.mark.parametrize(("utterance", "before"), DOUBTFUL)
 def test_an_edit_below_the_threshold_is_not_made_but_asked_about(utterance, before):
-    engine = OrderEngine(read_menu(MENUS / "quan-pho.yaml"), ask_below=1.01)
+    engine = OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml"), ask_below=1.01)
     lines = lines_of(engine.menu, before)
     order = engine.understand(utterance, lines)
     assert (meaning(order["lines"]), order["changes"]) == (meaning(lines), [])
@@ -183,16 +180,16 @@ def test_an_edit_below_the_threshold_is_not_made_but_asked_about(utterance, befo
     ],
 )
 def test_a_suspended_edit_is_kept_as_pending(utterance, before, line, pending):
-    engine = OrderEngine(read_menu(MENUS / "quan-pho.yaml"), ask_below=1.01)
+    engine = OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml"), ask_below=1.01)
     question = engine.understand(utterance, lines_of(engine.menu, before))["questions"][0]
     kept = question["pending"]
     options = [(option["choice"], option["amount"]) for option in kept["options"]]
     assert (question["line"], (kept["op"], kept["item"], kept["quantity"], options)) == (line, pending)
 
 
-@pytest.mark.parametrize("menu", sorted(MENUS.parent.glob("**/menus/*.yaml"))[::5], ids=lambda path: path.stem)
+@pytest.mark.parametrize("menu", sentence_menus()[::5], ids=lambda menu: menu.id)
 def test_no_random_words_add_remove_or_count_below_the_threshold(menu):
-    engine, dice = OrderEngine(read_menu(menu), ask_below=1.01), random.Random(menu.stem)  # noqa: S311 - a test's dice
+    engine, dice = OrderEngine(menu, ask_below=1.01), random.Random(menu.id)  # noqa: S311 - a test's dice
     for _ in range(25):
         utterance, lines = any_words(engine.menu, dice)
         order = engine.understand(utterance, lines)
@@ -205,7 +202,7 @@ def test_no_random_words_add_remove_or_count_below_the_threshold(menu):
 
 
 def test_every_line_of_an_edit_is_at_least_as_probable_as_the_threshold():
-    engine, dice = OrderEngine(read_menu(MENUS / "quan-pho.yaml")), random.Random(7)  # noqa: S311 - a test's dice
+    engine, dice = OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml")), random.Random(7)  # noqa: S311 - a test's dice
     for _ in range(100):
         order = engine.understand(any_words(engine.menu, dice)[0])
         assert all(line["confidence"] is None or line["confidence"] >= ASK_BELOW - 0.001 for line in order["lines"])
@@ -214,13 +211,15 @@ def test_every_line_of_an_edit_is_at_least_as_probable_as_the_threshold():
 def test_right_edits_are_rarely_asked_about():
     """At most 3 % of the turns; 0.45 % when the threshold was chosen."""
     asked = right = 0
-    for language in ("vi", "en"):
-        for menu, cases in list(yaml.safe_load((WAITER / language / "orders.yaml").read_text(encoding="utf-8")).items())[::12]:
-            engine = OrderEngine(read_menu(WAITER / language / "menus" / f"{menu}.yaml"))
-            for case in cases:
-                if not case.get("missed"):
-                    right += 1
-                    asked += "check" in kinds(engine.understand(case["say"], lines_of(engine.menu, case.get("draft", ""))))
+    by_menu: dict[str, list[Example]] = {}
+    for example in (example for name in TRAINING for example in sentences(name)):
+        by_menu.setdefault(example.menu.id, []).append(example)
+    for examples in list(by_menu.values())[::12]:
+        engine = OrderEngine(examples[0].menu)
+        for example in examples:
+            if not example.missed:
+                right += 1
+                asked += "check" in kinds(engine.understand(example.utterance, example.lines))
     assert asked <= 0.03 * right
 
 

@@ -13,7 +13,9 @@ from settings import ROOT
 from voice.orders.parser.reduce import Question
 
 CONVERSATIONS: Final = ROOT / "corpus/conversations"
-SENTENCES: Final = ROOT / "tests/waiter"
+SENTENCES: Final = ROOT / "corpus/sentences"
+# Sets of sentences that the weights are fitted to.
+TRAINING: Final = ("en1", "en2", "en3", "vi1", "vi2", "vi3")
 # Worked with; the other sets of conversations are kept for the first contact.
 DEVELOPMENT: Final = ("en1", "en2", "vi1")
 _LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
@@ -23,13 +25,20 @@ _UNKNOWN_KEYS: Final = frozenset({"required", "description"})
 
 
 class Example(NamedTuple):
-    """An utterance in its state, and the right orders after it."""
+    """An utterance in its state, and the right orders after it.
+
+    `asks` lists the kinds of the questions about a quantity that the utterance raises; None: not annotated. `act` is the dialogue act of
+    a turn, "" for a sentence. The order engine is known to misunderstand a `missed` sentence.
+    """
 
     menu: Menu
     utterance: str
     lines: Sequence[LineRequest]
     right: Sequence[Sequence[LineRequest]]
     question: Question | None = None
+    act: str = ""
+    asks: Sequence[str] | None = None
+    missed: bool = False
 
 
 def lines_of(menu: Menu, text: str) -> list[LineRequest]:
@@ -72,21 +81,34 @@ def conversation_sets() -> list[str]:
 def conversations(name: str) -> Iterator[Example]:
     """Yield the turns of a set; each starts from the right order before it, with the question that was asked."""
     for path in sorted((CONVERSATIONS / name).glob("*.menu.yaml")):
-        menu = _menu_of(path)
+        menu = menu_of(path)
         for conversation in _read(path.with_name(f"{menu.id}.conversations.yaml"))["conversations"]:
             before: list[LineRequest] = []
             for turn in conversation["turns"]:
                 right = [lines_of(menu, order or "") for order in (turn["order"], *turn.get("or", ()))]
-                yield Example(menu, turn["say"], before, right, _question_of(turn["asked"]))
+                yield Example(menu, turn["say"], before, right, _question_of(turn["asked"]), turn["act"])
                 before = right[0]
 
 
-def sentences(language: str) -> Iterator[Example]:
-    """Yield the single sentences of a language."""
-    for name, cases in _read(SENTENCES / language / "orders.yaml").items():
-        menu = _menu_of(SENTENCES / language / "menus" / f"{name}.yaml")
-        for case in cases:
-            yield Example(menu, case["say"], lines_of(menu, case.get("draft", "")), [lines_of(menu, case["order"])])
+def sentence_sets() -> list[str]:
+    """Name the sets of sentences."""
+    return sorted(path.name for path in SENTENCES.iterdir() if path.is_dir())
+
+
+def sentences(name: str) -> Iterator[Example]:
+    """Yield the sentences of a set, menu by menu."""
+    for path in sorted((SENTENCES / name).glob("*.sentences.yaml")):
+        file = _read(path)
+        menu = menu_of((path.parent / f"{file['menu']}.menu.yaml").resolve())
+        for case in file["sentences"]:
+            lines, right = lines_of(menu, case.get("draft", "")), [lines_of(menu, case["order"])]
+            asks = case.get("asks", file.get("asks"))
+            yield Example(menu, case["say"], lines, right, asks=asks, missed=case.get("missed", False))
+
+
+def sentence_menus() -> list[Menu]:
+    """Return the menus of the sets of sentences."""
+    return [menu_of(path) for path in sorted(SENTENCES.glob("*/*.menu.yaml"))]
 
 
 def _question_of(asked: Any) -> Question | None:
@@ -94,7 +116,8 @@ def _question_of(asked: Any) -> Question | None:
 
 
 @cache
-def _menu_of(path: Path) -> Menu:
+def menu_of(path: Path) -> Menu:
+    """Read a menu file of the corpus, once."""
     menu = _read(path)
     for part in (*menu.get("option_groups", {}).values(), *menu["items"].values()):
         for key in _UNKNOWN_KEYS.intersection(part):

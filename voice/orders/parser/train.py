@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from voice.orders.parser.corpus import DEVELOPMENT, Example, conversations, sentences
+from voice.orders.parser.corpus import DEVELOPMENT, TRAINING, Example, conversations, sentences
 from voice.orders.parser.draft import denotation
 from voice.orders.parser.lexicon import Arc
 from voice.orders.parser.model import WEIGHTS_FILE, Model, features_of
@@ -176,7 +176,7 @@ class _Problem(NamedTuple):
 
 def examples() -> list[Example]:
     """Return what the weights are fitted to, menu by menu."""
-    found = [example for language in ("en", "vi") for example in sentences(language)]
+    found = [example for name in TRAINING for example in sentences(name)]
     found += [example for name in DEVELOPMENT for example in conversations(name)]
     return sorted(found, key=lambda example: example.menu.id)
 

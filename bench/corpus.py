@@ -1,0 +1,96 @@
+"""Print how many utterances of the corpus become their order: `python -m bench.corpus [SET ...]`, one line a set.
+
+    .venv/bin/python -m bench.corpus sentences/en1 conversations/vi6 [--ask-below 0]
+
+Each utterance starts from the right order before it. An utterance is exact if the order after it is one of those annotated. A miss is of
+the first kind that fits: `unchanged` (an order that should change did not), `unwanted` (an order changed that should not), `items`,
+`quantities`, `options` (what differs). An edit below the confidence `--ask-below` is asked about, so it is not made and counts as a miss.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from schemas import LineRequest
+from voice.orders.engine import OrderEngine
+from voice.orders.line_confidence import ASK_BELOW
+from voice.orders.parser.corpus import DEVELOPMENT, Example, conversation_sets, conversations, sentence_sets, sentences
+from voice.orders.parser.draft import MenuIndex, denotation
+
+
+def set_names() -> list[str]:
+    """Return the names of all sets, as in corpus/README.md."""
+    return [f"sentences/{name}" for name in sentence_sets()] + [f"conversations/{name}" for name in conversation_sets()]
+
+
+def examples(name: str) -> Iterable[Example]:
+    """Return the utterances of a set, menu by menu."""
+    kind, _, set_name = name.partition("/")
+    return sentences(set_name) if kind == "sentences" else conversations(set_name)
+
+
+def miss(example: Example, lines: Sequence[LineRequest]) -> str | None:
+    """Return the kind of the miss, or None if the order is right."""
+    index = MenuIndex(example.menu)
+    before, order = (denotation(index.draft(some)) for some in (example.lines, lines))
+    right = [denotation(index.draft(some)) for some in example.right]
+    if order in right:
+        return None
+    if order == before:
+        return "unchanged"
+    if before in right:
+        return "unwanted"
+    quantities, right_quantities = item_quantities(lines), item_quantities(example.right[0])
+    if quantities.keys() != right_quantities.keys():
+        return "items"
+    return "options" if quantities == right_quantities else "quantities"
+
+
+def item_quantities(lines: Iterable[LineRequest]) -> Counter[str]:
+    """Sum the quantities of each item."""
+    quantities = Counter[str]()
+    for line in lines:
+        quantities[line.item] += line.quantity
+    return quantities
+
+
+def measure(name: str, ask_below: float) -> Counter[str | None]:
+    """Count the misses of a set by kind; None counts the exact orders."""
+    kinds = Counter[str | None]()
+    engine = None
+    for example in examples(name):
+        if engine is None or engine.menu is not example.menu:
+            engine = OrderEngine(example.menu, ask_below)
+        order = engine.understand(example.utterance, example.lines)
+        kinds[miss(example, [LineRequest.model_validate(line) for line in order["lines"]])] += 1
+    return kinds
+
+
+def line(name: str, use: str, kinds: Counter[str | None]) -> str:
+    """Return the figures of a set as a line."""
+    n_exact, n = kinds[None], kinds.total()
+    misses = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common() if kind is not None)
+    return f"{name:20} {use:13} {n:5}  exact {n_exact / n:.3f}  misses: {misses or 'none'}"
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", default=set_names(), metavar="SET", help="as listed in corpus/README.md; all unless named")
+    parser.add_argument("--ask-below", type=float, default=ASK_BELOW)
+    arguments = parser.parse_args()
+    if unknown := set(arguments.sets) - set(set_names()):
+        parser.error(f"no such set: {', '.join(sorted(unknown))}")
+    totals: dict[tuple[str, str], Counter[str | None]] = {}
+    for name in arguments.sets:
+        kind, _, set_name = name.partition("/")
+        use = "development" if kind == "sentences" or set_name in DEVELOPMENT else "first contact"
+        kinds = measure(name, arguments.ask_below)
+        totals[kind, use] = totals.get((kind, use), Counter()) + kinds
+        print(line(name, use, kinds), flush=True)
+    for (kind, use), kinds in totals.items():
+        print(line(kind, use, kinds))
+
+
+if __name__ == "__main__":
+    main()
