@@ -93,7 +93,9 @@ from schemas import (
 )
 from settings import LOCAL_TOKEN_SECRET, Settings, read_settings
 from voice.asr.recogniser import Recogniser
-from voice.live.sessions import Event, LiveConnection, LiveSessions, too_much_held
+from voice.live.connection import LiveConnection, client_bytes_exceeded
+from voice.live.session import Event
+from voice.live.sessions import LiveSessions
 from voice.menus.loading import MenuBook
 from voice.orders import compiled
 from voice.orders.confirmation import confirmed
@@ -881,7 +883,7 @@ class LiveOrders:
         menu_id = state["menus"].get(options.menu).menu.id  # of the only menu, too: there may be another one later
         current_menu = partial(state["menus"].get, menu_id)
         caller: Caller = scope["voice.caller"]
-        with state["live"].talk(current_menu, options, caller.id) as talk:
+        with state["live"].connect(current_menu, options, caller.id) as talk:
             await receive()  # the handshake
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
             scope["voice.talk"] = talk
@@ -942,7 +944,7 @@ class Conversation:
         if not self.talk.is_over_limit():
             return True
         self.talk.buffered_bytes = 0  # the protocol drops them
-        self.stopping = asyncio.ensure_future(self.talk.stop(too_much_held()))
+        self.stopping = asyncio.ensure_future(self.talk.stop(client_bytes_exceeded()))
         return False
 
     async def hold(self) -> None:
@@ -981,7 +983,7 @@ class Conversation:
                     await self.talk.stop(RateLimited(1, "Very many frames came, with very little sound in them."))
                     return
                 if message.get("bytes") is not None:
-                    await self.talk.take(message["bytes"])
+                    await self.talk.receive_audio(message["bytes"])
                 else:
                     await self.obey(message["text"])
         except TimeoutError:
@@ -999,9 +1001,9 @@ class Conversation:
                 command = LiveCommand.model_validate_json(body).root
             except ValidationError as error:
                 raise refusal(error, LiveCommand, body) from None
-            await self.talk.command(command, len(body))
+            await self.talk.receive_command(command, len(body))
         except ApiError as error:
-            await self.talk.refuse(error)
+            await self.talk.reject_message(error)
 
     async def write(self) -> None:
         """Send what there is to tell, until all was said."""
@@ -1418,7 +1420,7 @@ def record_socket(scope: Scope, status: int, code: int, duration_s: float) -> No
     if talk is None:
         return
     reason = "left" if not code else str(talk.ended_by.error).lower() if talk.ended_by else "drained"
-    talk.live.metrics.ended.labels(reason).inc()
+    talk.metrics.ended.labels(reason).inc()
     if settings.access_log == "on" and log.isEnabledFor(logging.INFO):
         caller: Caller = scope["voice.caller"]
         fields = {
