@@ -67,46 +67,13 @@ ITEM = "id: quan\nname: Quán\ncurrency: VND\nitems:\n  "
             GOOD.replace("price: -1000", "price: -1" + "0" * 10),
             "line 11, column 44: option_groups.size.choices.l.price: Input should",
         ),
-        (ITEM + "? [a, b]\n  : {name: A, price: 1}\n", "line 5, column 5: a key must be a string"),
-        (ITEM + "a: {name: A, price: " + "9" * 5000 + "}\n", "line 5, column 23: a number of more than 20 digits"),
-        (ITEM + "a: &a {name: A, price: *a}\n", "line 5, column 26: the alias 'a' refers to itself"),
         (ITEM + "a: *b\n", "line 5, column 6: the alias 'b' has no anchor"),
-        ("[" * 200_000, "line 1, column 51: nested more than 50 levels deep"),
-        ("{a: " * 200_000, "line 1, column 201: nested more than 50 levels deep"),
-        ("- " * 200_000, "line 1, column 101: nested more than 50 levels deep"),
-        ("a: &a " + "[" * 40 + "]" * 40 + "\nb: " + "[" * 20 + "*a", "line 2, column 24: nested more than 50 levels deep"),
-        ("a: &a [" + "x," * 999 + "]\nb: [" + "*a ," * 999, "line 2, column 797: more than 200000 values"),
-        ("[" + "1," * 200_000, "line 1, column 400000: more than 200000 values"),
-        (GOOD + "#" * 2_000_000, "line 1, column 1: larger than 2000000 bytes"),
-        ("%TAG !a! b\n---\n" + GOOD, "line 1, column 1: a line may not begin with '%'"),
-        (GOOD + "---\n" + GOOD, "line 14, column 1: a second document begins"),
-        (GOOD.replace("Trà", "Trà\x07"), "line 13, column 18: a character that YAML does not allow"),
-        ("", "line 1, column 1: the file is empty"),
-        ("\x00", "line 1, column 1"),
     ],
     ids=lambda value: value[:40],
 )
 def test_an_invalid_menu_is_rejected_with_line_and_column(tmp_path, text, place):
     with pytest.raises(MenuBroken, match="^" + re.escape(place)):
         read_menu(write(tmp_path, text))
-
-
-def test_bytes_that_are_not_utf_8_are_rejected_with_line_and_column(tmp_path):
-    path = tmp_path / "quan.yaml"
-    path.write_bytes(GOOD.replace("Trà", "é\0").encode().replace(b"\0", b"\xe9"))
-    with pytest.raises(MenuBroken, match=r"^line 13, column 16: not UTF-8"):
-        read_menu(path)
-
-
-def test_a_byte_order_mark_is_ignored(tmp_path):
-    path = tmp_path / "quan.yaml"
-    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
-    assert read_menu(path).id == "quan"
-
-
-def test_an_alias_has_the_value_of_its_anchor(tmp_path):
-    text = GOOD.replace("{name: Trà, price: 5000, options: [size]}", "&tra {name: Trà, price: 5000}") + "  sen: *tra\n"
-    assert read_menu(write(tmp_path, text)).items["sen"].price == 5000
 
 
 def test_a_menu_with_too_many_words_is_rejected(tmp_path):
