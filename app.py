@@ -1189,7 +1189,20 @@ async def documentation_script(request: Request) -> Response:  # noqa: ARG001
 # The page to try it with, by file; what it says and does is in page/.
 TRY_DIR = Path(__file__).parent / "page"
 TRY_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-TRY_SCRIPTS = ("page", "state", "words", "calls", "talk", "microphone", "capture", "order", "trouble", "view", "level", "frames")
+TRY_SCRIPTS = (
+    "page",
+    "live_session",
+    "microphone",
+    "audio_worklet",
+    "level_meter",
+    "order",
+    "order_view",
+    "frames_view",
+    "service",
+    "failures",
+    "state",
+    "texts",
+)
 TRY_FILES = ("page.css", "icon.svg", *(f"{script}.js" for script in TRY_SCRIPTS))
 # Everything comes from this host, and nothing runs that is written into the page itself.
 TRY_HEADERS = {
