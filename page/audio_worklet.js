@@ -4,7 +4,7 @@ export const SAMPLE_RATE = 16000;
 // 50 ms: a delay that is not noticed, and little overhead for each frame.
 const PIECE_SAMPLES = 800;
 
-// A windowed sinc, interpolated between stored phases. 16 zero crossings on each side attenuate frequencies above half the new rate by 60 dB.
+// A windowed sinc, interpolated between stored phases. 16 zero crossings on each side attenuate what is above half the new rate by 60 dB.
 const ZERO_CROSSINGS = 16;
 const PHASES = 128;
 // Share of half the new rate that passes unattenuated; the rest is the slope of the filter.

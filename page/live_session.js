@@ -212,7 +212,7 @@ function stop(connection) {
   setPhase("idle");
 }
 
-/** Show why the connection was rejected. Browsers hide the reply to a WebSocket handshake: send a moment of silence by HTTP instead. */
+/** Show why the handshake was rejected. Browsers hide the reply: send a moment of silence in an HTTP request to get the same error. */
 async function showRejection() {
   const { answered: reached, checks } = await service.readiness();
   if (!reached) return notify("no_answer");
