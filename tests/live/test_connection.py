@@ -60,6 +60,7 @@ async def test_queued_commands_count_towards_the_bytes_of_a_connection(connect):
     running = asyncio.create_task(connection.run())
     await connection.receive_command(LINES, MAX_QUEUED_BYTES - 1)
     await connection.receive_command(LINES, MAX_QUEUED_BYTES)
+    assert connection.held_bytes == 3 * MAX_QUEUED_BYTES - 1  # queued, and of the command that sets the order
     further = asyncio.create_task(connection.receive_command(LINES, 1))
     await asyncio.sleep(0.05)
     assert not further.done()

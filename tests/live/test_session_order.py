@@ -31,10 +31,15 @@ def test_a_new_price_holds_for_the_lines_before(menu):
     assert {partial["lines"][0]["total"] for partial in partials} == {before["total"] + 2000}
 
 
-def test_the_same_words_against_the_same_lines_are_parsed_once(menu):
+def test_the_same_words_are_parsed_again_only_if_the_lines_or_the_menu_changed(menu):
     order = SessionOrder(menu)
     first = order.parse(segments("two lattes"))
     assert order.parse(segments("two lattes")) is first
+    menu.change("latte", available=False)
+    assert order.follow_menu() == []
+    assert items(order.parse(segments("two lattes"))) == []
+    menu.change("latte", available=True)
+    order.follow_menu()
     order.lines = [LineRequest(item="cappuccino")]
     assert items(order.parse(segments("two lattes"))) == [("cappuccino", 1), ("latte", 2)]
 
