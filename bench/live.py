@@ -1,12 +1,12 @@
-"""Print how soon an order is understood while it is spoken, and what ill-behaved speakers cost: one figure a line.
+"""Measure the latency and word error rate of streaming sessions, and the cost of abusive clients.
 
     .venv/bin/python -m bench.live [--only speak|abuse] [--streams 1,4,8] [--languages vi,en] [--every N] [--manifest FILE.jsonl]
 
-A server of its own is started. Clips are sent at the pace at which they were spoken, so many at once, and `end` with the last speech in
-them (told by the detector); `pause` instead lets silence follow. "word" is the time from the end of a word (as recognised in one piece) to
-the frame that first holds it in its place, "first" the same for the first word, "final" from the end of speech to the final. The word
-error rates are those of the finals and of the same clips in one request; "changed" is the share of letters told in partials that were
-others later. Other load on the machine falsifies times.
+Starts a server of its own. Clips are sent in real time, the given number at once, with `end` after the last speech that the VAD finds;
+with --pause silence follows instead. "word": time from the end of a word (by its time in the transcript of the whole clip) to the first
+event with the word in its place; "first": the same for the first word; "final": from the end of speech to the final. The word error rates
+are those of the finals ("live") and of the same clips in one request ("once"); "changed" is the share of the letters of partials that
+changed later. Other load on the machine falsifies the times.
 """
 
 import argparse
@@ -39,28 +39,28 @@ KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
 MENU = "quan-nha"
 FRAME_S = 0.1
 MANY = "1000000/minute"
-SILENT_S = 1.5  # sent behind a clip whose end is to be told by the pause
+SILENT_S = 1.5  # sent after a clip with --pause
 
 
 @dataclass
-class Spoken:
-    """What came back for one clip."""
+class Run:
+    """One clip and the events that it caused."""
 
     clip: Clip
-    whole: dict[str, Any]  # the transcript in one piece
-    frames: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # seconds since the first sample was due
-    ended_s: float = 0.0  # the end of speech
+    whole: dict[str, Any]  # the transcript of one request
+    events: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # each with seconds since the start of the clip
+    speech_end_s: float = 0.0
 
     @property
     def text(self) -> str:
-        """All finals."""
-        return " ".join(frame["text"] for _, frame in self.frames if frame["type"] == "final" and frame["text"])
+        """Join the texts of the finals."""
+        return " ".join(event["text"] for _, event in self.events if event["type"] == "final" and event["text"])
 
     def delays(self) -> list[float]:
-        """For each word that was recognised alike, the time from its end to the first frame that has it in its place."""
+        """Return, for each word that was recognised alike, the seconds from its end to the first event with it in its place."""
         found = []
-        spoken = [word for segment in self.whole["segments"] for word in segment["words"]]
-        for place, word in enumerate(spoken):
+        recognised = [word for segment in self.whole["segments"] for word in segment["words"]]
+        for place, word in enumerate(recognised):
             (plain,) = words(word["word"], self.clip.language)[:1] or [""]
             for at_s, text in self.texts():
                 if plain in words(text, self.clip.language)[max(0, place - 1) : place + 2]:
@@ -69,28 +69,28 @@ class Spoken:
         return found
 
     def texts(self) -> list[tuple[float, str]]:
-        """All that was told so far, at each frame."""
-        before, told = "", []
-        for at_s, frame in self.frames:
-            told.append((at_s, f"{before} {frame['text']}"))
-            if frame["type"] == "final":
-                before = told[-1][1]
-        return told
+        """Return the text of the clip so far, at each event."""
+        before, texts = "", []
+        for at_s, event in self.events:
+            texts.append((at_s, f"{before} {event['text']}"))
+            if event["type"] == "final":
+                before = texts[-1][1]
+        return texts
 
     def changed(self) -> tuple[int, int]:
-        """Count the letters of partials that were others later, and all that were told."""
+        """Count the letters of partials that changed later, and all letters."""
         changed, shown, before = 0, 0, ""
-        for _, frame in self.frames:
-            text = frame["text"]
+        for _, event in self.events:
+            text = event["text"]
             same = next((i for i, (one, other) in enumerate(zip(before, text, strict=False)) if one != other), min(len(before), len(text)))
             changed += len(before) - same
             shown += len(text) - same
-            before = "" if frame["type"] == "final" else text
+            before = "" if event["type"] == "final" else text
         return changed, shown
 
 
 def load(manifest: Path | None) -> list[Clip]:
-    """Read the clips, sentences and orders alike."""
+    """Load the clips of a manifest, else the shared ones, else the examples."""
     if manifest is None and SHARED.is_file():
         manifest = SHARED
     if manifest is None:
@@ -100,44 +100,44 @@ def load(manifest: Path | None) -> list[Clip]:
 
 
 def pcm(waveform: Any) -> bytes:
-    """Write as 16-bit samples."""
+    """Encode as 16-bit samples."""
     return bytes((np.clip(waveform, -1, 32767 / 32768) * 32768).astype("<i2").tobytes())
 
 
 def url_of(server: Server, query: str) -> str:
-    """Name the socket."""
+    """Return the URL of the live route."""
     return f"ws://127.0.0.1:{server.port}/api/v1/voice/live?menu={MENU}&{query}"
 
 
-async def speak(server: Server, spoken: Spoken, *, pause: bool) -> None:
-    """Send a clip at its own pace, and keep what comes back."""
-    speech_ends = last_speech(speech_probabilities(spoken.clip.waveform)) or len(spoken.clip.waveform)
-    waveform = spoken.clip.waveform[:speech_ends]
-    spoken.ended_s = len(waveform) / SAMPLE_RATE
+async def stream(server: Server, run: Run, *, pause: bool) -> None:
+    """Send a clip in real time and store the events."""
+    speech_ends = last_speech(speech_probabilities(run.clip.waveform)) or len(run.clip.waveform)
+    waveform = run.clip.waveform[:speech_ends]
+    run.speech_end_s = len(waveform) / SAMPLE_RATE
     if pause:
         waveform = np.pad(waveform, (0, int(SILENT_S * SAMPLE_RATE)))
     audio = pcm(waveform)
     step = int(FRAME_S * SAMPLE_RATE) * 2
-    async with connect(url_of(server, f"language={spoken.clip.language}"), additional_headers=KEYS) as socket:
+    async with connect(url_of(server, f"language={run.clip.language}"), additional_headers=KEYS) as socket:
         began = time.perf_counter()
 
-        async def listen() -> None:
+        async def receive() -> None:
             async for message in socket:
-                spoken.frames.append((time.perf_counter() - began, json.loads(message)["data"]))
-                if spoken.frames[-1][1].get("ended_by") == "end":
+                run.events.append((time.perf_counter() - began, json.loads(message)["data"]))
+                if run.events[-1][1].get("ended_by") == "end":
                     return
 
-        listening = asyncio.create_task(listen())
+        receiving = asyncio.create_task(receive())
         for start in range(0, len(audio), step):
             await asyncio.sleep(max(0.0, began + min(start + step, len(audio)) / 2 / SAMPLE_RATE - time.perf_counter()))
             await socket.send(audio[start : start + step])
         await socket.send('{"type": "end"}')
         async with asyncio.timeout(30):
-            await listening
+            await receiving
 
 
 async def whole(server: Server, clip: Clip) -> dict[str, Any]:
-    """Recognise a clip in one piece."""
+    """Transcribe a clip in one request."""
     query = f"language={clip.language}&menu={MENU}&words=true&encoding=pcm_s16le&sample_rate={SAMPLE_RATE}"
     async with httpx.AsyncClient(timeout=60) as client:
         reply = await client.post(
@@ -150,61 +150,64 @@ async def whole(server: Server, clip: Clip) -> dict[str, Any]:
 
 
 async def measure(server: Server, clips: Sequence[Clip], streams: int, *, pause: bool) -> None:
-    """Let so many speak at once, until all clips were spoken."""
-    spoken = [Spoken(clip, await whole(server, clip)) for clip in clips]
-    waiting = iter(spoken)
+    """Send all clips, `streams` at once, and print the figures."""
+    runs = [Run(clip, await whole(server, clip)) for clip in clips]
+    waiting = iter(runs)
 
-    async def speaker(number: int) -> None:
-        await asyncio.sleep(0.13 * number)  # nobody begins in step
-        for one in waiting:
-            await speak(server, one, pause=pause)
+    async def stream_clips(number: int) -> None:
+        await asyncio.sleep(0.13 * number)  # so that the streams are not in step
+        for run in waiting:
+            await stream(server, run, pause=pause)
 
     cpu_s, began = cpu_seconds(server), time.perf_counter()
-    await asyncio.gather(*(speaker(number) for number in range(streams)))
-    cpu_s = (cpu_seconds(server) - cpu_s) / sum(one.ended_s for one in spoken)
+    await asyncio.gather(*(stream_clips(number) for number in range(streams)))
+    speech_s = sum(run.speech_end_s for run in runs)
+    cpu_s = (cpu_seconds(server) - cpu_s) / speech_s
     wall_s = time.perf_counter() - began
-    heard = [one for one in spoken if one.text]
+    recognised = [run for run in runs if run.text]
     language = clips[0].language
-    delays = [delay for one in spoken for delay in one.delays()]
-    firsts = [one.delays()[0] for one in spoken if one.delays()]
-    finals = [max(at_s for at_s, frame in one.frames if frame["type"] == "final" and frame["text"]) - one.ended_s for one in heard]
-    gold = [words(one.clip.transcript, language) for one in spoken]
+    delays = [delay for run in runs for delay in run.delays()]
+    firsts = [run.delays()[0] for run in runs if run.delays()]
+    finals = [
+        max(at_s for at_s, event in run.events if event["type"] == "final" and event["text"]) - run.speech_end_s for run in recognised
+    ]
+    gold = [words(run.clip.transcript, language) for run in runs]
     total = sum(map(len, gold))
     live, once = (
         sum(errors(said, words(text, language)) for said, text in zip(gold, texts, strict=True)) / total
-        for texts in ([one.text for one in spoken], [one.whole["text"] for one in spoken])
+        for texts in ([run.text for run in runs], [run.whole["text"] for run in runs])
     )
-    changed, shown = (sum(part) for part in zip(*(one.changed() for one in spoken), strict=True))
+    changed, shown = (sum(part) for part in zip(*(run.changed() for run in runs), strict=True))
     print(
         f"{language} x{streams} {'pause' if pause else 'end  '}  {quantiles('word', delays)}  {quantiles('first', firsts)}  "
         f"{quantiles('final', finals)}  wer live {live:.3f} once {once:.3f}  changed {changed / max(1, shown):.3f}  "
-        f"cpu_s_per_audio_s {cpu_s:.3f}  {sum(one.ended_s for one in spoken):.0f} s in {wall_s:.0f} s, {len(heard)} of {len(spoken)} heard",
+        f"cpu_s_per_audio_s {cpu_s:.3f}  {speech_s:.0f} s in {wall_s:.0f} s, {len(recognised)} of {len(runs)} with text",
         flush=True,
     )
 
 
 def quantiles(name: str, values: Sequence[float]) -> str:
-    """Print the middle and the slow end."""
+    """Format the median and the 95th percentile."""
     middle, late = np.percentile(values, [50, 95]) if values else (float("nan"), float("nan"))
     return f"{name} p50 {middle:.2f} p95 {late:.2f} s"
 
 
 def cpu_seconds(server: Server) -> float:
-    """Read how long the server has computed."""
+    """Read the CPU time of the server."""
     fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-# --- Speakers who behave badly ------------------------------------------------------------------------------------------------------
+# --- Abusive clients ----------------------------------------------------------------------------------------------------------------
 
 
 def memory_mb(server: Server) -> float:
-    """Read what the server holds."""
+    """Read the resident memory of the server."""
     return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 async def health(server: Server, stop: asyncio.Event) -> list[float]:
-    """Ask every 20 ms whether it answers; give the latencies in milliseconds."""
+    """Request the health check every 20 ms; return the latencies in milliseconds."""
     took = []
     async with httpx.AsyncClient(timeout=30) as client:
         while not stop.is_set():
@@ -215,8 +218,8 @@ async def health(server: Server, stop: asyncio.Event) -> list[float]:
     return took
 
 
-async def swallow(socket: ClientConnection) -> int:
-    """Read until the other side closes; give the number of finals."""
+async def count_finals(socket: ClientConnection) -> int:
+    """Read until the server closes; return the number of finals."""
     finals = 0
     try:
         async for message in socket:
@@ -227,10 +230,10 @@ async def swallow(socket: ClientConnection) -> int:
 
 
 async def sends_fast(server: Server, audio: bytes, seconds: float) -> str:
-    """Send at 50 times the pace, in frames of 20 ms."""
+    """Send 50 times faster than real time, in frames of 20 ms."""
     sent, began = 0, time.perf_counter()
     async with connect(url_of(server, "language=vi"), additional_headers=KEYS, ping_interval=None) as socket:
-        reading = asyncio.create_task(swallow(socket))
+        reading = asyncio.create_task(count_finals(socket))
         try:
             for start in cycle(range(0, len(audio) - 640, 640)):
                 await asyncio.sleep(max(0.0, began + sent / 32_000 / 50 - time.perf_counter()))
@@ -243,11 +246,11 @@ async def sends_fast(server: Server, audio: bytes, seconds: float) -> str:
         took = time.perf_counter() - began
         await socket.close()
         await reading
-    return f"taken {sent / 32_000 / took:.1f} times real time, closed with {socket.close_code} {socket.close_reason}"
+    return f"accepted {sent / 32_000 / took:.1f} times real time, closed with {socket.close_code} {socket.close_reason}"
 
 
 async def never_reads(server: Server, audio: bytes, seconds: float) -> str:
-    """Send sound and commands at twice the pace, and read nothing that comes back."""
+    """Send audio and commands twice as fast as real time, and read no events."""
     began, sent = time.perf_counter(), 0
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
     head = "".join(f"{name}: {value}\r\n" for name, value in KEYS.items())
@@ -273,32 +276,32 @@ async def never_reads(server: Server, audio: bytes, seconds: float) -> str:
         return f"after {time.perf_counter() - began:.0f} s {type(error).__name__}"
     finally:
         writer.transport.abort()
-    return f"{sent / 32_000:.0f} s of sound taken in {seconds:.0f} s"
+    return f"{sent / 32_000:.0f} s of audio accepted in {seconds:.0f} s"
 
 
 async def vanishes(server: Server, audio: bytes, times: int) -> str:
-    """Begin to speak, and go without a word."""
+    """Send two seconds of audio and abort the connection."""
     for _ in range(times):
         socket = await connect(url_of(server, "language=vi"), additional_headers=KEYS)
         await socket.send(audio[:64_000])
         await asyncio.sleep(0.05)
         socket.transport.abort()
-    return f"{times} went"
+    return f"{times} aborted"
 
 
 async def idles(server: Server, number: int, seconds: float) -> str:
-    """Open connections, and say nothing."""
+    """Open connections and send nothing."""
     sockets = await asyncio.gather(*(connect(url_of(server, "language=vi"), additional_headers=KEYS) for _ in range(number)))
     await asyncio.sleep(seconds)
     held = memory_mb(server)
-    await asyncio.gather(*(swallow(socket) for socket in sockets))
+    await asyncio.gather(*(count_finals(socket) for socket in sockets))
     return f"{number} open, {held:.0f} MB meanwhile, closed by {sockets[0].close_code} {sockets[0].close_reason}"
 
 
 async def abuse(server: Server, clips: Sequence[Clip], seconds: float) -> None:
-    """Let each kind have its way, and see what it costs."""
+    """Run each kind of abuse; print memory and latency of the health check."""
     audio = pcm(np.concatenate([clip.waveform for clip in clips if clip.language == "vi"][:20]))
-    await speak(server, Spoken(clips[0], {}), pause=False)
+    await stream(server, Run(clips[0], {}), pause=False)
     kinds: dict[str, Callable[[], Awaitable[str]]] = {
         "50 times real time": lambda: sends_fast(server, audio, seconds),
         "never reads": lambda: never_reads(server, audio, seconds),
@@ -307,26 +310,26 @@ async def abuse(server: Server, clips: Sequence[Clip], seconds: float) -> None:
     }
     for name, behave in kinds.items():
         before, stop = memory_mb(server), asyncio.Event()
-        asking = asyncio.create_task(health(server, stop))
-        told = await behave()
+        checking = asyncio.create_task(health(server, stop))
+        outcome = await behave()
         stop.set()
-        took = await asking
+        took = await checking
         print(
             f"{name:20} memory {before:.0f} -> {memory_mb(server):.0f} MB  "
-            f"health p50 {np.percentile(took, 50):.1f} p99 {np.percentile(took, 99):.1f} max {max(took):.1f} ms  {told}",
+            f"health p50 {np.percentile(took, 50):.1f} p99 {np.percentile(took, 99):.1f} max {max(took):.1f} ms  {outcome}",
             flush=True,
         )
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", choices=["speak", "abuse"])
     parser.add_argument("--streams", default="1,4,8")
     parser.add_argument("--languages", default="vi,en")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take each N-th clip only")
-    parser.add_argument("--pause", action="store_true", help="let the pause tell the end")
-    parser.add_argument("--seconds", type=float, default=20, help="how long to behave badly")
+    parser.add_argument("--pause", action="store_true", help="end each clip by silence instead of `end`")
+    parser.add_argument("--seconds", type=float, default=20, help="duration of each kind of abuse")
     parser.add_argument("--manifest", type=Path)
     arguments = parser.parse_args()
     clips = load(arguments.manifest)

@@ -1,8 +1,8 @@
-"""Order while speaking, with websockets: sound goes in as it comes from a microphone, the order comes back as it grows.
+"""Order while speaking, with websockets: send audio as a microphone delivers it, and print the order as it grows.
 
 .venv/bin/python examples/live.py [recording.wav [language]] [--fast]
-The recording has 16 bits and one channel; it is sent at the pace of speech, with --fast as fast as it is taken.
-VOICE_URL, VOICE_ID and VOICE_KEY say where the service is and who calls; without them it is a local one and its demo client.
+The recording has 16 bits and one channel; it is sent in real time, with --fast as fast as the service accepts it.
+VOICE_URL, VOICE_ID and VOICE_KEY are the service and the credentials; the default is a local service and its demo client.
 """
 
 import argparse
@@ -23,22 +23,22 @@ FRAME_S = 0.1
 
 
 async def speak(socket: ClientConnection, recording: wave.Wave_read, pause_s: float) -> None:
-    """Send the sound, and then that this was all."""
-    while sound := recording.readframes(int(FRAME_S * recording.getframerate())):
-        await socket.send(sound)
+    """Send the audio, then the end command."""
+    while audio := recording.readframes(int(FRAME_S * recording.getframerate())):
+        await socket.send(audio)
         await asyncio.sleep(pause_s)
     await socket.send(json.dumps({"type": "end"}))
 
 
-def show(what: dict[str, Any]) -> None:
-    """Show an order as it is now."""
-    lines = ", ".join(f"{line['quantity']} x {line['name']}" for line in what["lines"])
-    stable = what.get("stable", len(what["text"]))
-    print(f"{what['type']:8}{what['text'][:stable]}[{what['text'][stable:]}]  {lines}  {what['total']}")
+def show(event: dict[str, Any]) -> None:
+    """Print a partial or a final."""
+    lines = ", ".join(f"{line['quantity']} x {line['name']}" for line in event["lines"])
+    stable = event.get("stable", len(event["text"]))
+    print(f"{event['type']:8}{event['text'][:stable]}[{event['text'][stable:]}]  {lines}  {event['total']}")
 
 
 async def main() -> None:
-    """Speak and listen at the same time."""
+    """Send the recording while receiving events."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recording", nargs="?", default=str(RECORDING))
     parser.add_argument("language", nargs="?", default="vi")
@@ -47,14 +47,14 @@ async def main() -> None:
     with wave.open(arguments.recording) as recording:
         query = f"menu=quan-nha&language={arguments.language}&sample_rate={recording.getframerate()}"
         async with connect(f"{URL}/api/v1/voice/live?{query}", additional_headers=KEYS) as socket:
-            # An order that was begun before goes first: {"type": "lines", "lines": [...]}
+            # To continue an order, send it first: {"type": "lines", "lines": [...]}
             speaking = asyncio.create_task(speak(socket, recording, 0 if arguments.fast else FRAME_S))
             async for frame in socket:
                 answer = json.loads(frame)
                 if answer["data"]["type"] == "error":
                     sys.exit(f"{answer['data']['error']}: {answer['msg']}")
                 show(answer["data"])
-                # There is a final order after each pause; the last one answers `end`.
+                # Each pause causes a final; the last one answers `end`.
                 if speaking.done() and answer["data"]["type"] == "final":
                     break
 

@@ -1,14 +1,14 @@
-// Order while speaking, with what every browser and Node 22 have: fetch and WebSocket.
+// Order while speaking, with fetch and WebSocket, which every browser and Node 22 have.
 // node examples/order.mjs [recording.wav [language]]        (Node 20: node --experimental-websocket ...)
-// In a page the sound comes from an AudioWorklet; page/capture.js and page/microphone.js show how.
+// In a page the audio comes from an AudioWorklet; see page/audio_worklet.js and page/microphone.js.
 
 import { readFile } from "node:fs/promises";
 
 const { VOICE_URL = "http://127.0.0.1:8000", VOICE_ID = "demo", VOICE_KEY = "demo-secret" } = process.env;
 const FRAME_BYTES = 3200; // 0.1 s of 16 kHz, 16 bits, one channel
 
-/** Ask, and return the answer's data. */
-async function ask(method, path, body, token) {
+/** Send a request; return the data of the reply. */
+async function request(method, path, body, token) {
   const response = await fetch(`${VOICE_URL}/api/v1${path}`, {
     method,
     headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
@@ -21,13 +21,13 @@ async function ask(method, path, body, token) {
 
 const [path = new URL("order-vi.wav", import.meta.url), language = "vi"] = process.argv.slice(2);
 
-/** Speak a recording; return the order at its end. A browser cannot set headers: the token goes as a subprotocol. */
-function order(sound, lines, token) {
+/** Stream a recording; return the final order. The token goes as a subprotocol, since a browser cannot set headers. */
+function order(audio, lines, token) {
   const socket = new WebSocket(`${VOICE_URL.replace("http", "ws")}/api/v1/voice/live?menu=quan-nha&language=${language}`, ["bearer", token]);
   return new Promise((resolve, reject) => {
     socket.onopen = () => {
       socket.send(JSON.stringify({ type: "lines", lines })); // the order so far
-      for (let at = 0; at < sound.length; at += FRAME_BYTES) socket.send(sound.subarray(at, at + FRAME_BYTES));
+      for (let at = 0; at < audio.length; at += FRAME_BYTES) socket.send(audio.subarray(at, at + FRAME_BYTES));
       socket.send(JSON.stringify({ type: "end" }));
     };
     let last = null;
@@ -45,10 +45,10 @@ function order(sound, lines, token) {
   });
 }
 
-const { access_token: token } = await ask("POST", "/auth/token", { secret_id: VOICE_ID, secret_key: VOICE_KEY });
+const { access_token: token } = await request("POST", "/auth/token", { secret_id: VOICE_ID, secret_key: VOICE_KEY });
 const recording = await readFile(path);
-const first = await ask("POST", "/voice/order", { menu: "quan-nha", text: "một latte ít đường" }, token);
-const { lines } = await order(recording.subarray(44), first.lines, token); // behind the header of a WAV file
-for (const option of lines.flatMap(({ options }) => options)) option.choice ??= option.alternatives[0]; // what is to be asked
-const stored = await ask("PUT", `/voice/order/${crypto.randomUUID()}`, { menu: "quan-nha", lines }, token);
+const first = await request("POST", "/voice/order", { menu: "quan-nha", text: "một latte ít đường" }, token);
+const { lines } = await order(recording.subarray(44), first.lines, token); // without the header of the WAV file
+for (const option of lines.flatMap(({ options }) => options)) option.choice ??= option.alternatives[0]; // a question asks which; the first one is taken here
+const stored = await request("PUT", `/voice/order/${crypto.randomUUID()}`, { menu: "quan-nha", lines }, token);
 console.log(`Stored: ${stored.order_id}, ${stored.total} ${stored.currency}`);

@@ -1,7 +1,7 @@
-"""Order by voice over HTTP, with Python alone: a recording becomes an order, the order is stored, and what to offer next is asked.
+"""Order by voice over HTTP with Python alone: send a recording, store the order, request recommendations.
 
 .venv/bin/python examples/order.py [recording.wav [language]]
-VOICE_URL, VOICE_ID and VOICE_KEY say where the service is and who calls; without them it is a local one and its demo client.
+VOICE_URL, VOICE_ID and VOICE_KEY are the service and the credentials; the default is a local service and its demo client.
 """
 
 import argparse
@@ -23,8 +23,8 @@ MORE = {"vi": "thêm một latte ít đường", "en": "and a latte with less su
 ATTEMPTS, TIMEOUT_S = 5, 60
 
 
-def ask(method: str, path: str, body: bytes, content_type: str = "application/json") -> Any:
-    """Return the answer's data; ask again where the service is busy or there were too many requests."""
+def send(method: str, path: str, body: bytes, content_type: str = "application/json") -> Any:
+    """Send a request; return the data of the reply. Retry while the service is overloaded or limits the rate."""
     request = Request(URL + path, body, KEYS | {"Content-Type": content_type}, method=method)  # noqa: S310 - the caller names the service
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -40,9 +40,9 @@ def ask(method: str, path: str, body: bytes, content_type: str = "application/js
     return None
 
 
-def ask_json(method: str, path: str, body: dict[str, Any]) -> Any:
-    """Send JSON."""
-    return ask(method, path, json.dumps(body).encode())
+def send_json(method: str, path: str, body: dict[str, Any]) -> Any:
+    """Send a JSON request."""
+    return send(method, path, json.dumps(body).encode())
 
 
 def main() -> None:
@@ -52,14 +52,14 @@ def main() -> None:
     parser.add_argument("language", nargs="?", default="vi")
     arguments = parser.parse_args()
 
-    # The audio is the body, the other fields are the query. To `/speech` it would be text alone.
+    # The audio is the body, the other fields are the query. `/speech` returns the transcript alone.
     query = urlencode({"menu": "quan-nha", "language": arguments.language})
-    order = ask("POST", f"/order?{query}", arguments.recording.read_bytes(), "audio/wav")
+    order = send("POST", f"/order?{query}", arguments.recording.read_bytes(), "audio/wav")
     print(f"Heard: {order['transcript']['text']}")
 
-    # The order so far goes along, the order after the utterance comes back.
+    # Send the order so far; the reply is the order after the utterance.
     more = MORE.get(arguments.language, MORE["en"])
-    order = ask_json("POST", "/order", {"menu": "quan-nha", "text": more, "lines": order["lines"]})
+    order = send_json("POST", "/order", {"menu": "quan-nha", "text": more, "lines": order["lines"]})
     for line in order["lines"]:
         options = ", ".join(option["name"] for option in line["options"])
         print(f"{line['quantity']} x {line['name']}{f' ({options})' if options else ''}: {line['total']} {order['currency']}")
@@ -69,12 +69,12 @@ def main() -> None:
     for question in order["questions"]:
         print(f"To be asked: {question['text']}")
 
-    # The id is ours. Sent again after a lost answer, the order is stored once.
-    stored = ask_json("PUT", f"/order/{uuid.uuid4()}", {"menu": "quan-nha", "lines": order["lines"]})
+    # The caller makes the id: a request that is repeated after a lost reply stores the order once.
+    stored = send_json("PUT", f"/order/{uuid.uuid4()}", {"menu": "quan-nha", "lines": order["lines"]})
     print(f"Stored: {stored['order_id']}, {stored['total']} {stored['currency']}")
 
     basket = [{"item": line["item"], "quantity": line["quantity"]} for line in order["lines"]]
-    for offer in ask_json("POST", "/recommend_order", {"menu": "quan-nha", "items": basket, "limit": 3})["items"]:
+    for offer in send_json("POST", "/recommend_order", {"menu": "quan-nha", "items": basket, "limit": 3})["items"]:
         print(f"To be offered: {offer['name']}, {offer['price']} {offer['currency']}: {offer['reason']['text']}")
 
 

@@ -1,20 +1,20 @@
-// The microphone as a stream of pieces. It stays open a while after each use, so that the next first word is not lost to its start.
+// The microphone as a stream of pieces. It stays open for a while after each use, since opening it would cut off the next first word.
 
-// Somebody who is ordering speaks again within this; after it the browser's recording sign should go out.
+// The pause between two utterances of an order is shorter; after it the recording indicator of the browser should disappear.
 const IDLE_S = 30;
-// On a touch screen the page may only make sound, or hear it, once a finger was lifted.
+// On a touch screen an AudioContext starts only after the finger is lifted.
 const RESUME_MS = 400;
 
 export class Microphone {
   constructor(onPiece, onLost) {
-    this.onPiece = onPiece; // ({sound: ArrayBuffer of pcm_s16le at 16 kHz, level: 0..1})
-    this.onLost = onLost; // it was unplugged, or taken away
+    this.onPiece = onPiece; // ({audio: ArrayBuffer of pcm_s16le at 16 kHz, level: 0..1})
+    this.onLost = onLost; // unplugged, or the permission was withdrawn
     this.stream = null;
     this.context = null;
     this.idle = 0;
   }
 
-  /** Open it, or keep it open. Throws what getUserMedia throws; NotSupportedError where the page may not ask at all. */
+  /** Open the microphone, or keep it open. Throws the errors of getUserMedia; NotSupportedError where the page may not request it. */
   async open() {
     clearTimeout(this.idle);
     if (!navigator.mediaDevices || !window.AudioWorkletNode) {
@@ -32,7 +32,7 @@ export class Microphone {
       audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
     });
     const context = new AudioContext({ latencyHint: "interactive" });
-    await context.audioWorklet.addModule(new URL("capture.js", import.meta.url));
+    await context.audioWorklet.addModule(new URL("audio_worklet.js", import.meta.url));
     const node = new AudioWorkletNode(context, "microphone", { numberOfInputs: 1, numberOfOutputs: 0 });
     node.port.onmessage = ({ data }) => this.onPiece(data);
     context.createMediaStreamSource(stream).connect(node);
@@ -46,7 +46,7 @@ export class Microphone {
     this.context = context;
   }
 
-  /** Let it go, a little later. */
+  /** Close the microphone after IDLE_S. */
   release() {
     clearTimeout(this.idle);
     this.idle = setTimeout(() => this.close(), IDLE_S * 1000);

@@ -1,23 +1,23 @@
-// The order: what changes it, and what is done with it.
+// The order: edits, placing it, suggestions.
 
-import { Refused } from "./calls.js";
-import { $, bare, price, service, state, t } from "./state.js";
-import { refused } from "./trouble.js";
-import { actions, announce, notify, setPhase, showHeard, showOrder, showSuggestions, wordsOf } from "./view.js";
+import { showError } from "./failures.js";
+import { actions, announce, notify, questionText, setPhase, showOrder, showSuggestions, showTranscript } from "./order_view.js";
+import { ServiceError } from "./service.js";
+import { $, lineRequest, price, service, state, t } from "./state.js";
 
 const MAX_SUGGESTIONS = 4;
 const MAX_HISTORY = 100;
-// Text that orders nothing: the service prices the lines that came with it.
-const NO_WORDS = ".";
+// A text that orders nothing, so that the service only prices the lines.
+const NO_TEXT = ".";
 
-/** Take over what an utterance made of the order. */
-export function take(order, text) {
+/** Show the order after an utterance. */
+export function applyOrder(order, text) {
   const before = state.lines;
   state.preview = null;
-  state.heard = { text, stable: text.length, unmatched: order.unmatched };
-  // What is asked about an option stands in its line, as an open choice.
-  state.asked = order.questions.filter(({ group }) => group === null);
-  settle(order.lines);
+  state.transcript = { text, stable: text.length, unmatched: order.unmatched };
+  // A question about an option is in its line, as an open choice.
+  state.itemQuestions = order.questions.filter(({ group }) => group === null);
+  setLines(order.lines);
   announce(
     [
       ...order.changes.map(({ op, line, quantity }) => {
@@ -26,14 +26,14 @@ export function take(order, text) {
       }),
       order.changes.length ? t("said_total", { total: price(state.total) }) : t("said_nothing_changed"),
       order.unmatched.length ? `${t("not_understood")} ${order.unmatched.join(", ")}` : "",
-      ...order.questions.map((question) => wordsOf(question)),
+      ...order.questions.map((question) => questionText(question)),
     ].join(" "),
   );
 }
 
-/** Make these the lines of the order; what was before can be had back. */
-function settle(lines) {
-  const same = JSON.stringify(lines.map(bare)) === JSON.stringify(state.lines.map(bare));
+/** Replace the lines of the order; the lines before can be restored by `undo`. */
+function setLines(lines) {
+  const same = JSON.stringify(lines.map(lineRequest)) === JSON.stringify(state.lines.map(lineRequest));
   if (!same) {
     state.history.push(state.lines);
     if (state.history.length > MAX_HISTORY) state.history.shift();
@@ -41,14 +41,14 @@ function settle(lines) {
   }
   state.lines = lines;
   state.total = lines.reduce((sum, line) => sum + line.total, 0);
-  showHeard();
+  showTranscript();
   showOrder();
-  if (!same) suggest();
+  if (!same) loadSuggestions();
 }
 
-/** Let the service understand a text, or price lines that a tap changed. */
-async function utter(text, lines = state.lines) {
-  return service.ask("POST", "voice/order", { menu: state.menu.id, text, lines: lines.map(bare) });
+/** Let the service parse a text, or price changed lines. */
+async function requestOrder(text, lines = state.lines) {
+  return service.request("POST", "voice/order", { menu: state.menu.id, text, lines: lines.map(lineRequest) });
 }
 
 export async function sendText(text) {
@@ -57,80 +57,80 @@ export async function sendText(text) {
   setPhase("finishing");
   notify(null);
   try {
-    const order = await utter(text);
+    const order = await requestOrder(text);
     $("text").value = "";
     if (matchMedia("(pointer: coarse)").matches) $("text").blur(); // the keyboard would cover the order
-    take(order, text);
+    applyOrder(order, text);
   } catch (error) {
-    refused(error);
+    showError(error);
   } finally {
     setPhase("idle");
   }
 }
 
-async function change(lines) {
+async function changeLines(lines) {
   if (state.phase !== "idle" || state.placing) return;
   if (state.placed) startOver();
   try {
-    const order = lines.length ? await utter(NO_WORDS, lines) : { lines: [] };
+    const order = lines.length ? await requestOrder(NO_TEXT, lines) : { lines: [] };
     notify(null);
-    settle(order.lines);
+    setLines(order.lines);
     announce(t("said_total", { total: price(state.total) }));
   } catch (error) {
-    refused(error);
+    showError(error);
   }
 }
 
-const replaced = (index, line) => state.lines.flatMap((old, at) => (at === index ? (line.quantity > 0 ? [line] : []) : [old]));
+const withLine = (index, line) => state.lines.flatMap((old, at) => (at === index ? (line.quantity > 0 ? [line] : []) : [old]));
 
-function step(index, by) {
+function changeQuantity(index, by) {
   const line = state.lines[index];
-  change(replaced(index, { ...line, quantity: line.quantity + by }));
+  changeLines(withLine(index, { ...line, quantity: line.quantity + by }));
 }
 
-function add(item) {
+function addItem(item) {
   const index = state.lines.findIndex((line) => line.item === item && line.options.length === 0);
-  if (index >= 0) return step(index, 1);
-  return change([...(state.placed ? [] : state.lines), { item, quantity: 1, options: [] }]);
+  if (index >= 0) return changeQuantity(index, 1);
+  return changeLines([...(state.placed ? [] : state.lines), { item, quantity: 1, options: [] }]);
 }
 
-function choose(index, group, choice) {
+function chooseOption(index, group, choice) {
   const line = state.lines[index];
   const options = line.options.map((option) =>
     option.group === group && option.choice === null ? { ...option, choice, alternatives: undefined } : option,
   );
-  change(replaced(index, { ...line, options }));
+  changeLines(withLine(index, { ...line, options }));
 }
 
-function leaveOut(index, group) {
+function removeOption(index, group) {
   const line = state.lines[index];
-  change(replaced(index, { ...line, options: line.options.filter((option) => option.group !== group || option.choice !== null) }));
+  changeLines(withLine(index, { ...line, options: line.options.filter((option) => option.group !== group || option.choice !== null) }));
 }
 
 export function undo() {
   if (state.phase !== "idle" || !state.history.length || state.placed) return;
   const lines = state.history.pop();
-  state.asked = [];
-  settle(lines);
-  state.history.pop(); // taking back is no step to be taken back
+  state.itemQuestions = [];
+  setLines(lines);
+  state.history.pop(); // undo itself cannot be undone
   showOrder();
   announce(t("said_total", { total: price(state.total) }));
 }
 
-export async function place() {
+export async function placeOrder() {
   if (state.phase !== "idle" || state.placing || !state.lines.length) return;
   state.placing = true;
   state.orderId ??= newId();
   notify(null);
   showOrder();
   try {
-    const body = { menu: state.menu.id, lines: state.lines.map(bare) };
-    state.placed = await service.ask("PUT", `voice/order/${state.orderId}`, body);
+    const body = { menu: state.menu.id, lines: state.lines.map(lineRequest) };
+    state.placed = await service.request("PUT", `voice/order/${state.orderId}`, body);
     state.lines = state.placed.lines;
     state.total = state.placed.total;
     announce(`${t("placed")}. ${t("said_total", { total: price(state.total) })}`);
   } catch (error) {
-    refused(error);
+    showError(error);
   } finally {
     state.placing = false;
     showOrder();
@@ -139,13 +139,13 @@ export async function place() {
 }
 
 export function startOver() {
-  Object.assign(state, { lines: [], total: 0, history: [], asked: [], heard: null, placed: null, orderId: null });
-  showHeard();
+  Object.assign(state, { lines: [], total: 0, history: [], itemQuestions: [], transcript: null, placed: null, orderId: null });
+  showTranscript();
   showOrder();
-  suggest();
+  loadSuggestions();
 }
 
-/** A random UUID; crypto.randomUUID is not there on plain http. */
+/** Return a random UUID; crypto.randomUUID does not exist on plain http. */
 function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -154,24 +154,24 @@ function newId() {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-let asking = 0;
+let lastRequest = 0;
 
-async function suggest() {
-  asking += 1;
-  const mine = asking;
+async function loadSuggestions() {
+  lastRequest += 1;
+  const request = lastRequest;
   const quantities = new Map();
   for (const { item, quantity } of state.lines) quantities.set(item, (quantities.get(item) ?? 0) + quantity);
   const items = Array.from(quantities, ([item, quantity]) => ({ item, quantity: Math.min(quantity, 999) }));
   let suggestions = [];
   try {
-    suggestions = (await service.ask("POST", "voice/recommend_order", { menu: state.menu.id, items, limit: MAX_SUGGESTIONS })).items;
+    suggestions = (await service.request("POST", "voice/recommend_order", { menu: state.menu.id, items, limit: MAX_SUGGESTIONS })).items;
   } catch (error) {
-    if (!(error instanceof Refused)) throw error; // no suggestions are no harm
+    if (!(error instanceof ServiceError)) throw error; // the page works without suggestions
   }
-  if (mine === asking) {
+  if (request === lastRequest) {
     state.suggestions = suggestions;
     showSuggestions();
   }
 }
 
-Object.assign(actions, { add, step, choose, leaveOut, sendText });
+Object.assign(actions, { addItem, changeQuantity, chooseOption, removeOption, sendText });

@@ -1,48 +1,49 @@
-// The page: what is said becomes an order before the eyes. Here is what people do with it; the rest is in
-// talk.js (speaking), order.js, view.js, frames.js (the second view), calls.js (the service) and words.js (both languages).
+// Entry point of the page: binds the controls. The other modules:
+// live_session.js (speaking), order.js and order_view.js (the order), frames_view.js (raw frames), service.js (requests), state.js,
+// texts.js (both languages), microphone.js and audio_worklet.js (recording), level_meter.js, failures.js (error notices).
 
-import { showFrames, showView } from "./frames.js";
-import { place, sendText, startOver, undo } from "./order.js";
-import { $, kept, log, service, state, t } from "./state.js";
-import { end, letGo, press } from "./talk.js";
-import { askCredentials, awaitSpeech, refused } from "./trouble.js";
-import { showAll } from "./view.js";
-import { WORDS } from "./words.js";
+import { askCredentials, awaitModels, showError } from "./failures.js";
+import { showFrames, showView } from "./frames_view.js";
+import { end, press, release } from "./live_session.js";
+import { placeOrder, sendText, startOver, undo } from "./order.js";
+import { showAll } from "./order_view.js";
+import { $, log, service, state, stored, t } from "./state.js";
+import { TEXTS } from "./texts.js";
 
 async function load() {
   try {
-    state.menus = (await service.ask("GET", "voice/menus")).menus;
-    const wanted = state.menus.find(({ id }) => id === kept("menu")) ?? state.menus[0];
+    state.menus = (await service.request("GET", "voice/menus")).menus;
+    const wanted = state.menus.find(({ id }) => id === stored("menu")) ?? state.menus[0];
     await openMenu(wanted.id);
-    const { checks } = await service.ready();
-    if (checks.speech === false) awaitSpeech();
+    const { checks } = await service.readiness();
+    if (checks.speech === false) awaitModels();
   } catch (error) {
-    refused(error);
+    showError(error);
   }
 }
 
 async function openMenu(id) {
-  state.menu = (await service.ask("GET", `voice/menus/${id}`)).menu;
+  state.menu = (await service.request("GET", `voice/menus/${id}`)).menu;
   localStorage.setItem("menu", id);
   startOver();
   showAll();
 }
 
-const takesKeys = (element) => element.closest("input, select, textarea, button, summary, a, dialog, pre") !== null;
+const usesKeys = (element) => element.closest("input, select, textarea, button, summary, a, dialog, pre") !== null;
 
 $("talk").addEventListener("pointerdown", (event) => {
   if (event.button !== 0) return;
   $("talk").setPointerCapture(event.pointerId);
   press();
 });
-$("talk").addEventListener("pointerup", letGo);
-$("talk").addEventListener("pointercancel", letGo);
-$("talk").addEventListener("contextmenu", (event) => event.preventDefault()); // what a long touch would open
-// Assistive technology clicks without pressing.
+$("talk").addEventListener("pointerup", release);
+$("talk").addEventListener("pointercancel", release);
+$("talk").addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch would open it
+// Assistive technology sends a click without pointer events.
 $("talk").addEventListener("click", (event) => {
   if (event.detail !== 0) return;
   press();
-  letGo();
+  release();
 });
 
 const isTalkKey = (event) =>
@@ -50,7 +51,7 @@ const isTalkKey = (event) =>
   !event.ctrlKey &&
   !event.altKey &&
   !event.metaKey &&
-  (event.target === $("talk") ? [" ", "Enter"].includes(event.key) : event.key === " " && !takesKeys(event.target));
+  (event.target === $("talk") ? [" ", "Enter"].includes(event.key) : event.key === " " && !usesKeys(event.target));
 document.addEventListener("keydown", (event) => {
   if (isTalkKey(event)) {
     event.preventDefault();
@@ -63,7 +64,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("keyup", (event) => {
   if (event.key === " " || event.key === "Enter") {
     if (event.target === $("talk")) event.preventDefault();
-    letGo();
+    release();
   }
 });
 document.addEventListener("visibilitychange", () => {
@@ -77,17 +78,17 @@ $("typing").addEventListener("submit", (event) => {
   if (text) sendText(text);
 });
 $("undo").addEventListener("click", undo);
-$("place").addEventListener("click", place);
+$("place").addEventListener("click", placeOrder);
 $("again").addEventListener("click", () => {
   startOver();
   $("talk").focus();
 });
-$("menu").addEventListener("change", () => openMenu($("menu").value).catch(refused));
+$("menu").addEventListener("change", () => openMenu($("menu").value).catch(showError));
 $("spoken").addEventListener("change", () => {
   state.spoken = $("spoken").value;
   localStorage.setItem("spoken", state.spoken);
 });
-for (const language of Object.keys(WORDS)) {
+for (const language of Object.keys(TEXTS)) {
   $(`in-${language}`).addEventListener("click", () => {
     state.language = language;
     localStorage.setItem("language", language);

@@ -1,42 +1,42 @@
-// What the page knows, and how it speaks of it.
+// The state of the page, and functions on it.
 
-import { Log, Service } from "./calls.js";
-import { money, say } from "./words.js";
+import { Log, Service } from "./service.js";
+import { money, textOf } from "./texts.js";
 
 export const $ = (id) => document.getElementById(id);
 
-export const kept = (name) => localStorage.getItem(name);
+export const stored = (name) => localStorage.getItem(name);
 
 export const state = {
-  language: kept("language") ?? (navigator.languages.some((tag) => tag.startsWith("vi")) ? "vi" : "en"),
-  spoken: kept("spoken") ?? "", // "": to be detected
+  language: stored("language") ?? (navigator.languages.some((tag) => tag.startsWith("vi")) ? "vi" : "en"),
+  spoken: stored("spoken") ?? "", // "": detect the language
   menus: [],
-  menu: null, // as loaded, with its items and groups
+  menu: null, // as loaded from the service, with its items and option groups
   phase: "idle", // idle, starting, listening, finishing
   held: false,
   handsFree: false,
   pressedAt: 0,
-  talk: null, // the connection under way
-  heard: null, // {text, stable, unmatched}
+  connection: null, // the open live connection, see live_session.js
+  transcript: null, // {text, stable, unmatched}
   lines: [],
   total: 0,
-  preview: null, // {lines, total} while somebody speaks
-  asked: [], // questions about items; those about options stand in the lines
+  preview: null, // {lines, total} of the last partial
+  itemQuestions: [], // questions about items; those about options are in the lines
   history: [],
   suggestions: [],
-  orderId: null, // made with the first attempt to place, kept for the next
+  orderId: null, // created with the first attempt to place the order, kept for the next
   placing: false,
   placed: null,
   notice: null, // {key, values, kind, seconds}
   timings: null,
 };
 
-export const t = (key, values) => say(state.language, key, values);
+export const t = (key, values) => textOf(state.language, key, values);
 export const price = (amount) => money(state.language, state.menu.currency, amount);
-/** The language that was chosen, if the menu is spoken in it; "" is to be detected. */
-export const spokenLanguage = () => (state.menu?.languages.includes(state.spoken) ? state.spoken : "");
+/** The chosen language if the menu has it; "" to detect it. */
+export const recognitionLanguage = () => (state.menu?.languages.includes(state.spoken) ? state.spoken : "");
 
-/** List the options that still have to be decided. */
+/** Return the options without a choice, as questions. */
 export function openChoices() {
   return state.lines.flatMap((line, index) =>
     line.options
@@ -45,8 +45,8 @@ export function openChoices() {
   );
 }
 
-/** What the service reads of a line. */
-export function bare({ item, quantity, options }) {
+/** Return the fields of a line that the service reads. */
+export function lineRequest({ item, quantity, options }) {
   return {
     item,
     quantity,

@@ -1,4 +1,4 @@
-"""A real browser, driven over its debugging protocol; a sound file is its microphone.
+"""Drive a real browser over its debugging protocol; a WAV file is its microphone.
 
 Source: https://chromedevtools.github.io/devtools-protocol
 """
@@ -28,16 +28,16 @@ OPTIONS = [
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # the browser's own calls home end here
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # blocks the browser's own requests
 ]
 
 
 class Page:
-    """A tab of its own kind: nothing is shared with other tabs."""
+    """A tab in a browser context of its own: no storage is shared with other tabs."""
 
-    expected = "^$"  # troubles that a test makes
+    expected = "^$"  # console errors that a test causes
 
-    def __init__(  # noqa: PLR0913 - what a page may find
+    def __init__(  # noqa: PLR0913 - the emulated device
         self, browser: "Browser", url: str, *, size: tuple[int, int], phone: bool, dark: bool, microphone: bool
     ) -> None:
         self.browser = browser
@@ -65,10 +65,10 @@ class Page:
         return done["result"].get("value")
 
     def wait_for(self, expression: str, within_s: float = 30) -> None:
-        """Wait until an expression is true; while the page is still loading it may be an error."""
+        """Wait until an expression is true; while the page is loading, it may throw."""
         deadline = time.monotonic() + within_s
         while not self.holds(expression):
-            assert time.monotonic() < deadline, f"never: {expression}\n{self.text('body')}\n{self.troubles()}"
+            assert time.monotonic() < deadline, f"never: {expression}\n{self.text('body')}\n{self.errors()}"
             time.sleep(0.05)
 
     def holds(self, expression: str) -> bool:
@@ -82,7 +82,7 @@ class Page:
         return shown
 
     def middle_of(self, selector: str) -> tuple[float, float]:
-        """Scroll an element into view and return where it is."""
+        """Scroll an element into view; return the position of its middle."""
         found = self.evaluate(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'nearest'}});"
             "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
@@ -112,22 +112,22 @@ class Page:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def events(self, method: str) -> list[dict[str, Any]]:
-        """Return what the browser told of this page so far."""
-        self.evaluate("0")  # what came before it has been read by then
+        """Return the events of this page so far."""
+        self.evaluate("0")  # reads the events before it
         return [event["params"] for event in self.browser.events if event.get("sessionId") == self.session and event["method"] == method]
 
     def requested(self) -> list[str]:
-        """List the addresses that the page asked for, WebSockets included."""
+        """List the URLs that the page requested, WebSockets included."""
         return [event["request"]["url"] for event in self.events("Network.requestWillBeSent")] + [
             event["url"] for event in self.events("Network.webSocketCreated")
         ]
 
-    def troubles(self) -> list[str]:
-        """List what a developer would see in red."""
+    def errors(self) -> list[str]:
+        """List the exceptions, and the errors and warnings in the console."""
         thrown = [event["exceptionDetails"] for event in self.events("Runtime.exceptionThrown")]
         logged = [event["entry"] for event in self.events("Log.entryAdded") if event["entry"]["level"] in ("error", "warning")]
         called = [event for event in self.events("Runtime.consoleAPICalled") if event["type"] in ("error", "warning", "assert")]
-        return [json.dumps(trouble)[:600] for trouble in [*thrown, *logged, *called]]
+        return [json.dumps(error)[:600] for error in [*thrown, *logged, *called]]
 
     def close(self) -> None:
         self.browser.call("Target.disposeBrowserContext", browserContextId=self.context)
@@ -142,7 +142,7 @@ class Browser:
         self.events: list[dict[str, Any]] = []
 
     def call(self, method: str, session: str | None = None, **arguments: Any) -> Any:
-        """Ask, and keep what happens until the answer comes."""
+        """Send a command; store the events until its reply."""
         self.number += 1
         asked: dict[str, Any] = {"id": self.number, "method": method, "params": arguments}
         self.socket.send(json.dumps(asked if session is None else asked | {"sessionId": session}))
@@ -157,13 +157,13 @@ class Browser:
     def open(
         self, url: str, *, size: tuple[int, int] = (1280, 860), phone: bool = False, dark: bool = False, microphone: bool = True
     ) -> Page:
-        """Open a page; `microphone`: whether it may have it."""
+        """Open a page; `microphone`: whether the permission is granted."""
         return Page(self, url, size=size, phone=phone, dark=dark, microphone=microphone)
 
 
 @contextmanager
 def browser(*more: str, audio: Path | None = None) -> Iterator[Browser]:
-    """Start a browser; what is said into its microphone is `audio`, once. Without it there is no microphone."""
+    """Start a browser whose microphone plays `audio` once; None: there is no microphone."""
     options = [*OPTIONS, "--remote-debugging-port=0", "--autoplay-policy=no-user-gesture-required", *more]
     if audio is not None:
         options += [
@@ -179,7 +179,7 @@ def browser(*more: str, audio: Path | None = None) -> Iterator[Browser]:
             deadline = time.monotonic() + START_S
             while not (port_file.exists() and port_file.read_text().count("\n") == 1):
                 assert process.poll() is None, "the browser did not start"
-                assert time.monotonic() < deadline, "the browser tells no port"
+                assert time.monotonic() < deadline, "the browser wrote no port"
                 time.sleep(0.05)
             port, path = port_file.read_text().splitlines()
             with connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None) as socket:

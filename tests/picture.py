@@ -1,4 +1,4 @@
-"""Take the README's picture of the page to order with: python -m tests.picture."""
+"""Take the picture of the page for the README: python -m tests.picture."""
 
 import tempfile
 import uuid
@@ -16,7 +16,7 @@ TOGETHER = [["sinh-to-bo", "banh-mi-op-la", "ca-phe-sua"], ["tra-dao-cam-sa", "b
 
 
 def main() -> None:
-    """Take it in the middle of an order, where customers have ordered before."""
+    """Take it within an utterance, with earlier orders for the suggestions."""
     with tempfile.TemporaryDirectory() as directory:
         running = Server(Path(directory), {"SPEECH_MODEL": "base", "SPEECH_MODEL_VI": "conformer"})
         try:
@@ -34,7 +34,7 @@ def main() -> None:
                 page.wait_for("document.querySelectorAll('.line').length === 1")
                 page.mouse("mousePressed", "#talk")
                 page.wait_for("document.querySelectorAll('.line').length === 3")
-                page.wait_for("document.getAnimations().every((animation) => animation.currentTime > 400)")  # the new line has come in
+                page.wait_for("document.getAnimations().every((animation) => animation.currentTime > 400)")  # the new line is visible
                 page.screenshot(PICTURE)
         finally:
             running.stop()

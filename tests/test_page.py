@@ -1,4 +1,4 @@
-"""The page to order by voice with, in a real browser where one is installed; a sound file is its microphone."""
+"""The page to order by voice with, in a real browser where one is installed; a WAV file is its microphone."""
 
 import json
 import os
@@ -34,33 +34,33 @@ in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not inst
 # --- The files ----------------------------------------------------------------------------------------------------------------------
 
 
-def words() -> dict[str, dict[str, str]]:
-    """Read what the page says, by language and key."""
-    languages = re.findall(r"(?ms)^  (\w+): \{\n(.*?)^  \},", PAGE["words.js"])
+def texts() -> dict[str, dict[str, str]]:
+    """Parse the texts of the page, by language and key."""
+    languages = re.findall(r"(?ms)^  (\w+): \{\n(.*?)^  \},", PAGE["texts.js"])
     return {language: dict(re.findall(r'(?m)^    (\w+): "(.*)",$', lines)) for language, lines in languages}
 
 
-def test_both_languages_say_everything_and_fill_in_the_same() -> None:
-    vietnamese, english = words()["vi"], words()["en"]
+def test_both_languages_have_the_same_texts_with_the_same_placeholders() -> None:
+    vietnamese, english = texts()["vi"], texts()["en"]
     assert len(vietnamese) > 60
     assert vietnamese.keys() == english.keys()
     for key, text in vietnamese.items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", english[key])), key
 
 
-def test_every_word_that_is_asked_for_is_there_and_every_word_is_asked_for() -> None:
-    everything = "".join(PAGE.values()).replace(PAGE["words.js"], "")
-    told = set(words()["vi"])
-    asked = set(re.findall(r'data-say(?:-label|-placeholder)?="(\w+)"', PAGE["index.html"]))
-    asked |= set(re.findall(r'\b(?:t|notify)\("(\w+)"', everything))
-    assert asked <= told
+def test_every_used_text_exists_and_every_text_is_used() -> None:
+    everything = "".join(PAGE.values()).replace(PAGE["texts.js"], "")
+    defined = set(texts()["vi"])
+    used = set(re.findall(r'data-text(?:-label|-placeholder)?="(\w+)"', PAGE["index.html"]))
+    used |= set(re.findall(r'\b(?:t|notify)\("(\w+)"', everything))
+    assert used <= defined
     prefixes = {name.removesuffix("_") for name in re.findall(r"`(\w+_)\$\{", everything)}
-    unused = {key for key in told - asked if f'"{key}"' not in everything and key.partition("_")[0] not in prefixes}
+    unused = {key for key in defined - used if f'"{key}"' not in everything and key.partition("_")[0] not in prefixes}
     assert unused == set()
 
 
 @pytest.mark.anyio
-async def test_the_page_and_all_its_parts_are_served_from_here_under_a_strict_policy(client: Any) -> None:
+async def test_the_page_and_its_files_are_served_with_a_strict_content_security_policy(client: Any) -> None:
     types = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
     assert {"index.html", *PAGE_FILES} == set(PAGE)
     for name, text in PAGE.items():
@@ -76,11 +76,11 @@ async def test_the_page_and_all_its_parts_are_served_from_here_under_a_strict_po
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("path", [f"{TRY}/", f"{TRY}/index.html", f"{TRY}/nope.js", f"{TRY}/..%2Fapp.py", f"{TRY}/../app.py"])
-async def test_nothing_else_is_served_beside_it(client: Any, path: str) -> None:
+async def test_no_other_file_is_served(client: Any, path: str) -> None:
     assert (await client.get(path)).status_code == 404
 
 
-def test_it_is_only_there_where_people_develop() -> None:
+def test_the_page_is_not_served_in_production() -> None:
     code = "import app; print(*(route.path for route in app.routes))"
     secrets = {"TOKEN_SECRET": "x" * 16 + "0123456789abcdef", "ENVIRONMENT": "PRODUCTION"}
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | secrets, capture_output=True, text=True, check=True)  # noqa: S603
@@ -88,7 +88,7 @@ def test_it_is_only_there_where_people_develop() -> None:
     assert not re.search(r"/try|/docs|(^| )/( |$)", shown.stdout)
 
 
-def test_the_readme_shows_it() -> None:
+def test_the_readme_shows_the_picture_of_the_page() -> None:
     assert f"({PICTURE.relative_to(ROOT)})" in (ROOT / "README.md").read_text()
     assert PICTURE.stat().st_size < 150_000
 
@@ -104,7 +104,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(chromium: Browser, hearing_server: Server) -> Iterator[Any]:
-    """Open the page, in Vietnamese; at the end nothing was asked of another host, and the console is empty."""
+    """Open the page in Vietnamese; assert at the end that no other host was requested and the console is empty."""
     opened: list[Page] = []
 
     def open_it(url: str = hearing_server.url, **screen: Any) -> Page:
@@ -118,30 +118,30 @@ def open_page(chromium: Browser, hearing_server: Server) -> Iterator[Any]:
     for page in opened:
         hosts = {urlsplit(url).hostname for url in page.requested()}
         assert hosts == {"127.0.0.1"}
-        assert [trouble for trouble in page.troubles() if not re.search(page.expected, trouble)] == []
+        assert [error for error in page.errors() if not re.search(page.expected, error)] == []
         page.close()
 
 
 def lines_of(page: Page) -> list[str]:
-    """Read the order off the page, a line each."""
+    """Return the text of each order line."""
     shown = page.evaluate("Array.from(document.querySelectorAll('.line'), e => e.innerText)")
     return [re.sub(r"\s+", " ", line).strip() for line in shown]
 
 
-def say_by_typing(page: Page, text: str) -> None:
+def send_text(page: Page, text: str) -> None:
     page.type_into("#text", text)
     page.click("#send")
 
 
 @in_a_browser
-def test_typed_words_become_an_order_that_is_asked_about_changed_and_placed(open_page: Any) -> None:
+def test_a_typed_order_is_completed_changed_and_placed(open_page: Any) -> None:
     page = open_page()
-    say_by_typing(page, "hai trà sữa trân châu ít đường với phở bò")
+    send_text(page, "hai trà sữa trân châu ít đường với phở bò")
     page.wait_for("document.querySelectorAll('.line').length === 1")
     (line,) = lines_of(page)
     assert line.startswith("2× Trà sữa truyền thống Trân châu đen / Trân châu trắng? Ít đường 38.000 ₫ mỗi phần 76.000 ₫")
     assert "phở" in page.text("#unmatched")
-    assert page.evaluate("document.querySelector('#place').disabled"), "what is still open cannot be placed"
+    assert page.evaluate("document.querySelector('#place').disabled"), "an order with an open choice cannot be placed"
 
     page.click(".answer")  # black pearls, at 8.000 each
     page.wait_for("document.querySelector('#total').innerText === '92.000\\u00a0₫'")
@@ -169,9 +169,9 @@ def test_typed_words_become_an_order_that_is_asked_about_changed_and_placed(open
 
 
 @in_a_browser
-def test_what_may_be_several_dishes_is_asked_and_a_sold_out_one_is_named(open_page: Any) -> None:
+def test_an_item_that_is_sold_out_is_named_and_others_are_offered(open_page: Any) -> None:
     page = open_page()
-    say_by_typing(page, "một sinh tố mãng cầu")
+    send_text(page, "một sinh tố mãng cầu")
     page.wait_for("document.querySelectorAll('.answer').length === 2")
     assert page.text(".question p") == "Sinh tố mãng cầu đang hết. Đổi sang:"
     page.click(".answer")
@@ -181,23 +181,23 @@ def test_what_may_be_several_dishes_is_asked_and_a_sold_out_one_is_named(open_pa
 
 
 @in_a_browser
-def test_it_remembers_the_language_and_says_everything_in_it(open_page: Any) -> None:
-    page = open_page()  # a browser in English, in which Vietnamese was chosen
+def test_the_chosen_language_is_stored_and_used_for_all_texts(open_page: Any) -> None:
+    page = open_page()  # the browser is English, Vietnamese was chosen
     page.call("Page.reload")
     page.wait_for("document.querySelectorAll('#suggestions li').length")
-    assert page.text("#talk-word") == words()["vi"]["hold"]
+    assert page.text("#talk-word") == texts()["vi"]["hold"]
     page.click("#in-en")
-    assert page.text("#talk-word") == words()["en"]["hold"]
+    assert page.text("#talk-word") == texts()["en"]["hold"]
     assert page.evaluate("[document.documentElement.lang, document.querySelector('#spoken').value]") == ["en", ""]
-    page.click("#examples button")  # a sentence made for this menu, which it has to understand
+    page.click("#examples button")  # a sentence made for this menu
     page.wait_for("document.querySelectorAll('.line').length > 0")
     assert page.evaluate("document.querySelector('#unmatched').hidden")
 
 
 @in_a_browser
-def test_the_second_view_shows_what_went_over_the_line_but_no_secrets(open_page: Any) -> None:
+def test_the_frames_view_shows_requests_and_replies_without_secrets(open_page: Any) -> None:
     page = open_page()
-    say_by_typing(page, "một latte")
+    send_text(page, "một latte")
     page.wait_for("document.querySelectorAll('.line').length === 1")
     page.click("#show-frames")
     page.wait_for("document.querySelectorAll('#frames li').length > 6")
@@ -213,7 +213,7 @@ def test_the_second_view_shows_what_went_over_the_line_but_no_secrets(open_page:
 
 
 @in_a_browser
-def test_a_wrong_key_asks_for_the_right_one_and_keeps_it_in_this_tab_only(open_page: Any) -> None:
+def test_a_wrong_key_opens_the_dialog_and_the_right_one_is_stored_in_this_tab_only(open_page: Any) -> None:
     page = open_page()
     page.click("#show-frames")
     page.click("#sign-in")
@@ -224,7 +224,7 @@ def test_a_wrong_key_asks_for_the_right_one_and_keeps_it_in_this_tab_only(open_p
     page.click("#credentials button[value=sign-in]")
     page.wait_for("!document.querySelector('#credentials').open && document.querySelectorAll('#suggestions li').length")
     assert "secret" not in page.evaluate("JSON.stringify(localStorage)")
-    page.expected = "400 .*auth/token"  # the browser itself writes of it
+    page.expected = "400 .*auth/token"  # the browser logs it
 
 
 SMALL_TARGETS = """
@@ -269,9 +269,9 @@ POOR_CONTRAST = """
 
 @in_a_browser
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_on_a_phone_it_fits_can_be_touched_and_can_be_read(open_page: Any, *, dark: bool) -> None:
+def test_on_a_phone_the_page_fits_and_has_large_targets_and_sufficient_contrast(open_page: Any, *, dark: bool) -> None:
     page = open_page(**PHONE, dark=dark)
-    say_by_typing(page, "hai trà sữa trân châu ít đường và một bánh mì ốp la, phở")
+    send_text(page, "hai trà sữa trân châu ít đường và một bánh mì ốp la, phở")
     page.wait_for("document.querySelectorAll('.line').length === 2")
     page.evaluate("document.querySelector('#menu-list').open = true")
     page.evaluate("Promise.all(document.getAnimations().map((a) => a.finish()))")
@@ -282,9 +282,9 @@ def test_on_a_phone_it_fits_can_be_touched_and_can_be_read(open_page: Any, *, da
 
 
 @in_a_browser
-def test_every_control_has_a_name_that_can_be_read_aloud(open_page: Any) -> None:
+def test_every_control_has_an_accessible_name(open_page: Any) -> None:
     page = open_page()
-    say_by_typing(page, "hai trà sữa trân châu")
+    send_text(page, "hai trà sữa trân châu")
     page.wait_for("document.querySelectorAll('.line').length === 1")
     page.call("Accessibility.enable")
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]
@@ -301,7 +301,7 @@ RESAMPLED = """
 (async () => {
   globalThis.AudioWorkletProcessor = class {};
   globalThis.registerProcessor = () => {};
-  const { Resampler } = await import("/api/v1/try/capture.js");
+  const { Resampler } = await import("/api/v1/try/audio_worklet.js");
   const tone = (hz, rate) => Float32Array.from({ length: rate }, (_, n) => 0.5 * Math.sin((2 * Math.PI * hz * n) / rate));
   const resample = (samples, rate, piece) => {
     const resampler = new Resampler(rate, 16000), out = [];
@@ -325,7 +325,7 @@ RESAMPLED = """
 
 
 @in_a_browser
-def test_sound_of_any_rate_becomes_16_khz_without_what_16_khz_cannot_hold(open_page: Any) -> None:
+def test_audio_of_any_rate_is_resampled_to_16_khz_without_aliasing(open_page: Any) -> None:
     for resampled in open_page().evaluate(RESAMPLED):
         assert resampled["length"] == pytest.approx(16_000, abs=40)
         assert resampled["loudness"] == pytest.approx(0.5 / 2**0.5, rel=0.01)
@@ -336,39 +336,39 @@ def test_sound_of_any_rate_becomes_16_khz_without_what_16_khz_cannot_hold(open_p
 
 # --- Speaking -----------------------------------------------------------------------------------------------------------------------
 
-HEARD = "(document.querySelector('#stable').innerText + document.querySelector('#unstable').innerText)"
+TRANSCRIPT = "(document.querySelector('#stable').innerText + document.querySelector('#unstable').innerText)"
 PHASE = "document.querySelector('#talk').dataset.phase"
 
 
-def told(page: Page, kind: str) -> list[dict[str, Any]]:
-    """List what the server said over the WebSocket: a busy machine loses some sound, so that words are not always the same."""
+def received(page: Page, kind: str) -> list[dict[str, Any]]:
+    """List the frames that the server sent; a busy machine drops some audio, so that the words differ between runs."""
     frames = [json.loads(event["response"]["payloadData"]) for event in page.events("Network.webSocketFrameReceived")]
     return [frame["data"] for frame in frames if frame["data"]["type"] == kind]
 
 
 def notice(page: Page, key: str) -> str:
-    """Wait until the page says something; return how."""
-    start = json.dumps(words()["vi"][key].partition("{")[0])
+    """Wait until the page shows a notice; return its class."""
+    start = json.dumps(texts()["vi"][key].partition("{")[0])
     page.wait_for(f"document.querySelector('#notice').innerText.startsWith({start})")
     kind: str = page.evaluate("document.querySelector('#notice').className")
     return kind
 
 
 @in_a_browser
-def test_the_order_appears_while_somebody_speaks(open_page: Any) -> None:
+def test_the_order_appears_while_it_is_spoken(open_page: Any) -> None:
     page = open_page(**PHONE)
-    say_by_typing(page, "một latte")
+    send_text(page, "một latte")
     page.wait_for("document.querySelectorAll('.line').length === 1")
     page.touch("touchStart", "#talk")
     page.wait_for(f"{PHASE} === 'listening' && document.querySelectorAll('.line').length > 1")
     assert page.evaluate("document.querySelector('#receipt').classList.contains('tentative')")
     assert page.evaluate("document.querySelector('#level').checkVisibility()")
-    page.wait_for(f"{HEARD}.includes('bánh')")
+    page.wait_for(f"{TRANSCRIPT}.includes('bánh')")
     time.sleep(1.5)  # speech goes on
     page.touch("touchEnd", "#talk")
     page.wait_for(f"{PHASE} === 'idle'")
-    final = [final for final in told(page, "final") if final["text"]][-1]
-    assert len(told(page, "partial")) > 2
+    final = [final for final in received(page, "final") if final["text"]][-1]
+    assert len(received(page, "partial")) > 2
     assert page.evaluate("document.querySelector('#notice').hidden")
     assert page.text("#stable") == final["text"]
     assert [(line["item"], line["quantity"]) for line in final["lines"]] == [("latte", 1), ("sinh-to-bo", 2), ("banh-mi-op-la", 3)]
@@ -378,10 +378,10 @@ def test_the_order_appears_while_somebody_speaks(open_page: Any) -> None:
     assert "3 Bánh mì ốp la. Tổng cộng" in page.text("#announced")
     page.wait_for("document.querySelectorAll('#suggestions li').length && !document.querySelector('button[data-item=sinh-to-bo]')")
 
-    # It listens without hands after a tap, until the next; by now nobody speaks.
+    # A tap starts hands-free recording until the next tap; the WAV file is over by now.
     for what in ("touchStart", "touchEnd"):
         page.touch(what, "#talk")
-    page.wait_for(f"document.querySelector('#talk-hint').innerText === {json.dumps(words()['vi']['tap_to_end'])}")
+    page.wait_for(f"document.querySelector('#talk-hint').innerText === {json.dumps(texts()['vi']['tap_to_end'])}")
     page.wait_for("document.querySelector('#talk').ariaPressed === 'true'")
     for what in ("touchStart", "touchEnd"):
         page.touch(what, "#talk")
@@ -392,11 +392,11 @@ def test_the_order_appears_while_somebody_speaks(open_page: Any) -> None:
     assert [text[:8] for text in lines_of(page)] == ["1× Latte"]
     page.click("#show-frames")
     assert "partial frame" in page.text("#frames")
-    assert re.search(r"sound, \d+ × 1600 bytes", page.text("#frames"))
+    assert re.search(r"audio, \d+ × 1600 bytes", page.text("#frames"))
 
 
-class Line:
-    """A connection to the server that can be cut."""
+class Proxy:
+    """A TCP proxy to the server that can be cut."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -429,39 +429,39 @@ class Line:
 
 
 @pytest.fixture
-def line(hearing_server: Server) -> Iterator[Line]:
-    made = Line(hearing_server.port)
+def proxy(hearing_server: Server) -> Iterator[Proxy]:
+    made = Proxy(hearing_server.port)
     yield made
     made.cut()
 
 
 @in_a_browser
-def test_a_connection_cut_in_the_middle_loses_neither_the_order_nor_the_words(open_page: Any, line: Line) -> None:
-    page = open_page(line.url)
-    say_by_typing(page, "một latte")
+def test_a_lost_connection_keeps_the_order_and_the_recognised_words(open_page: Any, proxy: Proxy) -> None:
+    page = open_page(proxy.url)
+    send_text(page, "một latte")
     page.wait_for("document.querySelectorAll('.line').length === 1")
     page.evaluate("document.activeElement.blur()")
     page.key("keyDown", " ", "Space")
     page.wait_for("document.querySelectorAll('.line').length > 1")
-    line.cut()
+    proxy.cut()
     assert "bad" in notice(page, "cut_with_words")
     page.key("keyUp", " ", "Space")
     assert page.evaluate(PHASE) == "idle"
-    assert page.evaluate("document.querySelector('#text').value") == told(page, "partial")[-1]["text"]
+    assert page.evaluate("document.querySelector('#text').value") == received(page, "partial")[-1]["text"]
     assert [text[:8] for text in lines_of(page)] == ["1× Latte"]
 
-    page.click("#place")  # and nobody is there
+    page.click("#place")  # the server cannot be reached
     notice(page, "no_answer")
     assert page.evaluate("document.querySelector('#placed').hidden")
     page.expected = "ERR_CONNECTION_REFUSED"
 
 
 @in_a_browser
-def test_a_busy_server_is_told_with_when_to_try_again(open_page: Any, hearing_server: Server) -> None:
+def test_a_busy_server_is_shown_with_the_time_of_the_next_attempt(open_page: Any, hearing_server: Server) -> None:
     page = open_page()
-    busy = words()["vi"]["busy"].partition("{")[0]
-    with crowd(hearing_server):
-        for _ in range(5):  # for a moment there may have been room
+    busy = texts()["vi"]["busy"].partition("{")[0]
+    with overload(hearing_server):
+        for _ in range(5):  # the queue may have had room for a moment
             page.mouse("mousePressed", "#talk")
             page.wait_for(f"{PHASE} === 'idle' && !document.querySelector('#notice').hidden")
             page.mouse("mouseReleased", "#talk")
@@ -473,8 +473,8 @@ def test_a_busy_server_is_told_with_when_to_try_again(open_page: Any, hearing_se
 
 
 @contextmanager
-def crowd(server: Server) -> Iterator[None]:
-    """Let others speak, as many as the server takes and more, for as long as this holds."""
+def overload(server: Server) -> Iterator[None]:
+    """Send more clips than the server accepts, until the context ends."""
     with wave.open(str(ROOT / "examples/order-vi.wav")) as clip:
         sound = clip.readframes(clip.getnframes()) * 9
     fields = KEYS | {"Host": "voice", "Content-Type": "audio/L16;rate=16000", "Content-Length": str(len(sound))}
@@ -508,36 +508,36 @@ def crowd(server: Server) -> Iterator[None]:
 
 
 @in_a_browser
-def test_words_are_taken_in_writing_while_the_speech_models_are_loaded(open_page: Any, server: Any) -> None:
+def test_typing_works_while_the_speech_models_are_loaded(open_page: Any, server: Any) -> None:
     page = open_page(server().url)
     assert "wait" in notice(page, "loading")
     page.mouse("mousePressed", "#talk")
     page.wait_for(f"{PHASE} === 'idle' && !document.querySelector('#notice').hidden")
     page.mouse("mouseReleased", "#talk")
     assert "wait" in notice(page, "loading")
-    say_by_typing(page, "một latte")
+    send_text(page, "một latte")
     page.wait_for("document.querySelectorAll('.line').length === 1")
     page.expected = "503"
 
 
 @in_a_browser
-def test_a_refused_microphone_is_told_and_typing_goes_on(open_page: Any) -> None:
+def test_a_denied_microphone_is_reported_and_typing_works(open_page: Any) -> None:
     page = open_page(microphone=False)
     page.mouse("mousePressed", "#talk")
     assert "bad" in notice(page, "microphone_refused")
     page.mouse("mouseReleased", "#talk")
     assert page.evaluate(PHASE) == "idle"
-    say_by_typing(page, "một latte")
+    send_text(page, "một latte")
     page.wait_for("document.querySelectorAll('.line').length === 1")
     assert page.evaluate("document.querySelector('#notice').hidden")
 
 
 @in_a_browser
-def test_a_missing_microphone_is_told(hearing_server: Server) -> None:
+def test_a_missing_microphone_is_reported(hearing_server: Server) -> None:
     with browser() as without:
         page = without.open(f"{hearing_server.url}{TRY}")
         page.wait_for("document.querySelectorAll('#suggestions li').length")
         page.click("#in-vi")
         page.mouse("mousePressed", "#talk")
         assert "bad" in notice(page, "microphone_absent")
-        assert page.troubles() == []
+        assert page.errors() == []

@@ -27,7 +27,7 @@ class AccessLog:
         live = context_of(scope).live
         if status == SWITCHING_PROTOCOLS and live is not None:
             reason = "left" if not close_code else str(live.ended_by.error).lower() if live.ended_by else "drained"
-            live.live.metrics.ended.labels(reason).inc()
+            live.metrics.ended.labels(reason).inc()
             self._write(
                 "spoke", scope, status, duration_s, audio_s=round(live.received_s, 2), utterances=live.session.n_finals, ended=reason
             )

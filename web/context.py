@@ -9,7 +9,7 @@ from starlette.types import Scope
 from web.auth import Caller
 
 if TYPE_CHECKING:
-    from voice.live.sessions import LiveConnection
+    from voice.live.connection import LiveConnection
 
 KEY = "voice.context"
 

@@ -22,7 +22,8 @@ from errors import (
 )
 from schemas import LiveCommand, LiveOptions
 from settings import Settings
-from voice.live.sessions import Event, LiveConnection, too_much_held
+from voice.live.connection import LiveConnection, client_bytes_exceeded
+from voice.live.session import Event
 from web.admission import BEARER, Admission
 from web.context import caller_of, context_of
 from web.cors import ORIGIN_REJECTED, Cors, is_same_origin
@@ -65,7 +66,7 @@ class LiveEndpoint:
         options = validate_fields(LiveOptions, connection.query_params.multi_items())
         menu_id = state["menus"].get(options.menu).menu.id  # resolved once: later another menu may be added
         current_menu = partial(state["menus"].get, menu_id)
-        with state["live"].talk(current_menu, options, caller_of(connection).id) as live:
+        with state["live"].connect(current_menu, options, caller_of(connection).id) as live:
             await receive()  # the handshake
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
             context = context_of(scope)
@@ -120,7 +121,7 @@ class LiveSocket:
         if not self.live.is_over_limit():
             return True
         self.live.buffered_bytes = 0  # the protocol drops them
-        self.stopping = asyncio.ensure_future(self.live.stop(too_much_held()))
+        self.stopping = asyncio.ensure_future(self.live.stop(client_bytes_exceeded()))
         return False
 
     async def serve(self) -> None:
@@ -165,7 +166,7 @@ class LiveSocket:
                     await self.live.stop(RateLimited(1, "Too many frames with too little audio were received."))
                     return
                 if message.get("bytes") is not None:
-                    await self.live.take(message["bytes"])
+                    await self.live.receive_audio(message["bytes"])
                 else:
                     await self._execute(message["text"])
         except TimeoutError:
@@ -179,9 +180,9 @@ class LiveSocket:
             if len(text) > self.max_command_bytes:
                 raise PayloadTooLarge
             body = text.encode()
-            await self.live.command(validate_json(body, LiveCommand).root, len(body))
+            await self.live.receive_command(validate_json(body, LiveCommand).root, len(body))
         except ApiError as error:
-            await self.live.refuse(error)
+            await self.live.reject_message(error)
 
     async def _write(self) -> None:
         """Send events until there are no more."""

@@ -35,7 +35,20 @@ DOCUMENTATION_POLICY = (
 )
 PAGE_DIR = ROOT / "page"
 PAGE_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-PAGE_SCRIPTS = ("page", "state", "words", "calls", "talk", "microphone", "capture", "order", "trouble", "view", "level", "frames")
+PAGE_SCRIPTS = (
+    "page",
+    "live_session",
+    "microphone",
+    "audio_worklet",
+    "level_meter",
+    "order",
+    "order_view",
+    "frames_view",
+    "service",
+    "failures",
+    "state",
+    "texts",
+)
 PAGE_FILES = ("page.css", "icon.svg", *(f"{script}.js" for script in PAGE_SCRIPTS))
 # Everything comes from this host, and inline scripts are not executed.
 PAGE_HEADERS = {

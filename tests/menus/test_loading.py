@@ -36,14 +36,14 @@ def write(directory: Path, text: str, name: str = "quan.yaml") -> Path:
     return path
 
 
-def test_a_menu_is_read_as_it_is_written(tmp_path):
+def test_a_menu_file_in_yaml_is_read(tmp_path):
     menu = read_menu(write(tmp_path, GOOD))
     assert menu.items["tra"].price == 5000
     assert menu.option_groups["size"].choices["l"].aliases == ("no",)
     assert menu.option_groups["size"].choices["l"].price == -1000
 
 
-def test_json_is_read_too(tmp_path):
+def test_a_menu_file_in_json_is_read(tmp_path):
     text = '{"id": "quan", "name": "Qu\\u00e1n", "currency": "VND", "items": {"7": {"name": "Trà", "price": 5000}}}'
     assert list(read_menu(write(tmp_path, text, "quan.json")).items) == ["7"]
 
@@ -57,65 +57,32 @@ ITEM = "id: quan\nname: Quán\ncurrency: VND\nitems:\n  "
         (GOOD.replace("price: 5000", "price: cheap"), "line 13, column 27: items.tra.price"),
         (GOOD.replace("options: [size]", "options: [colour]"), "line 1, column 1: menu: Value error, item 'tra' names the option group"),
         (GOOD.replace("default: s", "default: m"), "line 7, column 5: option_groups.size: Value error, default 'm'"),
-        (GOOD + "  tra: {name: Trà đá, price: 1}\n", "line 14, column 3: 'tra' stands here twice"),
+        (GOOD + "  tra: {name: Trà đá, price: 1}\n", "line 14, column 3: the key 'tra' occurs twice"),
         (GOOD.replace("name: Quán", "nam: Quán"), "line 1, column 1: name: Field required"),
         (GOOD.replace("languages: [vi]", "languages: [vi"), "line 5, column 14: did not find"),
         (GOOD.replace("[no]", "[7]"), "line 11, column 32: option_groups.size.choices.l.aliases.0: Input should be a valid string"),
-        (GOOD.replace("id: quan", "id: other"), "line 1, column 5: id 'other' is not the file's name"),
+        (GOOD.replace("id: quan", "id: other"), "line 1, column 5: id 'other' differs from the file name"),
         (GOOD.replace("price: 5000", "price: 1" + "0" * 10), "line 13, column 27: items.tra.price: Input should be less"),
         (
             GOOD.replace("price: -1000", "price: -1" + "0" * 10),
             "line 11, column 44: option_groups.size.choices.l.price: Input should",
         ),
-        (ITEM + "? [a, b]\n  : {name: A, price: 1}\n", "line 5, column 5: a key has to be text"),
-        (ITEM + "a: {name: A, price: " + "9" * 5000 + "}\n", "line 5, column 23: a number of more than 20 digits"),
-        (ITEM + "a: &a {name: A, price: *a}\n", "line 5, column 26: the alias 'a' stands within itself"),
-        (ITEM + "a: *b\n", "line 5, column 6: the alias 'b' stands for nothing"),
-        ("[" * 200_000, "line 1, column 51: nested more than 50 levels deep"),
-        ("{a: " * 200_000, "line 1, column 201: nested more than 50 levels deep"),
-        ("- " * 200_000, "line 1, column 101: nested more than 50 levels deep"),
-        ("a: &a " + "[" * 40 + "]" * 40 + "\nb: " + "[" * 20 + "*a", "line 2, column 24: nested more than 50 levels deep"),
-        ("a: &a [" + "x," * 999 + "]\nb: [" + "*a ," * 999, "line 2, column 797: more than 200000 values"),
-        ("[" + "1," * 200_000, "line 1, column 400000: more than 200000 values"),
-        (GOOD + "#" * 2_000_000, "line 1, column 1: larger than 2000000 bytes"),
-        ("%TAG !a! b\n---\n" + GOOD, "line 1, column 1: a line may not begin with '%'"),
-        (GOOD + "---\n" + GOOD, "line 14, column 1: a second document begins"),
-        (GOOD.replace("Trà", "Trà\x07"), "line 13, column 18: a character that YAML does not allow"),
-        ("", "line 1, column 1: the file is empty"),
-        ("\x00", "line 1, column 1"),
+        (ITEM + "a: *b\n", "line 5, column 6: the alias 'b' has no anchor"),
     ],
     ids=lambda value: value[:40],
 )
-def test_a_broken_menu_is_refused_with_its_place(tmp_path, text, place):
+def test_an_invalid_menu_is_rejected_with_line_and_column(tmp_path, text, place):
     with pytest.raises(MenuBroken, match="^" + re.escape(place)):
         read_menu(write(tmp_path, text))
 
 
-def test_bytes_that_are_not_utf_8_are_refused_with_their_place(tmp_path):
-    path = tmp_path / "quan.yaml"
-    path.write_bytes(GOOD.replace("Trà", "é\0").encode().replace(b"\0", b"\xe9"))
-    with pytest.raises(MenuBroken, match=r"^line 13, column 16: not UTF-8"):
-        read_menu(path)
-
-
-def test_a_byte_order_mark_is_no_fault(tmp_path):
-    path = tmp_path / "quan.yaml"
-    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
-    assert read_menu(path).id == "quan"
-
-
-def test_an_alias_stands_for_its_value(tmp_path):
-    text = GOOD.replace("{name: Trà, price: 5000, options: [size]}", "&tra {name: Trà, price: 5000}") + "  sen: *tra\n"
-    assert read_menu(write(tmp_path, text)).items["sen"].price == 5000
-
-
-def test_a_menu_of_too_many_words_is_refused(tmp_path):
+def test_a_menu_with_too_many_words_is_rejected(tmp_path):
     aliases = ", ".join(["a b c d e f g h i j"] * 5_001)
     with pytest.raises(MenuBroken, match=r"^line 1, column 1: 500.. words in names and aliases"):
         read_menu(write(tmp_path, ITEM + f"a: {{name: A, price: 1, aliases: [{aliases}]}}\n"))
 
 
-def test_no_content_does_more_than_break_its_own_file(tmp_path):
+def test_random_content_is_loaded_or_rejected_with_a_position(tmp_path):
     dice = random.Random(13)  # noqa: S311 - a test's dice
     pieces = [*b"[]{}:,-?&*!|>%@\"'#\n\t \x00\xff", *(b"&a ", b"*a", b"<<: ", b"---\n", b"!!map ", b"\n  ", b"[" * 99, b"9" * 99)]
     for _ in range(500):
@@ -129,10 +96,10 @@ def test_no_content_does_more_than_break_its_own_file(tmp_path):
         book = book_of(tmp_path)
         problem = book.problems.get("quan.yaml", "line 0, column 0: ")
         assert re.match(r"line \d+, column \d+: ", problem)
-        assert "cannot be taken up" not in problem
+        assert "cannot be compiled" not in problem
 
 
-def test_the_dearest_order_fits_64_bits():
+def test_the_most_expensive_order_fits_into_64_bits():
     choices = {f"c{number}": {"name": f"Món {number}", "price": MAX_PRICE} for number in range(100)}
     groups = {f"g{number}": {"name": f"Nhóm {number}", "select": "many", "default": "c0", "choices": choices} for number in range(100)}
     item = {"name": "Trà", "price": MAX_PRICE, "options": list(groups)}
@@ -155,7 +122,7 @@ def change(path: Path, text: str) -> None:
     os.utime(path, ns=(before + 1_000_000, before + 1_000_000))
 
 
-def test_a_changed_file_is_taken_up_once_it_stands_still(tmp_path):
+def test_a_changed_file_is_loaded_once_it_is_unchanged_between_two_refreshes(tmp_path):
     path = write(tmp_path, GOOD)
     book = book_of(tmp_path)
     change(path, GOOD.replace("5000", "6000"))
@@ -165,7 +132,7 @@ def test_a_changed_file_is_taken_up_once_it_stands_still(tmp_path):
     assert book.get("quan").items["tra"].price == 6000
 
 
-def test_a_file_that_breaks_leaves_the_old_menu_in_place_and_is_named(tmp_path):
+def test_a_file_that_becomes_invalid_is_reported_and_its_old_menu_stays(tmp_path):
     path = write(tmp_path, GOOD)
     book = book_of(tmp_path)
     change(path, GOOD.replace("price: 5000", "price: cheap"))
@@ -179,14 +146,14 @@ def test_a_file_that_breaks_leaves_the_old_menu_in_place_and_is_named(tmp_path):
     assert book.problems == {}
 
 
-def test_a_file_that_is_broken_at_start_is_not_served_but_named(tmp_path):
+def test_a_file_that_is_invalid_at_start_is_reported_and_not_served(tmp_path):
     write(tmp_path, GOOD.replace("5000", "cheap"))
     book = book_of(tmp_path)
     assert list(book.menus) == []
     assert list(book.problems) == ["quan.yaml"]
 
 
-def test_a_broken_file_affects_no_other(tmp_path):
+def test_an_invalid_file_affects_no_other(tmp_path):
     write(tmp_path, GOOD)
     for number, text in enumerate(("[" * 200_000, "a: &a [*a]", ITEM + "? [a]\n  : {}\n")):
         write(tmp_path, text, f"broken-{number}.yaml")
@@ -210,10 +177,10 @@ def test_a_menu_that_cannot_be_compiled_affects_no_other(tmp_path):
     book = MenuBook(tmp_path, compile_menu)
     book.refresh()
     assert list(book.menus) == ["quan"]
-    assert book.problems == {"other.yaml": "line 1, column 1: cannot be taken up: RecursionError"}
+    assert book.problems == {"other.yaml": "line 1, column 1: cannot be compiled: RecursionError"}
 
 
-def test_only_regular_files_are_read_and_no_lock_files(tmp_path):
+def test_only_regular_files_are_read_without_hidden_and_lock_files(tmp_path):
     write(tmp_path, GOOD, ".quan.yaml")
     write(tmp_path, GOOD, "~$quan.yaml")
     os.mkfifo(tmp_path / "fifo.yaml")
@@ -228,21 +195,21 @@ def test_only_regular_files_are_read_and_no_lock_files(tmp_path):
     assert (book.menus, book.problems) == ({}, {})
 
 
-def test_a_fifo_in_a_files_place_is_not_waited_for(tmp_path):
+def test_a_fifo_in_place_of_a_file_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "quan.yaml")
     with pytest.raises(MenuBroken, match="not a regular file"):
         read_menu(tmp_path / "quan.yaml")
 
 
-def test_a_link_to_a_menu_is_read(tmp_path):
-    """A mounted ConfigMap consists of links."""
+def test_a_symbolic_link_to_a_menu_is_read(tmp_path):
+    """As in a mounted ConfigMap."""
     (tmp_path / "..data").mkdir()
     write(tmp_path / "..data", GOOD)
     (tmp_path / "quan.yaml").symlink_to("..data/quan.yaml")
     assert list(book_of(tmp_path).menus) == ["quan"]
 
 
-def test_a_change_that_leaves_time_and_size_as_they_were_is_taken_up(tmp_path):
+def test_a_change_with_the_same_modification_time_and_size_is_loaded(tmp_path):
     path = write(tmp_path, GOOD)
     book, before = book_of(tmp_path), path.stat()
     path.write_text(GOOD.replace("5000", "6000"), encoding="utf-8")
@@ -252,13 +219,13 @@ def test_a_change_that_leaves_time_and_size_as_they_were_is_taken_up(tmp_path):
     assert book.get("quan").items["tra"].price == 6000
 
 
-def test_only_a_stamp_older_than_a_step_of_the_file_systems_clock_is_relied_on():
+def test_a_stamp_is_settled_once_it_is_older_than_the_resolution_of_file_times():
     now_ns = time.time_ns()
     assert not Stamp(0, now_ns, 1, 1).is_settled()
     assert Stamp(0, now_ns - TIME_STEP_NS, 1, 1).is_settled()
 
 
-def test_a_menu_goes_with_its_file(tmp_path):
+def test_a_menu_is_removed_with_its_file(tmp_path):
     path = write(tmp_path, GOOD)
     book = book_of(tmp_path)
     path.unlink()
@@ -267,7 +234,7 @@ def test_a_menu_goes_with_its_file(tmp_path):
         book.get("quan")
 
 
-def test_the_only_menu_needs_no_name_and_one_of_several_does(tmp_path):
+def test_a_menu_id_may_be_left_out_only_if_there_is_one_menu(tmp_path):
     write(tmp_path, GOOD)
     book = book_of(tmp_path)
     assert book.get(None).id == "quan"
@@ -279,7 +246,7 @@ def test_the_only_menu_needs_no_name_and_one_of_several_does(tmp_path):
         book.get(None)
 
 
-def test_other_files_are_left_alone(tmp_path):
+def test_files_with_other_suffixes_are_ignored(tmp_path):
     write(tmp_path, "not a menu", "README.md")
     assert book_of(tmp_path).problems == {}
 

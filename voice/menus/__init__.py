@@ -1,1 +1,1 @@
-"""Menu files."""
+"""Menu files: parsing (bounded_yaml), loading and reloading (loading)."""

@@ -1,7 +1,7 @@
 """Parse YAML, and JSON, which it contains, in bounded time and memory, with the position of each value.
 
-PyYAML's composer recurses in C (100,000 brackets overflow the stack) and its aliases multiply what they stand for. Its parser does
-neither: the values are built here from its events, which are counted.
+PyYAML's composer recurses in C (100,000 brackets overflow the stack) and expands aliases without limit. Its parser does neither: the
+values are built here from its events, which are counted.
 """
 
 import re
@@ -13,11 +13,11 @@ import yaml
 
 # 5,000 items with four names and prices each take 0.8 MB and 85,000 values.
 MAX_BYTES = 2_000_000
-# With what aliases stand for. A parsed value takes some 500 bytes.
+# Aliases expanded. A parsed value takes some 500 bytes.
 MAX_NODES = 200_000
 # A menu has six levels.
 MAX_DEPTH = 50
-# Longer ones are in no range that is checked later, and take quadratic time to read.
+# Longer numbers are outside every range that is checked later, and take quadratic time to parse.
 MAX_DIGITS = 20
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -27,13 +27,13 @@ _DIRECTIVE = re.compile("(?:\\A|[\\r\\n\x85\u2028\u2029])(%)")
 
 
 class Position(NamedTuple):
-    """Where something stands, from 1, in characters."""
+    """The position of a value; both start at 1, columns count characters."""
 
     line: int
     column: int
 
     def __str__(self) -> str:
-        """Name the position."""
+        """Format the position for an error message."""
         return f"line {self.line}, column {self.column}"
 
 
@@ -41,7 +41,7 @@ START = Position(1, 1)
 
 
 class YamlError(Exception):
-    """Text that is not YAML, or beyond the bounds."""
+    """A text that is not YAML, or exceeds a limit."""
 
     def __init__(self, position: Position, problem: str) -> None:
         super().__init__(f"{position}: {problem}")
@@ -49,13 +49,13 @@ class YamlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed text: dictionaries with text keys, lists, text, integers, booleans and None."""
+    """A parsed document: dictionaries with string keys, lists, strings, integers, booleans and None."""
 
     content: Any
-    positions: dict[tuple[int, str | int], Position]  # of each child, by its container's id and its key or index
+    positions: dict[tuple[int, str | int], Position]  # of each child, by the id() of its container and its key or index
 
     def position(self, path: Sequence[str | int]) -> Position:
-        """Follow a validation error's path as far as the text goes."""
+        """Return the position of a validation error's path, or of its longest prefix in the document."""
         container, position = self.content, self.positions.get((0, 0), START)
         for step in path:
             found = self.positions.get((id(container), step))
@@ -67,7 +67,7 @@ class Document:
 
 @dataclass(slots=True)
 class _Anchored:
-    """What an alias stands for."""
+    """The value of an anchor, for its aliases."""
 
     value: object
     n_nodes: int
@@ -75,8 +75,8 @@ class _Anchored:
 
 
 @dataclass(slots=True)
-class _Open:
-    """A mapping or a sequence that has begun."""
+class _OpenContainer:
+    """A mapping or a sequence whose end has not come."""
 
     value: dict[str, Any] | list[Any]
     anchor: str | None
@@ -87,17 +87,17 @@ class _Open:
 
 @dataclass(slots=True)
 class _Builder:
-    """Builds values from events, without recursion."""
+    """Builds the values from the events, without recursion."""
 
     content: object = None
     positions: dict[tuple[int, str | int], Position] = field(default_factory=dict)
     n_nodes: int = 0
     n_documents: int = 0
-    stack: list[_Open] = field(default_factory=list)
+    stack: list[_OpenContainer] = field(default_factory=list)
     anchors: dict[str, _Anchored | None] = field(default_factory=dict)  # None while its value is being built
 
     def add(self, event: yaml.Event) -> None:
-        """Take the next event."""
+        """Process the next event."""
         position = _position(event.start_mark)
         if isinstance(event, yaml.DocumentStartEvent):
             self.n_documents += 1
@@ -106,21 +106,21 @@ class _Builder:
         elif isinstance(event, yaml.CollectionEndEvent):
             self._close()
         elif isinstance(event, yaml.NodeEvent):
-            if self._takes_key():
+            if self._expects_key():
                 self._set_key(event, position)
             else:
                 self._add_node(event, position)
 
-    def _takes_key(self) -> bool:
+    def _expects_key(self) -> bool:
         return bool(self.stack) and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None
 
     def _set_key(self, event: yaml.NodeEvent, position: Position) -> None:
-        """Keep the key until its value comes: always text, since an id may be called `no` or `7`."""
+        """Store the key until its value comes; it is a string, since an id may be `no` or `7`."""
         if not isinstance(event, yaml.ScalarEvent):
-            raise YamlError(position, "a key has to be text")
+            raise YamlError(position, "a key must be a string")
         mapping = self.stack[-1]
         if event.value in mapping.value:
-            raise YamlError(position, f"{event.value[:100]!r} stands here twice")
+            raise YamlError(position, f"the key {event.value[:100]!r} occurs twice")
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchored(event.value, 1, 0)
         mapping.key = event.value
@@ -143,33 +143,33 @@ class _Builder:
             self._place(container, position)
             if event.anchor is not None:
                 self.anchors[event.anchor] = None
-            self.stack.append(_Open(container, event.anchor, self.n_nodes))
+            self.stack.append(_OpenContainer(container, event.anchor, self.n_nodes))
             self._count(1, position)
             self._nest(0, position)
 
     def _target(self, anchor: str | None, position: Position) -> _Anchored:
         name = anchor or ""
         if name not in self.anchors:
-            raise YamlError(position, f"the alias {name[:100]!r} stands for nothing")
+            raise YamlError(position, f"the alias {name[:100]!r} has no anchor")
         target = self.anchors[name]
         if target is None:
-            raise YamlError(position, f"the alias {name[:100]!r} stands within itself")
+            raise YamlError(position, f"the alias {name[:100]!r} refers to itself")
         return target
 
     def _count(self, n_nodes: int, position: Position) -> None:
         self.n_nodes += n_nodes
         if self.n_nodes > MAX_NODES:
-            raise YamlError(position, f"more than {MAX_NODES} values, with what aliases stand for")
+            raise YamlError(position, f"more than {MAX_NODES} values, with aliases expanded")
 
     def _nest(self, height: int, position: Position) -> None:
-        """Put so many levels below the innermost container."""
+        """Account for `height` levels below the innermost container."""
         if len(self.stack) + height > MAX_DEPTH:
             raise YamlError(position, f"nested more than {MAX_DEPTH} levels deep")
         if self.stack:
             self.stack[-1].height = max(self.stack[-1].height, height + 1)
 
     def _place(self, value: object, position: Position) -> None:
-        """Put a value where it belongs."""
+        """Add a value to the innermost container."""
         if not self.stack:
             self.content, self.positions[0, 0] = value, position
             return
@@ -178,7 +178,7 @@ class _Builder:
             self.positions[id(parent.value), len(parent.value)] = position
             parent.value.append(value)
         else:
-            assert parent.key is not None  # noqa: S101 - else the event would have been the key
+            assert parent.key is not None  # noqa: S101 - else the event would be the key
             self.positions[id(parent.value), parent.key] = position
             parent.value[parent.key] = value
             parent.key = None
@@ -192,7 +192,7 @@ class _Builder:
 
 
 def _scalar(event: yaml.ScalarEvent, position: Position) -> object:
-    """Read a scalar in YAML 1.2's spirit: unquoted null, booleans and integers; all else is text."""
+    """Parse a scalar roughly as YAML 1.2 does: unquoted null, booleans and integers; all others are strings."""
     text: str = event.value
     if event.style:  # quoted, or a block
         return text
@@ -210,7 +210,7 @@ def _position(mark: Any) -> Position:
 
 
 def _at(data: bytes, offset: int) -> Position:
-    """Return the position of a byte of UTF-8."""
+    """Return the position of the byte at `offset` of a UTF-8 text."""
     before = data[:offset]
     column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
     return Position(before.count(b"\n") + 1, column)
@@ -220,7 +220,7 @@ def parse(data: bytes) -> Document:
     """Parse a document.
 
     Raises:
-        YamlError: it is none, or too large, too deep, or refers to itself.
+        YamlError: the text is not YAML, is too large or too deep, or an alias refers to itself.
 
     """
     if len(data) > MAX_BYTES:

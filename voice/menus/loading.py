@@ -1,4 +1,4 @@
-"""Read menu files, reload those that change, and report the line and column of a fault."""
+"""Load menu files, reload changed ones, and report errors with line and column."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Stamp(NamedTuple):
-    """What changes when a file is written."""
+    """The metadata of a file that changes with its content."""
 
     mtime_ns: int
     ctime_ns: int
@@ -29,7 +29,7 @@ class Stamp(NamedTuple):
     inode: int
 
     def is_settled(self) -> bool:
-        """Whether a later change has another stamp."""
+        """Return True if any later write changes the stamp."""
         return abs(time.time_ns() - self.ctime_ns) > TIME_STEP_NS
 
 
@@ -39,24 +39,24 @@ REFRESH_S = 1.0
 SUFFIXES = (".yaml", ".yml", ".json")
 # A word in a name costs the order engine up to 70 us and 4 KB: 4 s and 200 MB at most. 5,000 items with two aliases have 45,000.
 MAX_WORDS = 50_000
-# File systems count times in steps: 4 ms on ext4, 2 s on FAT. What is written twice within a step has the same time twice.
+# The resolution of file times: 4 ms on ext4, 2 s on FAT. Two writes within it have the same time.
 TIME_STEP_NS = 2_000_000_000
 
 
 class MenuBroken(Exception):
-    """A menu file that cannot be served; the message names line and column."""
+    """An invalid menu file; the message starts with line and column, except where the file cannot be read or parsed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
-    """What one file holds: the menu, and what it was compiled into."""
+class LoadedMenu(Generic[T]):
+    """The menu of one file, and its compiled form."""
 
     menu: Menu
     compiled: T
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Read a regular file, one byte beyond the bound at most."""
+    """Read a regular file, up to one byte beyond the maximum size."""
     # Non-blocking: a FIFO may have taken the file's place since the directory was listed.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
@@ -70,7 +70,7 @@ def read_menu(path: Path) -> Menu:
     """Read one menu file, YAML or JSON (which YAML contains).
 
     Raises:
-        MenuBroken: it is not one; the message names line and column.
+        MenuBroken: the file cannot be read, or is not a valid menu.
 
     """
     try:
@@ -88,17 +88,17 @@ def read_menu(path: Path) -> Menu:
         message = f"{document.position(first['loc'])}: {field}: {first['msg']}"
         raise MenuBroken(message) from None  # the error quotes the file
     if menu.id != path.stem:
-        message = f"{document.position(('id',))}: id {menu.id!r} is not the file's name"
+        message = f"{document.position(('id',))}: id {menu.id!r} differs from the file name"
         raise MenuBroken(message)
     n_words = sum(len(words.phrase(name)) for name in _names(menu))
     if n_words > MAX_WORDS:
-        message = f"{document.position(())}: {n_words} words in names and aliases; at most {MAX_WORDS}"
+        message = f"{document.position(())}: {n_words} words in names and aliases; the maximum is {MAX_WORDS}"
         raise MenuBroken(message)
     return menu
 
 
 def _names(menu: Menu) -> Iterator[str]:
-    """List all names and aliases."""
+    """Yield the names and aliases of all items and choices."""
     for item in menu.items.values():
         yield from (item.name, *item.aliases)
     for group in menu.option_groups.values():
@@ -107,9 +107,9 @@ def _names(menu: Menu) -> Iterator[str]:
 
 
 def _stamps(directory: Path) -> dict[Path, Stamp]:
-    """Return the menu files of a directory, each with what changes when it is written.
+    """Return the menu files of a directory with their stamps.
 
-    Left out: what is no regular file (a FIFO would block its reader), a dangling link, and hidden and lock files of editors.
+    Without files that are not regular (a FIFO would block its reader), dangling links, and hidden and lock files of editors.
     """
     stamps = {}
     for path in sorted(directory.glob("*")):
@@ -118,39 +118,39 @@ def _stamps(directory: Path) -> dict[Path, Stamp]:
         try:
             status = path.stat()
         except OSError:
-            continue  # a dangling link, or gone between the listing and now
+            continue  # a dangling link, or deleted since the listing
         if stat.S_ISREG(status.st_mode):
             stamps[path] = Stamp(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
     return stamps
 
 
-def _shown(path: Path) -> str:
-    """Return a file's name as text that can be encoded."""
+def _printable_name(path: Path) -> str:
+    """Return a file's name as a string that can be encoded as UTF-8."""
     return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 class MenuBook(Generic[T]):
-    """The menus of a directory, each compiled into a T, kept current."""
+    """The menus of a directory, each compiled into a T, reloaded when their files change."""
 
     def __init__(self, directory: Path, compile_menu: Callable[[Menu], T]) -> None:
-        """Serve nothing yet: `refresh` reads the directory."""
+        """Start empty; `refresh` loads the directory."""
         self._directory = directory
         self._compile = compile_menu
-        self._entries: dict[str, Entry[T]] = {}
-        self._read: dict[Path, Stamp | None] = {}  # as of when each file was read, broken or not; None: read it again
+        self._entries: dict[str, LoadedMenu[T]] = {}
+        self._read: dict[Path, Stamp | None] = {}  # of each file when it was last read; None: read it again
         self._seen: dict[Path, Stamp] = {}
         self.problems: dict[str, str] = {}
 
     @property
     def menus(self) -> dict[str, Menu]:
-        """What is served now, in order of id."""
+        """The menus served now, sorted by id."""
         return {menu_id: entry.menu for menu_id, entry in sorted(self._entries.items())}
 
     def get(self, menu_id: str | None) -> T:
-        """Return what the menu was compiled into; None means the only one.
+        """Return the compiled menu; None stands for the only one.
 
         Raises:
-            MenuNotFound: no such menu, or None while there are several.
+            MenuNotFound: there is no such menu, or None does not name one of several.
 
         """
         entries = self._entries
@@ -165,17 +165,17 @@ class MenuBook(Generic[T]):
             raise MenuNotFound from None
 
     def refresh(self) -> None:
-        """Look at the directory and take up what changed; blocking.
+        """Load the changed files of the directory; blocking.
 
-        A file that changes while the service runs is taken up once it has stood still from one look to the next, since half a file may
-        well be a valid one. A broken file leaves the menu that was served before in place.
+        A file that changes while the service runs is loaded once two successive calls find the same stamp, since a half-written file may
+        be valid. An invalid file leaves the menu that was served before in place.
         """
         first = not self._seen and not self._read
         stamps = _stamps(self._directory)
         entries, problems = dict(self._entries), dict(self.problems)
         for path in self._read.keys() - stamps.keys():
             del self._read[path]
-            problems.pop(_shown(path), None)
+            problems.pop(_printable_name(path), None)
             if path.stem not in {other.stem for other in stamps}:
                 entries.pop(path.stem, None)
         for path, stamp in stamps.items():
@@ -183,40 +183,40 @@ class MenuBook(Generic[T]):
                 continue
             self._read[path] = stamp if stamp.is_settled() else None
             try:
-                self._take_up(path, entries)
-                problems.pop(_shown(path), None)
+                self._load(path, entries)
+                problems.pop(_printable_name(path), None)
             except MenuBroken as error:
-                if problems.get(_shown(path)) != str(error):
-                    log.warning("menu refused", extra={"file": _shown(path), "problem": str(error)})
-                problems[_shown(path)] = str(error)
+                if problems.get(_printable_name(path)) != str(error):
+                    log.warning("menu rejected", extra={"file": _printable_name(path), "problem": str(error)})
+                problems[_printable_name(path)] = str(error)
         self._seen = stamps
         self._entries, self.problems = entries, problems
 
-    def _take_up(self, path: Path, entries: dict[str, Entry[T]]) -> None:
-        """Read and compile one file, and put it among the entries if it changed.
+    def _load(self, path: Path, entries: dict[str, LoadedMenu[T]]) -> None:
+        """Read and compile one file, and add it to the entries if its menu changed.
 
         Raises:
-            MenuBroken: whatever is wrong with it, so that the other files are served.
+            MenuBroken: for every failure, so that the other files are still served.
 
         """
         try:
             menu = read_menu(path)
             if menu.id in entries and entries[menu.id].menu == menu:
                 return
-            entries[menu.id] = Entry(menu, self._compile(menu))
+            entries[menu.id] = LoadedMenu(menu, self._compile(menu))
         except MenuBroken:
             raise
         except Exception as error:
-            log.exception("menu cannot be taken up", extra={"file": _shown(path)})
-            message = f"{bounded_yaml.START}: cannot be taken up: {type(error).__name__}"
+            log.exception("menu cannot be compiled", extra={"file": _printable_name(path)})
+            message = f"{bounded_yaml.START}: cannot be compiled: {type(error).__name__}"
             raise MenuBroken(message) from error
-        log.info("menu taken up", extra={"file": path.name, "items": len(menu.items)})
+        log.info("menu loaded", extra={"file": path.name, "items": len(menu.items)})
 
     async def watch(self) -> None:
-        """Refresh once a second until cancelled."""
+        """Call `refresh` every REFRESH_S until cancelled."""
         while True:
             await asyncio.sleep(REFRESH_S)
             try:
                 await asyncio.to_thread(self.refresh)
             except Exception:
-                log.exception("menus were not refreshed")
+                log.exception("menu refresh failed")

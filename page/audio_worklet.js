@@ -1,37 +1,37 @@
-// Runs on the audio thread: whatever the sound card gives becomes 16 kHz, mono, 16 bits, in pieces of 50 ms, each with its loudness.
+// Runs on the audio thread: converts the input to 16 kHz, mono, 16 bits, in pieces of 50 ms, each with its level.
 
 export const SAMPLE_RATE = 16000;
-// 50 ms: short enough that nobody waits for it, long enough that frames do not cost more than they carry.
+// 50 ms: a delay that is not noticed, and little overhead for each frame.
 const PIECE_SAMPLES = 800;
 
-// A windowed sinc, interpolated between stored phases. 16 zero crossings a side keep what lies above half the new rate 60 dB down.
+// A windowed sinc, interpolated between stored phases. 16 zero crossings on each side attenuate what is above half the new rate by 60 dB.
 const ZERO_CROSSINGS = 16;
 const PHASES = 128;
-// Of half the new rate: what is kept whole. The rest is the filter's slope.
+// Share of half the new rate that passes unattenuated; the rest is the slope of the filter.
 const PASSBAND = 0.9;
 
-/** Changes the sample rate of a stream that comes in pieces. */
+/** Resamples a stream piece by piece. */
 export class Resampler {
   constructor(fromHz, toHz) {
     this.step = fromHz / toHz;
     const cutoff = Math.min(1, toHz / fromHz) * PASSBAND;
     this.half = Math.ceil(ZERO_CROSSINGS / cutoff);
     this.kernel = kernelOf(cutoff, this.half);
-    this.kept = new Float32Array(this.half); // silence before the beginning
-    this.at = this.half; // where the next sample out lies, counted in samples of `kept`
+    this.history = new Float32Array(this.half); // starts with silence
+    this.at = this.half; // position of the next output sample in `history`
   }
 
-  /** Take a piece; return what it completes. */
+  /** Add samples; return the output samples that they complete. */
   push(samples) {
-    const input = new Float32Array(this.kept.length + samples.length);
-    input.set(this.kept);
-    input.set(samples, this.kept.length);
+    const input = new Float32Array(this.history.length + samples.length);
+    input.set(this.history);
+    input.set(samples, this.history.length);
     const output = [];
     for (; this.at + this.half < input.length; this.at += this.step) {
       output.push(this.sampleAt(input, this.at));
     }
     const first = Math.min(input.length, Math.max(0, Math.floor(this.at) - this.half));
-    this.kept = input.slice(first);
+    this.history = input.slice(first);
     this.at -= first;
     return Float32Array.from(output);
   }
@@ -91,8 +91,8 @@ class Microphone extends AudioWorkletProcessor {
 
   post() {
     const level = Math.sqrt(this.piece.reduce((sum, sample) => sum + sample * sample, 0) / PIECE_SAMPLES);
-    const sound = pcm16(this.piece).buffer;
-    this.port.postMessage({ sound, level }, [sound]);
+    const audio = pcm16(this.piece).buffer;
+    this.port.postMessage({ audio, level }, [audio]);
     this.filled = 0;
   }
 }

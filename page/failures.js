@@ -1,15 +1,15 @@
-// What is said when something fails.
+// Notices for failed requests.
 
-import { Refused } from "./calls.js";
+import { notify } from "./order_view.js";
+import { ServiceError } from "./service.js";
 import { $, service, state, t } from "./state.js";
-import { notify } from "./view.js";
 
 const READY_POLL_MS = 1500;
-// Where a refusal does not say when to try again.
+// If an error has no Retry-After.
 const RETRY_S = 5;
 
-export function refused(error) {
-  if (!(error instanceof Refused)) throw error;
+export function showError(error) {
+  if (!(error instanceof ServiceError)) throw error;
   const { status, retryAfterS } = error;
   const seconds = retryAfterS ?? RETRY_S;
   if (status === 0) return notify("no_answer");
@@ -24,15 +24,14 @@ export function refused(error) {
   return notify("failed", { message: error.message });
 }
 
-export async function awaitSpeech() {
+export async function awaitModels() {
   notify("loading", {}, "wait");
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
-    const { checks } = await service.ready();
+    const { checks } = await service.readiness();
     if (checks.speech) return state.notice?.key === "loading" && notify("loaded", {}, "good");
   }
 }
-
 
 export function askCredentials(wrong) {
   const { secret_id: id, secret_key: key } = service.credentials;

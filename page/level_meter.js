@@ -1,11 +1,11 @@
-// The level of the microphone, as bars that wander.
+// The level of the microphone, as moving bars.
 
 import { $ } from "./state.js";
 
 export const levels = new Float32Array(64);
-export const calm = matchMedia("(prefers-reduced-motion: reduce)");
+export const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-export function drawLevel() {
+export function drawLevelMeter() {
   const canvas = $("level");
   const scale = devicePixelRatio || 1;
   const { clientWidth: width, clientHeight: height } = canvas;
@@ -17,9 +17,9 @@ export function drawLevel() {
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, width, height);
   pen.fillStyle = getComputedStyle(canvas).color;
-  // Loudness is heard by its logarithm: -50 dB is silence, -8 dB a near voice.
+  // Logarithmic, as loudness is perceived: -50 dB is silence, -8 dB a voice close by.
   const heights = Array.from(levels, (level) => Math.min(1, Math.max(0, (20 * Math.log10(level + 1e-6) + 50) / 42)));
-  if (calm.matches) {
+  if (reducedMotion.matches) {
     pen.fillRect(0, height / 2 - 3, width * heights.at(-1), 6);
     return;
   }

@@ -1,6 +1,6 @@
-// Every word that the page says, in both languages. {braces} are filled in.
+// The texts of the page in both languages; {name} is a placeholder.
 
-export const WORDS = {
+export const TEXTS = {
   vi: {
     title: "Gọi món bằng giọng nói",
     menu: "Thực đơn",
@@ -142,7 +142,7 @@ export const WORDS = {
     which: "{names}?",
     unsure: "not sure",
     one_more: "One more {item}",
-    one_less: "One {item} less",
+    one_less: "One {item} fewer",
     remove: "Remove {item}",
     undo: "Undo",
     place: "Place the order",
@@ -171,31 +171,31 @@ export const WORDS = {
     said_total: "Total {total}.",
     said_nothing_changed: "The order has not changed.",
 
-    silence: "I heard nothing. Speak a little closer to the microphone.",
-    too_short: "Hold the button while you speak, let go when you are done.",
+    silence: "I did not hear anything. Speak a little closer to the microphone.",
+    too_short: "Hold the button while you speak, and let go when you are done.",
     microphone_ready: "The microphone is ready. Hold the button and speak.",
-    microphone_refused: "The microphone is blocked. Allow it at the sign beside the page’s address, then try again. You can still type.",
+    microphone_refused: "The microphone is blocked. Allow it with the icon next to the address bar, then try again. You can still type.",
     microphone_absent: "No microphone was found. Plug one in and try again, or type your order.",
-    microphone_taken: "The microphone does not open; another program may be using it. Close that and try again, or type your order.",
-    microphone_insecure: "Browsers give the microphone only to https pages, or on this very computer. You can still type.",
-    microphone_lost: "The microphone went away. Plug it in again, then hold the button and speak.",
+    microphone_taken: "The microphone could not be opened; another program may be using it. Close that program and try again, or type your order.",
+    microphone_insecure: "Browsers allow the microphone only on https pages or on this computer itself. You can still type.",
+    microphone_lost: "The microphone was disconnected. Plug it in again, then hold the button and speak.",
     microphone_silent: "The microphone is silent. It may be muted.",
     busy: "The server is busy. Try again in {seconds} s.",
     busy_over: "You can try again now.",
     limited: "That was too fast. Try again in {seconds} s.",
-    loading: "Getting ready to listen… You can type meanwhile.",
+    loading: "Getting ready to listen… You can type in the meantime.",
     loaded: "Ready. Hold the button and speak.",
-    cut: "The connection broke. Your order is safe. Hold the button and say it again.",
-    cut_with_words: "The connection broke. Your order is safe; what was heard is in the field below: send it, or say it again.",
+    cut: "The connection was lost. Your order is safe. Hold the button and say it again.",
+    cut_with_words: "The connection was lost. Your order is safe; the recognised words are in the field below: send it, or say it again.",
     no_answer: "The server cannot be reached. Your order is safe; try again.",
-    too_long: "That was too long. Say it in shorter pieces.",
+    too_long: "That was too long. Say it in shorter parts.",
     forbidden: "This client may not do that.",
-    menu_gone: "This menu is gone. Choose another one.",
+    menu_gone: "This menu is no longer available. Choose another one.",
     credentials_refused: "The id or the key is wrong.",
-    failed: "That failed: {message}",
+    failed: "Something went wrong: {message}",
 
     sign_in: "Sign in",
-    sign_in_text: "Id and key of the client that calls the API. They are kept in this browser tab only.",
+    sign_in_text: "The id and key of the client that calls the API. They are kept in this browser tab only.",
     secret_id: "Id (X-Secret-Id)",
     secret_key: "Key (X-Secret-Key)",
     cancel: "Cancel",
@@ -211,12 +211,12 @@ export const WORDS = {
   },
 };
 
-/** Say something in a language. */
-export function say(language, key, values = {}) {
-  return WORDS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+/** Return a text in a language, its placeholders filled in. */
+export function textOf(language, key, values = {}) {
+  return TEXTS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-/** Write an amount of a currency's minor unit, as the language writes it. */
+/** Format an amount, given in the minor unit of the currency. */
 export function money(language, currency, amount) {
   const format = new Intl.NumberFormat(language === "vi" ? "vi-VN" : "en-GB", {
     style: "currency",

@@ -1,7 +1,7 @@
-// The second view: what goes out and comes in, as it is.
+// The second view: the requests, replies and frames as sent and received.
 
+import { make, onNextFrame } from "./order_view.js";
 import { $, log, state, t } from "./state.js";
-import { later, make } from "./view.js";
 
 const shownFrames = new Map();
 
@@ -27,19 +27,19 @@ export function showFrames() {
   }
   for (const entry of log.entries) {
     if (!shownFrames.has(entry.id)) {
-      const element = frameShown(entry);
+      const element = frameElement(entry);
       shownFrames.set(entry.id, element);
       $("frames").append(element);
     }
-    if (entry.sound) shownFrames.get(entry.id).querySelector(".frame-what").textContent = entry.what;
+    if (entry.audio) shownFrames.get(entry.id).querySelector(".frame-title").textContent = entry.title;
   }
 }
 
-function frameShown({ at, direction, what, content }) {
+function frameElement({ at, direction, title, content }) {
   const head = [
-    make("span", { class: "frame-way" }, direction === "out" ? "→" : "←"),
+    make("span", { class: "frame-direction" }, direction === "out" ? "→" : "←"),
     make("time", {}, at.toISOString().slice(11, 23)),
-    make("span", { class: "frame-what" }, what),
+    make("span", { class: "frame-title" }, title),
   ];
   if (content === undefined) return make("li", { class: direction }, make("div", { class: "frame" }, ...head));
   const line = JSON.stringify(content);
@@ -60,4 +60,4 @@ export function showView(frames) {
   showFrames();
 }
 
-log.onChange = () => later(showFrames);
+log.onChange = () => onNextFrame(showFrames);

@@ -1,18 +1,18 @@
-// How it is shown. What a tap on something shown does is filled in by those who do it.
+// Shows the state. The actions of its buttons are filled in by order.js, which imports this module.
 
-import { calm, drawLevel, levels } from "./level.js";
-import { $, openChoices, price, spokenLanguage, state, t } from "./state.js";
-import { WORDS } from "./words.js";
+import { drawLevelMeter, levels, reducedMotion } from "./level_meter.js";
+import { $, openChoices, price, recognitionLanguage, state, t } from "./state.js";
+import { TEXTS } from "./texts.js";
 
-// Below it a line is marked, so that somebody looks at it. A plain order has 0.8 and more.
-const SURE = 0.6;
-// A good notice has been read by then.
+// A line of lower confidence is marked. An unambiguous order has 0.8 and more.
+const MIN_CONFIDENCE = 0.6;
+// A success notice disappears after this.
 const GOOD_NOTICE_MS = 6000;
 
-/** add(item), step(line, by), choose(line, group, choice), leaveOut(line, group), sendText(text). */
+/** addItem(item), changeQuantity(line, by), chooseOption(line, group, choice), removeOption(line, group), sendText(text). */
 export const actions = {};
 
-/** Make an element: `on…` are listeners, the rest are attributes. */
+/** Create an element; attributes named `on…` are event listeners. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -25,8 +25,8 @@ export function make(tag, attributes = {}, ...children) {
 
 const waiting = new Set();
 
-/** Show at the next frame, once. */
-export function later(show) {
+/** Call a function at the next animation frame, once for all calls before it. */
+export function onNextFrame(show) {
   if (waiting.has(show)) return;
   waiting.add(show);
   requestAnimationFrame(() => {
@@ -37,8 +37,8 @@ export function later(show) {
 
 export function setPhase(phase) {
   state.phase = phase;
-  showTalk();
-  showHeard();
+  showTalkButton();
+  showTranscript();
   showOrder();
 }
 
@@ -59,10 +59,10 @@ export function announce(text) {
 export function showAll() {
   document.documentElement.lang = state.language;
   document.title = t("title");
-  for (const element of document.querySelectorAll("[data-say]")) element.textContent = t(element.dataset.say);
-  for (const element of document.querySelectorAll("[data-say-label]")) element.setAttribute("aria-label", t(element.dataset.sayLabel));
-  for (const element of document.querySelectorAll("[data-say-placeholder]")) element.placeholder = t(element.dataset.sayPlaceholder);
-  for (const language of Object.keys(WORDS)) $(`in-${language}`).setAttribute("aria-pressed", String(language === state.language));
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(element.dataset.text);
+  for (const element of document.querySelectorAll("[data-text-label]")) element.setAttribute("aria-label", t(element.dataset.textLabel));
+  for (const element of document.querySelectorAll("[data-text-placeholder]")) element.placeholder = t(element.dataset.textPlaceholder);
+  for (const language of Object.keys(TEXTS)) $(`in-${language}`).setAttribute("aria-pressed", String(language === state.language));
   if (state.menu) {
     const options = state.menus.map(({ id, name }) => make("option", { value: id }, name));
     $("menu").replaceChildren(...options);
@@ -70,13 +70,13 @@ export function showAll() {
     const names = new Intl.DisplayNames([state.language], { type: "language" });
     const languages = [...state.menu.languages, ""].map((tag) => make("option", { value: tag }, tag ? names.of(tag) : t("any_language")));
     $("spoken").replaceChildren(...languages);
-    $("spoken").value = spokenLanguage();
+    $("spoken").value = recognitionLanguage();
     showExamples();
     showMenu();
     showSuggestions();
   }
-  showTalk();
-  showHeard();
+  showTalkButton();
+  showTranscript();
   showOrder();
   showNotice();
 }
@@ -94,7 +94,7 @@ function showNotice() {
   }
 }
 
-export function showTalk() {
+export function showTalkButton() {
   const talking = state.phase === "listening" || state.phase === "starting";
   const words = { idle: "hold", starting: "starting", listening: "listening", finishing: "finishing" };
   const touch = matchMedia("(pointer: coarse)").matches;
@@ -109,13 +109,13 @@ export function showTalk() {
   if (!talking) levels.fill(0);
 }
 
-export function showHeard() {
-  const { text = "", stable = 0, unmatched = [] } = state.heard ?? {};
+export function showTranscript() {
+  const { text = "", stable = 0, unmatched = [] } = state.transcript ?? {};
   const characters = Array.from(text); // `stable` counts characters, not UTF-16 units
   $("stable").textContent = characters.slice(0, stable).join("");
   $("unstable").textContent = characters.slice(stable).join("");
   $("words").hidden = !text;
-  $("heard").classList.toggle("empty-handed", !text);
+  $("transcript").classList.toggle("empty-handed", !text);
   $("invitation").hidden = Boolean(text) || state.phase === "listening";
   $("examples").hidden = Boolean(text) || state.phase !== "idle" || state.lines.length > 0;
   $("unmatched").hidden = !unmatched.length;
@@ -164,7 +164,7 @@ export function showOrder() {
   showQuestions();
 }
 
-/** A row keeps its buttons while what it says changes, so that the focus stays. */
+/** Create a row; its buttons stay while its content changes, so that the focus stays. */
 function newRow() {
   const row = { index: 0, shown: "" };
   row.quantity = make("span", { class: "quantity" });
@@ -172,8 +172,8 @@ function newRow() {
   row.options = make("ul", { class: "options" });
   row.each = make("span", { class: "each" });
   row.price = make("span", { class: "price" });
-  row.less = make("button", { type: "button", onclick: () => actions.step(row.index, -1) }, "−");
-  row.more = make("button", { type: "button", onclick: () => actions.step(row.index, 1) }, "+");
+  row.less = make("button", { type: "button", onclick: () => actions.changeQuantity(row.index, -1) }, "−");
+  row.more = make("button", { type: "button", onclick: () => actions.changeQuantity(row.index, 1) }, "+");
   const what = make("div", { class: "what" }, row.name, row.options, row.each);
   row.element = make("li", { class: "line" }, row.quantity, what, row.price, make("div", { class: "step" }, row.less, row.more));
   return row;
@@ -184,7 +184,7 @@ function fillRow(row, line, index) {
   const isNew = row.shown === "";
   row.index = index;
   row.less.disabled = row.more.disabled = state.phase !== "idle" || state.placed !== null;
-  row.element.classList.toggle("unsure", line.confidence !== null && line.confidence < SURE);
+  row.element.classList.toggle("unsure", line.confidence !== null && line.confidence < MIN_CONFIDENCE);
   if (row.shown === wording) return;
   const sameLanguage = row.shown.startsWith(`["${state.language}"`);
   row.shown = wording;
@@ -193,35 +193,35 @@ function fillRow(row, line, index) {
   row.name.textContent = line.name;
   row.name.lang = menuLanguage();
   row.name.dataset.unsure = t("unsure");
-  row.options.replaceChildren(...line.options.map(optionShown));
+  row.options.replaceChildren(...line.options.map(optionElement));
   row.each.textContent = line.quantity > 1 ? t("each", { price: price(line.unit_price) }) : "";
   row.price.textContent = price(line.total);
   row.less.setAttribute("aria-label", t(line.quantity > 1 ? "one_less" : "remove", { item: line.name }));
   row.more.setAttribute("aria-label", t("one_more", { item: line.name }));
   row.less.textContent = line.quantity > 1 ? "−" : "×";
   if (isNew || sameLanguage) highlight(row.element, isNew ? "added" : "changed");
-  if (state.preview) later(() => row.element.scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" }));
+  if (state.preview) onNextFrame(() => row.element.scrollIntoView({ block: "nearest", behavior: reducedMotion.matches ? "auto" : "smooth" }));
 }
 
 function highlight(element, how) {
   element.classList.remove("added", "changed");
-  void element.offsetWidth; // begins the animation anew
+  void element.offsetWidth; // restarts the animation
   element.classList.add(how);
 }
 
-function optionShown({ choice, name, amount, quantity, price: cost }) {
+function optionElement({ choice, name, amount, quantity, price: cost }) {
   const words = { no: "without", light: "light", extra: "extra", regular: "regular" };
   const text = `${quantity > 1 ? `${quantity} ` : ""}${amount ? t(words[amount], { name: lower(name) }) : name}`;
   if (choice === null && amount !== "no") return make("li", { class: "open" }, t("which", { names: text }));
   return make("li", {}, text, cost ? make("span", {}, ` ${cost > 0 ? "+" : "−"}${price(Math.abs(cost))}`) : null);
 }
 
-/** The language of the names: the menu's first. */
+/** The language of the names: the first of the menu. */
 const menuLanguage = () => state.menu.languages[0] ?? "";
 
 const lower = (name) => name.charAt(0).toLocaleLowerCase(state.language) + name.slice(1);
 
-export function wordsOf({ kind, line, group, choices, text }) {
+export function questionText({ kind, line, group, choices, text }) {
   if (kind === "unavailable") {
     const item = Object.values(state.menu.items).find(({ name, available }) => available === false && text.includes(name))?.name ?? "";
     return t(choices.length ? "question_unavailable" : "question_unavailable_none", { item });
@@ -233,14 +233,14 @@ export function wordsOf({ kind, line, group, choices, text }) {
 
 export function showQuestions() {
   const idle = state.phase === "idle" && state.placed === null;
-  const questions = idle ? [...openChoices(), ...state.asked] : [];
+  const questions = idle ? [...openChoices(), ...state.itemQuestions] : [];
   const wording = JSON.stringify([state.language, questions, state.lines.map(({ name }) => name)]);
   if ($("questions").dataset.shown === wording) return;
   $("questions").dataset.shown = wording;
-  $("questions").replaceChildren(...questions.map(questionShown));
+  $("questions").replaceChildren(...questions.map(questionElement));
 }
 
-function questionShown(question) {
+function questionElement(question) {
   const { line, group, choices } = question;
   const known = group === null ? state.menu.items : (state.menu.option_groups[group]?.choices ?? {});
   const answers = choices
@@ -249,19 +249,19 @@ function questionShown(question) {
       const cost = known[id].price ?? 0;
       const shown = cost ? make("small", {}, `${group === null ? "" : "+"}${price(cost)}`) : null;
       const answer = () => {
-        state.asked = state.asked.filter((asked) => asked !== question);
-        if (group === null) actions.add(id);
-        else actions.choose(line, group, id);
+        state.itemQuestions = state.itemQuestions.filter((asked) => asked !== question);
+        if (group === null) actions.addItem(id);
+        else actions.chooseOption(line, group, id);
       };
       return make("button", { type: "button", class: "answer", lang: menuLanguage(), onclick: answer }, known[id].name, shown);
     });
   const skip = () => {
-    state.asked = state.asked.filter((asked) => asked !== question);
-    if (group !== null) actions.leaveOut(line, group);
+    state.itemQuestions = state.itemQuestions.filter((asked) => asked !== question);
+    if (group !== null) actions.removeOption(line, group);
     showQuestions();
   };
   const skipping = make("button", { type: "button", class: "quiet", onclick: skip }, t("not_now"));
-  const words = wordsOf(question);
+  const words = questionText(question);
   return make("div", { class: "question", role: "group", "aria-label": words }, make("p", {}, words), ...answers, skipping);
 }
 
@@ -273,10 +273,10 @@ export function showSuggestions() {
       {},
       make(
         "button",
-        { type: "button", "data-item": item, "aria-label": t("add_suggestion", { item: name, price: price(cost) }), onclick: () => actions.add(item) },
+        { type: "button", "data-item": item, "aria-label": t("add_suggestion", { item: name, price: price(cost) }), onclick: () => actions.addItem(item) },
         make("strong", { lang: menuLanguage() }, name),
         make("span", { class: "cost" }, price(cost)),
-        // The service gives its reason in the menu's language; in another one it is told more shortly.
+        // The service gives its reason in the language of the menu; for others there is a shorter text.
         make("small", {}, state.language === menuLanguage() ? reason.text : t(`reason_${reason.kind}`, { item: lower(about ?? "") })),
       ),
     );
@@ -299,7 +299,7 @@ function showMenu() {
         {},
         make(
           "button",
-          { type: "button", disabled: available === false ? "" : null, onclick: () => actions.add(id) },
+          { type: "button", disabled: available === false ? "" : null, onclick: () => actions.addItem(id) },
           make("span", { lang: menuLanguage() }, name),
           make("span", { class: "cost" }, available === false ? t("sold_out") : price(cost)),
         ),
@@ -310,7 +310,7 @@ function showMenu() {
   $("carte").replaceChildren(...shown);
 }
 
-/** Sentences that this menu understands, in the language of the page. */
+/** Show example sentences for this menu, in the language of the page. */
 function showExamples() {
   const english = state.language === "en";
   const spoken = ({ name, aliases = [] }) => lower((english && aliases.find((words) => /^[A-Za-z' -]+$/.test(words) && words.length > 3)) || name);
@@ -334,5 +334,5 @@ function showExamples() {
 export function showLevel(level) {
   levels.copyWithin(0, 1);
   levels[levels.length - 1] = level;
-  later(drawLevel);
+  onNextFrame(drawLevelMeter);
 }

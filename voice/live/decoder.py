@@ -1,0 +1,46 @@
+"""Define the interface of the streaming decoders."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from schemas import Segment
+from voice.asr.audio import SAMPLE_RATE, Waveform
+from voice.asr.conformer import FRAME_SAMPLES as FEATURE_SAMPLES
+from voice.asr.conformer import HOP_FRAMES
+from voice.asr.rescoring import OrderScorer
+from voice.asr.vad import MARGIN_S
+
+# The hop of the Vietnamese encoder.
+STEP_S: Final = HOP_FRAMES * FEATURE_SAMPLES / SAMPLE_RATE
+# Decoded after the last speech.
+MARGIN_SAMPLES: Final = int(MARGIN_S * SAMPLE_RATE)
+
+
+class StreamingDecoder(Protocol):
+    """Decodes one utterance while its audio arrives. Positions are samples from the start of the utterance."""
+
+    @property
+    def language(self) -> str | None:
+        """The language of the utterance; None while it is undecided."""
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of audio to collect before the next call of `decode`."""
+
+    @property
+    def stable_chars(self) -> int:
+        """Characters of the last transcript that will not change."""
+
+    def decode(self, waveform: Waveform, *, speech_end: int, waited_s: float) -> None:
+        """Add audio; decode if enough is buffered. `speech_end`: end of speech so far; `waited_s`: how long this turn was queued."""
+
+    def finish(self, waveform: Waveform, *, speech_end: int) -> None:
+        """Add the last audio and decode all speech."""
+
+    def transcribe(self, scorer: OrderScorer) -> list[Segment]:
+        """Return the transcript so far, rescored with `scorer` where the decoder has confusable words, and commit its stable words."""
+
+
+def text_of(segments: Sequence[Segment]) -> str:
+    """Join the texts of the segments."""
+    return " ".join(segment["text"] for segment in segments)

@@ -1,0 +1,104 @@
+"""Decode any language with Whisper, which is not a streaming model: it runs again on the whole utterance so far."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from schemas import Segment
+from voice.asr.audio import SAMPLE_RATE, Waveform
+from voice.asr.engine import DecodeJob, Engine
+from voice.asr.rescoring import OrderScorer
+from voice.live.agreement import LocalAgreement
+from voice.live.decoder import MARGIN_SAMPLES, STEP_S, text_of
+
+# Whisper runs once there is so much speech, in which a first word is complete, and again after each further step. Steps are longer by as
+# long as the turn was queued, and grow with the utterance.
+FIRST_S, WHISPER_STEP_S, WHISPER_STEP_SHARE = 0.3, 0.6, 0.1
+# The language that Whisper detects holds from so much audio on.
+DECIDE_S = 2.0
+
+
+class WhisperDecoder:
+    """Decodes the whole utterance again and again; commits the words on which successive runs agree."""
+
+    def __init__(self, whisper: Engine, languages: Sequence[str], phrases: Sequence[str], *, start_s: float, lead: int = 0) -> None:
+        """Start at `start_s`, the time of the first sample; `lead` samples precede the speech. No `languages`: any."""
+        self.language = languages[0] if len(languages) == 1 else None
+        self._whisper, self._languages, self._phrases, self._start_s = whisper, languages, phrases, start_s
+        self._agreement = LocalAgreement()
+        self._segments: list[Segment] = []
+        self._waveforms: list[Waveform] = []
+        self._n_samples = 0
+        self._next_run = lead + int(FIRST_S * SAMPLE_RATE)  # samples
+        self._finished = 0  # end of the speech that was decoded with the silence after it
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of audio to collect before the next call of `decode`: up to the next run if that is soon."""
+        missing_s = (self._next_run - self._n_samples) / SAMPLE_RATE
+        return missing_s if 0 < missing_s < STEP_S else STEP_S
+
+    @property
+    def stable_chars(self) -> int:
+        """Characters of the last transcript that will not change."""
+        return len(self._agreement.committed_text)
+
+    def buffer(self, waveform: Waveform) -> None:
+        """Add audio without decoding it."""
+        self._waveforms.append(waveform)
+        self._n_samples += len(waveform)
+
+    def decode(self, waveform: Waveform, *, speech_end: int, waited_s: float) -> None:
+        """Add audio; run when the next step is complete, or on all speech once silence follows it, which mostly is the end."""
+        self.buffer(waveform)
+        if self._n_samples >= speech_end + MARGIN_SAMPLES:
+            self._decode_speech(speech_end)
+        elif self._n_samples >= self._next_run:
+            self._run(draft=True)
+            step_s = max(WHISPER_STEP_S + waited_s, WHISPER_STEP_SHARE * self._n_samples / SAMPLE_RATE)
+            self._next_run = self._n_samples + int(step_s * SAMPLE_RATE)
+
+    def finish(self, waveform: Waveform, *, speech_end: int) -> None:
+        """Add the last audio and decode all speech, unless that was done."""
+        self.buffer(waveform)
+        self._decode_speech(speech_end)
+
+    def decode_unless(self, language: str) -> str | None:
+        """Detect the language, and decode all audio unless it is in `language`; return the language, None without audio."""
+        return self._run(elsewhere=(language,))
+
+    def transcribe(self, scorer: OrderScorer) -> list[Segment]:  # noqa: ARG002 - the interface's
+        """Return the transcript so far: one segment, or none."""
+        return self._segments
+
+    def _decode_speech(self, speech_end: int) -> None:
+        if speech_end > self._finished:
+            self._run(speech_end + MARGIN_SAMPLES)
+            self._finished = speech_end
+
+    def _run(self, n_samples: int | None = None, *, elsewhere: Sequence[str] = (), draft: bool = False) -> str | None:
+        """Decode the first `n_samples`, else all; return the language. Audio in a language of `elsewhere` is not transcribed."""
+        self._waveforms = [np.concatenate(self._waveforms)] if self._waveforms else []
+        window = self._waveforms[0][:n_samples] if self._waveforms else np.zeros(0, np.float32)
+        if not window.size:
+            return self.language
+        job = DecodeJob(window, [(0, len(window))], languages=self._languages, elsewhere=elsewhere, phrases=self._phrases, draft=draft)
+        job.language = self.language
+        self._whisper.advance([job])
+        if job.language in elsewhere:
+            return job.language
+        if self._n_samples >= DECIDE_S * SAMPLE_RATE:
+            self.language = job.language
+        if job.segments:
+            self._add(job)
+        return job.language
+
+    def _add(self, job: DecodeJob) -> None:
+        """Merge the transcript of a run with the committed words."""
+        text, may_commit = text_of(job.segments), self.language is not None
+        if job.draft:
+            text = self._agreement.add_draft(text, self._n_samples, job.chances, may_commit=may_commit)
+        else:
+            text = self._agreement.add(text, self._n_samples, may_commit=may_commit)
+        end_s = self._start_s + job.segments[-1]["end_s"]
+        self._segments = [{**job.segments[0], "start_s": self._start_s, "end_s": end_s, "text": text}]
