@@ -99,7 +99,8 @@ from voice.orders import compiled
 from voice.orders.confirmation import confirmed
 from voice.orders.engine import OrderEngine
 from voice.recommend.sync import Recommenders
-from voice.store.orders import Store, on_the_wire
+from voice.store.store import Store
+from voice.store.stored_orders import format_timestamp, order_digest
 from web import openapi, server, telemetry
 from web.auth import Caller, Clients, TokenMaker
 from web.body_budget import BodyBudget
@@ -767,15 +768,9 @@ async def put_order(request: Request) -> Response:
 
 async def stored_before(store: Store, client: str, order_id: UUID, asked: StoreOrderRequest, refused: ApiError) -> StoredOrder:
     """Return an order that came before the menu changed, and can no longer be priced: its caller may not know that it is kept."""
-    order: Any = {
-        "order_id": str(order_id),
-        "menu": asked.menu,
-        "lines": [line.model_dump() for line in asked.lines],
-        "customer_id": asked.customer_id,
-        "placed_at": on_the_wire(asked.placed_at or datetime.now(UTC)),
-    }
+    digest = order_digest(asked.menu, asked.customer_id, [line.model_dump() for line in asked.lines])
     try:
-        return await store.get_same_order(client, order, placed_at_given=asked.placed_at is not None)
+        return await store.get_same_order(client, order_id, digest, asked.placed_at)
     except OrderNotFound:
         raise refused from None
 
@@ -791,7 +786,7 @@ def priced(engine: OrderEngine, order_id: UUID, asked: StoreOrderRequest) -> Sto
         "total": sum(line["total"] for line in lines),
         "currency": engine.menu.currency,
         "customer_id": asked.customer_id,
-        "placed_at": on_the_wire(placed_at),
+        "placed_at": format_timestamp(placed_at),
     }
 
 

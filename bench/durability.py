@@ -32,7 +32,9 @@ sys.path.insert(0, str(ROOT))
 
 from tests.databases import Postgres  # noqa: E402 - the path is set above
 from voice.menus.loading import read_menu  # noqa: E402
-from voice.store.database import connect, migrate, orders  # noqa: E402
+from voice.store.engine import connect  # noqa: E402
+from voice.store.migrations import migrate  # noqa: E402
+from voice.store.tables import orders  # noqa: E402
 
 CALLERS = 8
 # linux/fs.h and fs/ext4: _IOR('X', 125, __u32), and "do not flush the journal": what was not flushed is gone, as after a power cut.
@@ -188,7 +190,7 @@ async def kill_the_database(postgres: Postgres, url: str, directory: Path, round
 STORING = """
 import asyncio, sys, uuid
 import sqlalchemy as sa
-from voice.store.orders import Store
+from voice.store.store import Store
 
 async def caller(store):
     while True:

@@ -26,8 +26,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # a command of its own, b
 from bench.recommend import apart, made_history, named_menu
 from settings import ROOT
 from tests.servers import Server
+from voice.recommend.past_orders import PastOrder
 from voice.recommend.sync import Recommenders
-from voice.store.orders import NewOrder, PastOrder, Store, on_the_wire
+from voice.store.store import Store
+from voice.store.stored_orders import NewOrder, build_order
 
 N_ITEMS = 250
 
@@ -58,7 +60,7 @@ def imported(directory: Path, n_items: int, orders: Sequence[PastOrder]) -> Serv
     rows = [f"{o.sequence},{o.placed_at.isoformat()},{o.customer_id or ''},{item},{n}\n" for o in orders for item, n in o.items]
     (directory / "orders.csv").write_text("order_id,timestamp,customer_id,item,quantity\n" + "".join(rows))
     environment = environment_of(directory)
-    command = [sys.executable, "-m", "voice.store.orders", "import", str(directory / "orders.csv"), "--menu", "bench"]
+    command = [sys.executable, "-m", "voice.store", "import", str(directory / "orders.csv"), "--menu", "bench"]
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     return Server(directory, environment)
 
@@ -185,10 +187,10 @@ async def timed_starts(url: str, n_items: int, n_orders: int) -> list[str]:
             await asyncio.sleep(0.01)
         lines.append(f"start {label}: {time.perf_counter() - began_s:.2f} s")
         began_s = time.perf_counter()
-        while not await store.counted_sequences():  # noqa: ASYNC110
+        while not await store.snapshot_sequences():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         if not lines[1:]:
-            size_mb = len((await store.get_counts("bench", "bench") or (0, b""))[1]) / 1e6
+            size_mb = len((await store.get_snapshot("bench", "bench") or (0, b""))[1]) / 1e6
             lines.append(f"keeping the counts: {time.perf_counter() - began_s:.2f} s, {size_mb:.1f} MB")
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
@@ -199,15 +201,9 @@ async def timed_starts(url: str, n_items: int, n_orders: int) -> list[str]:
 def as_stored(order: PastOrder) -> NewOrder:
     """Write an order as it comes to be stored."""
     lines: Any = [{"item": item, "name": item, "quantity": quantity, "options": []} for item, quantity in order.items]
-    stored: Any = {
-        "order_id": str(uuid4()),
-        "menu": "bench",
-        "lines": lines,
-        "total": 0,
-        "currency": "VND",
-        "customer_id": order.customer_id,
-        "placed_at": on_the_wire(order.placed_at),
-    }
+    stored = build_order(
+        uuid4(), menu="bench", lines=lines, total=0, currency="VND", customer_id=order.customer_id, placed_at=order.placed_at
+    )
     return NewOrder("bench", stored, placed_at_given=True)
 
 

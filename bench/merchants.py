@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend import LIMIT, Query, Suggest, association_rules, ease, hits, ours, popularity, taught
-from voice.store.orders import PastOrder
+from voice.recommend.past_orders import PastOrder
 
 Random = np.random.Generator
 Shares = NDArray[np.float64]

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # a command of its own, b
 import numpy as np
 
 from schemas import Menu
+from voice.recommend.past_orders import PastOrder
 from voice.recommend.recommender import Recommender
-from voice.store.orders import PastOrder
 
 LIMIT = 5
 SHARED = Path(__file__).parent.parent.parent / "shared" / "recommend"
@@ -158,8 +158,7 @@ def ours(recommender: Recommender) -> Suggest:
 def taught(orders: Sequence[PastOrder], items: Sequence[str] | None = None, *, fitted: bool) -> Recommender:
     """Teach a recommender orders as the service would, and fit it."""
     recommender = Recommender(named_menu(items or sorted({item for order in orders for item, _ in order.items})))
-    for start in range(0, len(orders), 200):
-        recommender.learn_all(orders[start : start + 200])
+    recommender.add_orders(orders)
     if fitted and recommender.due is not None:
         recommender.fit()
     return recommender
@@ -232,8 +231,7 @@ def measure_size(n_items: int, n_orders: int) -> Iterator[str]:
     before_mb = resident_mb()
     start = time.perf_counter()
     recommender = Recommender(menu)
-    for position in range(0, n_orders, 200):
-        recommender.learn_all(orders[position : position + 200])
+    recommender.add_orders(orders)
     counted_s, counted_mb = time.perf_counter() - start, resident_mb() - before_mb
     start = time.process_time()
     recommender.fit()
@@ -255,7 +253,7 @@ def measure_latency(n_items: int) -> Iterator[str]:
         for order in orders[4000:]:
             basket = order.items[: 1 + order.sequence % 3]
             if learned_between:
-                recommender.learn(order)
+                recommender.add_orders([order])
             start = time.perf_counter()
             recommender.recommend_json(basket, customer_id=order.customer_id, at=order.placed_at, limit=LIMIT, exclude=())
             took_us.append((time.perf_counter() - start) * 1e6)

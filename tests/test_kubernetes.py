@@ -13,7 +13,7 @@ import yaml
 
 import app as voice_app
 from settings import ROOT, Settings
-from voice.store.database import CONNECT_S, STATEMENT_S
+from voice.store.engine import CONNECT_S, STATEMENT_S
 
 DIRECTORY = ROOT / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((DIRECTORY / "kustomization.yaml").read_text())
