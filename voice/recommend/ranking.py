@@ -13,7 +13,7 @@ Ranked = Sequence[tuple[int, float]]
 
 def top_items(scores: Scores, n: int) -> list[tuple[int, float]]:
     """Return the `n` items of greatest finite score with their softmax probabilities, best first. Finite scores have to be distinct."""
-    highest = scores.max(initial=-math.inf)
+    highest = scores.max() if len(scores) else -math.inf
     if highest == -math.inf:
         return []
     exponentials = np.exp(scores - highest)
@@ -21,8 +21,8 @@ def top_items(scores: Scores, n: int) -> list[tuple[int, float]]:
     best = scores.argpartition(len(scores) - n)[-n:] if len(scores) > n else np.arange(len(scores))
     best = best[scores[best].argsort()[::-1]]
     probabilities = exponentials[best] / exponentials.sum()
-    n_finite = int(np.count_nonzero(scores[best] > -math.inf))
-    return list(zip(best[:n_finite].tolist(), probabilities[:n_finite].tolist(), strict=True))
+    ranked = zip(best.tolist(), scores[best].tolist(), probabilities.tolist(), strict=True)
+    return [(item, probability) for item, score, probability in ranked if score > -math.inf]
 
 
 def limit_categories(ranked: Ranked, limit: int, categories: Mapping[int, int], crowding: float) -> Ranked:

@@ -69,13 +69,15 @@ class Scorer:
 
     def score(self, basket: Basket, hour: int, weekday: int, customer_id: int | None, customer_orders: CustomerOrders) -> Scores:
         """Return the score of each item, shape (n_items,): minus infinity for an item that is in the basket or not available."""
-        scores = self._context_scores(hour, weekday, len(basket)).copy()
+        scores = self._context_scores(hour, weekday, len(basket))
         if basket:
-            pairs = sum((self._pair_scores(item) for item in basket[1:]), start=self._pair_scores(basket[0]))
-            scores += pairs * len(basket) ** BASKET_EXPONENT
+            scores = sum(map(self._pair_scores, basket)) * len(basket) ** BASKET_EXPONENT + scores
+        else:
+            scores = scores.copy()
         if customer_orders and customer_id is not None:
             scores += self._customer_scores(customer_id, customer_orders)
-        scores[list(basket)] = -math.inf
+        for item in basket:
+            scores[item] = -math.inf
         return scores
 
     def _context_scores(self, hour: int, weekday: int, basket_size: int) -> Scores:
