@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypedDict
+from typing import TypedDict
 from uuid import UUID
 
 import orjson
@@ -40,7 +40,6 @@ from errors import (
     Overloaded,
     RateLimited,
     RefreshTokenNotValid,
-    ValidationFailed,
 )
 from schemas import (
     Health,
@@ -69,7 +68,8 @@ from voice.orders import compiled
 from voice.orders.confirmation import confirmed
 from voice.orders.engine import OrderEngine
 from voice.recommend.sync import Recommenders
-from voice.store.orders import Store, on_the_wire
+from voice.store.placing import place_order
+from voice.store.store import Store
 from web import server, telemetry
 from web.access_log import AccessLog
 from web.admission import Admission
@@ -170,46 +170,10 @@ async def put_order(request: Request) -> Response:
     """
     state: State = request.scope["state"]
     asked = await state["bodies"].read_json(request, StoreOrderRequest)
-    order_id = order_id_of(request)
-    client = caller_of(request).id
-    try:
-        engine = state["menus"].get(asked.menu)
-        order = priced(engine, order_id, asked)
-    except (MenuNotFound, ValidationFailed) as refused:
-        return reply(request, await stored_before(state["store"], client, order_id, asked, refused))
-    stored, created = await state["store"].put_order(client, order, placed_at_given=asked.placed_at is not None)
-    state["recommenders"].wake()
+    stored, created = await place_order(state["store"], state["menus"].get, caller_of(request).id, order_id_of(request), asked)
+    if created:
+        state["recommenders"].wake()
     return reply(request, stored, 201 if created else 200)
-
-
-async def stored_before(store: Store, client: str, order_id: UUID, asked: StoreOrderRequest, refused: ApiError) -> StoredOrder:
-    """Return an order that came before the menu changed, and can no longer be priced: its caller may not know that it is kept."""
-    order: Any = {
-        "order_id": str(order_id),
-        "menu": asked.menu,
-        "lines": [line.model_dump() for line in asked.lines],
-        "customer_id": asked.customer_id,
-        "placed_at": on_the_wire(asked.placed_at or datetime.now(UTC)),
-    }
-    try:
-        return await store.get_same_order(client, order, placed_at_given=asked.placed_at is not None)
-    except OrderNotFound:
-        raise refused from None
-
-
-def priced(engine: OrderEngine, order_id: UUID, asked: StoreOrderRequest) -> StoredOrder:
-    """Price an order as of now."""
-    lines = engine.price(asked.lines)
-    placed_at = asked.placed_at or datetime.now(UTC)
-    return {
-        "order_id": str(order_id),
-        "menu": asked.menu,
-        "lines": lines,
-        "total": sum(line["total"] for line in lines),
-        "currency": engine.menu.currency,
-        "customer_id": asked.customer_id,
-        "placed_at": on_the_wire(placed_at),
-    }
 
 
 @endpoint(scope="order", returns=StoredOrder, raises=(OrderNotFound, Overloaded), status={200: "Found."})

@@ -1,9 +1,9 @@
-"""Print what is left of acknowledged orders after kill -9 of the service, kill -9 of PostgreSQL, and a power cut.
+"""Print how many acknowledged orders are lost by kill -9 of the service, kill -9 of PostgreSQL, and a power cut.
 
     bench/durability.py [--parts kill-sqlite,kill-postgresql,database,power] [--rounds 10] [--orders 2000]
 
-`kill` and `database` run the real server and call it over HTTP. `power` needs root and Linux: it stores on a file system of its own, whose
-unwritten pages it then throws away; the same with weaker settings is the control that shows what such a cut takes away.
+`kill` and `database` send requests to a real server. `power` needs root and Linux: it stores on a file system of its own and discards its
+unwritten pages; the control, with weaker settings, shows that such a cut loses orders.
 """
 
 import argparse
@@ -32,10 +32,12 @@ sys.path.insert(0, str(ROOT))
 
 from tests.databases import Postgres  # noqa: E402 - the path is set above
 from voice.menus.loading import read_menu  # noqa: E402
-from voice.store.database import connect, migrate, orders  # noqa: E402
+from voice.store.engine import connect  # noqa: E402
+from voice.store.migrations import migrate  # noqa: E402
+from voice.store.tables import orders  # noqa: E402
 
 CALLERS = 8
-# linux/fs.h and fs/ext4: _IOR('X', 125, __u32), and "do not flush the journal": what was not flushed is gone, as after a power cut.
+# linux/fs.h and fs/ext4: _IOR('X', 125, __u32) with "do not flush the journal" discards unflushed pages, as a power cut does.
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
 
@@ -48,14 +50,14 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         settings = {"ENVIRONMENT": "TESTING", "PORT": str(self.port), "DATABASE_URL": database_url, "ACCESS_LOG": "off"}
-        # Nobody speaks here, and loading the models takes longer than all that is done.
+        # No audio is sent, and loading the models takes longer than the measurement.
         settings |= {"RATE_LIMIT": "1000000/second", "SPEECH_MODEL": "/nonexistent", "SPEECH_MODEL_VI": "/nonexistent"}
         self._environment = os.environ | settings
         self._log = directory / "server.log"
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the process, and wait until it answers."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=self._environment, stdout=log, stderr=log)
         while True:
@@ -67,21 +69,21 @@ class Server:
             time.sleep(0.05)
 
     def __enter__(self) -> Self:
-        """Lend it."""
+        """Return the running server."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
+        """Kill the process."""
         self.kill()
 
     def kill(self) -> None:
-        """End it by SIGKILL."""
+        """Kill the process with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
 
 class Callers:
-    """Eight callers that share orders; each goes on with an order until it is acknowledged."""
+    """Eight callers that store orders and retry each until it is acknowledged."""
 
     def __init__(self, port: int, goal: int | None) -> None:
         self._url = f"http://127.0.0.1:{port}/api/v1/voice/order/"
@@ -93,12 +95,12 @@ class Callers:
         self.slowest_s = 0.0
 
     async def run(self) -> None:
-        """Store until the goal is reached, or `stop` was called."""
+        """Store until the goal is reached or `stop` is called."""
         async with httpx.AsyncClient(headers={"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}, timeout=30) as client:
             await asyncio.gather(*(self._call(client) for _ in range(CALLERS)))
 
     def stop(self) -> None:
-        """Let each caller finish its order, and no more."""
+        """End after the orders that are being stored."""
         self._left = 0
 
     async def _call(self, client: httpx.AsyncClient) -> None:
@@ -121,7 +123,7 @@ class Callers:
 
 
 async def stored_in(url: str) -> Counter[str]:
-    """Count the rows of each order."""
+    """Count the rows by order id."""
     engine = connect(url, statement_s=None)
     async with engine.connect() as connection:
         rows = await connection.execute(sa.select(orders.c.order_id))
@@ -131,19 +133,19 @@ async def stored_in(url: str) -> Counter[str]:
 
 
 def compared(acknowledged: list[str], stored: Counter[str]) -> str:
-    """Say what was lost and what is there more than once."""
+    """Return the numbers of orders acknowledged, lost, and stored twice."""
     lost = sum(order_id not in stored for order_id in acknowledged)
     return f"{len(acknowledged):5} acknowledged, {lost} lost, {sum(count > 1 for count in stored.values())} twice"
 
 
 async def until_acknowledged(callers: Callers, count: int) -> None:
-    """Wait for so many acknowledgements in all."""
-    while len(callers.acknowledged) < count:  # noqa: ASYNC110 - looking again is all there is to do
+    """Wait until so many orders are acknowledged in all."""
+    while len(callers.acknowledged) < count:  # noqa: ASYNC110 - the callers set no event
         await asyncio.sleep(0.002)
 
 
 async def kill_the_service(name: str, url: str, directory: Path, rounds: int, count: int) -> None:
-    """Kill the service once a round, in the middle."""
+    """Kill the service at a random time in each round."""
     for round_ in range(1, rounds + 1):
         with Server(url, directory) as server:
             before = set(await stored_in(url))
@@ -161,7 +163,7 @@ async def kill_the_service(name: str, url: str, directory: Path, rounds: int, co
 
 
 async def kill_the_database(postgres: Postgres, url: str, directory: Path, rounds: int) -> None:
-    """Kill PostgreSQL again and again while orders are stored."""
+    """Kill PostgreSQL in each round while orders are stored."""
     with Server(url, directory) as server:
         callers = Callers(server.port, None)
         storing = asyncio.create_task(callers.run())
@@ -188,7 +190,7 @@ async def kill_the_database(postgres: Postgres, url: str, directory: Path, round
 STORING = """
 import asyncio, sys, uuid
 import sqlalchemy as sa
-from voice.store.orders import Store
+from voice.store.store import Store
 
 async def caller(store):
     while True:
@@ -214,7 +216,7 @@ asyncio.run(run())
 
 
 class Disk:
-    """A file system of our own, whose power can be cut."""
+    """A file system in an image file, whose unflushed pages can be discarded."""
 
     def __init__(self, directory: Path) -> None:
         self._image, self.path = directory / "image", directory / "disk"
@@ -225,11 +227,11 @@ class Disk:
         self.mount()
 
     def mount(self) -> None:
-        """Make it usable; the file system replays its journal."""
+        """Mount the image; the file system replays its journal."""
         subprocess.run(["mount", "-o", "loop", self._image, self.path], check=True, capture_output=True)  # noqa: S603, S607
 
     def cut(self) -> None:
-        """Take everything away that is not flushed; nothing can be written any more."""
+        """Discard all unflushed pages and prevent further writes."""
         root = os.open(self.path, os.O_RDONLY)
         try:
             fcntl.ioctl(root, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
@@ -237,13 +239,13 @@ class Disk:
             os.close(root)
 
     def unmount(self) -> None:
-        """Let go of it."""
+        """Unmount the image."""
         subprocess.run(["umount", self.path], check=True, capture_output=True)  # noqa: S603, S607
 
 
 @contextlib.contextmanager
 def a_disk() -> Iterator[Disk]:
-    """Make a disk and take it away."""
+    """Mount a new disk, and unmount it at the end."""
     with tempfile.TemporaryDirectory(prefix="power-") as directory:
         disk = Disk(Path(directory))
         disk.path.parent.chmod(0o755)
@@ -254,7 +256,7 @@ def a_disk() -> Iterator[Disk]:
 
 
 async def store_until_cut(disk: Disk, count: int, *arguments: str) -> list[str]:
-    """Store on a disk, and cut its power after so many acknowledgements."""
+    """Store on a disk until `count` orders are acknowledged, then cut its power."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", STORING, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
@@ -270,8 +272,8 @@ async def store_until_cut(disk: Disk, count: int, *arguments: str) -> list[str]:
 
 
 async def cut_the_power(count: int) -> None:
-    """Cut the power under both databases, as they are set up and, as a control, with flushing left out."""
-    for note, weaker in (("as it is set up", []), ("control, synchronous=NORMAL", ["PRAGMA synchronous=NORMAL"])):
+    """Cut the power of both databases with their usual settings, and as a control without flushing."""
+    for note, weaker in (("usual settings", []), ("control, synchronous=NORMAL", ["PRAGMA synchronous=NORMAL"])):
         with a_disk() as disk:
             url = f"sqlite+aiosqlite:///{disk.path}/voice.db"
             await migrate(url)
@@ -280,7 +282,7 @@ async def cut_the_power(count: int) -> None:
             disk.unmount()
             disk.mount()
             print(f"power cut, sqlite, {note}: {compared(acknowledged, await stored_in(url))}")
-    for note, fsync in (("as it is set up", "on"), ("control, fsync=off", "off")):
+    for note, fsync in (("usual settings", "on"), ("control, fsync=off", "off")):
         with a_disk() as disk:
             home = disk.path / "postgres"
             home.mkdir()
@@ -300,7 +302,7 @@ async def cut_the_power(count: int) -> None:
 
 
 async def run(parts: list[str], rounds: int, count: int) -> None:
-    """Run the parts that were asked for."""
+    """Run some parts."""
     with tempfile.TemporaryDirectory(prefix="durability-") as directory:
         os.chmod(directory, 0o755)  # noqa: PTH101, S103 - PostgreSQL runs as another user
         home = Path(directory) / "postgres"

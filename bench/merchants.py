@@ -1,10 +1,10 @@
-"""Print how well suggestions are made for merchants of many kinds, beside what is simpler: a line each.
+"""Print the hit rates of suggestions for synthetic merchants, compared with simpler methods: a line each.
 
     .venv/bin/python bench/merchants.py [--seeds 1] [NAME ...]
 
-The merchants are made up: each has one thing that matters (or nothing), so that a method which does not see it, or sees what is not
-there, falls behind. The last fifth of the orders asks, with one item hidden; all learn from those before. A line ends with "below" where
-the best simple one is better by more than two standard errors of the difference.
+Each merchant's orders have one pattern (or none), so that a method falls behind which misses it, or finds one where there is none. The
+last fifth of the orders are queries with one item hidden, the orders before are training data. A line ends with "below" where the best
+simple method is better by more than two standard errors of the difference.
 """
 
 import argparse
@@ -17,17 +17,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the service fits
-sys.path.insert(0, str(Path(__file__).parent.parent))  # a command of its own, beside the modules that it measures
+sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a script, it imports the service's modules
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.recommend import LIMIT, Query, Suggest, association_rules, ease, hits, ours, popularity, taught
-from voice.store.orders import PastOrder
+from bench.recommend import LIMIT, Query, Suggest, association_rules, by_service, ease, hits, popularity, trained
+from voice.recommend.past_orders import PastOrder
 
 Random = np.random.Generator
 Shares = NDArray[np.float64]
-# A basket, and who orders it when.
+# A basket, its customer and its time.
 Placed = tuple[Sequence[int], int | None, datetime]
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 MAX_QUERIES = 600
@@ -41,12 +41,12 @@ def zipf(n_items: int, exponent: float) -> Shares:
 
 
 def by_day(number: int, a_day: int = 60) -> datetime:
-    """Place orders evenly from eight to twenty, so many a day."""
+    """Return the time of an order: evenly spaced from 8:00 to 20:00, `a_day` orders a day."""
     return START + timedelta(days=number // a_day, hours=8 + 12 * (number % a_day) / a_day)
 
 
 def drawn(rng: Random, shares: Shares, size: int) -> list[int]:
-    """Draw different items."""
+    """Draw distinct items."""
     return list(map(int, rng.choice(len(shares), min(size, len(shares)), replace=False, p=shares)))
 
 
@@ -54,7 +54,7 @@ def drawn(rng: Random, shares: Shares, size: int) -> list[int]:
 
 
 def nothing(rng: Random, n_orders: int, n_items: int = 60) -> Iterator[Placed]:
-    """Only popularity matters; customers and hours mean nothing."""
+    """Popularity only; customers and hours are random."""
     shares = zipf(n_items, 0.9)
     for number in range(n_orders):
         yield drawn(rng, shares, int(rng.integers(1, 5))), int(rng.integers(1, 400)), by_day(number)
@@ -126,7 +126,7 @@ def hours(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def weekend(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Other items on Saturdays and Sundays."""
+    """Saturdays and Sundays have their own items."""
     shares = zipf(30, 0.7)
     for number in range(n_orders):
         at = by_day(number)
@@ -134,7 +134,7 @@ def weekend(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def drift(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Each twenty orders an item's popularity is exchanged with another's."""
+    """Every twenty orders the popularities of two items are exchanged."""
     shares = zipf(80, 1.0)
     for number in range(n_orders):
         if number % 20 == 0:
@@ -153,7 +153,7 @@ def new_menu(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def singles(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Nine of ten orders have one item; the others tell what goes together."""
+    """Nine of ten orders have one item; only the others show pairs."""
     shares = zipf(40, 0.8)
     for number in range(n_orders):
         item = int(rng.choice(40, p=shares))
@@ -172,7 +172,7 @@ def parties(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def explained_away(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Each of fifty mains has rice in most orders, and rice one of three sauces: the main says nothing of the sauce but by the rice."""
+    """Fifty mains have rice in most orders, and rice one of three sauces: given the rice, the main is no evidence for the sauce."""
     shares = zipf(50, 0.5)
     for number in range(n_orders):
         basket = [5 + int(rng.choice(50, p=shares))]
@@ -216,16 +216,16 @@ MERCHANTS: dict[str, tuple[Callable[[Random, int], Iterator[Placed]], int]] = {
 }
 
 
-# --- What is compared ---------------------------------------------------------------------------------------------------------------
+# --- Methods --------------------------------------------------------------------------------------------------------------------------
 
 
 def recent_popularity(orders: Sequence[PastOrder]) -> Suggest:
-    """Suggest what was ordered most in the last 500 orders."""
+    """Suggest the most popular items of the last 500 orders."""
     return popularity(orders[-500:])
 
 
 def own_orders(orders: Sequence[PastOrder]) -> Suggest:
-    """Suggest what the customer ordered most, then what was ordered most."""
+    """Suggest the customer's most popular items, then those of all customers."""
     own: dict[int | None, Counter[str]] = defaultdict(Counter)
     for order in orders:
         if order.customer_id is not None:
@@ -248,13 +248,13 @@ SIMPLE = {
 }
 
 
-def made(name: str, seed: int) -> tuple[list[PastOrder], list[Query], list[str]]:
-    """Make a merchant's orders, the queries, and the menu's items."""
+def generate(name: str, seed: int) -> tuple[list[PastOrder], list[Query], list[str]]:
+    """Generate a merchant's orders, the queries, and the menu's items."""
     make, n_orders = MERCHANTS[name]
     rng = np.random.default_rng([seed, len(name)])
     n_queries = max(n_orders // 4, 250)
     placed = [(list(dict.fromkeys(basket)), customer, at) for basket, customer, at in make(rng, n_orders + n_queries)]
-    # Names are numbers in a shuffled order, so that the menu's order tells nothing.
+    # Names are numbers in a shuffled order, so that the menu's order is no evidence.
     names = [f"i{number}" for number in rng.permutation(1 + max(item for basket, _, _ in placed for item in basket))]
     orders = [
         PastOrder(number, "bench", "bench", at, customer, tuple((names[item], 1 + item % 2) for item in basket))
@@ -269,23 +269,22 @@ def made(name: str, seed: int) -> tuple[list[PastOrder], list[Query], list[str]]
 
 
 def compare(name: str, seed: int) -> str:
-    """Return a line."""
-    orders, queries, items = made(name, seed)
+    """Return a merchant's line."""
+    orders, queries, items = generate(name, seed)
     simple = {label: hits(learn(orders), queries) for label, learn in SIMPLE.items()}
-    mine = hits(ours(taught(orders, items, fitted=True)), queries)
+    service = hits(by_service(trained(orders, items, fitted=True)), queries)
     best = max(simple, key=lambda label: sum(simple[label]))
-    gains = [a - b for a, b in zip(mine, simple[best], strict=True)]
+    gains = [a - b for a, b in zip(service, simple[best], strict=True)]
     noise = statistics.stdev(gains) / len(gains) ** 0.5
     gain = statistics.mean(gains)
     others = "  ".join(f"{label} {statistics.mean(hit):.3f}" for label, hit in simple.items())
     verdict = "  below" if gain < -2 * noise else ""
-    return (
-        f"{name} ({len(orders)} orders, seed {seed})  ours {statistics.mean(mine):.3f}  {others}  gain {gain:+.3f} ± {noise:.3f}{verdict}"
-    )
+    rates = f"ours {statistics.mean(service):.3f}  {others}"
+    return f"{name} ({len(orders)} orders, seed {seed})  {rates}  gain {gain:+.3f} ± {noise:.3f}{verdict}"
 
 
 def main() -> None:
-    """Print all, or only some."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MERCHANTS))
     parser.add_argument("--seeds", type=int, default=1)

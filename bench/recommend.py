@@ -1,10 +1,10 @@
-"""Print how well and how fast suggestions are made: one figure a line.
+"""Print the hit rates, latency and memory of suggestions: one figure a line.
 
     .venv/bin/python bench/recommend.py [--only hits|curve|size|latency] [DIR ...]
 
 A directory holds `train.csv.gz` (order_id, timestamp, customer_id, item, quantity) and `queries.jsonl.gz` (basket, quantities,
-customer_id, timestamp, hidden); without one, those in ../shared/recommend are taken if they are there. What is compared is learned from
-the same orders and asked the same queries: the hit rate is the share whose hidden item is among the first five suggestions.
+customer_id, timestamp, hidden); the default is those in ../shared/recommend. All methods get the same orders and the same queries; the
+hit rate is the share of queries whose hidden item is among the first five suggestions.
 """
 
 import argparse
@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the service fits
-sys.path.insert(0, str(Path(__file__).parent.parent))  # a command of its own, beside the modules that it measures
+sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a script, it imports the service's modules
 
 import numpy as np
 
 from schemas import Menu
+from voice.recommend.past_orders import PastOrder
 from voice.recommend.recommender import Recommender
-from voice.store.orders import PastOrder
 
 LIMIT = 5
 SHARED = Path(__file__).parent.parent.parent / "shared" / "recommend"
@@ -50,7 +50,7 @@ Suggest = Callable[[Query], list[str]]
 
 
 def read(directory: Path) -> tuple[list[PastOrder], list[Query]]:
-    """Read a history and its queries; items keep their names as ids."""
+    """Read orders and queries; an item's name is its id."""
     by_order: dict[str, list[dict[str, str]]] = {}
     with gzip.open(directory / "train.csv.gz", "rt", encoding="utf-8", newline="") as rows:
         for row in csv.DictReader(rows):
@@ -75,8 +75,8 @@ def read(directory: Path) -> tuple[list[PastOrder], list[Query]]:
     return orders, queries
 
 
-def made_history(n_items: int, n_orders: int, n_customers: int = 5000, seed: int = 7) -> list[PastOrder]:
-    """Make orders with a long tail of items that go together in dozens, and customers with a taste; the same each time."""
+def synthetic_orders(n_items: int, n_orders: int, n_customers: int = 5000, seed: int = 7) -> list[PastOrder]:
+    """Generate orders from a long tail of items that are ordered together within dozens; deterministic."""
     rng = np.random.default_rng(seed)
     popularity = 1 / np.arange(1, n_items + 1) ** 0.8
     popularity /= popularity.sum()
@@ -92,18 +92,18 @@ def made_history(n_items: int, n_orders: int, n_customers: int = 5000, seed: int
     return orders
 
 
-# --- What is compared ---------------------------------------------------------------------------------------------------------------
+# --- Methods --------------------------------------------------------------------------------------------------------------------------
 
 
 def popularity(orders: Sequence[PastOrder]) -> Suggest:
-    """Suggest what was ordered most."""
+    """Suggest the most popular items."""
     counts = Counter(item for order in orders for item, _ in order.items)
     ranked = [item for item, _ in counts.most_common()]
     return lambda query: [item for item in ranked if item not in query.basket][:LIMIT]
 
 
 def association_rules(orders: Sequence[PastOrder]) -> Suggest:
-    """Suggest by the greatest confidence of a rule "who orders X orders Y", of those seen five times; then what was ordered most."""
+    """Suggest by the greatest confidence of the rules "X, so Y" with a support of five orders, then by popularity."""
     counts: Counter[str] = Counter()
     pairs: dict[str, Counter[str]] = defaultdict(Counter)
     for order in orders:
@@ -111,13 +111,13 @@ def association_rules(orders: Sequence[PastOrder]) -> Suggest:
         counts.update(items)
         for item in items:
             pairs[item].update(items - {item})
-    enough = 5
+    min_support = 5
 
     def suggest(query: Query) -> list[str]:
         confidence: dict[str, float] = {item: count / len(orders) * 1e-3 for item, count in counts.items()}
         for item in query.basket:
             for other, together in pairs[item].items():
-                if together >= enough:
+                if together >= min_support:
                     confidence[other] = max(confidence[other], together / counts[item])
         return [item for item in sorted(confidence, key=lambda item: -confidence[item]) if item not in query.basket][:LIMIT]
 
@@ -125,7 +125,7 @@ def association_rules(orders: Sequence[PastOrder]) -> Suggest:
 
 
 def ease(orders: Sequence[PastOrder], ridge: float = 100.0) -> Suggest:
-    """Suggest by EASE (Steck, "Embarrassingly shallow autoencoders for sparse data", 2019)."""
+    """Suggest by EASE. Source: Steck, "Embarrassingly shallow autoencoders for sparse data", 2019."""
     items = sorted({item for order in orders for item, _ in order.items})
     index = {item: number for number, item in enumerate(items)}
     baskets = np.zeros((len(orders), len(items)), np.float32)
@@ -144,8 +144,8 @@ def ease(orders: Sequence[PastOrder], ridge: float = 100.0) -> Suggest:
     return suggest
 
 
-def ours(recommender: Recommender) -> Suggest:
-    """Suggest as the service does."""
+def by_service(recommender: Recommender) -> Suggest:
+    """Suggest with a recommender of the service."""
 
     def suggest(query: Query) -> list[str]:
         basket = [(item, 1) for item in query.basket if item in recommender.menu.items]
@@ -155,18 +155,17 @@ def ours(recommender: Recommender) -> Suggest:
     return suggest
 
 
-def taught(orders: Sequence[PastOrder], items: Sequence[str] | None = None, *, fitted: bool) -> Recommender:
-    """Teach a recommender orders as the service would, and fit it."""
+def trained(orders: Sequence[PastOrder], items: Sequence[str] | None = None, *, fitted: bool) -> Recommender:
+    """Return a recommender with these orders; with `fitted`, also a model, if the service would fit one."""
     recommender = Recommender(named_menu(items or sorted({item for order in orders for item, _ in order.items})))
-    for start in range(0, len(orders), 200):
-        recommender.learn_all(orders[start : start + 200])
+    recommender.add_orders(orders)
     if fitted and recommender.due is not None:
         recommender.fit()
     return recommender
 
 
 def hits(suggest: Suggest, queries: Sequence[Query]) -> list[bool]:
-    """Return for each query whether the hidden item was suggested."""
+    """Return whether the hidden item was suggested, for each query."""
     return [query.hidden in suggest(query) for query in queries]
 
 
@@ -174,29 +173,29 @@ def hits(suggest: Suggest, queries: Sequence[Query]) -> list[bool]:
 
 
 def print_hits(directory: Path) -> None:
-    """Compare with what a merchant would have otherwise."""
+    """Print the hit rates of all methods."""
     orders, queries = read(directory)
     for name, suggest in (
         ("popularity", popularity(orders)),
         ("association rules", association_rules(orders)),
         ("EASE", ease(orders)),
-        ("counts only", ours(taught(orders, fitted=False))),
+        ("counts only", by_service(trained(orders, fitted=False))),
     ):
         print(f"{directory.name}  hit rate at {LIMIT}  {name}: {statistics.mean(hits(suggest, queries)):.4f}", flush=True)
     start = time.perf_counter()
-    recommender = taught(orders, fitted=True)
+    recommender = trained(orders, fitted=True)
     elapsed_s = time.perf_counter() - start
-    rate = statistics.mean(hits(ours(recommender), queries))
-    print(f"{directory.name}  hit rate at {LIMIT}  ours: {rate:.4f}  (learned in {elapsed_s:.1f} s)", flush=True)
+    rate = statistics.mean(hits(by_service(recommender), queries))
+    print(f"{directory.name}  hit rate at {LIMIT}  ours: {rate:.4f}  (fitted in {elapsed_s:.1f} s)", flush=True)
 
 
 def print_curve(directory: Path) -> None:
-    """Learn so many orders and ask about the next 300 with more than one item, hiding one; from several beginnings: one alone is noise."""
+    """Print the hit rate on the next 300 orders of several items after 50 to 3,000 orders, the mean over several starting points."""
     orders, _ = read(directory)
     items = sorted({item for order in orders for item, _ in order.items})
     rng = np.random.default_rng(3)
     for n_orders in (50, 200, 1000, 3000):
-        mine, theirs = [], []
+        service_hits, popularity_hits = [], []
         for start in range(0, 4000, 1000):
             known = orders[start : start + n_orders]
             following = [order for order in orders[start + n_orders :] if len(order.items) > 1][:300]
@@ -205,35 +204,34 @@ def print_curve(directory: Path) -> None:
                 basket = list(dict.fromkeys(item for item, _ in order.items))
                 hidden = basket.pop(int(rng.integers(len(basket))))
                 queries.append(Query(tuple(basket), order.customer_id, order.placed_at, hidden))
-            mine += hits(ours(taught(known, items, fitted=True)), queries)
-            theirs += hits(popularity(known), queries)
-        gains = [a - b for a, b in zip(mine, theirs, strict=True)]
+            service_hits += hits(by_service(trained(known, items, fitted=True)), queries)
+            popularity_hits += hits(popularity(known), queries)
+        gains = [a - b for a, b in zip(service_hits, popularity_hits, strict=True)]
         noise = statistics.stdev(gains) / len(gains) ** 0.5
-        means = f"ours {statistics.mean(mine):.3f}  popularity {statistics.mean(theirs):.3f}"
+        means = f"ours {statistics.mean(service_hits):.3f}  popularity {statistics.mean(popularity_hits):.3f}"
         print(f"{directory.name}  after {n_orders} orders: {means}  (standard error of the gain {noise:.3f})", flush=True)
 
 
 def named_menu(items: Sequence[str]) -> Menu:
-    """Make a menu whose items have their names as ids, which a menu file would not allow."""
+    """Make a menu whose item ids are names, which the menu file format would not allow."""
     checked = Menu.model_validate({"id": "bench", "name": "bench", "currency": "VND", "items": {"i": {"name": "i", "price": 100}}})
     served = {item: checked.items["i"].model_copy(update={"name": item}) for item in items}
     return checked.model_copy(update={"languages": ("en",), "items": served})
 
 
 def resident_mb() -> float:
-    """Return this process's memory now."""
+    """Return this process's resident memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
 def measure_size(n_items: int, n_orders: int) -> Iterator[str]:
-    """Learn and fit a made history of so many items."""
-    orders = made_history(n_items, n_orders)
+    """Measure counting and fitting of synthetic orders."""
+    orders = synthetic_orders(n_items, n_orders)
     menu = named_menu([f"i{item}" for item in range(n_items)])
     before_mb = resident_mb()
     start = time.perf_counter()
     recommender = Recommender(menu)
-    for position in range(0, n_orders, 200):
-        recommender.learn_all(orders[position : position + 200])
+    recommender.add_orders(orders)
     counted_s, counted_mb = time.perf_counter() - start, resident_mb() - before_mb
     start = time.process_time()
     recommender.fit()
@@ -242,20 +240,20 @@ def measure_size(n_items: int, n_orders: int) -> Iterator[str]:
     label = f"{n_items} items, {n_orders} orders"
     yield f"{label}  counting: {counted_s:.2f} s, {counted_s / n_orders * 1e6:.0f} us an order, {counted_mb:.0f} MB"
     kept_mb = resident_mb() - before_mb
-    yield f"{label}  fitting: {fitted_s:.1f} s of one core; {kept_mb:.0f} MB in all after it, {peak_mb:.0f} MB at the most"
+    yield f"{label}  fitting: {fitted_s:.1f} s of one core; {kept_mb:.0f} MB afterwards, {peak_mb:.0f} MB at the peak"
 
 
 def measure_latency(n_items: int) -> Iterator[str]:
-    """Ask again and again: with a history that stands still, and with an order learned before each question."""
-    orders = made_history(n_items, 5000)
-    recommender = taught(orders[:4000], [f"i{item}" for item in range(n_items)], fitted=False)
+    """Measure suggestions without new orders, and with an order counted before each."""
+    orders = synthetic_orders(n_items, 5000)
+    recommender = trained(orders[:4000], [f"i{item}" for item in range(n_items)], fitted=False)
     recommender.fit()
-    for label, learned_between in (("history at rest", False), ("an order learned before each", True)):
+    for label, counts_between in (("no new orders", False), ("an order counted before each", True)):
         took_us = []
         for order in orders[4000:]:
             basket = order.items[: 1 + order.sequence % 3]
-            if learned_between:
-                recommender.learn(order)
+            if counts_between:
+                recommender.add_orders([order])
             start = time.perf_counter()
             recommender.recommend_json(basket, customer_id=order.customer_id, at=order.placed_at, limit=LIMIT, exclude=())
             took_us.append((time.perf_counter() - start) * 1e6)
@@ -264,26 +262,26 @@ def measure_latency(n_items: int) -> Iterator[str]:
         yield f"{n_items} items  recommend(), {label}: {figures}"
 
 
-def apart(measure: Callable[..., Iterator[str]], *arguments: int) -> None:
-    """Measure in a process of its own, so that memory is what this measurement took."""
+def in_own_process(measure: Callable[..., Iterator[str]], *arguments: int) -> None:
+    """Measure in a process of its own, so that its memory is that of the measurement."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        for line in process.submit(_listed, measure, *arguments).result():
+        for line in process.submit(_list_of, measure, *arguments).result():
             print(line, flush=True)
 
 
-def _listed(measure: Callable[..., Iterator[str]], *arguments: int) -> list[str]:
+def _list_of(measure: Callable[..., Iterator[str]], *arguments: int) -> list[str]:
     return list(measure(*arguments))
 
 
 def main() -> None:
-    """Print all figures, or only some."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directories", nargs="*", type=Path, metavar="DIR")
     parser.add_argument("--only", choices=["hits", "curve", "size", "latency"])
     arguments = parser.parse_args()
     directories = arguments.directories or sorted(path.parent for path in SHARED.glob("*/train.csv.gz"))
     if not directories:
-        print("no histories given: hit rates are left out")
+        print("no directories: hit rates are not measured")
     for directory in directories:
         if arguments.only in {None, "hits"}:
             print_hits(directory)
@@ -291,10 +289,10 @@ def main() -> None:
             print_curve(directory)
     if arguments.only in {None, "latency"}:
         for n_items in (11, 30, 250, 10_000):
-            apart(measure_latency, n_items)
+            in_own_process(measure_latency, n_items)
     if arguments.only in {None, "size"}:
         for n_items in (250, 1000, 10_000):
-            apart(measure_size, n_items, 20_000)
+            in_own_process(measure_size, n_items, 20_000)
 
 
 if __name__ == "__main__":

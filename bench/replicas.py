@@ -1,4 +1,4 @@
-"""Print how soon what one replica learned is known to the other, and how exact a limit is that both count against.
+"""Print how soon an order at one replica affects the other's suggestions, and how exact their shared rate limit is.
 
 bench/replicas.py [--rounds 20]
 """
@@ -28,8 +28,8 @@ API = "/api/v1/voice"
 LIMIT = 5000
 
 
-async def seconds_until_known(one: httpx.AsyncClient, other: httpx.AsyncClient, customer_id: int) -> float:
-    """Store a customer's first order at one replica, and ask the other until it suggests the same again to that customer."""
+async def seconds_until_suggested(one: httpx.AsyncClient, other: httpx.AsyncClient, customer_id: int) -> float:
+    """Store a customer's first order at one replica; return the seconds until the other suggests its item to that customer."""
     order = {"menu": "quan-nha", "lines": [{"item": "sinh-to-bo"}], "customer_id": customer_id}
     asked = {"menu": "quan-nha", "items": [], "customer_id": customer_id}
     stored = await one.put(f"{API}/order/{uuid4()}", json=order)
@@ -43,20 +43,20 @@ async def seconds_until_known(one: httpx.AsyncClient, other: httpx.AsyncClient, 
 
 
 async def measure(servers: list[Server], valkey: Valkey, rounds: int) -> None:
-    """Print both figures."""
+    """Measure both figures and print them."""
     async with (
         httpx.AsyncClient(base_url=servers[0].url, headers=KEYS, timeout=30) as one,
         httpx.AsyncClient(base_url=servers[1].url, headers=KEYS, timeout=30) as other,
     ):
-        times_s = sorted([await seconds_until_known(one, other, 1000 + number) for number in range(rounds)])
-        print(f"known  to the other replica after {statistics.median(times_s):.2f} s (median of {rounds}; slowest {times_s[-1]:.2f} s)")
+        times_s = sorted([await seconds_until_suggested(one, other, 1000 + number) for number in range(rounds)])
+        print(f"known  at the other replica after {statistics.median(times_s):.2f} s (median of {rounds}; slowest {times_s[-1]:.2f} s)")
         valkey.ask(b"FLUSHALL\r\n")
         passed = refused = 0
         while not refused:
             replies = await asyncio.gather(*(client.get(f"{API}/menus") for client in (one, other) for _ in range(50)))
             passed += sum(reply.status_code == HTTPStatus.OK for reply in replies)
             refused += sum(reply.status_code == HTTPStatus.TOO_MANY_REQUESTS for reply in replies)
-        print(f"limit  of {LIMIT} an hour, asked at both: {passed} passed, then {refused} refused")
+        print(f"limit  of {LIMIT} an hour, sent to both: {passed} passed, then {refused} refused")
 
 
 def main() -> None:

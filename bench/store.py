@@ -18,8 +18,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from schemas import Menu, StoredOrder
 from tests.databases import Postgres
-from voice.store.import_orders import Progress, import_orders, new_orders, read_history
-from voice.store.orders import Store
+from voice.orders.engine import OrderEngine
+from voice.store.history_file import read_history
+from voice.store.import_orders import Progress, new_orders, store_orders
+from voice.store.store import Store
 
 CALLERS = (1, 8, 50)
 PUTS = 2000
@@ -32,11 +34,12 @@ MENU = Menu.model_validate(
         "items": {f"item-{number}": {"name": f"Item {number}", "price": 1} for number in range(250)},
     }
 )
+ENGINE = OrderEngine(MENU)
 
 
 def an_order() -> StoredOrder:
     """Make an order of three lines."""
-    (new,) = new_orders(read_history(io.StringIO(history(1)), MENU, print), str(uuid4()), MENU, datetime.now(UTC))
+    (new,) = new_orders(read_history(io.StringIO(history(1)), MENU, print), str(uuid4()), ENGINE, datetime.now(UTC))
     return new.order
 
 
@@ -72,8 +75,8 @@ async def import_history(name: str, store: Store, count: int) -> None:
     text = history(count)
     for what in ("new", "again"):
         began_s = time.perf_counter()
-        new = new_orders(read_history(io.StringIO(text), MENU, print), "import", MENU, datetime.now(UTC))
-        await import_orders(store, new, Progress(count, io.StringIO()))
+        new = new_orders(read_history(io.StringIO(text), MENU, print), "import", ENGINE, datetime.now(UTC))
+        await store_orders(store, new, Progress(count, io.StringIO()))
         print(f"{name}: import of {count:,} orders, {what}: {time.perf_counter() - began_s:.1f} s")
     del new  # else the collector goes through all of it while the pages below are timed
     began_s, sequence, slowest_s = time.perf_counter(), 0, 0.0

@@ -1,4 +1,4 @@
-"""Run migrations: for `alembic` on the command line, and for the store, which brings its own connection."""
+"""Run migrations for the command `alembic`, and for the store, which passes its own connection."""
 
 import asyncio
 
@@ -6,11 +6,13 @@ from alembic import context
 from sqlalchemy import Connection
 
 from settings import DatabaseSettings
-from voice.store.database import MIGRATION_LOCK_S, SCHEMA_LOCK, connect, lock, metadata
+from voice.store.engine import SCHEMA_LOCK, connect, lock
+from voice.store.migrations import MIGRATION_LOCK_S
+from voice.store.tables import metadata
 
 
 def run(connection: Connection) -> None:
-    """Run them in one transaction, alone: on both databases a migration happens wholly or not at all."""
+    """Run the migrations in one transaction under a lock: on both databases all are applied, or none."""
     context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True, render_as_batch=True)
     with context.begin_transaction():
         lock(connection, SCHEMA_LOCK)
@@ -18,7 +20,7 @@ def run(connection: Connection) -> None:
 
 
 async def run_by_settings() -> None:
-    """Run them on the database of the settings."""
+    """Run the migrations on the database of the settings."""
     engine = connect(DatabaseSettings().database_url, lock_s=MIGRATION_LOCK_S, statement_s=None)
     async with engine.connect() as connection:
         await connection.run_sync(run)

@@ -1,51 +1,51 @@
-"""A plain balancer for tests: each connection goes to the next server whose readiness answers 200; nothing is tried twice."""
+"""A round-robin load balancer for tests: each connection goes to the next ready server, without retries."""
 
 import asyncio
 import contextlib
 from typing import Self
 
-LOOK_S = 0.1
+POLL_S = 0.1
 CHUNK_BYTES = 65536
 READY = b"GET /readiness HTTP/1.1\r\nHost: balancer\r\nConnection: close\r\n\r\n"
 
 
 class Balancer:
-    """Listens on a port of its own and passes connections on, as an orchestrator's service does."""
+    """Forwards the connections to its port to servers whose readiness is 200, as an orchestrator's service does."""
 
     def __init__(self) -> None:
         self.backends: list[int] = []
         self.ready: list[int] = []
         self.port = 0
-        self._turn = 0
-        self._passing: set[asyncio.Task[None]] = set()
+        self._n_connections = 0
+        self._forwarding: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, backlog=1000)
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0, backlog=1000)
         self.port = self._server.sockets[0].getsockname()[1]
-        self._looking = asyncio.ensure_future(self._look())
+        self._polling = asyncio.ensure_future(self._poll())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for task in (self._looking, *self._passing):
+        for task in (self._polling, *self._forwarding):
             task.cancel()
-        await asyncio.gather(self._looking, *self._passing, return_exceptions=True)
+        await asyncio.gather(self._polling, *self._forwarding, return_exceptions=True)
 
     async def until_ready(self, port: int, within_s: float = 60) -> None:
         async with asyncio.timeout(within_s):
-            while port not in self.ready:  # noqa: ASYNC110 - looked after elsewhere
+            while port not in self.ready:  # noqa: ASYNC110 - the polling task sets it
                 await asyncio.sleep(0.02)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         while True:
-            backends = self.backends  # as they are now: others may be named while these are asked
-            answers = await asyncio.gather(*(self._is_ready(port) for port in backends))
-            self.ready = [port for port, is_ready in zip(backends, answers, strict=True) if is_ready]
-            await asyncio.sleep(LOOK_S)
+            backends = self.backends  # a copy: the test may add servers while these are polled
+            are_ready = await asyncio.gather(*(self._is_ready(port) for port in backends))
+            self.ready = [port for port, is_ready in zip(backends, are_ready, strict=True) if is_ready]
+            await asyncio.sleep(POLL_S)
 
     async def _is_ready(self, port: int) -> bool:
         with contextlib.suppress(OSError, TimeoutError):
@@ -56,22 +56,22 @@ class Balancer:
                     return (await reader.read()).startswith(b"HTTP/1.1 200 ")
         return False
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._passing.add(task)
-        self._turn += 1
+        self._forwarding.add(task)
+        self._n_connections += 1
         writers = [writer]
         try:
-            # Where nobody is ready, or the server is gone, the caller sees a closed connection.
+            # Without a ready server, or when it ended, the client's connection is closed.
             with contextlib.suppress(OSError, IndexError):
-                answers, backend = await asyncio.open_connection("127.0.0.1", self.ready[self._turn % max(1, len(self.ready))])
+                replies, backend = await asyncio.open_connection("127.0.0.1", self.ready[self._n_connections % max(1, len(self.ready))])
                 writers.append(backend)
-                await asyncio.gather(self._copy(reader, backend), self._copy(answers, writer))
+                await asyncio.gather(self._copy(reader, backend), self._copy(replies, writer))
         finally:
             for each in writers:
                 each.close()
-            self._passing.discard(task)
+            self._forwarding.discard(task)
 
     @staticmethod
     async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

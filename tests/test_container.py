@@ -64,7 +64,7 @@ def test_the_image_has_the_modules_that_the_service_imports(tmp_path: Path) -> N
         files
     )
     assert not any(file.suffix in {".db", ".env", ".bin", ".onnx"} or file.name.startswith(".") for file in files)
-    done = run_in(copied(files, tmp_path), "import app, auth, voice.orders.explain, voice.store.orders; print(len(app.routes))")
+    done = run_in(copied(files, tmp_path), "import app, auth, voice.orders.explain, voice.store.store; print(len(app.routes))")
     assert done.returncode == 0, done.stderr
 
 

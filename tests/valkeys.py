@@ -1,4 +1,4 @@
-"""A real Valkey for tests, out of a wheel, that can be killed, frozen, flushed and started again on the same port."""
+"""A real Valkey server from a wheel, which tests can kill, freeze, flush and restart on the same port."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ START_S = 20.0
 
 
 class Valkey:
-    """A Valkey server that keeps nothing on disk."""
+    """A Valkey server without persistence."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

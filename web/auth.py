@@ -308,7 +308,7 @@ def revoke(client: str) -> int:
         ValueError: DATABASE_URL names no database that keeps tokens.
 
     """
-    from voice.store.orders import Store  # noqa: PLC0415 - only this command needs the database
+    from voice.store.store import Store  # noqa: PLC0415 - only this command needs the database
 
     async def run() -> int:
         store = Store(read_settings(DatabaseSettings).database_url)

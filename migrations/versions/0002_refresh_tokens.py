@@ -1,4 +1,4 @@
-"""Families of refresh tokens."""
+"""Add the table of refresh tokens."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Create the table."""
     op.create_table(
         "refresh_tokens",
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
@@ -25,5 +25,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back."""
+    """Drop the table."""
     op.drop_table("refresh_tokens")

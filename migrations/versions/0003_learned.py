@@ -1,4 +1,4 @@
-"""What was learned from orders."""
+"""Add the tables of fits and of snapshots of counts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Create the tables."""
     op.create_table(
         "fits",
         sa.Column("client", sa.String(64), nullable=False),
@@ -32,6 +32,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back: all of it is learned again from the orders."""
+    """Drop the tables; their contents are computed from the orders again."""
     op.drop_table("counts")
     op.drop_table("fits")

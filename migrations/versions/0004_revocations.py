@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward. Tokens that name no key end: their clients sign in again."""
+    """Create the table. Tokens that name no key are deleted: their clients sign in again."""
     op.execute("DELETE FROM refresh_tokens")
     op.create_index(op.f("refresh_tokens_used_at_idx"), "refresh_tokens", ["used_at"])
     op.create_table(
@@ -22,6 +22,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back."""
+    """Drop the table and the index."""
     op.drop_table("revocations")
     op.drop_index(op.f("refresh_tokens_used_at_idx"), "refresh_tokens")

@@ -1,10 +1,9 @@
-"""What the recommenders of several processes learn from one store, and what they leave there for one another."""
+"""Recommenders of several processes on one store: orders, fits and snapshots that they share."""
 
 import asyncio
 import statistics
 import sys
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,16 +12,17 @@ import pytest
 
 from bench import recommend as bench
 from errors import MenuNotFound, Overloaded
-from tests.recommend.test_recommender import MONDAY_NOON, ids, make_menu, make_orders, naan_menu, naan_orders, suggest
-from voice.recommend import sync
-from voice.recommend.sync import Recommenders
-from voice.store.orders import Counted, NewOrder, PastOrder, Store, on_the_wire
+from tests.recommend.sample_orders import MONDAY_NOON, ids, make_menu, make_orders, naan_menu, naan_orders, suggest
+from voice.recommend.past_orders import CountsSnapshot, PastOrder
+from voice.recommend.sync import RETRY_S, Recommenders
+from voice.store.store import Store
+from voice.store.stored_orders import NewOrder, build_order
 
 pytestmark = pytest.mark.anyio
 
 
-class OrderLog:
-    """Stored orders; `failures` reads fail first. What is learned is not kept."""
+class OrdersOnly:
+    """A store of orders whose first `failures` reads fail; it saves neither fits nor snapshots."""
 
     def __init__(self, orders=(), failures=0):
         self.orders, self.failures, self.reads = list(orders), failures, 0
@@ -37,25 +37,25 @@ class OrderLog:
     async def claim_fit(self, client, menu, n_orders, *, outdated):  # noqa: ARG002
         return True
 
-    async def keep_fit(self, client, menu, n_orders, fitted):
+    async def save_fit(self, client, menu, n_orders, fitted):
         pass
 
     async def get_fit(self, client, menu, *, after):  # noqa: ARG002
         return None
 
-    async def counted_sequences(self):
+    async def snapshot_sequences(self):
         return {}
 
-    async def get_counts(self, client, menu):  # noqa: ARG002
+    async def get_snapshot(self, client, menu):  # noqa: ARG002
         return None
 
-    async def keep_counts(self, counted, *, since):
+    async def save_snapshots(self, snapshots, *, since):
         pass
 
 
 @asynccontextmanager
-async def following(recommenders, order_log):
-    task = asyncio.create_task(recommenders.follow(order_log))
+async def following(recommenders, store):
+    task = asyncio.create_task(recommenders.follow(store))
     try:
         yield
     finally:
@@ -69,51 +69,49 @@ async def until(condition, seconds=60):
             await asyncio.sleep(0.01)
 
 
-async def test_each_stored_order_is_learned_once_also_after_the_store_failed(monkeypatch):
-    monkeypatch.setattr(sync, "RETRY_S", 0.01)
+async def test_each_stored_order_is_counted_once_also_after_the_store_failed():
     menu = make_menu("tea", "cake")
-    recommenders, order_log = Recommenders(lambda _: menu), OrderLog(make_orders(*["tea"] * 450), failures=3)
-    async with following(recommenders, order_log):
+    recommenders, store = Recommenders(lambda _: menu, retry_s=0.01), OrdersOnly(make_orders(*["tea"] * 450), failures=3)
+    async with following(recommenders, store):
         await until(lambda: recommenders.get("demo", menu).n_orders == 450)
-        order_log.failures = 2
-        order_log.orders += [PastOrder(451, "demo", "m", MONDAY_NOON, None, (("cake", 1),))]
+        store.failures = 2
+        store.orders += [PastOrder(451, "demo", "m", MONDAY_NOON, None, (("cake", 1),))]
         recommenders.wake()
         await until(lambda: recommenders.get("demo", menu).n_orders == 451)
-        await until(lambda: order_log.reads > 9)
+        await until(lambda: store.reads > 9)
     assert recommenders.get("demo", menu).n_orders == 451
     assert recommenders.get("other", menu).n_orders == 0
 
 
-async def test_orders_are_noticed_without_being_woken_as_another_process_stores_them(monkeypatch):
-    monkeypatch.setattr(sync, "POLL_S", 0.01)
+async def test_orders_that_another_process_stores_are_found_by_polling():
     menu = make_menu("tea")
-    recommenders, order_log = Recommenders(lambda _: menu), OrderLog()
-    async with following(recommenders, order_log):
-        await until(lambda: order_log.reads)
-        order_log.orders += make_orders("tea")
+    recommenders, store = Recommenders(lambda _: menu, poll_s=0.01), OrdersOnly()
+    async with following(recommenders, store):
+        await until(lambda: store.reads)
+        store.orders += make_orders("tea")
         await until(lambda: recommenders.get("demo", menu).n_orders == 1)
 
 
-async def test_orders_of_a_menu_that_is_not_served_are_known_when_it_is():
+async def test_orders_of_a_menu_that_is_not_served_are_counted_for_when_it_is():
     def missing(_):
         raise MenuNotFound
 
     recommenders = Recommenders(missing)
-    async with following(recommenders, OrderLog(make_orders("tea", "cake", "cake"))):
+    async with following(recommenders, OrdersOnly(make_orders("tea", "cake", "cake"))):
         await until(lambda: recommenders._recommenders)  # noqa: SLF001 - nothing outside shows it
     assert ids(suggest(recommenders.get("demo", make_menu("tea", "cake")))) == ["cake", "tea"]
 
 
-async def test_processes_that_read_the_same_orders_come_to_the_same_answers():
+async def test_processes_that_read_the_same_orders_make_the_same_suggestions():
     menu, orders = naan_menu(), naan_orders(470)
     live, late = Recommenders(lambda _: menu), Recommenders(lambda _: menu)
-    growing = OrderLog(orders[:403])
+    growing = OrdersOnly(orders[:403])
     async with following(live, growing):
         await until(lambda: live.get("demo", menu).fitted)
         growing.orders += orders[403:]
         live.wake()
         await until(lambda: live.get("demo", menu).n_orders == 470 and live.get("demo", menu).due is None)
-    async with following(late, OrderLog(orders)):
+    async with following(late, OrdersOnly(orders)):
         await until(lambda: late.get("demo", menu).fitted and late.get("demo", menu).due is None)
     for basket in ([], ["coffee"], ["keema-naan", "egg-curry"]):
         answers = [suggest(recommenders.get("demo", menu), *basket, limit=8) for recommenders in (live, late)]
@@ -121,63 +119,59 @@ async def test_processes_that_read_the_same_orders_come_to_the_same_answers():
     assert [one.fitted and one.fitted.n_orders for one in (live.get("demo", menu), late.get("demo", menu))] == [450, 450]
 
 
-async def test_a_fit_that_fails_leaves_counting_as_it_is(monkeypatch, caplog):
-    monkeypatch.setattr(sync, "FIT_COMMAND", (sys.executable, "-c", "import sys; sys.stdin.read(9); sys.exit(3)"))
+FAILING = (sys.executable, "-c", "import sys; sys.stdin.read(9); sys.exit(3)")
+
+
+async def test_after_a_fit_that_fails_the_counts_remain_in_use(caplog):
     menu = make_menu("tea", "cake")
-    recommenders = Recommenders(lambda _: menu)
-    async with following(recommenders, OrderLog(make_orders(*["tea", "cake tea"] * 210))):
-        await until(lambda: "the fit from 400 orders failed" in caplog.text)
+    recommenders = Recommenders(lambda _: menu, fit_command=FAILING)
+    async with following(recommenders, OrdersOnly(make_orders(*["tea", "cake tea"] * 210))):
+        await until(lambda: "the fit to 400 orders failed" in caplog.text)
     assert recommenders.get("demo", menu).due is None
     assert ids(suggest(recommenders.get("demo", menu))) == ["tea", "cake"]
 
 
-async def test_a_fit_that_cannot_be_started_leaves_counting_as_it_is(monkeypatch, tmp_path, caplog):
-    monkeypatch.setattr(sync, "FIT_COMMAND", (str(tmp_path / "missing"),))
-    menu, order_log = make_menu("tea", "cake"), OrderLog(make_orders(*["tea", "cake tea"] * 210))
-    recommenders = Recommenders(lambda _: menu)
-    async with following(recommenders, order_log):
-        await until(lambda: "the fit from 400 orders failed" in caplog.text)
-        order_log.orders += make_orders(*["cake"] * 430)[420:]
+async def test_after_a_fit_that_cannot_be_started_the_counts_remain_in_use(tmp_path, caplog):
+    menu, store = make_menu("tea", "cake"), OrdersOnly(make_orders(*["tea", "cake tea"] * 210))
+    recommenders = Recommenders(lambda _: menu, fit_command=(str(tmp_path / "missing"),))
+    async with following(recommenders, store):
+        await until(lambda: "the fit to 400 orders failed" in caplog.text)
+        store.orders += make_orders(*["cake"] * 430)[420:]
         recommenders.wake()
         await until(lambda: recommenders.get("demo", menu).n_orders == 430)
     assert ids(suggest(recommenders.get("demo", menu))) == ["tea", "cake"]
 
 
-async def test_a_fit_that_became_outdated_is_given_up_for_the_next(monkeypatch, tmp_path):
+async def test_an_outdated_fit_is_abandoned_for_the_next(tmp_path):
     started = tmp_path / "started"
     program = f"import sys, time; open({str(started)!r}, 'a').write('x'); time.sleep(600)"
-    monkeypatch.setattr(sync, "FIT_COMMAND", (sys.executable, "-c", program))
-    monkeypatch.setattr(sync, "POLL_S", 0.05)
-    menu, order_log = make_menu("tea"), OrderLog(make_orders(*["tea"] * 400))
-    recommenders = Recommenders(lambda _: menu)
-    async with following(recommenders, order_log):
+    menu, store = make_menu("tea"), OrdersOnly(make_orders(*["tea"] * 400))
+    recommenders = Recommenders(lambda _: menu, fit_command=(sys.executable, "-c", program), poll_s=0.05)
+    async with following(recommenders, store):
         await until(started.exists)
-        order_log.orders = make_orders(*["tea"] * 800)
+        store.orders = make_orders(*["tea"] * 800)
         await until(lambda: started.read_text() == "xx")
         assert recommenders.get("demo", menu).due == 800
 
 
-# What one leaves in the store for the others
+# Fits and snapshots that several processes share
 
 
-BROKEN = (sys.executable, "-c", "import sys; sys.stdin.read(9); sys.exit(3)")
-
-
-class Watched(Store):
-    """A store that tells what it was asked."""
+class RecordingStore(Store):
+    """A store that records from which sequences orders were read."""
 
     def __init__(self, url, **options):
         super().__init__(url, **options)
-        self.asked_after = []
+        self.read_after = []
 
     async def orders_after(self, sequence, *, limit):
-        self.asked_after.append(sequence)
+        self.read_after.append(sequence)
         return await super().orders_after(sequence, limit=limit)
 
 
 @asynccontextmanager
 async def opened(url, **options):
-    store = Watched(url, **options)
+    store = RecordingStore(url, **options)
     await store.open(migrate=True)
     try:
         yield store
@@ -189,29 +183,21 @@ async def put(store, orders):
     """Store orders as they were placed."""
     new = []
     for order in orders:
-        lines = [{"item": item, "name": item, "quantity": quantity, "options": []} for item, quantity in order.items]
-        order_id, placed_at = str(uuid4()), on_the_wire(order.placed_at)
-        stored: Any = {
-            "order_id": order_id,
-            "menu": order.menu,
-            "lines": lines,
-            "total": 0,
-            "currency": "VND",
-            "customer_id": order.customer_id,
-            "placed_at": placed_at,
-        }
+        lines: Any = [{"item": item, "name": item, "quantity": quantity, "options": []} for item, quantity in order.items]
+        stored = build_order(
+            uuid4(), menu=order.menu, lines=lines, total=0, currency="VND", customer_id=order.customer_id, placed_at=order.placed_at
+        )
         new.append(NewOrder(order.client, stored, placed_at_given=True))
     await store.put_orders(new)
 
 
-async def test_what_one_process_fits_the_others_take_from_the_store(database_url, monkeypatch):
+async def test_a_process_uses_the_fit_that_another_one_saved(database_url):
     menu = naan_menu()
-    one, other = Recommenders(lambda _: menu), Recommenders(lambda _: menu)
+    one, other = Recommenders(lambda _: menu), Recommenders(lambda _: menu, fit_command=FAILING)
     async with opened(database_url) as store:
         await put(store, naan_orders(410))
         async with following(one, store):
             await until(lambda: one.get("demo", menu).fitted and one.get("demo", menu).due is None)
-        monkeypatch.setattr(sync, "FIT_COMMAND", BROKEN)
         async with following(other, store):
             await until(lambda: other.get("demo", menu).n_orders == 410 and other.get("demo", menu).due is None)
     fits = [recommenders.get("demo", menu).fitted for recommenders in (one, other)]
@@ -220,26 +206,32 @@ async def test_what_one_process_fits_the_others_take_from_the_store(database_url
     assert answers[0] == answers[1]
 
 
-async def test_of_two_processes_one_fits(database_url, monkeypatch, tmp_path):
+RECORDING_FIT = """
+import sys
+from voice.recommend.fitting import run_task
+from voice.recommend.packing import unpack
+task = sys.stdin.buffer.read()
+if not unpack(task)[0]["quick"]:
+    open(sys.argv[1], "a").write("x")
+sys.stdout.buffer.write(run_task(task))
+"""
+
+
+async def test_of_two_processes_one_makes_the_tuned_fit(database_url, tmp_path):
     log = tmp_path / "fits"
-    program = f"import os, sys; open({str(log)!r}, 'a').write(f'{{os.getpid()}} '); from voice.recommend.ranking_model import main; main()"
-    monkeypatch.setattr(sync, "FIT_COMMAND", (sys.executable, "-c", program))
-    monkeypatch.setattr("voice.recommend.recommender.Recommender.lags_behind", False)
     menu = naan_menu()
-    both = [Recommenders(lambda _: menu) for _ in range(2)]
+    both = [Recommenders(lambda _: menu, fit_command=(sys.executable, "-c", RECORDING_FIT, str(log))) for _ in range(2)]
     async with opened(database_url) as store, opened(database_url) as same:
         await put(store, naan_orders(410))
         async with following(both[0], store), following(both[1], same):
-            await until(lambda: all(one.get("demo", menu).fitted for one in both))
-    assert len(log.read_text().split()) == 1
+            await until(lambda: all(one.get("demo", menu).fitted and one.get("demo", menu).due is None for one in both))
+    assert log.read_text() == "x"
 
 
-async def test_a_start_reads_few_orders_again(database_url, monkeypatch):
-    monkeypatch.setattr(sync, "KEPT_ORDERS", 300)
-    monkeypatch.setattr(sync, "FIT_COMMAND", BROKEN)
+async def test_a_start_from_snapshots_reads_few_orders_again(database_url):
     menu, orders = naan_menu(), naan_orders(460)
     others = [PastOrder(k, "other", "m", MONDAY_NOON, None, (("cake", 1),)) for k in range(30)]
-    one, late, without = Recommenders(lambda _: menu), Recommenders(lambda _: menu), Recommenders(lambda _: menu)
+    one, late, without = (Recommenders(lambda _: menu, snapshot_orders=300, fit_command=FAILING) for _ in range(3))
     async with opened(database_url) as store:
         await put(store, [*others, *orders[:400]])
         async with following(one, store):
@@ -247,12 +239,13 @@ async def test_a_start_reads_few_orders_again(database_url, monkeypatch):
             await put(store, orders[400:])
             one.wake()
             await until(lambda: one.get("demo", menu).n_orders == 460)
-        store.asked_after.clear()
+        store.read_after.clear()
         async with following(late, store):
             await until(lambda: late.get("demo", menu).n_orders == 460)
-        assert min(store.asked_after) >= 400
+        assert min(store.read_after) >= 400
         async with opened(database_url) as again:
-            await again.keep_counts([Counted("demo", "m", 10**6, b"unreadable")], since=max((await store.counted_sequences()).values()))
+            newest = max((await store.snapshot_sequences()).values())
+            await again.save_snapshots([CountsSnapshot("demo", "m", 10**6, b"unreadable")], since=newest)
             async with following(without, again):
                 await until(lambda: without.get("demo", menu).n_orders == 460)
     for client, basket in (("demo", []), ("demo", ["coffee"]), ("other", [])):
@@ -261,62 +254,26 @@ async def test_a_start_reads_few_orders_again(database_url, monkeypatch):
     assert [recommenders.get("other", menu).n_orders for recommenders in (one, late, without)] == [30, 30, 30]
 
 
-async def test_counts_that_another_process_kept_meanwhile_stay(database_url):
-    async with opened(database_url) as store:
-        await store.keep_counts([Counted("a", "m", 10, b"ten"), Counted("b", "m", 9, b"nine")], since=0)
-        await store.keep_counts([Counted("a", "m", 12, b"twelve")], since=10)
-        await store.keep_counts([Counted("a", "m", 11, b"eleven")], since=10)
-        assert await store.counted_sequences() == {("a", "m"): 12, ("b", "m"): 9}
-        assert await store.get_counts("a", "m") == (12, b"twelve")
-
-
-async def test_a_fit_is_kept_until_there_is_one_to_more_orders(database_url):
-    async with opened(database_url) as store:
-        assert await store.get_fit("a", "m", after=0) is None
-        for n_orders, fitted in ((400, b"400"), (500, b"500"), (450, b"450")):
-            await store.keep_fit("a", "m", n_orders, fitted)
-        assert await store.get_fit("a", "m", after=499) == (500, b"500")
-        assert await store.get_fit("a", "m", after=500) is None
-        assert await store.get_fit("b", "m", after=0) is None
-
-
-async def test_a_fit_is_claimed_by_one_process_until_it_is_kept_or_outdated_or_late(database_url):
-    now = [MONDAY_NOON]
-    async with opened(database_url, clock=lambda: now[0]) as store:
-
-        async def claimed(n_orders):
-            return await store.claim_fit("a", "m", n_orders, outdated=1.5)
-
-        assert [await claimed(n_orders) for n_orders in (400, 400, 450, 599)] == [True, False, False, False]
-        assert [await claimed(n_orders) for n_orders in (600, 650)] == [True, False]
-        now[0] += timedelta(seconds=61)
-        assert [await claimed(n_orders) for n_orders in (650, 650)] == [True, False]
-        await store.keep_fit("a", "m", 650, b"fitted")
-        assert [await claimed(n_orders) for n_orders in (650, 660, 670)] == [False, True, False]
-        assert await store.claim_fit("b", "m", 400, outdated=1.5)
-
-
-async def test_the_first_suggestions_wait_for_what_is_stored_but_not_for_a_store_that_is_away(monkeypatch):
+async def test_the_first_suggestions_wait_for_the_stored_orders_but_not_for_a_failing_store():
     menu = make_menu("tea", "cake")
 
-    class Slow(OrderLog):
+    class Slow(OrdersOnly):
         async def orders_after(self, sequence, *, limit):
             await asyncio.sleep(0.2)
             return await super().orders_after(sequence, limit=limit)
 
     recommenders = Recommenders(lambda _: menu)
-    await recommenders.started()  # nobody follows: there is nothing to wait for
+    await recommenders.started()  # without a store there is nothing to wait for
     async with following(recommenders, Slow(make_orders("cake"))):
         await asyncio.sleep(0)
         await recommenders.started()
         assert recommenders.get("demo", menu).n_orders == 1
     recommenders = Recommenders(lambda _: menu)
-    async with following(recommenders, OrderLog(make_orders("cake"), failures=1)):
+    async with following(recommenders, OrdersOnly(make_orders("cake"), failures=1)):
         await asyncio.sleep(0)
-        await asyncio.wait_for(recommenders.started(), sync.RETRY_S / 2)
+        await asyncio.wait_for(recommenders.started(), RETRY_S / 2)
         assert recommenders.get("demo", menu).n_orders == 0
-    monkeypatch.setattr(sync, "START_PATIENCE_S", 0.05)
-    recommenders = Recommenders(lambda _: menu)
+    recommenders = Recommenders(lambda _: menu, start_patience_s=0.05)
     async with following(recommenders, Slow(make_orders("cake"))):
         await asyncio.sleep(0)
         await recommenders.started()
@@ -330,7 +287,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "recommend"
 
 
 @pytest.mark.parametrize("name", ["bread_basket", "delhi_aura_pizzas", "indian_takeaway_1"])
-async def test_real_baskets_are_completed_better_than_by_popularity(name):
+async def test_real_orders_are_predicted_better_than_by_popularity(name):
     if not (SHARED / name).is_dir():
         pytest.skip(f"no history {name} in ../shared/recommend")
     orders, queries = bench.read(SHARED / name)
@@ -338,10 +295,10 @@ async def test_real_baskets_are_completed_better_than_by_popularity(name):
     recommenders = Recommenders(lambda _: menu)
     recommender = recommenders.get(orders[0].client, menu)
     rates = {"popularity": statistics.mean(bench.hits(bench.popularity(orders), queries))}
-    async with following(recommenders, OrderLog(orders)):
+    async with following(recommenders, OrdersOnly(orders)):
         await until(lambda: recommender.n_orders == len(orders))
-        rates["counts"] = statistics.mean(bench.hits(bench.ours(recommender), queries))
+        rates["counts"] = statistics.mean(bench.hits(bench.by_service(recommender), queries))
         await until(lambda: recommender.fitted)
-        rates["model"] = statistics.mean(bench.hits(bench.ours(recommender), queries))
+        rates["model"] = statistics.mean(bench.hits(bench.by_service(recommender), queries))
     assert rates["popularity"] < rates["counts"]
     assert rates["popularity"] + 0.04 < rates["model"]

@@ -1,7 +1,6 @@
-"""The import of a merchant's history, mostly as it is run: as a command."""
+"""The import of past orders, mostly run as a command."""
 
 import asyncio
-import csv
 import io
 import os
 import signal
@@ -13,35 +12,30 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
-from voice.menus.loading import read_menu
-from voice.store.import_orders import IMPORT_BATCH, Progress, import_orders, new_orders, read_history
-from voice.store.orders import PastOrder, Store
+from tests.store.samples import MENU
+from voice.orders.engine import OrderEngine
+from voice.recommend.past_orders import PastOrder
+from voice.store.history_file import read_history
+from voice.store.import_orders import BATCH_ORDERS, Progress, new_orders, store_orders
+from voice.store.store import Store
 
 pytestmark = pytest.mark.anyio
 
-MENU = """
-id: cafe
-name: Cafe
-currency: VND
-option_groups:
-  size: {name: Size, default: s, choices: {s: {name: Small, price: 500}, l: {name: Large, price: 8000}}}
-  topping: {name: Topping, select: many, choices: {pearls: {name: Pearls, price: 5000}}}
-items:
-  tea: {name: Tea, price: 10000}
-  coffee: {name: Coffee, price: 25000, options: [size, topping]}
-"""
 HEAD = "order_id,timestamp,customer_id,item,quantity\n"
 
 
 @pytest.fixture
-def menu(tmp_path):
-    file = tmp_path / "cafe.yaml"
-    file.write_text(MENU)
-    return read_menu(file)
+def engine(menu):
+    return OrderEngine(menu)
+
+
+def orders_in(rows, engine, client="demo", now=None):
+    """Return the new orders of a file with these rows."""
+    return new_orders(read_history(io.StringIO(HEAD + rows), engine.menu, print), client, engine, now or datetime.now(UTC))
 
 
 class Merchant:
-    """A directory with a menu and a database, where the command is run."""
+    """A directory with a menu and a database, in which the command is run."""
 
     def __init__(self, directory: Path, database_url: str) -> None:
         self.database_url = database_url
@@ -52,7 +46,7 @@ class Merchant:
         self.environment = {**os.environ, **settings}
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "voice.store.orders", "import", str(self.file), *arguments]
+        return [sys.executable, "-m", "voice.store", "import", str(self.file), *arguments]
 
     def run(self, rows: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         self.file.write_text(HEAD + rows)
@@ -77,7 +71,7 @@ def sqlite_merchant(tmp_path, sqlite_url):
     return Merchant(tmp_path, sqlite_url)
 
 
-async def test_a_history_comes_in_once(merchant):
+async def test_importing_a_file_again_changes_nothing(merchant):
     rows = "1,2026-01-02T10:00:00,7,tea,2\n2,2026-01-01T10:00:00+07:00,,coffee,1\n1,2026-01-02T10:00:00,7,coffee,1\n"
     first = merchant.run(rows)
     assert first.returncode == 0, first.stderr
@@ -92,7 +86,7 @@ async def test_a_history_comes_in_once(merchant):
     assert await merchant.stored() == past
 
 
-async def test_an_import_leaves_a_fit_for_servers_to_use(merchant):
+async def test_an_import_saves_a_fit_for_servers(merchant):
     done = merchant.run("".join(f"{number},,,{'tea' if number % 3 else 'coffee'},1\n" for number in range(430)))
     assert done.returncode == 0, done.stderr
     store = Store(merchant.database_url)
@@ -102,13 +96,13 @@ async def test_an_import_leaves_a_fit_for_servers_to_use(merchant):
     await store.close()
 
 
-async def test_an_order_is_known_by_client_menu_and_its_id_in_the_file(sqlite_merchant):
+async def test_an_order_is_identified_by_client_menu_and_its_id_in_the_file(sqlite_merchant):
     sqlite_merchant.run("1,,,tea,1\n")
     sqlite_merchant.run("1,,,tea,1\n", "--menu", "cafe", "--client", "other")
     assert [order.client for order in await sqlite_merchant.stored()] == ["demo", "other"]
 
 
-async def test_a_bad_row_is_named_with_its_reason_and_the_rest_comes_in(sqlite_merchant):
+async def test_an_invalid_row_is_reported_and_the_others_are_imported(sqlite_merchant):
     done = sqlite_merchant.run("1,,,tea,1\n1,,,beer,1\n2,yesterday,,tea,1\n3,,,coffee,1\n")
     assert done.returncode == 0
     assert done.stderr.splitlines()[0] == "row 2: item: 'beer' is not on the menu"
@@ -116,15 +110,15 @@ async def test_a_bad_row_is_named_with_its_reason_and_the_rest_comes_in(sqlite_m
     assert [dict(order.items) for order in await sqlite_merchant.stored()] == [{"tea": 1}, {"coffee": 1}]
 
 
-async def test_an_order_that_was_changed_in_the_file_is_named_and_stays_as_it_was_stored(sqlite_merchant):
+async def test_an_order_that_changed_in_the_file_is_reported_and_remains_as_stored(sqlite_merchant):
     sqlite_merchant.run("1,,,tea,1\n2,,,tea,1\n")
     done = sqlite_merchant.run("1,,,tea,1\n2,,,tea,2\n3,,,tea,1\n")
     assert done.returncode == 0
-    assert done.stderr == "order 2: stored before with another content, which stays\n"
+    assert done.stderr == "order 2: stored before with other content, which remains\n"
     assert [dict(order.items) for order in await sqlite_merchant.stored()] == [{"tea": 1}] * 3
 
 
-REFUSED = [
+MISTAKES = [
     (["--menu", "bar"], {}, "menu 'bar'"),
     (["--menu", "cafe", "--client", "a client"], {}, "--client"),
     (["--menu", "cafe"], {"ENVIRONMENT": "nowhere"}, "ENVIRONMENT"),
@@ -132,97 +126,54 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "environment", "reason"), REFUSED)
-def test_what_cannot_be_imported_at_all_is_said_in_a_sentence(sqlite_merchant, arguments, environment, reason):
+@pytest.mark.parametrize(("arguments", "environment", "reason"), MISTAKES)
+def test_a_mistake_is_reported_in_one_sentence(sqlite_merchant, arguments, environment, reason):
     done = sqlite_merchant.run("1,,,tea,1\n", *arguments, **environment)
     assert done.returncode != 0
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_file_without_the_columns_is_refused(menu):
-    with pytest.raises(ValueError, match="the columns quantity, timestamp are missing"):
-        read_history(io.StringIO("order_id,customer_id,item\n"), menu, lambda number, reason: None)  # noqa: ARG005
-
-
-BAD = {
-    ",,,tea,1": "order_id",
-    "2,yesterday,,tea,1": "timestamp",
-    "2,,0,tea,1": "customer_id",
-    "2,,2147483648,tea,1": "customer_id",
-    "2,,seven,tea,1": "customer_id",
-    "2,,,,1": "item",
-    "2,,,beer,1": "item",
-    "2,,,tea,0": "quantity",
-    "2,,,tea,1000": "quantity",
-    "2,,,tea,-1": "quantity",
-    "2,,,tea,1.5": "quantity",
-    "2,,,tea,": "quantity",
-    "2,,,tea": "quantity",
-    "2,,,tea,1,more": "more fields",
-    "1,,8,tea,1": "customer_id: another",
-    "1,,,tea,999": "quantity: too much",
-    "2,,,tea," + "1" * (csv.field_size_limit() + 1): "field larger",
-}
-
-
-@pytest.mark.parametrize(("row", "reason"), BAD.items(), ids=[row[:20] for row in BAD])
-def test_a_bad_row_is_refused(menu, row, reason):
-    refused: list[tuple[int, str]] = []
-    history = read_history(io.StringIO(f"{HEAD}1,,7,tea,1\n{row}\n3,,,tea,1\n"), menu, lambda *why: refused.append(why))
-    assert [number for number, _ in refused] == [2]
-    assert refused[0][1].startswith(reason)
-    assert {name: order.quantities for name, order in history.items()} == {"1": {"tea": 1}, "3": {"tea": 1}}
-
-
-def test_rows_of_one_order_may_stand_anywhere_and_complete_one_another(menu):
-    rows = "1,,,tea,1\n2,,,tea,1\n1,2026-01-01 10:00,7,tea,2\n"
-    history = read_history(io.StringIO(HEAD + rows), menu, lambda *why: pytest.fail(str(why)))
-    assert history["1"].quantities == {"tea": 3}
-    assert history["1"].customer_id == 7
-    assert history["1"].placed_at == datetime(2026, 1, 1, 10, tzinfo=UTC)
-
-
-def test_orders_without_a_time_are_placed_in_the_files_order_before_now(menu):
+def test_orders_without_a_time_are_placed_in_the_files_order_before_now(engine):
     now = datetime(2026, 11, 22, 12, tzinfo=UTC)
     rows = "c,,,tea,1\na,,,coffee,1\nb,2026-11-01T10:00:00,,tea,1\na,,,tea,1\n"
-    new = new_orders(read_history(io.StringIO(HEAD + rows), menu, print), "demo", menu, now)
+    new = orders_in(rows, engine, now=now)
     times = [new_order.order["placed_at"] for new_order in new]
     assert times == ["2026-11-01T10:00:00Z", "2026-11-22T11:59:58Z", "2026-11-22T11:59:59Z"]
     assert [line["item"] for line in new[2].order["lines"]] == ["coffee", "tea"]
     assert [new_order.placed_at_given for new_order in new] == [True, False, False]
 
 
-def test_an_imported_order_costs_what_the_menu_says_with_unspoken_defaults(menu):
+def test_an_imported_order_is_priced_from_the_menu_with_the_defaults_of_its_option_groups(engine):
     rows = "1,,,tea,2\n1,,,coffee,3\n"
-    (new,) = new_orders(read_history(io.StringIO(HEAD + rows), menu, print), "demo", menu, datetime.now(UTC))
+    (new,) = orders_in(rows, engine)
     assert [(line["unit_price"], line["total"]) for line in new.order["lines"]] == [(10000, 20000), (25500, 76500)]
     assert (new.order["total"], new.order["currency"]) == (96500, "VND")
 
 
-async def test_an_import_goes_on_when_the_database_comes_back(menu, postgres, postgres_url):
-    rows = "".join(f"{number},,,tea,1\n" for number in range(4 * IMPORT_BATCH))
-    new = new_orders(read_history(io.StringIO(HEAD + rows), menu, print), "demo", menu, datetime.now(UTC))
+async def test_an_import_continues_when_the_database_is_back(engine, postgres, postgres_url):
+    rows = "".join(f"{number},,,tea,1\n" for number in range(4 * BATCH_ORDERS))
+    new = orders_in(rows, engine)
     store = Store(postgres_url)
     await store.open(migrate=True)
 
     class KillOnce(Progress):
         killed = False
 
-        def say(self, done: int) -> None:
-            if not self.killed and done >= IMPORT_BATCH:
+        def update(self, n_done: int) -> None:
+            if not self.killed and n_done >= BATCH_ORDERS:
                 self.killed = True
                 postgres.kill()
                 restarts.append(asyncio.create_task(asyncio.to_thread(postgres.start)))
 
     restarts: list[asyncio.Task[None]] = []
-    assert await import_orders(store, new, KillOnce(len(new), io.StringIO())) == (4 * IMPORT_BATCH, set())
+    assert await store_orders(store, new, KillOnce(len(new), io.StringIO())) == (4 * BATCH_ORDERS, set())
     await restarts[0]
-    assert len(await store.orders_after(0, limit=10_000)) == 4 * IMPORT_BATCH
+    assert len(await store.orders_after(0, limit=10_000)) == 4 * BATCH_ORDERS
     await store.close()
 
 
-async def test_an_import_that_was_killed_is_taken_up_where_it_stopped(sqlite_merchant):
+async def test_an_import_that_was_killed_can_be_continued(sqlite_merchant):
     rows = "".join(f"{number},,,tea,1\n" for number in range(5000))
     sqlite_merchant.file.write_text(HEAD + rows)
     await sqlite_merchant.stored()  # makes the tables
@@ -233,25 +184,23 @@ async def test_an_import_that_was_killed_is_taken_up_where_it_stopped(sqlite_mer
     process.wait()
     past = await sqlite_merchant.stored()
     assert 0 < len(past) < 5000
-    assert len(past) % IMPORT_BATCH == 0
+    assert len(past) % BATCH_ORDERS == 0
     done = sqlite_merchant.run(rows)
     assert done.stdout.startswith(f"{5000 - len(past):,} orders stored, {len(past):,} were there")
     assert len(await sqlite_merchant.stored()) == 5000
 
 
-async def test_a_server_stores_orders_while_an_import_runs(sqlite_merchant, menu):
-    rows = "".join(f"{number},,,tea,1\n" for number in range(10 * IMPORT_BATCH))
-    new = new_orders(read_history(io.StringIO(HEAD + rows), menu, print), "demo", menu, datetime.now(UTC) - timedelta(days=1))
+async def test_a_server_stores_orders_while_an_import_runs(sqlite_merchant, engine):
+    rows = "".join(f"{number},,,tea,1\n" for number in range(10 * BATCH_ORDERS))
+    new = orders_in(rows, engine, now=datetime.now(UTC) - timedelta(days=1))
     importing, serving = Store(sqlite_merchant.database_url), Store(sqlite_merchant.database_url)
     await importing.open(migrate=True)
     await serving.open(migrate=True)
-    history = asyncio.create_task(import_orders(importing, new, Progress(len(new), io.StringIO())))
+    history = asyncio.create_task(store_orders(importing, new, Progress(len(new), io.StringIO())))
     served = 0
     while not history.done():
-        order = new_orders(read_history(io.StringIO(f"{HEAD}live {served},,,tea,1\n"), menu, print), "demo", menu, datetime.now(UTC))[
-            0
-        ].order
-        served += (await serving.put_order("demo", order, placed_at_given=True))[1]
+        (live,) = orders_in(f"live {served},,,tea,1\n", engine)
+        served += (await serving.put_order("demo", live.order, placed_at_given=True))[1]
     assert await history == (len(new), set())
     assert served > 0
     assert len(await serving.orders_after(0, limit=10_000)) == len(new) + served
@@ -259,15 +208,15 @@ async def test_a_server_stores_orders_while_an_import_runs(sqlite_merchant, menu
     await serving.close()
 
 
-def test_progress_changes_in_place_on_a_terminal():
+def test_progress_is_printed_in_place_on_a_terminal():
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
     out = Terminal()
     progress = Progress(1000, out)
-    progress.say(250)
-    progress.say(500)
+    progress.update(250)
+    progress.update(500)
     progress.end()
     assert out.getvalue().count("\r") == 3
     assert "500 of 1,000 orders" in out.getvalue()

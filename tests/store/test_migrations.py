@@ -4,7 +4,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -14,10 +14,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from errors import RefreshTokenNotValid
-from schemas import StoredOrder
 from settings import ROOT
-from voice.store.database import alembic_config, connect, metadata, migrate
-from voice.store.orders import Counted, Store
+from tests.store.samples import make_order
+from voice.recommend.past_orders import CountsSnapshot
+from voice.store.engine import connect
+from voice.store.migrations import alembic_config, migrate
+from voice.store.store import Store
+from voice.store.tables import metadata
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +47,7 @@ async def downgrade(url: str, revision: str) -> None:
 
 
 def revisions() -> Iterator[str]:
-    """All of them, the first first."""
+    """Return all revisions, oldest first."""
     return reversed([script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()])
 
 
@@ -52,24 +55,12 @@ def tables(connection: sa.Connection) -> set[str]:
     return set(sa.inspect(connection).get_table_names())
 
 
-def an_order() -> StoredOrder:
-    return {
-        "order_id": str(uuid4()),
-        "menu": "cafe",
-        "lines": [],
-        "total": 0,
-        "currency": "VND",
-        "customer_id": None,
-        "placed_at": "2026-11-22T10:00:00Z",
-    }
-
-
-async def test_the_migrations_make_the_tables_that_the_code_means(database_url):
+async def test_the_migrations_make_the_tables_of_the_code(database_url):
     await migrate(database_url)
     assert await on(database_url, lambda connection: compare_metadata(MigrationContext.configure(connection), metadata)) == []
 
 
-async def test_each_migration_goes_forward_back_and_forward_again(database_url):
+async def test_each_migration_can_be_applied_reverted_and_applied_again(database_url):
     before = None
     for revision in revisions():
         await migrate(database_url, revision)
@@ -84,15 +75,15 @@ async def test_each_migration_goes_forward_back_and_forward_again(database_url):
     await migrate(database_url)
 
 
-async def test_what_is_stored_stays_when_migrations_are_taken_back_and_applied_again(database_url):
-    """Orders stay. Refresh tokens go with their table: their clients sign in again. What was learned is learned again."""
+async def test_orders_survive_reverting_and_applying_migrations(database_url):
+    """Refresh tokens, fits and snapshots are deleted with their tables: clients sign in again, and fits are made again."""
     store = Store(database_url)
     await store.open(migrate=True)
-    put, later = an_order(), datetime.now(UTC) + timedelta(days=1)
+    put, later = make_order(), datetime.now(UTC) + timedelta(days=1)
     await store.put_order("a", put, placed_at_given=True)
     await store.begin_family("a", UUID(int=1), "t0", later)
-    await store.keep_fit("a", "cafe", 400, b"fitted")
-    await store.keep_counts([Counted("a", "cafe", 1, b"counted")], since=0)
+    await store.save_fit("a", "cafe", 400, b"fitted")
+    await store.save_snapshots([CountsSnapshot("a", "cafe", 1, b"counts")], since=0)
     await store.close()
     await downgrade(database_url, next(revisions()))
     await store.open(migrate=True)
@@ -101,13 +92,13 @@ async def test_what_is_stored_stays_when_migrations_are_taken_back_and_applied_a
     with pytest.raises(RefreshTokenNotValid):
         await store.rotate(UUID(int=1), "t0", "t1", later)
     await store.begin_family("a", UUID(int=1), "t0", later)
-    assert (await store.get_fit("a", "cafe", after=0), await store.counted_sequences()) == (None, {})
+    assert (await store.get_fit("a", "cafe", after=0), await store.snapshot_sequences()) == (None, {})
     await store.close()
 
 
 OPEN = """
 import asyncio, sys
-from voice.store.orders import Store
+from voice.store.store import Store
 async def run():
     print("here", flush=True)
     sys.stdin.readline()
@@ -119,7 +110,7 @@ asyncio.run(run())
 """
 
 
-async def test_processes_that_start_at_once_migrate_once(database_url):
+async def test_processes_that_start_at_the_same_time_migrate_once(database_url):
     processes = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", OPEN, database_url, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=ROOT)
         for _ in range(3)
@@ -131,7 +122,7 @@ async def test_processes_that_start_at_once_migrate_once(database_url):
     assert [(process.returncode, log) for process, (_, log) in zip(processes, outcomes, strict=True)] == [(0, b"")] * 3
 
 
-async def test_connections_that_open_a_new_file_at_once_wait_for_one_another(tmp_path):
+async def test_connections_that_open_a_new_file_at_the_same_time_wait_for_one_another(tmp_path):
     async def select(path):
         engine = connect(f"sqlite+aiosqlite:///{path}")
         async with engine.connect() as connection:
@@ -142,8 +133,8 @@ async def test_connections_that_open_a_new_file_at_once_wait_for_one_another(tmp
         await asyncio.gather(*(select(tmp_path / f"{number}.db") for _ in range(4)))
 
 
-async def test_a_migration_that_fails_leaves_the_schema_as_it_was(database_url):
-    """Here the second one fails, after the first: a table is in its way."""
+async def test_a_failing_migration_does_not_change_the_schema(database_url):
+    """The second migration fails after the first, as its table exists."""
     first, second, *_ = revisions()
     await migrate(database_url, first)
     await on(database_url, lambda connection: connection.exec_driver_sql("CREATE TABLE refresh_tokens (other INTEGER)"))
@@ -154,7 +145,7 @@ async def test_a_migration_that_fails_leaves_the_schema_as_it_was(database_url):
 
 
 async def test_a_schema_of_a_newer_release_is_served(database_url):
-    """While releases are exchanged one by one, the database is migrated before the last old process has gone."""
+    """In a rolling update the database is migrated before the last old process has ended."""
     await migrate(database_url)
     await on(database_url, lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'newer'"))
     store = Store(database_url)

@@ -1,4 +1,4 @@
-"""Two servers on one Valkey and one PostgreSQL: what they share, and what happens when one of those goes away."""
+"""Servers that share one Valkey and one PostgreSQL, which may fail."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ ORDER, RECOMMEND, MENUS = "/api/v1/voice/order", "/api/v1/voice/recommend_order"
 BODY = {"menu": "quan-nha", "lines": [{"item": "ca-phe-muoi"}, {"item": "banh-mi-thit-nuong"}]}
 
 
-# The speech models take longer to load than all that is done here, and readiness asks for them.
-DEAF = """
+# Readiness waits for the speech models, which take longer to load than the whole test.
+WITHOUT_SPEECH = """
 import app
 from web import server
 app.Recogniser.load = lambda recogniser: setattr(recogniser, "ready", True)
@@ -41,30 +41,30 @@ def replicas(tmp_path, **environment: str):
             server.stop()
 
 
-def caller(server: Server) -> httpx.AsyncClient:
+def client_of(server: Server) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=server.url, headers=KEYS, timeout=20)
 
 
 async def eventually(condition, within_s: float = 30) -> None:
     async with asyncio.timeout(within_s):
-        while not await condition():  # noqa: ASYNC110 - another process is waited for
+        while not await condition():  # noqa: ASYNC110 - another process sets it
             await asyncio.sleep(0.5)
 
 
-async def test_replicas_share_limits_orders_tokens_and_what_they_learned(tmp_path, valkey, postgres_url):
+async def test_replicas_share_limits_orders_tokens_and_suggestions(tmp_path, valkey, postgres_url):
     with replicas(tmp_path, RATE_LIMIT_STORAGE_URI=valkey.url, DATABASE_URL=postgres_url, RATE_LIMIT="100/minute") as (one, other):
-        async with caller(one) as first, caller(other) as second:
+        async with client_of(one) as first, client_of(other) as second:
             path = f"{ORDER}/{uuid4()}"
             assert (await first.put(path, json=BODY)).status_code == 201
             assert (await second.put(path, json=BODY)).status_code == 200
             assert (await second.get(path)).json()["data"] == (await first.get(path)).json()["data"]
 
-            async def both_suggest_it() -> bool:
+            async def both_suggest_the_item() -> bool:
                 asked = {"menu": "quan-nha", "items": [{"item": "ca-phe-muoi"}], "limit": 1}
                 replies = [(await client.post(RECOMMEND, json=asked)).json()["data"] for client in (first, second)]
                 return [reply["items"][0]["item"] for reply in replies] == ["banh-mi-thit-nuong"] * 2
 
-            await eventually(both_suggest_it)
+            await eventually(both_suggest_the_item)
             tokens = (await first.post("/api/v1/auth/token", json={"secret_id": "demo", "secret_key": "demo-secret"})).json()["data"]
             assert (await second.get(MENUS, headers={"Authorization": f"Bearer {tokens['access_token']}"})).status_code == 200
             renewals = [client.post("/api/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]}) for client in (first, second)]
@@ -75,15 +75,15 @@ async def test_replicas_share_limits_orders_tokens_and_what_they_learned(tmp_pat
             assert sorted(reply.status_code for reply in replies) == [200] * 100 + [429] * 60
 
 
-async def test_without_the_shared_storages_the_rest_goes_on_and_they_are_taken_up_again(tmp_path, valkey, postgres):
+async def test_while_the_shared_storages_are_down_other_routes_work_and_they_are_used_again_afterwards(tmp_path, valkey, postgres):
     with replicas(tmp_path, RATE_LIMIT_STORAGE_URI=valkey.url, DATABASE_URL=postgres.url()) as (one, _):
-        async with caller(one) as client:
+        async with client_of(one) as client:
             assert (await client.put(f"{ORDER}/{uuid4()}", json=BODY)).status_code == 201
             valkey.kill()
             postgres.kill()
-            refused = await client.put(f"{ORDER}/{uuid4()}", json=BODY)
-            assert (refused.status_code, refused.json()["data"]["error"]) == (503, "OVERLOADED")
-            assert int(refused.headers["retry-after"]) >= 1
+            failed = await client.put(f"{ORDER}/{uuid4()}", json=BODY)
+            assert (failed.status_code, failed.json()["data"]["error"]) == (503, "OVERLOADED")
+            assert int(failed.headers["retry-after"]) >= 1
             assert (await client.post(ORDER, json={"text": "một cà phê sữa"})).status_code == 200
             assert (await client.post(RECOMMEND, json={"menu": "quan-nha", "items": []})).status_code == 200
             assert (await client.get("/healthcheck")).status_code == 200
@@ -92,10 +92,10 @@ async def test_without_the_shared_storages_the_rest_goes_on_and_they_are_taken_u
             valkey.start()
             postgres.start()
 
-            async def stores() -> bool:
+            async def is_stored() -> bool:
                 return (await client.put(f"{ORDER}/{uuid4()}", json=BODY)).status_code == 201
 
-            await eventually(stores)
+            await eventually(is_stored)
         assert "Traceback" not in one.log()
 
 
@@ -104,15 +104,15 @@ async def test_a_rolling_restart_behind_a_balancer_fails_no_request(tmp_path, va
     running: list[Server] = []
     answered: set[str] = set()
     acknowledged: list[str] = []
-    going_on = True
+    is_running = True
 
     async def start(balancer: Balancer) -> None:
-        running.append(await asyncio.to_thread(Server, tmp_path, environment, DEAF))
+        running.append(await asyncio.to_thread(Server, tmp_path, environment, WITHOUT_SPEECH))
         balancer.backends = [*balancer.backends, running[-1].port]
         await balancer.until_ready(running[-1].port)
 
     async def call(client: httpx.AsyncClient) -> None:
-        while going_on:
+        while is_running:
             order_id = str(uuid4())
             for reply in (
                 await client.post(ORDER, json={"text": "một cà phê sữa"}),
@@ -125,7 +125,7 @@ async def test_a_rolling_restart_behind_a_balancer_fails_no_request(tmp_path, va
             await asyncio.sleep(0.3)
 
     try:
-        # A connection for each request: each goes to a server that is ready at that moment.
+        # One connection a request, so that each goes to a server that is ready.
         async with Balancer() as balancer, httpx.AsyncClient(base_url=balancer.url, headers=KEYS | {"Connection": "close"}) as client:
             await asyncio.gather(start(balancer), start(balancer))
             calling = [asyncio.ensure_future(call(client)) for _ in range(3)]
@@ -135,7 +135,7 @@ async def test_a_rolling_restart_behind_a_balancer_fails_no_request(tmp_path, va
                 assert await asyncio.to_thread(old.process.wait, 60) in (0, -signal.SIGTERM)
                 balancer.backends = [port for port in balancer.backends if port != old.port]
             await asyncio.sleep(0.3)
-            going_on = False
+            is_running = False
             await asyncio.gather(*calling)
             assert len(answered) == 4
             found = await asyncio.gather(*(client.get(f"{ORDER}/{order_id}") for order_id in acknowledged[::5]))

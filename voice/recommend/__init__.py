@@ -1,1 +1,1 @@
-"""Suggestions for a basket."""
+"""Next-item suggestions: counts, a ranking model, and their synchronisation with the store."""

@@ -1,1 +1,1 @@
-"""Orders, token families and fitted models in SQLite or PostgreSQL."""
+"""Durable data in SQLite or PostgreSQL: orders, refresh tokens, fitted models."""

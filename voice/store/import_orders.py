@@ -1,226 +1,127 @@
-"""Bring in the orders that a merchant already has: `python -m voice.store.orders import FILE.csv --menu ID`."""
+"""Import the orders that a merchant already has, and fit the suggestions to them."""
 
-import argparse
 import asyncio
 import csv
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TextIO
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from errors import Overloaded
-from schemas import Id, Line, Menu, PrimaryKey, Quantity, Slug, StoredOrder, Timestamp
+from schemas import LineRequest, Menu, Slug
 from settings import Settings, read_settings
 from voice.commands import CommandParser
 from voice.menus.loading import MenuBook
+from voice.orders.engine import OrderEngine
 from voice.recommend.sync import POLL_S, Recommenders
-from voice.store.database import RETRY_S
-from voice.store.orders import NewOrder, Store, on_the_wire
+from voice.store.engine import RETRY_S
+from voice.store.history_file import HistoryOrder, read_history
+from voice.store.placing import Pricer, price_order
+from voice.store.store import Store
+from voice.store.stored_orders import NewOrder
 
-# The names of imported orders; any fixed UUID.
-IMPORTED = UUID("6f1d3ab2-5d0e-4c3b-9a57-0b8c1f6e2d94")
-# An import may run beside a server: it holds the database for some 20 ms, and then leaves it for as long to others.
-IMPORT_BATCH = 250
-IMPORT_PAUSE_S = 0.02
-# What a line takes.
-MAX_QUANTITY = 999
-# How long an import goes on trying when the database is away.
-IMPORT_PATIENCE_S = 60.0
-# Servers that run have taken up what was learned by then.
-SERVERS_LOOK_S = 2 * POLL_S
-# Where progress is not seen as it changes, a line every few seconds is enough.
+# The namespace of the UUIDs of imported orders: any fixed UUID.
+IMPORT_NAMESPACE = UUID("6f1d3ab2-5d0e-4c3b-9a57-0b8c1f6e2d94")
+# An import may run beside a server: it locks the database for some 20 ms a batch, then leaves it to others for as long.
+BATCH_ORDERS = 250
+PAUSE_S = 0.02
+# An import retries for so long while the database does not answer.
+PATIENCE_S = 60.0
+# By then running servers have loaded the fit.
+SERVERS_LOAD_S = 2 * POLL_S
+# The interval of progress lines where the output is not a terminal.
 PROGRESS_S = 5.0
 
 
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
+class ImportFailed(Exception):
+    """No orders, or not all of them, were imported; the message is the reason."""
 
 
-class HistoryRow(BaseModel):
-    """A row of a merchant's history: one item of an order."""
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """The numbers of orders that were stored, that were stored before, and before with other content; of rejected rows; the times."""
 
-    order_id: Annotated[str, BeforeValidator(_none_if_empty)]
-    timestamp: Annotated[Timestamp | None, BeforeValidator(_none_if_empty)]
-    customer_id: Annotated[PrimaryKey | None, BeforeValidator(_none_if_empty)]
-    item: Id
-    quantity: Quantity
+    n_created: int
+    n_present: int
+    n_conflicts: int
+    n_rejected_rows: int
+    stored_s: float
+    fitted_s: float
 
-
-@dataclass(slots=True)
-class HistoryOrder:
-    """An order of a merchant's history."""
-
-    placed_at: datetime | None
-    customer_id: int | None
-    quantities: Counter[str] = field(default_factory=Counter)
-
-
-class RowRefused(Exception):
-    """A row that does not come in; the message is the reason."""
-
-
-def read_history(lines: Iterable[str], menu: Menu, refuse: Callable[[int, str], None]) -> dict[str, HistoryOrder]:
-    """Gather the rows into orders, by their id in the file; rows of one order may stand anywhere.
-
-    Each bad row is refused by its number (1 is the first below the head) with a reason.
-
-    Raises:
-        ValueError: a column is missing.
-
-    """
-    history: dict[str, HistoryOrder] = {}
-    reader = csv.DictReader(lines)
-    missing = HistoryRow.model_fields.keys() - set(reader.fieldnames or ())
-    if missing:
-        message = f"the columns {', '.join(sorted(missing))} are missing"
-        raise ValueError(message)
-    for number, fields in _numbered(reader, refuse):
-        try:
-            _take_up(fields, menu, history)
-        except RowRefused as reason:
-            refuse(number, str(reason))
-    return history
-
-
-def _numbered(reader: "csv.DictReader[str]", refuse: Callable[[int, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Give each row its number; go on behind what is not CSV."""
-    number = 0
-    while True:
-        number += 1
-        try:
-            yield number, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            refuse(number, str(error))
-
-
-def _take_up(fields: dict[str, Any], menu: Menu, history: dict[str, HistoryOrder]) -> None:
-    """Add a row to its order.
-
-    Raises:
-        RowRefused: it cannot be one.
-
-    """
-    if None in fields:
-        message = "more fields than columns"
-        raise RowRefused(message)
-    try:
-        row = HistoryRow.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        message = f"{first['loc'][0]}: {first['msg']}"
-        raise RowRefused(message) from error
-    if row.item not in menu.items:
-        message = f"item: {row.item!r} is not on the menu"
-        raise RowRefused(message)
-    order = history.get(row.order_id)
-    if order is None:
-        order = history[row.order_id] = HistoryOrder(None, None)
-    if row.customer_id and order.customer_id and row.customer_id != order.customer_id:
-        message = "customer_id: another than in the order's rows before"
-        raise RowRefused(message)
-    if order.quantities[row.item] + row.quantity > MAX_QUANTITY:
-        message = "quantity: too much of one item in one order"
-        raise RowRefused(message)
-    order.placed_at = order.placed_at or row.timestamp
-    order.customer_id = order.customer_id or row.customer_id
-    order.quantities[row.item] += row.quantity
-
-
-def priced(order: HistoryOrder, menu: Menu) -> list[Line]:
-    """Price an order's items as the menu stands: what the item costs, and the defaults of its option groups."""
-    lines: list[Line] = []
-    for item_id, quantity in order.quantities.items():
-        item = menu.items[item_id]
-        groups = (menu.option_groups[group] for group in item.options)
-        unit_price = item.price + sum(group.choices[group.default].price for group in groups if group.default is not None)
-        lines.append(
-            {
-                "item": item_id,
-                "name": item.name,
-                "quantity": quantity,
-                "options": [],
-                "unit_price": unit_price,
-                "total": unit_price * quantity,
-                "confidence": None,
-                "span": None,
-            }
+    def __str__(self) -> str:
+        """Return one line for a terminal."""
+        return (
+            f"{self.n_created:,} orders stored, {self.n_present:,} were there, {self.n_conflicts:,} differ from what was there, "
+            f"{self.n_rejected_rows:,} rows rejected; {self.stored_s:.1f} s, and {self.fitted_s:.1f} s to fit the suggestions"
         )
-    return lines
-
-
-def imported_id(client: str, menu: Menu, name: str) -> str:
-    """Name an order by what it is known by."""
-    return str(uuid5(IMPORTED, f"{client}\n{menu.id}\n{name}"))
-
-
-def new_orders(history: dict[str, HistoryOrder], client: str, menu: Menu, now: datetime) -> list[NewOrder]:
-    """Turn a history into orders, oldest first. Those without a time are placed a second apart, the last one a second before now."""
-    timeless = sum(order.placed_at is None for order in history.values())
-    made = []
-    for name, order in history.items():
-        placed_at = order.placed_at
-        if placed_at is None:
-            placed_at = now - timedelta(seconds=timeless)
-            timeless -= 1
-        lines = priced(order, menu)
-        stored: StoredOrder = {
-            "order_id": imported_id(client, menu, name),
-            "menu": menu.id,
-            "lines": lines,
-            "total": sum(line["total"] for line in lines),
-            "currency": menu.currency,
-            "customer_id": order.customer_id,
-            "placed_at": on_the_wire(placed_at),
-        }
-        made.append(NewOrder(client, stored, placed_at_given=order.placed_at is not None))
-    return sorted(made, key=lambda new: new.order["placed_at"])
 
 
 class Progress:
-    """Say how far it is: in place on a terminal, else a line every PROGRESS_S."""
+    """Print the progress: in place on a terminal, else a line every PROGRESS_S."""
 
     def __init__(self, total: int, out: TextIO) -> None:
         self._total, self._out = total, out
-        self._began_s = self._said_s = time.monotonic()
+        self._began_s = self._printed_s = time.monotonic()
 
-    def say(self, done: int) -> None:
-        """Say that so many orders are done."""
+    def update(self, n_done: int) -> None:
+        """Print that so many orders are done."""
         now_s = time.monotonic()
-        if not self._out.isatty() and now_s - self._said_s < PROGRESS_S:
+        if not self._out.isatty() and now_s - self._printed_s < PROGRESS_S:
             return
-        self._said_s = now_s
-        rate = done / max(now_s - self._began_s, 0.001)
-        text = f"{done:,} of {self._total:,} orders, {rate:,.0f} a second"
+        self._printed_s = now_s
+        rate = n_done / max(now_s - self._began_s, 0.001)
+        text = f"{n_done:,} of {self._total:,} orders, {rate:,.0f} a second"
         self._out.write(f"\r{text}\033[K" if self._out.isatty() else f"{text}\n")
         self._out.flush()
 
     def end(self) -> None:
-        """Leave the line that was written in place."""
+        """Clear the line that was printed in place."""
         if self._out.isatty():
             self._out.write("\r\033[K")
 
 
-async def import_orders(store: Store, new: Sequence[NewOrder], progress: Progress) -> tuple[int, set[str]]:
-    """Store a history; return how many orders are new, and the ids of those that are stored with another content, which stays.
+def imported_id(client: str, menu: Menu, name: str) -> UUID:
+    """Return the id of an imported order, by its client, menu and id in the file."""
+    return uuid5(IMPORT_NAMESPACE, f"{client}\n{menu.id}\n{name}")
+
+
+def new_orders(history: dict[str, HistoryOrder], client: str, pricer: Pricer, now: datetime) -> list[NewOrder]:
+    """Price a history from the menu, oldest order first.
+
+    Orders without a time are placed one second apart, the last one a second before `now`.
+    """
+    n_timeless = sum(order.placed_at is None for order in history.values())
+    new = []
+    for name, order in history.items():
+        placed_at = order.placed_at
+        if placed_at is None:
+            placed_at = now - timedelta(seconds=n_timeless)
+            n_timeless -= 1
+        lines = [LineRequest(item=item, quantity=quantity) for item, quantity in order.quantities.items()]
+        order_id = imported_id(client, pricer.menu, name)
+        stored = price_order(pricer, order_id, lines, customer_id=order.customer_id, placed_at=placed_at)
+        new.append(NewOrder(client, stored, placed_at_given=order.placed_at is not None))
+    return sorted(new, key=lambda one: one.order["placed_at"])
+
+
+async def store_orders(store: Store, new: Sequence[NewOrder], progress: Progress) -> tuple[int, set[str]]:
+    """Store orders in batches; return how many were created, and the ids of those stored before with other content, which remains.
 
     Raises:
-        Overloaded: the database stayed away. What is stored stays stored; the next import goes on there.
+        Overloaded: the database did not answer for PATIENCE_S. The next import continues where this one stopped.
 
     """
-    created, done = 0, 0
+    n_created, n_done = 0, 0
     conflicts: set[str] = set()
-    patience_ends_s = time.monotonic() + IMPORT_PATIENCE_S
-    while done < len(new):
-        batch = new[done : done + IMPORT_BATCH]
+    patience_ends_s = time.monotonic() + PATIENCE_S
+    while n_done < len(new):
+        batch = new[n_done : n_done + BATCH_ORDERS]
         try:
             outcomes = await store.put_orders(batch)
         except Overloaded:
@@ -228,92 +129,108 @@ async def import_orders(store: Store, new: Sequence[NewOrder], progress: Progres
                 raise
             await asyncio.sleep(RETRY_S)
             continue
-        patience_ends_s = time.monotonic() + IMPORT_PATIENCE_S
-        created += sum(is_new for _, is_new in outcomes)
-        conflicts.update(
-            order.order["order_id"]
-            for order, (kept, is_new) in zip(batch, outcomes, strict=True)
-            if not is_new and not kept.is_meant_by(order)
-        )
-        done += len(batch)
-        progress.say(done)
-        await asyncio.sleep(IMPORT_PAUSE_S)
+        patience_ends_s = time.monotonic() + PATIENCE_S
+        for one, (record, is_new) in zip(batch, outcomes, strict=True):
+            n_created += is_new
+            if not is_new and not one.is_stored_as(record):
+                conflicts.add(one.order["order_id"])
+        n_done += len(batch)
+        progress.update(n_done)
+        await asyncio.sleep(PAUSE_S)
     progress.end()
-    return created, conflicts
+    return n_created, conflicts
 
 
-async def learn_from(store: Store, book: MenuBook[Menu], client: str, menu: Menu) -> float:
-    """Learn from what came in, so that servers need not; return what it took. Where it cannot be done now they do it themselves."""
+async def fit_suggestions(store: Store, book: MenuBook[Menu], client: str, menu: Menu, report: TextIO) -> float:
+    """Fit to the stored orders, so that servers need not; return the seconds. Where the database fails, the servers do it themselves."""
     began_s = time.monotonic()
     try:
-        if await Recommenders(book.get).learn(store, client, menu):
-            await asyncio.sleep(SERVERS_LOOK_S)
+        if await Recommenders(book.get).fit_once(store, client, menu):
+            await asyncio.sleep(SERVERS_LOAD_S)
     except Overloaded:
-        print("all orders came in; what they teach is learned by the servers", file=sys.stderr)  # noqa: T201
+        report.write("all orders were imported; the servers will fit the suggestions to them\n")
     return time.monotonic() - began_s
 
 
-async def _import(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Import the file that the arguments name.
+def find_menu(book: MenuBook[Menu], menu_id: str, settings: Settings) -> Menu:
+    """Return a menu by its id.
 
     Raises:
-        SystemExit: it did not come in; the message says why.
+        ImportFailed: it is not served.
 
     """
+    if menu_id not in book.menus:
+        problem = next((problem for file, problem in book.problems.items() if Path(file).stem == menu_id), "there is none")
+        message = f"menu {menu_id!r} in {settings.menu_dir}: {problem}; served are: {', '.join(book.menus) or 'none'}"
+        raise ImportFailed(message)
+    return book.menus[menu_id]
+
+
+async def _import(file: Path, menu_id: str, client: str, settings: Settings, report: TextIO) -> ImportSummary:
     book: MenuBook[Menu] = MenuBook(settings.menu_dir, lambda menu: menu)
     book.refresh()
-    if arguments.menu not in book.menus:
-        problem = next((problem for file, problem in book.problems.items() if Path(file).stem == arguments.menu), "there is none")
-        sys.exit(f"menu {arguments.menu!r} in {settings.menu_dir}: {problem}; served are: {', '.join(book.menus) or 'none'}")
-    menu, refused = book.menus[arguments.menu], 0
+    menu = find_menu(book, menu_id, settings)
+    rejected: list[int] = []
 
-    def refuse(number: int, reason: str) -> None:
-        nonlocal refused
-        refused += 1
-        print(f"row {number}: {reason}", file=sys.stderr)  # noqa: T201 - a command speaks to who runs it
+    def reject(number: int, reason: str) -> None:
+        rejected.append(number)
+        report.write(f"row {number}: {reason}\n")
 
     began_s = time.monotonic()
     try:
         store = Store(settings.database_url)
-        with arguments.file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-            history = read_history(lines, menu, refuse)
+        with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+            history = read_history(lines, menu, reject)
     except (OSError, ValueError, csv.Error) as error:
-        sys.exit(f"nothing came in: {error}")
-    new = new_orders(history, arguments.client, menu, datetime.now(UTC))
+        message = f"nothing was imported: {error}"
+        raise ImportFailed(message) from error
+    new = new_orders(history, client, OrderEngine(menu), datetime.now(UTC))
     await store.open(migrate=not settings.environment.is_deployed)
     try:
-        created, conflicts = await import_orders(store, new, Progress(len(new), sys.stderr))
+        n_created, conflicts = await store_orders(store, new, Progress(len(new), report))
         stored_s = time.monotonic() - began_s
-        learned_s = await learn_from(store, book, arguments.client, menu)
+        fitted_s = await fit_suggestions(store, book, client, menu, report)
     except Overloaded as error:
-        sys.exit(f"{error} Not all orders came in; the same command goes on where this one stopped.")
+        message = f"{error} Not all orders were imported; the same command continues where this one stopped."
+        raise ImportFailed(message) from error
     finally:
         await store.close()
     for name in history if conflicts else ():
-        if imported_id(arguments.client, menu, name) in conflicts:
-            print(f"order {name}: stored before with another content, which stays", file=sys.stderr)  # noqa: T201
-    print(  # noqa: T201
-        f"{created:,} orders stored, {len(new) - created - len(conflicts):,} were there, {len(conflicts):,} differ from what was there, "
-        f"{refused:,} rows refused; {stored_s:.1f} s, and {learned_s:.1f} s to learn from them"
-    )
+        if str(imported_id(client, menu, name)) in conflicts:
+            report.write(f"order {name}: stored before with other content, which remains\n")
+    return ImportSummary(n_created, len(new) - n_created - len(conflicts), len(conflicts), len(rejected), stored_s, fitted_s)
 
 
-def main() -> None:
-    """Run the command line."""
-    parser = CommandParser(prog="python -m voice.store.orders", description="Bring in the orders that a merchant already has.")
+def import_orders(file: Path, *, menu_id: str, client: str, settings: Settings, report: TextIO = sys.stderr) -> ImportSummary:
+    """Import a CSV file; importing it again changes nothing. Progress, rejected rows and conflicts are printed to `report`.
+
+    Raises:
+        ImportFailed: the menu is not served, the file or the database cannot be used, or the database stopped answering.
+
+    """
+    return asyncio.run(_import(file, menu_id, client, settings, report))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line `python -m voice.store`."""
+    parser = CommandParser(prog="python -m voice.store", description="Import the orders that a merchant already has.")
     commands = parser.add_subparsers(dest="command", required=True)
     importing = commands.add_parser("import", help="import a CSV file with the columns order_id, timestamp, customer_id, item, quantity")
-    importing.add_argument("file", type=Path, help="running it again changes nothing")
-    importing.add_argument("--menu", required=True, help="the menu's id; item holds ids of its items")
-    importing.add_argument("--client", help="whose orders they are (demo, in LOCAL and TESTING)")
-    arguments = parser.parse_args()
+    importing.add_argument("file", type=Path, help="importing it again changes nothing")
+    importing.add_argument("--menu", required=True, help="the menu's id; the column item has ids of its items")
+    importing.add_argument("--client", help="the client that the orders belong to (demo, in LOCAL and TESTING)")
+    given = parser.parse_args(arguments)
     settings = read_settings(Settings)
-    if arguments.client is None:
+    client: str | None = given.client
+    if client is None:
         if settings.environment.is_deployed:
-            parser.error("--client is needed")
-        arguments.client = "demo"
+            parser.error("--client is required")
+        client = "demo"
     try:
-        TypeAdapter(Slug).validate_python(arguments.client)
+        TypeAdapter(Slug).validate_python(client)
     except ValidationError:
         parser.error("--client: not a client's id")
-    asyncio.run(_import(arguments, settings))
+    try:
+        print(import_orders(given.file, menu_id=given.menu, client=client, settings=settings))  # noqa: T201 - a command prints
+    except ImportFailed as error:
+        sys.exit(str(error))

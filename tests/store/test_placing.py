@@ -1,0 +1,89 @@
+"""Placing an order: priced from the menu, stored once, and known after the menu changed."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from errors import ItemNotFound, MenuNotFound, OrderConflict, ValidationFailed
+from schemas import Menu, StoreOrderRequest
+from voice.orders.engine import OrderEngine
+from voice.store.placing import place_order
+
+pytestmark = pytest.mark.anyio
+
+LINES = [{"item": "coffee", "quantity": 2, "options": [{"group": "size", "choice": "l"}]}, {"item": "tea"}]
+
+
+def make_request(**changes):
+    return StoreOrderRequest.model_validate({"menu": "cafe", "lines": LINES, "customer_id": 7} | changes)
+
+
+@pytest.fixture
+def engine(menu):
+    return OrderEngine(menu)
+
+
+@pytest.fixture
+def place(store, engine):
+    """Return a call that places an order of one client from the menu, or from another engine."""
+
+    async def call(order_id, request, find_engine=lambda _: engine):
+        return await place_order(store, find_engine, "a", order_id, request)
+
+    return call
+
+
+def no_menu(_):
+    raise MenuNotFound
+
+
+def without_coffee(menu):
+    engine = OrderEngine(Menu.model_validate(menu.model_dump() | {"items": {"tea": menu.items["tea"].model_dump()}}))
+    return lambda _: engine
+
+
+async def test_an_order_is_priced_and_stored(place, store):
+    order_id = uuid4()
+    order, is_new = await place(order_id, make_request(placed_at=datetime(2026, 11, 22, 10, tzinfo=UTC)))
+    assert is_new
+    assert [(line["item"], line["unit_price"], line["total"]) for line in order["lines"]] == [
+        ("coffee", 33000, 66000),
+        ("tea", 10000, 10000),
+    ]
+    expected = {"order_id": str(order_id), "menu": "cafe", "total": 76000, "currency": "VND", "customer_id": 7}
+    assert order == expected | {"lines": order["lines"], "placed_at": "2026-11-22T10:00:00Z"}
+    assert await store.get_order("a", order_id) == order
+
+
+async def test_an_order_without_a_time_is_placed_now(place):
+    before = datetime.now(UTC).replace(microsecond=0)
+    order, _ = await place(uuid4(), make_request())
+    assert before <= datetime.fromisoformat(order["placed_at"]) <= datetime.now(UTC)
+
+
+async def test_the_same_order_again_is_returned_and_another_one_conflicts(place):
+    order_id, request = uuid4(), make_request()
+    order, _ = await place(order_id, request)
+    assert await place(order_id, request) == (order, False)
+    with pytest.raises(OrderConflict):
+        await place(order_id, make_request(customer_id=8))
+
+
+@pytest.mark.parametrize("change", ["the menu is gone", "an item is gone"])
+async def test_an_order_that_cannot_be_priced_any_more_is_returned_as_it_was_stored(place, menu, change):
+    find_engine = no_menu if change == "the menu is gone" else without_coffee(menu)
+    order_id, request = uuid4(), make_request()
+    order, _ = await place(order_id, request)
+    assert await place(order_id, request, find_engine) == (order, False)
+    with pytest.raises(OrderConflict):
+        await place(order_id, make_request(customer_id=8), find_engine)
+
+
+async def test_an_order_that_cannot_be_priced_and_is_not_stored_fails_with_the_reason(place, menu):
+    with pytest.raises(MenuNotFound):
+        await place(uuid4(), make_request(), no_menu)
+    with pytest.raises(ItemNotFound):
+        await place(uuid4(), make_request(), without_coffee(menu))
+    with pytest.raises(ValidationFailed):
+        await place(uuid4(), make_request(lines=[{"item": "coffee", "options": [{"group": "size", "choice": "xl"}]}]))
