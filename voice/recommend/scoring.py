@@ -69,8 +69,9 @@ class Scorer:
 
     def score(self, basket: Basket, hour: int, weekday: int, customer_id: int | None, customer_orders: CustomerOrders) -> Scores:
         """Return the score of each item, shape (n_items,): minus infinity for an item that is in the basket or not available."""
-        scores = self._context_scores(hour, weekday, len(basket))
-        scores = scores + (sum(map(self._pair_scores, basket)) * len(basket) ** BASKET_EXPONENT if basket else 0.0)
+        scores = self._context_scores(hour, weekday, len(basket)).copy()
+        if basket:
+            scores += sum(map(self._pair_scores, basket)) * len(basket) ** BASKET_EXPONENT
         if customer_orders and customer_id is not None:
             scores += self._customer_scores(customer_id, customer_orders)
         for item in basket:
