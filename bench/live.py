@@ -33,7 +33,7 @@ from bench.speech import EXAMPLES, SHARED, Clip, errors, read_wav, words
 from settings import ROOT
 from tests.servers import Server
 from voice.asr.audio import SAMPLE_RATE
-from voice.asr.vad import last_speech, speech_probabilities
+from voice.asr.vad import speech_end, speech_probabilities
 
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
 MENU = "quan-nha"
@@ -111,7 +111,7 @@ def url_of(server: Server, query: str) -> str:
 
 async def speak(server: Server, spoken: Spoken, *, pause: bool) -> None:
     """Send a clip at its own pace, and keep what comes back."""
-    speech_ends = last_speech(speech_probabilities(spoken.clip.waveform)) or len(spoken.clip.waveform)
+    speech_ends = speech_end(speech_probabilities(spoken.clip.waveform)) or len(spoken.clip.waveform)
     waveform = spoken.clip.waveform[:speech_ends]
     spoken.ended_s = len(waveform) / SAMPLE_RATE
     if pause:

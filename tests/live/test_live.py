@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from websockets.asyncio.client import ClientConnection, connect
@@ -27,12 +27,8 @@ from schemas import LineRequest, LiveEnd, LiveLines, LiveOptions, Menu, OptionRe
 from settings import ROOT
 from tests.conftest import CLIENT_KEYS, KEYS
 from tests.servers import Server
-from voice.asr import ctc_decoder
-from voice.asr.audio import SAMPLE_RATE, RawStream, decode
+from voice.asr.audio import SAMPLE_RATE, decode
 from voice.asr.engine import DecodeJob
-from voice.asr.scheduler import FairQueue, Job
-from voice.asr.vad import FRAME_SAMPLES, Activity, speech_probabilities
-from voice.asr.whisper import DRAFT_FRAMES, FULL_FRAMES, MIN_FRAMES
 from voice.live.sessions import (
     MAX_CLIENT_BYTES,
     MAX_CONNECTIONS,
@@ -94,7 +90,7 @@ async def session(state):
         await asyncio.sleep(0.1)
 
     def begin(*languages: str) -> Session:
-        return Session(state["recogniser"].engines(languages), languages, lambda: state["menus"].get("quan-nha"))
+        return Session(state["recogniser"].select_engines(languages), languages, lambda: state["menus"].get("quan-nha"))
 
     return begin
 
@@ -316,63 +312,6 @@ async def test_a_menu_that_is_gone_ends_the_connection_with_the_reason(changing)
 # --- Parts --------------------------------------------------------------------------------------------------------------------------
 
 
-def test_activity_is_judged_alike_in_pieces_and_at_once():
-    sound = waveform("vi")
-    sound = sound[: len(sound) // FRAME_SAMPLES * FRAME_SAMPLES]
-    activity = Activity()
-    cuts = [0, 1, 3, 10, 11, 60, len(sound) // FRAME_SAMPLES]
-    pieces = [activity.hear(sound[a * FRAME_SAMPLES : b * FRAME_SAMPLES]) for a, b in itertools.pairwise(cuts)]
-    np.testing.assert_allclose(np.concatenate(pieces)[:-1], speech_probabilities(sound.copy())[:-1], atol=1e-4)
-
-
-@pytest.mark.parametrize(("encoding", "sample_rate"), [("pcm_s16le", 16_000), ("pcm_s16le", 48_000), ("mulaw", 8_000), ("alaw", 16_000)])
-def test_raw_sound_is_the_same_wherever_it_is_cut(encoding, sample_rate):
-    audio = AUDIO["vi"][:40_000]
-    whole = decode(audio, encoding=encoding, sample_rate=sample_rate, channels=1, max_audio_s=60)
-    stream = RawStream(encoding=encoding, sample_rate=sample_rate)
-    pieces = np.concatenate([stream.accept(audio[start : start + 333]) for start in range(0, len(audio), 333)])
-    assert 0 <= len(whole) - len(pieces) < 0.01 * SAMPLE_RATE  # what the resampler holds back
-    np.testing.assert_allclose(pieces, whole[: len(pieces)], atol=1e-3)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 7))
-def test_what_all_readings_share_is_the_beginning_of_every_later_one(seed, step):
-    draw = np.random.default_rng(seed)
-    tokens = ["<blank>", "▁a", "▁b", "c", "▁ab", "b", "▁c", "a", "d", "▁d"]
-    scores = np.log(draw.dirichlet(np.full(len(tokens), 0.3), 30) + 1e-9).astype(np.float32)
-    search = ctc_decoder.Search(tokens, ("a b", "ab c"))
-    shared: list[int] = []
-    for start in range(0, len(scores), step):
-        search.hear(scores[start : start + step])
-        best = [token.number for token in search.best()]
-        assert best[: len(shared)] == shared
-        assert search.agreed() >= len(shared)
-        shared = best[: search.agreed()]
-    whole = ctc_decoder.Search(tokens, ("a b", "ab c"))
-    whole.hear(scores)
-    assert [token.number for token in whole.best()] == [token.number for token in search.best()]
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 7), st.integers(0, 12))
-def test_what_was_committed_to_is_shared_by_all_readings_and_the_beginning_of_every_later_one(seed, step, behind):
-    draw = np.random.default_rng(seed)
-    tokens = ["<blank>", "▁a", "▁b", "c", "▁ab", "b", "▁c", "a", "d", "▁d"]
-    scores = np.log(draw.dirichlet(np.full(len(tokens), 0.3), 30) + 1e-9).astype(np.float32)
-    search = ctc_decoder.Search(tokens, ("a b", "ab c"))
-    committed: list[int] = []
-    for start in range(0, len(scores), step):
-        search.hear(scores[start : start + step])
-        best = search.best()
-        assert [token.number for token in best[: len(committed)]] == committed
-        search.commit(search.frames - behind)
-        assert search.best() == best
-        begun = [token.number for token in best if token.frame < search.frames - behind]
-        assert search.agreed() >= len(begun)
-        committed = [token.number for token in best[: search.agreed()]]
-
-
 async def test_all_but_the_last_words_of_vietnamese_are_settled_though_many_sound_like_others(session):
     *partials, final = speak(session("vi"), waveform("vi"))
     behind = [len(partial["text"].split()) - len(partial["text"][: partial["stable"]].split()) for partial in partials]
@@ -421,20 +360,20 @@ class Scripted:
         self.texts = iter(texts)
         self.heard: list[tuple[float, bool]] = []  # seconds, and whether as a draft
 
-    def check(self, languages: Sequence[str]) -> None:
+    def check_languages(self, languages: Sequence[str]) -> None:
         """Take any."""
 
-    def go_together(self, first_s: float, second_s: float) -> bool:  # noqa: ARG002
+    def can_batch(self, first_s: float, second_s: float) -> bool:  # noqa: ARG002
         return False
 
     def advance(self, hearings: Sequence[DecodeJob]) -> None:
         for hearing in hearings:
             hearing.pieces.clear()
-            self.heard.append((len(hearing.waveform) / SAMPLE_RATE, hearing.draft))
+            self.heard.append((len(hearing.waveform) / SAMPLE_RATE, hearing.is_partial))
             text = next(self.texts)
             if text:
                 hearing.segments = [{"start_s": 0.0, "end_s": 1.0, "text": text.replace("?", ""), "confidence": 0.9}]
-                hearing.chances = [0.1 if word.startswith("?") else 0.9 for word in text.split()]
+                hearing.word_probabilities = [0.1 if word.startswith("?") else 0.9 for word in text.split()]
 
 
 def listen(ear: WhisperDecoder, seconds: float, *, silent_s: float = 0.0, waited_s: float = 0.0, before_s: float = 0.0) -> None:
@@ -506,43 +445,6 @@ def test_what_was_said_before_a_pause_is_heard_once_more_with_care_and_not_again
     assert whisper.heard[3] == (2.4, False)
 
 
-@pytest.fixture
-async def whisper(state) -> Any:
-    while not state["recogniser"].ready:  # noqa: ASYNC110 - it has no event to wait for
-        await asyncio.sleep(0.1)
-    return state["recogniser"].engines(("en",))[1]
-
-
-def begun(*, draft: bool) -> DecodeJob:
-    sound = waveform("en")[: 2 * SAMPLE_RATE]
-    return DecodeJob(sound, [(0, len(sound))], language="en", draft=draft)
-
-
-async def test_a_draft_says_of_each_word_how_likely_it_is(whisper):
-    draft, careful = begun(draft=True), begun(draft=False)
-    whisper.advance([draft])
-    whisper.advance([careful])
-    assert len(draft.chances) == len(draft.segments[0]["text"].split()) > 2
-    assert all(0 < chance <= 1 for chance in draft.chances)
-    assert not careful.chances
-
-
-async def test_a_loop_in_a_draft_is_left_out_and_not_heard_anew(whisper, monkeypatch):
-    encode, encoded = whisper._encode, []  # noqa: SLF001 - what it costs is seen nowhere else
-
-    def spy(mels, frames):
-        encoded.append(frames)
-        return encode(mels, frames)
-
-    monkeypatch.setattr(whisper, "_loops", lambda *_: True)
-    monkeypatch.setattr(whisper, "_encode", spy)
-    draft = begun(draft=True)
-    whisper.advance([draft])
-    assert (draft.segments, draft.pieces, encoded) == ([], [], [DRAFT_FRAMES])
-    whisper.advance([begun(draft=False)])
-    assert encoded == [DRAFT_FRAMES, MIN_FRAMES, FULL_FRAMES]
-
-
 WORDS = st.sampled_from(["one", "two", "two,", "Two", "tea", "?tea", "tea.", "…", "?milk", "milkshake"])
 
 
@@ -558,54 +460,19 @@ def test_nothing_settled_changes_whatever_whisper_hears(texts):
         settled = text[: ear.stable()]
 
 
-def test_who_speaks_comes_before_the_clips_of_the_same_client_and_after_others_who_speak():
-    turns = FairQueue()
-
-    def job(*, started: float) -> Job:
-        made = Job(np.zeros(SAMPLE_RATE, np.float32), "one", (), (), False, Scripted([]), 0.0, settle=lambda _: None)  # noqa: FBT003
-        made.started = started
-        turns.put(made)
-        return made
-
-    clip, first, second = job(started=0.0), job(started=1.0), job(started=1.0)
-    order = []
-    while turn := turns.next():
-        turns.take(turn)
-        order.append(turn)
-    assert order == [first, second, clip]
-
-
-def test_what_hurries_comes_before_whatever_waits_for_the_same_client():
-    turns, hurried = FairQueue(), []
-
-    def job(number: int) -> Job:
-        made = Job(np.zeros(SAMPLE_RATE, np.float32), "one", (), (), False, Scripted([]), 0.0, settle=lambda _: None)  # noqa: FBT003
-        made.started, made.hurries = 1.0, lambda: number in hurried
-        turns.put(made)
-        return made
-
-    first, second, third = map(job, range(3))
-    hurried.append(2)
-    order = []
-    while turn := turns.next():
-        turns.take(turn)
-        order.append(turn)
-    assert order == [third, first, second]
-
-
 class Door:
     """Stands in for the recogniser's door."""
 
     def __init__(self, full: Exception | None = None) -> None:
         self.full = full
 
-    def candidates(self, language: str | None, languages: Sequence[str]) -> Sequence[str]:  # noqa: ARG002
+    def candidate_languages(self, language: str | None, languages: Sequence[str]) -> Sequence[str]:  # noqa: ARG002
         return ("en",)
 
-    def engines(self, candidates: Sequence[str]) -> tuple[None, Scripted]:  # noqa: ARG002
+    def select_engines(self, candidates: Sequence[str]) -> tuple[None, Scripted]:  # noqa: ARG002
         return None, Scripted([])
 
-    def refuse_when_full(self, client: str) -> None:  # noqa: ARG002
+    def check_admission(self, client: str) -> None:  # noqa: ARG002
         if self.full:
             raise self.full
 
@@ -636,9 +503,9 @@ class Busy(Door):
             self.free.set()
         self.turns: list[tuple[float, bool]] = []  # for how many seconds, and whether it hurried at last
 
-    async def take_turn(self, work, *, seconds, client, hurries):  # noqa: ARG002
+    async def run_step(self, work, *, audio_s, client, is_urgent):  # noqa: ARG002
         await self.free.wait()
-        self.turns.append((seconds, hurries()))
+        self.turns.append((audio_s, is_urgent()))
         return await asyncio.to_thread(work)
 
 

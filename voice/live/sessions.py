@@ -28,11 +28,21 @@ from schemas import LineRequest, LiveEnd, LiveFinal, LiveLines, LiveOptions, Liv
 from voice.asr import ctc_decoder
 from voice.asr.audio import SAMPLE_RATE, RawStream, Waveform
 from voice.asr.conformer import FRAME_SAMPLES as FEATURE_SAMPLES
-from voice.asr.conformer import HOP_FRAMES, OVERLAP_FRAMES, REST_SAMPLES, SURE, TAIL_SAMPLES, Conformer, expected
-from voice.asr.engine import DecodeJob, Engine
-from voice.asr.recogniser import VIETNAMESE, Recogniser, tidy
+from voice.asr.conformer import (
+    HOP_FRAMES,
+    MIN_PADDING_SAMPLES,
+    MIN_VIETNAMESE_CONFIDENCE,
+    OVERLAP_FRAMES,
+    TAIL_SAMPLES,
+    Conformer,
+    with_quantities,
+)
+from voice.asr.engine import AsrEngine, DecodeJob
+from voice.asr.engine_selection import VIETNAMESE
+from voice.asr.recogniser import Recogniser
 from voice.asr.rescoring import OrderScorer, rescore
-from voice.asr.vad import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, ONSET_LEVEL, SPEECH_PROBABILITY, Activity, speech_gain
+from voice.asr.transcript import round_segment
+from voice.asr.vad import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, ONSET_LEVEL, SPEECH_PROBABILITY, StreamingVad, speech_gain
 from voice.asr.whisper import MAX_COMPRESSION
 from voice.orders.confirmation import confirmed, is_doubtful
 from voice.orders.engine import OrderEngine
@@ -91,9 +101,9 @@ class VietnameseDecoder:
 
     def __init__(self, conformer: Conformer, phrases: Sequence[str], start_s: float) -> None:
         """Begin at `start_s`, the time of the first sample."""
-        self.listening = conformer.listen(phrases, start_s)
-        self._conformer, self._phrases = conformer, expected(phrases)
-        self._chunks_before = self.listening.stream.chunks
+        self.listening = conformer.start_decoding(phrases, start_s)
+        self._conformer, self._phrases = conformer, with_quantities(phrases)
+        self._chunks_before = self.listening.stream.n_chunks
         self._settled: list[tuple[str, float | None]] = []  # words with their confidences
 
     def hear(self, waveform: Waveform) -> None:
@@ -102,19 +112,19 @@ class VietnameseDecoder:
         self._read()
 
     def _read(self) -> None:
-        self._conformer.hear([self.listening.stream])
-        self.listening.read()
+        self._conformer.encode([self.listening.stream])
+        self.listening.advance()
         search = self.listening.search
-        search.commit(search.frames - COMMIT_FRAMES)
+        search.commit(search.n_frames - COMMIT_FRAMES)
 
     def finish(self, rest: Waveform, spoken: int) -> None:
         """Hear the rest, unless speech, which ended at sample `spoken`, was heard with all that it takes to read it."""
         stream = self.listening.stream
-        heard = ((stream.chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
+        heard = ((stream.n_chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
         if heard < spoken + TAIL_SAMPLES:
-            stream.accept(rest, last=True)
-            if stream.accepted + stream.silence - spoken < REST_SAMPLES:
-                stream.rest()
+            stream.accept(rest, is_last=True)
+            if stream.n_samples + stream.n_padding_samples - spoken < MIN_PADDING_SAMPLES:
+                stream.pad_chunk()
             self._read()
 
     def read(self, judge: OrderScorer) -> list[Segment]:
@@ -124,17 +134,21 @@ class VietnameseDecoder:
         once enough was said after it to tell which of them makes sense.
         """
         search = self.listening.search
-        best = search.best()
+        best = search.best_tokens()
         words = self._spell(best)
         for word, (text, confidence) in zip(words, self._settled, strict=False):
             word["word"], word["confidence"] = text, confidence
-        found = ctc_decoder.alternatives(best, self._conformer.tokens, self._phrases)
-        open_ = [alternative for alternative in found if alternative.place >= len(self._settled)]
-        segments = ctc_decoder.segments(words)
+        found = ctc_decoder.word_alternatives(best, self._conformer.vocabulary, self._phrases)
+        open_ = [alternative for alternative in found if alternative.word_index >= len(self._settled)]
+        segments = ctc_decoder.to_segments(words)
         if open_:
             rescore(segments, open_, judge)
-        heard = len(self._spell([token for token in best[: search.agreed()] if search.frames - token.frame > ctc_decoder.TOKEN_FRAMES]))
-        early = min((alternative.place for alternative in open_ if alternative.place >= len(words) - SENSE_WORDS), default=heard)
+        heard = len(
+            self._spell(
+                [token for token in best[: search.n_stable_tokens()] if search.n_frames - token.frame > ctc_decoder.MAX_TOKEN_FRAMES]
+            )
+        )
+        early = min((alternative.word_index for alternative in open_ if alternative.word_index >= len(words) - SENSE_WORDS), default=heard)
         self._settled += [(word["word"], word["confidence"]) for word in words[len(self._settled) : min(heard, early)]]
         return segments
 
@@ -142,8 +156,8 @@ class VietnameseDecoder:
         """Count the characters that stay of what was read last."""
         return len(" ".join(text for text, _ in self._settled))
 
-    def _spell(self, tokens: Sequence[ctc_decoder.Token]) -> list[Word]:
-        return ctc_decoder.spell(tokens, self._conformer.tokens, start_s=self.listening.start_s, end_s=self.listening.end_s)
+    def _spell(self, tokens: Sequence[ctc_decoder.DecodedToken]) -> list[Word]:
+        return ctc_decoder.to_words(tokens, self._conformer.vocabulary, start_s=self.listening.start_s, end_s=self.listening.end_s)
 
 
 class WhisperDecoder:
@@ -152,7 +166,7 @@ class WhisperDecoder:
     Source: LocalAgreement-2, Liu et al. 2020, arXiv:2005.11185; Macháček et al. 2023, arXiv:2307.14743.
     """
 
-    def __init__(self, whisper: Engine, languages: Sequence[str], phrases: Sequence[str], *, start_s: float, lead: int = 0) -> None:
+    def __init__(self, whisper: AsrEngine, languages: Sequence[str], phrases: Sequence[str], *, start_s: float, lead: int = 0) -> None:
         """`languages`: those that it may be; empty: any. `lead`: samples that come before the first speech."""
         self.language = languages[0] if len(languages) == 1 else None
         self._whisper, self._languages, self._phrases, self._start_s = whisper, languages, phrases, start_s
@@ -199,7 +213,9 @@ class WhisperDecoder:
         window = self._sound[0][:n_samples] if self._sound else np.zeros(0, np.float32)
         if not window.size:
             return self.language
-        hearing = DecodeJob(window, [(0, len(window))], languages=self._languages, elsewhere=elsewhere, phrases=self._phrases, draft=draft)
+        hearing = DecodeJob(
+            window, [(0, len(window))], languages=self._languages, excluded_languages=elsewhere, phrases=self._phrases, is_partial=draft
+        )
         hearing.language = self.language
         self._whisper.advance([hearing])
         if hearing.language in elsewhere:
@@ -215,14 +231,14 @@ class WhisperDecoder:
             return
         before = self._runs[-1][1] if self._runs else []
         words = go_on(self._agreed.split(), _text(hearing.segments).split())
-        if hearing.draft:
+        if hearing.is_partial:
             # Marks and capitals come and go from run to run: but for the last one, a word stays as it was told.
             told = _text(self._segments).split()[:-1]
             same = (one if _core(one) == _core(word) else word for one, word in zip(told, words, strict=False))
             words = [*same, *words[len(told) :]]
         self._runs.append((self._n_samples, words))
         self._settle(words)
-        text = self._draft(words, before, hearing.chances) if hearing.draft else " ".join(words)
+        text = self._draft(words, before, hearing.word_probabilities) if hearing.is_partial else " ".join(words)
         end_s = self._start_s + hearing.segments[-1]["end_s"]
         self._segments = [{**hearing.segments[0], "start_s": self._start_s, "end_s": end_s, "text": text}]
 
@@ -299,7 +315,7 @@ class Utterance:
     """Something that is being said."""
 
     def __init__(
-        self, engines: tuple[Engine | None, Engine], languages: Sequence[str], phrases: Sequence[str], *, start: int, lead: int
+        self, engines: tuple[AsrEngine | None, AsrEngine], languages: Sequence[str], phrases: Sequence[str], *, start: int, lead: int
     ) -> None:
         """`start` is its first sample, counted from the session's, and speech begins `lead` later. `languages`: those that it may be in."""
         vietnamese, whisper = engines
@@ -358,8 +374,8 @@ class Utterance:
         if self._vietnamese is None or self._whisper is None:
             return
         listening = self._vietnamese.listening
-        sure = listening.confidence() >= SURE
-        if sure and listening.n_heard >= sure_after:
+        sure = listening.confidence() >= MIN_VIETNAMESE_CONFIDENCE
+        if sure and listening.n_tokens >= sure_after:
             self.language, self._whisper = VIETNAMESE, None
         elif last or (self.seconds >= DECIDE_S and not sure):
             self.language = self._whisper.run(elsewhere=(VIETNAMESE,))
@@ -370,7 +386,7 @@ class Utterance:
 
     def segments(self, judge: OrderScorer) -> list[Segment]:
         """Give what was heard, of words that sound alike those that make sense; nothing while it may be another language."""
-        if self._vietnamese and (self._whisper is None or self._vietnamese.listening.confidence() >= SURE):
+        if self._vietnamese and (self._whisper is None or self._vietnamese.listening.confidence() >= MIN_VIETNAMESE_CONFIDENCE):
             return self._vietnamese.read(judge)
         return self._whisper.segments() if self._whisper else []
 
@@ -388,14 +404,16 @@ class Utterance:
 class Session:
     """What is known of one speaker: who blocks in `advance` is its only caller at that time."""
 
-    def __init__(self, engines: tuple[Engine | None, Engine], languages: Sequence[str], current_menu: Callable[[], OrderEngine]) -> None:
+    def __init__(
+        self, engines: tuple[AsrEngine | None, AsrEngine], languages: Sequence[str], current_menu: Callable[[], OrderEngine]
+    ) -> None:
         """`engines`: the Vietnamese one, where it may be needed, and Whisper. `languages`: what may be spoken; empty: anything."""
         self.utterance: Utterance | None = None
         self.lines: Sequence[LineRequest] = ()
         self.n_finals = 0
         self._engines, self._languages = engines, languages
         self._current_menu, self._menu = current_menu, current_menu()
-        self._activity = Activity()
+        self._activity = StreamingVad()
         self._n_samples = 0  # judged so far
         self._rest = np.zeros(0, np.float32)  # too short to be judged
         # While nobody speaks: the last frames, each with whether it is speech.
@@ -424,7 +442,7 @@ class Session:
             waveform = np.pad(waveform, (0, -len(waveform) % FRAME_SAMPLES))
         whole = len(waveform) - len(waveform) % FRAME_SAMPLES
         self._rest = waveform[whole:]
-        probabilities = self._activity.hear(waveform[:whole])
+        probabilities = self._activity.accept(waveform[:whole])
         for frame, probability in zip(waveform[:whole].reshape(-1, FRAME_SAMPLES), probabilities, strict=True):
             self._n_samples += FRAME_SAMPLES
             events += self._hear(frame, is_speech=bool(probability >= SPEECH_PROBABILITY))
@@ -507,7 +525,7 @@ class Session:
         segments: list[Segment] = []
         if utterance:
             utterance.finish(np.concatenate(self._fresh) * self._gain if self._fresh else np.zeros(0, np.float32))
-            segments = [tidy(segment, words=False) for segment in utterance.segments(self._judge)]
+            segments = [round_segment(segment, words=False) for segment in utterance.segments(self._judge)]
         self._fresh = []
         self._quiet.clear()
         text = _text(segments)
@@ -635,9 +653,9 @@ class LiveConnection:
             AudioTooLong: it is more than one connection may bring.
 
         """
-        for start in range(0, len(audio), self.sound.bytes_s):
-            piece = audio[start : start + self.sound.bytes_s]
-            seconds = len(piece) / self.sound.bytes_s
+        for start in range(0, len(audio), self.sound.bytes_per_s):
+            piece = audio[start : start + self.sound.bytes_per_s]
+            seconds = len(piece) / self.sound.bytes_per_s
             self.received_s += seconds
             self.live.metrics.audio.inc(seconds)
             if self.received_s > self.live.max_audio_s:
@@ -768,8 +786,8 @@ class LiveConnection:
             ends = not self._waiting and (self.stopped or (stalled and not len(sound)))
             return events + session.stall() if ends else events, len(sound) / SAMPLE_RATE, came_at
 
-        events, heard_s, came_at = await self.live.recogniser.take_turn(
-            work, seconds=weight * counted_s, client=self.client, hurries=self._is_asked
+        events, heard_s, came_at = await self.live.recogniser.run_step(
+            work, audio_s=weight * counted_s, client=self.client, is_urgent=self._is_asked
         )
         self._owed_s += heard_s - counted_s
         async with self._changed:
@@ -815,9 +833,9 @@ class LiveSessions:
             ValidationFailed: the language is none that can be recognised.
 
         """
-        languages = self.recogniser.candidates(options.language, current_menu().menu.languages)
-        engines = self.recogniser.engines(languages)
-        self.recogniser.refuse_when_full(client)
+        languages = self.recogniser.candidate_languages(options.language, current_menu().menu.languages)
+        engines = self.recogniser.select_engines(languages)
+        self.recogniser.check_admission(client)
         own = sum(talk.client == client for talk in self._talks)
         if self.draining or len(self._talks) >= MAX_CONNECTIONS or own >= MAX_CONNECTIONS // 2:
             message = "The service is being stopped." if self.draining else "Too many are speaking."
