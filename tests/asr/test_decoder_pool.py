@@ -95,7 +95,7 @@ def test_the_limits_follow_from_the_received_bytes_and_the_allowed_length():
 
 
 def test_a_picture_in_a_file_is_not_decoded(pool):
-    assert not {"png", "mjpeg", "h264", "vp9"} & set(media._OPTIONS["codec_whitelist"].split(","))  # noqa: SLF001 - libav's option
+    assert not {"png", "mjpeg", "h264", "vp9"} & set(media.LIBAV_OPTIONS["codec_whitelist"].split(","))
     assert pool.decode(media_of(flac_with_picture(2_000)), max_audio_s=30).size == 8000
 
 

@@ -43,7 +43,7 @@ def decode(media: Media, *, max_audio_s: float, on_opened: Callable[[], object] 
     """
     try:
         with av.open(
-            BytesIO(media.audio), mode="r", format=media.container_format, options=_OPTIONS, metadata_errors="replace"
+            BytesIO(media.audio), mode="r", format=media.container_format, options=LIBAV_OPTIONS, metadata_errors="replace"
         ) as container:
             on_opened()
             stream = _audio_stream(container, media)
@@ -93,7 +93,7 @@ def _audio_decoder_names() -> str:
     return ",".join(codec.name for codec in codecs if codec.type == "audio")
 
 
-_OPTIONS: Final = {
+LIBAV_OPTIONS: Final = {
     "protocol_whitelist": "none",  # files and URLs that a container refers to are not opened
     "codec_whitelist": _audio_decoder_names(),  # a picture of 16,000 x 16,000 in a FLAC file took 980 MB
     "max_streams": "16",  # a song with cover and subtitles
