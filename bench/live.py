@@ -33,7 +33,7 @@ from bench.speech import EXAMPLES, SHARED, Clip, errors, read_wav, words
 from settings import ROOT
 from tests.servers import Server
 from voice.asr.audio import SAMPLE_RATE
-from voice.asr.vad import last_speech, speech_probabilities
+from voice.asr.vad import speech_end, speech_probabilities
 
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
 MENU = "quan-nha"
@@ -111,7 +111,7 @@ def url_of(server: Server, query: str) -> str:
 
 async def stream(server: Server, run: Run, *, pause: bool) -> None:
     """Send a clip in real time and store the events."""
-    speech_ends = last_speech(speech_probabilities(run.clip.waveform)) or len(run.clip.waveform)
+    speech_ends = speech_end(speech_probabilities(run.clip.waveform)) or len(run.clip.waveform)
     waveform = run.clip.waveform[:speech_ends]
     run.speech_end_s = len(waveform) / SAMPLE_RATE
     if pause:

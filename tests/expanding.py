@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from tests.asr.test_audio import encoded, tone
+from tests.asr.audio_files import encoded, tone
 
 CLIP: bytes = encoded(tone(0.5), container="flac", codec="flac", rate=16_000)
 

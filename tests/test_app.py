@@ -607,7 +607,7 @@ async def test_what_sounds_alike_is_judged_by_the_menu_and_the_order_so_far(stat
         await client.post(ORDER, json={"menu": MENU, "audio": "AAAA", "lines": lines})
         await client.post(SPEECH, json={"menu": MENU, "audio": "AAAA"})
         await client.post(SPEECH, json={"audio": "AAAA"})
-    with_order, with_menu, alone = (asked["judge"] for asked in heard.asked)
+    with_order, with_menu, alone = (asked["scorer"] for asked in heard.asked)
     assert with_menu("bỏ cà phê sữa") > with_order("bỏ cà phê sữa")
     assert with_menu("năm cà phê sữa") < with_menu("làm cà phê sữa")
     assert with_menu("hôm nay trời đẹp quá") is None

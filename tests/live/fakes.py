@@ -25,22 +25,22 @@ class ScriptedWhisper:
     def __init__(self, texts: Iterable[str] = (), *, confidence: float = 0.9) -> None:
         self.texts = iter(texts)
         self.confidence = confidence
-        self.runs: list[tuple[float, bool]] = []  # seconds, and whether it was a draft
+        self.runs: list[tuple[float, bool]] = []  # seconds, and whether it was a partial
 
-    def check(self, languages: Sequence[str]) -> None:
+    def check_languages(self, languages: Sequence[str]) -> None:
         """Accept any."""
 
-    def go_together(self, first_s: float, second_s: float) -> bool:  # noqa: ARG002
+    def can_batch(self, first_s: float, second_s: float) -> bool:  # noqa: ARG002
         return False
 
     def advance(self, jobs: Sequence[DecodeJob]) -> None:
         for job in jobs:
             job.pieces.clear()
-            self.runs.append((len(job.waveform) / SAMPLE_RATE, job.draft))
+            self.runs.append((len(job.waveform) / SAMPLE_RATE, job.is_partial))
             text = next(self.texts)
             if text:
                 job.segments = [{"start_s": 0.0, "end_s": 1.0, "text": text.replace("?", ""), "confidence": self.confidence}]
-                job.chances = [0.1 if word.startswith("?") else 0.9 for word in text.split()]
+                job.word_probabilities = [0.1 if word.startswith("?") else 0.9 for word in text.split()]
 
 
 class ChangingMenu:
@@ -89,17 +89,17 @@ class FakeRecogniser:
         self.overloaded = overloaded
         self.turns: list[tuple[float, bool]] = []  # seconds, and whether it hurried in the end
 
-    def candidates(self, language: str | None, languages: Sequence[str]) -> Sequence[str]:  # noqa: ARG002
+    def candidate_languages(self, language: str | None, languages: Sequence[str]) -> Sequence[str]:  # noqa: ARG002
         return ("en",)
 
-    def engines(self, candidates: Sequence[str]) -> tuple[None, ScriptedWhisper]:  # noqa: ARG002
+    def select_engines(self, candidates: Sequence[str]) -> tuple[None, ScriptedWhisper]:  # noqa: ARG002
         return None, ScriptedWhisper()
 
-    def refuse_when_full(self, client: str) -> None:  # noqa: ARG002
+    def check_admission(self, client: str) -> None:  # noqa: ARG002
         if self.overloaded:
             raise self.overloaded
 
-    async def take_turn(self, work: Any, *, seconds: float, client: str, hurries: Any) -> Any:  # noqa: ARG002
+    async def run_step(self, work: Any, *, audio_s: float, client: str, is_urgent: Any) -> Any:  # noqa: ARG002
         await self.free.wait()
-        self.turns.append((seconds, hurries()))
+        self.turns.append((audio_s, is_urgent()))
         return await asyncio.to_thread(work)

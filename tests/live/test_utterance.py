@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 def decoded(recogniser, sound: np.ndarray, *languages: str) -> Utterance:
-    utterance, step = Utterance(recogniser.engines(languages), languages, (), start=0, lead=0), int(STEP_S * SAMPLE_RATE)
+    utterance, step = Utterance(recogniser.select_engines(languages), languages, (), start=0, lead=0), int(STEP_S * SAMPLE_RATE)
     for start in range(0, len(sound), step):
         utterance.speech_end = start + step
         utterance.decode(sound[start : start + step], waited_s=0.0)

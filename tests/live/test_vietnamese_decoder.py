@@ -14,7 +14,7 @@ STEP = int(STEP_S * SAMPLE_RATE)
 
 @pytest.fixture
 async def decoder(state, recogniser) -> VietnameseDecoder:
-    conformer, _ = recogniser.engines(("vi",))
+    conformer, _ = recogniser.select_engines(("vi",))
     return VietnameseDecoder(conformer, state["menus"].get("quan-nha").vocabulary, start_s=0.0)
 
 

@@ -1,29 +1,29 @@
-"""Turn how sure a network says it is into how often it is right: it says 97 % where 94 % are right, and 1 % where one in twenty is.
+"""Calibrate posteriors (Platt scaling): a network claims 97 % where 94 % are right, and 1 % where one in twenty is.
 
 Logistic regression of "the word is right" on the network's log odds. Source: Platt 1999, Probabilistic outputs for support vector machines.
-`bench.speech --only confidence` fits and checks the constants: on the words of every second clip of 111, clean and in white noise of 10 and
-5 dB, and on the others.
+`bench.speech --only confidence` fits the constants on the words of every second clip of 111, clean and in white noise of 10 and 5 dB, and
+checks them on the other clips.
 """
 
 import math
 from typing import NamedTuple
 
-MOST = 11.0  # log odds: what a network claims beyond is float noise
+MAX_LOG_ODDS = 11.0  # beyond it a network's claims are float noise
 
 
 class Calibration(NamedTuple):
-    """A line from the log odds that a network claims to those that hold."""
+    """A linear map from the log odds that a network claims to calibrated log odds."""
 
     offset: float
     slope: float
 
-    def of_odds(self, odds: float) -> float:
-        """Give the share that is right where a network claims these log odds."""
-        claimed = max(-MOST, min(MOST, odds))
-        return 1.0 / (1.0 + math.exp(-(self.offset + self.slope * claimed)))
+    def from_log_odds(self, log_odds: float) -> float:
+        """Return the calibrated probability for claimed log odds."""
+        clipped = max(-MAX_LOG_ODDS, min(MAX_LOG_ODDS, log_odds))
+        return 1.0 / (1.0 + math.exp(-(self.offset + self.slope * clipped)))
 
-    def of_probability(self, probability: float) -> float:
-        """Give the share that is right where a network claims this probability."""
+    def from_probability(self, probability: float) -> float:
+        """Return the calibrated probability for a claimed probability."""
         if not 0.0 < probability < 1.0:
-            return self.of_odds(math.inf if probability >= 1.0 else -math.inf)
-        return self.of_odds(math.log(probability / (1.0 - probability)))
+            return self.from_log_odds(math.inf if probability >= 1.0 else -math.inf)
+        return self.from_log_odds(math.log(probability / (1.0 - probability)))

@@ -1,7 +1,7 @@
-"""Recognise Vietnamese: a streaming Conformer with CTC scores, on onnxruntime.
+"""The Vietnamese engine: a streaming Conformer with CTC, on onnxruntime.
 
-The network hears 0.43 s at a time, every 0.4 s, and carries what it needs of the past in two caches; so audio of any length has no seam.
-It gives the log probability of each token for each 40 ms.
+The network takes chunks of 0.43 s, every 0.4 s, and carries its left context in two caches, so that audio of any length is decoded
+without seams. Output: the log probability of each token for each frame of 40 ms.
 """
 
 import math
@@ -17,210 +17,209 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from voice.asr import ctc_decoder
-from voice.asr.audio import SAMPLE_RATE, Waveform
 from voice.asr.engine import DecodeJob
-from voice.asr.vad import last_speech
+from voice.asr.vad import speech_end
+from voice.asr.waveform import SAMPLE_RATE, Waveform
 
 Floats = NDArray[np.float32]
 
 N_MELS: Final = 80
-CHUNK_FRAMES, HOP_FRAMES = 43, 40  # of 10 ms: what the network hears at a time, and how far it moves
+CHUNK_FRAMES, HOP_FRAMES = 43, 40  # of 10 ms: the network's input, and the step to the next
 FRAME_SAMPLES: Final = SAMPLE_RATE // 100
 OVERLAP_FRAMES: Final = CHUNK_FRAMES - HOP_FRAMES
-CHUNK_SCORES: Final = 10
-ATTENTION_SHAPE, CONVOLUTION_SHAPE = (1, 12, 4, 40, 224), (1, 12, 448, 30)  # the caches: batch, layers, ...
-# log of float32's epsilon: what the filter bank makes of digital silence
+CHUNK_OUTPUTS: Final = 10  # output frames for each chunk
+ATTENTION_SHAPE, CONVOLUTION_SHAPE = (1, 12, 4, 40, 224), (1, 12, 448, 30)  # caches: batch, layers, ...
+# Log mel energy of digital silence: log of float32's epsilon.
 SILENCE: Final = np.float32(np.log(np.finfo(np.float32).eps))
-# The network was trained on speech that is under way; with empty caches it mishears the first words. 1.6 s of silence heard before each
-# clip halve the errors (WER .093 -> .044 on 62 clips; 0.4 s: .071, 0.8 s: .052, 4 s: .046) and cost nothing: their caches are kept.
-LEAD_CHUNKS = 4
-# The mean probability of the tokens it heard: of 43 English clips none reaches it, of 73 Vietnamese ones 61.
-SURE = 0.93
-# After the last sound of speech; with less, last syllables are lost.
+# The network was trained on speech that is under way; with empty caches it misrecognises the first words. The caches after 1.6 s of silence
+# halve the errors (WER .093 -> .044 on 62 clips; 0.4 s: .071, 0.8 s: .052, 4 s: .046) and cost nothing: they are computed once.
+WARM_UP_CHUNKS = 4
+# Geometric mean of the best tokens' probabilities: of 43 English clips none reaches it, of 73 Vietnamese ones 61.
+MIN_VIETNAMESE_CONFIDENCE = 0.93
+# Context after the end of speech; with less, last syllables are lost.
 TAIL_SAMPLES = SAMPLE_RATE // 4
-# Of the loudest sample: what is left out at the end stays below. Three word errors of 23 were ends of words that the detector had missed,
-# or a last word without a pause behind it, which the network only writes down in the next chunk.
-QUIET = 0.15
-REST_SAMPLES = SAMPLE_RATE * 15 // 100
-# Where phrases are expected, so are quantities.
+# Relative to the loudest sample: only audio below it is cut off at the end. Three word errors of 23 were word ends that the VAD had missed,
+# or a last word without a pause behind it, which the network only emits in the next chunk.
+MAX_CUT_LEVEL = 0.15
+MIN_PADDING_SAMPLES = SAMPLE_RATE * 15 // 100
+# Biasing towards phrases includes biasing towards quantities.
 QUANTITIES = ("một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín", "mười")
 
 
 class Conformer:
-    """The Vietnamese engine; its one session is run by several threads at once."""
+    """The Vietnamese engine; several threads run its one session."""
 
     name = "conformer"
-    # What another client may have to wait for at least; the caches carry over, so that a cut costs nothing.
+    # An upper bound on the time for which a piece delays other clients; the caches carry over, so that a cut costs nothing.
     max_piece_s = 10.0
     # Four clips in one call take as long as one after the other (0.093 s a second of audio), and would wait for each other.
     max_batch = 1
 
     def __init__(self, directory: Path) -> None:
         """Load model.onnx and tokens.txt."""
-        self.tokens = [line.rsplit(" ", 1)[0] for line in (directory / "tokens.txt").read_text("utf-8").splitlines()]
-        self._session = _session(directory / "model.onnx")
-        self._lead = Stream(0, np.zeros(ATTENTION_SHAPE, np.float32), np.zeros(CONVOLUTION_SHAPE, np.float32))
-        self._lead.waiting = np.full((LEAD_CHUNKS * HOP_FRAMES + OVERLAP_FRAMES, N_MELS), SILENCE, np.float32)
-        self.hear([self._lead])
+        self.vocabulary = [line.rsplit(" ", 1)[0] for line in (directory / "tokens.txt").read_text("utf-8").splitlines()]
+        self._session = _load_session(directory / "model.onnx")
+        self._warm = EncoderStream(0, np.zeros(ATTENTION_SHAPE, np.float32), np.zeros(CONVOLUTION_SHAPE, np.float32))
+        self._warm.features = np.full((WARM_UP_CHUNKS * HOP_FRAMES + OVERLAP_FRAMES, N_MELS), SILENCE, np.float32)
+        self.encode([self._warm])
 
-    def check(self, languages: Sequence[str]) -> None:
-        """Take Vietnamese alone; the recogniser asks for nothing else."""
+    def check_languages(self, languages: Sequence[str]) -> None:
+        """Accept all: the recogniser uses this engine for Vietnamese alone."""
 
-    def go_together(self, first_s: float, second_s: float) -> bool:  # noqa: ARG002 - the seam's
-        """Each goes by itself."""
+    def can_batch(self, first_s: float, second_s: float) -> bool:  # noqa: ARG002 - the protocol's
+        """Return False; see `max_batch`."""
         return False
 
-    def advance(self, hearings: Sequence[DecodeJob]) -> None:
-        """Hear the next piece of each; the words come with the last."""
+    def advance(self, jobs: Sequence[DecodeJob]) -> None:
+        """Decode the next piece of each job; segments are set with the last piece."""
         streams = []
-        for hearing in hearings:
-            start, end = hearing.pieces[0]
-            if hearing.state is None:
-                hearing.state = self.listen(hearing.phrases, start / SAMPLE_RATE)
-            stream = cast("DecoderState", hearing.state).stream
-            if len(hearing.pieces) > 1:
-                stream.accept(hearing.waveform[start:end])
+        for job in jobs:
+            start, end = job.pieces[0]
+            if job.state is None:
+                job.state = self.start_decoding(job.phrases, start / SAMPLE_RATE)
+            stream = cast("DecoderState", job.state).stream
+            if len(job.pieces) > 1:
+                stream.accept(job.waveform[start:end])
             else:
-                end = self._whole_chunks(hearing, stream, start, end)
-                stream.accept(hearing.waveform[start:end], last=True)
-                if end - (last_speech(hearing.speech) or 0) + stream.silence < REST_SAMPLES:
-                    stream.rest()
+                end = self._cut_silence(job, stream, start, end)
+                stream.accept(job.waveform[start:end], is_last=True)
+                if end - (speech_end(job.speech) or 0) + stream.n_padding_samples < MIN_PADDING_SAMPLES:
+                    stream.pad_chunk()
             streams.append(stream)
-        self.hear(streams)
-        for hearing in hearings:
-            hearing.pieces.pop(0)
-            self._read(hearing)
+        self.encode(streams)
+        for job in jobs:
+            job.pieces.pop(0)
+            self._decode(job)
 
-    def _read(self, hearing: DecodeJob) -> None:
-        """Search on; the words come with the last."""
-        listening = cast("DecoderState", hearing.state)
-        listening.read()
-        if not hearing.pieces:
-            read = listening.search.best()
-            hearing.segments = ctc_decoder.segments(ctc_decoder.spell(read, self.tokens, start_s=listening.start_s, end_s=listening.end_s))
-            hearing.alternatives = ctc_decoder.alternatives(read, self.tokens, expected(hearing.phrases))
-        if hearing.language is None and (confidence := listening.confidence()) >= SURE:
-            hearing.language, hearing.language_confidence = "vi", confidence
+    def _decode(self, job: DecodeJob) -> None:
+        state = cast("DecoderState", job.state)
+        state.advance()
+        if not job.pieces:
+            tokens = state.search.best_tokens()
+            words = ctc_decoder.to_words(tokens, self.vocabulary, start_s=state.start_s, end_s=state.end_s)
+            job.segments = ctc_decoder.to_segments(words)
+            job.alternatives = ctc_decoder.word_alternatives(tokens, self.vocabulary, with_quantities(job.phrases))
+        if job.language is None and (confidence := state.confidence()) >= MIN_VIETNAMESE_CONFIDENCE:
+            job.language, job.language_confidence = "vi", confidence
 
-    def _whole_chunks(self, hearing: DecodeJob, stream: "Stream", start: int, end: int) -> int:
-        """Leave out the silence at the end that would begin another chunk; speech and what it needs to be read stays."""
-        heard = stream.accepted + end - start
-        beyond = (heard - (OVERLAP_FRAMES + 2) * FRAME_SAMPLES) % (HOP_FRAMES * FRAME_SAMPLES)
-        spoken = last_speech(hearing.speech)
-        if spoken is None or not spoken + TAIL_SAMPLES <= end - beyond > start:
+    def _cut_silence(self, job: DecodeJob, stream: "EncoderStream", start: int, end: int) -> int:
+        """Return where to end the last piece, so that final silence does not begin another chunk."""
+        n_samples = stream.n_samples + end - start
+        excess = (n_samples - (OVERLAP_FRAMES + 2) * FRAME_SAMPLES) % (HOP_FRAMES * FRAME_SAMPLES)
+        spoken = speech_end(job.speech)
+        if spoken is None or not spoken + TAIL_SAMPLES <= end - excess > start:
             return end
-        # The detector misses quiet ends of words by telephone.
-        loudest = np.abs(hearing.waveform[start:end]).max()
-        return end if np.abs(hearing.waveform[end - beyond : end]).max(initial=0.0) > QUIET * loudest else end - beyond
+        # The VAD misses quiet word ends on the telephone.
+        loudest = np.abs(job.waveform[start:end]).max()
+        return end if np.abs(job.waveform[end - excess : end]).max(initial=0.0) > MAX_CUT_LEVEL * loudest else end - excess
 
-    def listen(self, phrases: Sequence[str], start_s: float) -> "DecoderState":
-        """Begin to listen at `start_s`, expecting phrases."""
-        return DecoderState(self.stream(), ctc_decoder.Search(self.tokens, expected(phrases)), start_s)
+    def start_decoding(self, phrases: Sequence[str], start_s: float) -> "DecoderState":
+        """Return the state of a clip that begins at `start_s`, biased towards phrases."""
+        stream = EncoderStream(self._warm.n_chunks, self._warm.attention, self._warm.convolution)
+        return DecoderState(stream, ctc_decoder.BeamSearch(self.vocabulary, with_quantities(phrases)), start_s)
 
-    def stream(self) -> "Stream":
-        """Begin to hear a clip, after silence."""
-        return Stream(self._lead.chunks, self._lead.attention, self._lead.convolution)
-
-    def hear(self, streams: Sequence["Stream"]) -> None:
-        """Run the network on every whole chunk of each stream, in step."""
-        while ready := [stream for stream in streams if len(stream.waiting) >= CHUNK_FRAMES]:
-            scores, attention, convolution = self._session.run(
+    def encode(self, streams: Sequence["EncoderStream"]) -> None:
+        """Run the network on all complete chunks of the streams, one chunk of each in a call."""
+        while ready := [stream for stream in streams if len(stream.features) >= CHUNK_FRAMES]:
+            log_probs, attention, convolution = self._session.run(
                 None,
                 {
-                    "chunk": np.stack([stream.waiting[:CHUNK_FRAMES] for stream in ready]),
-                    "offset": np.array([[stream.chunks * CHUNK_SCORES] for stream in ready], np.int64),
+                    "chunk": np.stack([stream.features[:CHUNK_FRAMES] for stream in ready]),
+                    "offset": np.array([[stream.n_chunks * CHUNK_OUTPUTS] for stream in ready], np.int64),
                     "att_cache": np.concatenate([stream.attention for stream in ready]),
                     "cnn_cache": np.concatenate([stream.convolution for stream in ready]),
                 },
             )
             for row, stream in enumerate(ready):
-                stream.scores.append(scores[row])
+                stream.outputs.append(log_probs[row])
                 stream.attention, stream.convolution = attention[row : row + 1], convolution[row : row + 1]
-                stream.chunks += 1
-                stream.waiting = stream.waiting[HOP_FRAMES:]
+                stream.n_chunks += 1
+                stream.features = stream.features[HOP_FRAMES:]
 
 
 @dataclass(slots=True)
 class DecoderState:
-    """A clip between two pieces."""
+    """The state of a clip's decoding between two pieces."""
 
-    stream: "Stream"
-    search: ctc_decoder.Search
+    stream: "EncoderStream"
+    search: ctc_decoder.BeamSearch
     start_s: float
-    likelihood: float = 0.0  # log probabilities of the best tokens, blanks apart, summed up
-    n_heard: int = 0  # how many
+    log_prob: float = 0.0  # sum over the frames whose best token is not the blank
+    n_tokens: int = 0  # number of these frames
 
     @property
     def end_s(self) -> float:
-        """The time up to which was searched."""
-        return self.start_s + self.search.frames * ctc_decoder.FRAME_S
+        """The time up to which the search has advanced."""
+        return self.start_s + self.search.n_frames * ctc_decoder.FRAME_S
 
-    def read(self) -> None:
-        """Search on in the new scores, which are not needed any more then."""
-        scores = self.stream.all_scores()
-        self.stream.scores.clear()
-        self.search.hear(scores)
-        best = scores.max(axis=1)[scores.argmax(axis=1) != ctc_decoder.BLANK] if scores.size else np.zeros(0)
-        self.likelihood += float(best.sum())
-        self.n_heard += len(best)
+    def advance(self) -> None:
+        """Advance the search over the encoder's new outputs."""
+        log_probs = self.stream.take_outputs()
+        self.search.advance(log_probs)
+        best = log_probs.max(axis=1)[log_probs.argmax(axis=1) != ctc_decoder.BLANK] if log_probs.size else np.zeros(0)
+        self.log_prob += float(best.sum())
+        self.n_tokens += len(best)
 
     def confidence(self) -> float:
-        """Give the geometric mean of the best tokens' probabilities; 0 where there are only blanks."""
-        return math.exp(self.likelihood / self.n_heard) if self.n_heard else 0.0
+        """Return the geometric mean of the best tokens' probabilities; 0 if there are only blanks."""
+        return math.exp(self.log_prob / self.n_tokens) if self.n_tokens else 0.0
 
 
-def expected(phrases: Sequence[str]) -> Sequence[str]:
-    """Expect quantities too, where phrases are expected."""
+def with_quantities(phrases: Sequence[str]) -> Sequence[str]:
+    """Add the words for quantities to phrases; no phrases stay none."""
     return (*phrases, *QUANTITIES) if phrases else ()
 
 
-class Stream:
-    """One clip as it is heard: features that wait for their chunk, the caches, the scores so far."""
+class EncoderStream:
+    """One clip in the encoder: features without a complete chunk, caches, and outputs that were not taken yet."""
 
-    def __init__(self, chunks: int, attention: Floats, convolution: Floats) -> None:
-        """`chunks` were heard before, the caches are what they left."""
-        self.chunks, self.attention, self.convolution = chunks, attention, convolution
-        self.waiting = np.zeros((0, N_MELS), np.float32)
-        self.scores: list[Floats] = []
-        self.accepted = 0  # samples
-        self.silence = 0  # samples of it, added behind the last
+    def __init__(self, n_chunks: int, attention: Floats, convolution: Floats) -> None:
+        """Start after `n_chunks` chunks that left these caches."""
+        self.n_chunks, self.attention, self.convolution = n_chunks, attention, convolution
+        self.features = np.zeros((0, N_MELS), np.float32)
+        self.outputs: list[Floats] = []  # log probabilities, shape (CHUNK_OUTPUTS, n_tokens) each
+        self.n_samples = 0
+        self.n_padding_samples = 0
         self._filter_bank = _filter_bank()
-        self._taken = 0
+        self._n_features = 0
 
-    def accept(self, waveform: Waveform, *, last: bool = False) -> None:
-        """Take more sound, of any length; the `last` is filled up with silence to a whole chunk."""
+    def accept(self, waveform: Waveform, *, is_last: bool = False) -> None:
+        """Accept audio of any length; the last is padded with silence to a complete chunk."""
         self._filter_bank.accept_waveform(SAMPLE_RATE, waveform * np.float32(32768))
-        self.accepted += len(waveform)
-        if last:
+        self.n_samples += len(waveform)
+        if is_last:
             self._filter_bank.input_finished()
-        ready = self._filter_bank.num_frames_ready
-        # Copied before they are popped: a frame is a view into the filter bank's own memory.
-        features = np.array([self._filter_bank.get_frame(number) for number in range(self._taken, ready)], np.float32)
-        self._filter_bank.pop(ready - self._taken)
-        self._taken = ready
-        self.waiting = np.concatenate([self.waiting, features.reshape(-1, N_MELS)])
-        if last:
-            missing = -(len(self.waiting) - OVERLAP_FRAMES) % HOP_FRAMES if len(self.waiting) > OVERLAP_FRAMES else 0
-            self._add_silence(missing)
+        n_ready = self._filter_bank.num_frames_ready
+        # Copied before they are popped: a frame is a view into the filter bank's memory.
+        features = np.array([self._filter_bank.get_frame(number) for number in range(self._n_features, n_ready)], np.float32)
+        self._filter_bank.pop(n_ready - self._n_features)
+        self._n_features = n_ready
+        self.features = np.concatenate([self.features, features.reshape(-1, N_MELS)])
+        if is_last:
+            n_missing = -(len(self.features) - OVERLAP_FRAMES) % HOP_FRAMES if len(self.features) > OVERLAP_FRAMES else 0
+            self._pad(n_missing)
 
-    def rest(self) -> None:
-        """Add a chunk of silence behind the last sound."""
-        self._add_silence(HOP_FRAMES)
+    def pad_chunk(self) -> None:
+        """Append a chunk of silence."""
+        self._pad(HOP_FRAMES)
 
-    def _add_silence(self, frames: int) -> None:
-        self.waiting = np.pad(self.waiting, ((0, frames), (0, 0)), constant_values=SILENCE)
-        self.silence += frames * FRAME_SAMPLES
+    def _pad(self, n_frames: int) -> None:
+        self.features = np.pad(self.features, ((0, n_frames), (0, 0)), constant_values=SILENCE)
+        self.n_padding_samples += n_frames * FRAME_SAMPLES
 
-    def all_scores(self) -> Floats:
-        """Give the scores so far, shape (n_frames, n_tokens)."""
-        return np.concatenate(self.scores) if self.scores else np.zeros((0, 1), np.float32)
+    def take_outputs(self) -> ctc_decoder.LogProbs:
+        """Return the outputs since the last call, shape (n_frames, n_tokens)."""
+        log_probs = np.concatenate(self.outputs) if self.outputs else np.zeros((0, 1), np.float32)
+        self.outputs.clear()
+        return log_probs
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    """Load a network whose weights are int8, optimised in two passes.
+def _load_session(path: Path) -> onnxruntime.InferenceSession:
+    """Load a network with int8 weights, optimised in two passes.
 
-    The first joins int8 weights and products into one operation; the second unpacks the weights that are left (tables and convolutions)
-    once instead of at every run. One pass with both rules would unpack the products' weights too. The scores are the same to 1e-5.
+    The first pass fuses int8 weights and products into one operation; the second dequantises the remaining weights (tables and
+    convolutions) once instead of in every run. One pass with both rules would dequantise the products' weights too. The outputs are equal
+    to 1e-5.
     """
     options = onnxruntime.SessionOptions()
     # One thread a run: several runs at once use the cores better than one run on several.
@@ -230,11 +229,11 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
         options.optimized_model_filepath = str(Path(directory) / "model.onnx")
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        joined = options.optimized_model_filepath
+        fused_path = options.optimized_model_filepath
         options.optimized_model_filepath = ""
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.add_session_config_entry("session.disable_quant_qdq", "1")
-        return onnxruntime.InferenceSession(joined, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(fused_path, options, providers=["CPUExecutionProvider"])
 
 
 def _filter_bank() -> kaldi_native_fbank.OnlineFbank:

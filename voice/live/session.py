@@ -7,8 +7,8 @@ import numpy as np
 from errors import ApiError
 from schemas import LineRequest, LiveEnd, LiveFinal, LiveLines, LivePartial, Order, Segment
 from voice.asr.audio import Waveform
-from voice.asr.recogniser import tidy
-from voice.asr.vad import FRAME_SAMPLES, SPEECH_PROBABILITY, Activity
+from voice.asr.transcript import round_segment
+from voice.asr.vad import FRAME_SAMPLES, SPEECH_PROBABILITY, StreamingVad
 from voice.live.decoder import STEP_S, text_of
 from voice.live.endpointing import MAX_UTTERANCE_S, OnsetDetector, is_end
 from voice.live.session_order import SessionOrder
@@ -35,7 +35,7 @@ class StreamingSession:
         self.order = SessionOrder(current_menu)
         self.n_finals = 0
         self._engines, self._languages, self._max_utterance_s = engines, languages, max_utterance_s
-        self._vad = Activity()
+        self._vad = StreamingVad()
         self._onset = OnsetDetector()
         self._n_samples = 0  # passed through the VAD
         self._remainder = np.zeros(0, np.float32)  # less than a frame
@@ -63,7 +63,7 @@ class StreamingSession:
             waveform = np.pad(waveform, (0, -len(waveform) % FRAME_SAMPLES))
         n_whole = len(waveform) - len(waveform) % FRAME_SAMPLES
         self._remainder = waveform[n_whole:]
-        probabilities = self._vad.hear(waveform[:n_whole])
+        probabilities = self._vad.accept(waveform[:n_whole])
         for frame, probability in zip(waveform[:n_whole].reshape(-1, FRAME_SAMPLES), probabilities, strict=True):
             events += self._add_frame(frame, is_speech=bool(probability >= SPEECH_PROBABILITY))
         if isinstance(command, LiveEnd):
@@ -127,7 +127,7 @@ class StreamingSession:
         segments: list[Segment] = []
         if utterance:
             utterance.finish(self._take_undecoded())
-            segments = [tidy(segment, words=False) for segment in utterance.transcribe(self.order.cost)]
+            segments = [round_segment(segment, words=False) for segment in utterance.transcribe(self.order.cost)]
         self._undecoded = []
         self._onset.clear()
         text = text_of(segments)

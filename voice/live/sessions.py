@@ -54,9 +54,9 @@ class LiveSessions:
             ValidationFailed: the language cannot be recognised.
 
         """
-        languages = self._recogniser.candidates(options.language, current_menu().menu.languages)
-        engines = self._recogniser.engines(languages)
-        self._recogniser.refuse_when_full(client)
+        languages = self._recogniser.candidate_languages(options.language, current_menu().menu.languages)
+        engines = self._recogniser.select_engines(languages)
+        self._recogniser.check_admission(client)
         n_own = sum(connection.client == client for connection in self._connections)
         if self.draining or len(self._connections) >= self._max_connections or n_own >= self._max_connections // 2:
             message = "The service is stopping." if self.draining else "Too many live connections are open."

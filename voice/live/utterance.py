@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from schemas import Segment
 from voice.asr.audio import SAMPLE_RATE, Waveform
 from voice.asr.conformer import Conformer
-from voice.asr.engine import Engine
-from voice.asr.recogniser import VIETNAMESE
+from voice.asr.engine import AsrEngine
+from voice.asr.engine_selection import VIETNAMESE
 from voice.asr.rescoring import OrderScorer
 from voice.live.decoder import MARGIN_SAMPLES, STEP_S, StreamingDecoder
 from voice.live.vietnamese_decoder import VietnameseDecoder
@@ -16,7 +16,7 @@ from voice.live.whisper_decoder import DECIDE_S, WHISPER_STEP_S, WhisperDecoder
 # slow speech has few. Before that it decides alone from so many tokens on: of 38 English clips none seems Vietnamese after three.
 DECIDE_TOKENS = 3
 
-Engines = tuple[Engine | None, Engine]  # the Vietnamese one, if Vietnamese is possible, and Whisper
+Engines = tuple[AsrEngine | None, AsrEngine]  # the Vietnamese one, if Vietnamese is possible, and Whisper
 
 
 class Utterance:

@@ -7,8 +7,16 @@ from schemas import Segment, Word
 from voice.asr import ctc_decoder
 from voice.asr.audio import Waveform
 from voice.asr.conformer import FRAME_SAMPLES as FEATURE_SAMPLES
-from voice.asr.conformer import HOP_FRAMES, OVERLAP_FRAMES, REST_SAMPLES, SURE, TAIL_SAMPLES, Conformer, expected
-from voice.asr.recogniser import VIETNAMESE
+from voice.asr.conformer import (
+    HOP_FRAMES,
+    MIN_PADDING_SAMPLES,
+    MIN_VIETNAMESE_CONFIDENCE,
+    OVERLAP_FRAMES,
+    TAIL_SAMPLES,
+    Conformer,
+    with_quantities,
+)
+from voice.asr.engine_selection import VIETNAMESE
 from voice.asr.rescoring import OrderScorer, rescore
 from voice.live.decoder import STEP_S
 
@@ -25,20 +33,20 @@ class VietnameseDecoder:
 
     def __init__(self, conformer: Conformer, phrases: Sequence[str], *, start_s: float) -> None:
         """Start at `start_s`, the time of the first sample; the search is biased towards `phrases`."""
-        self._state = conformer.listen(phrases, start_s)
-        self._conformer, self._phrases = conformer, expected(phrases)
-        self._chunks_before = self._state.stream.chunks
+        self._state = conformer.start_decoding(phrases, start_s)
+        self._conformer, self._phrases = conformer, with_quantities(phrases)
+        self._chunks_before = self._state.stream.n_chunks
         self._committed: list[tuple[str, float | None]] = []  # words with their confidences
 
     @property
     def n_tokens(self) -> int:
         """Tokens decoded so far, without blanks."""
-        return self._state.n_heard
+        return self._state.n_tokens
 
     @property
     def is_confident(self) -> bool:
         """True if the audio is Vietnamese by the decoder's own confidence."""
-        return self._state.confidence() >= SURE
+        return self._state.confidence() >= MIN_VIETNAMESE_CONFIDENCE
 
     @property
     def stable_chars(self) -> int:
@@ -53,42 +61,44 @@ class VietnameseDecoder:
     def finish(self, waveform: Waveform, *, speech_end: int) -> None:
         """Decode the last audio, unless the chunks so far reach beyond the end of speech as far as the encoder needs."""
         stream = self._state.stream
-        decoded = ((stream.chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
+        decoded = ((stream.n_chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
         if decoded < speech_end + TAIL_SAMPLES:
-            stream.accept(waveform, last=True)
-            if stream.accepted + stream.silence - speech_end < REST_SAMPLES:
-                stream.rest()
+            stream.accept(waveform, is_last=True)
+            if stream.n_samples + stream.n_padding_samples - speech_end < MIN_PADDING_SAMPLES:
+                stream.pad_chunk()
             self._search()
 
     def _search(self) -> None:
-        self._conformer.hear([self._state.stream])
-        self._state.read()
+        self._conformer.encode([self._state.stream])
+        self._state.advance()
         search = self._state.search
-        search.commit(search.frames - COMMIT_FRAMES)
+        search.commit(search.n_frames - COMMIT_FRAMES)
 
     def transcribe(self, scorer: OrderScorer) -> list[Segment]:
         """Return the best hypothesis with its confusable words rescored, and commit its stable words."""
-        best = self._state.search.best()
+        best = self._state.search.best_tokens()
         words = self._spell(best)
         for word, (text, confidence) in zip(words, self._committed, strict=False):
             word["word"], word["confidence"] = text, confidence
-        found = ctc_decoder.alternatives(best, self._conformer.tokens, self._phrases)
-        alternatives = [alternative for alternative in found if alternative.place >= len(self._committed)]
-        segments = ctc_decoder.segments(words)
+        found = ctc_decoder.word_alternatives(best, self._conformer.vocabulary, self._phrases)
+        alternatives = [alternative for alternative in found if alternative.word_index >= len(self._committed)]
+        segments = ctc_decoder.to_segments(words)
         if alternatives:
             rescore(segments, alternatives, scorer)
         self._commit(best, words, alternatives)
         return segments
 
-    def _commit(self, best: Sequence[ctc_decoder.Token], words: Sequence[Word], alternatives: Sequence[ctc_decoder.Alternative]) -> None:
+    def _commit(
+        self, best: Sequence[ctc_decoder.DecodedToken], words: Sequence[Word], alternatives: Sequence[ctc_decoder.WordAlternative]
+    ) -> None:
         """Commit the words that all hypotheses share and no later frame can extend, up to the first that later context may rescore."""
         search = self._state.search
-        shared = [token for token in best[: search.agreed()] if search.frames - token.frame > ctc_decoder.TOKEN_FRAMES]
+        shared = [token for token in best[: search.n_stable_tokens()] if search.n_frames - token.frame > ctc_decoder.MAX_TOKEN_FRAMES]
         end = len(self._spell(shared))
         for alternative in alternatives:
-            if alternative.place >= len(words) - CONTEXT_WORDS:
-                end = min(end, alternative.place)
+            if alternative.word_index >= len(words) - CONTEXT_WORDS:
+                end = min(end, alternative.word_index)
         self._committed += [(word["word"], word["confidence"]) for word in words[len(self._committed) : end]]
 
-    def _spell(self, tokens: Sequence[ctc_decoder.Token]) -> list[Word]:
-        return ctc_decoder.spell(tokens, self._conformer.tokens, start_s=self._state.start_s, end_s=self._state.end_s)
+    def _spell(self, tokens: Sequence[ctc_decoder.DecodedToken]) -> list[Word]:
+        return ctc_decoder.to_words(tokens, self._conformer.vocabulary, start_s=self._state.start_s, end_s=self._state.end_s)

@@ -6,7 +6,7 @@ import numpy as np
 
 from schemas import Segment
 from voice.asr.audio import SAMPLE_RATE, Waveform
-from voice.asr.engine import DecodeJob, Engine
+from voice.asr.engine import AsrEngine, DecodeJob
 from voice.asr.rescoring import OrderScorer
 from voice.live.agreement import LocalAgreement
 from voice.live.decoder import MARGIN_SAMPLES, STEP_S, text_of
@@ -21,7 +21,7 @@ DECIDE_S = 2.0
 class WhisperDecoder:
     """Decodes the whole utterance again and again; commits the words on which successive runs agree."""
 
-    def __init__(self, whisper: Engine, languages: Sequence[str], phrases: Sequence[str], *, start_s: float, lead: int = 0) -> None:
+    def __init__(self, whisper: AsrEngine, languages: Sequence[str], phrases: Sequence[str], *, start_s: float, lead: int = 0) -> None:
         """Start at `start_s`, the time of the first sample; `lead` samples precede the speech. No `languages`: any."""
         self.language = languages[0] if len(languages) == 1 else None
         self._whisper, self._languages, self._phrases, self._start_s = whisper, languages, phrases, start_s
@@ -54,7 +54,7 @@ class WhisperDecoder:
         if self._n_samples >= speech_end + MARGIN_SAMPLES:
             self._decode_speech(speech_end)
         elif self._n_samples >= self._next_run:
-            self._run(draft=True)
+            self._run(is_partial=True)
             step_s = max(WHISPER_STEP_S + waited_s, WHISPER_STEP_SHARE * self._n_samples / SAMPLE_RATE)
             self._next_run = self._n_samples + int(step_s * SAMPLE_RATE)
 
@@ -65,7 +65,7 @@ class WhisperDecoder:
 
     def decode_unless(self, language: str) -> str | None:
         """Detect the language, and decode all audio unless it is in `language`; return the language, None without audio."""
-        return self._run(elsewhere=(language,))
+        return self._run(excluded_languages=(language,))
 
     def transcribe(self, scorer: OrderScorer) -> list[Segment]:  # noqa: ARG002 - the interface's
         """Return the transcript so far: one segment, or none."""
@@ -76,16 +76,23 @@ class WhisperDecoder:
             self._run(speech_end + MARGIN_SAMPLES)
             self._finished = speech_end
 
-    def _run(self, n_samples: int | None = None, *, elsewhere: Sequence[str] = (), draft: bool = False) -> str | None:
-        """Decode the first `n_samples`, else all; return the language. Audio in a language of `elsewhere` is not transcribed."""
+    def _run(self, n_samples: int | None = None, *, excluded_languages: Sequence[str] = (), is_partial: bool = False) -> str | None:
+        """Decode the first `n_samples`, else all; return the language. Audio in a language of `excluded_languages` is not transcribed."""
         self._waveforms = [np.concatenate(self._waveforms)] if self._waveforms else []
         window = self._waveforms[0][:n_samples] if self._waveforms else np.zeros(0, np.float32)
         if not window.size:
             return self.language
-        job = DecodeJob(window, [(0, len(window))], languages=self._languages, elsewhere=elsewhere, phrases=self._phrases, draft=draft)
+        job = DecodeJob(
+            window,
+            [(0, len(window))],
+            languages=self._languages,
+            excluded_languages=excluded_languages,
+            phrases=self._phrases,
+            is_partial=is_partial,
+        )
         job.language = self.language
         self._whisper.advance([job])
-        if job.language in elsewhere:
+        if job.language in excluded_languages:
             return job.language
         if self._n_samples >= DECIDE_S * SAMPLE_RATE:
             self.language = job.language
@@ -96,8 +103,8 @@ class WhisperDecoder:
     def _add(self, job: DecodeJob) -> None:
         """Merge the transcript of a run with the committed words."""
         text, may_commit = text_of(job.segments), self.language is not None
-        if job.draft:
-            text = self._agreement.add_draft(text, self._n_samples, job.chances, may_commit=may_commit)
+        if job.is_partial:
+            text = self._agreement.add_draft(text, self._n_samples, job.word_probabilities, may_commit=may_commit)
         else:
             text = self._agreement.add(text, self._n_samples, may_commit=may_commit)
         end_s = self._start_s + job.segments[-1]["end_s"]

@@ -19,7 +19,7 @@ from voice.orders.search import Reading
 from voice.orders.words import Token
 
 # An item that is spoken of without a number: before it stands a number that was misheard more often than a word that does nothing there.
-# Tuned together with voice.asr.rescoring.SOUND on 151 spoken orders: at .06 there, 128 are exact with .3, 131 with .4,
+# Tuned together with voice.asr.rescoring.ACOUSTIC_WEIGHT on 151 spoken orders: at .06 there, 128 are exact with .3, 131 with .4,
 # 140 with .6 and with .8.
 UNCOUNTED: Final = 0.6
 NAMED: Final = 2  # words of "cho bà"
