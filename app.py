@@ -100,7 +100,7 @@ from voice.orders.confirmation import confirmed
 from voice.orders.engine import OrderEngine
 from voice.recommend.sync import Recommenders
 from voice.store.orders import Store, on_the_wire
-from web import openapi, server, telemetry
+from web import logs, openapi, reply_headers, server, telemetry
 from web.auth import Caller, Clients, TokenMaker
 from web.body_budget import BodyBudget
 from web.large_json import STAND_IN, decode_string, lift_audio
@@ -144,7 +144,7 @@ HELD_BODY_BYTES = Gauge(
 )
 BODY_BYTES = Counter("voice_http_body_bytes", "Bytes of bodies that were read.", registry=registry)
 DISCONNECTED = Counter("voice_http_disconnected", "Callers that hung up before they were answered.", registry=registry)
-registry.register(server.DROPPED_LINES)
+registry.register(logs.DROPPED_LINES)
 FAILED_CREDENTIALS = Counter("voice_http_failed_credentials", "Credentials that were refused.", ["error"], registry=registry)
 
 
@@ -1285,7 +1285,7 @@ class Edge:
         began_s = time.perf_counter()
         headers = scope["voice.headers"] = dict(scope["headers"])
         request_id = scope["voice.request_id"] = request_id_in(headers)
-        added = [(b"x-request-id", request_id), *server.SECURITY_HEADERS]
+        added = [(b"x-request-id", request_id), *reply_headers.SECURITY_HEADERS]
         if self.cors is not None:
             added += self.cors.headers_for(headers.get(b"origin"))
         status = 0
@@ -1328,7 +1328,7 @@ class Edge:
             nonlocal status, code
             if message["type"] in ("websocket.accept", "websocket.http.response.start"):
                 status = message.get("status", 101)
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id), *server.SECURITY_HEADERS]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id), *reply_headers.SECURITY_HEADERS]
             elif message["type"] == "websocket.close":
                 code = message["code"]
             await send(message)
@@ -1363,7 +1363,7 @@ class Edge:
 def request_id_in(headers: Mapping[bytes, bytes]) -> bytes:
     """Return the caller's id for the request where it is one, else a new one."""
     given = headers.get(b"x-request-id")
-    return given if given is not None and _REQUEST_ID.fullmatch(given) is not None else server.new_request_id()
+    return given if given is not None and _REQUEST_ID.fullmatch(given) is not None else reply_headers.new_request_id()
 
 
 class Service(Starlette):

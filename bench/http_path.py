@@ -45,7 +45,7 @@ from starlette.requests import Request  # noqa: E402, TID251 - as the server han
 import app as voice_app  # noqa: E402
 from errors import InvalidCredentials  # noqa: E402
 from schemas import OrderRequest, RecommendRequest  # noqa: E402
-from web import server as voice_server  # noqa: E402
+from web import reply_headers  # noqa: E402
 
 ORDER, RECOMMEND, HEALTH = "/api/v1/voice/order", "/api/v1/voice/recommend_order", "/api/v1/healthcheck"
 BODIES = {
@@ -131,7 +131,7 @@ async def parts(state: voice_app.State) -> None:
     ready = voice_app.reply(request, answer)
     for name, piece in {
         "headers by name": lambda: dict(scope["headers"]),
-        "request id": voice_server.new_request_id,
+        "request id": reply_headers.new_request_id,
         "credentials": lambda: voice_app.caller_of(request),
         "rate limit": lambda: at_once(voice_app.take(request, "requests", "demo")),
         "read and validate": lambda: at_once(voice_app.read_json(request, RecommendRequest)),
