@@ -103,7 +103,7 @@ from voice.store.orders import Store, on_the_wire
 from web import logs, openapi, reply_headers, server, telemetry
 from web.auth import Caller, Clients, TokenMaker
 from web.body_budget import BodyBudget
-from web.large_json import STAND_IN, decode_string, lift_audio
+from web.large_json import PLACEHOLDER, cut_out_audio, decode_json_base64
 from web.rate_limiter import RateLimiter
 
 M = TypeVar("M", bound=BaseModel)
@@ -291,15 +291,15 @@ async def read_large_json(body: bytes, model: type[M]) -> M:
         PayloadTooLarge: something else than the audio is that large. BadRequest, ValidationFailed: see there.
 
     """
-    rest, string = lift_audio(body, settings.max_json_bytes)
+    rest, string = cut_out_audio(body, settings.max_json_bytes)
     try:
         asked = model.model_validate_json(rest)
     except ValidationError as error:
         raise refusal(error, model, rest) from None
-    if getattr(asked, "audio", None) != STAND_IN:
+    if getattr(asked, "audio", None) != PLACEHOLDER:
         raise PayloadTooLarge
     try:
-        audio = await asyncio.to_thread(decode_string, string)
+        audio = await asyncio.to_thread(decode_json_base64, string)
     except ValueError as error:
         raise ValidationFailed(errors=[{"loc": ["audio"], "msg": f"Value error, {error}", "type": "value_error"}]) from None
     return asked.model_copy(update={"audio": audio})
@@ -1085,7 +1085,7 @@ async def refresh_token(request: Request) -> Response:
 @endpoint(scope=None, returns=Health, status={200: "Healthy."})
 async def healthcheck(request: Request) -> Response:
     """Say that the process answers; touches nothing else."""
-    return reply(request, {"status": "ok"})
+    return reply(request, {"status": "ok", "version": settings.app_version})
 
 
 @endpoint(scope=None, returns=Health, status={200: "Healthy."})

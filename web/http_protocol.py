@@ -20,6 +20,7 @@ MAX_HEAD_FIELDS = 128
 # Bytes parsed at once, except for one body: at most 113 pipelined requests, each of which takes 2.5 KB of memory until its reply. The rest
 # waits as bytes. Nearly every request fits.
 PARSE_BYTES = 2048
+INTERIM_REPLY = b"HTTP/1.1 100 "
 
 
 class PipeliningFlowControl(FlowControl):
@@ -34,6 +35,40 @@ class PipeliningFlowControl(FlowControl):
         if self.read_paused and not (self.protocol.pipeline or self.protocol.unparsed):
             self.read_paused = False
             self.protocol.transport.resume_reading()
+
+
+class ReplyWriter:
+    """The transport of uvicorn's request cycle: sends the head of a reply together with the start of the body.
+
+    uvloop makes a system call of each write, and a client gets two packets: on the loopback interface 10 us of a request's 50.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.is_closing = transport.is_closing
+        self.head = b""
+        self.is_head_sent = False
+
+    def write(self, data: bytes) -> None:
+        """Hold the head until the next write; pass on an interim reply and the rest of the body."""
+        if self.head:
+            self.transport.write(self.head + data)
+            self.head, self.is_head_sent = b"", True
+        elif self.is_head_sent or data.startswith(INTERIM_REPLY):
+            self.transport.write(data)
+        else:
+            self.head = data
+
+    def end_reply(self) -> None:
+        """Send a head without a body; the next write is the head of the next reply."""
+        if self.head:
+            self.transport.write(self.head)
+        self.head, self.is_head_sent = b"", False
+
+    def close(self) -> None:
+        """Close the connection when everything written is sent."""
+        self.end_reply()
+        self.transport.close()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -78,6 +113,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the deadline of the first request."""
         super().connection_made(transport)
         self.flow = PipeliningFlowControl(self)
+        self.reply_writer = ReplyWriter(transport)
         self.deadline_s = self.loop.time() + self.limits.head_deadline_s
         self.timer = self.loop.call_later(self.limits.head_deadline_s, self.check_deadline)
 
@@ -145,6 +181,8 @@ class HttpProtocol(HttpToolsProtocol):
             message = "too many fields"
             raise ValueError(message)  # the parser raises HttpParserError
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.transport = self.reply_writer  # type: ignore[assignment]
         self.headers = None  # type: ignore[assignment]  # later fields are trailers
         self.body_start_bytes = self.body_bytes
 
@@ -260,6 +298,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Start the next pipelined request if there is one, else resume reading."""
         self.server_state.total_requests += 1
+        self.reply_writer.end_reply()
         if self.transport.is_closing():
             self.check_write_progress()
             return
