@@ -12,7 +12,7 @@ import pytest
 import app as voice_app
 from errors import AudioTooLong, Overloaded
 from schemas import LineRequest, OptionRequest
-from settings import ROOT
+from settings import ROOT, project_version
 from tests.conftest import CLIENT_KEYS, DOCUMENT, client_of
 from voice.asr.audio import decode
 from voice.menus.loading import MenuBook
@@ -59,7 +59,11 @@ def loc_of(response):
 @pytest.mark.parametrize("path", ["/healthcheck", "/api/v1/healthcheck"])
 async def test_health_answers_without_credentials(stranger, path):
     response = await stranger.get(path)
-    assert (response.status_code, response.json()) == (200, {"code": 200, "msg": "Healthy.", "data": {"status": "ok"}})
+    healthy = {"code": 200, "msg": "Healthy.", "data": {"status": "ok", "version": project_version()}}
+    assert (response.status_code, response.json()) == (200, healthy)
+        200,
+        {"code": 200, "msg": "Healthy.", "data": {"status": "ok", "version": project_version()}},
+    )
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ from voice.live.sessions import (
 from voice.menus.loading import read_menu
 from voice.orders import confirmation
 from voice.orders.engine import OrderEngine
-from web.server import SocketProtocol
+from web.websocket_protocol import WebSocketProtocol
 
 pytestmark = pytest.mark.anyio
 
@@ -67,12 +67,14 @@ IDLE_S = 5.0
 CLIENT_BYTES = 4 * 2**20
 PROGRAM = f"""
 import app, voice.live.sessions
+from settings import Settings, read_settings
 from web import server
+from web.server_limits import ServerLimits
 app.LIVE_IDLE_S = {IDLE_S}
-app.LIVE_SEND_S = server.LINGER_S = 0.5
+app.LIVE_SEND_S = 0.5
 voice.live.sessions.MAX_CONNECTIONS = 12
 voice.live.sessions.MAX_CLIENT_BYTES = {CLIENT_BYTES}
-server.run("app:app", app.settings)
+server.run("app:app", read_settings(Settings), ServerLimits(close_deadline_s=0.5))
 """
 
 
@@ -943,8 +945,8 @@ def test_who_sends_faster_than_is_heard_is_not_taken_for_gone(read_paused, heard
     """The answer to a ping waits behind the sound that is not read yet."""
     pings: list[int] = []
     loop = SimpleNamespace(time=lambda: 100.0)
-    peer: Any = SimpleNamespace(read_paused=read_paused, heard_s=heard_s, loop=loop, schedule_ping=lambda: pings.append(1))
-    SocketProtocol.keepalive_timeout(peer)
+    peer: Any = SimpleNamespace(read_paused=read_paused, received_s=heard_s, loop=loop, schedule_ping=lambda: pings.append(1))
+    WebSocketProtocol.keepalive_timeout(peer)
     assert pings
 
 
