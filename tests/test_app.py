@@ -61,9 +61,6 @@ async def test_health_answers_without_credentials(stranger, path):
     response = await stranger.get(path)
     healthy = {"code": 200, "msg": "Healthy.", "data": {"status": "ok", "version": project_version()}}
     assert (response.status_code, response.json()) == (200, healthy)
-        200,
-        {"code": 200, "msg": "Healthy.", "data": {"status": "ok", "version": project_version()}},
-    )
 
 
 @pytest.mark.parametrize(
