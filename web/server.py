@@ -60,7 +60,7 @@ def start_message(settings: Settings, port: int) -> str:
 
 
 class LinkingServer(uvicorn.Server):
-    """A server that prints its links when it serves."""
+    """A server that prints links when it is ready to serve."""
 
     def __init__(self, config: uvicorn.Config, links: str) -> None:
         super().__init__(config)
@@ -69,6 +69,8 @@ class LinkingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then print the links."""
         await super().startup(sockets)
+        for handler in logging.getLogger().handlers:
+            handler.flush()  # the links are the last lines
         sys.stdout.write(self.links)
         sys.stdout.flush()
 
