@@ -3,8 +3,8 @@
     bench/fuzz.py [--count 300] [--seed 1]
 
 Files of every container, made by the encoder itself, are cut, spliced and repeated, and have bits and lengths changed. Each must be decoded
-or rejected with AudioInvalid or AudioTooLong. The system limits memory, so that a decompression bomb ends this process; a file holds the last
-mutant, in case the decoder crashes. Prints one figure a line, and one JSON object at the end.
+or rejected with AudioInvalid or AudioTooLong. The memory limit turns a decompression bomb into an error; a file holds the last mutant, in
+case the decoder crashes. Prints one figure a line, and one JSON object at the end.
 """
 
 import argparse
