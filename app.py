@@ -70,7 +70,7 @@ from voice.orders.engine import OrderEngine
 from voice.recommend.sync import Recommenders
 from voice.store.placing import place_order
 from voice.store.store import Store
-from web import server, telemetry
+from web import logs, server, telemetry
 from web.access_log import AccessLog
 from web.admission import Admission
 from web.auth import Clients, TokenMaker
@@ -81,7 +81,7 @@ from web.cors import Cors
 from web.endpoint import endpoint
 from web.http_metrics import HttpMetrics
 from web.lifecycle import drain_on_sigterm, retry_until_done
-from web.live_socket import LiveEndpoint
+from web.live_socket import DEFAULT_LIVE_LIMITS, LiveEndpoint, LiveLimits
 from web.middleware import EdgeMiddleware
 from web.pages import page_routes
 from web.rate_limiter import RateLimiter
@@ -302,7 +302,7 @@ async def refresh_token(request: Request) -> Response:
 @endpoint(scope=None, returns=Health, status={200: "Healthy."})
 async def healthcheck(request: Request) -> Response:
     """Report that the process answers; checks nothing else."""
-    return reply(request, {"status": "ok"})
+    return reply(request, {"status": "ok", "version": request.app.state.settings.app_version})
 
 
 @endpoint(scope=None, returns=Health, status={200: "Healthy."})
@@ -371,7 +371,14 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         max_audio_s=settings.max_audio_seconds,
         registry=http_metrics.registry,
     )
-    live = LiveSessions(recogniser, max_audio_s=settings.max_audio_seconds, registry=http_metrics.registry)
+    live_limits: LiveLimits = app.state.live_limits
+    live = LiveSessions(
+        recogniser,
+        max_audio_s=settings.max_audio_seconds,
+        registry=http_metrics.registry,
+        max_connections=live_limits.max_connections,
+        max_client_bytes=live_limits.max_client_bytes,
+    )
     recommenders = Recommenders(lambda menu_id: menus.get(menu_id).menu)
     store = Store(settings.database_url)
     await store.open(migrate=not settings.environment.is_deployed)
@@ -449,15 +456,17 @@ routes = [
 exception_handlers = dict.fromkeys((ApiError, HTTPException), on_error)
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS) -> Starlette:
     """Build the application."""
     http_metrics = HttpMetrics(telemetry.new_registry())
-    http_metrics.registry.register(server.DROPPED_LINES)
+    http_metrics.registry.register(logs.DROPPED_LINES)
     cors = Cors(settings.cors_origins, settings.cors_origins_regex, settings.cors_headers)
     every_route: list[BaseRoute] = [
         *routes,
         *(page_routes if settings.environment.is_debug else ()),
-        WebSocketRoute("/api/v1/voice/live", LiveEndpoint(settings, cors)),  # OpenAPI cannot describe WebSocket: see the README
+        WebSocketRoute(
+            "/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)
+        ),  # OpenAPI cannot describe WebSocket: see the README
     ]
     edge = Middleware(
         EdgeMiddleware,
@@ -473,7 +482,7 @@ def create_app(settings: Settings) -> Starlette:
         exception_handlers=exception_handlers,
         lifespan=lifespan,
     )
-    app.state.settings, app.state.metrics = settings, http_metrics
+    app.state.settings, app.state.metrics, app.state.live_limits = settings, http_metrics, live_limits
     app.router.redirect_slashes = False  # a redirect would be outside the envelope, with a Location made of the caller's Host
     return app
 

@@ -1,4 +1,4 @@
-"""Every failure a caller may see.
+"""Every error that a caller may see.
 
     ApiError                      500 SERVER_ERROR
     ├── BadRequest                400 BAD_REQUEST
@@ -68,7 +68,7 @@ class ErrorCode(StrEnum):
 
 
 class FieldError(TypedDict):
-    """One place in a body that did not validate; never the input itself."""
+    """A field that did not validate, without its value."""
 
     loc: list[str | int]
     msg: str
@@ -85,7 +85,7 @@ class ApiError(Exception):
     details: Mapping[str, object] = {}
 
     def __init__(self, message: str | None = None) -> None:
-        """`message` is one sentence for the caller; the class's own description when left out."""
+        """`message`: one sentence for the caller; by default the description of the class."""
         super().__init__(message or (type(self).__doc__ or "").split("\n", 1)[0])
 
 
@@ -146,7 +146,7 @@ class PermissionDenied(ApiError):
 
 
 class AuthorizationFailed(PermissionDenied):
-    """The client lacks the scope that this route asks for."""
+    """The client lacks the scope that this route requires."""
 
 
 class NotFound(ApiError):
@@ -175,13 +175,13 @@ class MethodNotAllowed(ApiError):
     error = ErrorCode.METHOD_NOT_ALLOWED
 
     def __init__(self, allow: str) -> None:
-        """`allow` lists the methods that are served, comma-separated."""
+        """`allow`: the methods of the path, comma-separated."""
         super().__init__()
         self.headers = {"Allow": allow}
 
 
 class TimedOut(ApiError):
-    """Nothing came on a live connection for too long."""
+    """A live connection was idle for too long."""
 
     status = 408
     error = ErrorCode.TIMED_OUT
@@ -195,20 +195,20 @@ class OrderConflict(ApiError):
 
 
 class PayloadTooLarge(ApiError):
-    """The body is larger than this route takes."""
+    """The body is larger than this route accepts."""
 
     status = 413
     error = ErrorCode.PAYLOAD_TOO_LARGE
 
 
 class AudioTooLong(PayloadTooLarge):
-    """The audio is longer than this service takes."""
+    """The audio is longer than this service accepts."""
 
     error = ErrorCode.AUDIO_TOO_LONG
 
 
 class UnsupportedMediaType(ApiError):
-    """The content type or encoding is not one that this route reads."""
+    """The route does not accept the content type or the content encoding."""
 
     status = 415
     error = ErrorCode.UNSUPPORTED_MEDIA_TYPE
@@ -221,7 +221,7 @@ class ValidationFailed(ApiError):
     error = ErrorCode.VALIDATION_FAILED
 
     def __init__(self, message: str | None = None, errors: Sequence[FieldError] = ()) -> None:
-        """`errors` names each place that did not validate."""
+        """`errors`: each field that did not validate."""
         super().__init__(message)
         self.errors = errors
 
@@ -233,46 +233,46 @@ class ItemNotFound(ValidationFailed):
 
 
 class AudioInvalid(ValidationFailed):
-    """The bytes are not audio that can be decoded, or contradict what was declared about them."""
+    """The audio cannot be decoded, or contradicts its declared sample rate or channels."""
 
     error = ErrorCode.AUDIO_INVALID
 
 
 class RateLimited(ApiError):
-    """Too many requests; `Retry-After` says when the next one is taken."""
+    """Too many requests; `Retry-After` says when the next one is accepted."""
 
     status = 429
     error = ErrorCode.RATE_LIMITED
 
     def __init__(self, retry_after_s: float, message: str | None = None) -> None:
-        """`retry_after_s`: seconds until a request is taken again."""
+        """`retry_after_s`: seconds until a request is accepted again."""
         super().__init__(message)
         self.headers = {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
 
 
 class Overloaded(ApiError):
-    """The service cannot take this now; `Retry-After` says when to try again."""
+    """The service cannot accept this request now; `Retry-After` says when to try again."""
 
     status = 503
     error = ErrorCode.OVERLOADED
 
     def __init__(self, retry_after_s: float = 1, message: str | None = None) -> None:
-        """`retry_after_s`: seconds until trying again is worth while."""
+        """`retry_after_s`: seconds after which a retry is useful."""
         super().__init__(message)
         self.headers = {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
 
 
 class NotReady(Overloaded):
-    """Some part of the service is not there yet, or not any more; `data.checks` names it."""
+    """A part of the service is not ready; `data.checks` names it."""
 
     def __init__(self, details: Mapping[str, object]) -> None:
-        """`details` go into the reply's data."""
+        """`details`: fields of the reply's data."""
         super().__init__()
         self.details = details
 
 
 def envelope(error: ApiError, request_id: str) -> dict[str, Any]:
-    """Build the reply of a failure: every error envelope is made here."""
+    """Return the error envelope of every error reply."""
     data: dict[str, Any] = {"error": error.error, "request_id": request_id, **error.details}
     if isinstance(error, ValidationFailed):
         data["errors"] = list(error.errors)

@@ -1,7 +1,7 @@
-"""The wire: menu files, requests, replies, the envelope. Shapes only, no behaviour.
+"""The wire format: menu files, requests, replies, the envelope. Types only, no behaviour.
 
-Requests and menu files are pydantic models: strict, closed, validated. Replies are typed dictionaries, so that orjson writes what the
-domain made as it is, and pydantic describes the same types in the OpenAPI document.
+Requests and menu files are pydantic models: strict, and without unknown keys. Replies are typed dictionaries, which orjson serializes
+without a conversion and pydantic describes in the OpenAPI document.
 """
 
 import binascii
@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, NotRequired, TypeVar
-from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -38,7 +37,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Model(BaseModel):
-    """Base of all that comes in: strict types, no unknown keys, aliases and names both accepted. Of duplicate JSON keys the last counts."""
+    """Base of requests and menu files: strict types, no unknown keys, names or aliases. Of duplicate JSON keys the last counts."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
@@ -47,12 +46,12 @@ class Model(BaseModel):
 
 
 def nfc(text: str) -> str:
-    """Normalise to NFC: one spelling for each accented letter."""
+    """Normalise to NFC, so that each accented letter has one spelling."""
     return unicodedata.normalize("NFC", text)
 
 
 def no_control_characters(text: str) -> str:
-    """Refuse Unicode category Cc, C0 and C1 alike."""
+    """Reject control characters: Unicode category Cc, C0 and C1."""
     if _CONTROL.search(text) is not None:
         message = "control characters are not allowed"
         raise ValueError(message)
@@ -60,17 +59,17 @@ def no_control_characters(text: str) -> str:
 
 
 def whole_seconds_utc(moment: datetime) -> datetime:
-    """Read a moment without a zone as UTC; drop microseconds."""
+    """Convert to UTC and drop microseconds; a time without a zone is UTC."""
     try:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError as error:  # at the calendar's first or last day, in a zone that leads out of it
+    except OverflowError as error:  # on the calendar's first or last day
         message = "out of range in UTC"
         raise ValueError(message) from error
     return moment.replace(microsecond=0)
 
 
-def unwrapped_base64(text: str) -> str:
-    """Leave out what encoders put around base64: the head of a `data:` URL (RFC 2397), and line breaks (RFC 2045 section 6.8)."""
+def unwrap_base64(text: str) -> str:
+    """Remove the head of a `data:` URL (RFC 2397) and line breaks (RFC 2045 section 6.8), which encoders add to base64."""
     if url := _DATA_URL.match(text):
         text = text[url.end() :]
     return text.replace("\r", "").replace("\n", "")
@@ -80,11 +79,11 @@ def decode_base64(text: str) -> bytes:
     """Decode RFC 4648 section 4 base64.
 
     Raises:
-        ValueError: junk, spaces, the URL alphabet, or wrong padding.
+        ValueError: other characters (spaces and the URL alphabet too), or wrong padding.
 
     """
     message = "not valid base64"
-    if len(text) % 4 or text.endswith("==="):  # the strict mode lets padding after whole groups pass
+    if len(text) % 4 or text.endswith("==="):  # the strict mode accepts padding after complete groups
         raise ValueError(message)
     try:
         return binascii.a2b_base64(text, strict_mode=True)
@@ -93,14 +92,14 @@ def decode_base64(text: str) -> bytes:
 
 
 def strict_base64(value: object) -> object:
-    """Decode base64, which may be wrapped; bytes are decoded already, and anything else is refused by its type."""
+    """Decode base64, which may be wrapped; return bytes as they are, and None for any other type, which pydantic then rejects."""
     if isinstance(value, str):
-        return decode_base64(unwrapped_base64(value))
+        return decode_base64(unwrap_base64(value))
     return value if isinstance(value, bytes) else None
 
 
 def none_as_text(value: object) -> object:
-    """Read what browsers make of null in a query."""
+    """Return None for "null" and "", as which browsers send null in a query."""
     return None if value in ("null", "") else value
 
 
@@ -120,7 +119,7 @@ Amount = Literal["no", "light", "extra", "regular"]
 Quantity = Annotated[int, Field(ge=1, le=999)]
 Portions = Annotated[int, Field(ge=1, le=99)]
 Scope = Literal["speech", "order", "recommend"]
-# Any JSON value, dropped by the validator: on_error="default" builds no Python object, which a megabyte of `{}` would make 24 MB of.
+# Any JSON value, dropped by the validator: on_error="default" builds no Python object; a megabyte of `{}` would become 24 MB of them.
 Ignored = Annotated[
     None,
     GetPydanticSchema(
@@ -133,12 +132,12 @@ Ignored = Annotated[
 
 # --- Menu files ---------------------------------------------------------------------------------------------------------------------
 
-# The largest total fits 64 bits: 200 lines of 999, each with its item, 100 options of 99 portions and 100 defaults, make 8.0e18 of 9.2e18.
+# The largest total fits 64 bits: 200 lines of 999, each with its item, 100 options of 99 portions and 100 defaults, are 8.0e18 of 9.2e18.
 MAX_PRICE = 4_000_000_000
 
 
 class Choice(Model):
-    """One choice of an option group; its price is added to the item's and may be negative."""
+    """A choice of an option group; its price is added to the item's price and may be negative."""
 
     name: NameStr
     aliases: tuple[NameStr, ...] = Field((), strict=False)
@@ -146,16 +145,16 @@ class Choice(Model):
 
 
 class OptionGroup(Model):
-    """A set of choices that items may offer."""
+    """A group of choices that items may offer."""
 
     name: NameStr
     select: Literal["one", "many"] = "one"
-    default: Id | None = Field(None, description="Priced where nothing was spoken.")
+    default: Id | None = Field(None, description="The choice that is priced if none is ordered.")
     choices: dict[Id, Choice]
 
     @model_validator(mode="after")
     def default_is_a_choice(self) -> "OptionGroup":
-        """Refuse a default that dangles."""
+        """Reject a default that is not a choice."""
         if self.default is not None and self.default not in self.choices:
             message = f"default {self.default!r} is not a choice of the group"
             raise ValueError(message)
@@ -163,7 +162,7 @@ class OptionGroup(Model):
 
 
 class Item(Model):
-    """Something that can be ordered."""
+    """An item of the menu."""
 
     name: NameStr
     aliases: tuple[NameStr, ...] = Field((), strict=False)
@@ -185,7 +184,7 @@ class Menu(Model):
 
     @model_validator(mode="after")
     def options_are_groups(self) -> "Menu":
-        """Refuse an item that names a group which is not there."""
+        """Reject an item with an unknown option group."""
         for id_, item in self.items.items():
             for group in item.options:
                 if group not in self.option_groups:
@@ -195,11 +194,11 @@ class Menu(Model):
 
 
 # --- Requests -----------------------------------------------------------------------------------------------------------------------
-# Lists default by factory: a default list would be deep-copied for each request, which costs as much as a third of the validation.
+# Default lists come from a factory: pydantic deep-copies a default list for each request, which takes a third of the validation's time.
 
 
 class TokenRequest(Model):
-    """A client's credentials, to be exchanged for tokens."""
+    """The id and the key of a client, to exchange for tokens."""
 
     secret_id: str
     secret_key: str = Field(repr=False)
@@ -212,7 +211,7 @@ class RefreshRequest(Model):
 
 
 class SpeechOptions(Model):
-    """What may be said about audio, whatever form it comes in."""
+    """Parameters of audio in any of its three forms."""
 
     sample_rate: Annotated[int, Field(ge=8000, le=192_000)] | None = Field(None, validation_alias=AliasChoices("sample_rate", "hertz"))
     encoding: Encoding = "auto"
@@ -223,16 +222,16 @@ class SpeechOptions(Model):
 
 
 class SpeechRequest(SpeechOptions):
-    """Audio, base64-encoded, and what is known about it."""
+    """Audio, base64-encoded, and its parameters."""
 
     audio: Audio = Field(repr=False)
 
 
-# A request may hold 20,000 options: 200 bytes each as a dataclass with slots, 650 as a model. Strict only in its number, the one type that
-# would be coerced: a strict dataclass takes no dictionary.
+# A request may have 20,000 options: 200 bytes each as a dataclass with slots, 650 as a model. Only the number is strict, the one type that
+# would be coerced: a strict dataclass accepts no dictionary.
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class OptionRequest:
-    """An option of the order so far."""
+    """An option of an order line."""
 
     group: Id
     choice: Id | None = None
@@ -244,7 +243,7 @@ class OptionRequest:
 
 
 class LineRequest(Model):
-    """A line of the order so far; a reply's line may be sent back as it came. Prices always come from the menu."""
+    """A line of the order so far; a line of a reply is accepted unchanged. Prices always come from the menu."""
 
     item: Id
     quantity: Quantity = 1
@@ -257,14 +256,14 @@ class LineRequest(Model):
 
 
 class OrderOptions(SpeechOptions):
-    """The order so far, and what may be said about audio, whatever form it comes in."""
+    """The order so far, and the parameters of audio in any of its three forms."""
 
     lines: list[LineRequest] = Field(default_factory=list, max_length=200)
     customer_id: PrimaryKey | None = None
 
 
 class OrderFields(OrderOptions):
-    """The same as fields of a form or a query: a list is a JSON string."""
+    """OrderOptions as fields of a form or a query, where a list is a JSON string."""
 
     lines: Json[Annotated[list[LineRequest], Field(max_length=200)]] = Field(default_factory=list)
 
@@ -277,7 +276,7 @@ class OrderRequest(OrderOptions):
 
     @model_validator(mode="after")
     def text_or_audio(self) -> "OrderRequest":
-        """Exactly one of the two says what was spoken."""
+        """Reject a request with neither text nor audio, or with both."""
         if (self.text is None) == (self.audio is None):
             message = "give either text or audio"
             raise ValueError(message)
@@ -285,7 +284,7 @@ class OrderRequest(OrderOptions):
 
 
 class LiveOptions(Model):
-    """The query of a connection on which somebody speaks."""
+    """The query of a live connection."""
 
     menu: Id | None = None
     language: Annotated[Language | None, BeforeValidator(none_as_text)] = None
@@ -294,24 +293,24 @@ class LiveOptions(Model):
 
 
 class LiveLines(Model):
-    """The order so far, in place of what was understood up to now."""
+    """Replaces the order of the connection."""
 
     type: Literal["lines"]
     lines: list[LineRequest] = Field(max_length=200)
 
 
 class LiveEnd(Model):
-    """The speaker has ended."""
+    """Ends the utterance."""
 
     type: Literal["end"]
 
 
 class LiveCommand(RootModel[Annotated[LiveLines | LiveEnd, Field(discriminator="type")]]):
-    """A text frame from a speaker."""
+    """A text frame from the caller."""
 
 
 class StoreOrderRequest(Model):
-    """An order to be kept."""
+    """An order to store."""
 
     menu: Id
     lines: list[LineRequest] = Field(min_length=1, max_length=200)
@@ -327,7 +326,7 @@ class BasketItem(Model):
 
 
 class RecommendRequest(Model):
-    """A basket, and who asks when."""
+    """A basket, the customer and the time."""
 
     menu: Id
     items: list[BasketItem] = Field(max_length=200)
@@ -349,7 +348,7 @@ class Envelope(BaseModel, Generic[T]):
 
 
 class Word(TypedDict):
-    """A word heard, with its time from the start of the audio."""
+    """A recognised word; times count from the start of the audio."""
 
     word: str
     start_s: float
@@ -358,7 +357,7 @@ class Word(TypedDict):
 
 
 class Segment(TypedDict):
-    """A stretch of speech."""
+    """A speech segment; times count from the start of the audio."""
 
     start_s: float
     end_s: float
@@ -368,7 +367,7 @@ class Segment(TypedDict):
 
 
 class Transcript(TypedDict):
-    """What was heard; silence and noise give an empty text and no segments."""
+    """The recognised text; silence and noise give an empty text and no segments."""
 
     text: str
     language: str | None
@@ -379,7 +378,7 @@ class Transcript(TypedDict):
 
 
 class Option(TypedDict):
-    """An option as spoken; `choice` is null where the words fit each of `alternatives`."""
+    """An option as ordered; `choice` is null if the words fit each of `alternatives`."""
 
     group: str
     choice: str | None
@@ -391,7 +390,7 @@ class Option(TypedDict):
 
 
 class Line(TypedDict):
-    """A line of the order; `span` is where the utterance says it, in code points, null where the utterance did not touch it."""
+    """A line of the order; `span` is its place in the utterance in code points, null if the utterance did not change it."""
 
     item: str
     name: str
@@ -404,7 +403,7 @@ class Line(TypedDict):
 
 
 class Change(TypedDict):
-    """What the utterance did; `line` counts in the new lines, for `remove` in the old ones."""
+    """An edit of the order; `line` is an index in the new lines, for `remove` in the old ones."""
 
     op: Literal["add", "set", "remove"]
     line: int
@@ -413,7 +412,7 @@ class Change(TypedDict):
 
 
 class Pending(TypedDict):
-    """The edit that a question suspends; it is made when the customer says yes."""
+    """The edit that waits for the answer to a question."""
 
     op: Literal["add", "set", "remove"]
     item: NotRequired[str]
@@ -422,9 +421,9 @@ class Pending(TypedDict):
 
 
 class Question(TypedDict):
-    """An open question; `choices` are ids of choices where there is a group, else of items.
+    """An open question; `choices` are ids of choices if there is a group, else of items.
 
-    `blocks`: the order cannot be completed before the answer. `times`: consecutive turns in which it was asked.
+    `blocks`: the order is incomplete without the answer. `times`: consecutive turns in which the question was asked.
     """
 
     kind: Literal["ambiguous", "unavailable", "missing", "check"]
@@ -451,7 +450,7 @@ class Order(TypedDict):
 
 
 class LivePartial(TypedDict):
-    """What was understood so far of an utterance; the first `stable` characters of the text will not change."""
+    """An intermediate result of an utterance; the first `stable` characters of the text will not change."""
 
     type: Literal["partial"]
     text: str
@@ -461,9 +460,9 @@ class LivePartial(TypedDict):
 
 
 class LiveFinal(Order):
-    """The order after an utterance, and what was heard; times count from the connection's first sample.
+    """The order after an utterance, and its transcript; times count from the connection's first sample.
 
-    `ended_by` is "end" where the speaker said so, which is answered in any case, and else "pause".
+    `ended_by` is "end" after an `end` command, which always gets a reply, else "pause".
     """
 
     type: Literal["final"]
@@ -474,7 +473,7 @@ class LiveFinal(Order):
 
 
 class StoredOrder(TypedDict):
-    """An order that is kept, priced as of `placed_at`."""
+    """A stored order, with the prices of `placed_at`."""
 
     order_id: str
     menu: str
@@ -486,7 +485,7 @@ class StoredOrder(TypedDict):
 
 
 class Reason(TypedDict):
-    """Why an item is suggested; `share` is the part of orders that it speaks of."""
+    """The reason of a suggestion; `share` is the share of orders that the text mentions."""
 
     kind: Literal["with", "usual", "popular", "menu"]
     item: str | None
@@ -495,7 +494,7 @@ class Reason(TypedDict):
 
 
 class Suggestion(TypedDict):
-    """An item that the customer may want next."""
+    """A suggested item."""
 
     item: str
     name: str
@@ -506,13 +505,13 @@ class Suggestion(TypedDict):
 
 
 class Suggestions(TypedDict):
-    """Best first."""
+    """Suggestions, best first."""
 
     items: list[Suggestion]
 
 
 class Tokens(TypedDict):
-    """A new generation of tokens."""
+    """A new access token and a new refresh token."""
 
     access_token: str
     refresh_token: str
@@ -521,7 +520,7 @@ class Tokens(TypedDict):
 
 
 class MenuSummary(TypedDict):
-    """A menu that is served."""
+    """A served menu, in short."""
 
     id: str
     name: str
@@ -531,7 +530,7 @@ class MenuSummary(TypedDict):
 
 
 class MenuList(TypedDict):
-    """The menus that are served."""
+    """The served menus."""
 
     menus: list[MenuSummary]
 
@@ -543,13 +542,14 @@ class MenuDetail(TypedDict):
 
 
 class Health(TypedDict):
-    """The process answers."""
+    """The process answers; `version` is APP_VERSION."""
 
     status: Literal["ok"]
+    version: str
 
 
 class Links(TypedDict):
-    """Paths of the pages for people."""
+    """Paths of the documentation and of the page to try the service."""
 
     documentation: str
     openapi: str
@@ -557,10 +557,7 @@ class Links(TypedDict):
 
 
 class Readiness(TypedDict):
-    """Each check, true where it passes; what is wrong with which menu file."""
+    """The checks, true if they pass, and the problem of each broken menu file."""
 
     checks: dict[str, bool]
     problems: dict[str, str]
-
-
-OrderId = UUID

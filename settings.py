@@ -1,7 +1,8 @@
-"""The environment, read once into one frozen object."""
+"""Read the environment and `.env` into one frozen object."""
 
 import re
 import sys
+import tomllib
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,6 +16,9 @@ from schemas import Scope, Slug
 
 ROOT = Path(__file__).parent
 LOCAL_TOKEN_SECRET = "local-token-secret-that-signs-nothing-of-worth"  # noqa: S105 - LOCAL and TESTING only
+# The exit status of a command after a user's mistake.
+USERS_MISTAKE = 2
+MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: an HMAC-SHA-256 key has at least 256 bits
 
 KeyDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -29,22 +33,22 @@ class Environment(StrEnum):
 
     @property
     def is_debug(self) -> bool:
-        """Documentation and the try-out page are served."""
+        """True if the documentation and the page to try the service are served."""
         return self in (self.LOCAL, self.STAGING, self.TESTING)
 
     @property
     def is_testing(self) -> bool:
-        """Tests run."""
+        """True in tests."""
         return self is self.TESTING
 
     @property
     def is_deployed(self) -> bool:
-        """Strangers can reach it: no demo client, no default secret."""
+        """True if the public can reach the service, so that it has no demo client and no default secret."""
         return self in (self.STAGING, self.PRODUCTION)
 
 
 class Client(BaseModel):
-    """A caller: digests of its keys (two while one is being replaced) and what it may do."""
+    """A client: the digests of its keys (two while one is being replaced) and its scopes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,15 +56,31 @@ class Client(BaseModel):
     scopes: frozenset[Scope] = Field(min_length=1)
 
 
-class DatabaseSettings(BaseSettings):
-    """What migrations need: they run where no secret is at hand."""
+def project_version() -> str:
+    """Return the version in pyproject.toml, which is part of the image; the project is not an installed package."""
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return version
+
+
+class EnvironmentSettings(BaseSettings):
+    """Base of settings that are read from the environment and `.env`."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class DatabaseSettings(EnvironmentSettings):
+    """The settings of migrations, which run without secrets."""
 
     database_url: str = "sqlite+aiosqlite:///voice.db"
 
 
-class Settings(DatabaseSettings):
+class CredentialsSettings(EnvironmentSettings):
+    """The settings of the command that makes a client."""
+
+    credentials: dict[Slug, Client] = {}
+
+
+class Settings(DatabaseSettings, CredentialsSettings):
     """Every setting; `.env.example` explains each.
 
     Raises:
@@ -73,7 +93,7 @@ class Settings(DatabaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     workers: int = Field(1, ge=1)
     site_domain: str = ""
-    app_version: str = "1"
+    app_version: str = Field(default_factory=project_version)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     cors_origins_regex: str | None = None
     cors_headers: Annotated[tuple[str, ...], NoDecode] = ("Authorization", "Content-Type", "X-Request-ID", "X-Secret-Id", "X-Secret-Key")
@@ -81,7 +101,6 @@ class Settings(DatabaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     access_log: Literal["on", "off"] = "on"
 
-    credentials: dict[Slug, Client] = {}
     token_secret: SecretStr = SecretStr("")
     access_token_seconds: int = Field(900, ge=1)
     refresh_token_seconds: int = Field(30 * 86_400, ge=1)
@@ -108,8 +127,8 @@ class Settings(DatabaseSettings):
 
     @property
     def public_url(self) -> str:
-        """SITE_DOMAIN, else HOST and PORT, as a URL: of a bare name by plain HTTP on this machine only."""
-        host = {"0.0.0.0": "localhost", "::": "localhost"}.get(self.host, self.host)  # noqa: S104 - what callers cannot connect to
+        """SITE_DOMAIN, else HOST and PORT, as a URL; a bare name gets https unless it names this machine."""
+        host = {"0.0.0.0": "localhost", "::": "localhost"}.get(self.host, self.host)  # noqa: S104 - no caller can connect to these
         domain = self.site_domain or f"{f'[{host}]' if ':' in host else host}:{self.port}"
         if "://" in domain:
             return domain
@@ -119,27 +138,27 @@ class Settings(DatabaseSettings):
     @field_validator("cors_origins", "cors_headers", "trusted_proxies", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
-        """Read a comma-separated list."""
+        """Split a comma-separated list."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("rate_limit", "rate_limit_speech", "rate_limit_failed")
     @classmethod
     def parse_limit(cls, value: str) -> str:
-        """Refuse a limit that cannot be read: the limiter would skip it in silence."""
+        """Reject a malformed limit, which the limiter would ignore silently."""
         parse(value)
         return value
 
     @field_validator("trusted_proxies")
     @classmethod
     def parse_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is neither an address nor a network."""
+        """Reject a value that is neither an address nor a network."""
         for part in value:
             ip_network(part)
         return value
 
     @model_validator(mode="after")
-    def refuse_what_is_unsafe(self) -> Self:
-        """Stop the start on a missing or weak secret, and on CORS that lets any origin act as the user."""
+    def reject_unsafe(self) -> Self:
+        """Reject a missing or weak secret, CORS that lets any origin act as the user, and limits that the workers cannot share."""
         if "*" in self.cors_origins:
             message = "CORS_ORIGINS: '*' cannot be combined with credentials; name the origins"
             raise ValueError(message)
@@ -148,11 +167,10 @@ class Settings(DatabaseSettings):
                 if parse(getattr(self, name)).amount < self.workers:
                     message = f"{name.upper()}: cannot be divided among {self.workers} workers; set RATE_LIMIT_STORAGE_URI to a Redis"
                     raise ValueError(message)
-        minimum = 32  # RFC 7518 section 3.2: an HMAC-SHA-256 key has at least 256 bits
         if self.environment.is_deployed:
             secret = self.token_secret.get_secret_value()
-            if len(secret.encode()) < minimum or len(set(secret)) < minimum // 4 or secret == LOCAL_TOKEN_SECRET:
-                message = f"TOKEN_SECRET: missing or weak; at least {minimum} random characters are needed"
+            if len(secret.encode()) < MIN_SECRET_BYTES or len(set(secret)) < MIN_SECRET_BYTES // 4 or secret == LOCAL_TOKEN_SECRET:
+                message = f"TOKEN_SECRET: missing or weak; at least {MIN_SECRET_BYTES} random characters are needed"
                 raise ValueError(message)
             if not self.credentials:
                 message = "CREDENTIALS: no client; `python -m auth new-client NAME --scopes ...` makes one"
@@ -160,22 +178,21 @@ class Settings(DatabaseSettings):
         return self
 
 
-S = TypeVar("S", bound=DatabaseSettings)
-USERS_MISTAKE = 2  # a command's exit status
+S = TypeVar("S", bound=EnvironmentSettings)
 
 
 def read_settings(settings: type[S]) -> S:
-    """Read the settings; what is wrong with them ends the process with one line and status 2."""
+    """Read the settings; on an error exit with one line and status 2."""
     try:
         return settings()
     except (ValidationError, SettingsError, UnicodeDecodeError) as error:
-        sys.stderr.write(f"{problem_of(error)}\n")
+        sys.stderr.write(f"{describe(error)}\n")
         raise SystemExit(USERS_MISTAKE) from None
 
 
-def problem_of(error: Exception) -> str:
-    """Name each setting and what is wrong with it, without its value, in one line."""
-    if isinstance(error, SettingsError):  # a list or an object that is not JSON; the error names the field in its text alone
+def describe(error: Exception) -> str:
+    """Return one line with each wrong setting and its problem, without its value."""
+    if isinstance(error, SettingsError):  # a list or an object that is not JSON; only the error's text names the field
         field = re.search(r'field "(\w+)"', str(error))
         return f"{field[1].upper() if field else 'The environment'}: not JSON"
     if not isinstance(error, ValidationError):

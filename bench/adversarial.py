@@ -1,4 +1,4 @@
-"""Print the times and the counts of what the service must withstand; the mechanisms are held by the tests.
+"""Attack a server, and print times and counts; the tests assert the mechanisms.
 
     bench/adversarial.py [--only NAME]
 
@@ -64,7 +64,7 @@ WRONG_KEYS, ROUNDS, FLOODERS, FLOOD_S = 1000, 50, 32, 5.0
 
 @contextmanager
 def serving(out: int | None = None, **environment: str) -> Iterator[Server]:
-    """Run a server; it ends with the block. `out` is a descriptor that takes its log."""
+    """Run a server within the block. `out`: a descriptor for its log."""
     own = {"ENVIRONMENT": "TESTING", "RATE_LIMIT": MANY, "CREDENTIALS": CREDENTIALS}
     with tempfile.TemporaryDirectory(prefix="adversarial-") as directory:
         server = Server(Path(directory), own | environment, out=out)
@@ -75,13 +75,13 @@ def serving(out: int | None = None, **environment: str) -> Iterator[Server]:
 
 
 def p99_ms(times_s: list[float]) -> str:
-    """Say what nearly all waited at most."""
+    """Return a high percentile and the maximum of waiting times."""
     times_s = sorted(times_s)
     return f"p99 {1000 * times_s[int(0.99 * len(times_s))]:.0f} ms, slowest {1000 * times_s[-1]:.0f} ms"
 
 
 async def while_probing(server: Server, work: Awaitable[Any]) -> list[float]:
-    """Ask for health all the time while something goes on; return how long each answer took."""
+    """Send health checks while an attack runs; return the seconds of each."""
     times_s: list[float] = []
     doing = asyncio.ensure_future(work)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -97,7 +97,7 @@ async def while_probing(server: Server, work: Awaitable[Any]) -> list[float]:
 
 
 async def slow() -> None:
-    """Let many send a part of a head, and as many a byte of a body a second."""
+    """Send parts of heads on many connections, and a byte of a body a second on as many."""
 
     async def drip(port: int, first: bytes, then: bytes) -> float:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -126,7 +126,7 @@ async def slow() -> None:
 
 
 async def flood() -> None:
-    """Let one client call as fast as it can, under the usual limit, and another four times a second."""
+    """Let one client send as fast as it can under the usual limit, and another four times a second."""
     with serving(RATE_LIMIT="600/minute") as server:
         answers: Counter[int] = Counter()
         until_s = time.monotonic() + FLOOD_S
@@ -152,7 +152,7 @@ async def flood() -> None:
 
 
 async def keys() -> None:
-    """Guess keys, and ids."""
+    """Guess keys and ids."""
     with serving(RATE_LIMIT_FAILED="60/minute") as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
             for name, secret_id in (("1000 wrong keys of one id", "demo"), ("1000 ids from one address", "id-{}")):
@@ -167,7 +167,7 @@ async def keys() -> None:
 
 
 async def families() -> None:
-    """Renew twice at once, again and again."""
+    """Send the same refresh token twice at once, repeatedly."""
     with serving() as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
             signed_in = await client.post("/api/v1/auth/token", json={"secret_id": "demo", "secret_key": "demo-secret"})
@@ -180,7 +180,7 @@ async def families() -> None:
 
 
 async def limit() -> None:
-    """Fill a window from fifty callers at once."""
+    """Fill a window from fifty concurrent callers."""
     with serving(RATE_LIMIT="200/minute") as server:
         limits = httpx.Limits(max_connections=50)
         async with httpx.AsyncClient(base_url=server.url, headers=KEYS, timeout=30, limits=limits) as client:
@@ -224,7 +224,7 @@ async def http() -> None:
 
 
 async def bodies() -> None:
-    """Send what is nested deep, and what is large."""
+    """Send deeply nested and large JSON."""
     deep = b"[" * 100_000
     large = {
         "100,000 brackets": deep,
@@ -252,7 +252,7 @@ async def bodies() -> None:
 
 
 async def posted(server: Server, route: str, fields: bytes, body: bytes) -> tuple[str, float]:
-    """Send one request while health is asked for; return its status and the slowest health check in ms."""
+    """Send one request during health checks; return its status and the slowest health check in ms."""
     head = f"POST {route} HTTP/1.1\r\nHost: x\r\nX-Secret-Id: demo\r\nX-Secret-Key: demo-secret\r\nConnection: close\r\n".encode()
     answer = list[Any]()
 
@@ -287,7 +287,7 @@ async def fields() -> None:
 
 
 async def trailers() -> None:
-    """Send trailers without end."""
+    """Send endless trailers."""
     n_sent = 0
     with serving() as server:
         process = psutil.Process(server.process.pid)
@@ -310,7 +310,7 @@ async def trailers() -> None:
 
 
 async def upgrades() -> None:
-    """Ask for protocols that are not spoken, with a body."""
+    """Request upgrades to unsupported protocols, with a body."""
     body = b'{"menu": "quan-nha", "items": []}'
     head = HEAD.replace(b"/order ", b"/recommend_order ") + b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n"
     last = b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -355,7 +355,7 @@ async def frames() -> None:
 
 
 async def readers() -> None:
-    """Pipeline requests and read nothing."""
+    """Pipeline requests without reading the replies."""
     with serving() as server:
         process = psutil.Process(server.process.pid)
         for path, n_connections in (("/healthcheck", 60), ("/api/v1/docs/openapi.json", 80)):
@@ -385,7 +385,7 @@ async def readers() -> None:
 
 
 async def stops() -> None:
-    """Begin bodies fast, and then stop."""
+    """Send the start of bodies fast, then stop."""
     token = b"POST /api/v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n"
     speech = HEAD.replace(b"/order ", b"/speech ") + b"Content-Length: 190000000\r\n\r\n"
     with serving() as server:
@@ -426,7 +426,7 @@ async def stops() -> None:
 
 
 def wave(*, channels: int = 1, rate: int = 16_000, claimed: int | None = None, n_chunks: int = 0) -> bytes:
-    """Write a WAV with a head of one's own."""
+    """Return a WAV file with the given head."""
     sound = b"\0" * 1000
     head = b"fmt " + struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * 2 & 0xFFFFFFFF, 2, 16)
     chunks = head + (b"junk" + struct.pack("<I", 0)) * n_chunks + b"data" + struct.pack("<I", claimed or len(sound)) + sound
@@ -434,7 +434,7 @@ def wave(*, channels: int = 1, rate: int = 16_000, claimed: int | None = None, n
 
 
 def hours_of_silence(hours: int) -> bytes:
-    """Encode silence, which Opus makes very small."""
+    """Return silence as Opus, which is very small."""
     file, rate = io.BytesIO(), 8_000
     with av.open(file, "w", format="ogg") as output:
         stream: Any = output.add_stream("libopus", rate=rate, layout="mono")
@@ -450,7 +450,7 @@ def hours_of_silence(hours: int) -> bytes:
 
 
 async def audio() -> None:
-    """Decode what claims too much, and what is too long."""
+    """Decode files with false sizes and files that are too long."""
     cases: dict[str, Callable[[], bytes]] = {
         "a WAV of 4 GB": lambda: wave(claimed=0xFFFFFFF0),
         "0 channels": lambda: wave(channels=0),
@@ -475,7 +475,7 @@ async def audio() -> None:
 
 
 def decoded(pool: DecoderPool, made: bytes) -> tuple[str, float, float]:
-    """Decode as the service does; tell the outcome, how long it took, and how much memory this process and its child took at most."""
+    """Decode as the service does; return the outcome, the seconds, and the peak memory of this process and its child."""
     process = psutil.Process()
 
     def used_bytes() -> int:
@@ -510,7 +510,7 @@ def decoded(pool: DecoderPool, made: bytes) -> tuple[str, float, float]:
 
 @contextmanager
 def recognising(server: Server) -> Iterator[None]:
-    """Keep both recognising threads busy with long clips."""
+    """Keep both recognition threads busy with long clips."""
     sound = (ROOT / "examples/order-vi.wav").read_bytes()[44:] * 40
     query = "encoding=pcm_s16le&sample_rate=16000&language=en"
     head = HEAD.replace(b"/order ", f"/speech?{query} ".encode()).replace(b"application/json", b"application/octet-stream")
@@ -523,7 +523,7 @@ def recognising(server: Server) -> Iterator[None]:
 
 
 async def live() -> None:
-    """Send large commands on a live connection, and messages that stay unfinished on many."""
+    """Send large commands on a live connection, and unfinished messages on many."""
     ignored = b'{"type": "lines", "lines": [{"item": "latte", "name": [' + b"{}," * 349_000 + b"{}]}]}"
     options = b",".join([b'{"group": "sugar", "choice": "half"}'] * 100)
     large = b'{"type": "lines", "lines": [' + b",".join([b'{"item": "latte", "options": [%b]}' % options] * 200) + b"]}"
@@ -566,7 +566,7 @@ async def live() -> None:
 
 
 async def logs() -> None:
-    """Read nothing of the log."""
+    """Stall the reader of the log."""
     reader, writer = os.pipe()
     with serving(writer, DRAIN_SECONDS="0") as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=10) as client:
@@ -599,7 +599,7 @@ MENUS: dict[str, Callable[[], str]] = {
 
 
 async def menus() -> None:
-    """Read hostile menu files, and compile the largest that is allowed."""
+    """Load hostile menu files, and compile the largest allowed one."""
     process = psutil.Process()
     for name, make in MENUS.items():
         with tempfile.TemporaryDirectory(prefix="adversarial-") as directory:
@@ -612,7 +612,7 @@ async def menus() -> None:
 
 
 async def workers() -> None:
-    """Fill a window in memory that three workers divide, over connections of its own each."""
+    """Fill a window in memory that three workers share, with a new connection for each request."""
     with serving(WORKERS="3", RATE_LIMIT="300/minute") as server:
         await asyncio.sleep(5)  # for the last worker
         limits = httpx.Limits(max_keepalive_connections=0)

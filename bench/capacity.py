@@ -1,10 +1,10 @@
-"""Print what one core serves of each route, what a worker takes, and how many connections one holds.
+"""Print the throughput of each route on one core, the memory of a worker, and the number of connections that it holds.
 
     bench/capacity.py [--only start|routes|connections] [--seconds 5] [--connections 10000]
 
-`start`: seconds until ready and memory by worker. `routes`: a server on one core, called by wrk (if it is there) from another; speech by
-callers who send a recording again and again. `connections`: keep-alive connections over loopback, as many as the limit on descriptors
-permits, each of which asks in every round. On a busy machine these are least figures.
+`start`: seconds until ready and memory by worker. `routes`: a server on one core, called by wrk (if installed) from another; speech by
+callers that send a recording repeatedly. `connections`: keep-alive connections over loopback, up to the limit of descriptors, each of which
+sends a request in every round. On a busy machine the figures are lower bounds.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from tests.servers import Server  # noqa: E402 - the path is set above
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
 API = "/api/v1/voice"
 SPEECH = {"SPEECH_MODEL": "base", "SPEECH_MODEL_VI": "conformer"}
-# The body of each request, as a wrk script makes it; every stored order has an id of its own.
+# Method, path and body as Lua expressions of a wrk script; every stored order has its own id.
 ROUTES = {
     "GET /healthcheck": ("GET", "'/healthcheck'", ""),
     "POST recommend_order": ("POST", f"'{API}/recommend_order'", '{"menu": "quan-nha", "items": [{"item": "latte", "quantity": 2}]}'),
@@ -51,14 +51,14 @@ ROUTES = {
 }
 WRK_CONNECTIONS = 32
 ROUNDS = 5
-# What this process and the server need beside the connections.
+# Descriptors of this process and the server besides the connections.
 SPARE_DESCRIPTORS = 200
 HEALTH = b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @contextmanager
 def serving(**environment: str) -> Iterator[Server]:
-    """Run a server; it ends with the block."""
+    """Run a server within the block."""
     own = {"ENVIRONMENT": "TESTING", "RATE_LIMIT": "1000000000/minute", "RATE_LIMIT_SPEECH": "1000000000/minute", "ACCESS_LOG": "off"}
     with tempfile.TemporaryDirectory(prefix="capacity-") as directory:
         server = Server(Path(directory), own | environment)
@@ -71,26 +71,26 @@ def serving(**environment: str) -> Iterator[Server]:
 
 
 def is_ready(server: Server) -> bool:
-    """Ask whether all is loaded."""
+    """Return whether the server is ready."""
     return httpx.get(f"{server.url}/readiness", timeout=10).status_code == HTTPStatus.OK
 
 
 def memory_mib(pid: int) -> tuple[float, float]:
-    """Return what a process holds, and its share of it where others hold the same."""
+    """Return the resident and the proportional set size of a process in MiB."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     rss, pss = (int(re.findall(rf"(?m)^{name}:\s+(\d+) kB", rollup)[0]) / 1024 for name in ("Rss", "Pss"))
     return rss, pss
 
 
 def start() -> None:
-    """Print how long a start takes, and what a worker holds."""
+    """Print the duration of a start, and the memory of a worker."""
     for workers in (1, 2):
         began_s = time.monotonic()
         with serving(WORKERS=str(workers), **SPEECH) as server:
             answers_s = time.monotonic() - began_s
             server.wait_until(lambda: is_ready(server))
             ready_s = time.monotonic() - began_s
-            # Each worker is asked until all have loaded: whose turn it is, nobody can say.
+            # /readiness is that of one worker; the others load at the same time.
             time.sleep(5 * (workers - 1))
             process = psutil.Process(server.process.pid)
             serving_here = (
@@ -103,7 +103,7 @@ def start() -> None:
 
 
 def routes(seconds: int) -> None:
-    """Print what one core serves."""
+    """Print the throughput of one core."""
     cores = sorted(os.sched_getaffinity(0))
     wrk = shutil.which("wrk")
     if wrk is None:
@@ -122,7 +122,7 @@ def routes(seconds: int) -> None:
 
 
 def called(command: list[str], url: str, process: psutil.Process, route: tuple[str, str, str], seconds: int) -> str:
-    """Call a route as fast as it answers."""
+    """Call a route with wrk; return the figures."""
     method, path, body = route
     headers = {**KEYS, "Content-Type": "application/json"}
     table = ", ".join(f"['{name}'] = '{value}'" for name, value in headers.items())
@@ -140,7 +140,7 @@ def called(command: list[str], url: str, process: psutil.Process, route: tuple[s
 
 
 async def spoken(server: Server, process: psutil.Process, seconds: int) -> str:
-    """Let two callers speak without a pause."""
+    """Send recordings from two callers without a pause; return the figures."""
     audio = (ROOT / "examples/order-vi.wav").read_bytes()
     heard_s = 0.0
     until_s = time.monotonic() + seconds
@@ -159,14 +159,14 @@ async def spoken(server: Server, process: psutil.Process, seconds: int) -> str:
 
 
 async def connections(count: int) -> None:
-    """Hold connections, ask on each of them in every round, and let go of them."""
+    """Open connections, send a request on each in every round, and close them."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     count = min(count, limit - SPARE_DESCRIPTORS)
     with serving() as server:
         process = psutil.Process(server.process.pid)
         before_bytes, before_descriptors = process.memory_info().rss, process.num_fds()
-        opening = asyncio.Semaphore(500)  # the listener's queue is not endless
+        opening = asyncio.Semaphore(500)  # the listener's queue is limited
 
         async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[bool, float]:
             began_s = time.monotonic()
@@ -180,7 +180,7 @@ async def connections(count: int) -> None:
         async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
             async with opening:
                 pair = await asyncio.open_connection("127.0.0.1", server.port)
-                await ask(*pair)  # who says nothing for ten seconds is closed
+                await ask(*pair)  # a connection without a request is closed after ten seconds
                 return pair
 
         began_s = time.monotonic()

@@ -1,10 +1,10 @@
-"""Decode mutated recordings, and print what became of them.
+"""Decode mutated recordings, and print the outcomes.
 
     bench/fuzz.py [--count 300] [--seed 1]
 
-Real files of every container, made by the encoder itself, are cut, spliced and repeated, and have bits and lengths changed. Each ends as
-sound or as a refusal of ours. Memory is limited by the system and the processor's time too, so that a bomb ends this process; the last
-mutant is kept in a file, for when the decoder takes the process with it. Prints one figure a line, and one JSON object at the end.
+Files of every container, made by the encoder itself, are cut, spliced and repeated, and have bits and lengths changed. Each must be decoded
+or rejected with AudioInvalid or AudioTooLong. The memory limit turns a decompression bomb into an error; a file holds the last mutant, in
+case the decoder crashes. Prints one figure a line, and one JSON object at the end.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from errors import AudioInvalid, AudioTooLong
 from schemas import Encoding
 from voice.asr.audio import SAMPLE_RATE, decode
 
-# Container, codec, rate, layout: what phones, browsers, desktops and the telephone network send.
+# Container, codec, sample rate in Hz, layout, as phones, browsers, desktops and the telephone network send them.
 FORMS = (
     ("wav", "pcm_s16le", 16_000, "mono"),
     ("wav", "pcm_f32le", 48_000, "stereo"),
@@ -42,7 +42,7 @@ FORMS = (
     ("mp4", "alac", 44_100, "mono"),
 )
 MAX_AUDIO_S = 5.0
-# What a decoder may hold beside the interpreter: many times what five seconds need.
+# The memory limit: many times what five seconds of audio need.
 MAX_MEMORY_BYTES = 2 * 2**30
 ODD_NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
@@ -80,7 +80,7 @@ Bytes = NDArray[np.uint8]
 
 
 def place(sound: Bytes, chance: np.random.Generator) -> int:
-    """Choose a place; half of them in the head, where the tables are."""
+    """Choose an offset; half of them in the head, which has the tables."""
     return int(chance.integers(min(len(sound), 512) if chance.random() < 0.5 else len(sound)))  # noqa: PLR2004 - half
 
 
@@ -92,14 +92,14 @@ def flip_bits(sound: Bytes, _: Bytes, chance: np.random.Generator) -> Bytes:
 
 
 def scatter(sound: Bytes, _: Bytes, chance: np.random.Generator) -> Bytes:
-    """Put noise in place of a hundredth of the bytes."""
+    """Replace a hundredth of the bytes by noise."""
     places = chance.integers(len(sound), size=max(1, len(sound) // 100))
     sound[places] = chance.integers(256, size=len(places))
     return sound
 
 
 def put_number(sound: Bytes, _: Bytes, chance: np.random.Generator) -> Bytes:
-    """Put an odd number where a length may stand."""
+    """Write a boundary value over a possible length field."""
     width, order = int(chance.choice([1, 2, 4, 8])), ORDERS[chance.integers(2)]
     at = place(sound, chance)
     number = ODD_NUMBERS[chance.integers(len(ODD_NUMBERS))] % 256**width
@@ -109,24 +109,24 @@ def put_number(sound: Bytes, _: Bytes, chance: np.random.Generator) -> Bytes:
 
 
 def cut_off(sound: Bytes, _: Bytes, chance: np.random.Generator) -> Bytes:
-    """Lose the end."""
+    """Remove the end."""
     return sound[: place(sound, chance)]
 
 
 def cut_out(sound: Bytes, _: Bytes, chance: np.random.Generator) -> Bytes:
-    """Lose a part."""
+    """Remove a part."""
     at = place(sound, chance)
     return np.concatenate([sound[:at], sound[at + chance.integers(1, 2000) :]])
 
 
 def repeat(sound: Bytes, _: Bytes, chance: np.random.Generator) -> Bytes:
-    """Say a part again and again."""
+    """Repeat a part."""
     at, length = place(sound, chance), int(chance.integers(1, 2000))
     return np.concatenate([sound[:at], np.tile(sound[at : at + length], chance.integers(2, 50)), sound[at:]])
 
 
 def splice(sound: Bytes, other: Bytes, chance: np.random.Generator) -> Bytes:
-    """Go on with another file."""
+    """Continue with a part of another file."""
     return np.concatenate([sound[: place(sound, chance)], other[place(other, chance) :]])
 
 
@@ -134,14 +134,14 @@ CHANGES = (flip_bits, flip_bits, scatter, put_number, put_number, put_number, cu
 
 
 def outcome(audio: bytes, chance: np.random.Generator) -> str:
-    """Decode a mutant, and say what it became; whatever is no refusal of ours is raised."""
+    """Decode a mutant, and return the outcome; raise every other exception."""
     encoding = ENCODINGS[chance.integers(len(ENCODINGS))]
     sample_rate = None if encoding == "auto" and chance.random() < 0.7 else int(chance.choice([8_000, 16_000, 44_100, 48_000]))  # noqa: PLR2004
     try:
         waveform = decode(audio, encoding=encoding, sample_rate=sample_rate, channels=None, max_audio_s=MAX_AUDIO_S)
     except (AudioInvalid, AudioTooLong) as refused:
         return type(refused).__name__
-    # A frame that was begun may go over the end.
+    # The last frame may exceed the limit.
     bounded = len(waveform) <= (MAX_AUDIO_S + 1) * SAMPLE_RATE
     return "sound" if bounded and waveform.ndim == 1 and np.abs(waveform).max() <= 1 else "wrong sound"
 
@@ -151,11 +151,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "mutant.bin", help="where the last mutant is kept")
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "mutant.bin", help="the file of the last mutant")
     arguments = parser.parse_args()
     chance = np.random.default_rng(arguments.seed)
     recordings = [recording(*form) for form in FORMS]
-    for audio in recordings:  # what a decoder sets up once is not the mutants' doing
+    for audio in recordings:  # the decoders allocate some memory once
         decode(audio, encoding="auto", sample_rate=None, channels=None, max_audio_s=MAX_AUDIO_S)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,10 +1,10 @@
-"""Print what the HTTP path costs: one figure a line.
+"""Print the processor time of the HTTP path, one figure a line.
 
     .venv/bin/python bench/http_path.py [--only parts|path|timing|wire] [--seconds 2]
 
-`parts` times the pieces of a request, `path` the whole of it in this process (without sockets), `timing` a wrong key against an unknown
-id, `wire` a server of its own over loopback, with wrk if it is there. On a busy machine read the ratios, not the figures: each is the
-least of many short runs. (Not called http.py: beside it, no bench could import the standard library's http.)
+`parts` measures the steps of a request, `path` all of it in this process (without sockets), `timing` a wrong key against an unknown id,
+`wire` a server over loopback, with wrk if installed. On a busy machine compare ratios: each figure is the minimum of many short runs. (A
+file named http.py would hide the standard library's http from the other benchmarks.)
 """
 
 import argparse
@@ -32,7 +32,7 @@ os.environ |= {
     "RATE_LIMIT": "1000000000/minute",
     "ACCESS_LOG": "off",
     "DATABASE_URL": f"sqlite+aiosqlite:///{SCRATCH.name}/voice.db",
-    "SPEECH_MODEL": "/nonexistent",  # speech is measured elsewhere; here it would only load
+    "SPEECH_MODEL": "/nonexistent",  # speech has its own benchmark
     "SPEECH_MODEL_VI": "/nonexistent",
     "LOG_LEVEL": "ERROR",
 }
@@ -46,7 +46,7 @@ from starlette.routing import Route  # noqa: E402, TID251
 from app import State, app  # noqa: E402
 from errors import InvalidCredentials  # noqa: E402
 from schemas import OrderRequest, RecommendRequest  # noqa: E402
-from web import server as voice_server  # noqa: E402
+from web import reply_headers  # noqa: E402
 from web.access_log import AccessLog  # noqa: E402
 from web.context import KEY, RequestContext  # noqa: E402
 from web.replies import reply  # noqa: E402
@@ -61,23 +61,23 @@ REPEATS, BATCH = 500, 20
 
 
 def least_us(function: Callable[[], object]) -> float:
-    """Return the microseconds of a call in the least disturbed of many short runs."""
+    """Return the microseconds of a call: the minimum of many short runs."""
     return min(timeit.repeat(function, number=BATCH, repeat=REPEATS)) / BATCH * 1e6
 
 
 def at_once(work: Awaitable[Any]) -> Any:
-    """Run a coroutine that waits for nothing."""
+    """Run a coroutine that never suspends."""
     steps = work.__await__()
     try:
         next(steps)
     except StopIteration as end:
         return end.value
-    message = "it waited"
+    message = "the coroutine suspended"
     raise RuntimeError(message)
 
 
 def scope_of(path: str, state: Any) -> dict[str, Any]:
-    """Return what a server hands over for a request."""
+    """Return the ASGI scope of a request."""
     body = BODIES[path]
     headers = [
         (b"host", b"127.0.0.1:8000"),
@@ -103,11 +103,11 @@ def scope_of(path: str, state: Any) -> dict[str, Any]:
 
 
 async def discard(_: Any) -> None:
-    """Send nowhere."""
+    """Discard a message."""
 
 
 def receiver(path: str) -> Callable[[], Awaitable[dict[str, Any]]]:
-    """Return a channel that gives a request's body."""
+    """Return an ASGI `receive` that returns the body of a request."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": BODIES[path], "more_body": False}
@@ -138,12 +138,12 @@ async def parts(state: State) -> None:
     ready = reply(request, answer)
     for name, piece in {
         "headers by name": lambda: dict(scope["headers"]),
-        "request id": voice_server.new_request_id,
+        "request id": reply_headers.new_request_id,
         "admission": lambda: at_once(admission.admit(request, scopes, limits)),
         "- of which the rate limit": lambda: at_once(admission.limits.hit("requests", "demo")),
         "read and validate": lambda: at_once(bodies.read_json(request, RecommendRequest)),
         "domain: suggest again": suggest,
-        "domain: suggest": lambda: suggest(["nothing-of-this-name"]),  # what leaves items out is not remembered
+        "domain: suggest": lambda: suggest(["nothing-of-this-name"]),  # a request with `exclude` is not cached
         "domain: understand": lambda: engine.understand(order.text or "", ()),
         "reply: envelope and JSON": lambda: reply(request, answer),
         "reply: send": lambda: at_once(ready(scope, request.receive, discard)),
@@ -181,7 +181,7 @@ async def timing(state: State) -> None:
 
 @contextlib.contextmanager
 def serving() -> Iterator[tuple[int, int]]:
-    """Run a server; gives its process id and port."""
+    """Run a server within the block; yields its process id and port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -199,7 +199,7 @@ def serving() -> Iterator[tuple[int, int]]:
 
 
 def wire(seconds: int) -> None:
-    """Print requests a second and processor time over loopback."""
+    """Print requests a second and processor time of each route over loopback."""
     wrk = shutil.which("wrk")
     if wrk is None:
         print("wire   skipped: wrk is not installed")
@@ -223,7 +223,7 @@ def wire(seconds: int) -> None:
 
 
 def processor_s(pid: int) -> float:
-    """Return the processor time that a process has used."""
+    """Return the processor seconds of a process."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 

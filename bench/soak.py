@@ -1,11 +1,10 @@
-"""Print what mixed traffic does to a server whose Valkey and PostgreSQL are killed and started again, twice each.
+"""Run mixed traffic against a server whose Valkey and PostgreSQL are killed and restarted twice each, and print the figures.
 
     bench/soak.py [--minutes 30] [--rate 1] [--no-speech]
 
-Orders, speech, suggestions, tokens, stored orders, bad input and callers who hang up, all at once, at a rate that leaves a busy machine
-room. Ends with status 1 when a reply was a 500 or another one than the contract allows, when an acknowledged order is lost or there twice,
-when a connection broke that nobody cut, or when memory, descriptors or threads grew. What grows by design (what the recommender knows)
-grows by about a kilobyte an order.
+Orders, speech, suggestions, tokens, stored orders, bad input and disconnects run concurrently, at a rate that does not saturate a busy
+machine. Exits with status 1 if a reply was a 500 or not allowed by the contract, if an acknowledged order was lost or stored twice, if a
+connection broke unexpectedly, or if memory, descriptors or threads grew. The recommender's counts grow by about a kilobyte an order.
 """
 
 import argparse
@@ -50,21 +49,21 @@ SAID = (
     "hôm nay trời đẹp quá",
 )
 AUDIO = {name: (ROOT / "examples" / f"order-{name}.wav").read_bytes() for name in ("vi", "en")}
-# Killed and started at these parts of the time; the rest of it is calm enough to see what stays.
+# The storage that is killed and restarted, at which part of the duration.
 OUTAGES = (("valkey", 0.25), ("postgres", 0.4), ("valkey", 0.55), ("postgres", 0.65))
-# While PostgreSQL is away, and as long after as anybody's patience in the store lasts, 503 is what the contract says.
+# While PostgreSQL is down, and until the timeouts of the store have passed, the contract allows a 503.
 OUTAGE_S = 2.0
 SAMPLE_S = 1.0
-# What is compared: before the first outage, when caches are filled, and after the last, when everything is used again.
+# Parts of the duration that are compared: before the first outage with filled caches, and after the last with all storages in use.
 BEFORE, AFTER = (0.1, OUTAGES[0][1]), (0.85, 1.0)
-# An allocator gives back late, and a sample may catch a recognition in the middle.
+# The allocator returns memory late, and a sample may fall into a recognition.
 MAX_GROWTH_BYTES, MAX_GROWTH_DESCRIPTORS, MAX_GROWTH_THREADS = 32 * 2**20, 4, 4
 SLOWEST_SHOWN = 0.99
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long, how much, and whether with the speech models."""
+    """The duration, the rate, and whether the server loads the speech models."""
 
     seconds: float
     rate: float = 1.0
@@ -73,7 +72,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Tally:
-    """What was answered, and what should not have been."""
+    """Counts of the replies, and the failures."""
 
     answers: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     seconds: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -82,7 +81,7 @@ class Tally:
     hung_up: int = 0
 
     def add(self, kind: str, reply: httpx.Response, allowed: Sequence[int], seconds: float) -> None:
-        """Count a reply, and hold it against what is allowed."""
+        """Count a reply, and compare its status with the allowed ones."""
         self.answers[kind][reply.status_code] += 1
         self.seconds[kind].append(seconds)
         if reply.status_code not in allowed:
@@ -92,7 +91,7 @@ class Tally:
 
 
 class Callers:
-    """Everything that calls; each method is one round of one kind of caller."""
+    """The callers; each method is one round of one kind of caller."""
 
     def __init__(self, server: Server, tally: Tally, seed: int) -> None:
         self._url, self._port, self._tally = server.url, server.port, tally
@@ -101,7 +100,7 @@ class Callers:
         self._tokens: dict[str, str] | None = None
 
     async def close(self) -> None:
-        """Hang up for good."""
+        """Close the client."""
         await self._client.aclose()
 
     async def _call(self, kind: str, method: str, path: str, allowed: Sequence[int], **how: Any) -> httpx.Response | None:
@@ -115,19 +114,19 @@ class Callers:
         return reply
 
     async def order(self) -> None:
-        """Say something, and something more on top of it."""
+        """Send an utterance, and a second one with the order of the first."""
         first = await self._call("order", "POST", f"{API}/order", [200], json={"text": self._random.choice(SAID), "menu": MENU})
         if first is not None and first.status_code == OK:
             more = {"text": self._random.choice(SAID), "menu": MENU, "lines": first.json()["data"]["lines"]}
             await self._call("order", "POST", f"{API}/order", [200], json=more)
 
     async def suggest(self) -> None:
-        """Ask what goes with a basket."""
+        """Ask for suggestions for a basket."""
         basket = [{"item": item} for item in self._random.sample(ITEMS, 2)]
         await self._call("recommend", "POST", f"{API}/recommend_order", [200], json={"menu": MENU, "items": basket, "customer_id": 7})
 
     async def store(self) -> None:
-        """Place an order, send it again, read it back."""
+        """Store an order, send it again, read it."""
         order_id = str(uuid4())
         body = {
             "menu": MENU,
@@ -165,10 +164,10 @@ class Callers:
         if reply is not None and reply.status_code == OK:
             heard = reply.json()["data"]
             if not heard.get("text", heard.get("lines")):
-                self._tally.wrong.append("speech: nothing was heard")
+                self._tally.wrong.append("speech: empty transcript")
 
     async def renew(self) -> None:
-        """Sign in, use the token, renew it, and now and then send a used one again."""
+        """Get a token, use it, renew it, and send the used refresh token again."""
         if self._tokens is None:
             signed_in = await self._call(
                 "token", "POST", "/api/v1/auth/token", [200, 503], json={"secret_id": "demo", "secret_key": "demo-secret"}
@@ -180,13 +179,13 @@ class Callers:
         await self._call("token", "GET", f"{API}/menus", [200], headers=bearer)
         used = {"refresh_token": self._tokens["refresh_token"]}
         renewed = await self._call("token", "POST", "/api/v1/auth/refresh", [200, 503], json=used)
-        # A renewal whose outcome is unknown may have used the token up.
+        # A renewal with an unknown outcome may have used the token.
         self._tokens = renewed.json()["data"] if renewed is not None and renewed.status_code == OK else None
         if self._tokens is not None:
             await self._call("token", "POST", "/api/v1/auth/refresh", [401, 503], json=used)
 
     async def err(self) -> None:
-        """Send what must be refused."""
+        """Send a request that must be rejected."""
         json_type = {**KEYS, "Content-Type": "application/json"}
         refused: list[tuple[str, str, int, dict[str, Any]]] = [
             ("POST", f"{API}/order", 400, {"content": b'{"text": "', "headers": json_type}),
@@ -204,11 +203,11 @@ class Callers:
             ("GET", "/nope", 404, {}),
         ]
         method, path, status, how = self._random.choice(refused)
-        # Wrong pairs are limited by address; and what needs the models is refused while they are loaded.
+        # Wrong credentials are limited by address, and speech gets a 503 while the models are loaded.
         await self._call("bad", method, path, [status, 429] if status == BAD else [status, 503], **how)
 
     async def hang_up(self) -> None:
-        """Begin a request, and go away: within the head, within the body, or while it is being answered."""
+        """Start a request, and disconnect: within the head, within the body, or before the reply."""
         head = f"POST {API}/speech?language=vi HTTP/1.1\r\nHost: x\r\nX-Secret-Id: demo\r\nX-Secret-Key: demo-secret\r\n"
         whole = f"{head}Content-Type: audio/wav\r\nContent-Length: {len(AUDIO['vi'])}\r\n\r\n".encode() + AUDIO["vi"]
         _, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -220,7 +219,7 @@ class Callers:
         self._tally.hung_up += 1
 
     async def probe(self) -> None:
-        """Look after the service as an orchestrator does."""
+        """Send the probes of an orchestrator."""
         await self._call("health", "GET", "/healthcheck", [200], headers={})
         await self._call("readiness", "GET", "/readiness", [200, 503], headers={})
         await self._call("metrics", "GET", "/metrics", [200], headers={})
@@ -228,7 +227,7 @@ class Callers:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the server's process holds at a moment."""
+    """Memory, descriptors and threads of the server's process at one time."""
 
     at_s: float
     rss_bytes: int
@@ -237,7 +236,7 @@ class Sample:
 
 
 def sample_of(process: psutil.Process, began_s: float) -> Sample:
-    """Look at the process."""
+    """Measure the process."""
     with process.oneshot():
         return Sample(time.monotonic() - began_s, process.memory_info().rss, process.num_fds(), process.num_threads())
 
@@ -251,14 +250,14 @@ def growth(samples: Sequence[Sample], what: Callable[[Sample], int], seconds: fl
 
 
 async def again_and_again(work: Callable[[], Awaitable[None]], every_s: float, until_s: float, spread: random.Random) -> None:
-    """Do something at about a rate."""
+    """Call `work` about every `every_s` seconds."""
     while time.monotonic() < until_s:
         await asyncio.sleep(spread.uniform(0.5, 1.5) * every_s)
         await work()
 
 
 async def soak(postgres: Postgres, valkey: Valkey, directory: Path, plan: Plan) -> list[str]:
-    """Run it, print its figures, and return what was wrong."""
+    """Run the traffic, print its figures, and return the failures."""
     environment = {
         "ENVIRONMENT": "TESTING",
         "DATABASE_URL": postgres.url(),
@@ -283,7 +282,7 @@ async def soak(postgres: Postgres, valkey: Valkey, directory: Path, plan: Plan) 
 
 
 async def traffic(server: Server, storages: tuple[Postgres, Valkey], tally: Tally, plan: Plan) -> list[Sample]:
-    """Let everybody call while the storages come and go; return what the server held meanwhile."""
+    """Run all callers and the outages; return the samples of the server."""
     callers = Callers(server, tally, seed=1)
     spread = random.Random(2)  # noqa: S311
     process, samples = psutil.Process(server.process.pid), list[Sample]()
@@ -320,12 +319,12 @@ async def traffic(server: Server, storages: tuple[Postgres, Valkey], tally: Tall
 
 
 def stored_in(postgres: Postgres) -> Counter[tuple[str, int]]:
-    """Count what is in the database: order ids with their totals."""
+    """Count the stored orders by id and total."""
     return Counter((str(row["order_id"]), row["total"]) for row in postgres.execute("SELECT order_id, total FROM orders"))
 
 
 def report(tally: Tally, samples: Sequence[Sample], stored: Counter[tuple[str, int]], log: str, plan: Plan) -> list[str]:
-    """Print the figures, and return what was wrong."""
+    """Print the figures, and return the failures."""
     wrong = list(tally.wrong)
     for kind, answers in sorted(tally.answers.items()):
         times = sorted(tally.seconds[kind])
@@ -350,13 +349,13 @@ def report(tally: Tally, samples: Sequence[Sample], stored: Counter[tuple[str, i
             wrong.append(f"{name} grew from {before} to {after}")
     failures = [line for line in log.splitlines() if '"level":"ERROR"' in line or "Traceback" in line]
     if not plan.speech:
-        failures = [line for line in failures if '"work":"models"' not in line]  # there are none, and it says so
+        failures = [line for line in failures if '"work":"models"' not in line]  # expected: there are no models
     print(f"soak   log        {len(log.splitlines())} lines, {len(failures)} failures")
     return wrong + [f"log: {line[:500]}" for line in failures[:5]]
 
 
 async def run(plan: Plan) -> list[str]:
-    """Soak a server of its own, with storages of its own."""
+    """Start the storages, and run the traffic."""
     with tempfile.TemporaryDirectory(prefix="soak-") as directory:
         os.chmod(directory, 0o755)  # noqa: PTH101, S103 - PostgreSQL runs as another user
         home = Path(directory) / "postgres"
@@ -372,7 +371,7 @@ async def run(plan: Plan) -> list[str]:
 
 
 def shown(wrong: Sequence[str]) -> Iterator[str]:
-    """Say what was wrong, each kind once."""
+    """Yield a line for each kind of failure."""
     for what, count in Counter(wrong).most_common(20):
         yield f"soak   WRONG      {count} x {what}"
 
@@ -382,7 +381,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--rate", type=float, default=1.0, help="1: some 30 requests a second and a clip every other second")
-    parser.add_argument("--no-speech", action="store_true", help="do without the speech models")
+    parser.add_argument("--no-speech", action="store_true", help="do not load the speech models")
     arguments = parser.parse_args()
     wrong = asyncio.run(run(Plan(60 * arguments.minutes, arguments.rate, speech=not arguments.no_speech)))
     print("\n".join(shown(wrong)) or "soak   nothing was wrong")

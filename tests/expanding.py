@@ -1,4 +1,4 @@
-"""Audio files of a few kilobytes that become gigabytes or minutes inside a decoder."""
+"""Audio files of a few kilobytes that take a decoder gigabytes of memory or minutes of time."""
 
 import struct
 import zlib
@@ -11,7 +11,7 @@ CLIP: bytes = encoded(tone(0.5), container="flac", codec="flac", rate=16_000)
 
 
 def flac(*blocks: tuple[int, bytes]) -> bytes:
-    """Put metadata blocks, each a type and its content, into a FLAC file."""
+    """Return a FLAC file with the given metadata blocks (type, content)."""
     place = 4 + 4 + int.from_bytes(CLIP[5:8], "big")
     head = b"fLaC\0" + CLIP[5:place]
     last = False
@@ -61,7 +61,7 @@ def webm_with_tags(n_tags):
 
 
 def ogg_with_tags(n_tags):
-    """Put tags into an Ogg file; a page with a wrong checksum would be left out."""
+    """Return an Ogg file with many tags; decoders skip pages with a wrong checksum."""
     audio = encoded(tone(0.5), container="ogg", codec="libopus", rate=48_000)
     pages = [b"OggS" + page for page in audio.split(b"OggS")[1:]]
     tags = [b"TAG%d=x" % number for number in range(n_tags)]
@@ -96,7 +96,7 @@ WITH_TAGS = {"flac": flac_with_tags, "mp3": mp3_with_tags, "m4a": m4a_with_tags,
 
 
 def index_of(n_samples: int) -> bytes:
-    """Make an MP4 fragment claim so many samples; each costs memory, none a byte."""
+    """Return an MP4 file whose fragment declares so many samples, each of which costs memory."""
     audio = bytearray(encoded(tone(0.3), container="mp4", codec="aac", rate=16_000, movflags="frag_keyframe+empty_moov"))
     place = audio.index(b"trun") + 4
     audio[place : place + 8] = struct.pack(">II", 1, n_samples)
@@ -104,7 +104,7 @@ def index_of(n_samples: int) -> bytes:
 
 
 def flac_with_picture(side: int) -> bytes:
-    """Put a black PNG, `side` pixels high and wide, into a FLAC file as its cover."""
+    """Return a FLAC file with a black square PNG of `side` pixels as its cover."""
 
     def chunk(name, content):
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

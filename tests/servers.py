@@ -1,4 +1,4 @@
-"""A real server process, for tests and benches."""
+"""A real server process and plain connections to it, for tests and benches."""
 
 import contextlib
 import os
@@ -8,18 +8,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 ROOT = Path(__file__).parent.parent
 
 
+def program_with(**limits: float) -> str:
+    """Return a program for `Server` that serves with other `ServerLimits`."""
+    return (
+        "from settings import Settings, read_settings; from web import server; from web.server_limits import ServerLimits; "
+        f"server.run('app:app', read_settings(Settings), ServerLimits(**{limits}))"
+    )
+
+
 class Server:
-    """A server in a process of its own, with the environment of this one; `stop` ends it."""
+    """A server in its own process, with the environment of this one; `stop` ends it."""
 
     def __init__(self, directory: Path, environment: dict[str, str], program: str | None = None, out: int | None = None) -> None:
-        """`program` is run in place of app.py; `out` is a descriptor that takes the log in place of a file."""
+        """`program`: Python code to run in place of app.py. `out`: a descriptor for the log in place of a file."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -28,7 +36,7 @@ class Server:
         own = {
             "PORT": str(self.port),
             "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/voice.db",
-            # No test here speaks to a server process, and loading the models takes longer than all that they do.
+            # Tests that send speech set the models themselves; loading them takes longer than the other tests.
             "SPEECH_MODEL": "/nonexistent",
             "SPEECH_MODEL_VI": "/nonexistent",
         }
@@ -62,3 +70,27 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
+
+
+class Connection:
+    """A plain socket to a server."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), 30)
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def read(self) -> bytes:
+        """Read until the server closes."""
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := self.socket.recv(65536):
+                received += data
+        return received
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()

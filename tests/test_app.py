@@ -13,7 +13,7 @@ from starlette.requests import Request
 from app import create_app
 from errors import AudioTooLong, Overloaded
 from schemas import LineRequest, OptionRequest, SpeechOptions
-from settings import ROOT
+from settings import ROOT, project_version
 from tests.conftest import APP, CLIENT_KEYS, DOCUMENT, REGISTRY, SETTINGS, client_of
 from voice.asr.audio import decode
 from voice.menus.loading import MenuBook
@@ -64,7 +64,8 @@ def loc_of(response):
 @pytest.mark.parametrize("path", ["/healthcheck", "/api/v1/healthcheck"])
 async def test_health_answers_without_credentials(stranger, path):
     response = await stranger.get(path)
-    assert (response.status_code, response.json()) == (200, {"code": 200, "msg": "Healthy.", "data": {"status": "ok"}})
+    healthy = {"code": 200, "msg": "Healthy.", "data": {"status": "ok", "version": project_version()}}
+    assert (response.status_code, response.json()) == (200, healthy)
 
 
 @pytest.mark.parametrize(

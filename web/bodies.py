@@ -15,7 +15,7 @@ from web.body_budget import BodyBudget
 from web.context import context_of
 from web.fast_path import is_whole_body
 from web.http_metrics import HttpMetrics
-from web.large_json import STAND_IN, decode_string, lift_audio
+from web.large_json import PLACEHOLDER, cut_out_audio, decode_json_base64
 from web.media_types import expect_json, media_type_of
 from web.validation import validate_json
 
@@ -37,7 +37,7 @@ class BodyReader:
         max_body_bytes: int,
         max_json_bytes: int,
         metrics: HttpMetrics,
-        decode_audio: Callable[[memoryview], bytes] = decode_string,
+        decode_audio: Callable[[memoryview], bytes] = decode_json_base64,
     ) -> None:
         """`max_body_bytes`: of a body with audio. `max_json_bytes`: of a body, or the rest of it, without audio."""
         self.max_body_bytes = max_body_bytes
@@ -123,9 +123,9 @@ class BodyReader:
             PayloadTooLarge: the JSON beside the audio is too long. BadRequest, ValidationFailed: see there.
 
         """
-        rest, string = lift_audio(body, self.max_json_bytes)
+        rest, string = cut_out_audio(body, self.max_json_bytes)
         asked = validate_json(rest, model)
-        if getattr(asked, "audio", None) != STAND_IN:
+        if getattr(asked, "audio", None) != PLACEHOLDER:
             raise PayloadTooLarge
         try:
             audio = await asyncio.to_thread(self.decode_audio, string)

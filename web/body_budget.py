@@ -1,28 +1,28 @@
-"""Bound the memory of large bodies that are being received, in the process and for each client."""
+"""Limit the memory of large bodies while they are received, for the process and for each client."""
 
 from prometheus_client import Gauge
 
 from errors import Overloaded
 
-# A body of 200 MB takes as long at 50 Mbit/s.
+# The time of a body of 200 MB at 50 Mbit/s.
 RETRY_S = 30
 
 
 class BodyBudget:
-    """Bytes of unfinished bodies. One client may hold half, so that it cannot keep the others from sending."""
+    """Counts bytes of unfinished bodies. A client may hold half of the maximum, so that it cannot block the others."""
 
     def __init__(self, max_bytes: int, gauge: Gauge) -> None:
-        """`max_bytes`: of all bodies together. `gauge`: shows how many are held."""
+        """`max_bytes`: of all bodies together. `gauge`: gets the number of held bytes."""
         self.max_bytes = max_bytes
         self.gauge = gauge
         self.held_bytes = 0
-        self.held_by: dict[str, int] = {}  # client -> bytes; a client without any is not in it
+        self.held_by: dict[str, int] = {}  # client -> bytes, without clients that hold none
 
     def expect(self, client: str, n_bytes: int) -> None:
-        """Refuse a body of a declared length for which there is no room now.
+        """Check that there is room for a body of a declared length.
 
         Raises:
-            Overloaded: see there.
+            Overloaded: there is none.
 
         """
         if self.held_bytes + n_bytes > self.max_bytes or self.held_by.get(client, 0) + n_bytes > self.max_bytes // 2:
@@ -32,7 +32,7 @@ class BodyBudget:
         """Count received bytes.
 
         Raises:
-            Overloaded: there is no room for them.
+            Overloaded: there is no room for them; they are not counted.
 
         """
         self.expect(client, n_bytes)
@@ -44,6 +44,6 @@ class BodyBudget:
         """Subtract bytes of a body that ended."""
         self.held_bytes -= n_bytes
         self.gauge.set(self.held_bytes)
-        left_bytes = self.held_by.pop(client, 0) - n_bytes
-        if left_bytes > 0:
-            self.held_by[client] = left_bytes
+        remaining_bytes = self.held_by.pop(client, 0) - n_bytes
+        if remaining_bytes > 0:
+            self.held_by[client] = remaining_bytes

@@ -1,8 +1,8 @@
-"""Read JSON with much audio in it, without holding up everybody else.
+"""Parse JSON with much base64 audio in it without blocking the event loop.
 
-Neither the parser nor base64 decoding lets another thread run: 200 MB of audio would stop the event loop for over a second, and as much
-of nested nonsense for half a minute. So the one long string is lifted out first, which costs two searches for a quotation mark; what is
-left is small, and the string is decoded piece by piece.
+Neither the JSON parser nor base64 decoding releases the GIL: 200 MB of audio would block the event loop for over a second, and 200 MB of
+nested arrays for half a minute. So the one long string is cut out first, which costs two searches for a quotation mark. The rest is small,
+and the string is decoded piece by piece in a thread.
 """
 
 import base64
@@ -11,40 +11,40 @@ import secrets
 import orjson
 
 from errors import BadRequest, PayloadTooLarge
-from schemas import decode_base64, unwrapped_base64
+from schemas import decode_base64, unwrap_base64
 
-# Stands for the audio while the rest is validated. Random, so that nobody else says it.
-STAND_IN = secrets.token_bytes(24)
-_STAND_IN_BASE64 = base64.b64encode(STAND_IN)
-# A piece takes about a millisecond; other threads run between two.
+# Replaces the audio while the rest is validated. Random, so that no request contains it.
+PLACEHOLDER = secrets.token_bytes(24)
+_PLACEHOLDER_BASE64 = base64.b64encode(PLACEHOLDER)
+# Decoding a piece takes about a millisecond; other threads run between two pieces.
 PIECE_BYTES = 128 * 1024
-# The longest escape, \u002B: a piece does not end within one.
+# The longest escape, \u002B: a piece must not end within one.
 MAX_ESCAPE_BYTES = 6
 
 
-def lift_audio(body: bytes, max_rest_bytes: int) -> tuple[bytes, memoryview]:
-    """Return the body with STAND_IN in place of its longest string, and what stands between that string's quotation marks.
+def cut_out_audio(body: bytes, max_rest_bytes: int) -> tuple[bytes, memoryview]:
+    """Return the body with PLACEHOLDER in place of its longest string, and the content of that string.
 
-    The body is more than twice as long as the rest may be, so that the string reaches over the body's middle. Base64 contains no quotation
-    mark; where the string is something else, the rest is no JSON or too large.
+    `body` must be longer than 2 * `max_rest_bytes`, so that the string reaches over its middle. Base64 contains no quotation mark; if the
+    string is not base64, the rest is not JSON or too large.
 
     Raises:
-        PayloadTooLarge: no string is so long that `max_rest_bytes` are enough for the rest.
+        PayloadTooLarge: without its longest string the body is larger than `max_rest_bytes`.
 
     """
     middle = len(body) // 2
     start, end = body.rfind(b'"', 0, middle) + 1, body.find(b'"', middle)
     if not start or end < 0 or len(body) - (end - start) > max_rest_bytes:
         raise PayloadTooLarge
-    return body[:start] + _STAND_IN_BASE64 + body[end:], memoryview(body)[start:end]
+    return body[:start] + _PLACEHOLDER_BASE64 + body[end:], memoryview(body)[start:end]
 
 
-def decode_string(string: memoryview) -> bytes:
-    r"""Decode what stands between quotation marks as base64; some encoders write its `/` and `+` as `\/` and `\u002B`. Blocking.
+def decode_json_base64(string: memoryview) -> bytes:
+    r"""Decode the content of a JSON string as base64; some encoders write `/` and `+` as `\/` and `\u002B`. Blocking.
 
     Raises:
-        BadRequest: it is no JSON string.
-        ValueError: it is not valid base64.
+        BadRequest: not a JSON string.
+        ValueError: not valid base64.
 
     """
     decoded: list[bytes] = []
@@ -59,7 +59,7 @@ def decode_string(string: memoryview) -> bytes:
             text: str = orjson.loads(b'"' + piece + b'"')
         except orjson.JSONDecodeError as error:
             raise BadRequest from error
-        text = carried + (text.replace("\r", "").replace("\n", "") if decoded else unwrapped_base64(text))
+        text = carried + (text.replace("\r", "").replace("\n", "") if decoded else unwrap_base64(text))
         whole = len(text) if is_last else len(text) // 4 * 4
         text, carried = text[:whole], text[whole:]
         if not is_last and text.endswith("="):

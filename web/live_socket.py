@@ -24,6 +24,7 @@ from schemas import LiveCommand, LiveOptions
 from settings import Settings
 from voice.live.connection import LiveConnection, client_bytes_exceeded
 from voice.live.session import Event
+from voice.live.sessions import MAX_CLIENT_BYTES, MAX_CONNECTIONS
 from web.admission import BEARER, Admission
 from web.context import caller_of, context_of
 from web.cors import ORIGIN_REJECTED, Cors, is_same_origin
@@ -37,7 +38,10 @@ SCOPES, LIMITS = frozenset({"speech", "order"}), ("requests", "speech")
 
 @dataclass(frozen=True, kw_only=True)
 class LiveLimits:
-    """Limits of one connection."""
+    """Limits of the live route."""
+
+    max_connections: int = MAX_CONNECTIONS
+    max_client_bytes: int = MAX_CLIENT_BYTES  # queued over all connections of a client
 
     max_idle_s: float = 30.0  # without audio and commands
     max_send_s: float = 10.0  # until the caller reads an event
@@ -47,6 +51,9 @@ class LiveLimits:
     max_frames_per_audio_s: int = 500
     # A longer command counts as several: a megabyte of JSON takes 30 ms to validate.
     frame_characters: int = 128 * 1024
+
+
+DEFAULT_LIVE_LIMITS = LiveLimits()
 
 
 class LiveEndpoint:

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import NotFound
-from web import server
+from web import reply_headers
 from web.access_log import SWITCHING_PROTOCOLS, AccessLog
 from web.client_address import ClientAddresses
 from web.context import KEY, RequestContext
@@ -53,7 +53,7 @@ class EdgeMiddleware:
         headers = dict(scope["headers"])
         request_id = _request_id(headers)
         scope[KEY] = RequestContext(headers, request_id.decode(), self.addresses.address_of(scope, headers.get(b"x-forwarded-for", b"")))
-        added = [(b"x-request-id", request_id), *server.SECURITY_HEADERS]
+        added = [(b"x-request-id", request_id), *reply_headers.SECURITY_HEADERS]
         is_http = scope["type"] == "http"
         if is_http:
             added += self.cors.headers_for(headers.get(b"origin"))
@@ -104,4 +104,4 @@ class EdgeMiddleware:
 def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
     """Return the caller's id of the request if it is well-formed, else a new one."""
     given = headers.get(b"x-request-id")
-    return given if given is not None and _REQUEST_ID.fullmatch(given) is not None else server.new_request_id()
+    return given if given is not None and _REQUEST_ID.fullmatch(given) is not None else reply_headers.new_request_id()

@@ -1,4 +1,4 @@
-"""Describe the HTTP interface: the OpenAPI 3.1 document is made from the route table and the facts at each endpoint."""
+"""Build the OpenAPI 3.1 document from the route table and the `Facts` of each endpoint."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,28 +26,10 @@ from errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from schemas import (
-    Envelope,
-    Health,
-    Links,
-    MenuDetail,
-    MenuList,
-    Order,
-    OrderRequest,
-    Readiness,
-    RecommendRequest,
-    RefreshRequest,
-    Scope,
-    SpeechRequest,
-    StoredOrder,
-    StoreOrderRequest,
-    Suggestions,
-    TokenRequest,
-    Tokens,
-    Transcript,
-)
+from schemas import Envelope, Scope
+from web.openapi_examples import EXAMPLES
 
-# Media types that carry audio as the body itself.
+# Media types of a body that is audio.
 AUDIO_TYPES = (
     "audio/wav",
     "audio/x-wav",
@@ -72,107 +54,40 @@ AUDIO_TYPES = (
 
 AUDIO_MEDIA_TYPES = frozenset(media_type.lower() for media_type in AUDIO_TYPES)
 
-_GUARD = (AuthRequired, InvalidToken, InvalidSecretId, InvalidSecretKey, InvalidCredentials, RateLimited)
+_ADMISSION_ERRORS = (AuthRequired, InvalidToken, InvalidSecretId, InvalidSecretKey, InvalidCredentials, RateLimited)
 _PARAMETERS = {
-    "order_id": ({"type": "string", "format": "uuid"}, "An id that the caller makes.", "3f2b8c1e-6d53-4a7e-9f0a-2b1c5d7e8f90"),
+    "order_id": ({"type": "string", "format": "uuid"}, "An id that the caller chooses.", "3f2b8c1e-6d53-4a7e-9f0a-2b1c5d7e8f90"),
     "menu": ({"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 200}, "A menu's id.", "quan-nha"),
 }
 _HEADERS = {
     "X-Request-ID": (
-        "The caller's own, where it was well-formed, else a new one.",
+        "The request's own id if it was well-formed, else a new one.",
         {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
     ),
-    "WWW-Authenticate": ("The scheme that is asked for.", {"type": "string", "const": "Bearer"}),
-    "Retry-After": ("Seconds until trying again is worth while.", {"type": "integer", "minimum": 1}),
-    "Allow": ("The methods that are served.", {"type": "string"}),
-}
-
-_MENU = "quan-nha"
-_ORDER_ID = "3f2b8c1e-6d53-4a7e-9f0a-2b1c5d7e8f90"
-_LINE = {
-    "item": "ca-phe-sua",
-    "name": "Cà phê sữa",
-    "quantity": 2,
-    "options": [{"group": "sugar", "choice": "half", "name": "Ít đường", "amount": None, "quantity": 1, "price": 0}],
-    "unit_price": 29000,
-    "total": 58000,
-    "confidence": 1.0,
-    "span": [9, 32],
-}
-_TOKENS = {"access_token": "eyJhbGciOi…", "refresh_token": "eyJhbGciOi…", "token_type": "Bearer", "expires_in": 900}
-# What goes in and what comes out, by its type.
-EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
-    SpeechRequest: {"audio": "UklGRg==", "language": "vi", "menu": _MENU},
-    Transcript: {
-        "text": "cho mình hai cà phê sữa ít đường",
-        "language": "vi",
-        "language_confidence": None,
-        "duration_s": 2.4,
-        "segments": [{"start_s": 0.2, "end_s": 2.2, "text": "cho mình hai cà phê sữa ít đường", "confidence": 0.93}],
-        "processing_ms": 210.0,
-    },
-    OrderRequest: {"menu": _MENU, "text": "cho mình hai cà phê sữa ít đường", "lines": []},
-    Order: {
-        "menu": _MENU,
-        "lines": [_LINE],
-        "total": 58000,
-        "currency": "VND",
-        "changes": [{"op": "add", "line": 0, "item": "ca-phe-sua", "quantity": 2}],
-        "unmatched": [],
-        "questions": [],
-    },
-    StoreOrderRequest: {"menu": _MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7},
-    StoredOrder: {
-        "order_id": _ORDER_ID,
-        "menu": _MENU,
-        "lines": [{**_LINE, "confidence": None, "span": None}],
-        "total": 58000,
-        "currency": "VND",
-        "customer_id": 7,
-        "placed_at": "2026-11-22T10:00:00Z",
-    },
-    RecommendRequest: {"menu": _MENU, "items": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7, "limit": 3},
-    Suggestions: {
-        "items": [
-            {
-                "item": "banh-mi-thit-nuong",
-                "name": "Bánh mì thịt nướng",
-                "price": 35000,
-                "currency": "VND",
-                "score": 0.31,
-                "reason": {"kind": "with", "item": "ca-phe-sua", "share": 0.4, "text": "Hay gọi cùng Cà phê sữa"},
-            }
-        ]
-    },
-    MenuList: {"menus": [{"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "items": 27}]},
-    MenuDetail: {"menu": {"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "option_groups": {}, "items": {}}},
-    TokenRequest: {"secret_id": "kiosk-1", "secret_key": "the key that was shown once"},
-    RefreshRequest: {"refresh_token": "eyJhbGciOi…"},
-    Tokens: _TOKENS,
-    Health: {"status": "ok"},
-    Links: {"documentation": "/api/v1/docs", "openapi": "/api/v1/docs/openapi.json", "page": "/api/v1/try"},
-    Readiness: {"checks": {"speech": True, "store": True, "serving": True, "menus": True}, "problems": {}},
+    "WWW-Authenticate": ("The authentication scheme.", {"type": "string", "const": "Bearer"}),
+    "Retry-After": ("Seconds after which a retry is useful.", {"type": "integer", "minimum": 1}),
+    "Allow": ("The methods of this path.", {"type": "string"}),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the document says about an endpoint, and the guard enforces."""
+    """The facts about an endpoint that the document states and admission enforces."""
 
     scope: Scope | Literal["any"] | None
     body: type[BaseModel] | None = None
-    audio: type[BaseModel] | None = None  # the fields beside it, where it comes as a form's file or as the body itself
+    audio: type[BaseModel] | None = None  # fields beside audio that is a form's file or the body itself
     returns: Any = None
     status: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
     raises: Sequence[type[ApiError]] = ()
     produces: str = "application/json"
 
 
-def failures(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]:
-    """List every failure that an endpoint under `path` may answer with, by status."""
+def errors_by_status(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]:
+    """Return the errors that an endpoint under `path` may reply with, by status."""
     classes: list[type[ApiError]] = [*facts.raises, ApiError]
     if facts.scope is not None:
-        classes += [*_GUARD, PayloadTooLarge]
+        classes += [*_ADMISSION_ERRORS, PayloadTooLarge]
     if facts.scope not in (None, "any"):
         classes.append(AuthorizationFailed)
     if facts.body is not None:
@@ -186,10 +101,10 @@ def failures(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]:
 
 
 def document(routes: Iterable[BaseRoute], *, version: str, server_url: str) -> dict[str, Any]:
-    """Make the OpenAPI document of the routes that are to be in it.
+    """Return the OpenAPI document of the routes with `include_in_schema`.
 
     Raises:
-        TypeError: a route's endpoint has no facts.
+        TypeError: a route's endpoint has no `Facts`.
 
     """
     described: list[tuple[Route, str, Facts]] = []
@@ -214,7 +129,7 @@ def document(routes: Iterable[BaseRoute], *, version: str, server_url: str) -> d
     )
     schemas = dict(definitions["$defs"])
     schemas["FieldError"] = TypeAdapter(FieldError).json_schema()
-    failed = {class_ for route, _, facts in described for classes in failures(facts, route.path).values() for class_ in classes}
+    failed = {class_ for route, _, facts in described for classes in errors_by_status(facts, route.path).values() for class_ in classes}
     schemas |= {_failure_name(class_): _failure_schema(class_) for class_ in failed}
     paths: dict[str, dict[str, Any]] = {}
     for route, method, facts in described:
@@ -227,8 +142,8 @@ def document(routes: Iterable[BaseRoute], *, version: str, server_url: str) -> d
         "info": {
             "title": "Voice API",
             "version": version,
-            "description": "Welcome to Voice's API documentation! Sound comes in, a transcript goes out; an utterance comes in, a priced "
-            "order goes out; a basket comes in, what the customer will want next goes out. Of duplicate JSON keys the last counts.",
+            "description": "Transcribe speech, turn an utterance into a priced order, and suggest the next items for a basket. "
+            "Of duplicate JSON keys the last counts.",
         },
         "servers": [{"url": server_url}],
         "tags": [{"name": name} for name in sorted({_tag(route) for route, _, _ in described})],
@@ -246,7 +161,7 @@ def document(routes: Iterable[BaseRoute], *, version: str, server_url: str) -> d
 
 
 def name_of(returns: Any) -> str:
-    """Name a reply's type."""
+    """Return the name of a reply's type."""
     return str(getattr(returns, "__name__", returns))
 
 
@@ -255,19 +170,23 @@ def _failure_name(class_: type[ApiError]) -> str:
 
 
 def _failure_schema(class_: type[ApiError]) -> dict[str, Any]:
-    """Describe an error envelope whole: generators of clients merge no parts of one."""
+    """Return the schema of an error envelope without references to a common part, which client generators do not merge."""
     data: dict[str, Any] = {
-        "error": {"type": "string", "const": str(class_.error), "description": "A stable word."},
+        "error": {"type": "string", "const": str(class_.error), "description": "The stable error code."},
         "request_id": {"type": "string"},
     }
     if issubclass(class_, ValidationFailed):
-        data["errors"] = {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}, "description": "Each place."}
+        data["errors"] = {
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/FieldError"},
+            "description": "The wrong fields.",
+        }
     return {
         "type": "object",
         "description": (class_.__doc__ or "").splitlines()[0],
         "properties": {
             "code": {"type": "integer", "const": class_.status, "description": "The HTTP status."},
-            "msg": {"type": "string", "description": "One sentence for a person."},
+            "msg": {"type": "string", "description": "One sentence for people."},
             "data": {"type": "object", "properties": data, "required": list(data)},
         },
         "required": ["code", "msg", "data"],
@@ -275,14 +194,14 @@ def _failure_schema(class_: type[ApiError]) -> dict[str, Any]:
 
 
 def _tag(route: Route) -> str:
-    """Group by the path's part after the version."""
+    """Return the path's part after the version as the group of a route."""
     part = route.path.removeprefix("/api/v1").split("/")[1]
     return part if part in ("voice", "auth", "docs") else "service"
 
 
 def _operation(route: Route, facts: Facts, *, body: Any, reply: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Describe the one method of a route."""
-    text = (facts_text(route.endpoint) or "").strip()
+    """Return the operation of a route; its summary and description are the endpoint's docstring."""
+    text = (route.endpoint.__doc__ or "").strip()
     summary, _, description = text.partition("\n")
     operation: dict[str, Any] = {
         "operationId": route.name,
@@ -300,7 +219,7 @@ def _operation(route: Route, facts: Facts, *, body: Any, reply: Any, options: Ma
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _contents(facts, body, options)}
         if options is not None:
-            operation["requestBody"]["description"] = f"The audio itself may come as any of {', '.join(AUDIO_TYPES)}."
+            operation["requestBody"]["description"] = f"A body that is audio has one of the types {', '.join(AUDIO_TYPES)}."
     if facts.scope is None:
         operation["security"] = []
     else:
@@ -309,22 +228,17 @@ def _operation(route: Route, facts: Facts, *, body: Any, reply: Any, options: Ma
     return operation
 
 
-def facts_text(endpoint: Any) -> str | None:
-    """Return what the endpoint says of itself."""
-    return getattr(endpoint, "__doc__", None)
-
-
 def _path_parameter(name: str) -> dict[str, Any]:
     schema, text, example = _PARAMETERS[name]
     return {"name": name, "in": "path", "required": True, "description": text, "schema": schema, "example": example}
 
 
 def _query_parameters(options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Describe the fields of speech, which go into the query where the body is the audio itself."""
+    """Return the fields of a request as query parameters, for a body that is audio."""
     properties = dict(options["properties"])
     rate = properties.get("sample_rate") or properties.get("hertz")
     properties |= {"sample_rate": rate, "hertz": rate}
-    text = "Only where the body is the audio itself."
+    text = "Only with a body that is audio."
     return [
         {"name": name, "in": "query", "required": False, "description": text, "schema": _without_null(schema)}
         for name, schema in properties.items()
@@ -332,9 +246,9 @@ def _query_parameters(options: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave null out: in a query or a form a field is left out instead."""
-    kept = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
-    return dict(kept[0]) if len(kept) == 1 else {key: value for key, value in schema.items() if key not in ("default", "title")}
+    """Return the schema without null: a query or a form omits the field instead."""
+    types = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
+    return dict(types[0]) if len(types) == 1 else {key: value for key, value in schema.items() if key not in ("default", "title")}
 
 
 def _contents(facts: Facts, body: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -353,26 +267,26 @@ def _contents(facts: Facts, body: Any, options: Mapping[str, Any] | None) -> dic
 
 
 def _responses(route: Route, facts: Facts, reply: Any) -> dict[str, Any]:
-    identified = {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}}
+    request_id_header = {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}}
     responses: dict[str, Any] = {}
     for status, text in facts.status.items():
         content: dict[str, Any] = {"schema": reply} if reply is not None else {"schema": {"type": "string"}}
         if facts.returns in EXAMPLES:
             content["example"] = {"code": status, "msg": text, "data": EXAMPLES[facts.returns]}
-        responses[str(status)] = {"description": text, "headers": identified, "content": {facts.produces: content}}
-    for status, classes in failures(facts, route.path).items():
+        responses[str(status)] = {"description": text, "headers": request_id_header, "content": {facts.produces: content}}
+    for status, classes in errors_by_status(facts, route.path).items():
         names = {name for class_ in classes for name in _headers_of(class_)}
         references = [{"$ref": f"#/components/schemas/{_failure_name(class_)}"} for class_ in classes]
         responses[str(status)] = {
             "description": "\n\n".join(f"`{class_.error}`: {(class_.__doc__ or '').splitlines()[0]}" for class_ in classes),
-            "headers": identified | {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)},
+            "headers": request_id_header | {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)},
             "content": {"application/json": {"schema": references[0] if len(references) == 1 else {"oneOf": references}}},
         }
     return dict(sorted(responses.items()))
 
 
 def _headers_of(class_: type[ApiError]) -> Iterable[str]:
-    """Name the headers that a failure's status carries."""
+    """Return the names of the headers of an error reply."""
     if class_.status in (429, 503):
         return ("Retry-After",)
     return class_.headers

@@ -1,7 +1,7 @@
-"""Count requests against limits: slowapi's limiter and strategies, each limit parsed once and hit directly.
+"""Rate limits: fixed windows in Redis through slowapi's limiter, or in memory.
 
-slowapi's decorator costs 16 us a request, a direct hit 2 us; what it would have done beyond that is done here: a shared storage that is
-away, slow or silent is left alone for a while, and each process counts for itself meanwhile.
+Each limit is parsed once and hit directly: slowapi's decorator costs 16 us of a request's 50, a direct hit 2 us. If the shared storage is
+down, slow or silent, the process counts in memory and tries the storage again later.
 """
 
 import asyncio
@@ -23,63 +23,70 @@ from errors import RateLimited
 
 log = logging.getLogger("voice.limits")
 
-# A healthy storage answers in a millisecond; a hanging one costs a request at most this before this process counts for itself.
+# A healthy storage answers in a millisecond; a hanging one delays a request by at most this.
 STORAGE_TIMEOUT_S = 0.15
-# A storage that failed is asked again after this, then after twice as long, up to the second figure.
+# Pause after a failure of the storage; it doubles with each further failure, up to the second figure.
 RETRY_S, MAX_RETRY_S = 1.0, 30.0
-# The storage's client blocks, so it waits off the event loop. More threads than this only queue inside the storage.
+# The storage's client blocks, so it runs in threads. More of them would only queue in the storage.
 STORAGE_THREADS = 8
 
-Key = tuple[str, str]  # a limit's name, and who counts against it
+Key = tuple[str, str]  # the name of a limit, and the client or the address that it counts
 
 
-class Windows:
-    """Fixed windows in memory, on a clock that nobody can set.
+class FixedWindows:
+    """Fixed windows in memory, on a monotonic clock.
 
-    limits' own memory storage lives by the wall clock (a day's jump back shuts callers out for a day), starts a thread for each sweep and
-    stalls for over a millisecond at 100,000 keys. Here windows of one length stand in the order in which they end, so that each new one
-    clears away at most two that ended.
+    The memory storage of `limits` depends on the wall clock (a jump back by a day locks callers out for a day), starts a thread for each
+    sweep and stalls for over a millisecond at 100,000 keys. Here windows of one length are stored in the order in which they end, and each
+    new window removes at most two that ended.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.counts: dict[Key, list[float]] = {}  # key -> [hits, end of the window]
-        self.order: dict[int, dict[Key, None]] = {}  # length in seconds -> its keys, the window that ends first is first
+        self.order: dict[int, dict[Key, None]] = {}  # length in seconds -> keys, the window that ends first is first
 
-    def hit(self, key: Key, expiry_s: int, amount: int) -> float | None:
-        """Count a hit, of which the first opens a window; return the seconds until it ends where `amount` were counted before."""
+    def hit(self, key: Key, window_s: int, max_hits: int) -> float | None:
+        """Count a hit, the first of which opens a window; return the seconds until the window ends if it is full, else None."""
         now = self.clock()
         window = self.counts.get(key)
         if window is None or window[1] <= now:
-            keys = self.order.setdefault(expiry_s, {})
+            keys = self.order.setdefault(window_s, {})
             keys.pop(key, None)
             for oldest in tuple(itertools.islice(keys, 2)):
                 if self.counts[oldest][1] <= now:
                     del keys[oldest], self.counts[oldest]
             keys[key] = None
-            self.counts[key] = window = [0, now + expiry_s]
+            self.counts[key] = window = [0, now + window_s]
         window[0] += 1
-        return None if window[0] <= amount else window[1] - now
+        return None if window[0] <= max_hits else window[1] - now
 
 
 class RateLimiter:
-    """Limits by name, counted in shared storage where there is one, else, or while that is away, in this process."""
+    """Counts requests against named limits, in shared storage if there is one, else, and while it is down, in this process."""
 
     def __init__(
-        self, limits: Mapping[str, str], storage_uri: str = "memory://", registry: CollectorRegistry | None = None, processes: int = 1
+        self,
+        limits: Mapping[str, str],
+        storage_uri: str = "memory://",
+        registry: CollectorRegistry | None = None,
+        processes: int = 1,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`limits`: a name to a limit like "600/minute"; `storage_uri`: memory:// or redis://; `processes` divide the limits in memory."""
+        """`limits`: name -> a limit like "600/minute". `storage_uri`: memory:// or redis://. `processes`: divide the limits in memory."""
         self.limits: dict[str, RateLimitItem] = {name: parse(limit) for name, limit in limits.items()}
-        # Of this process. Rounded down, so that the sum never exceeds the limit; while Redis is away one request is always allowed.
-        self.bounds = {name: (limit.get_expiry(), max(1, limit.amount // processes)) for name, limit in self.limits.items()}
-        self.refused = Counter("voice_http_rate_limited", "Requests refused by a rate limit.", ["limit"], registry=registry)
-        self.local = Windows()
+        # Of this process: (seconds, hits). Rounded down, so that the sum never exceeds the limit; while Redis is down at least one.
+        self.local_limits = {name: (limit.get_expiry(), max(1, limit.amount // processes)) for name, limit in self.limits.items()}
+        self.rejected = Counter("voice_http_rate_limited", "Requests rejected by a rate limit.", ["limit"], registry=registry)
+        self.clock = clock
+        self.local = FixedWindows(clock)
         self.shared: FixedWindowRateLimiter | None = None
         self.threads: ThreadPoolExecutor | None = None
-        self.away_until = 0.0
+        self.storage_down_until_s = 0.0  # on the clock
         self.retry_s = RETRY_S
         if not storage_uri.startswith("memory://"):
-            # Storage and strategy are slowapi's to build. Its own fallback stays off: it is wired to the decorator that is not used.
+            # slowapi builds storage and strategy. Its own fallback is off: only the decorator, which is not used, calls it.
             options: Any = {
                 "socket_timeout": STORAGE_TIMEOUT_S,
                 "socket_connect_timeout": STORAGE_TIMEOUT_S,
@@ -96,30 +103,30 @@ class RateLimiter:
             RateLimited: the window is full.
 
         """
-        if self.shared is None or time.monotonic() < self.away_until:
-            wait_s = self.local.hit((name, key), *self.bounds[name])
+        if self.shared is None or self.clock() < self.storage_down_until_s:
+            wait_s = self.local.hit((name, key), *self.local_limits[name])
         else:
             wait_s = await asyncio.get_running_loop().run_in_executor(self.threads, self._hit_shared, self.shared, name, key)
         if wait_s is not None:
-            self.refused.labels(name).inc()
+            self.rejected.labels(name).inc()
             raise RateLimited(wait_s)
 
     def _hit_shared(self, shared: FixedWindowRateLimiter, name: str, key: str) -> float | None:
-        """Count in the shared storage, in this process when that fails; return the seconds until the window ends where it is full."""
-        if time.monotonic() >= self.away_until:  # it may have gone away while this waited for a thread
+        """Count in the shared storage, or in this process if that fails; return the seconds until the window ends if it is full."""
+        if self.clock() >= self.storage_down_until_s:  # it may have failed while this call waited for a thread
             limit = self.limits[name]
             try:
                 wait_s = None if shared.hit(limit, name, key) else shared.get_window_stats(limit, name, key).reset_time - time.time()
-            except Exception as error:  # noqa: BLE001 - whatever ails the storage, requests go on
-                self.away_until = time.monotonic() + self.retry_s
-                log.warning("the rate limits' storage is away, counting here for %.0f s: %s", self.retry_s, type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - requests are served whatever is wrong with the storage
+                self.storage_down_until_s = self.clock() + self.retry_s
+                log.warning("rate limit storage failed, counting in memory for %.0f s: %s", self.retry_s, type(error).__name__)
                 self.retry_s = min(2 * self.retry_s, MAX_RETRY_S)
             else:
                 self.retry_s = RETRY_S
-                return wait_s if wait_s is None else wait_s + 1  # Redis rounds what is left of a window to whole seconds
-        return self.local.hit((name, key), *self.bounds[name])
+                return wait_s if wait_s is None else wait_s + 1  # Redis rounds the rest of a window to whole seconds
+        return self.local.hit((name, key), *self.local_limits[name])
 
     def close(self) -> None:
-        """Let the storage's threads go."""
+        """Stop the storage's threads."""
         if self.threads is not None:
             self.threads.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,7 @@
-"""Metrics: a registry, and where there are several worker processes, files that each writes its part into and any of them merges.
+"""Metrics: a Prometheus registry; several worker processes write their values to files, which any of them merges.
 
-A worker takes a slot, which names its files and is locked for as long as it lives. Its successor takes the same slot and counts on, so
-that a counter never falls and no files pile up; the gauges of a dead worker are removed.
+A worker acquires a slot, which names its files and is locked while the worker lives. Its successor acquires the same slot and continues its
+counters, so that a counter never decreases and no files accumulate. The gauges of a dead worker are removed.
 
 Source: https://prometheus.github.io/client_python/multiprocess/
 """
@@ -22,15 +22,15 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from prometheus_client.values import MultiProcessValue
 
-# The library's setting, which it reads when it is imported.
+# The environment variable that prometheus-client reads when it is imported.
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-# Set together over several processes: of start times the latest, so that a restart is a change; of all else the sum.
+# Merged over processes: of start times the latest, so that a restart is visible; of all other process metrics the sum.
 START_TIME = "process_start_time_seconds"
 
 
 @contextmanager
 def shared_by_workers() -> Iterator[None]:
-    """Have the processes that are started within the block share their metrics."""
+    """Let the processes that are started within the block share their metrics."""
     with TemporaryDirectory(prefix="voice-metrics-") as directory:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(descriptor, fcntl.LOCK_SH)  # systemd-tmpfiles removes old files from directories that are not locked
@@ -42,14 +42,14 @@ def shared_by_workers() -> Iterator[None]:
             os.close(descriptor)
 
 
-class Slots:
-    """The workers' places among the files of a directory."""
+class WorkerSlots:
+    """Numbered lock files in the directory of the metrics, one for each worker."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def take(self) -> int:
-        """Take the first free slot until this process ends."""
+    def acquire(self) -> int:
+        """Lock the first free slot until this process ends; return its number."""
         for number in itertools.count():
             descriptor = os.open(self._path(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if self._lock(descriptor, fcntl.LOCK_EX):
@@ -68,13 +68,13 @@ class Slots:
                     self._remove_gauges(number)
 
     def process_ids(self) -> list[int]:
-        """Return the workers that live."""
-        found = []
+        """Return the process ids of the living workers."""
+        process_ids = []
         for _, path in self._slots():
             with path.open("rb") as file:
                 if not self._lock(file.fileno(), fcntl.LOCK_SH):
-                    found += [int(text) for text in file.read().split()]
-        return found
+                    process_ids += [int(text) for text in file.read().split()]
+        return process_ids
 
     def _path(self, number: int) -> Path:
         return self.directory / f"slot-{number}"
@@ -92,18 +92,18 @@ class Slots:
 
     def _remove_gauges(self, number: int) -> None:
         for path in self.directory.glob(f"gauge_live*_{number}.db"):
-            with suppress(FileNotFoundError):  # another worker was faster
+            with suppress(FileNotFoundError):  # another worker removed it
                 path.unlink()
 
 
 class WorkersCollector(Collector):
-    """Memory, processor time and descriptors of all workers together."""
+    """Collects memory, processor time and descriptors of all workers together."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: WorkerSlots) -> None:
         self.slots = slots
 
     def collect(self) -> Iterator[Metric]:
-        """Read them from /proc."""
+        """Read the values from /proc."""
         values: dict[str, list[float]] = {}
         families: dict[str, Metric] = {}
         for process_id in self.slots.process_ids():
@@ -117,18 +117,18 @@ class WorkersCollector(Collector):
 
 
 @cache
-def _slots() -> Slots | None:
-    """Take a slot, once a process: the module of the application is imported twice in a worker."""
+def _slots() -> WorkerSlots | None:
+    """Acquire a slot, once a process; None in a service of one process. A worker imports the application's module twice."""
     if DIRECTORY not in os.environ:
         return None
-    slots = Slots(Path(os.environ[DIRECTORY]))
-    # By default files are named by the process, and those of dead ones are read for ever.
-    prometheus_client.values.ValueClass = MultiProcessValue(partial(int, slots.take()))  # type: ignore[no-untyped-call]
+    slots = WorkerSlots(Path(os.environ[DIRECTORY]))
+    # By default process ids name the files, and the files of dead processes are read forever.
+    prometheus_client.values.ValueClass = MultiProcessValue(partial(int, slots.acquire()))  # type: ignore[no-untyped-call]
     return slots
 
 
 def new_registry() -> CollectorRegistry:
-    """Make the registry of this process; metrics are made after it."""
+    """Return the registry of this process; call it before any metric is constructed."""
     registry = CollectorRegistry()
     if _slots() is None:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -137,7 +137,7 @@ def new_registry() -> CollectorRegistry:
 
 
 def exposition(registry: CollectorRegistry) -> bytes:
-    """Write down the metrics of this process, or of all workers."""
+    """Return the metrics of this process, or of all workers, in Prometheus' text format."""
     slots = _slots()
     if slots is None:
         return generate_latest(registry)

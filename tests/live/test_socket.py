@@ -19,7 +19,7 @@ from settings import ROOT
 from tests.conftest import CLIENT_KEYS, KEYS
 from tests.live.recordings import AUDIO, BYTES_S, ITEMS, TRANSCRIPTS, items
 from tests.servers import Server
-from web.server import SocketProtocol
+from web.websocket_protocol import WebSocketProtocol
 
 pytestmark = pytest.mark.anyio
 
@@ -28,13 +28,14 @@ PATH = "/api/v1/voice/live"
 IDLE_S = 5.0
 CLIENT_BYTES = 4 * 2**20
 PROGRAM = f"""
-import app
-from functools import partial
+from app import create_app
+from settings import Settings, read_settings
 from web import server
-app.LIVE_IDLE_S = {IDLE_S}
-app.LIVE_SEND_S = server.LINGER_S = 0.5
-app.LiveSessions = partial(app.LiveSessions, max_connections=12, max_client_bytes={CLIENT_BYTES})
-server.run("app:app", app.settings)
+from web.live_socket import LiveLimits
+from web.server_limits import ServerLimits
+settings = read_settings(Settings)
+limits = LiveLimits(max_idle_s={IDLE_S}, max_send_s=0.5, max_connections=12, max_client_bytes={CLIENT_BYTES})
+server.run(create_app(settings, limits), settings, ServerLimits(close_deadline_s=0.5))
 """
 
 
@@ -253,13 +254,13 @@ async def test_a_message_may_come_in_thousands_of_fragments_with_content(live_se
         await received(socket)
 
 
-@pytest.mark.parametrize(("read_paused", "heard_s"), [(True, 0.0), (False, 95.0)])
-def test_a_client_that_sends_faster_than_decoded_is_not_disconnected_for_a_missing_pong(read_paused, heard_s):
+@pytest.mark.parametrize(("read_paused", "received_s"), [(True, 0.0), (False, 95.0)])
+def test_a_client_that_sends_faster_than_decoded_is_not_disconnected_for_a_missing_pong(read_paused, received_s):
     """The pong waits behind the audio that is not read yet."""
     pings: list[int] = []
     loop = SimpleNamespace(time=lambda: 100.0)
-    peer: Any = SimpleNamespace(read_paused=read_paused, heard_s=heard_s, loop=loop, schedule_ping=lambda: pings.append(1))
-    SocketProtocol.keepalive_timeout(peer)
+    peer: Any = SimpleNamespace(read_paused=read_paused, received_s=received_s, loop=loop, schedule_ping=lambda: pings.append(1))
+    WebSocketProtocol.keepalive_timeout(peer)
     assert pings
 
 

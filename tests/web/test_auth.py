@@ -17,12 +17,14 @@ import jwt
 import pytest
 from starlette.routing import Route
 
+import auth
 from errors import InvalidCredentials, InvalidSecretKey, InvalidToken, Overloaded, RefreshTokenNotValid
 from schemas import TokenRequest, Tokens
 from settings import LOCAL_TOKEN_SECRET, Client, Settings
 from tests.clock import Clock
 from tests.conftest import CLIENT_KEYS, KEYS, ROOT, ROUTES, SETTINGS, SOCKETS, client_of
-from web.auth import REVOCATIONS_POLL_S, Caller, Clients, TokenMaker, digest, main
+from web.auth import REVOCATIONS_POLL_S, Caller, Clients, CompareDigests, TokenMaker, digest
+from web.credentials import new_client_entry, read_credentials
 from web.live_socket import SCOPES as LIVE_SCOPES
 from web.openapi import Facts
 from web.pages import PAGE_FILES
@@ -89,7 +91,7 @@ def bearer(token: str) -> dict[str, str]:
 # --- Which routes ask for what ------------------------------------------------------------------------------------------------------
 
 
-def test_only_these_routes_are_open():
+def test_only_these_routes_need_no_credentials():
     assert {route.path for route in ROUTES if facts_of(route).scope is None} == OPEN
     assert [route.path for route in SOCKETS] == ["/api/v1/voice/live"]
     assert {"speech", "order"} == LIVE_SCOPES
@@ -128,7 +130,7 @@ async def test_an_order_of_another_client_is_not_found(state, client):
     assert (response.status_code, response.json()["data"]["error"]) == (404, "ORDER_NOT_FOUND")
 
 
-async def test_refusals_come_in_the_order_that_is_promised(state):
+async def test_errors_take_precedence_in_the_documented_order(state):
     path = "/api/v1/voice/recommend_order"
     wrong = {"X-Secret-Id": "order", "X-Secret-Key": CLIENT_KEYS["order"]}
     too_long = {"Content-Length": str(10**9)}
@@ -165,7 +167,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("headers", "error"), PAIRS)
-async def test_a_pair_that_is_not_a_clients_is_a_bad_request(stranger, headers, error):
+async def test_malformed_or_unknown_credentials_are_a_bad_request(stranger, headers, error):
     response = await stranger.get(MENUS, headers=headers)
     assert (response.status_code, response.json()["data"]["error"]) == (400, error)
 
@@ -181,12 +183,12 @@ async def test_a_pair_that_is_not_a_clients_is_a_bad_request(stranger, headers, 
         ("demo", "wrong-secret", "INVALID_CREDENTIALS"),
     ],
 )
-async def test_the_token_request_refuses_as_the_headers_do(stranger, secret_id, secret_key, error):
+async def test_the_token_request_rejects_what_the_headers_reject(stranger, secret_id, secret_key, error):
     response = await stranger.post(TOKEN, json={"secret_id": secret_id, "secret_key": secret_key})
     assert (response.status_code, response.json()["data"]["error"]) == (400, error)
 
 
-async def test_a_wrong_type_in_the_token_request_is_a_wrong_shape(stranger):
+async def test_a_wrong_type_in_the_token_request_fails_validation(stranger):
     assert (await stranger.post(TOKEN, json={"secret_id": 1, "secret_key": "demo-secret"})).status_code == 422
 
 
@@ -198,17 +200,15 @@ async def test_an_unknown_id_and_a_wrong_key_get_the_same_reply(stranger):
     assert replies[0] == replies[1]
 
 
-def test_an_unknown_id_and_a_wrong_key_take_the_same_steps(monkeypatch):
+def test_an_unknown_id_and_a_wrong_key_take_the_same_steps():
     compared: list[int] = []
-    real = hmac.compare_digest
 
-    def compare(given: bytes, kept: bytes) -> bool:
-        compared.append(len(kept))
-        return real(given, kept)
+    def compare(given: bytes, expected: bytes) -> bool:
+        compared.append(len(expected))
+        return hmac.compare_digest(given, expected)
 
-    monkeypatch.setattr("web.auth.hmac.compare_digest", compare)
     two = Client(keys=("0" * 64, "1" * 64), scopes={"speech"})
-    clients = Clients({"two": two, "one": two.model_copy(update={"keys": ("0" * 64,)})})
+    clients = Clients({"two": two, "one": two.model_copy(update={"keys": ("0" * 64,)})}, compare_digests=compare)
     steps = []
     for secret_id in (b"one", b"two", b"nobody"):
         compared.clear()
@@ -218,7 +218,7 @@ def test_an_unknown_id_and_a_wrong_key_take_the_same_steps(monkeypatch):
     assert steps == [[32, 32]] * 3
 
 
-def test_either_of_two_keys_opens():
+def test_either_of_two_keys_authenticates():
     keys = [digest(b"pos", key).hex() for key in (b"first-key", b"second-key")]
     clients = Clients({"pos": Client(keys=keys, scopes={"order"})})
     assert [clients.authenticate(b"pos", key).id for key in (b"first-key", b"second-key")] == ["pos", "pos"]
@@ -226,7 +226,7 @@ def test_either_of_two_keys_opens():
         clients.authenticate(b"demo", b"demo-secret")
 
 
-def test_a_pair_that_was_right_opens_again_and_no_other_does_and_no_key_is_kept():
+def test_a_verified_pair_is_cached_without_its_key_and_no_other_pair_matches_it():
     clients = Clients({"pos": Client(keys=[digest(b"pos", b"right-key").hex()], scopes={"order"})}, demo=True)
     for _ in range(2):
         assert clients.authenticate(b"pos", b"right-key").id == "pos"
@@ -234,7 +234,7 @@ def test_a_pair_that_was_right_opens_again_and_no_other_does_and_no_key_is_kept(
     for secret_id, secret_key in ((b"pos", b"demo-secret"), (b"demo", b"right-key"), (b"pos", b"right-key "), (b"po", b"s\0right-key")):
         with pytest.raises((InvalidCredentials, InvalidSecretKey)):
             clients.authenticate(secret_id, secret_key)
-    assert len(vars(clients)["_proven"]) == 2
+    assert len(vars(clients)["_verified"]) == 2
     assert "right-key" not in str(vars(clients))
 
 
@@ -256,13 +256,13 @@ def test_a_pair_that_was_right_opens_again_and_no_other_does_and_no_key_is_kept(
         ([(b"Authorization", b"Bearer a"), (b"Authorization", b"Bearer b")], "INVALID_TOKEN"),
     ],
 )
-async def test_an_authorization_that_is_none_is_refused(stranger, headers, error):
+async def test_a_missing_or_malformed_authorization_header_is_rejected(stranger, headers, error):
     response = await stranger.get(MENUS, headers=headers)
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
     assert response.json()["data"]["error"] == error or error is None
 
 
-async def test_an_access_token_opens_what_the_pair_opens(stranger):
+async def test_an_access_token_is_equivalent_to_the_key(stranger):
     tokens = (await stranger.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"})).json()["data"]
     assert set(tokens) == {"access_token", "refresh_token", "token_type", "expires_in"}
     assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", SETTINGS.access_token_seconds)
@@ -270,7 +270,7 @@ async def test_an_access_token_opens_what_the_pair_opens(stranger):
     assert (await stranger.get(MENUS, headers={"Authorization": f"bearer {tokens['access_token']}"})).status_code == 200
 
 
-async def test_one_kind_of_token_is_not_taken_for_the_other(stranger):
+async def test_access_and_refresh_tokens_are_not_interchangeable(stranger):
     tokens = (await stranger.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"})).json()["data"]
     assert (await stranger.get(MENUS, headers=bearer(tokens["refresh_token"]))).json()["data"]["error"] == "INVALID_TOKEN"
     response = await stranger.post(REFRESH, json={"refresh_token": tokens["access_token"]})
@@ -344,17 +344,17 @@ FORGED = [
 
 
 @pytest.mark.parametrize("token", FORGED, ids=range(len(FORGED)))
-async def test_a_forged_or_unfit_token_is_refused_like_any_other(stranger, token):
+async def test_forged_tokens_get_the_same_reply_as_malformed_ones(stranger, token):
     response = await stranger.get(MENUS, headers=bearer(token) | {"X-Request-ID": "same"})
     nonsense = await stranger.get(MENUS, headers=bearer("nonsense") | {"X-Request-ID": "same"})
     assert (response.status_code, response.content, response.headers) == (401, nonsense.content, nonsense.headers)
 
 
-async def test_the_forger_of_these_tests_can_make_a_good_one(stranger):
+async def test_the_forging_function_of_these_tests_can_make_a_valid_token(stranger):
     assert (await stranger.get(MENUS, headers=bearer(forged()))).status_code == 200
 
 
-def test_a_token_with_any_byte_flipped_is_refused(tokens):
+def test_a_token_with_any_byte_changed_is_rejected(tokens):
     good = issue(tokens)["access_token"].encode()
     assert tokens.read_access(good).id == "demo"
     for place in range(len(good)):
@@ -366,7 +366,7 @@ def test_a_token_with_any_byte_flipped_is_refused(tokens):
             tokens.read_access(longer)
 
 
-def test_a_token_ends_with_its_time_and_survives_a_small_difference_of_clocks(tokens, clock):
+def test_a_token_expires_with_a_tolerance_for_clock_differences(tokens, clock):
     token = issue(tokens)["access_token"].encode()
     for seconds, valid in ((-86_400, False), (-5, True), (0, True), (899, True), (904, True), (905, False), (86_400, False)):
         clock.now = 1_800_000_000 + seconds
@@ -377,7 +377,7 @@ def test_a_token_ends_with_its_time_and_survives_a_small_difference_of_clocks(to
                 tokens.read_access(token)
 
 
-def test_what_a_client_may_do_comes_from_the_settings_and_not_from_the_token(clock):
+def test_scopes_come_from_the_settings_and_not_from_the_token(clock):
     def maker(credentials):
         return TokenMaker("s" * 40, Clients(credentials), access_s=900, refresh_s=86_400, clock=clock)
 
@@ -395,13 +395,13 @@ def test_what_a_client_may_do_comes_from_the_settings_and_not_from_the_token(clo
 KEY_NAMES = ("first", "second", "third")
 
 
-def clients_with(*names: str) -> Clients:
+def clients_with(*names: str, compare: CompareDigests = hmac.compare_digest) -> Clients:
     keys = tuple(digest(b"pos", f"the-{name}-key".encode()).hex() for name in names)
-    return Clients({"pos": Client(keys=keys, scopes={"order"})})
+    return Clients({"pos": Client(keys=keys, scopes={"order"})}, compare_digests=compare)
 
 
-def maker_with(clock: Clock[int], *names: str) -> TokenMaker:
-    return TokenMaker("s" * 40, clients_with(*names), access_s=900, refresh_s=86_400, clock=clock)
+def maker_with(clock: Clock[int], *names: str, compare: CompareDigests = hmac.compare_digest) -> TokenMaker:
+    return TokenMaker("s" * 40, clients_with(*names, compare=compare), access_s=900, refresh_s=86_400, clock=clock)
 
 
 @pytest.mark.parametrize("names", [("first",), ("second", "first"), ("first", "third"), ("second",), ("second", "third")])
@@ -422,7 +422,7 @@ def test_the_tokens_of_a_key_end_when_it_is_replaced(clock, names, renewed):
         later.read_refresh(pair["refresh_token"])
 
 
-def test_a_token_tells_nothing_that_a_key_could_be_guessed_from(tokens):
+def test_the_key_claim_does_not_expose_the_key_digest(tokens):
     claims = tokens.begin(DEMO).access
     assert claims.key not in {DEMO.key_digest.hex()[:32], digest(b"demo", b"demo-secret").hex()[:32]}
     other = TokenMaker("t" * 40, Clients({}, demo=True), access_s=900, refresh_s=86_400)
@@ -430,16 +430,15 @@ def test_a_token_tells_nothing_that_a_key_could_be_guessed_from(tokens):
 
 
 @pytest.mark.parametrize("names", [("first",), ("first", "second")])
-def test_a_tokens_key_is_compared_in_the_same_steps_whichever_it_is(clock, monkeypatch, names):
+def test_a_tokens_key_is_compared_in_the_same_steps_whichever_it_is(clock, names):
     steps: list[tuple[int, int]] = []
 
-    def compare(given: Any, kept: Any) -> bool:
-        steps.append((len(given), len(kept)))
-        return bool(given == kept)
+    def compare(given: Any, expected: Any) -> bool:
+        steps.append((len(given), len(expected)))
+        return bool(given == expected)
 
-    monkeypatch.setattr("web.auth.hmac.compare_digest", compare)
     for name in KEY_NAMES:
-        maker = maker_with(clock, *names)
+        maker = maker_with(clock, *names, compare=compare)
         pair = issue(maker_with(clock, name), clients_with(name).authenticate(b"pos", f"the-{name}-key".encode()))
         steps.clear()
         with suppress(InvalidToken):
@@ -469,7 +468,7 @@ async def test_access_tokens_from_before_a_revocation_are_refused_once_it_is_kno
     following.cancel()
 
 
-def test_the_store_is_told_when_the_refresh_token_ends(tokens, clock):
+def test_a_pair_knows_the_end_of_its_refresh_token(tokens, clock):
     generation = tokens.begin(DEMO)
     assert generation.refresh_expires_at == datetime.fromtimestamp(clock.now + 86_400, UTC)
     assert tokens.read_refresh(tokens.sign(generation, 0)["refresh_token"]).jti == generation.refresh.jti
@@ -511,7 +510,7 @@ async def test_of_two_renewals_at_once_one_wins(stranger):
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "\u0000", "é" * 3000])
-async def test_what_is_no_refresh_token_is_refused(stranger, token):
+async def test_malformed_refresh_tokens_are_rejected(stranger, token):
     response = await stranger.post(REFRESH, json={"refresh_token": token})
     assert (response.status_code, response.json()["data"]["error"]) == (401, "REFRESH_TOKEN_NOT_VALID")
 
@@ -520,8 +519,8 @@ async def test_what_is_no_refresh_token_is_refused(stranger, token):
 
 
 @pytest.mark.parametrize("scopes", [["speech,order"], ["speech", "order"]])
-def test_the_command_makes_a_client_that_may_call(capsys, scopes):
-    main(["new-client", "kiosk-1", "--scopes", *scopes])
+def test_the_command_makes_a_client_that_can_authenticate(capsys, scopes):
+    auth.main(["new-client", "kiosk-1", "--scopes", *scopes])
     out = capsys.readouterr().out
     (key,) = re.findall(r"shown this once: (\S+)$", out, re.MULTILINE)
     (line,) = re.findall(r"^CREDENTIALS=(.+)$", out, re.MULTILINE)
@@ -530,6 +529,34 @@ def test_the_command_makes_a_client_that_may_call(capsys, scopes):
     settings = Settings(environment="PRODUCTION", token_secret=os.urandom(24).hex(), credentials=credentials)
     caller = Clients(settings.credentials).authenticate(b"kiosk-1", key.encode())
     assert (caller.id, set(caller.scopes)) == ("kiosk-1", {"speech", "order"})
+    assert set(settings.credentials) == {"kiosk-1", *CLIENT_KEYS}  # those of the environment stay
+
+
+def test_a_new_client_is_added_to_the_credentials_of_the_env_file(monkeypatch, tmp_path):
+    entry = {"till": {"keys": ["0" * 64], "scopes": ["order"]}}
+    (tmp_path / ".env").write_text(f"CREDENTIALS={json.dumps(entry)}\n")
+    monkeypatch.delenv("CREDENTIALS")
+    monkeypatch.chdir(tmp_path)
+    _, credentials = new_client_entry("kiosk", ["speech"], read_credentials())
+    assert set(json.loads(credentials)) == {"till", "kiosk"}
+    assert json.loads(credentials)["till"] == entry["till"]
+
+
+def test_a_second_key_replaces_the_first_one_step_by_step():
+    first_key, first = new_client_entry("till", ["order"], {})
+    clients = Settings(credentials=json.loads(first)).credentials
+    second_key, second = new_client_entry("till", ["speech", "order"], clients)
+    both = Settings(credentials=json.loads(second)).credentials
+    for key in (first_key, second_key):
+        assert Clients(both).authenticate(b"till", key.encode()).scopes == {"speech", "order"}
+    with pytest.raises(ValueError, match="has 2 keys already"):
+        new_client_entry("till", ["order"], both)
+
+
+@pytest.mark.parametrize(("name", "scopes"), [("a b", ["order"]), ("", ["order"]), ("till", []), ("till", ["all"])])
+def test_a_client_with_a_malformed_name_or_scope_is_rejected(name, scopes):
+    with pytest.raises(ValueError, match=r"name|scopes"):
+        new_client_entry(name, scopes, {})
 
 
 @pytest.mark.parametrize(
@@ -548,7 +575,7 @@ def test_the_command_makes_a_client_that_may_call(capsys, scopes):
 )
 def test_a_mistake_gets_one_line_and_status_2(capsys, arguments):
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        auth.main(arguments)
     assert ended.value.code == 2
     assert re.fullmatch(r"python -m auth.*: .+\n", capsys.readouterr().err)
 
@@ -585,7 +612,7 @@ def test_the_command_runs_as_a_module():
     assert b"CREDENTIALS=" in done.stdout
 
 
-def test_no_key_or_token_shows_in_a_representation(tokens):
+def test_no_repr_contains_a_key_or_a_token(tokens):
     generation = tokens.begin(DEMO)
     asked = TokenRequest(secret_id="demo", secret_key="canary-key")
     assert "canary" not in repr(asked)

@@ -9,7 +9,7 @@ def new_budget():
     return BodyBudget(100, Gauge("held", "Bytes held.", registry=None))
 
 
-def test_all_bodies_together_are_bounded():
+def test_the_sum_of_all_bodies_is_limited():
     budget = new_budget()
     budget.hold("a", 50)
     budget.hold("b", 50)
@@ -29,7 +29,7 @@ def test_one_client_may_hold_half():
     budget.hold("b", 50)
 
 
-def test_a_declared_length_for_which_there_is_no_room_is_refused_without_being_counted():
+def test_a_declared_length_without_room_is_rejected_and_not_counted():
     budget = new_budget()
     budget.hold("a", 30)
     with pytest.raises(Overloaded) as refused:
@@ -39,7 +39,7 @@ def test_a_declared_length_for_which_there_is_no_room_is_refused_without_being_c
     assert budget.held_bytes == 30
 
 
-def test_a_client_that_holds_nothing_leaves_nothing_behind():
+def test_a_client_without_bytes_is_removed():
     budget = new_budget()
     budget.hold("a", 20)
     budget.hold("a", 10)

@@ -1,4 +1,4 @@
-"""Mutated recordings and mutated JSON: nothing crashes, nothing is a 5xx, every reply is what the document declares."""
+"""Mutated recordings and mutated JSON: no crash, no 5xx, every reply as the OpenAPI document declares it."""
 
 import json
 import subprocess
@@ -15,8 +15,8 @@ from tests.test_app import Heard
 # --- Audio --------------------------------------------------------------------------------------------------------------------------
 
 
-def test_mutated_recordings_end_as_sound_or_as_a_refusal_of_ours(tmp_path):
-    # In a process of its own: a decoder that crashes would take the tests with it.
+def test_mutated_recordings_are_decoded_or_rejected(tmp_path):
+    # In its own process: a decoder that crashes would end the tests.
     command = [sys.executable, "-m", "bench.fuzz", "--count", "200", "--seed", "3", "--keep", str(tmp_path / "mutant.bin")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603 - ours
     assert done.returncode == 0, done.stderr[-2000:]
@@ -60,13 +60,13 @@ ANYTHING = st.recursive(
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """List where a value stands."""
+    """List the paths of all values."""
     inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
 
 
 def put_at(node: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """Return a copy with another value at a place."""
+    """Return a copy with another value at a path."""
     if not path:
         return value
     copy = dict(node) if isinstance(node, dict) else list(node)
@@ -76,7 +76,7 @@ def put_at(node: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 @st.composite
 def mutated(draw: Any, body: Any) -> bytes:
-    """Put anything in place of one or two values; then perhaps change some bytes."""
+    """Replace one or two values by random ones, then perhaps some bytes."""
     for _ in range(draw(st.integers(1, 2))):
         body = put_at(body, draw(st.sampled_from(places(body))), draw(ANYTHING))
     written = bytearray(json.dumps(body, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass"))
@@ -103,7 +103,7 @@ def drawn(body: Any, count: int) -> list[bytes]:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("method", "path"), BODIES, ids=[path.rpartition("/")[2][:10] for _, path in BODIES])
-async def test_mutated_json_is_answered_as_declared_and_never_with_a_5xx(state, method, path):
+async def test_mutated_json_never_gets_a_5xx(state, method, path):
     statuses = set()
     async with client_of(state, recogniser=Heard("một latte")) as client:  # which holds each reply against the document
         for mutant in drawn(BODIES[method, path], 50):

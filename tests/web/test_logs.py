@@ -1,4 +1,4 @@
-"""What is written about a request, and what never is."""
+"""Log lines: their content, the secrets that they never contain, and readers that stall."""
 
 import fcntl
 import io
@@ -7,6 +7,7 @@ import logging
 import logging.config
 import os
 import signal
+import time
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -15,8 +16,8 @@ import pytest
 
 from errors import Overloaded
 from tests.conftest import client_of
-from tests.servers import Server
-from web import server
+from tests.servers import Server, program_with
+from web import logs
 
 pytestmark = pytest.mark.anyio
 
@@ -25,14 +26,14 @@ CANARY = "canary-0b1f2e"
 
 @pytest.fixture
 def lines():
-    """Collect every line that the service would write with LOG_LEVEL=DEBUG."""
+    """Return a function that returns the lines that a service with LOG_LEVEL=DEBUG writes."""
     out = io.StringIO()
     handler = logging.StreamHandler(out)
-    handler.setFormatter(server.JsonFormatter())
+    handler.setFormatter(logs.JsonFormatter())
     root, voice = logging.getLogger(), logging.getLogger("voice")
     before = root.level, voice.level
     root.addHandler(handler)
-    root.setLevel(logging.WARNING)  # as `log_config` has it for other people's loggers
+    root.setLevel(logging.WARNING)  # as in `log_config`
     voice.setLevel(logging.DEBUG)
     yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
     root.removeHandler(handler)
@@ -40,8 +41,8 @@ def lines():
     voice.setLevel(before[1])
 
 
-class Heard:
-    """A recogniser that hears a secret, or fails over one."""
+class FakeRecogniser:
+    """A recogniser that returns a secret, or fails with one in its message."""
 
     ready = True
 
@@ -54,9 +55,9 @@ class Heard:
         return {"text": CANARY, "language": "vi", "language_confidence": None, "duration_s": 1.0, "segments": [], "processing_ms": 1.0}
 
 
-async def test_neither_secrets_nor_what_was_said_is_written_anywhere(state, lines):
+async def test_neither_secrets_nor_transcripts_are_logged(state, lines):
     json_type = {"Content-Type": "application/json"}
-    async with client_of(state, recogniser=Heard()) as client:
+    async with client_of(state, recogniser=FakeRecogniser()) as client:
         order = await client.post("/api/v1/voice/order", json={"text": f"một {CANARY}", "menu": "quan-nha"})
         assert order.status_code == 200
         spoken = await client.post("/api/v1/voice/order", json={"audio": "AAAA", "menu": "quan-nha"})
@@ -76,7 +77,7 @@ async def test_neither_secrets_nor_what_was_said_is_written_anywhere(state, line
         metrics = (await client.get("/metrics")).text
     async with client_of(state, headers={"Authorization": f"Bearer {CANARY}"}) as client:
         refusals.append(await client.get("/api/v1/voice/menus"))
-    async with client_of(state, recogniser=Heard(RuntimeError(CANARY))) as client:
+    async with client_of(state, recogniser=FakeRecogniser(RuntimeError(CANARY))) as client:
         refusals.append(await client.post("/api/v1/voice/speech", json={"audio": "AAAA"}))
     assert all(refusal.status_code >= 400 for refusal in refusals)
     assert not [refusal.text for refusal in refusals if CANARY in refusal.text + str(refusal.headers)]
@@ -99,8 +100,8 @@ async def test_each_request_leaves_one_access_record(client, stranger, lines):
     assert (second["route"], second["status"], second["client"]) == ("none", 404, None)
 
 
-async def test_an_unforeseen_failure_is_written_with_its_type_and_place_under_the_requests_id(state, lines):
-    async with client_of(state, recogniser=Heard(RuntimeError(CANARY))) as client:
+async def test_an_unexpected_error_is_logged_with_its_type_place_and_request_id(state, lines):
+    async with client_of(state, recogniser=FakeRecogniser(RuntimeError(CANARY))) as client:
         response = await client.post("/api/v1/voice/speech", json={"audio": "AAAA"})
     (failure,) = (line for line in lines() if line["level"] == "ERROR")
     assert failure["request_id"] == response.json()["data"]["request_id"]
@@ -108,7 +109,7 @@ async def test_an_unforeseen_failure_is_written_with_its_type_and_place_under_th
     assert any("transcribe" in place for place in failure["exception"])
 
 
-def test_the_causes_of_a_failure_are_named():
+def test_the_causes_of_an_error_are_logged():
     def fail() -> None:
         try:
             dict[str, str]()[CANARY]
@@ -117,20 +118,20 @@ def test_the_causes_of_a_failure_are_named():
 
     with pytest.raises(ValueError, match=CANARY) as raised:
         fail()
-    written = server.traceback_of(raised.value)
+    written = logs.traceback_lines(raised.value)
     assert [line for line in written if not line.startswith(" ")] == ["builtins.ValueError", "builtins.KeyError"]
     assert CANARY not in "".join(written)
 
 
-def test_what_a_message_of_our_own_says_is_written():
-    assert server.traceback_of(Overloaded(1, "The models are away.")) == ["errors.Overloaded: The models are away."]
+def test_the_message_of_our_own_error_is_logged():
+    assert logs.traceback_lines(Overloaded(1, "The models are away.")) == ["errors.Overloaded: The models are away."]
 
 
-def test_the_logging_set_up_is_one_that_python_takes(capfd):
+def test_the_log_config_is_valid(capfd):
     loggers = [logging.getLogger(name) for name in ("", "voice", "uvicorn")]
     before, on_sigterm = [(logger.level, list(logger.handlers)) for logger in loggers], signal.getsignal(signal.SIGTERM)
     try:
-        logging.config.dictConfig(server.log_config("INFO"))
+        logging.config.dictConfig(logs.log_config("INFO"))
         logging.getLogger("voice.test").info("something", extra={"n": 1})
         (handler,) = logging.getLogger().handlers
         handler.flush()
@@ -151,21 +152,21 @@ def record_of(text: str) -> logging.LogRecord:
 
 
 def dropped() -> float:
-    return next(iter(server.DROPPED_LINES.collect())).samples[0].value
+    return next(iter(logs.DROPPED_LINES.collect())).samples[0].value
 
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe: where to read, where to write."""
+    """A pipe: its reading and its writing end."""
     ends = os.pipe()
     yield ends
     for end in ends:
         os.close(end)
 
 
-def test_lines_come_out_whole_and_in_order(pipe):
+def test_lines_are_written_completely_and_in_order(pipe):
     reader, writer = pipe
-    handler = server.LineHandler(writer)
+    handler = logs.LineHandler(writer)
     texts = [str(number) * 100 for number in range(100)]
     for text in texts:
         handler.emit(record_of(text))
@@ -173,12 +174,11 @@ def test_lines_come_out_whole_and_in_order(pipe):
     assert os.read(reader, 100_000).decode().splitlines() == texts
 
 
-def test_a_reader_that_stalls_costs_the_lines_that_do_not_fit_and_nothing_else(pipe, monkeypatch):
-    monkeypatch.setattr(server, "MAX_WAITING_LINES", 50)
-    monkeypatch.setattr(server, "FLUSH_S", 0.05)
+def test_a_stalled_reader_costs_only_the_lines_that_do_not_fit(pipe):
     reader, writer = pipe
     capacity = fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)
-    handler, before, n_lines = server.LineHandler(writer), dropped(), 2 * capacity // 1000
+    handler = logs.LineHandler(writer, max_waiting_lines=50, flush_s=0.05)
+    before, n_lines = dropped(), 2 * capacity // 1000
     for number in range(n_lines):  # returns, though nobody reads
         handler.emit(record_of(f"{number:0999}"))
     handler.flush()
@@ -192,10 +192,10 @@ def test_a_reader_that_stalls_costs_the_lines_that_do_not_fit_and_nothing_else(p
     assert os.read(reader, 65_536) == b"again\n"
 
 
-def test_a_reader_that_has_gone_costs_its_lines():
+def test_a_closed_reader_costs_its_lines():
     reader, writer = os.pipe()
     os.close(reader)
-    handler, before = server.LineHandler(writer), dropped()
+    handler, before = logs.LineHandler(writer), dropped()
     for _ in range(3):
         handler.emit(record_of("x"))
     handler.flush()
@@ -203,28 +203,19 @@ def test_a_reader_that_has_gone_costs_its_lines():
     assert dropped() == before + 3
 
 
-def test_a_descriptor_that_does_not_block_is_waited_for(pipe, monkeypatch):
+def test_a_full_non_blocking_descriptor_is_waited_for(pipe):
     reader, writer = pipe
     os.set_blocking(writer, False)
     full = os.write(writer, bytes(1 << 20))
-    handler, before = server.LineHandler(writer), dropped()
+    handler, before = logs.LineHandler(writer, flush_s=0.05), dropped()
     handler.emit(record_of("x"))
-    monkeypatch.setattr(server, "FLUSH_S", 0.05)
     handler.flush()
     assert (len(os.read(reader, full)), os.read(reader, 10), dropped()) == (full, b"x\n", before)
 
 
-STALLED = """
-import app
-from web import server
-server.MAX_WAITING_LINES = 20
-server.run("app:app", app.settings)
-"""
-
-
-def test_a_service_whose_log_is_not_read_answers_counts_and_stops_when_told(tmp_path, pipe):
+def test_a_service_with_a_stalled_log_reader_replies_counts_lines_and_stops(tmp_path, pipe):
     reader, writer = pipe
-    service = Server(tmp_path, {"DRAIN_SECONDS": "0"}, STALLED, out=writer)
+    service = Server(tmp_path, {"DRAIN_SECONDS": "0"}, program_with(max_waiting_lines=20), out=writer)
     try:
         with httpx.Client(base_url=service.url, timeout=10) as client:
             for _ in range(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ) // 200):
@@ -239,26 +230,26 @@ def test_a_service_whose_log_is_not_read_answers_counts_and_stops_when_told(tmp_
     assert os.read(reader, 10)
 
 
-SLOW = """
-import time, app
-from web import server
-
-class SlowHandler(server.LineHandler):
-    def write(self, data):
-        time.sleep(0.1)
-        super().write(data)
-
-server.LineHandler = SlowHandler
-server.run("app:app", app.settings)
-"""
-
-
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
 def test_the_last_lines_are_written_before_the_process_ends(tmp_path, number, status):
-    service = Server(tmp_path, {"DRAIN_SECONDS": "0"}, SLOW)
-    service.signal(number)
-    assert service.process.wait(20) == status
-    assert [json.loads(line)["message"].split(" [")[0] for line in service.log().splitlines()][-2:] == [
+    """The pipe is full at the signal and then read slowly, so that without a flush the last lines would be lost."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    service = Server(tmp_path, {"DRAIN_SECONDS": "0"}, program_with(flush_s=20), out=writer)
+    os.close(writer)
+    try:
+        for _ in range(60):
+            assert httpx.get(f"{service.url}/healthcheck").status_code == 200
+        service.signal(number)
+        received = b""
+        while some := os.read(reader, 512):
+            received += some
+            time.sleep(0.02)
+        assert service.process.wait(20) == status
+    finally:
+        os.close(reader)
+        service.stop()
+    assert [json.loads(line)["message"].split(" [")[0] for line in received.splitlines()][-2:] == [
         "Application shutdown complete.",
         "Finished server process",
     ]

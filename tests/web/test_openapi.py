@@ -17,8 +17,10 @@ from starlette.routing import Route
 
 import errors
 from schemas import Order, OrderRequest
+from settings import project_version
 from tests.conftest import DOCUMENT, KEYS, REPLIES, ROUTES, SETTINGS, SOCKETS
 from web import openapi
+from web.openapi_examples import EXAMPLES
 
 if TYPE_CHECKING:
     from web.endpoint import Endpoint
@@ -31,7 +33,7 @@ def test_the_document_is_valid():
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_every_route_but_pages_and_their_files_is_in_the_document_and_nothing_else():
+def test_the_document_lists_every_route_except_pages_and_their_files():
     documented = [route for route in ROUTES if route.include_in_schema]
     routes = {(route.path, method.lower()) for route in documented for method in (route.methods or set()) - {"HEAD"}}
     assert routes == {(path, method) for path, method, _ in OPERATIONS}
@@ -40,13 +42,13 @@ def test_every_route_but_pages_and_their_files_is_in_the_document_and_nothing_el
     assert [route.path for route in SOCKETS] == ["/api/v1/voice/live"]
 
 
-def test_operations_are_called_as_their_functions_are():
+def test_operation_ids_are_the_names_of_the_endpoints():
     names = [cast("Endpoint", route.endpoint).__name__ for route in ROUTES if route.include_in_schema]
     assert sorted(operation["operationId"] for _, _, operation in OPERATIONS) == sorted(set(names))
     assert len(names) == len(set(names))
 
 
-def test_each_failure_is_a_schema_of_its_own_that_needs_no_merging():
+def test_each_error_has_a_complete_schema():
     assert "allOf" not in json.dumps(DOCUMENT)
     for name, schema in DOCUMENT["components"]["schemas"].items():
         if name.endswith("Failure"):
@@ -56,7 +58,7 @@ def test_each_failure_is_a_schema_of_its_own_that_needs_no_merging():
 
 
 @pytest.mark.parametrize("path", ["/api/v1/voice/speech", "/api/v1/voice/order"])
-def test_audio_comes_in_three_forms_and_its_types_are_named(path):
+def test_audio_has_three_forms_and_its_media_types_are_listed(path):
     body = DOCUMENT["paths"][path]["post"]["requestBody"]
     assert set(body["content"]) == {"application/json", "multipart/form-data", "application/octet-stream"}
     assert body["content"]["application/octet-stream"]["schema"]["format"] == "binary"
@@ -73,7 +75,7 @@ def test_a_list_of_a_query_or_a_form_is_described_as_a_json_string():
 
 
 @pytest.mark.last
-def test_every_error_that_is_an_operations_own_is_reached_by_some_test(request):
+def test_every_error_of_an_operation_occurs_in_some_test(request):
     if request.config.invocation_params.args:
         pytest.skip("only the whole suite reaches them all")
     own = {
@@ -85,7 +87,7 @@ def test_every_error_that_is_an_operations_own_is_reached_by_some_test(request):
     assert own - {(method, path, error) for method, path, _, error in REPLIES} == set()
 
 
-def test_an_undescribed_route_fails():
+def test_a_route_without_facts_is_rejected():
     async def plain(request: Request) -> Response:  # noqa: ARG001 - an endpoint's signature
         return Response()
 
@@ -108,7 +110,7 @@ def test_an_undescribed_route_fails():
         ({"host": "10.0.0.7", "port": 9}, "http://10.0.0.7:9"),
     ],
 )
-def test_the_server_is_the_public_name_or_where_it_listens(given, url):
+def test_the_server_url_is_the_site_domain_or_the_listening_address(given, url):
     assert SETTINGS.model_copy(update={"site_domain": "", "host": "127.0.0.1"} | given).public_url == url
 
 
@@ -116,11 +118,11 @@ def test_the_server_and_the_version_come_from_the_settings():
     document = openapi.document(ROUTES, version="7", server_url="https://voice.example")
     assert (document["servers"], document["info"]["version"]) == ([{"url": "https://voice.example"}], "7")
     assert DOCUMENT["servers"] == [{"url": SETTINGS.public_url}]
-    assert DOCUMENT["info"]["version"] == SETTINGS.app_version
+    assert DOCUMENT["info"]["version"] == SETTINGS.app_version == project_version()
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=NAMES)
-def test_every_operation_says_what_it_does_and_what_it_may_answer(path, method, operation):
+def test_every_operation_has_a_summary_and_its_statuses(path, method, operation):
     assert operation["summary"]
     assert {"200"} <= set(operation["responses"]) or "201" in operation["responses"]
     if operation["security"]:
@@ -132,14 +134,14 @@ def test_every_operation_says_what_it_does_and_what_it_may_answer(path, method, 
     assert all(reply is None or "example" in reply or path.endswith("openapi.json") for reply in json_replies), f"{method} {path}"
 
 
-@pytest.mark.parametrize(("shape", "example"), openapi.EXAMPLES.items(), ids=openapi.name_of)
-def test_every_example_has_the_shape_that_it_is_an_example_of(shape, example):
+@pytest.mark.parametrize(("shape", "example"), EXAMPLES.items(), ids=openapi.name_of)
+def test_every_example_has_its_type(shape, example):
     TypeAdapter(shape).validate_json(json.dumps(example))
 
 
-def test_every_failure_is_described_somewhere():
+def test_every_error_is_documented():
     described = {error for _, _, operation in OPERATIONS for reply in operation["responses"].values() for error in errors_of(reply)}
-    # The first is no operation's, the second only told on a WebSocket.
+    # The first belongs to no operation, the second only to a WebSocket.
     assert described == {str(code) for code in errors.ErrorCode} - {"METHOD_NOT_ALLOWED", "TIMED_OUT"}
 
 
@@ -150,15 +152,15 @@ def errors_of(reply):
     return [failure["properties"]["data"]["properties"]["error"]["const"] for failure in failures]
 
 
-def test_the_contracts_paths_are_there():
+def test_the_paths_of_the_contract_are_documented():
     for path in ("/api/v1/voice/speech", "/api/v1/voice/order", "/api/v1/voice/order/{order_id}", "/api/v1/voice/recommend_order"):
         assert path in DOCUMENT["paths"]
 
 
 @pytest.mark.anyio
-async def test_the_example_of_an_order_is_what_the_service_answers(client):
-    response = await client.post("/api/v1/voice/order", json=openapi.EXAMPLES[OrderRequest])
-    assert response.json()["data"] == openapi.EXAMPLES[Order]
+async def test_the_example_order_is_the_reply_to_the_example_request(client):
+    response = await client.post("/api/v1/voice/order", json=EXAMPLES[OrderRequest])
+    assert response.json()["data"] == EXAMPLES[Order]
 
 
 @pytest.mark.anyio
@@ -168,13 +170,13 @@ async def test_the_document_is_served(client):
     assert not re.search(r"/work|Traceback", response.text)
 
 
-# --- A machine reads the document and calls what it finds ---------------------------------------------------------------------------
+# --- Requests generated from the document ---------------------------------------------------------------------------
 
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 
 
 def cases_of(path, method, mode):
-    """Draw what the document says may be sent, or with `mode` negative what it says may not."""
+    """Draw requests that the document allows or, with `mode` negative, forbids."""
     cases = []
 
     @settings(
@@ -184,16 +186,16 @@ def cases_of(path, method, mode):
     def collect(case):
         cases.append(case)
 
-    with contextlib.suppress(Unsatisfiable):  # nothing about this operation can be unfit
+    with contextlib.suppress(Unsatisfiable):  # this operation allows every request
         collect()
     return cases
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "unfitting"])
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "forbidden"])
 @pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _ in OPERATIONS], ids=NAMES)
-async def test_no_request_that_the_document_suggests_gets_an_undocumented_reply(path, method, mode, client):
-    """`client` holds each reply against what is declared; added here is that none is a server's error."""
+async def test_generated_requests_get_documented_replies(path, method, mode, client):
+    """`client` validates each reply against the document; here no reply may be a server error."""
     for case in cases_of(path, method, mode):
         request = requests.Request(**case.as_transport_kwargs(base_url="http://voice.test", headers=KEYS)).prepare()
         headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}

@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from settings import ROOT
 from tests.conftest import KEYS
-from tests.servers import Server
+from tests.servers import Server, program_with
 from web.telemetry import DIRECTORY, shared_by_workers
 
-# Counts up by the first argument, shows three in a gauge, then answers each line with the exposition.
+# Increases a counter by the first argument, sets a gauge to three, then replies to each line with the exposition.
 WORKER = """
 import sys
 from web import telemetry
@@ -31,7 +31,7 @@ for line in sys.stdin:
 
 
 class Worker:
-    """A process that counts."""
+    """A worker process."""
 
     def __init__(self, directory: Path, number: int) -> None:
         environment = os.environ | {DIRECTORY: str(directory)}
@@ -59,7 +59,7 @@ def values_of(text: str) -> dict[str, float]:
     return {sample.name: sample.value for sample in samples if sample.labels.get("le", "2.0") == "2.0"}
 
 
-def test_workers_add_up_and_a_dead_ones_counts_stay_while_its_gauges_go(tmp_path):
+def test_metrics_of_workers_are_merged_and_gauges_of_dead_workers_removed(tmp_path):
     workers = [Worker(tmp_path, 10), Worker(tmp_path, 100)]
     try:
         for worker in workers:
@@ -81,7 +81,7 @@ def test_workers_add_up_and_a_dead_ones_counts_stay_while_its_gauges_go(tmp_path
             worker.end()
 
 
-def test_the_directory_goes_with_its_block():
+def test_the_directory_is_removed_after_the_block():
     with shared_by_workers():
         directory = Path(os.environ[DIRECTORY])
         assert directory.is_dir()
@@ -98,17 +98,17 @@ MENUS = "/api/v1/voice/menus"
 SERVED, REFUSED = (f'voice_http_request_seconds_count{{method="GET",route="{MENUS}",status="{status}"}}' for status in (200, 429))
 
 
-# Run as a string: of a file each worker imports the application twice.
-SERVE = "import app; from web import server; server.run('app:app', app.settings)"
+# Run as a string: with a file each worker imports the application twice.
+SERVE = program_with()
 
 
-def test_workers_share_metrics_and_limits_and_leave_nothing_behind(tmp_path):
+def test_workers_share_metrics_and_limits_and_remove_their_files(tmp_path):
     environment = {"WORKERS": "2", "RATE_LIMIT": "11/minute", "TMPDIR": str(tmp_path), "DRAIN_SECONDS": "0"}
     running = Server(tmp_path, environment, SERVE)
     try:
         (directory,) = tmp_path.glob("voice-metrics-*")
         running.wait_until(lambda: len(list(directory.glob("gauge_*"))) == 2)
-        # Each request is a connection of its own, which meets either worker.
+        # Each request opens a connection, which either worker may accept.
         with httpx.Client(base_url=running.url, headers=KEYS, limits=httpx.Limits(max_keepalive_connections=0)) as client:
             statuses = [client.get(MENUS).status_code for _ in range(40)]
             assert 5 <= statuses.count(200) <= 10

@@ -1,0 +1,89 @@
+"""Examples of the OpenAPI document: a value of each request and reply type."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas import (
+    Health,
+    Links,
+    MenuDetail,
+    MenuList,
+    Order,
+    OrderRequest,
+    Readiness,
+    RecommendRequest,
+    RefreshRequest,
+    SpeechRequest,
+    StoredOrder,
+    StoreOrderRequest,
+    Suggestions,
+    TokenRequest,
+    Tokens,
+    Transcript,
+)
+
+_MENU = "quan-nha"
+_ORDER_ID = "3f2b8c1e-6d53-4a7e-9f0a-2b1c5d7e8f90"
+_LINE = {
+    "item": "ca-phe-sua",
+    "name": "Cà phê sữa",
+    "quantity": 2,
+    "options": [{"group": "sugar", "choice": "half", "name": "Ít đường", "amount": None, "quantity": 1, "price": 0}],
+    "unit_price": 29000,
+    "total": 58000,
+    "confidence": 1.0,
+    "span": [9, 32],
+}
+_TOKENS = {"access_token": "eyJhbGciOi…", "refresh_token": "eyJhbGciOi…", "token_type": "Bearer", "expires_in": 900}
+EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
+    SpeechRequest: {"audio": "UklGRg==", "language": "vi", "menu": _MENU},
+    Transcript: {
+        "text": "cho mình hai cà phê sữa ít đường",
+        "language": "vi",
+        "language_confidence": None,
+        "duration_s": 2.4,
+        "segments": [{"start_s": 0.2, "end_s": 2.2, "text": "cho mình hai cà phê sữa ít đường", "confidence": 0.93}],
+        "processing_ms": 210.0,
+    },
+    OrderRequest: {"menu": _MENU, "text": "cho mình hai cà phê sữa ít đường", "lines": []},
+    Order: {
+        "menu": _MENU,
+        "lines": [_LINE],
+        "total": 58000,
+        "currency": "VND",
+        "changes": [{"op": "add", "line": 0, "item": "ca-phe-sua", "quantity": 2}],
+        "unmatched": [],
+        "questions": [],
+    },
+    StoreOrderRequest: {"menu": _MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7},
+    StoredOrder: {
+        "order_id": _ORDER_ID,
+        "menu": _MENU,
+        "lines": [{**_LINE, "confidence": None, "span": None}],
+        "total": 58000,
+        "currency": "VND",
+        "customer_id": 7,
+        "placed_at": "2026-11-22T10:00:00Z",
+    },
+    RecommendRequest: {"menu": _MENU, "items": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7, "limit": 3},
+    Suggestions: {
+        "items": [
+            {
+                "item": "banh-mi-thit-nuong",
+                "name": "Bánh mì thịt nướng",
+                "price": 35000,
+                "currency": "VND",
+                "score": 0.31,
+                "reason": {"kind": "with", "item": "ca-phe-sua", "share": 0.4, "text": "Hay gọi cùng Cà phê sữa"},
+            }
+        ]
+    },
+    MenuList: {"menus": [{"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "items": 27}]},
+    MenuDetail: {"menu": {"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "option_groups": {}, "items": {}}},
+    TokenRequest: {"secret_id": "kiosk-1", "secret_key": "the key that was shown once"},
+    RefreshRequest: {"refresh_token": "eyJhbGciOi…"},
+    Tokens: _TOKENS,
+    Health: {"status": "ok", "version": "0.2.0"},
+    Links: {"documentation": "/api/v1/docs", "openapi": "/api/v1/docs/openapi.json", "page": "/api/v1/try"},
+    Readiness: {"checks": {"speech": True, "store": True, "serving": True, "menus": True}, "problems": {}},
+}
