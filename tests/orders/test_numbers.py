@@ -9,8 +9,8 @@ NUMBERS = NumberWords(language_packs().values())
 
 def read(text: str) -> tuple[int, str] | None:
     """The number that a text begins with, and what is left of the text."""
-    spoken = words.tokens(text)
-    number = NUMBERS.read(spoken, 0, marked=words.is_marked(spoken))
+    spoken = words.tokenize(text)
+    number = NUMBERS.parse(spoken, 0, marked=words.is_marked(spoken))
     return None if number is None else (number.value, " ".join(token.surface for token in spoken[number.end :]))
 
 

@@ -82,7 +82,7 @@ def test_equal_orders_have_one_denotation():
 
 
 def arcs(said, model=PRIOR_MODEL):
-    return Lexicon(MENU, model).lattice(words.tokens(said))
+    return Lexicon(MENU, model).lattice(words.tokenize(said))
 
 
 @pytest.mark.parametrize("said", ["latte", "lattes", "late", "Latté", "lat te"])

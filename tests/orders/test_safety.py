@@ -12,7 +12,7 @@ from settings import Settings
 from tests.any_words import any_lines, any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
 from voice.menus.loading import read_menu
-from voice.orders import words
+from voice.orders import spelling
 from voice.orders.engine import OrderEngine
 from voice.orders.line_confidence import ASK_BELOW
 
@@ -336,12 +336,12 @@ def test_an_amount_that_an_option_took_is_not_reported(pho):
     ],
 )
 def test_in_an_utterance_with_diacritics_only_measured_confusions_are_near(said, meant, near):
-    assert (words.distance((said,), (meant,), marked=True) <= words.MAX_NEAR) is near
+    assert (spelling.distance((said,), (meant,), marked=True) <= spelling.MAX_NEAR) is near
 
 
 @pytest.mark.parametrize(("said", "meant"), [("toi", "tỏi"), ("bo", "bơ"), ("dau phong", "đậu phộng")])
 def test_an_utterance_without_diacritics_is_folded(said, meant):
-    assert words.distance(tuple(said.split()), tuple(meant.split()), marked=False) <= 0.1
+    assert spelling.distance(tuple(said.split()), tuple(meant.split()), marked=False) <= 0.1
 
 
 def test_a_bowl_is_not_large():

@@ -24,9 +24,9 @@ MENU = classifier()
 
 def spans(text: str, menu: SpanClassifier = MENU) -> list[tuple[str, str, object]]:
     """What a text says: the type, the words and the value of each of its numbers."""
-    spoken = words.tokens(text)
+    spoken = words.tokenize(text)
     marked = words.is_marked(spoken)
-    found = menu.classify(spoken, menu.numbers.read_all(spoken, marked=marked), marked=marked)
+    found = menu.classify(spoken, menu.numbers.parse_all(spoken, marked=marked), marked=marked)
     return [(span.kind.value, text[spoken[span.start].start : spoken[span.end - 1].end], span.value) for span in found]
 
 
@@ -238,14 +238,14 @@ def test_a_letter_behind_a_figure_is_read_by_the_languages_of_the_menu():
     "text", ["two lattes and a muffin", "2 trà đào một cà phê sữa", "can I get a latte for Ann", "hai ly trà đào nóng"]
 )
 def test_numbers_beside_which_nothing_tells_a_type_are_not_classified(text):
-    spoken = words.tokens(text)
+    spoken = words.tokenize(text)
     surfaces = tuple(token.surface for token in spoken)
-    assert not MENU.needed(surfaces, MENU.numbers.read_all(spoken, marked=words.is_marked(spoken)))
+    assert not MENU.needed(surfaces, MENU.numbers.parse_all(spoken, marked=words.is_marked(spoken)))
 
 
 @pytest.mark.parametrize("kind", list(SpanKind))
 def test_spans_are_in_order_and_do_not_overlap(kind):
     text = f"[10:32] Lan: {kind.value} 2 lattes at 8:15, 1.5 muffins for $5, table 4, ngày 12 tháng 3, 50% đường, combo 1"
-    spoken = words.tokens(text)
-    found = MENU.classify(spoken, MENU.numbers.read_all(spoken, marked=True), marked=True)
+    spoken = words.tokenize(text)
+    found = MENU.classify(spoken, MENU.numbers.parse_all(spoken, marked=True), marked=True)
     assert all(one.end <= other.start for one, other in pairwise(found))

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.orders import words
+from voice.orders import spelling, words
 
 
 def distance(said: str, meant: str) -> float:
-    spoken = words.tokens(said)
-    return words.distance(words.phrase(said), words.phrase(meant), marked=words.is_marked(spoken))
+    spoken = words.tokenize(said)
+    return spelling.distance(words.phrase(said), words.phrase(meant), marked=words.is_marked(spoken))
 
 
 def key(text: str) -> str:
-    return "".join(token.key for token in words.tokens(text))
+    return "".join(token.key for token in words.tokenize(text))
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def key(text: str) -> str:
 )
 def test_near_spellings_meet_under_one_key_and_are_near(said, meant):
     assert key(said) == key(meant)
-    assert distance(said, meant) <= words.MAX_NEAR
+    assert distance(said, meant) <= spelling.MAX_NEAR
 
 
 @pytest.mark.parametrize(("said", "meant"), [("đá", "giá"), ("latte", "mocha"), ("trà", "phở"), ("ham", "jam"), ("bia", "bánh")])
 def test_different_words_are_far_apart(said, meant):
-    assert distance(said, meant) > words.MAX_NEAR
+    assert distance(said, meant) > spelling.MAX_NEAR
 
 
 @pytest.mark.parametrize(
@@ -63,24 +63,24 @@ def test_a_nearer_spelling_costs_less(nearer, farther, meant):
 
 
 def test_a_plain_word_among_marked_ones_is_another_word():
-    plain = words.distance(("da",), ("đá",), marked=False)
-    assert plain < words.distance(("da",), ("đá",), marked=True)
+    plain = spelling.distance(("da",), ("đá",), marked=False)
+    assert plain < spelling.distance(("da",), ("đá",), marked=True)
 
 
 def test_tokens_tell_where_they_stand():
     utterance = "2 cà-phê, x2 7up 50% I’d"
-    found = words.tokens(utterance)
+    found = words.tokenize(utterance)
     assert [token.surface for token in found] == ["2", "cà", "phê", ",", "x", "2", "7", "up", "50", "%", "id"]
     assert [utterance[token.start : token.end] for token in found] == ["2", "cà", "phê", ",", "x", "2", "7", "up", "50", "%", "I’d"]
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_cut_without_loss_of_place(text):
-    for token in words.tokens(text):
+    for token in words.tokenize(text):
         assert 0 <= token.start < token.end <= len(text)
 
 
 @given(st.text(alphabet="aăâeêioôơuưyđbcdghklmnpqrstvxáàảãạếồửợị ", max_size=40))
 def test_case_and_normal_form_change_nothing(text):
-    plain = [(token.surface, token.key) for token in words.tokens(text)]
-    assert [(token.surface, token.key) for token in words.tokens(unicodedata.normalize("NFC", text.upper()))] == plain
+    plain = [(token.surface, token.key) for token in words.tokenize(text)]
+    assert [(token.surface, token.key) for token in words.tokenize(unicodedata.normalize("NFC", text.upper()))] == plain

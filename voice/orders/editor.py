@@ -6,10 +6,11 @@ from typing import Final, Literal
 
 from schemas import Change, Option, Order, Pending, Question
 from voice.orders import search
+from voice.orders.drafts import Draft
 from voice.orders.language_packs import sentence
 from voice.orders.lattice import NO, UNCLEAR
 from voice.orders.line_confidence import confidence_of, doubt_of
-from voice.orders.pricing import Draft, Pricing
+from voice.orders.pricing import Pricing
 from voice.orders.reader import Reader
 from voice.orders.search import Aside, Group, Reading, Spoken
 from voice.orders.words import Token
@@ -909,7 +910,7 @@ class Editor:
             self._merge()
         self._suspend_surplus()
         lines = [
-            self.pricing.priced(draft, self.spoken, None if draft.cost is None else confidence_of(draft.doubt, unused))
+            draft.priced(self.pricing, self.spoken, None if draft.cost is None else confidence_of(draft.doubt, unused))
             for draft in self.drafts
         ]
         return {

@@ -9,6 +9,7 @@ from typing import Final
 
 from schemas import Choice, Item, Line, LineRequest, Menu, Order
 from voice.orders import search, words
+from voice.orders.drafts import drafts_of
 from voice.orders.editor import Editor
 from voice.orders.language_packs import language_packs
 from voice.orders.lexicon import Arc, Lexicon
@@ -47,7 +48,7 @@ class OrderEngine:
             ItemNotFound, ValidationFailed: a line names what the menu does not have.
 
         """
-        before = self._pricing.drafts(lines)
+        before = drafts_of(self._pricing, lines)
         utterance = words.nfc(utterance)
         spoken = self._spoken(utterance)
         readings = self.reader.read(spoken, tuple([draft.item for draft in before]))
@@ -71,7 +72,7 @@ class OrderEngine:
 
     def _spoken(self, utterance: str) -> list[Token]:
         spoken = []
-        for token in words.tokens(utterance):
+        for token in words.tokenize(utterance):
             if token.key in self.lexicon.known:
                 spoken.append(token)
             else:
@@ -89,7 +90,7 @@ class OrderEngine:
             ItemNotFound, ValidationFailed: a line names what the menu does not have.
 
         """
-        return [self._pricing.priced(draft, (), None) for draft in self._pricing.drafts(lines)]
+        return [draft.priced(self._pricing, (), None) for draft in drafts_of(self._pricing, lines)]
 
 
 def _vocabulary(menu: Menu) -> tuple[str, ...]:

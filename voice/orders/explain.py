@@ -30,10 +30,10 @@ def _said(spoken: list[Token], start: int, end: int) -> str:
 
 def _lattice(spoken: list[Token], edges: list[list[Arc]]) -> list[str]:
     return [
-        f"  {edge.cost:5.2f}  {edge.kind.name:10}  {_said(spoken, start, start + edge.length):30}  {_value(edge.value)}"
+        f"  {edge.cost:5.2f}  {edge.role.name:10}  {_said(spoken, start, start + edge.length):30}  {_value(edge.value)}"
         for start, row in enumerate(edges)
         for edge in row
-        if edge.kind is not Role.UNUSED
+        if edge.role is not Role.UNUSED
     ]
 
 

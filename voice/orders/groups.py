@@ -83,7 +83,7 @@ class Groups:
             for place in range(walk.last_item, -1, -1):
                 bits = taken[place + 1]
                 for edge in walk.edges[place]:
-                    if edge.kind is Role.ITEM:
+                    if edge.role is Role.ITEM:
                         for item in edge.value:
                             bits |= self._mask[item]
                 taken[place] = bits

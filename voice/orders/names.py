@@ -90,11 +90,11 @@ class Names(Groups):
     def _lose(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
         new = reading.fork(TALK_WORD if reading.talk else edge.cost)
         new.own = reading.own + SEGMENT
-        if reading.amount != "no" or edge.kind is Role.UNUSED:
+        if reading.amount != "no" or edge.role is Role.UNUSED:
             new.amount = None  # it was said of the unknown word; "no" may have a verb: "đừng chan mỡ hành"
         new.lose(edge, start)
         yield new
-        if new.amount is not None and not any(other.kind is Role.OPTION for other in walk.edges_at(start + edge.length)):
+        if new.amount is not None and not any(other.role is Role.OPTION for other in walk.edges_at(start + edge.length)):
             new = new.fork(IDLE)
             new.amount = None  # "no anchovies", of which there are none
             yield new
@@ -108,12 +108,12 @@ class Names(Groups):
         if reading.talk:
             yield self._talked(reading, edge, start)
             return
-        if edge.cost > MISHEARD and not any(other.kind in COUNTED_KINDS for other in walk.edges_at(start + edge.length)):
+        if edge.cost > MISHEARD and not any(other.role in COUNTED_KINDS for other in walk.edges_at(start + edge.length)):
             return  # "iced for him"
         if reading.items and self._counts_unknown(reading, edge, start, walk):
             yield from self._lose(reading, edge, start, walk)
             return
-        article = ARTICLE if edge.kind is Role.ARTICLE else 0
+        article = ARTICLE if edge.role is Role.ARTICLE else 0
         near = reading.amount == "no" and not reading.bare and reading.number and reading.end >= start - 2
         if near and reading.headless and not reading.options and not article:
             new = reading.fork(edge.cost + RETRACTED)  # "three, no, four lattes"
@@ -148,23 +148,23 @@ class Names(Groups):
             and not reading.flags & (ALL | INTO)
             and (not reading.flags & SET or walk.there.issuperset(reading.items))  # "make the colas three"
         ):
-            classified = reading.joint == MULTIPLIED or any(other.kind is Role.CLASSIFIER for other in walk.edges_at(start + edge.length))
+            classified = reading.joint == MULTIPLIED or any(other.role is Role.CLASSIFIER for other in walk.edges_at(start + edge.length))
             anew = reading.joint == BREAK and not is_punctuation(walk.spoken[start - 1].surface) and walk.there.issuperset(reading.items)
             flags = POST | ONLY if anew else POST  # "trà vải cho ba ly", of which there are two
             yield self._count(reading.fork(edge.cost + (POSTPOSED if classified else POSTPOSED_BARE)), edge, start, flags)
 
     def _answers_no(self, edge: Arc, start: int, walk: Walk) -> bool:
         """Tell whether the "no" before a number takes back the number before: where it is no "not", and no option follows."""
-        behind = {other.kind for other in walk.edges_at(start + edge.length)}
+        behind = {other.role for other in walk.edges_at(start + edge.length)}
         return walk.spoken[start - 1].surface in self.lexicon.statements.noes and (Role.OPTION not in behind or Role.ITEM in behind)
 
     @staticmethod
     def _counts_unknown(reading: Reading, edge: Arc, start: int, walk: Walk) -> bool:
         """Tell whether a number behind an item counts something that is not on the menu: "coffee with two creams"."""
         behind = start + edge.length
-        if behind >= len(walk.spoken) or any(other.kind is not Role.UNKNOWN for other in walk.edges_at(behind)):
+        if behind >= len(walk.spoken) or any(other.role is not Role.UNKNOWN for other in walk.edges_at(behind)):
             return False
-        if edge.kind is Role.ARTICLE or any(other.kind in NAMING for other in walk.edges_at(behind + 1)):
+        if edge.role is Role.ARTICLE or any(other.role in NAMING for other in walk.edges_at(behind + 1)):
             return False
         surface = walk.spoken[behind].surface
         return reading.joint in {WITH, JOINED} or (edge.value > 1 and surface != singular(surface))
@@ -179,7 +179,7 @@ class Names(Groups):
 
     def _number_of_options(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
         """Read a number that goes with options: before it, or behind it."""
-        article = edge.kind is Role.ARTICLE
+        article = edge.role is Role.ARTICLE
         last = reading.options[-1] if reading.options else None
         if last is not None and reading.headless and not reading.number:
             if not reading.flags and reading.done is None:  # "with jalapeños one bacon burger"
@@ -206,14 +206,14 @@ class Names(Groups):
             return False
         position = start + edge.length
         behind = walk.edges_at(position)
-        classified = [position + other.length for other in behind if other.kind is Role.CLASSIFIER]
+        classified = [position + other.length for other in behind if other.role is Role.CLASSIFIER]
         for place in classified:
             behind = behind + walk.edges_at(place)
-        if not any(other.kind is Role.OPTION or (other.kind is Role.AMOUNT and other.value == "extra") for other in behind):
+        if not any(other.role is Role.OPTION or (other.role is Role.AMOUNT and other.value == "extra") for other in behind):
             return False
         added, has_item = reading.joint == WITH, bool(reading.items)
-        if edge.kind is Role.ARTICLE:
-            if any(other.kind is Role.AMOUNT and other.value == "extra" for other in behind):
+        if edge.role is Role.ARTICLE:
+            if any(other.role is Role.AMOUNT and other.value == "extra" for other in behind):
                 return has_item  # "and an extra shot"
             if classified:
                 return False  # "with a side of": a line of its own
@@ -231,7 +231,7 @@ class Names(Groups):
 
     def _counts_last(self, reading: Reading, last: Spoken, edge: Arc, start: int, walk: Walk) -> bool:
         """Tell whether a number with a classifier counts portions of the option before it: the line has its own, and the clause ends."""
-        if not reading.number or reading.flags & ARTICLE or edge.kind is Role.ARTICLE or edge.value == NO:
+        if not reading.number or reading.flags & ARTICLE or edge.role is Role.ARTICLE or edge.value == NO:
             return False
         if (
             reading.joint in {JOINED, BREAK}
@@ -241,17 +241,17 @@ class Names(Groups):
         ):
             return False
         behind = start + edge.length
-        ends = [behind + other.length for other in walk.edges_at(behind) if other.kind is Role.CLASSIFIER]
+        ends = [behind + other.length for other in walk.edges_at(behind) if other.role is Role.CLASSIFIER]
         if reading.joint == MULTIPLIED:
             ends.append(behind)
-        return any(all(other.kind in CLAUSE_END_KINDS for other in walk.edges_at(end)) for end in ends)
+        return any(all(other.role in CLAUSE_END_KINDS for other in walk.edges_at(end)) for end in ends)
 
     @staticmethod
     def _is_dual(options: Sequence[Spoken], walk: Walk) -> bool:
         """Tell whether the last option might have been an item: then an item behind it may be an option, too."""
         last = options[-1] if options else None
         return last is not None and any(
-            edge.kind is Role.ITEM and edge.length == last.end - last.start for edge in walk.edges_at(last.start)
+            edge.role is Role.ITEM and edge.length == last.end - last.start for edge in walk.edges_at(last.start)
         )
 
     def _goes_on(self, reading: Reading, start: int, walk: Walk) -> bool:
@@ -266,7 +266,7 @@ class Names(Groups):
         for item in reading.items:
             lacking |= self._mask[item] & self._one & ~reading.used
         return any(
-            entry.bit & lacking for edge in walk.edges_at(start) if edge.kind is Role.OPTION and not edge.part for entry in edge.value
+            entry.bit & lacking for edge in walk.edges_at(start) if edge.role is Role.OPTION and not edge.part for entry in edge.value
         )
 
     def _portion(self, reading: Reading, edge: Arc, start: int, _: Walk) -> Iterator[Reading]:
@@ -306,7 +306,7 @@ class Names(Groups):
         last = reading.options[-1] if reading.options else None
         apart = reading.joint in APART
         known = tuple([item for item in reading.items if item in walk.there])
-        named = any(other.kind in NAMING for other in walk.edges_at(start + edge.length))
+        named = any(other.role in NAMING for other in walk.edges_at(start + edge.length))
         if known and edge.value == "no" and not (reading.options or apart or named) and reading.end == start:
             new = reading.fork(edge.cost + IDLE)  # "take the lemonade off"
             new.items = known
@@ -372,7 +372,7 @@ class Names(Groups):
         joint = reading.joint
         negative = option.amount == "no"
         if reading.options and reading.options[-1].end == start and option.amount is None:
-            head_only = edge.part and edge.length == 1 and not any(other.kind is Role.NUMBER for other in walk.edges_at(start))
+            head_only = edge.part and edge.length == 1 and not any(other.role is Role.NUMBER for other in walk.edges_at(start))
             same = self._same(reading.options[-1], option, head_only=head_only)
             if same:
                 new = reading.fork(min(HEAD_AGAIN, cost) if head_only else cost)
@@ -401,7 +401,7 @@ class Names(Groups):
             self._put(new, option, edge, start)
             yield new
         elif (
-            fitting and walk.there.issuperset(fitting) and not any(other.kind is Role.INTO for other in walk.edges_at(start + edge.length))
+            fitting and walk.there.issuperset(fitting) and not any(other.role is Role.INTO for other in walk.edges_at(start + edge.length))
         ):
             new = reading.fork(cost + REFERENCE)  # "trà đào đổi lại size M"
             new.flags = (new.flags & ~REPLACE) | SET
@@ -438,8 +438,8 @@ class Names(Groups):
         """Return what it costs that an option which the line before could have belongs to the one behind."""
         behind = walk.edges_at(start + edge.length)
         if joint in APART:
-            return EARLY_JOINED if any(other.kind in NAMING for other in behind) else EARLY
-        nouns = [item for other in behind if other.kind is Role.ITEM and not other.part for item in other.value]
+            return EARLY_JOINED if any(other.role in NAMING for other in behind) else EARLY
+        nouns = [item for other in behind if other.role is Role.ITEM and not other.part for item in other.value]
         taken = any(entry.bit & self._mask[item] for entry in edge.value for item in nouns)
         said = walk.spoken[start : start + edge.length]
         adjective = taken and all(token.surface in self.lexicon.before_nouns for token in said)
@@ -510,7 +510,7 @@ class Names(Groups):
             if there.isdisjoint(items):
                 known = tuple([item for item in there if self.lexicon.says_part(item, walk.spoken, start, start + edge.length)])
                 if known:  # "jalapeños on the burrito", where there is a burrito combo on the order, and a burrito on the menu
-                    items, edge = known, Arc(edge.length, edge.kind, known, max(edge.cost, SEGMENT + HEAD_AGAIN), part=True)
+                    items, edge = known, Arc(edge.length, edge.role, known, max(edge.cost, SEGMENT + HEAD_AGAIN), part=True)
         if reading.flags & SET and reading.items and not reading.number and not walk.there.isdisjoint(reading.items):
             new = reading.fork(0.0)  # "make the large coke a diet coke"
             new.flags = (reading.flags & ~SET) | REPLACE
@@ -634,7 +634,7 @@ class Names(Groups):
                 return self._added(reading, start, walk)
             return ADDED_ITEM if self._takes_place(reading, start, walk) else 0.0
         for place in range(max(0, reading.start), reading.end):
-            sizes = [other for other in walk.edges_at(place) if other.kind is Role.OPTION and place + other.length == reading.end]
+            sizes = [other for other in walk.edges_at(place) if other.role is Role.OPTION and place + other.length == reading.end]
             if any(not other.part and other.cost <= SEGMENT for other in sizes):
                 return PART + REFERENCE  # "a dozen wings", where wings come by the dozen
         # "make that two, and a coke"; "one with pepperoni", where that is a pizza too
@@ -646,7 +646,7 @@ class Names(Groups):
         if not isinstance(base, Group) or base.items or not base.options or base.options[-1].amount != "no":
             return False
         groups = {entry.group for entry in base.options[-1].entries if entry.bit & self._one}
-        return any(entry.group in groups for edge in walk.edges_at(start) if edge.kind is Role.OPTION for entry in edge.value)
+        return any(entry.group in groups for edge in walk.edges_at(start) if edge.role is Role.OPTION for entry in edge.value)
 
     def _added(self, reading: Reading, start: int, walk: Walk) -> float:
         """Return what it costs to take "with a lemonade" for a line of its own, or "and a lemonade" behind such an option."""
@@ -655,7 +655,7 @@ class Names(Groups):
         base = reading.done.value if reading.done is not None else None
         if not isinstance(base, Group) or not base.items or not self._is_dual(base.options, walk):
             return 0.0
-        options = [edge.value for edge in walk.edges_at(start) if edge.kind is Role.OPTION and not edge.part]
+        options = [edge.value for edge in walk.edges_at(start) if edge.role is Role.OPTION and not edge.part]
         taken = any(entry.bit & self._mask[item] for entries in options for entry in entries for item in base.items)
         return ADDED_ITEM if taken else 0.0
 
@@ -664,7 +664,7 @@ class Names(Groups):
         joint = reading.joint
         bare = REFERENCE if reading.flags & POST else JOINED_ITEM if joint in {PAUSED, JOINED, BREAK} else BARE_ITEM
         if joint == WITH or (joint == JOINED and self._goes_on(reading, start, walk)):
-            offered = [one for other in walk.edges_at(start) if other.kind is Role.OPTION for one in other.value]
+            offered = [one for other in walk.edges_at(start) if other.role is Role.OPTION for one in other.value]
             if any(one.bit & self._mask[item] for one in offered for item in reading.items):
                 bare = ADDED_BARE  # "bowl with rice and beans"
         there = walk.mentioned(reading) if joint == ONTO_NEXT else walk.there

@@ -216,10 +216,10 @@ class Reader(Names):
         if reading.talk:
             yield reading.fork(edge.cost)
             return
-        if edge.kind is Role.SET and not reading.base and not reading.items:
+        if edge.role is Role.SET and not reading.base and not reading.items:
             yield reading.fork(edge.cost)  # nothing to set yet: "make me a latte"
             return
-        if edge.kind is Role.SET and not reading.options and reading.flags & (ALL if reading.headless else IS_PART):
+        if edge.role is Role.SET and not reading.options and reading.flags & (ALL if reading.headless else IS_PART):
             new = reading.fork(edge.cost)  # "everything should be large", "one of those should be iced"
             if reading.items and reading.number and not walk.there.isdisjoint(reading.items):
                 new.flags = REPLACE  # "one of the cokes should be a sprite"
@@ -227,13 +227,13 @@ class Reader(Names):
                 new.flags = INTO
             yield new
             return
-        if edge.kind is Role.SET and reading.flags == CORRECT and reading.headless and not (reading.options or reading.number):
+        if edge.role is Role.SET and reading.flags == CORRECT and reading.headless and not (reading.options or reading.number):
             new = reading.fork(edge.cost)  # "no wait, make it a lemonade"
             new.flags |= SET | (ITS if edge.value else 0)
             yield new
             return
         if (
-            edge.kind is Role.REPLACE
+            edge.role is Role.REPLACE
             and reading.items
             and not reading.options
             and not reading.flags & REMOVE
@@ -244,15 +244,15 @@ class Reader(Names):
             new.flags |= REPLACE
             yield new
             return
-        if edge.kind is Role.REPLACE and walk.order and reading.headless and reading.options and not (reading.number or reading.flags):
+        if edge.role is Role.REPLACE and walk.order and reading.headless and reading.options and not (reading.number or reading.flags):
             new = reading.fork(edge.cost)  # "trứng đổi sang lòng đào"
             new.flags |= REPLACE
             yield new
         new = self._open(reading, walk, edge.cost)
-        if edge.kind is Role.INSTEAD:
+        if edge.role is Role.INSTEAD:
             new.amount = "no"
         else:
-            new.flags |= REPLACE if edge.kind is Role.REPLACE else SET | ITS if edge.value else SET
+            new.flags |= REPLACE if edge.role is Role.REPLACE else SET | ITS if edge.value else SET
         yield new
 
     def _keep(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
@@ -281,11 +281,11 @@ class Reader(Names):
                 new.cost -= AIMLESS - REFERENCE
             new.flags = (new.flags & ~(REPLACE | SET)) | INTO
             yield new
-        elif not any(other.kind in _INSTEAD_OF_INTO and other.length == edge.length for other in walk.edges_at(start)):
+        elif not any(other.role in _INSTEAD_OF_INTO and other.length == edge.length for other in walk.edges_at(start)):
             yield reading.fork(edge.cost + DANGLING_AMOUNT)
 
     def _more(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        named = any(other.kind in NAMING for other in walk.edges_at(start + edge.length))
+        named = any(other.role in NAMING for other in walk.edges_at(start + edge.length))
         apart = reading.number and (reading.joint == PAUSED or (reading.options and named))  # "một suất, thêm đậu": the beans are more
         if reading.headless and not (reading.options or reading.talk or apart):
             new = reading.fork(edge.cost)
@@ -316,7 +316,7 @@ class Reader(Names):
             yield new
             return
         yield reading.fork(edge.cost + IDLE)
-        counts = any(other.kind is Role.NUMBER for other in walk.edges_at(start + edge.length))
+        counts = any(other.role is Role.NUMBER for other in walk.edges_at(start + edge.length))
         if (reading.joint in APART and counts) or (reading.flags & REMOVE and reading.items):
             new = self._open(reading, walk, edge.cost)  # "with prawns, and only one coconut"
             new.flags |= ONLY
@@ -339,7 +339,7 @@ class Reader(Names):
             new = reading.fork(edge.cost + RETRACTED)  # "hai, à không, ba ly"
             new.number = 0
             yield new
-        behind = any(other.kind is Role.PAUSE for other in walk.edges_at(start + edge.length))
+        behind = any(other.role is Role.PAUSE for other in walk.edges_at(start + edge.length))
         closing = behind and reading.end == start and reading.joint == NONE  # "hai đen đá thôi, một nâu": no more than two
         new = self._open(reading, walk, edge.cost + (2 * IDLE if closing else 0.0))
         new.flags |= CORRECT
@@ -362,7 +362,7 @@ class Reader(Names):
         new.touch(edge, start)
         yield self._close(new, walk)
         behind = walk.edges_at(start + edge.length)
-        if any(other.kind is Role.ITEM for other in behind) and not reading.talk:
+        if any(other.role is Role.ITEM for other in behind) and not reading.talk:
             new = reading.fork(edge.cost)  # "bỏ hết bia": that alone
             new.amount, new.bare, new.carry = "no", True, False
             yield new
@@ -412,7 +412,7 @@ class Reader(Names):
             new = reading.fork(edge.cost)  # "two of each", "a shot on each"
             new.flags |= ALL | EACH | whose
         else:
-            ends = all(other.kind in CLAUSE_END_KINDS for other in walk.edges_at(start + edge.length))
+            ends = all(other.role in CLAUSE_END_KINDS for other in walk.edges_at(start + edge.length))
             named = whose or not (reading.options and reading.options[-1].end == reading.end)
             if ends and named and reading.items and not reading.flags & EACH:
                 new = reading.fork(edge.cost)  # "hai trà đá mỗi người", "a large latte each"
@@ -494,7 +494,7 @@ class Reader(Names):
 
     def _part(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
         counted = reading.items and reading.number and not reading.options and not reading.flags & OPERATIONS
-        if counted and not any(other.kind is Role.NUMBER for other in walk.edges_at(start + edge.length)):
+        if counted and not any(other.role is Role.NUMBER for other in walk.edges_at(start + edge.length)):
             new = reading.fork(edge.cost)  # "hai ly pepsi trong đó không đá"
             new.flags |= IS_PART
             yield new
@@ -539,5 +539,5 @@ class Reader(Names):
             new.flags |= CLASSIFIED
             yield new
         else:
-            named = any(other.kind is Role.OPTION for other in walk.edges_at(start))  # "pizza lon": a large one, no can
+            named = any(other.role is Role.OPTION for other in walk.edges_at(start))  # "pizza lon": a large one, no can
             yield reading.fork(edge.cost + (UNCOUNTED if named else 0.0))

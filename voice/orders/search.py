@@ -224,7 +224,7 @@ class Reading:
 
     def lose(self, edge: Arc, start: int) -> None:
         """Note that a stretch orders nothing."""
-        kind = UNREAD_WHOLE if edge.value else TALK if edge.kind is Role.TALK else UNREAD
+        kind = UNREAD_WHOLE if edge.value else TALK if edge.role is Role.TALK else UNREAD
         self.lost = Link(self.lost, Aside(start, start + edge.length, kind))
 
     @property
@@ -277,11 +277,11 @@ class Walk:
         count = len(spoken)
         self.rest = ordering, asking = [infinite] * count + [0.0], [infinite] * count + [0.0]
         self.ahead: tuple[list[list[tuple[float, Arc]]], ...] = ([[] for _ in spoken], [[] for _ in spoken])
-        asked = any([edge.kind is Role.INQUIRY for row in edges for edge in row])
+        asked = any([edge.role is Role.INQUIRY for row in edges for edge in row])
         for start in range(count - 1, -1, -1):
             least, ahead = infinite, self.ahead[0][start]
             for edge in edges[start]:
-                kind, cost, end = edge.kind, edge.cost, start + edge.length
+                kind, cost, end = edge.role, edge.cost, start + edge.length
                 if kind is Role.INQUIRY:
                     estimate = cost + TALK_WORD + asking[end]
                 else:
@@ -375,9 +375,9 @@ def cheapest(walk: Walk, steps: Steps, finish: Callable[[Reading], Reading], cou
         position = -negative
         if edge is not None:
             start, position = position, position + edge.length
-            joint = JOINTS.get(edge.kind, NONE)
+            joint = JOINTS.get(edge.role, NONE)
             plain = min(SEGMENT, edge.cost)
-            for new in steps[edge.kind](reading, edge, start, walk):
+            for new in steps[edge.role](reading, edge, start, walk):
                 number += 1
                 new.own -= plain  # what every reading pays says nothing about this one
                 if joint != KEEP:

@@ -160,7 +160,7 @@ class Lexicon:
         self._adjectives = frozenset({word for pack in packs for word in pack.adjectives})
         self._people = frozenset({words.phrase(spelt) for pack in packs for way in pack.people for spelt in (way, words.fold(way))})
         self._digits = {word: str(value) for pack in packs for word, value in {**pack.numbers.units, **pack.numbers.tens}.items()}
-        self._hollow = frozenset({word for pack in packs for word in pack.hollow_words()}) | UNITS
+        self._hollow = frozenset({word for pack in packs for word in pack.uninformative_words()}) | UNITS
         self._names: list[Name] = []
         self._postings: dict[str, list[tuple[int, int, int]]] = defaultdict(list)  # word -> name, place, words covered
         self._add_names(packs)
@@ -220,7 +220,7 @@ class Lexicon:
         """Return the arcs that begin at each token; each token has one that leaves it unread."""
         marked = words.is_marked(tokens)
         surfaces = tuple([token.surface for token in tokens])
-        numbers = self._numbers.read_all(tokens, marked=marked)
+        numbers = self._numbers.parse_all(tokens, marked=marked)
         rows = [self._row(tokens, surfaces, numbers, start, marked=marked) for start in range(len(tokens))]
         if self._spans.needed(surfaces, numbers):
             for span in self._spans.classify(tokens, numbers, marked=marked):

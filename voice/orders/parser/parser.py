@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from schemas import LineRequest, Menu
-from voice.orders import words
+from voice.orders import spelling, words
 from voice.orders.parser.draft import ChoiceRef, Draft, MenuIndex, denotation
 from voice.orders.parser.lexicon import Arc, Lexicon
 from voice.orders.parser.model import Event, Model
@@ -22,7 +22,7 @@ from voice.orders.words import Token
 WIDTH: Final = 14  # hypotheses that are followed from a token
 MAX_BEHIND: Final = 6.0  # cost behind the best one
 BEST: Final = 20
-MAX_ASKED_SPELLING: Final = 0.7  # words.distance between a spoken word and a word of a choice that was asked about
+MAX_ASKED_SPELLING: Final = 0.7  # spelling.distance between a spoken word and a word of a choice that was asked about
 
 
 class Parse(NamedTuple):
@@ -61,7 +61,7 @@ class Parser:
 
         `focus`: the lines that the turn before changed; `question`: the open question that is answered first.
         """
-        tokens = words.tokens(words.nfc(utterance))
+        tokens = words.tokenize(words.nfc(utterance))
         before = self.index.draft(lines)
         lattice: list[Sequence[Arc]] = [*self.lexicon.lattice(tokens)]
         if question is not None and question.choices:
@@ -140,7 +140,7 @@ class Parser:
         for word, choices in telling.items():
             if token.key[:1] != words.key_of(word)[:1]:
                 continue
-            distance = words.distance((said,), (word,), marked=marked)
+            distance = spelling.distance((said,), (word,), marked=marked)
             for choice in choices if distance <= MAX_ASKED_SPELLING else ():
                 near[choice] = min(near.get(choice, distance), distance)
         if near:
