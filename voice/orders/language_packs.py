@@ -107,9 +107,9 @@ class LanguagePack(BaseModel):
     sets: list[str]  # before the new quantity or option of a line
     its: list[str]  # the same, with a pronoun for the last line: "make it"
     agains: list[str]  # repeat the last line
-    corrects: list[str]  # take back the words before
+    corrects: list[str]  # retract the words before
     cancels: list[str]  # empty the order
-    noes: list[str]  # behind a number: take it back
+    noes: list[str]  # behind a number: retract it
     # References
     parts: list[str]  # some units of the line before: "of them"
     rests: list[str]  # its other units

@@ -97,7 +97,7 @@ def _ordinal_with_suffix(utterance: Utterance, amount: Amount, start: int, left:
 
 
 def _ordinal(utterance: Utterance, start: int, end: int, left: int, value: int | Fraction) -> Span:
-    """Tell an ordinal, a date, a weekday and a numbered street."""
+    """Distinguish an ordinal, a date, a weekday and a numbered street."""
     unit = unit_behind(utterance, Amount(end, value, decimal=False, article=False))
     if unit is not None and unit[0] in {SpanKind.DATE, SpanKind.LABEL}:
         return extended(utterance, unit[0], start, unit[1], value)

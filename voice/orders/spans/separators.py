@@ -44,7 +44,7 @@ def separated_digits(utterance: Utterance, start: int, left: int) -> Span | None
 
 
 def _slashed(utterance: Utterance, start: int) -> Span | None:
-    """Tell a date, a house number of an alley ("12/5 Lê Lợi") and a fraction (None)."""
+    """Distinguish a date, a house number of an alley ("12/5 Lê Lợi") and a fraction (None)."""
     end = start + 1
     if vulgar_fraction(utterance.surfaces[start]) is not None and (
         utterance.is_countable(end) or utterance.multiplier(end) or utterance.begins_item_with_article(end)
@@ -55,7 +55,7 @@ def _slashed(utterance: Utterance, start: int) -> Span | None:
 
 
 def _dashed(utterance: Utterance, start: int, parts: list[str]) -> Span:
-    """Tell a range, a date and a telephone number."""
+    """Distinguish a range, a date and a telephone number."""
     end = start + 1
     if len(parts) == PAIR and sum(map(len, parts)) < MIN_PHONE_DIGITS and int(parts[0]) < int(parts[1]):
         unit = unit_behind(utterance, Amount(end, int(parts[1]), decimal=False, article=False))

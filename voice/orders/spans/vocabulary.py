@@ -60,8 +60,7 @@ class SpanVocabulary:
         self.multiplication_signs = {word for pack in packs for word in pack.multiplies}
         self.requests = self._phrases([phrase for pack in packs for phrase in pack.requests])
         self.quantity_setters = self._phrases([phrase for pack in packs for phrase in (*pack.sets, *pack.its, *pack.intos)])
-        changes = (phrase for pack in packs for phrase in (*pack.replaces, *pack.sets, *pack.its))
-        self.change_verbs = {words.phrase(self._spell(phrase))[0] for phrase in changes}
+        self.change_verbs = {words.phrase(self._spell(phrase))[0] for pack in packs for phrase in (*pack.replaces, *pack.sets, *pack.its)}
 
     def _spell(self, phrase: str) -> str:
         return words.fold(phrase) if self.is_plain else phrase
