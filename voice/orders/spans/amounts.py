@@ -36,7 +36,7 @@ def amount_at(utterance: Utterance, start: int) -> Amount | None:
     first = Amount(number.end, number.value, decimal=False, article=number.article) if number is not None else _written(utterance, start)
     if first is None:
         return None
-    end, value, decimal, article = first
+    end, value, decimal, article = first.end, first.value, first.decimal, first.article
     base = number.base if number is not None else 0
     surfaces = utterance.surfaces
     fraction = vulgar_fraction(surfaces[end]) if end < utterance.count else None
@@ -56,7 +56,7 @@ def amount_at(utterance: Utterance, start: int) -> Amount | None:
         value, end, decimal = value * factor, end + 1, False
     if isinstance(value, Fraction) and value.denominator == 1:
         value = int(value)
-    return Amount(end, value, decimal, article)
+    return Amount(end, value, decimal=decimal, article=article)
 
 
 def _written(utterance: Utterance, start: int) -> Amount | None:

@@ -14,7 +14,7 @@ from voice.orders.spans.menu_names import MenuNames
 from voice.orders.spans.prefilter import Prefilter
 from voice.orders.spans.quantities import half, homophone, share
 from voice.orders.spans.rules import typed
-from voice.orders.spans.separators import chat_prefix, is_clock_time, separated_digits
+from voice.orders.spans.separators import chat_prefix, separated_digits
 from voice.orders.spans.utterance import Utterance
 from voice.orders.spans.vocabulary import Phrase, SpanVocabulary
 from voice.orders.words import Token
@@ -69,11 +69,10 @@ class SpanClassifier:
         utterance = self._utterance(tokens, numbers, marked=marked)
         cardinals = sum([number is not None for number in numbers])
         digit_runs = spoken_digits(utterance) if cardinals >= MIN_DIGIT_RUN - MAX_SPOKEN_ZEROS else {}
-        has_clock = any(map(is_clock_time, utterance.surfaces))
         spans: list[Span] = []
         start = left = 0  # the token to look at; the end of the last span
         while start < utterance.count:
-            span = chat_prefix(utterance, start) if has_clock and utterance.begins_line(start) else None
+            span = chat_prefix(utterance, start) if utterance.begins_line(start) else None
             if span is None and start in digit_runs:
                 span = phone_span(utterance, start, digit_runs[start], left)
             if span is None and _may_begin_number(utterance, start):

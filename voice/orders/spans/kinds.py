@@ -2,7 +2,7 @@
 
 from enum import Enum
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 
 class SpanKind(Enum):
@@ -38,10 +38,14 @@ class Span(NamedTuple):
     value: int | Fraction | None  # None: the type has no single value
 
 
-class Amount(NamedTuple):
+@final
+class Amount:
     """A number of an utterance whose type is not known yet."""
 
-    end: int  # token behind it
-    value: int | Fraction
-    decimal: bool  # written with a separator or a fraction
-    article: bool
+    __slots__ = ("article", "decimal", "end", "value")
+
+    def __init__(self, end: int, value: int | Fraction, *, decimal: bool, article: bool) -> None:
+        self.end = end  # token behind it
+        self.value = value
+        self.decimal = decimal  # written with a separator or a fraction
+        self.article = article
