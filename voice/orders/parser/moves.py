@@ -8,7 +8,10 @@ from voice.orders.parser.reduce import Reducer
 from voice.orders.parser.state import Chunk, Hypothesis, OpenQuestion
 
 ENUMERATING: Final = frozenset({"and", "comma", "or"})  # connectives
+MAX_PORTIONS: Final = 99  # of an option
 INHERITED_VERBS: Final = frozenset({"remove", "instead", "set"})  # a chunk behind an enumerating connective may take them over
+
+Hypotheses = Iterator[Hypothesis]
 
 
 class Shift:

@@ -8,6 +8,8 @@ from schemas import Amount  # noqa: TC001 - annotations may be evaluated
 from voice.orders.parser.draft import Draft, Modifier
 from voice.orders.parser.roles import Role
 
+ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of a group
+
 
 @dataclass(frozen=True)
 class OpenQuestion:
@@ -209,6 +211,3 @@ class Hypothesis:
             self.is_inquiry,
             self.chunk.key,
         )
-
-
-ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of a group
