@@ -1,7 +1,9 @@
 """Shifts of references to lines, and of answers to the open question."""
 
+from collections.abc import Iterator
+
 from voice.orders.parser.moves import Hypotheses, Shift
-from voice.orders.parser.state import FLAG_OF_ROLE, Chunk, ChunkFlag
+from voice.orders.parser.state import FLAG_OF_ROLE, Chunk, ChunkFlag, Hypothesis
 
 
 def shift_reference(shift: Shift) -> Hypotheses:
@@ -32,13 +34,9 @@ def _set_flag(chunk: Chunk, flag: ChunkFlag, shift: Shift) -> None:
 
 def shift_ordinal(shift: Shift) -> Hypotheses:
     """Read the place of a line into the open chunk or a new one; it may have no effect."""
-    new, placed = shift.extend()
-    placed.place = shift.arc.value
-    yield new
-    if not shift.hypothesis.chunk.is_empty:
-        for begun, fresh in shift.begin():
-            fresh.place = shift.arc.value
-            yield begun
+    for new, chunk in _open_and_new(shift):
+        chunk.place = shift.arc.value
+        yield new
     new = shift.pass_by()
     shift.note(new, "skip", "ordinal")
     yield new
@@ -46,13 +44,16 @@ def shift_ordinal(shift: Shift) -> Hypotheses:
 
 def shift_share(shift: Shift) -> Hypotheses:
     """Read a fraction of a line into the open chunk or a new one."""
-    new, shared = shift.extend()
-    shared.share = shift.arc.value
-    yield new
+    for new, chunk in _open_and_new(shift):
+        chunk.share = shift.arc.value
+        yield new
+
+
+def _open_and_new(shift: Shift) -> Iterator[tuple[Hypothesis, Chunk]]:
+    """Yield hypotheses with the open chunk extended, and, unless it is empty, with a new one."""
+    yield shift.extend()
     if not shift.hypothesis.chunk.is_empty:
-        for begun, fresh in shift.begin():
-            fresh.share = shift.arc.value
-            yield begun
+        yield from shift.begin()
 
 
 def shift_answer(shift: Shift) -> Hypotheses:
