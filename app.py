@@ -659,7 +659,7 @@ async def hear(
         phrases=engine.vocabulary if engine else (),
         words=options.words,
         client=caller.id,
-        judge=partial(engine.cost, lines=lines) if engine else None,
+        judge=partial(engine.score, lines=lines) if engine else None,
     )
     try:
         async with asyncio.timeout(SPEECH_DEADLINE_S):

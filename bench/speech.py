@@ -153,7 +153,7 @@ async def transcribe(
         language=clip.language,
         words=words,
         phrases=phrases,
-        judge=menu.cost if menu else None,
+        judge=menu.score if menu else None,
     )
 
 
@@ -258,7 +258,7 @@ def orders(manifest: Path | None, every: int) -> None:
         language, menu = entry["language"], book.get(entry["menu"])
         lines = [LineRequest.model_validate(line) for line in entry["draft"]]
         audio = (manifest.parent / entry["file"]).read_bytes()
-        work = engine.transcribe(audio, language=language, phrases=menu.vocabulary, judge=partial(menu.cost, lines=lines))
+        work = engine.transcribe(audio, language=language, phrases=menu.vocabulary, judge=partial(menu.score, lines=lines))
         found = menu.understand(asyncio.run(work)["text"], lines)["lines"]
         meant, got = ({line["item"] for line in some} for some in (entry["lines"], found))
         counts[language, "orders"] += 1

@@ -184,7 +184,7 @@ def test_alternatives_belong_to_the_engine_that_answers(recogniser, clip, candid
 
     def judge(text):
         judged.append(text)
-        return QUAN_NHA.cost(text)
+        return QUAN_NHA.score(text)
 
     before = {engine: worked(recogniser, engine) for engine in ("conformer", "whisper")}
     said = {"languages": candidates, "phrases": QUAN_NHA.vocabulary, "judge": judge, "words": words}

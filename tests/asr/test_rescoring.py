@@ -38,7 +38,7 @@ def segments(*texts):
     ]
 
 
-def chosen(text, *alternatives, judge=ENGINE.cost):
+def chosen(text, *alternatives, judge=ENGINE.score):
     """Give what is made of a text; an alternative is (heard, other, cost)."""
     said = segments(text)
     places = [Alternative(text.split().index(heard), other, cost, 0.1) for heard, other, cost in alternatives]
@@ -94,7 +94,7 @@ def test_several_words_change_each_if_it_helps_and_the_nearest_that_does_wins():
             Alternative(4, "chín", 4.0, 0.3),
             Alternative(5, "bốn", 8.0, 0.1),
         ],
-        ENGINE.cost,
+        ENGINE.score,
     )
     assert [segment["text"] for segment in said] == ["gọi năm cơm tấm", "chín cơm chiên"]
     assert said[0]["words"][1]["confidence"] == 0.2

@@ -526,7 +526,7 @@ class Session:
         self._told = None
 
     def _judge(self, text: str) -> float | None:
-        return self._menu.cost(text, self.lines)
+        return self._menu.score(text, self.lines)
 
     def _understand(self, segments: Sequence[Segment]) -> Order:
         """Read the words against the lines so far, unless that was done just before."""
