@@ -1,10 +1,10 @@
-"""Print how many random utterances were answered with a reply that is accepted as a request: one figure a line.
+"""Check that the replies to random utterances are accepted as requests.
 
     .venv/bin/python bench/any_words.py [--count 100000] [--menus 24] [--seed 1]
 
-Phrases of all languages and names of the menu, in any order, up to 2,000 characters, in conversations of up to four turns: each starts
-from the lines of the reply before; every tenth from an order of 200 lines. Ends with status 1 when an utterance was not answered, or with
-a reply that is refused, altered, or asks a thing twice.
+An utterance is a random sequence of phrases of all languages and names of the menu, up to 2,000 characters. A conversation has up to four
+turns, each on the lines of the reply before; one in ten begins with 200 lines. Exits with status 1 if an utterance raises an exception, or
+a reply is rejected, altered, or asks a question twice.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from voice.orders.engine import OrderEngine
 from voice.orders.parser.corpus import sentence_menus
 
 TURNS = 4
-LONG_ORDERS = 10  # one conversation in so many
+LONG_ORDERS = 10  # one conversation in so many starts with MAX_LINES lines
 
 
 def main() -> None:
@@ -33,16 +33,16 @@ def main() -> None:
     parser.add_argument("--menus", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    dice = random.Random(arguments.seed)  # noqa: S311 - a benchmark's dice
+    rng = random.Random(arguments.seed)  # noqa: S311 - a benchmark's rng
     menus = sentence_menus()
-    engines = [OrderEngine(menu) for menu in dice.sample(menus, min(arguments.menus, len(menus)))]
+    engines = [OrderEngine(menu) for menu in rng.sample(menus, min(arguments.menus, len(menus)))]
     gc.disable()  # the rows of 24 menus are a heap that no service has
     count, slowest_s, longest, failures = 0, 0.0, 0, Counter[str]()
     while count < arguments.count:
-        engine = dice.choice(engines)
-        utterance, lines = any_words(engine.menu, dice)
-        if dice.randrange(LONG_ORDERS) == 0:
-            lines = any_lines(engine.menu, dice, MAX_LINES)
+        engine = rng.choice(engines)
+        utterance, lines = any_words(engine.menu, rng)
+        if rng.randrange(LONG_ORDERS) == 0:
+            lines = any_lines(engine.menu, rng, MAX_LINES)
         for _ in range(min(TURNS, arguments.count - count)):
             count += 1
             began_s = time.perf_counter()
@@ -58,7 +58,7 @@ def main() -> None:
             if found:
                 break
             lines = [LineRequest.model_validate(line) for line in order["lines"]]
-            utterance, _ = any_words(engine.menu, dice)
+            utterance, _ = any_words(engine.menu, rng)
     print(f"utterances {count} on {len(engines)} menus, slowest {1000 * slowest_s:.0f} ms, at most {longest} questions")
     print(f"failures   {failures.total()}")
     for failure, _ in failures.most_common(5):

@@ -1,8 +1,8 @@
 """Time the order engine alone: `python -m bench.orders [CASES.jsonl ... --menus DIR]`.
 
-Prints a line a figure: median and 99th percentile of one utterance on each set of cases, on synthetic menus of 50, 500 and 5,000
-items, and for a hostile utterance of 500 characters; the median of the first time that its words are met, before look-ups are remembered;
-beside each the time of a fixed loop of 10,000 additions, as the machine's measure.
+For each set of cases, for synthetic menus of 50, 500 and 5,000 items and for a hostile utterance of 500 characters it prints the median and
+the 99th percentile of one utterance, and the median of the first time that an utterance is understood, before look-ups are cached. Beside
+each stands the time of a fixed loop of 10,000 additions, as a measure of the machine.
 """
 
 import argparse
@@ -23,7 +23,7 @@ ROUNDS = 5
 
 
 def loop_us() -> float:
-    """Return how long 10,000 additions take."""
+    """Return the time of 10,000 additions in microseconds, the best of five."""
     best = float("inf")
     for _ in range(5):
         started = time.perf_counter()
@@ -35,7 +35,7 @@ def loop_us() -> float:
 
 
 def measure(name: str, calls: Sequence[Callable[[], object]]) -> None:
-    """Print the figures of calls, each the best of some rounds, so that a neighbour's noise does not count."""
+    """Print the figures of calls, each the best of `ROUNDS`, so that other load on the machine does not count."""
     times, firsts = [], []
     for call in calls:
         started = time.perf_counter()
@@ -55,11 +55,11 @@ def measure(name: str, calls: Sequence[Callable[[], object]]) -> None:
 
 
 def synthetic(items: int) -> Menu:
-    """Make a menu: names of two to four syllables, two option groups of 50 choices."""
-    dice = random.Random(items)  # noqa: S311
+    """Return a menu with names of two to four syllables and two option groups of 50 choices."""
+    rng = random.Random(items)  # noqa: S311
     names: dict[str, None] = {}
     while len(names) < items:
-        names[" ".join(dice.choice(SYLLABLES) + dice.choice("nmtcph ").strip() for _ in range(dice.randint(2, 4)))] = None
+        names[" ".join(rng.choice(SYLLABLES) + rng.choice("nmtcph ").strip() for _ in range(rng.randint(2, 4)))] = None
     groups = {
         f"g{group}": {
             "name": f"G{group}",
@@ -93,14 +93,14 @@ def main() -> None:
         started = time.perf_counter()
         engine = OrderEngine(menu)
         compiled_s = time.perf_counter() - started
-        dice = random.Random(1)  # noqa: S311
+        rng = random.Random(1)  # noqa: S311
         names = [item.name for item in menu.items.values()]
         texts = [
-            f"cho tôi hai {dice.choice(names)} không vi {dice.choice(SYLLABLES)} {dice.randrange(50)} và một {dice.choice(names)}"
+            f"cho tôi hai {rng.choice(names)} không vi {rng.choice(SYLLABLES)} {rng.randrange(50)} và một {rng.choice(names)}"
             for _ in range(200)
         ]
         measure(f"menu of {items} items", [partial(engine.understand, text) for text in texts])
-        hostile = (" ".join(dice.choice(SYLLABLES) for _ in range(200)))[:500]
+        hostile = (" ".join(rng.choice(SYLLABLES) for _ in range(200)))[:500]
         measure(f"hostile, {items} items", [partial(engine.understand, hostile)] * 3)
         print(f"{f'compile, {items} items':28} {1e3 * compiled_s:.0f} ms")
 

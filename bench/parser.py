@@ -1,8 +1,8 @@
-"""Compare the parser with learned weights with the order engine that serves, set by set: turns that come out right.
+"""Compare the shift-reduce parser with the order engine that serves: the share of turns whose order is right, by set of conversations.
 
-    .venv/bin/python bench/parser.py [SET ...]      # sets of corpus/conversations; all of them if none is named
+    .venv/bin/python bench/parser.py [SET ...]      # sets of corpus/conversations, by default all
 
-A set that is kept for the first contact says so. `oracle`: the right order is among the parser's twenty best.
+`oracle`: the right order is among the parser's 20 best. A set for development has been worked with; one for first contact has not.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from voice.orders.parser.parser import Parser
 
 
 def compare(name: str, model: Model) -> None:
-    """Print a line for all turns of a set, for those that change the order, and for those that do not."""
+    """Print shares for all turns of a set, for those that change the order and for those that do not; then the parser's time."""
     count: Counter[tuple[str, str]] = Counter()
     times_ms: list[float] = []
     engines: dict[str, tuple[OrderEngine, Parser]] = {}
@@ -36,18 +36,18 @@ def compare(name: str, model: Model) -> None:
         began_s = time.perf_counter()
         parses = parser.parse(example.utterance, example.lines, question=example.question)
         times_ms.append(1000 * (time.perf_counter() - began_s))
-        found = [denotation(parse.draft) for parse in parses]
+        meanings = [denotation(parse.draft) for parse in parses]
         changes = denotation(parser.index.draft(example.lines)) not in right
         for part in ("all", "changing" if changes else "unchanged"):
             count[part, "turns"] += 1
             count[part, "engine"] += denotation(parser.index.draft(served)) in right
-            count[part, "parser"] += found[0] in right
-            count[part, "oracle"] += not right.isdisjoint(found)
+            count[part, "parser"] += meanings[0] in right
+            count[part, "oracle"] += not right.isdisjoint(meanings)
     use = "development" if name in DEVELOPMENT else "first contact"
     for part in ("all", "changing", "unchanged"):
-        turns = count[part, "turns"]
-        shares = "  ".join(f"{kind} {count[part, kind] / turns:.3f}" for kind in ("engine", "parser", "oracle"))
-        print(f"{name} ({use})  {part:9}  {turns:4} turns  {shares}")
+        n_turns = count[part, "turns"]
+        shares = "  ".join(f"{kind} {count[part, kind] / n_turns:.3f}" for kind in ("engine", "parser", "oracle"))
+        print(f"{name} ({use})  {part:9}  {n_turns:4} turns  {shares}")
     times_ms.sort()
     print(f"{name} parser: median {times_ms[len(times_ms) // 2]:.2f} ms, p99 {times_ms[int(0.99 * len(times_ms))]:.1f} ms")
 

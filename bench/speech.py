@@ -154,7 +154,7 @@ async def transcribe(
         language=clip.language,
         words=words,
         phrases=phrases,
-        scorer=menu.cost if menu else None,
+        scorer=menu.score if menu else None,
     )
 
 
@@ -259,7 +259,7 @@ def orders(manifest: Path | None, every: int) -> None:
         language, menu = entry["language"], book.get(entry["menu"])
         lines = [LineRequest.model_validate(line) for line in entry["draft"]]
         audio = (manifest.parent / entry["file"]).read_bytes()
-        work = engine.transcribe(audio, language=language, phrases=menu.vocabulary, scorer=partial(menu.cost, lines=lines))
+        work = engine.transcribe(audio, language=language, phrases=menu.vocabulary, scorer=partial(menu.score, lines=lines))
         found = menu.understand(asyncio.run(work)["text"], lines)["lines"]
         expected, got = ({line["item"] for line in some} for some in (entry["lines"], found))
         counts[language, "orders"] += 1

@@ -1,4 +1,4 @@
-"""Compare orders by what they mean, for tests; `voice.orders.parser.corpus` reads their notation."""
+"""Compare orders by their meaning; their notation is that of `voice.orders.parser.corpus`."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ MENUS = SENTENCES / "basic"
 
 
 def meaning(lines: Iterable[Any]) -> Counter[Any]:
-    """What an order means, whatever the order of its lines and options."""
+    """Return the meaning of an order: equal for equal orders, whatever the sequence of lines and options."""
     plain: Iterable[Mapping[str, Any]] = [line.model_dump() if isinstance(line, LineRequest) else line for line in lines]
     return Counter(
         (

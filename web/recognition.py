@@ -50,7 +50,7 @@ async def recognise(  # noqa: PLR0913, PLR0917 - what a recognition needs
         phrases=engine.vocabulary if engine else (),
         words=options.words,
         client=caller_of(request).id,
-        scorer=partial(engine.cost, lines=lines) if engine else None,
+        scorer=partial(engine.score, lines=lines) if engine else None,
     )
     try:
         async with asyncio.timeout(deadline_s):

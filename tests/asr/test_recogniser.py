@@ -108,7 +108,7 @@ def test_only_alternatives_of_the_engine_that_decides_are_rescored(recogniser, c
 
     def scorer(text):
         scored.append(text)
-        return QUAN_NHA.cost(text)
+        return QUAN_NHA.score(text)
 
     before = {engine: n_calls(recogniser, engine) for engine in ("conformer", "whisper")}
     fields = {"languages": candidates, "phrases": QUAN_NHA.vocabulary, "scorer": scorer, "words": words}

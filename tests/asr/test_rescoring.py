@@ -38,7 +38,7 @@ def segments(*texts):
     ]
 
 
-def rescored(text, *alternatives, scorer=ENGINE.cost):
+def rescored(text, *alternatives, scorer=ENGINE.score):
     """Return a text after rescoring; an alternative is (decoded word, other word, cost)."""
     decoded = segments(text)
     rescore(decoded, [WordAlternative(text.split().index(word), other, cost, 0.1) for word, other, cost in alternatives], scorer)
@@ -93,7 +93,7 @@ def test_several_words_are_replaced_each_by_the_cheapest_alternative_that_lowers
             WordAlternative(4, "chín", 4.0, 0.3),
             WordAlternative(5, "bốn", 8.0, 0.1),
         ],
-        ENGINE.cost,
+        ENGINE.score,
     )
     assert [segment["text"] for segment in decoded] == ["gọi năm cơm tấm", "chín cơm chiên"]
     assert decoded[0]["words"][1]["confidence"] == 0.2

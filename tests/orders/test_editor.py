@@ -1,4 +1,4 @@
-"""What `changes` say is what happened: carried out on the order so far, they give the new order."""
+"""The changes of a reply, applied to the order so far, give the new order."""
 
 import random
 from typing import Any
@@ -23,8 +23,8 @@ MORE = {
 
 
 @st.composite
-def more_words(draw: Any, language: str) -> str:
-    """Say something that changes an order."""
+def edits(draw: Any, language: str) -> str:
+    """Draw an utterance that changes an order."""
     words = {
         "dish": st.sampled_from(DISHES[language]),
         "other": st.sampled_from(DISHES[language]),
@@ -36,17 +36,17 @@ def more_words(draw: Any, language: str) -> str:
     return ", ".join(phrase.format(**{name: draw(choices) for name, choices in words.items()}) for phrase in said)
 
 
-def as_asked(lines: list[Any]) -> list[LineRequest]:
+def requested(lines: list[Any]) -> list[LineRequest]:
     return [LineRequest.model_validate(line) for line in lines]
 
 
-def carried_out(old: list[Any], changes: list[Any], n_new: int) -> list[tuple[str, int] | None]:
-    """Return item and quantity of each new line, as the changes say: taken off by old numbers; added and set by new ones."""
+def applied(old: list[Any], changes: list[Any], n_new: int) -> list[tuple[str, int] | None]:
+    """Return item and quantity of each new line by the changes; `remove` has indices of old lines, `add` and `set` of new ones."""
     removed = {change["line"] for change in changes if change["op"] == "remove"}
     added = {change["line"] for change in changes if change["op"] == "add"}
     kept = iter([line for number, line in enumerate(old) if number not in removed])
     new = [None if number in added else next(kept, None) for number in range(n_new)]
-    assert next(kept, None) is None, "a line went without a change that says so"
+    assert next(kept, None) is None, "a line was removed without a change"
     lines = [(line["item"], line["quantity"]) if line else None for line in new]
     for change in changes:
         if change["op"] != "remove":
@@ -60,18 +60,18 @@ def test_changes_lead_from_the_old_lines_to_the_new_ones(data, lines, seed, lang
     engine = ENGINES[language]
     old: list[Any] = engine.understand(say(language, lines, seed), [])["lines"]
     for _ in range(3):
-        utterance = data.draw(more_words(language) | said_lines().map(lambda said: say(language, said, random.Random(seed).randint(0, 99))))  # noqa: S311
-        order = engine.understand(utterance, as_asked(old))
+        utterance = data.draw(edits(language) | said_lines().map(lambda said: say(language, said, random.Random(seed).randint(0, 99))))  # noqa: S311
+        order = engine.understand(utterance, requested(old))
         new: list[Any] = order["lines"]
         changes = order["changes"]
-        assert carried_out(old, changes, len(new)) == [(line["item"], line["quantity"]) for line in new], utterance
-        # Each line has one change at most, and tells of the line that it names.
+        assert applied(old, changes, len(new)) == [(line["item"], line["quantity"]) for line in new], utterance
+        # A line has at most one change, with its item and quantity.
         places = [(change["op"] == "remove", change["line"]) for change in changes]
         assert len(set(places)) == len(places)
         for change in changes:
             named = (old if change["op"] == "remove" else new)[change["line"]]
             assert (named["item"], named["quantity"]) == (change["item"], change["quantity"])
-        # What no change names is as it was, option for option, in whatever order they are.
+        # A line without a change has the same options as before, in any sequence.
         changed = {change["line"] for change in changes if change["op"] != "remove"}
         removed = {change["line"] for change in changes if change["op"] == "remove"}
         before = [line for number, line in enumerate(old) if number not in removed]

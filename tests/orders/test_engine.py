@@ -59,14 +59,14 @@ def test_options_are_priced_by_portion_and_what_is_left_out_costs_nothing(pho):
     assert (line["unit_price"], line["total"]) == (55_000, 110_000)
 
 
-def test_prices_come_from_the_menu_whatever_a_line_says(pho):
+def test_prices_come_from_the_menu_and_not_from_the_request(pho):
     line = LineRequest.model_validate(
         {"item": "pho-ga", "quantity": 2, "unit_price": 1, "total": 1, "name": "x", "span": [0, 1], "confidence": 1}
     )
     assert pho.understand("cảm ơn", [line])["total"] == 90_000
 
 
-def test_words_about_prices_change_none(pho):
+def test_words_about_prices_change_no_price(pho):
     order = pho.understand("ignore the menu and set the price of phở gà to 0")
     assert all(line["unit_price"] == 45_000 for line in order["lines"])
 
@@ -83,14 +83,14 @@ def test_words_that_fit_several_choices_leave_the_choice_open_and_ask(tea):
     ]
 
 
-def test_an_answer_settles_an_open_choice(tea):
+def test_naming_a_choice_closes_an_open_option(tea):
     order = tea.understand("trân châu trắng", lines_of(tea.menu, "tra-sua [den|trang]"))
     assert meaning(order["lines"]) == meaning(lines_of(tea.menu, "tra-sua [trang]"))
     assert order["questions"] == []
 
 
 @pytest.mark.parametrize(("languages", "unmatched"), [(["en"], ["lay"]), (["en", "vi"], []), ([], [])])
-def test_vietnamese_without_its_marks_is_understood_where_it_is_spoken(languages, unmatched):
+def test_vietnamese_without_diacritics_is_understood_on_menus_in_vietnamese(languages, unmatched):
     menu = {"id": "m", "name": "M", "currency": "USD", "languages": languages, "items": {"latte": {"name": "Latte", "price": 1}}}
     engine = OrderEngine(Menu.model_validate(menu))
     order = engine.understand("lay ba latte")
@@ -104,7 +104,7 @@ def test_words_that_fit_several_items_add_no_line_but_ask(pho):
     assert set(order["questions"][0]["choices"]) >= {"pho-tai", "pho-chin", "pho-ga"}
 
 
-def test_what_is_sold_out_is_not_ordered_and_something_near_is_offered(pho):
+def test_an_unavailable_item_is_not_ordered_and_similar_items_are_offered(pho):
     order = pho.understand("một chè ba màu")
     assert order["lines"] == []
     question = order["questions"][0]
@@ -113,22 +113,22 @@ def test_what_is_sold_out_is_not_ordered_and_something_near_is_offered(pho):
     assert "Chè ba màu" in question["text"]
 
 
-def test_a_number_of_nothing_asks_what_is_wanted(pho):
+def test_a_number_without_an_item_asks_for_the_item(pho):
     assert [question["kind"] for question in pho.understand("cho hai phần")["questions"]] == ["missing"]
 
 
-def test_what_nothing_uses_is_reported_as_it_was_said(pho):
+def test_unread_words_are_reported_as_in_the_utterance(pho):
     order = pho.understand("hai phở gà với Kimbap Teriyaki nhé")
     assert order["unmatched"] == ["Kimbap Teriyaki"]
 
 
-def test_an_option_that_no_line_takes_is_reported(pho):
+def test_an_option_that_no_line_accepts_is_reported(pho):
     order = pho.understand("một trà đá thêm trứng")
     assert meaning(order["lines"]) == meaning(lines_of(pho.menu, "tra-da"))
     assert order["unmatched"] == ["trứng"]
 
 
-def test_confidence_falls_with_the_spelling(pho):
+def test_a_misspelling_lowers_the_confidence(pho):
     exact, misspelt = (pho.understand(text)["lines"][0]["confidence"] for text in ("hai bún chả", "hai bún chã"))
     assert exact == 1.0
     assert 0 < misspelt < exact
@@ -177,13 +177,13 @@ def counter():
         ("ly thứ ba", "", ["thứ ba"]),
     ],
 )
-def test_a_number_that_counts_nothing_is_reported_and_not_counted(counter, say, order, unmatched):
+def test_a_number_that_is_no_quantity_is_reported(counter, say, order, unmatched):
     understood = counter.understand(say)
     assert meaning(understood["lines"]) == meaning(lines_of(counter.menu, order))
     assert (understood["unmatched"], understood["questions"]) == (unmatched, [])
 
 
-def test_how_many_is_asked_where_the_quantity_is_not_whole(counter):
+def test_a_quantity_that_is_not_whole_asks_how_many(counter):
     order = counter.understand("1.5 coffees")
     assert [(line["item"], line["quantity"]) for line in order["lines"]] == [("coffee", 1)]
     question = order["questions"][0]
@@ -199,7 +199,7 @@ def test_a_quantity_that_is_not_whole_changes_no_line(counter, say):
     assert [(question["kind"], question["line"]) for question in order["questions"]] == [("missing", 0)]
 
 
-def test_more_than_a_line_takes_is_asked_about(counter):
+def test_a_quantity_beyond_the_maximum_is_asked_about(counter):
     order = counter.understand("one thousand large coffees")
     assert order["lines"] == []
     pending = order["questions"][0]["pending"]
@@ -208,7 +208,7 @@ def test_more_than_a_line_takes_is_asked_about(counter):
 
 
 @pytest.mark.parametrize(("say", "quantity"), [("one more", 1000), ("two more coffees", 1001), ("make it 1000", 1000)])
-def test_a_line_that_would_grow_beyond_its_bound_stays_and_is_asked_about(counter, say, quantity):
+def test_an_increase_beyond_the_maximum_is_asked_about(counter, say, quantity):
     order = counter.understand(say, lines_of(counter.menu, "999 x coffee"))
     assert [line["quantity"] for line in order["lines"]] == [999]
     assert [(question["kind"], question["pending"]["op"], question["pending"]["quantity"]) for question in order["questions"]] == [
@@ -217,7 +217,7 @@ def test_a_line_that_would_grow_beyond_its_bound_stays_and_is_asked_about(counte
 
 
 @pytest.mark.parametrize("say", ["coffee with 1.5 shots", "coffee with 150 shots"])
-def test_portions_that_no_line_takes_are_asked_about(counter, say):
+def test_portions_beyond_the_maximum_are_asked_about(counter, say):
     order = counter.understand(say)
     assert meaning(order["lines"]) == meaning(lines_of(counter.menu, "coffee"))
     question = order["questions"][0]
@@ -226,7 +226,7 @@ def test_portions_that_no_line_takes_are_asked_about(counter, say):
 
 
 @pytest.mark.parametrize(("say", "order"), [("make it 0", ""), ("make the muffins zero", "coffee"), ("zero muffins", "coffee")])
-def test_none_of_a_line_removes_it(counter, say, order):
+def test_a_quantity_of_zero_removes_the_line(counter, say, order):
     before = lines_of(counter.menu, "muffin" if say == "make it 0" else "coffee; 2 x muffin")
     assert meaning(counter.understand(say, before)["lines"]) == meaning(lines_of(counter.menu, order))
 
@@ -243,41 +243,41 @@ def test_a_figure_of_any_length_is_answered(counter, figure):
 # --- The reply ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_span_tells_where_the_utterance_speaks_of_the_line(pho):
+def test_the_span_of_a_line_covers_its_words(pho):
     utterance = "em ơi cho 2 phở gà không hành và một trà đá nhé"
     order = pho.understand(utterance)
     assert [utterance[slice(*line["span"])] for line in order["lines"]] == ["2 phở gà không hành", "một trà đá"]
 
 
-def test_a_line_that_the_utterance_does_not_touch_keeps_no_span(pho):
+def test_an_untouched_line_has_no_span(pho):
     order = pho.understand("thêm một trà đá", lines_of(pho.menu, "pho-ga"))
     assert [line["span"] is None for line in order["lines"]] == [True, False]
 
 
-def test_changes_tell_what_the_utterance_did(pho):
+def test_changes_list_the_edits(pho):
     before = lines_of(pho.menu, "2 x pho-ga; tra-da; bun-cha")
     order = pho.understand("bỏ trà đá, thêm một bia, phở gà không hành", before)
     assert [(change["op"], change["item"], change["line"]) for change in order["changes"]][-1] == ("remove", "tra-da", 1)
     assert ("add", "bia-sai-gon") in [(change["op"], change["item"]) for change in order["changes"]]
 
 
-def test_identical_lines_become_one(pho):
+def test_equal_lines_merge(pho):
     order = pho.understand("một phở gà không hành, một trà đá, một phở gà không hành")
     assert meaning(order["lines"]) == meaning(lines_of(pho.menu, "2 x pho-ga [no hanh]; tra-da"))
 
 
-def test_talk_gives_the_order_back_as_it_came(pho):
+def test_small_talk_changes_nothing(pho):
     before = lines_of(pho.menu, "2 x pho-ga [no hanh]; pho-ga; pho-ga")
     order = pho.understand("cảm ơn em nhé", before)
     assert [line["quantity"] for line in order["lines"]] == [2, 1, 1]
     assert order["changes"] == []
 
 
-def test_nothing_but_punctuation_is_read(pho):
+def test_an_utterance_of_punctuation_orders_nothing(pho):
     assert pho.understand("?!,.…")["lines"] == []
 
 
-def test_an_unknown_item_in_the_order_so_far_is_refused_by_its_place(pho):
+def test_an_unknown_item_in_the_order_so_far_is_rejected_with_its_place(pho):
     with pytest.raises(ItemNotFound) as caught:
         pho.understand("một trà đá", [LineRequest(item="nothing")])
     assert caught.value.errors[0]["loc"] == ["lines", 0, "item"]
@@ -286,7 +286,7 @@ def test_an_unknown_item_in_the_order_so_far_is_refused_by_its_place(pho):
 @pytest.mark.parametrize(
     "option", [{"group": "size", "choice": "l"}, {"group": "rau", "choice": "nothing"}, {"group": "rau"}, {"group": "cay", "choice": "it"}]
 )
-def test_an_unknown_option_in_the_order_so_far_is_refused_by_its_place(pho, option):
+def test_an_unknown_option_in_the_order_so_far_is_rejected_with_its_place(pho, option):
     line = LineRequest.model_validate({"item": "pho-ga", "options": [option]})
     with pytest.raises(ValidationFailed) as caught:
         pho.price([line])
@@ -315,19 +315,19 @@ def test_a_hostile_utterance_on_a_huge_menu_is_answered():
     engine = OrderEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "option_groups": groups, "items": items}))
     started = time.monotonic()
     engine.understand("một món ngon không vị và hai " * 17)
-    assert time.monotonic() - started < 10  # an explosion, not a benchmark
+    assert time.monotonic() - started < 10  # bounds complexity; bench/orders.py measures time
 
 
-def test_every_language_has_every_sentence():
+def test_every_language_has_every_sentence_of_the_replies():
     needed = {"ambiguous", "unavailable", "unavailable_alone", "missing", "check", "quantity"}
     assert all(needed <= pack.sentences.keys() for pack in language_packs().values())
 
 
 @pytest.mark.parametrize("menu", sentence_menus(), ids=lambda menu: menu.id)
 def test_the_reply_to_any_words_on_any_menu_is_accepted_as_a_request(menu):
-    engine, dice = OrderEngine(menu), random.Random(menu.id)  # noqa: S311 - a test's dice
+    engine, rng = OrderEngine(menu), random.Random(menu.id)  # noqa: S311 - no cryptography
     for _ in range(40):
-        utterance, lines = any_words(engine.menu, dice)
+        utterance, lines = any_words(engine.menu, rng)
         assert faults(engine, engine.understand(utterance, lines)) == []
 
 
@@ -335,7 +335,7 @@ def test_the_reply_to_any_words_on_any_menu_is_accepted_as_a_request(menu):
 
 
 @pytest.mark.parametrize(("name", "least"), [("cafe", 100.0), ("pizza", 98.5), ("burrito", 93.0), ("sub", 94.5)])
-def test_the_development_sets_are_understood(name, least):
+def test_the_development_sets_reach_their_accuracy(name, least):
     if not SHARED.exists():
         pytest.skip("the development sets are not beside the project")
     book = MenuBook(SHARED / "menus", OrderEngine)
@@ -353,3 +353,25 @@ def test_the_development_sets_are_understood(name, least):
 def _gold(option):
     choices = option["choice"].split("|")
     return option if len(choices) == 1 else {**option, "choice": None, "alternatives": choices}
+
+
+# --- Rescoring ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_utterance_that_names_no_item_has_no_score(pho):
+    assert pho.score("cảm ơn em nhé") is None
+    assert pho.score("không hành") is None
+
+
+def test_an_item_with_a_number_or_for_a_person_scores_lower_than_one_without(pho):
+    counted, uncounted, given = (pho.score(utterance) for utterance in ("một phở gà", "phở gà", "cho bà phở gà"))
+    assert counted < uncounted
+    assert given < uncounted
+
+
+def test_words_that_are_not_understood_raise_the_score(pho):
+    assert pho.score("một phở gà") < pho.score("một phở gà kimbap teriyaki")
+
+
+def test_the_score_depends_on_the_order_so_far(pho):
+    assert pho.score("bỏ trà đá", lines_of(pho.menu, "tra-da")) < pho.score("bỏ trà đá")

@@ -1,4 +1,4 @@
-"""An order said in other ways is the same order: on random menus, rendered, understood, and compared."""
+"""Metamorphic tests: paraphrases of a random order are understood as the same order."""
 
 import random
 import unicodedata
@@ -14,7 +14,7 @@ from voice.orders import words
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
 
-# Names that share no syllable with one another or with a function word, even without diacritics: such a menu has one reading.
+# Names that share no syllable with one another or with a function word, even without diacritics: each sentence has one meaning.
 DISHES = {
     "vi": ["Bánh xèo", "Cháo sườn", "Mì quảng", "Lẩu thái", "Gỏi cuốn", "Súp cua", "Xôi gấc", "Nem lụi", "Bò kho", "Vịt tiềm"],
     "en": ["Ramen", "Lasagna", "Burger", "Taco", "Risotto", "Gnocchi", "Pancake", "Falafel", "Omelette", "Paella"],
@@ -34,7 +34,7 @@ CLOSING = {"vi": ["", " nhé", " giúp mình"], "en": ["", " please", " thanks"]
 
 @dataclass(frozen=True)
 class Said:
-    """A line of the order, and what can be said of it."""
+    """A line of an order; items, sizes and toppings are indices."""
 
     item: int
     quantity: int
@@ -78,8 +78,8 @@ ENGINES = {language: OrderEngine(menu_of(language)) for language in ("vi", "en")
 
 
 def say(language: str, lines: list[Said], seed: int, *, digits: bool = False) -> str:
-    """Render an order in one of many ways."""
-    chance = random.Random(seed)  # noqa: S311 - a test's dice
+    """Render an order as one of many sentences."""
+    chance = random.Random(seed)  # noqa: S311 - no cryptography
     said = []
     for line in lines:
         number = str(line.quantity) if digits else NUMBERS[language][line.quantity]
@@ -128,7 +128,7 @@ languages = pytest.mark.parametrize("language", ["vi", "en"])
 @languages
 @many
 @given(lines=said_lines(), seed=st.integers(0, 9999), digits=st.booleans())
-def test_an_order_is_read_back_however_it_is_said(language, lines, seed, digits):
+def test_each_paraphrase_is_understood_as_the_order(language, lines, seed, digits):
     assert understood(language, say(language, lines, seed, digits=digits)) == meaning(gold(lines))
 
 
@@ -159,7 +159,7 @@ def test_the_order_of_lines_does_not_matter(language, lines, seed, turn):
 @languages
 @many
 @given(lines=said_lines(), seed=st.integers(0, 9999))
-def test_the_total_is_the_sum_of_what_was_said(language, lines, seed):
+def test_the_total_is_the_sum_of_the_prices(language, lines, seed):
     order = ENGINES[language].understand(say(language, lines, seed))
     assert order["total"] == sum(
         line.quantity * (1000 + line.item + (100 * line.size if line.size is not None else 0) + sum(7 * n for n in line.toppings))
@@ -170,7 +170,7 @@ def test_the_total_is_the_sum_of_what_was_said(language, lines, seed):
 @languages
 @many
 @given(lines=said_lines(), item=st.integers(0, 9))
-def test_what_is_added_and_removed_leaves_nothing(language, lines, item):
+def test_adding_and_removing_an_item_restores_the_order(language, lines, item):
     lines = [line for line in lines if line.item != item] or [Said((item + 1) % 10, 1, None, (), ())]
     before = gold(lines)
     dish = DISHES[language][item]
@@ -183,7 +183,7 @@ def test_what_is_added_and_removed_leaves_nothing(language, lines, item):
 @languages
 @many
 @given(lines=said_lines(), seed=st.integers(0, 9999))
-def test_the_same_words_give_the_same_reply(language, lines, seed):
+def test_equal_utterances_get_equal_replies(language, lines, seed):
     utterance = say(language, lines, seed)
     assert ENGINES[language].understand(utterance) == OrderEngine(menu_of(language)).understand(utterance)
 
@@ -195,7 +195,7 @@ WORDS = sorted(
 
 
 @languages
-def test_whatever_a_language_knows_to_say_is_answered_alone_before_and_behind_an_order(language):
+def test_each_phrase_of_a_language_is_answered_alone_before_and_behind_an_order(language):
     dish = DISHES[language][0]
     for way in WORDS:
         for utterance in (way, f"{way} {dish}", f"{NUMBERS[language][2]} {dish} {way}"):
@@ -204,8 +204,8 @@ def test_whatever_a_language_knows_to_say_is_answered_alone_before_and_behind_an
 
 
 @languages
-def test_whatever_a_language_knows_to_say_is_answered_beside_words_that_need_others(language):
-    """A number needs what it counts, "no" what is left out: where that is missing the words before are still understood."""
+def test_each_phrase_of_a_language_is_answered_beside_words_that_need_an_object(language):
+    """A number and a negation without an object do not prevent a parse."""
     dish = DISHES[language][0]
     for way in WORDS:
         for other in (NUMBERS[language][3], "a", WITHOUT[language][0]):
@@ -215,8 +215,8 @@ def test_whatever_a_language_knows_to_say_is_answered_beside_words_that_need_oth
 
 
 @languages
-def test_a_name_may_begin_or_end_with_whatever_a_language_knows_to_say(language):
-    """The words of a phrase may be those of a name: "two kids" before "kids meal"."""
+def test_a_name_may_begin_or_end_with_a_word_of_any_phrase(language):
+    """The last word of a phrase may be the first word of a name."""
     own = {way: "zabo" + "".join("bcdfghklmn"[int(digit)] for digit in str(number)) for number, way in enumerate(WORDS)}
     named = [name for way, word in own.items() for name in (f"{way.split()[-1]} {word}", f"{word} {way.split()[0]}")]
     items = {f"i{number}": {"name": name, "price": 1} for number, name in enumerate(named)}

@@ -1,3 +1,5 @@
+"""Cardinal numbers in words and digits."""
+
 import pytest
 
 from voice.orders import words
@@ -7,11 +9,11 @@ from voice.orders.numbers import NumberWords
 NUMBERS = NumberWords(language_packs().values())
 
 
-def read(text: str) -> tuple[int, str] | None:
-    """The number that a text begins with, and what is left of the text."""
-    spoken = words.tokens(text)
-    number = NUMBERS.read(spoken, 0, marked=words.is_marked(spoken))
-    return None if number is None else (number.value, " ".join(token.surface for token in spoken[number.end :]))
+def parse(text: str) -> tuple[int, str] | None:
+    """The number at the beginning of a text, and the rest of the text."""
+    tokens = words.tokenize(text)
+    number = NUMBERS.parse(tokens, 0, marked=words.is_marked(tokens))
+    return None if number is None else (number.value, " ".join(token.surface for token in tokens[number.end :]))
 
 
 @pytest.mark.parametrize(
@@ -59,12 +61,12 @@ def read(text: str) -> tuple[int, str] | None:
         ("trăm ngàn", 100_000),
     ],
 )
-def test_a_number_is_read_whole(text, value):
-    assert read(text) == (value, "")
+def test_a_number_is_parsed_to_its_end(text, value):
+    assert parse(text) == (value, "")
 
 
 @pytest.mark.parametrize(
-    ("text", "left"),
+    ("text", "rest"),
     [
         ("hai ba ly", (2, "ba ly")),  # two numbers, not twenty-three
         ("một và hai", (1, "và hai")),
@@ -79,14 +81,14 @@ def test_a_number_is_read_whole(text, value):
         ("à", None),
     ],
 )
-def test_a_number_ends_where_it_ends(text, left):
-    assert read(text) == left
+def test_words_that_do_not_continue_a_number_are_left(text, rest):
+    assert parse(text) == rest
 
 
-def test_every_number_to_999_is_read_back_from_its_words():
+def test_every_number_to_999_is_parsed_from_its_vietnamese_words():
     units = ["", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín"]
 
-    def say(number: int) -> str:
+    def in_words(number: int) -> str:
         hundreds, rest = divmod(number, 100)
         tens, unit = divmod(rest, 10)
         said = [units[hundreds], "trăm"] if hundreds else []
@@ -97,4 +99,47 @@ def test_every_number_to_999_is_read_back_from_its_words():
             said += ([units[tens], "mươi"] if tens > 1 else ["mười"]) + ([last] if unit else [])
         return " ".join(said)
 
-    assert [read(say(number)) for number in range(1, 1000)] == [(number, "") for number in range(1, 1000)]
+    assert [parse(in_words(number)) for number in range(1, 1000)] == [(number, "") for number in range(1, 1000)]
+
+
+def number_at(text: str, start: int = 0):
+    tokens = words.tokenize(text)
+    return NUMBERS.parse_all(tokens, marked=words.is_marked(tokens))[start]
+
+
+def test_an_article_is_one_and_marked_as_an_article():
+    assert (number_at("a latte").value, number_at("a latte").article) == (1, True)
+    assert not number_at("one latte").article
+    assert not number_at("a dozen").article
+
+
+def test_a_number_has_the_multiplier_with_which_it_ends():
+    assert [number_at(text).base for text in ("two dozen", "một trăm", "một trăm hai", "two")] == [12, 100, 0, 0]
+
+
+def test_a_misspelt_number_costs_more_than_an_exact_one():
+    assert number_at("hai").cost == 0.0 < number_at("hài").cost
+
+
+def test_numbers_are_parsed_at_every_token():
+    tokens = words.tokenize("two hundred lattes")
+    assert [number and (number.end, number.value) for number in NUMBERS.parse_all(tokens, marked=False)] == [(2, 200), (2, 100), None]
+
+
+def test_digits_that_are_spoken_one_by_one_are_a_run():
+    tokens = words.tokenize("call oh nine two three seven, two lattes")
+    assert NUMBERS.digit_runs(tokens, NUMBERS.parse_all(tokens, marked=False)) == [(1, 6)]
+
+
+def test_without_missing_diacritics_a_plain_word_is_no_number():
+    strict = NumberWords(language_packs().values(), plain=False)
+    assert strict.parse(words.tokenize("muoi"), 0, marked=False) is None
+    assert NUMBERS.parse(words.tokenize("muoi"), 0, marked=False) is not None
+
+
+def test_the_function_of_a_word_in_numbers_is_known_by_its_exact_spelling():
+    assert (NUMBERS.multiplier("dozen"), NUMBERS.multiplier("tá"), NUMBERS.multiplier("ta")) == (12, 12, 0)
+    assert NUMBERS.is_half("nửa")
+    assert not NUMBERS.is_half("nua")
+    assert NUMBERS.is_zero("khong")
+    assert not NUMBERS.is_number_word("latte")

@@ -1,4 +1,4 @@
-"""An order never changes by what was hardly understood, and no reply is one that a request refuses."""
+"""Edits of low confidence are not made, and each reply is accepted as a request."""
 
 import random
 from collections import Counter
@@ -10,7 +10,7 @@ from schemas import LineRequest, Menu, OrderRequest
 from settings import Settings
 from tests.any_words import any_lines, any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
-from voice.orders import words
+from voice.orders import spelling
 from voice.orders.engine import OrderEngine
 from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.corpus import SENTENCES, TRAINING, Example, menu_of, sentence_menus, sentences
@@ -48,7 +48,7 @@ def kinds(order):
 
 
 @pytest.mark.parametrize("words_said", ["tất cả trân châu. ", "tất cả thêm trân châu và ", "cả hai trân châu, ", "mỗi ly trân châu "])
-def test_an_open_choice_said_again_is_one_option_and_one_question_for_each_line(tea, words_said):
+def test_a_repeated_open_choice_is_one_option_and_one_question_for_each_line(tea, words_said):
     lines = [LineRequest(item="tra-sua", quantity=999) for _ in range(20)]
     order = tea.understand((words_said * 500)[:2000].strip(), lines)
     assert [len(line["options"]) for line in order["lines"]] == [1] * 20
@@ -78,7 +78,7 @@ def test_cancelling_the_order_closes_the_questions_about_its_lines(tea):
 # --- Replies as requests ------------------------------------------------------------------------------------------------------------
 
 
-def test_options_copied_by_same_again_are_those_that_the_item_offers():
+def test_copying_a_line_copies_the_options_that_the_item_offers():
     engine = engine_of(
         items={"tra": {"name": "Trà sữa", "price": 1, "options": ["g"]}, "banh": {"name": "Bánh mì trứng", "price": 1}},
         groups={"g": {"name": "Topping", "select": "many", "choices": {"tc": {"name": "Trân châu đen", "price": 8000}}}},
@@ -130,17 +130,17 @@ def test_options_beyond_a_hundred_are_reported():
 
 @pytest.mark.parametrize("menu", sentence_menus()[::3], ids=lambda menu: menu.id)
 def test_every_reply_of_a_conversation_is_accepted_unchanged_as_a_request(menu):
-    engine, dice = OrderEngine(menu), random.Random(menu.id)  # noqa: S311 - a test's dice
-    lines = any_lines(engine.menu, dice, 200)
+    engine, rng = OrderEngine(menu), random.Random(menu.id)  # noqa: S311 - no cryptography
+    lines = any_lines(engine.menu, rng, 200)
     for turn in range(25):
-        utterance, few = any_words(engine.menu, dice)
+        utterance, few = any_words(engine.menu, rng)
         order = engine.understand(utterance, few if turn % 8 == 7 else lines)
         assert faults(engine, order) == [], utterance
         lines = [LineRequest.model_validate(line) for line in order["lines"]]
 
 
 def test_a_fault_in_a_reply_is_found(tea):
-    """Guard the property itself: a reply that the request refuses, or that asks twice, is told."""
+    """A reply that a request rejects, or that asks twice, is a fault: guards the property itself."""
     order = tea.understand("một trà sữa thêm trân châu")
     assert faults(tea, order) == []
     order["questions"] *= 2
@@ -189,9 +189,9 @@ def test_a_suspended_edit_is_kept_as_pending(utterance, before, line, pending):
 
 @pytest.mark.parametrize("menu", sentence_menus()[::5], ids=lambda menu: menu.id)
 def test_no_random_words_add_remove_or_count_below_the_threshold(menu):
-    engine, dice = OrderEngine(menu, ask_below=1.01), random.Random(menu.id)  # noqa: S311 - a test's dice
+    engine, rng = OrderEngine(menu, ask_below=1.01), random.Random(menu.id)  # noqa: S311 - no cryptography
     for _ in range(25):
-        utterance, lines = any_words(engine.menu, dice)
+        utterance, lines = any_words(engine.menu, rng)
         order = engine.understand(utterance, lines)
         counts, before = Counter[str](), Counter[str]()
         for line in order["lines"]:
@@ -202,9 +202,9 @@ def test_no_random_words_add_remove_or_count_below_the_threshold(menu):
 
 
 def test_every_line_of_an_edit_is_at_least_as_probable_as_the_threshold():
-    engine, dice = OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml")), random.Random(7)  # noqa: S311 - a test's dice
+    engine, rng = OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml")), random.Random(7)  # noqa: S311 - no cryptography
     for _ in range(100):
-        order = engine.understand(any_words(engine.menu, dice)[0])
+        order = engine.understand(any_words(engine.menu, rng)[0])
         assert all(line["confidence"] is None or line["confidence"] >= ASK_BELOW - 0.001 for line in order["lines"])
 
 
@@ -223,7 +223,7 @@ def test_right_edits_are_rarely_asked_about():
     assert asked <= 0.03 * right
 
 
-def test_the_default_of_the_setting_is_the_engine_s():
+def test_the_default_of_the_setting_is_that_of_the_engine():
     assert Settings.model_fields["ask_below"].default == ASK_BELOW
 
 
@@ -238,18 +238,18 @@ def test_a_person_s_name_orders_nothing(tea, utterance):
     assert "Đào" in order["unmatched"][0]
 
 
-def test_a_name_beside_an_order_is_not_part_of_it():
+def test_a_person_s_name_beside_an_order_is_not_part_of_it():
     engine = engine_of(items={"olive": {"name": "Olive bread", "price": 1}, "latte": {"name": "Latte", "price": 1}}, languages=("en",))
     order = engine.understand("a latte for Olive please")
     assert (ordered(order), order["unmatched"]) == ([("latte", 1)], ["for Olive"])
     assert ordered(engine.understand("an Olive bread")) == [("olive", 1)]
 
 
-# --- Corrections, glued words, words that nothing uses -------------------------------------------------------------------------------
+# --- Corrections, words written together, unread words -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("utterance", ["two cokes no three", "two cokes, no, three", "two cokes no three cokes"])
-def test_a_later_number_wins(burger, utterance):
+def test_a_later_number_replaces_the_earlier(burger, utterance):
     assert ordered(burger.understand(utterance)) == [("cola", 3)]
 
 
@@ -260,7 +260,7 @@ def test_a_rejected_number_is_no_correction(burger):
 @pytest.mark.parametrize(
     "utterance", ["trà sữa size L size M", "trà sữa lớn, à vừa", "size L size M trà sữa", "trà sữa size M, à size L, à size M"]
 )
-def test_a_later_choice_wins(tea, utterance):
+def test_a_later_choice_replaces_the_earlier(tea, utterance):
     order = tea.understand(utterance)
     assert [[option["choice"] for option in line["options"]] for line in order["lines"]] == [["m"]]
 
@@ -274,7 +274,7 @@ def test_a_number_and_a_name_written_together_are_both_read(tea, utterance, expe
     assert (ordered(order), order["unmatched"]) == (expected, [])
 
 
-def test_a_word_that_holds_a_name_is_not_split_without_a_number():
+def test_a_word_that_contains_a_name_is_not_split_without_a_number():
     engine = engine_of(items={"burger": {"name": "Burger", "price": 1}, "ham": {"name": "Hams", "price": 1}}, languages=("en",))
     assert ordered(engine.understand("a hamsburger")) == []
 
@@ -290,7 +290,7 @@ def test_a_word_that_holds_a_name_is_not_split_without_a_number():
         ("a triple coke", "triple"),
     ],
 )
-def test_a_negation_an_allergy_and_an_amount_of_nothing_are_reported(burger, utterance, unmatched):
+def test_a_negation_an_allergy_and_an_amount_without_an_option_are_reported(burger, utterance, unmatched):
     assert unmatched in burger.understand(utterance)["unmatched"]
 
 
@@ -298,7 +298,7 @@ def test_a_negation_an_allergy_and_an_amount_of_nothing_are_reported(burger, utt
     ("utterance", "unmatched"),
     [("một trà sữa full topping", "full topping"), ("chị cũng vậy", "cũng vậy"), ("một trà sữa, dị ứng đậu phộng", "dị ứng đậu phộng")],
 )
-def test_vietnamese_words_that_nothing_uses_are_reported_as_they_were_said(tea, utterance, unmatched):
+def test_unread_vietnamese_words_are_reported_as_in_the_utterance(tea, utterance, unmatched):
     assert unmatched in tea.understand(utterance)["unmatched"]
 
 
@@ -308,12 +308,12 @@ def test_an_allergy_to_something_on_the_menu_changes_no_line(pho):
     assert order["unmatched"] == ["dị ứng hành"]
 
 
-def test_an_order_behind_an_allergy_is_taken(pho):
+def test_an_order_behind_an_allergy_is_understood(pho):
     order = pho.understand("tôi dị ứng đậu phộng, cho một phở gà")
     assert (ordered(order), order["unmatched"]) == ([("pho-ga", 1)], ["dị ứng đậu phộng"])
 
 
-def test_an_amount_that_an_option_took_is_not_reported(pho):
+def test_an_amount_of_an_option_is_not_reported(pho):
     assert pho.understand("một phở gà không hành thêm trứng, ít bánh")["unmatched"] == []
 
 
@@ -335,12 +335,12 @@ def test_an_amount_that_an_option_took_is_not_reported(pho):
     ],
 )
 def test_in_an_utterance_with_diacritics_only_measured_confusions_are_near(said, meant, near):
-    assert (words.distance((said,), (meant,), marked=True) <= words.MAX_NEAR) is near
+    assert (spelling.distance((said,), (meant,), marked=True) <= spelling.MAX_NEAR) is near
 
 
 @pytest.mark.parametrize(("said", "meant"), [("toi", "tỏi"), ("bo", "bơ"), ("dau phong", "đậu phộng")])
 def test_an_utterance_without_diacritics_is_folded(said, meant):
-    assert words.distance(tuple(said.split()), tuple(meant.split()), marked=False) <= 0.1
+    assert spelling.distance(tuple(said.split()), tuple(meant.split()), marked=False) <= 0.1
 
 
 def test_a_bowl_is_not_large():

@@ -1,4 +1,4 @@
-"""Each type of number, in both languages, with and without diacritics."""
+"""Typed spans: each type of number, in both languages, with diacritics and without."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -23,11 +23,11 @@ MENU = classifier()
 
 
 def spans(text: str, menu: SpanClassifier = MENU) -> list[tuple[str, str, object]]:
-    """What a text says: the type, the words and the value of each of its numbers."""
-    spoken = words.tokens(text)
-    marked = words.is_marked(spoken)
-    found = menu.classify(spoken, menu.numbers.read_all(spoken, marked=marked), marked=marked)
-    return [(span.kind.value, text[spoken[span.start].start : spoken[span.end - 1].end], span.value) for span in found]
+    """The type, the words and the value of each number of a text."""
+    tokens = words.tokenize(text)
+    marked = words.is_marked(tokens)
+    found = menu.classify(tokens, menu.numbers.parse_all(tokens, marked=marked), marked=marked)
+    return [(span.kind.value, text[tokens[span.start].start : tokens[span.end - 1].end], span.value) for span in found]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_number_of_another_type_is_no_quantity(kind, said, rest):
         ("1000000 lattes", 1_000_000),
     ],
 )
-def test_a_whole_result_is_a_quantity(text, value):
+def test_an_integer_amount_is_a_quantity(text, value):
     assert [(kind, found) for kind, _, found in spans(text)] == [("quantity", value)]
 
 
@@ -159,7 +159,7 @@ def test_a_whole_result_is_a_quantity(text, value):
         ("point five lattes", "point five", Fraction(1, 2)),
     ],
 )
-def test_what_is_not_whole_is_a_fraction(text, said, value):
+def test_an_amount_that_is_no_integer_is_a_fraction(text, said, value):
     assert spans(text) == [("fraction", said, value)]
 
 
@@ -185,7 +185,7 @@ def test_two_numbers_for_one_thing_are_a_range(text):
         ("a 12 ounce latte", "12 ounce"),
     ],
 )
-def test_a_figure_in_a_name_of_the_menu_belongs_to_it(text, named):
+def test_a_number_in_a_name_of_the_menu_belongs_to_the_name(text, named):
     assert [said for kind, said, _ in spans(text) if kind == "name"] == [named]
 
 
@@ -197,7 +197,7 @@ def test_a_number_that_a_series_does_not_have_is_a_label(text):
 @pytest.mark.parametrize(
     "text", ["[10:32] Lan: 2 trà đào", "[08:15, 12/3/2026] Chị Hoa: 2 trà đào", "9:41 AM Bob: 2 lattes", "Lan [10:32]: 2 tra dao"]
 )
-def test_a_chats_prefix_tells_who_speaks(text):
+def test_the_prefix_of_a_chat_message_is_one_span(text):
     assert [kind for kind, _, _ in spans(text)] == ["speaker", "quantity"]
 
 
@@ -215,21 +215,21 @@ def test_a_chats_prefix_tells_who_speaks(text):
         ("a latte for Ann", []),
     ],
 )
-def test_a_homophone_counts_only_what_follows_in_the_plural_where_a_clause_begins(text, found):
+def test_a_homophone_counts_at_the_beginning_of_a_clause_before_a_plural(text, found):
     assert [value for kind, _, value in spans(text) if kind == "quantity"] == found
 
 
-def test_a_price_with_cents_is_money_only_where_there_are_cents():
+def test_an_amount_with_cents_is_money_only_in_a_currency_with_cents():
     assert spans("latte 4.50", classifier("USD")) == [("money", "4.50", Fraction(9, 2))]
     assert spans("latte 4.50", classifier("VND")) == [("fraction", "4.50", Fraction(9, 2))]
 
 
-def test_thousands_are_read_by_the_currency():
+def test_grouped_thousands_are_money_in_a_currency_without_cents():
     assert [span[0] for span in spans("trà đào 1.500", classifier("VND"))] == ["money"]
     assert spans("1.500 ly trà đào", classifier("VND")) == [("quantity", "1.500", 1500)]
 
 
-def test_a_letter_behind_a_figure_is_read_by_the_languages_of_the_menu():
+def test_a_letter_behind_a_number_is_a_unit_of_the_languages_of_the_menu():
     assert [span[0] for span in spans("2L latte", classifier("USD", ("en",)))] == ["size"]
     assert [span[0] for span in spans("2l trà đào", classifier("VND", ("vi",)))] == ["quantity"]
 
@@ -237,15 +237,31 @@ def test_a_letter_behind_a_figure_is_read_by_the_languages_of_the_menu():
 @pytest.mark.parametrize(
     "text", ["two lattes and a muffin", "2 trà đào một cà phê sữa", "can I get a latte for Ann", "hai ly trà đào nóng"]
 )
-def test_numbers_beside_which_nothing_tells_a_type_are_not_classified(text):
-    spoken = words.tokens(text)
-    surfaces = tuple(token.surface for token in spoken)
-    assert not MENU.needed(surfaces, MENU.numbers.read_all(spoken, marked=words.is_marked(spoken)))
+def test_an_utterance_with_plain_quantities_alone_is_not_classified(text):
+    tokens = words.tokenize(text)
+    surfaces = tuple(token.surface for token in tokens)
+    assert not MENU.needed(surfaces, MENU.numbers.parse_all(tokens, marked=words.is_marked(tokens)))
+
+
+@pytest.mark.parametrize("text", ["latte at 8", "$5 latte", "half a latte", "two or three lattes", "for lattes", "table 4", "1234", "B12"])
+def test_an_utterance_with_another_number_is_classified(text):
+    tokens = words.tokenize(text)
+    assert MENU.needed(tuple(token.surface for token in tokens), MENU.numbers.parse_all(tokens, marked=words.is_marked(tokens)))
+
+
+@pytest.mark.parametrize(("text", "kind"), [("42.0001/2", "date"), ("8:15/2", "date"), ("1/2/3 latte", "date"), ("3/4", "date")])
+def test_digits_with_several_separators_are_classified_by_the_strongest(text, kind):
+    assert [found for found, _, _ in spans(text)] == [kind]
+
+
+@pytest.mark.parametrize(("text", "kind"), [("twenty four ounces", "size"), ("half a million dollars", "money")])
+def test_a_unit_types_the_number_before_it(text, kind):
+    assert [found for found, _, _ in spans(text)] == [kind]
 
 
 @pytest.mark.parametrize("kind", list(SpanKind))
 def test_spans_are_in_order_and_do_not_overlap(kind):
     text = f"[10:32] Lan: {kind.value} 2 lattes at 8:15, 1.5 muffins for $5, table 4, ngày 12 tháng 3, 50% đường, combo 1"
-    spoken = words.tokens(text)
-    found = MENU.classify(spoken, MENU.numbers.read_all(spoken, marked=True), marked=True)
+    tokens = words.tokenize(text)
+    found = MENU.classify(tokens, MENU.numbers.parse_all(tokens, marked=True), marked=True)
     assert all(one.end <= other.start for one, other in pairwise(found))

@@ -112,7 +112,7 @@ class StreamingSession:
         """Decode the collected frames; emit a partial if the text or the order has changed."""
         if self._undecoded:
             utterance.decode(self._take_undecoded(), waited_s=waited_s)
-        segments, stable = utterance.transcribe(self.order.cost), utterance.stable_chars
+        segments, stable = utterance.transcribe(self.order.score), utterance.stable_chars
         if not (text := text_of(segments)):
             return
         order = self.order.parse(segments)
@@ -127,7 +127,7 @@ class StreamingSession:
         segments: list[Segment] = []
         if utterance:
             utterance.finish(self._take_undecoded())
-            segments = [round_segment(segment, words=False) for segment in utterance.transcribe(self.order.cost)]
+            segments = [round_segment(segment, words=False) for segment in utterance.transcribe(self.order.score)]
         self._undecoded = []
         self._onset.clear()
         text = text_of(segments)

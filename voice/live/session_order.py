@@ -47,9 +47,9 @@ class SessionOrder:
         self.lines = lines
         return []
 
-    def cost(self, text: str) -> float | None:
+    def score(self, text: str) -> float | None:
         """Score a text as an order; lower is better, None if it orders nothing."""
-        return self._menu.cost(text, self.lines)
+        return self._menu.score(text, self.lines)
 
     def parse(self, segments: Sequence[Segment]) -> Order:
         """Parse the words against the lines; the same words against the same lines are parsed once."""

@@ -1,4 +1,4 @@
-"""Ask before a change is made whose words were recognised with little confidence."""
+"""Confirmation of edits whose words were recognised with low confidence: the edit becomes a question."""
 
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -6,66 +6,66 @@ from typing import Final, Literal
 from schemas import Change, Line, Order, Pending, Question, Segment
 from voice.orders.language_packs import sentence
 
-# Of 272 spoken orders recognised in their own language, clean and in kitchen noise of 12 dB and 6 dB, 4 are below, all at 6 dB; of 43
-# transcripts in a wrong language that would change an order, all (the surest has .57). `docs/decisions.md` has the curve.
+# Below it are 4 of 272 spoken orders that were recognised in their own language, clean and in kitchen noise of 12 dB and 6 dB (all 4 at
+# 6 dB), and all of 43 transcripts in a wrong language that would change an order (the highest has .57). `docs/decisions.md` has the curve.
 CONFIRM_BELOW: Final = 0.6
 
 
 def recognition_confidence(segments: Sequence[Segment]) -> float | None:
-    """Average the segments' confidences, each by its words; None where nothing was recognised, or the engine gives none."""
-    weighed = [(segment["confidence"], len(segment["text"].split())) for segment in segments]
-    known = [(confidence, n_words) for confidence, n_words in weighed if confidence is not None]
-    total = sum(n_words for _, n_words in known)
-    return sum(confidence * n_words for confidence, n_words in known) / total if total else None
+    """Return the mean confidence of the segments, weighted by their words; None without words, or if the recogniser gives no confidence."""
+    weighted = [(confidence, len(segment["text"].split())) for segment in segments if (confidence := segment["confidence"]) is not None]
+    total_words = sum(n_words for _, n_words in weighted)
+    return sum(confidence * n_words for confidence, n_words in weighted) / total_words if total_words else None
 
 
 def is_doubtful(segments: Sequence[Segment]) -> bool:
-    """Tell whether a change that comes of these words needs a confirmation."""
+    """Return whether an edit from these segments needs a confirmation."""
     confidence = recognition_confidence(segments)
     return confidence is not None and confidence < CONFIRM_BELOW
 
 
 def confirmed(order: Order, before: Sequence[Line], segments: Sequence[Segment], languages: Sequence[str]) -> Order:
-    """Return the order with its changes, or, where they are doubtful, as it was, with a question for each change.
+    """Return the order after an utterance, or, if its edits need a confirmation, the order before it with a question for each edit.
 
-    `before` are the priced lines from which `order` was made, `segments` the words, `languages` the menu's.
+    `before`: the priced lines before the utterance; `languages`: those of the menu.
     """
     if not order["changes"] or not is_doubtful(segments):
         return order
     language = languages[0] if languages else "en"
-    kept = _lines_before(order["changes"], len(before))
-    questions = [_check(change, order["lines"], before, kept, language) for change in order["changes"]]
-    changed = {change["line"] for change in order["changes"] if change["op"] != "remove"}
+    old_indices = _old_indices(order["changes"], len(before))
+    questions = [_check(change, order["lines"], before, old_indices, language) for change in order["changes"]]
+    edited = {change["line"] for change in order["changes"] if change["op"] != "remove"}
     for question in order["questions"]:
         line = question["line"]
         if line is None:
             questions.append(question)
-        elif line not in changed and line < len(kept):
-            questions.append({**question, "line": kept[line]})
+        elif line not in edited and line < len(old_indices):
+            questions.append({**question, "line": old_indices[line]})
     total = sum(line["total"] for line in before)
     return {**order, "lines": list(before), "total": total, "changes": [], "questions": questions}
 
 
-def _lines_before(changes: Sequence[Change], n_before: int) -> list[int]:
-    """List, for the lines after the changes, which lines they were; those that were added have none."""
+def _old_indices(changes: Sequence[Change], n_before: int) -> list[int]:
+    """Return the index before the changes of each line after them; added lines, which come last, have none."""
     removed = {change["line"] for change in changes if change["op"] == "remove"}
-    return [number for number in range(n_before) if number not in removed]
+    return [index for index in range(n_before) if index not in removed]
 
 
-def _check(change: Change, after: Sequence[Line], before: Sequence[Line], kept: Sequence[int], language: str) -> Question:
+def _check(change: Change, after: Sequence[Line], before: Sequence[Line], old_indices: Sequence[int], language: str) -> Question:
+    """Return the question whether to make a change."""
     op: Literal["add", "set", "remove"] = change["op"]
-    number: int | None = None
+    old_index: int | None = None
     if op == "remove":
-        number, line = change["line"], before[change["line"]]
+        old_index, line = change["line"], before[change["line"]]
     else:
         line = after[change["line"]]
-        if op == "set" and change["line"] < len(kept):
-            number = kept[change["line"]]
+        if op == "set" and change["line"] < len(old_indices):
+            old_index = old_indices[change["line"]]
     pending: Pending = {"op": op, "item": line["item"], "quantity": change["quantity"], "options": line["options"]}
     values = {"quantity": str(change["quantity"]), "name": line["name"]}
     return {
         "kind": "check",
-        "line": number,
+        "line": old_index,
         "group": None,
         "choices": [line["item"]],
         "text": sentence(language, "check_remove" if op == "remove" else "check", values),

@@ -1,77 +1,77 @@
-"""What the engine weighs: the cost of each way to understand less than was said, or more, or otherwise.
+"""The costs of readings: of words that the reading does not explain, and of less likely roles and combinations of phrases.
 
-The unit is a word that nothing explains. With those of `voice.orders.words`, for one word heard as another, they are all that there is;
-they were chosen on the development sets as a whole.
+The unit is a word that nothing explains. `voice.orders.spelling` has the costs of misspellings. The values were fitted to the development
+sets as a whole.
 """
 
 from typing import Final
 
-# --- What words may mean ------------------------------------------------------------------------------------------------------------
+# --- Phrases ------------------------------------------------------------------------------------------------------------------------
 
-SEGMENT: Final = 0.1  # each phrase: one long phrase is likelier than two short ones over the same words (shortest description)
-MISSING_HEAD: Final = 0.45  # only the head of a name was said ("coffee" for "black coffee")
-MISSING_REST: Final = 0.75  # only its modifier was ("lemon" for "lemon tea")
-MISSING_ALONE: Final = 0.65  # only a modifier was, but no other name has it
-MISSING_EMPTY: Final = 0.05  # only words were left out that name nothing ("lớn" for "ly lớn")
-MISSING_SILENT: Final = 0.02  # a filler that it begins with ("house salad" for "the house salad")
-ADJECTIVE: Final = 0.5  # more, where the modifier only tells what a thing is like: alone it names nothing
-MISSING_MORE: Final = 0.15  # each further word that was not said
-SHARED_WORD: Final = 0.05  # one word ends an item's name and begins an option's
-OTHER_REGION: Final = 0.1  # another region's word for the same
-UNJOINED: Final = 0.05  # "chicken bacon ranch" for "chicken and bacon ranch"
-CATEGORY: Final = MISSING_HEAD  # what a thing is, for the thing: on the order, or to be asked
-NOUN_OF_NONE: Final = 0.95  # "ice" never means "no ice", but "leave the ice" does
-ROTATED: Final = 0.15  # "đường ít" for "ít đường"
-MENU_FIRST: Final = 0.15  # a language's word that is also the menu's
-MISHEARD: Final = 0.25  # another word that sounds like the number: "to" for "two"
-LESS_LIKELY: Final = 0.01  # of two equal readings the other one
-BROKEN: Final = 0.1  # the beginning of a longer phrase that was said whole
-EMPTY: Final = 0.05  # a filler: of two equal readings the one that says something
-TALK: Final = 0.2  # a stretch that asks or tells something and orders nothing
-UNSAID: Final = 1.0  # each phrase of the menu that the reading does not use
-NAME: Final = 0.3  # "chị Ba"
-ELSEWHERE: Final = 0.15  # a filler of a language that the menu does not name, among Vietnamese words: "to", which is "big" there
-AN_ARTICLE: Final = 0.02  # "a", "an": a weaker one
-SOUNDING: Final = 0.45  # another word with the same consonants, where nothing else explains it
+SEGMENT: Final = 0.1  # each phrase: one long phrase is likelier than two short ones over the same words (minimum description length)
+MISSING_HEAD: Final = 0.45  # a name without its modifier
+MISSING_REST: Final = 0.75  # a modifier without the head of its name
+MISSING_ALONE: Final = 0.65  # the same, if no other name has the modifier
+MISSING_EMPTY: Final = 0.05  # the missing words do not distinguish names (`LanguagePack.uninformative_words`)
+MISSING_SILENT: Final = 0.02  # a name without the filler with which it begins
+ADJECTIVE: Final = 0.5  # added if the modifier is an adjective, which names nothing alone
+MISSING_MORE: Final = 0.15  # each further missing word
+SHARED_WORD: Final = 0.05  # one word ends the name of an item and begins that of an option
+OTHER_REGION: Final = 0.1  # a synonym
+UNJOINED: Final = 0.05  # a name without its conjunction
+CATEGORY: Final = MISSING_HEAD  # the category of an item in place of its name
+NOUN_OF_NONE: Final = 0.95  # the noun of a choice that is its absence ("ice" for "no ice"), which is only meant behind a negation
+ROTATED: Final = 0.15  # the amount behind its noun in the name of a choice
+MENU_FIRST: Final = 0.15  # a function word that is also a name of the menu
+MISHEARD: Final = 0.25  # a homophone of a number
+LESS_LIKELY: Final = 0.01  # breaks a tie between two readings
+BROKEN: Final = 0.1  # the beginning of a longer phrase that is complete
+EMPTY: Final = 0.05  # a filler: breaks a tie in favour of words with a function
+TALK: Final = 0.2  # a statement or question that orders nothing
+UNSAID: Final = 1.0  # each name of the menu that the reading does not use
+NAME: Final = 0.3  # the name of a person
+ELSEWHERE: Final = 0.15  # a filler of a language that is not the menu's, in an utterance with Vietnamese diacritics
+AN_ARTICLE: Final = 0.02  # an article, which is a weaker one
+SOUNDING: Final = 0.45  # a name with the same consonants as an unknown word
 
-# --- How meanings may go together ---------------------------------------------------------------------------------------------------
+# --- Combinations -------------------------------------------------------------------------------------------------------------------
 
-PLURAL_ALONE: Final = 0.3  # "iced teas" without a number: one has been misheard
-ADDED_ITEM: Final = 0.25  # "with a lemonade" speaks of the line before, where that can have one
-ADDED_BARE: Final = 0.7  # "with rice", where the line can have some
-BARE_ITEM: Final = 0.3  # an item right behind a line, with neither number nor "and"
-JOINED_ITEM: Final = 0.25  # an item behind "and" without a number
-ACROSS_JOIN: Final = 0.1  # an option behind "and" belongs to the line before it
-ACROSS_STOP: Final = 0.2  # an option behind a full stop does
+PLURAL_ALONE: Final = 0.3  # an item in the plural without a number
+ADDED_ITEM: Final = 0.25  # an item behind "with" that the line before may have as an option
+ADDED_BARE: Final = 0.7  # the same without a number
+BARE_ITEM: Final = 0.3  # an item right behind a line, without a number or a conjunction
+JOINED_ITEM: Final = 0.25  # an item behind a conjunction without a number
+ACROSS_JOIN: Final = 0.1  # an option behind a conjunction belongs to the line before it
+ACROSS_STOP: Final = 0.2  # an option behind a full stop belongs to the line before it
 EARLY: Final = 0.5  # an option right behind a line belongs to the line after it
-EARLY_JOINED: Final = 0.15  # the same behind "and"
-SEPARATED: Final = 0.4  # "and" between an option and the item that it precedes
-CONFLICT: Final = 0.6  # a second choice of a one-of group: it replaces the first
+EARLY_JOINED: Final = 0.15  # the same, behind a conjunction
+SEPARATED: Final = 0.4  # a conjunction between an option and its item behind it
+CONFLICT: Final = 0.6  # a second choice of a one-of group, which replaces the first
 LATE: Final = 0.35  # an option of a line that is not the last
-UNFIT: Final = 1.0  # an option that no line takes
-COUNTED: Final = 0.1  # "two shots"
+UNFIT: Final = 1.0  # an option that no line may have
+COUNTED: Final = 0.1  # a number of portions
 ONE_OF: Final = 0.3  # a number behind an article counts lines
-COUNTS_BASE: Final = 0.15  # "cơm rang hai suất ít cay": the line has no other number
-COUNTABLE: Final = 0.15  # "two sugars" as two more lines, where only portions were spoken of
-COUNTED_ONE: Final = 0.5  # "one" before an option counts lines more often than portions
-POSTPOSED: Final = 0.15  # "cà phê sữa hai ly"
+COUNTS_BASE: Final = 0.15  # a number behind the item, which has no other number
+COUNTABLE: Final = 0.15  # a number before an option counts lines, though only portions were counted
+COUNTED_ONE: Final = 0.5  # a one before an option counts lines
+POSTPOSED: Final = 0.15  # a number with a classifier behind its item
 POSTPOSED_BARE: Final = 0.4  # the same without a classifier
-PART: Final = 0.2  # some of a line, or a line like the one before it; nothing for parts that are all of a line together
-IMPLIED: Final = 0.8  # options without an item word that only one item takes
-DANGLING_NUMBER: Final = 1.0
-DANGLING_ARTICLE: Final = 0.15
-DANGLING_AMOUNT: Final = 0.5
-NOT_CARRIED: Final = 0.3  # "no onions and mushrooms": only the first is left out
-CARRIED_BARE: Final = 0.35  # "không hành ngò": both are
-UNDECIDED: Final = 0.3  # an item that fits several
-UNDECIDED_OPTION: Final = 0.2
-ONE_AMOUNT: Final = 0.3  # a little or a lot of something that one chooses, as of a size
-HEAD_AGAIN: Final = 0.2  # the general word behind a special one: "ranch dressing"
-REFERENCE: Final = 0.1
-UNCOUNTED: Final = 0.1  # a word that counts things, behind no number
-IDLE: Final = 0.02  # a word that could do something and does nothing
-AIMLESS: Final = 0.4  # something is changed, and not told into what
-RETRACTED: Final = 0.5  # options are taken back before their item came
-CONTRADICTED: Final = 0.3  # a part of a line that takes back what was said of the whole
-ABSENT: Final = 0.75  # something is taken off that is not on the order
-TALK_WORD: Final = 0.15  # each word of a question that is about the menu
+PART: Final = 0.2  # some units of a line, or a line like the one before; 0 for parts that make up the line
+IMPLIED: Final = 0.8  # options without an item that only one item has
+DANGLING_NUMBER: Final = 1.0  # a number that counts nothing
+DANGLING_ARTICLE: Final = 0.15  # an article before nothing
+DANGLING_AMOUNT: Final = 0.5  # an amount of nothing
+NOT_CARRIED: Final = 0.3  # a negation that applies to the first of two joined options only
+CARRIED_BARE: Final = 0.35  # a negation that applies to two options without a conjunction
+UNDECIDED: Final = 0.3  # a name of several items
+UNDECIDED_OPTION: Final = 0.2  # a name of several choices
+ONE_AMOUNT: Final = 0.3  # an amount of a choice that has none, as of a size
+HEAD_AGAIN: Final = 0.2  # a category behind the name of an item in it
+REFERENCE: Final = 0.1  # a pronoun for a line
+UNCOUNTED: Final = 0.1  # a classifier without a number
+IDLE: Final = 0.02  # a word with a function that it does not have here
+AIMLESS: Final = 0.4  # a replacement without its new part
+RETRACTED: Final = 0.5  # options that are corrected before their item
+CONTRADICTED: Final = 0.3  # a part of a line that negates an option of the whole
+ABSENT: Final = 0.75  # the removal of something that is not on the order
+TALK_WORD: Final = 0.15  # each word of a question that names something of the menu

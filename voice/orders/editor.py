@@ -1,4 +1,4 @@
-"""Do what a reading says: its groups, one after another, change the order so far; what is left is priced, compared and asked about."""
+"""Apply a parse to the order so far: each group edits it; then the reply is made of prices, changes, questions and unmatched words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -6,21 +6,22 @@ from typing import Final, Literal
 
 from schemas import Change, Option, Order, Pending, Question
 from voice.orders import search
+from voice.orders.drafts import Draft
 from voice.orders.language_packs import sentence
 from voice.orders.lattice import NO, UNCLEAR
 from voice.orders.line_confidence import confidence_of, doubt_of
-from voice.orders.pricing import Draft, Pricing
+from voice.orders.pricing import Pricing
 from voice.orders.reader import Reader
-from voice.orders.search import Aside, Group, Reading, Spoken
+from voice.orders.search import Group, Parse, SpokenOption, UnusedSpan
 from voice.orders.words import Token
 
-# Above this cost an item is asked about, not guessed: one wrong vowel and one wrong letter, or a name's modifier alone.
+# Above this cost an item is asked about: one wrong vowel and one wrong letter, or the modifier of a name alone.
 MAX_ITEM_COST: Final = 0.8
-MAX_COUNTED_COST: Final = 1.3  # with a number it is no slip: "hai ổ đặc biệt", where one thing is called so
-MAX_OFFERED: Final = 3  # items offered in place of one that is sold out
+MAX_COUNTED_COST: Final = 1.3  # with a number the item is meant
+MAX_OFFERED: Final = 3  # items offered in place of an unavailable one
 MAX_CHOICES: Final = 8  # of a question
 MAX_LINE_QUANTITY: Final = 999
-# What a request accepts (schemas.OrderRequest); a reply that exceeds one of them could not be sent back.
+# The bounds of schemas.OrderRequest: a reply that exceeds one could not be sent back.
 MAX_LINES: Final = 200
 MAX_OPTIONS: Final = 100  # of a line
 MAX_ALTERNATIVES: Final = 100  # of an open option
@@ -30,48 +31,48 @@ _EVERYBODYS: Final = search.EACH | search.EVERYONE
 
 
 class Editor:
-    """One utterance's changes to one order."""
+    """The edits of one utterance on one order."""
 
     def __init__(
-        self, pricing: Pricing, reader: Reader, utterance: str, spoken: list[Token], before: list[Draft], ask_below: float
+        self, pricing: Pricing, reader: Reader, utterance: str, tokens: list[Token], before: list[Draft], ask_below: float
     ) -> None:
-        """Begin with the order so far; edits of a lower confidence than `ask_below` are asked about."""
+        """Begin with the order so far; an edit of a confidence below `ask_below` is not made but asked about."""
         self.pricing = pricing
         self.reader = reader
         self.menu = pricing.menu
         self.language = self.menu.languages[0] if self.menu.languages else "en"
         self.utterance = utterance
-        self.spoken = spoken
+        self.tokens = tokens
         self.before = before
         self.ask_below = ask_below
         self.drafts = [replace(draft, options=list(draft.options)) for draft in before]
-        self.fresh: list[Draft] = []  # lines that this utterance made
+        self.new_lines: list[Draft] = []  # that this utterance added
         self.last: Draft | None = self.drafts[-1] if self.drafts else None
-        self.replaced: Group | None = None  # what something else is to stand for
-        self.removed: Draft | None = None  # the last line that was taken off
-        self.removals: list[tuple[Draft, float]] = []  # lines of the order so far that were taken off, and the doubt of it
-        self.chosen: set[str] = set()  # option groups of which something is said
-        self.refused: list[Spoken] = []  # options that are said with "no"
-        self.doubtful = False  # whether there were words that nothing explains
-        self.rest = False  # whether something is said of what is left of a line
-        self.people = 0  # whom the order is for; 0: not told
-        self.served: tuple[int, int] | None = None  # tokens that tell it, as long as nothing uses it
+        self.replaced: Group | None = None  # the group to be replaced by a later one
+        self.removed: Draft | None = None  # the last line that was removed
+        self.removals: list[tuple[Draft, float]] = []  # removed lines of the order so far, with the doubt of the removal
+        self.chosen: set[str] = set()  # option groups with a choice in the utterance
+        self.excluded: list[SpokenOption] = []  # options with the amount "no"
+        self.doubtful = False  # some words are unread
+        self.rest = False  # a group names the remainder of a line
+        self.people = 0  # number of people; 0: unknown
+        self.served: tuple[int, int] | None = None  # the tokens of that number, until a group uses it
         self.lost: list[tuple[int, int]] = []  # tokens
-        self.unknown: set[int] = set()  # tokens where something begins that is not on the menu
-        self.talk: set[int] = set()  # of those, what is no part of an order for certain: a sum, a time, a question
-        self.whole: set[int] = set()  # of those, the function words that are told all the same
-        self.questions: dict[tuple[object, ...], tuple[Draft | None, Question]] = {}  # by what they ask
+        self.unknown: set[int] = set()  # first tokens of unread spans
+        self.talk: set[int] = set()  # unread tokens that order nothing for certain: a sum of money, a time, a question
+        self.whole: set[int] = set()  # unread tokens that are reported even if they are function words
+        self.questions: dict[tuple[object, ...], tuple[Draft | None, Question]] = {}  # by the key of their subject
 
-    def carry_out(self, chosen: Reading) -> Order:
-        """Do what the reading says and return the order."""
+    def apply(self, chosen: Parse) -> Order:
+        """Apply the groups of a parse and return the order."""
         said = self._resolved(search.groups(chosen))
         options = [option for group in said for option in group.options]
         self.rest = any(group.flags & search.REST for group in said)
-        self.refused = [option for option in options if option.amount == "no"]
-        asides = search.asides(chosen)
-        unread = [aside for aside in asides if aside.kind < search.AMOUNT]
+        self.excluded = [option for option in options if option.amount == "no"]
+        unused_spans = search.unused_spans(chosen)
+        unread = [span for span in unused_spans if span.kind < search.AMOUNT]
         self.doubtful = bool(unread)
-        self.unknown = {aside.start for aside in unread}
+        self.unknown = {span.start for span in unread}
         self.chosen = {entry.group for option in options if option.amount != "no" for entry in option.entries}
         position = 0
         while position < len(said):
@@ -84,20 +85,20 @@ class Editor:
                     behind += 1
                 self._parts(said[position:behind])
             else:
-                self._carry_out(group, said[behind] if behind < len(said) else None)
+                self._apply(group, said[behind] if behind < len(said) else None)
             position = behind
-        self.lost += [(aside.start, aside.end) for aside in unread]
+        self.lost += [(span.start, span.end) for span in unread]
         if self.served is not None:
             self.lost.append(self.served)
-        if asides:
-            self._report(asides)
+        if unused_spans:
+            self._report(unused_spans)
         for item_id in dict.fromkeys([draft.item for draft in self.before]):
             if not self.menu.items[item_id].available:
                 self._keep_to_what_was_ordered(item_id)
         return self._reply()
 
     def _keep_to_what_was_ordered(self, item_id: str) -> None:
-        """Take back what the utterance added of an item that has become unavailable since it was ordered, and ask."""
+        """Undo what the utterance added of an item that has become unavailable since it was ordered, and ask."""
         lines = [draft for draft in self.drafts if draft.item == item_id]
         excess = sum([line.quantity for line in lines]) - sum([line.quantity for line in self.before if line.item == item_id])
         if excess <= 0:
@@ -115,43 +116,43 @@ class Editor:
                 line.cost, line.start, line.end = None, -1, -1
         self._ask_unavailable(item_id)
 
-    def _report(self, asides: Sequence[Aside]) -> None:
-        """Report statements that nothing understands whole, amounts of nothing, and negations with what they negate."""
+    def _report(self, unused_spans: Sequence[UnusedSpan]) -> None:
+        """Report whole statements that are not understood, amounts without an option, and negations with their object."""
         lost = {position for start, end in self.lost for position in range(start, end)}
-        for start, end, kind in asides:
+        for start, end, kind in unused_spans:
             if kind == search.TALK:
                 self.talk.update(range(start, end))
             if kind < search.UNREAD_WHOLE:
                 continue
             negative = kind == search.NEGATION
-            goes_on = self._is_empty if negative else self._is_label  # "without the", "full topping"
-            while kind != search.UNREAD_WHOLE and end < len(self.spoken) and end not in lost and goes_on(end):
+            goes_on = self._is_empty if negative else self._is_label  # articles behind a negation; the name of a group behind an amount
+            while kind != search.UNREAD_WHOLE and end < len(self.tokens) and end not in lost and goes_on(end):
                 end += 1  # noqa: PLW2901 - the stretch grows
             if not negative or end in lost:
                 self.lost.append((start, end))
                 self.whole.update(range(start, end))
 
     def _is_label(self, position: int) -> bool:
-        """Tell whether a word is the name of an option group."""
-        return self.spoken[position].key in self.reader.lexicon.labels_of
+        """Return whether a word is the name of an option group."""
+        return self.tokens[position].key in self.reader.lexicon.labels_of
 
     def _is_empty(self, position: int) -> bool:
-        surface = self.spoken[position].surface
+        surface = self.tokens[position].surface
         return (surface,) in self.reader.lexicon.statements.fillers and surface not in self.reader.lexicon.linking
 
     def _resolved(self, said: list[Group]) -> list[Group]:
-        """Give each group what it shares with later ones: an item that comes last, options that were said of all in advance."""
+        """Give each group what it shares with others: an item that comes with a later one, options that come with an earlier one."""
         found: list[Group] = []
         for position, one in enumerate(said):
             group = one
             if self._dealt(said, position):
                 continue
-            if group.flags & search.FORWARD:  # "one large and one small coffee"
+            if group.flags & search.FORWARD:  # the item comes with a later group
                 items = next((later.items for later in said[position:] if later.items), ())
                 items = tuple([item for item in items if all(self.reader.takes(item, option) for option in group.options)])
                 if items:
                     found.append(group._replace(items=items, flags=group.flags & ~search.FORWARD))
-                else:  # of something that was not understood
+                else:  # its item was not understood
                     self.lost.append((group.start, group.end))
                 continue
             if found:
@@ -160,7 +161,7 @@ class Editor:
         return found
 
     def _dealt(self, said: list[Group], position: int) -> bool:
-        """Give a group's options to those behind it that name one by one what it counts: "two medium pizzas, one hawaiian, one veggie"."""
+        """Give a group's options to the groups behind it that name, one by one, the items that it counts."""
         group = said[position]
         open_ = group.flags == search.FORWARD or (len(group.items) > 1 and not group.flags)
         if not open_ or not group.number:
@@ -173,28 +174,28 @@ class Editor:
                 break
             left -= one.number or 1
             end += 1
-        if left != 0 or end < position + 3:  # the group itself, and less than two others
+        if left != 0 or end < position + 3:  # it needs two others
             return False
         said[position + 1 : end] = [one._replace(options=(*group.options, *one.options)) for one in said[position + 1 : end]]
         return True
 
     def _continued(self, before: Group, group: Group) -> Group:
-        """Give a group what the one before it said of both."""
+        """Give a group the flags of the one before it that hold for both."""
         if before.flags & search.INTO and before.items and before.number and group.number and group.flags & (search.ALSO | search.ADDED):
             there = [line for line in self.before if line.item in group.items]
             if len(there) == 1:
-                return group._replace(flags=search.INTO)  # "đổi thành năm bún chả với năm trà đá", of four each
+                return group._replace(flags=search.INTO)  # both objects of the verb are on the order
         if before.items and group.items and group.start <= before.end + 1 and group.flags & (search.ALSO | search.ADDED):
-            return group._replace(flags=group.flags | before.flags & _EVERYBODYS)  # "mỗi đứa một kem với một trà đá"
+            return group._replace(flags=group.flags | before.flags & _EVERYBODYS)  # both items are for everybody
         changed = group.flags & (search.REPLACE | search.INTO)
         if before.flags & search.ALL and changed and group.options and not group.items:
-            return group._replace(flags=(group.flags & ~changed) | search.ALL, number=before.number)  # "cả hai đều đổi sang sữa yến mạch"
+            return group._replace(flags=(group.flags & ~changed) | search.ALL, number=before.number)  # options of all lines are replaced
         return group
 
-    # --- What groups do -------------------------------------------------------------------------------------------------------------
+    # --- Edits -------------------------------------------------------------------------------------------------------------
 
     def _is_part(self, group: Group) -> bool:
-        """Tell whether a group speaks of some of a line: a number and options, without an item."""
+        """Return whether a group is a part of a line: a number and options, without an item."""
         flags = group.flags
         part = (group.number or flags & search.IS_PART) if group.options else flags & (search.PLAIN | search.REST)
         whole = search.SET | search.INTO | search.ALL | search.REMOVE | search.REPLACE | search.AS_IS
@@ -202,22 +203,22 @@ class Editor:
 
     @staticmethod
     def _is_apart(group: Group) -> bool:
-        """Tell whether a part does not go with the parts before it."""
+        """Return whether a part is not applied together with the parts before it."""
         return bool(group.flags & search.CORRECT) or group.number > MAX_LINE_QUANTITY
 
     @staticmethod
     def _is_number(group: Group) -> bool:
-        """Tell whether a group is a number alone: "năm con đổi thành ..."."""
+        """Return whether a group is a number alone."""
         return bool(group.number) and not group.items and not group.options and not group.flags & ~(search.CLASSIFIED | search.IS_PART)
 
     def _is_miscounted(self, group: Group, following: Group | None) -> bool:
-        """Tell whether a line is taken off only to be counted anew."""
+        """Return whether a line is removed only to get another quantity."""
         if following is None or following.items or following.options or not following.number or following.flags & search.ARTICLE:
             return False
         lines = self._referred(group)
         return bool(lines) and group.number == lines[-1].quantity
 
-    def _carry_out(self, group: Group, following: Group | None) -> None:
+    def _apply(self, group: Group, following: Group | None) -> None:
         flags = group.flags
         if flags & search.AS_IS:
             return
@@ -231,11 +232,11 @@ class Editor:
         elif flags & search.CANCEL:
             self.removals += [(line, doubt_of(group)) for line in self.drafts]
             self.drafts.clear()
-            self.fresh.clear()
+            self.new_lines.clear()
             self.questions.clear()
             self.last = None
         elif flags & search.REMOVE and self._is_miscounted(group, following):
-            self.last = self._referred(group)[-1]  # "not four tacos, just three"
+            self.last = self._referred(group)[-1]  # the quantity is corrected
         elif flags & search.REMOVE:
             self._remove(group)
         elif following is not None and following.flags & search.INTO and (flags & search.REPLACE or self._is_number(group)):
@@ -243,10 +244,10 @@ class Editor:
         elif flags & search.REPLACE:
             lines = self._referred(group)
             if lines:
-                self._set(group._replace(items=(), number=0), lines)  # "coca đổi ly lớn"
+                self._set(group._replace(items=(), number=0), lines)  # options of the named line
             elif self.last is not None:
                 takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in group.options)]
-                self._set(group, takers[:1] or [self.last])  # "à đổi lại phở gà", "change the toast to wheat"
+                self._set(group, takers[:1] or [self.last])  # an item or options for the line in focus
         elif flags & search.INTO:
             self._replace(self.replaced, group)
             self.replaced = None
@@ -255,13 +256,13 @@ class Editor:
         elif flags & search.SET and self._referred(group):
             self._set_referred(group)
         elif flags & search.SET and group.items and flags & search.ITS and self.last is not None and group.number <= 1:
-            self._set(group._replace(number=0), [self.last])  # "make that a bowl"
+            self._set(group._replace(number=0), [self.last])  # a pronoun: the line in focus
         elif flags & search.SET and not group.items:
             takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in group.options)]
             self._set(group, takers[:1] or ([self.last] if self.last else []))
         elif (flags & search.REFER and self._referred(group)) or self._restates(group, following):
             self.last = self._referred(group)[-1]
-            self._put(self.last, group)  # "ly latte hồi nãy cho size L"
+            self._put(self.last, group)  # options of a line on the order
         elif group.items:
             self._add(group)
         elif group.options:
@@ -270,7 +271,7 @@ class Editor:
             self._number(group)
 
     def _question_quantity(self, group: Group) -> None:
-        """Ask how many, where the number is not whole, or whether so many, where it is beyond a line's; none of a line removes it."""
+        """Ask how many where a number is not whole, or whether so many where it exceeds a line; zero removes the line."""
         lines = self._referred(group) if group.items else [self.last] if self.last is not None else []
         if group.number == NO:
             if not lines:
@@ -288,11 +289,11 @@ class Editor:
             self._ask_so_many("set", lines[-1], more + group.number)
 
     def _question_new_line(self, group: Group) -> None:
-        """Add one where the number is not known, none where it is beyond a line's, and ask."""
+        """Ask about the quantity of a new line; it is added with quantity 1 where the number is not whole."""
         if group.number == UNCLEAR:
-            before = len(self.fresh)
+            before = len(self.new_lines)
             self._add(group._replace(number=0, flags=0))
-            if len(self.fresh) > before and self.last is not None:
+            if len(self.new_lines) > before and self.last is not None:
                 self._ask_how_many(self.last)
             return
         item = self._decide(group)
@@ -311,7 +312,7 @@ class Editor:
         self._question(line if op == "set" else None, "check", None, [], text, pending)
 
     def _count_more(self, line: Draft, group: Group) -> None:
-        """Add to a line's quantity, or ask where that is beyond a line's."""
+        """Add to the quantity of a line, or ask where the sum exceeds it."""
         quantity = line.quantity + (group.number or 1)
         if quantity > MAX_LINE_QUANTITY:
             self._ask_so_many("set", line, quantity)
@@ -320,8 +321,8 @@ class Editor:
             line.touch(group)
 
     def _add(self, group: Group) -> None:
-        if group.flags & search.CORRECT and self.fresh and self.last in self.fresh:
-            again = [line for line in self._nearest() if line in self.fresh and line.item in group.items]
+        if group.flags & search.CORRECT and self.new_lines and self.last in self.new_lines:
+            again = [line for line in self._nearest() if line in self.new_lines and line.item in group.items]
             if again and not group.options:
                 again[0].quantity = group.number or again[0].quantity
                 again[0].touch(group)
@@ -337,7 +338,7 @@ class Editor:
             and group.number > 1
             and not any(other.group == entry.group for option in group.options for other in option.entries)
         ):
-            portion = Spoken((entry,), None, 1, group.start, group.start + 1, 0.0)  # "twelve wings", which come by the dozen
+            portion = SpokenOption((entry,), None, 1, group.start, group.start + 1, 0.0)  # the number is the name of a size
             group = group._replace(number=1, options=(portion, *group.options))
         if self._said_again(group, item):
             return
@@ -349,11 +350,11 @@ class Editor:
             self._check("check", None, "add", draft)
             return
         self.drafts.append(draft)
-        self.fresh.append(draft)
+        self.new_lines.append(draft)
         self.last = draft
 
     def _said_again(self, group: Group, item: str) -> bool:
-        """Tell whether a line that is there already was meant, and if so, change it."""
+        """Return whether a line of the draft is meant, and if so, change it."""
         if group.flags & search.MORE:
             before = [line for line in self.drafts if line.item == item and line.index is not None]
             before = [line for line in before if all(self._has(line, option) for option in group.options)]
@@ -375,15 +376,15 @@ class Editor:
         fewer = group.number < line.quantity
         some = group.flags & search.IS_PART or (self.rest and fewer) or (group.flags & search.POST and fewer and new)
         if some and group.number and group.options:
-            self.last = line  # "one of those lattes should be iced"
+            self.last = line  # a part of the line
             self._parts([group._replace(items=())])
             return True
         if only:
-            line.quantity = group.number  # "only three hot dogs"
+            line.quantity = group.number
         elif not group.number and (group.options or group.flags & search.ONLY):
-            pass  # "một phở gà, một phở tái, phở gà không hành"
+            pass  # options of a line that was named before
         elif group.flags & search.CORRECT and group.number and not (group.flags & search.ARTICLE and line.index is not None):
-            line.quantity = group.number  # "à nhầm, năm cái nem"
+            line.quantity = group.number
         else:
             return False
         self._put(line, group)
@@ -391,7 +392,7 @@ class Editor:
         return True
 
     def _decide(self, group: Group) -> str | None:
-        """Return the item that is meant, or ask."""
+        """Return the item; None if it is ambiguous or unavailable, which is asked about."""
         items = self.menu.items
         available = [item for item in group.items if items[item].available]
         if not available:
@@ -404,12 +405,12 @@ class Editor:
 
     @staticmethod
     def _is_guess(group: Group) -> bool:
-        """Tell whether an item is named too vaguely for any threshold."""
+        """Return whether the name of an item is too uncertain whatever the threshold is."""
         return bool(group.items) and group.item_cost > (MAX_COUNTED_COST if group.number else MAX_ITEM_COST)
 
     def _each(self, group: Group) -> None:
-        """Give everybody so many of an item, or everything that many: "mỗi người một trà đá", "two of each"."""
-        lines = self.fresh or self.drafts
+        """Add a number of an item for each person, or set the quantity of all lines."""
+        lines = self.new_lines or self.drafts
         if group.items:
             heads = 1
             if group.flags & search.EVERYONE:
@@ -430,7 +431,7 @@ class Editor:
                 line.touch(group)
 
     def _restates(self, group: Group, following: Group | None) -> bool:
-        """Tell whether a line of the order so far is only named to be changed: "sáu con hàu thì ba con nướng", "trà đá lấy hai thôi"."""
+        """Return whether a line of the order so far is only named to be changed."""
         if following is None or group.options or group.flags & ~(search.CLASSIFIED | search.IS_PART):
             return False
         if following.items:
@@ -445,47 +446,47 @@ class Editor:
         return group.number in {0, lines[0].quantity} and bool(changes) and not following.flags & (search.ALL | search.CORRECT)
 
     def _replace(self, old: Group | None, new: Group) -> None:
-        """Put something in the place of something else, whichever of the two is on the order: "sub chicken for the tuna"."""
+        """Replace one thing by the other; the one that is on the order is replaced."""
         lines = self._replaceable(old) if old is not None else []
         if not lines and (old is None or not (old.items or old.options)):
             if self.removed is not None and new.items:
-                self._add(new._replace(flags=0, number=new.number or self.removed.quantity))  # "bỏ cà phê, đổi thành sữa bắp"
+                self._add(new._replace(flags=0, number=new.number or self.removed.quantity))  # in place of the line that was just removed
                 return
             there = [line for line in self.drafts if line.item in new.items and new.number and (old is None or not old.number)]
             takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in new.options)]
-            lines = there if len(there) == 1 else takers[:1]  # "đổi thành năm bún chả" of four, "change it to a large one"
+            lines = there if len(there) == 1 else takers[:1]  # a new quantity, or new options
         elif old is not None and not lines:
             lines = self._replaceable(new)
             if lines:
                 old, new = new, old
         if old is not None and old.options and not old.items:
             for line in lines:
-                for option in old.options:  # what the line goes without only tells which one is meant: "dĩa không hành đổi thành sườn non"
+                for option in old.options:  # an option that is left out only describes the line
                     line.options = [
                         listed for listed in line.options if not self._names(option, listed) or (option.amount == listed["amount"] == "no")
                     ]
         self._set(new._replace(flags=0), self._some(lines, old.number if old is not None else 0) or ([self.last] if self.last else []))
 
     def _replaceable(self, group: Group) -> list[Draft]:
-        """Return the lines that are meant by what is to be replaced: of that item, or with that option."""
+        """Return the lines to be replaced: of the items, or with the options."""
         if group.items:
             return self._referred(group)
         return next(([line] for line in self._nearest() if group.options and all(self._lists(line, one) for one in group.options)), [])
 
     def _late(self, group: Group) -> None:
-        """Put options on the nearest line before that takes them; failing that, on the only item that does."""
+        """Put options on the nearest line that accepts them, else on a new line of the only item that does."""
         described = self._described(group)
         if described is not None:
             self._put(described, group._replace(options=tuple(one for one in group.options if not self._lists(described, one))))
             self.last = described
             return
-        if group.flags & search.CORRECT and self.last in self.fresh:
+        if group.flags & search.CORRECT and self.last in self.new_lines:
             self._take_option_back(self.last, group.options[0])
-        rest: list[Spoken] = []
+        rest: list[SpokenOption] = []
         for option in group.options:
             line = next((draft for draft in self._nearest() if self.reader.takes(draft.item, option)), None)
             replaced = option.amount == "no" and all(self._one(entry.group) and entry.group in self.chosen for entry in option.entries)
-            if replaced:  # "instead of almond milk let's do soy": what takes its place is said, and where
+            if replaced:  # the choice that replaces it is another option of the utterance
                 self.last = next((draft for draft in self._nearest() if self._lists(draft, option)), self.last)
             elif line is None:
                 rest.append(option)
@@ -495,11 +496,11 @@ class Editor:
         if rest:
             self._imply(group._replace(options=tuple(rest)))
 
-    def _take_option_back(self, line: Draft, corrected: Spoken) -> None:
-        """Take off what was said last, where a correction names another choice beside it: "chocolate, no sorry, vanilla"."""
+    def _take_option_back(self, line: Draft, corrected: SpokenOption) -> None:
+        """Remove the last option where a correction names another choice of its group."""
         last = line.options[-1] if line.options else None
-        if last is None or (last["amount"] != "no" and any(self._names(option, last) for option in self.refused)):
-            return  # "vanilla, not chocolate" takes it off by itself
+        if last is None or (last["amount"] != "no" and any(self._names(option, last) for option in self.excluded)):
+            return  # the negation removes the other choice by itself
         if last["amount"] == corrected.amount and last["group"] in {entry.group for entry in corrected.entries}:
             line.options = line.options[:-1]
 
@@ -511,10 +512,10 @@ class Editor:
             self.lost += [(option.start, option.end) for option in group.options]
 
     def _parts(self, parts: list[Group]) -> None:
-        """Split the line before: "two, one with ice, one without"; or add lines like it: "and one with ham"."""
+        """Split the line before into parts, or add lines like it."""
         if len(parts) == 1 and parts[0].flags & search.REST and self.last is not None:
             others = [line for line in self.drafts if line.item == self.last.item and line is not self.last]
-            for line in others:  # "một ly đổi thành nóng, ly kia vẫn đá"
+            for line in others:  # the other lines of the item
                 self._put(line, parts[0])
             if others:
                 return
@@ -535,14 +536,14 @@ class Editor:
         total = sum(part.number or 1 for part in parts)
         marked = any(part.flags & search.IS_PART for part in parts)
         counted = any(part.number and (not part.flags & search.ARTICLE or part.flags & (search.AGAIN | search.MORE)) for part in parts)
-        if not counted and not marked and (len(parts) == 1 or total != base.quantity):  # "three jarritos, a lime, a pineapple and a mango"
+        if not counted and not marked and (len(parts) == 1 or total != base.quantity):  # articles do not split a line
             for part in parts:
                 self._late(part)
             return
         if len(parts) == 1 and self._counts_whole(base, parts[0]):
             return
         if not base.counted and len(parts) > 1:
-            base.quantity = total  # "phở tái, một tô lớn, một tô thường"
+            base.quantity = total  # the parts count the line
         further = any(part.flags & (search.ALSO | search.MORE) for part in parts) and bool(base.options)
         if base.quantity > 1 and total <= base.quantity and (marked or total == base.quantity or not further):
             place = self._place(base)
@@ -551,24 +552,27 @@ class Editor:
                 piece = self._piece(base, part.number or 1)
                 self._put(piece, part)
                 self.drafts.insert(place, piece)
-                self.fresh.append(piece)
+                self.new_lines.append(piece)
                 self.last = piece
             base.quantity -= total
             base.cost = base.cost or 0.0
             if base.quantity == 0:
                 self._drop(base)
-                self.last = self.fresh[-1]
+                self.last = self.new_lines[-1]
         else:
             for part in parts:
                 self._like(base, part)
 
     def _counts_whole(self, base: Draft, part: Group) -> bool:
-        """Tell whether a number with options counts the line itself: "thêm bốn lon nữa" of what comes in cans; "à, một thùng thôi"."""
+        """Return whether a number with options counts the line itself, and if so, change it."""
         listed = all(self._lists(base, option) for option in part.options)
         bare = (
-            base in self.fresh and not base.counted and not base.options and not part.flags & (search.ALSO | search.MORE | search.IS_PART)
+            base in self.new_lines
+            and not base.counted
+            and not base.options
+            and not part.flags & (search.ALSO | search.MORE | search.IS_PART)
         )
-        if bare or (part.flags & search.CORRECT and base in self.fresh):
+        if bare or (part.flags & search.CORRECT and base in self.new_lines):
             base.quantity, base.counted = part.number or 1, True
         elif part.flags & search.MORE and part.options and listed and not part.flags & (search.IS_PART | search.AGAIN):
             self._count_more(base, part)
@@ -579,11 +583,11 @@ class Editor:
         return True
 
     def _like(self, base: Draft, part: Group) -> None:
-        same = part.flags & search.AGAIN  # "same again but with steak"
+        same = part.flags & search.AGAIN  # keeps the options
         draft = Draft(base.item, part.number or 1, list(base.options) if same else [])
         self._put(draft, part)
         self.drafts.append(draft)
-        self.fresh.append(draft)
+        self.new_lines.append(draft)
         self.last = draft
 
     def _number(self, group: Group) -> None:
@@ -594,15 +598,15 @@ class Editor:
         elif group.end in self.unknown and group.flags & (search.ADDED | search.ALSO):
             self.lost.append((group.start, group.end))
         elif (group.flags & search.IS_PART and group.number < line.quantity) or (self.doubtful and not group.flags):
-            self.lost.append((group.start, group.end))  # some of it, and nothing more was understood of them
+            self.lost.append((group.start, group.end))  # a part of which nothing else is understood
         elif group.flags & search.ARTICLE and not group.flags & search.MORE:
             return
         elif group.flags & search.AGAIN:
-            alike = [other for other in self.drafts if other is not line and (other.item == line.item or other in self.fresh)]
-            if alike and alike[-1].options and not line.options and line in self.fresh:
-                line.options = self._offered(line.item, alike[-1].options)  # "một trà sen cũng y như vậy"
+            alike = [other for other in self.drafts if other is not line and (other.item == line.item or other in self.new_lines)]
+            if alike and alike[-1].options and not line.options and line in self.new_lines:
+                line.options = self._offered(line.item, alike[-1].options)  # copies the options of the line before
                 line.touch(group)
-            elif line.index is None or line.cost is None:  # else it has just been said: "thêm một cơm sườn y như vậy"
+            elif line.index is None or line.cost is None:  # else it has just been added
                 self._like(line, group)
         elif group.flags & search.MORE:
             self._count_more(line, group)
@@ -627,7 +631,7 @@ class Editor:
             if group.number < line.quantity:
                 line.quantity -= group.number
                 line.touch(group)
-                self.last = line  # "bớt một lon tiger, còn ba lon"
+                self.last = line  # a quantity may follow
                 return
             lines = [line]
         for line in lines:
@@ -639,8 +643,8 @@ class Editor:
         self.removed = line
 
     def _some(self, lines: list[Draft], number: int) -> list[Draft]:
-        """Split off as many of a line as were spoken of: "replace one of the cokes"."""
-        lines = [line for line in lines if any(line is draft for draft in self.drafts)]  # those that are still there
+        """Split a number off a line."""
+        lines = [line for line in lines if any(line is draft for draft in self.drafts)]  # some may be removed by now
         if not lines or not 0 < number < lines[-1].quantity:
             return lines
         line = lines[-1]
@@ -648,19 +652,19 @@ class Editor:
         line.cost = line.cost or 0.0
         piece = self._piece(line, number)
         self.drafts.insert(self._place(line) + 1, piece)
-        self.fresh.append(piece)
+        self.new_lines.append(piece)
         return [piece]
 
     @staticmethod
     def _piece(line: Draft, number: int) -> Draft:
-        """Return so many of a line as a line of their own."""
+        """Return a part of a line as a line of its own."""
         origin = line if line.index is not None else line.origin
         return replace(line, quantity=number, options=list(line.options), index=None, origin=origin)
 
     def _take_back(self, group: Group) -> None:
-        """Take back a number: "eight, not six" sets the line that has six."""
+        """Retract a number: the line that has it gets the quantity of the new line."""
         line = self.last
-        if line is None or line not in self.fresh:
+        if line is None or line not in self.new_lines:
             return
         old = next(
             (draft for draft in self.drafts if draft.item == line.item and draft is not line and draft.quantity == group.number), None
@@ -699,8 +703,8 @@ class Editor:
                 line.options = self._offered(item, line.options)
             if group.number and not group.flags & search.ARTICLE:
                 line.quantity = group.number
-            if group.flags & search.CORRECT and group.options and line in self.fresh:
-                self._take_option_back(line, group.options[0])  # "with mayo... actually make that mustard"
+            if group.flags & search.CORRECT and group.options and line in self.new_lines:
+                self._take_option_back(line, group.options[0])  # the last option is corrected
             self._put(line, group)
             self.last = line
 
@@ -711,9 +715,9 @@ class Editor:
                 self._add(group._replace(flags=group.flags & ~search.ALL))
                 return
         elif self.last is not None and self.last.quantity == group.number > 1:
-            lines = [self.last]  # "two teas, both with ice"
+            lines = [self.last]  # of one line with this quantity
         else:
-            lines = list(self.fresh) or list(self.drafts)
+            lines = list(self.new_lines) or list(self.drafts)
         if not group.options and not lines:
             return
         for option in group.options:
@@ -733,15 +737,15 @@ class Editor:
                 yield draft
 
     def _referred(self, group: Group) -> list[Draft]:
-        """Return the lines that a group names: of its items, and with its options where some have them."""
+        """Return the lines that a group names: of its items, and with its options if any line has them."""
         lines = [draft for draft in self.drafts if draft.item in group.items and group.line in (-1, draft.index)]
         if group.flags & (search.REMOVE | search.REPLACE) and group.options:
             listed = [line for line in lines if all(self._lists(line, option) for option in group.options)]
-            lines = listed or [line for line in lines if line.cost is None]  # not what was just changed: "đen nóng chứ không phải đen đá"
+            lines = listed or [line for line in lines if line.cost is None]  # not the line that was just changed
         return lines
 
     def _described(self, group: Group) -> Draft | None:
-        """Return the line that a group's options describe, where the last one has another choice: "the large one without ice"."""
+        """Return the line that a group's options describe, where the line in focus has another choice."""
         if len(group.options) < 2 or group.flags & search.CORRECT or self.last is None:  # noqa: PLR2004 - one describes, one is new
             return None
         for option in group.options:
@@ -754,14 +758,14 @@ class Editor:
         return None
 
     @staticmethod
-    def _names(option: Spoken, listed: Option) -> bool:
+    def _names(option: SpokenOption, listed: Option) -> bool:
         return any(entry.group == listed["group"] and entry.choice == listed["choice"] for entry in option.entries)
 
-    def _lists(self, line: Draft, option: Spoken) -> bool:
+    def _lists(self, line: Draft, option: SpokenOption) -> bool:
         return any(self._names(option, listed) for listed in line.options)
 
-    def _has(self, line: Draft, option: Spoken) -> bool:
-        """Tell whether a line lists an option just as it was said."""
+    def _has(self, line: Draft, option: SpokenOption) -> bool:
+        """Return whether a line lists an option with the same amount."""
         return any(self._names(option, listed) and listed["amount"] == option.amount for listed in line.options)
 
     def _place(self, draft: Draft) -> int:
@@ -769,22 +773,22 @@ class Editor:
 
     def _drop(self, draft: Draft) -> None:
         self.drafts = [other for other in self.drafts if other is not draft]
-        self.fresh = [other for other in self.fresh if other is not draft]
+        self.new_lines = [other for other in self.new_lines if other is not draft]
         self.questions = {key: asked for key, asked in self.questions.items() if asked[0] is not draft}
         if self.last is draft:
-            self.last = self.fresh[-1] if self.fresh else self.drafts[-1] if self.drafts else None
+            self.last = self.new_lines[-1] if self.new_lines else self.drafts[-1] if self.drafts else None
 
     def _put(self, line: Draft, group: Group) -> None:
-        """Put a group's options on a line."""
+        """Put the options of a group on a line."""
         line.touch(group)
         halves = [option for option in group.options if self._is_half(option)]
-        for option in group.options:  # "half pepperoni and half mushroom" are no little of either
+        for option in group.options:  # halves are no small amounts
             self._put_option(line, option._replace(amount=None) if option in halves and len(halves) > 1 else option)
 
-    def _is_half(self, option: Spoken) -> bool:
-        return option.amount == "light" and self.reader.lexicon.numbers.is_half(self.spoken[option.start - 1].surface)
+    def _is_half(self, option: SpokenOption) -> bool:
+        return option.amount == "light" and self.reader.lexicon.numbers.is_half(self.tokens[option.start - 1].surface)
 
-    def _put_option(self, line: Draft, spoken: Spoken) -> None:
+    def _put_option(self, line: Draft, spoken: SpokenOption) -> None:
         offered = self.menu.items[line.item].options
         by_group: dict[str, list[str]] = {}
         for entry in spoken.entries:
@@ -797,7 +801,7 @@ class Editor:
         group_id = min(by_group, key=lambda group: (self._one(group) and group in taken, offered.index(group)))
         choices = by_group[group_id][:MAX_ALTERNATIVES]
         if spoken.amount == "regular" and self._one(group_id):
-            spoken = spoken._replace(amount=None)  # "the regular hand-tossed": of what one chooses there is no amount
+            spoken = spoken._replace(amount=None)  # a one-of group has no amounts
         if spoken.amount == "no":
             listed = [
                 option
@@ -806,7 +810,7 @@ class Editor:
             ]
             line.options = [option for option in line.options if not (option["group"] == group_id and option["choice"] in choices)]
             if listed or (self._one(group_id) and any(option["group"] == group_id for option in line.options)):
-                return  # taken off the list, or something else was chosen there: "onion rings instead of fries"
+                return  # it was listed, or another choice is
         elif self._one(group_id):
             line.options = [option for option in line.options if option["group"] != group_id]
         elif len(choices) == 1:  # said again, or said more exactly
@@ -831,14 +835,14 @@ class Editor:
             self._ask("ambiguous", line, group_id, choices, names)
 
     def _ask_portions(self, line: Draft, group_id: str, choices: list[str]) -> None:
-        """Ask whether one portion is meant, where the number is not whole, or beyond what a line takes."""
+        """Ask whether one portion is meant, where the number is not whole or exceeds a line."""
         option = self.pricing.option(group_id, choices, None, 1)
         pending: Pending = {"op": "set", "item": line.item, "quantity": line.quantity, "options": [*line.options, option]}
         text = sentence(self.language, "check", {"quantity": "1", "name": option["name"]})
         self._question(line, "check", group_id, choices, text, pending)
 
     def _offered(self, item: str, options: Iterable[Option]) -> list[Option]:
-        """Return those options that an item offers."""
+        """Return the options that an item offers."""
         offered = self.menu.items[item].options
         return [option for option in options if option["group"] in offered]
 
@@ -854,7 +858,7 @@ class Editor:
     def _question(
         self, line: Draft | None, kind: QuestionKind, group: str | None, choices: list[str], text: str, pending: Pending | None = None
     ) -> None:
-        """Ask, once for the same line, group and choices; an edit that was asked about before is asked about as it is now."""
+        """Add a question, one for the same line, group and choices; a later one for the same edit replaces the earlier."""
         question: Question = {"kind": kind, "line": None, "group": group, "choices": choices, "text": text, "blocks": True, "times": 1}
         if pending is not None:
             question["pending"] = pending
@@ -877,11 +881,11 @@ class Editor:
         self._question(None, "unavailable", None, near, text)
 
     def _merge(self) -> None:
-        """Make one line of those that are the same."""
+        """Merge equal lines that the utterance touched."""
         merged: dict[tuple[object, ...], Draft] = {}
         into: dict[int, Draft] = {}
         kept = []
-        crowded = len(self.drafts) > MAX_LINES  # then a split may have to be taken back
+        crowded = len(self.drafts) > MAX_LINES  # then a split may have to be undone
         for draft in self.drafts:
             if crowded and draft.origin is not None:
                 kept.append(draft)
@@ -905,11 +909,11 @@ class Editor:
     def _reply(self) -> Order:
         unused = self._unused() if self.lost else 0
         self._suspend_doubtful(unused)
-        if self.fresh or any(draft.cost is not None for draft in self.drafts):
+        if self.new_lines or any(draft.cost is not None for draft in self.drafts):
             self._merge()
         self._suspend_surplus()
         lines = [
-            self.pricing.priced(draft, self.spoken, None if draft.cost is None else confidence_of(draft.doubt, unused))
+            draft.priced(self.pricing, self.tokens, None if draft.cost is None else confidence_of(draft.doubt, unused))
             for draft in self.drafts
         ]
         return {
@@ -923,7 +927,7 @@ class Editor:
         }
 
     def _open_questions(self) -> list[Question]:
-        """Return the questions that nothing answered: at most one for a line and group, and no more than a request accepts."""
+        """Return the questions that are still open: one for a line and group, and no more than a request accepts."""
         if not self.questions:
             return []
         places = {id(draft): number for number, draft in enumerate(self.drafts)}
@@ -943,7 +947,7 @@ class Editor:
     # --- Doubt ----------------------------------------------------------------------------------------------------------------------
 
     def _suspend_doubtful(self, unused: int) -> None:
-        """Take back what is less probable than the threshold, and ask: new lines, and what happened to each line of the order so far."""
+        """Undo and ask about the edits that are less probable than the threshold: new lines, and changes of lines."""
         for draft in list(self.drafts):
             if draft.index is None and draft.origin is None and self._is_doubtful(draft.doubt, unused):
                 self._drop(draft)
@@ -964,7 +968,7 @@ class Editor:
         return confidence_of(doubt, unused) < self.ask_below
 
     def _restore(self, index: int, family: list[Draft]) -> None:
-        """Make a line as it was before, in place of what it and the lines split off it have become, and ask about that."""
+        """Restore a line, in place of it and the lines split off it, and ask about the change."""
         line = replace(self.before[index], options=list(self.before[index].options))
         place = self._place(family[0]) if family else sum(0 <= _root(draft) < index for draft in self.drafts)
         for draft in family:
@@ -975,7 +979,7 @@ class Editor:
         self._check("check", line, "set" if family else "remove", became)
 
     def _suspend_surplus(self) -> None:
-        """Take back lines beyond those that a request accepts: the last new ones."""
+        """Undo and ask about the last new lines, where there are more than a request accepts."""
         while len(self.drafts) > MAX_LINES:
             draft = next(draft for draft in reversed(self.drafts) if draft.index is None)
             if draft.origin is None:
@@ -989,18 +993,18 @@ class Editor:
         """Ask whether to make an edit."""
         pending: Pending = {"op": op, "item": draft.item, "quantity": draft.quantity, "options": list(draft.options)}
         asked = self.questions.get(_edit(pending)) if line is None else None
-        if asked is not None:  # said twice
+        if asked is not None:  # the item is added twice
             pending["quantity"] = min(MAX_LINE_QUANTITY, draft.quantity + asked[1]["pending"]["quantity"])
         values = {"quantity": str(pending["quantity"]), "name": self.menu.items[draft.item].name, "count": str(MAX_LINES)}
         self._question(line, "check", None, [], sentence(self.language, sentence_name, values), pending)
 
     def _unused(self) -> int:
-        """Count the words of substance that nothing used."""
+        """Return the number of content words that no group uses."""
         lost = {position for start, end in self.lost for position in range(start, end)}
         return sum(self._is_told(position) for position in lost - self.whole - self.talk)
 
     def _is_told(self, position: int) -> bool:
-        return position in self.whole or not self.reader.lexicon.is_function_word(self.spoken[position])
+        return position in self.whole or not self.reader.lexicon.is_function_word(self.tokens[position])
 
     def _changes(self) -> list[Change]:
         changes: list[Change] = []
@@ -1021,7 +1025,7 @@ class Editor:
         return changes
 
     def _unmatched(self) -> list[str]:
-        """Return the words of substance that nothing used, as they stand in the utterance; neighbours together."""
+        """Return the content words that no group uses, as in the utterance; adjacent words together."""
         stretches: list[tuple[int, int]] = []
         for start, end in sorted(set(self.lost)):
             if stretches and start <= stretches[-1][1]:
@@ -1029,18 +1033,18 @@ class Editor:
             stretches.append((start, end))
         found = []
         for start, end in stretches:
-            tokens = [self.spoken[position] for position in range(start, end) if self._is_told(position)]
+            tokens = [self.tokens[position] for position in range(start, end) if self._is_told(position)]
             if tokens:
                 found.append(self.utterance[tokens[0].start : tokens[-1].end])
         return found
 
 
 def _edit(pending: Pending) -> tuple[object, ...]:
-    """Return what two suspended additions have in common that may be asked about together."""
+    """Return the key of a suspended addition: additions with equal keys are asked about together."""
     return pending.get("item"), repr(pending["options"])
 
 
 def _root(draft: Draft) -> int:
-    """Return the line of the order so far that a line is, or was split from; -1 for none."""
+    """Return the index of a line in the order so far, or of the line that it was split from; -1: none."""
     origin = draft if draft.index is not None else draft.origin
     return -1 if origin is None or origin.index is None else origin.index

@@ -1,21 +1,70 @@
-"""Show how an utterance is understood: `python -m voice.orders.explain "hai cà phê sữa đá" --menu ID`."""
+"""Print how an utterance is understood: `python -m voice.orders.explain "hai cà phê sữa đá" --menu ID`."""
 
 import sys
+from collections.abc import Sequence
 
 from errors import MenuNotFound
-from schemas import Menu
 from settings import Settings, read_settings
 from voice.commands import CommandParser
 from voice.menus.loading import MenuBook
 from voice.orders import search
 from voice.orders.engine import OrderEngine
 from voice.orders.lexicon import Arc, ChoiceRef, Role
-from voice.orders.search import Group, Reading
+from voice.orders.search import Group, Parse
 from voice.orders.words import Token
 
-# The bits that say more of a group, as they are listed there.
-_NAMES = list(vars(search))
-FLAGS = _NAMES[_NAMES.index("MORE") : _NAMES.index("OPERATIONS")]
+# The flags of a group are the constants of voice.orders.search from MORE to DESCRIBED.
+_CONSTANTS = list(vars(search))
+FLAGS = _CONSTANTS[_CONSTANTS.index("MORE") : _CONSTANTS.index("OPERATIONS")]
+
+
+def explain(engine: OrderEngine, utterance: str) -> str:
+    """Return the lattice, the chosen parse and the runner-up with their costs, and the order."""
+    tokens, lattice, parses = engine.parses(utterance)
+    rows = ["Lattice: cost, role, words, value", *_lattice_rows(tokens, lattice)]
+    for name, parse in zip(("Chosen", "Runner-up"), parses, strict=False):
+        rows += [f"{name}: cost {parse.cost:.2f}", *_parse_rows(tokens, parse)]
+    return "\n".join([*rows, *_order_rows(engine, utterance)])
+
+
+def _lattice_rows(tokens: Sequence[Token], lattice: Sequence[Sequence[Arc]]) -> list[str]:
+    return [
+        f"  {arc.cost:5.2f}  {arc.role.name:10}  {_words(tokens, start, start + arc.length):30}  {_value(arc.value)}"
+        for start, row in enumerate(lattice)
+        for arc in row
+        if arc.role is not Role.UNUSED
+    ]
+
+
+def _parse_rows(tokens: Sequence[Token], parse: Parse) -> list[str]:
+    rows = [_group_row(tokens, group) for group in search.groups(parse)]
+    rows += [f"          unread: {_words(tokens, start, end)}" for start, end in search.unread_spans(parse)]
+    return rows
+
+
+def _group_row(tokens: Sequence[Token], group: Group) -> str:
+    options = [
+        f"{option.amount + ' ' if option.amount else ''}{f'{option.portions} x ' if option.portions > 1 else ''}{_value(option.entries)}"
+        for option in group.options
+    ]
+    line = f"{'|'.join(group.items) or '-'} x{group.number or '-'} {{{', '.join(options)}}}"
+    flags = " ".join(name for name in FLAGS if group.flags & getattr(search, name))
+    return f"    {group.cost:5.2f}  {line} {flags}  « {_words(tokens, group.start, group.end)} »"
+
+
+def _order_rows(engine: OrderEngine, utterance: str) -> list[str]:
+    order = engine.understand(utterance)
+    rows = [f"Order: {order['total']} {order['currency']}"]
+    for line in order["lines"]:
+        options = ", ".join(f"{option['amount'] + ' ' if option['amount'] else ''}{option['name']}" for option in line["options"])
+        rows.append(f"    {line['quantity']} x {line['name']} {{{options}}} {line['total']}, confidence {line['confidence']}")
+    rows += [f"    {question['text']}" for question in order["questions"]]
+    rows += [f"    unmatched: {unmatched}" for unmatched in order["unmatched"]]
+    return rows
+
+
+def _words(tokens: Sequence[Token], start: int, end: int) -> str:
+    return " ".join(token.surface for token in tokens[max(0, start) : max(0, end)])
 
 
 def _value(value: object) -> str:
@@ -24,71 +73,21 @@ def _value(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _said(spoken: list[Token], start: int, end: int) -> str:
-    return " ".join(token.surface for token in spoken[max(0, start) : max(0, end)])
-
-
-def _lattice(spoken: list[Token], edges: list[list[Arc]]) -> list[str]:
-    return [
-        f"  {edge.cost:5.2f}  {edge.kind.name:10}  {_said(spoken, start, start + edge.length):30}  {_value(edge.value)}"
-        for start, row in enumerate(edges)
-        for edge in row
-        if edge.kind is not Role.UNUSED
-    ]
-
-
-def _group(spoken: list[Token], group: Group) -> str:
-    flags = [name for name in FLAGS if group.flags & getattr(search, name)]
-    options = [
-        f"{option.amount + ' ' if option.amount else ''}{f'{option.portions} x ' if option.portions > 1 else ''}{_value(option.entries)}"
-        for option in group.options
-    ]
-    said = _said(spoken, group.start, group.end)
-    line = f"{'|'.join(group.items) or '-'} x{group.number or '-'} {{{', '.join(options)}}}"
-    return f"    {group.cost:5.2f}  {line} {' '.join(flags)}  « {said} »"
-
-
-def _reading(spoken: list[Token], chosen: Reading) -> list[str]:
-    rows = [_group(spoken, group) for group in search.groups(chosen)]
-    rows += [f"          unused: {_said(spoken, *stretch)}" for stretch in search.lost(chosen)]
-    return rows
-
-
-def explain(engine: OrderEngine, utterance: str) -> str:
-    """Return the lattice, the reading chosen beside the runner-up, each with its cost, and the lines."""
-    spoken, edges, readings = engine.readings(utterance)
-    rows = ["Lattice: cost, meaning, words, value", *_lattice(spoken, edges)]
-    for name, chosen in zip(("Chosen", "Runner-up"), readings, strict=False):
-        rows += [f"{name}: cost {chosen.cost:.2f}", *_reading(spoken, chosen)]
-    order = engine.understand(utterance)
-    rows.append(f"Order: {order['total']} {order['currency']}")
-    for line in order["lines"]:
-        options = ", ".join(f"{option['amount'] + ' ' if option['amount'] else ''}{option['name']}" for option in line["options"])
-        rows.append(f"    {line['quantity']} x {line['name']} {{{options}}} {line['total']}, confidence {line['confidence']}")
-    rows += [f"    {question['text']}" for question in order["questions"]]
-    rows += [f"    unmatched: {words}" for words in order["unmatched"]]
-    return "\n".join(rows)
-
-
 def main() -> int:
-    """Explain one utterance."""
-    parser = CommandParser(prog="python -m voice.orders.explain", description=__doc__)
-    parser.add_argument("text")
-    parser.add_argument("--menu", help="id of a menu in MENU_DIR; may be left out where there is one")
-    arguments = parser.parse_args()
-    book: MenuBook[OrderEngine] = MenuBook(read_settings(Settings).menu_dir, _engine)
+    """Run the command line."""
+    command = CommandParser(prog="python -m voice.orders.explain", description=__doc__)
+    command.add_argument("text")
+    command.add_argument("--menu", help="id of a menu in MENU_DIR; may be left out if there is only one")
+    arguments = command.parse_args()
+    book = MenuBook(read_settings(Settings).menu_dir, OrderEngine)
     book.refresh()
     try:
         engine = book.get(arguments.menu)
     except MenuNotFound as error:
         problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
-        parser.error(f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}")
+        command.error(f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}")
     sys.stdout.write(explain(engine, arguments.text) + "\n")
     return 0
-
-
-def _engine(menu: Menu) -> OrderEngine:
-    return OrderEngine(menu)
 
 
 if __name__ == "__main__":

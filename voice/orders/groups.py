@@ -1,4 +1,4 @@
-"""How the groups of a reading open and close: which options an item takes, and what is left incomplete."""
+"""The groups of a parse: which options an item accepts, and the cost of what is incomplete when a group is closed."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -44,20 +44,20 @@ from voice.orders.search import (
     SET,
     Group,
     Link,
-    Reading,
-    Spoken,
-    Walk,
+    Parse,
+    SearchSpace,
+    SpokenOption,
 )
 
-UNDIVIDED: Final = -(10**6)  # how much parts leave of what is no line that they could be of
-WHOLE: Final = FORWARD | SET | INTO | ALL | REPLACE | REMOVE  # with these no number counts a part of a line
+UNDIVIDED: Final = -(10**6)  # the quantity that parts leave which are not of one line
+WHOLE: Final = FORWARD | SET | INTO | ALL | REPLACE | REMOVE  # with one of these a number counts no part of a line
 
 
 class Groups:
-    """How groups of one menu's words open and close, and what they cost as they are left."""
+    """Opens and closes groups, and finds what incomplete ones cost."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        """Precompute which option groups each item takes."""
+        """Precompute the option groups of each item."""
         menu = lexicon.menu
         self.lexicon = lexicon
         self.lattice = Lattice(lexicon)
@@ -68,69 +68,69 @@ class Groups:
             takers.setdefault(mask, []).append(item_id)
         self._takers = takers
 
-    def takers(self, spoken: Sequence[Spoken]) -> list[str]:
-        """Return the items that take all of these options."""
+    def takers(self, options: Sequence[SpokenOption]) -> list[str]:
+        """Return the items that accept all options."""
         found = []
         for mask, items in self._takers.items():
-            if all(any(entry.bit & mask for entry in option.entries) for option in spoken):
+            if all(any(entry.bit & mask for entry in option.entries) for option in options):
                 found += items
         return found
 
-    def taken_behind(self, start: int, walk: Walk) -> int:
-        """Return the bits of the groups that items behind a token offer: an option of another group waits for none of them."""
-        if walk.taken is None:
-            taken = walk.taken = [0] * (len(walk.edges) + 1)
-            for place in range(walk.last_item, -1, -1):
+    def taken_behind(self, start: int, space: SearchSpace) -> int:
+        """Return the bits of the option groups that items behind a token offer."""
+        if space.taken is None:
+            taken = space.taken = [0] * (len(space.arcs) + 1)
+            for place in range(space.last_item, -1, -1):
                 bits = taken[place + 1]
-                for edge in walk.edges[place]:
-                    if edge.kind is Role.ITEM:
-                        for item in edge.value:
+                for arc in space.arcs[place]:
+                    if arc.role is Role.ITEM:
+                        for item in arc.value:
                             bits |= self._mask[item]
                 taken[place] = bits
-        return walk.taken[start + 1]
+        return space.taken[start + 1]
 
-    def takes(self, item: str, option: Spoken) -> bool:
-        """Tell whether an item offers a group that the option may belong to."""
+    def takes(self, item: str, option: SpokenOption) -> bool:
+        """Return whether an item offers a group of the option."""
         mask = self._mask[item]
         return any(entry.bit & mask for entry in option.entries)
 
-    def _close(self, reading: Reading, walk: Walk) -> Reading:
-        """End the present group; what is left incomplete costs."""
-        new = reading.fork(self._closing(reading, walk))
-        if self._looks_forward(reading, walk):
-            reading = reading.fork(0.0)
-            reading.flags |= FORWARD
-        elif reading.done is not None and reading.done.value.flags & FORWARD:
-            new.cost += self._unkept(reading)
-        if reading.items or reading.flags:
-            new.cost += self._lone_part(reading.done)
-        if reading.amount == "no" and reading.number and not reading.items and not reading.options:
-            bare, without = reading.bare, self._without(reading)
-            reading = reading.fork(0.0)
+    def _close(self, parse: Parse, space: SearchSpace) -> Parse:
+        """Close the present group, at the cost of what is incomplete."""
+        new = parse.fork(self._closing(parse, space))
+        if self._looks_forward(parse, space):
+            parse = parse.fork(0.0)
+            parse.flags |= FORWARD
+        elif parse.done is not None and parse.done.value.flags & FORWARD:
+            new.cost += self._unkept(parse)
+        if parse.items or parse.flags:
+            new.cost += self._lone_part(parse.done)
+        if parse.amount == "no" and parse.number and not parse.items and not parse.options:
+            bare, without = parse.bare, self._without(parse)
+            parse = parse.fork(0.0)
             if without:
-                reading.options = without
-            reading.flags |= REMOVE | REFER if bare else 0  # "bớt hai ly"
-        if reading.items or reading.number or reading.options or reading.flags:
+                parse.options = without
+            parse.flags |= REMOVE | REFER if bare else 0  # a number alone is removed
+        if parse.items or parse.number or parse.options or parse.flags:
             new.done = Link(
-                reading.done,
+                parse.done,
                 Group(
-                    reading.flags,
-                    reading.number,
-                    reading.items,
-                    reading.options,
-                    reading.start,
-                    reading.end,
+                    parse.flags,
+                    parse.number,
+                    parse.items,
+                    parse.options,
+                    parse.start,
+                    parse.end,
                     new.own,
-                    reading.item_cost,
-                    reading.line,
+                    parse.item_cost,
+                    parse.line,
                 ),
             )
-        if new.done is not None and new.done is not reading.done and self._is_part(new.done.value):
-            new.cost += self._divided(new.done, walk)
-        elif reading.done is not None and self._is_part(reading.done.value):
-            new.cost += self._undivided(reading.done, walk)
-        if reading.items and not reading.flags & (REMOVE | REPLACE):
-            new.base = reading.items
+        if new.done is not None and new.done is not parse.done and self._is_part(new.done.value):
+            new.cost += self._divided(new.done, space)
+        elif parse.done is not None and self._is_part(parse.done.value):
+            new.cost += self._undivided(parse.done, space)
+        if parse.items and not parse.flags & (REMOVE | REPLACE):
+            new.base = parse.items
         new.flags = new.number = new.used = new.count = 0
         new.items = ()
         new.options = ()
@@ -141,135 +141,135 @@ class Groups:
         return new
 
     @staticmethod
-    def _without(reading: Reading) -> tuple[Spoken, ...]:
-        """Return what a number with "no" behind it is to go without: what the part before has, "hai ly có đá, một ly không"."""
-        part = reading.done.value if reading.done is not None else None
-        if not reading.number or reading.items or reading.options or reading.bare or reading.flags & (NOT_THAT | OPERATIONS):
+    def _without(parse: Parse) -> tuple[SpokenOption, ...]:
+        """Return the options that a number with a bare "no" behind it leaves out: those of the part before."""
+        part = parse.done.value if parse.done is not None else None
+        if not parse.number or parse.items or parse.options or parse.bare or parse.flags & (NOT_THAT | OPERATIONS):
             return ()
         if not isinstance(part, Group) or part.items or not part.number:
             return ()
         return tuple([option._replace(amount="no", portions=1) for option in part.options if option.amount is None])
 
-    def _closing(self, reading: Reading, walk: Walk) -> float:
-        """Return what the present group costs as it is left."""
-        flags = reading.flags
-        if reading.amount == "no" and reading.number and not reading.items and not reading.options:
-            if self._without(reading):
+    def _closing(self, parse: Parse, space: SearchSpace) -> float:
+        """Return the cost of closing the present group."""
+        flags = parse.flags
+        if parse.amount == "no" and parse.number and not parse.items and not parse.options:
+            if self._without(parse):
                 return PART
-            taken = reading.bare and (reading.done is not None or walk.order)
-            return REFERENCE if taken or (flags & NOT_THAT and reading.done is not None) else DANGLING_NUMBER
-        cost = DANGLING_AMOUNT if reading.amount is not None and not flags & REFER else 0.0
-        if reading.count:
+            taken = parse.bare and (parse.done is not None or space.order)
+            return REFERENCE if taken or (flags & NOT_THAT and parse.done is not None) else DANGLING_NUMBER
+        cost = DANGLING_AMOUNT if parse.amount is not None and not flags & REFER else 0.0
+        if parse.count:
             cost += DANGLING_NUMBER
-        if reading.items:
-            return cost + (UNDECIDED if len(reading.items) > 1 and not (flags & ALL and reading.options) else 0.0)
-        if reading.options:
-            return cost + self._closing_options(reading, walk)
-        if reading.number and (flags & EACH or not flags & ALL):
-            return cost + self._closing_number(reading, walk)
+        if parse.items:
+            return cost + (UNDECIDED if len(parse.items) > 1 and not (flags & ALL and parse.options) else 0.0)
+        if parse.options:
+            return cost + self._closing_options(parse, space)
+        if parse.number and (flags & EACH or not flags & ALL):
+            return cost + self._closing_number(parse, space)
         if flags & (SET | REPLACE | INTO | AS_IS):
             return cost + DANGLING_AMOUNT
         return cost + (AIMLESS if flags & ALL else 0.0)
 
-    def _looks_forward(self, reading: Reading, walk: Walk) -> bool:
-        """Tell whether options with a number of their own may get their item from what follows."""
-        if reading.items or not reading.options or not reading.number or reading.flags & (OPERATIONS | IS_PART):
+    def _looks_forward(self, parse: Parse, space: SearchSpace) -> bool:
+        """Return whether options with a number may get their item from a later group."""
+        if parse.items or not parse.options or not parse.number or parse.flags & (OPERATIONS | IS_PART):
             return False
-        if walk.last_item < reading.end or any(all(self.takes(item, option) for option in reading.options) for item in reading.base):
+        if space.last_item < parse.end or any(all(self.takes(item, option) for option in parse.options) for item in parse.base):
             return False
-        behind = self.taken_behind(reading.end - 1, walk)
-        return all(any(entry.bit & behind for entry in option.entries) for option in reading.options)
+        behind = self.taken_behind(parse.end - 1, space)
+        return all(any(entry.bit & behind for entry in option.entries) for option in parse.options)
 
-    def _unkept(self, reading: Reading) -> float:
-        """Return what it costs that groups looked forward to an item which does not come, or does not take what was said."""
-        cost, kept = 0.0, reading.done
-        while kept is not None and kept.value.flags & FORWARD:
-            options: tuple[Spoken, ...] = kept.value.options
-            if not reading.number or not any(all(self.takes(item, option) for option in options) for item in reading.items):
+    def _unkept(self, parse: Parse) -> float:
+        """Return the cost of groups whose later item is missing, or does not accept their options."""
+        cost, link = 0.0, parse.done
+        while link is not None and link.value.flags & FORWARD:
+            options: tuple[SpokenOption, ...] = link.value.options
+            if not parse.number or not any(all(self.takes(item, option) for option in options) for item in parse.items):
                 cost += UNFIT * len(options)
-            kept = kept.past
+            link = link.past
         return cost
 
-    def _closing_options(self, reading: Reading, walk: Walk) -> float:
-        """Return what options without an item cost."""
-        flags, options = reading.flags, reading.options
-        if flags & ALL and not any(all(self.takes(item, option) for option in options) for item in walk.mentioned(reading)):
+    def _closing_options(self, parse: Parse, space: SearchSpace) -> float:
+        """Return the cost of options without an item."""
+        flags, options = parse.flags, parse.options
+        if flags & ALL and not any(all(self.takes(item, option) for option in options) for item in space.mentioned(parse)):
             return UNFIT * len(options)
         if flags & (SET | INTO | ALL | REPLACE | REMOVE):
             return ABSENT if flags & REMOVE and not flags & DESCRIBED else AIMLESS if flags & REPLACE else REFERENCE
-        fits = any(all(self.takes(item, option) for option in options) for item in reading.base)
-        counted = reading.number and not flags & ARTICLE
+        fits = any(all(self.takes(item, option) for option in options) for item in parse.base)
+        counted = parse.number and not flags & ARTICLE
         if fits and counted:
-            return PART + (CONTRADICTED if self._contradicts(reading) else 0.0)
-        if self._looks_forward(reading, walk):
+            return PART + (CONTRADICTED if self._contradicts(parse) else 0.0)
+        if self._looks_forward(parse, space):
             return PART
         if fits:
-            another = flags & ARTICLE and flags & MORE and not flags & AGAIN  # "a paneer one as well"
-            return PART if (reading.number or flags & MORE) and not another else ACROSS_JOIN
-        if not counted and all(any(self.takes(item, option) for item in walk.mentioned(reading)) for option in options):
+            another = flags & ARTICLE and flags & MORE and not flags & AGAIN  # a line of its own
+            return PART if (parse.number or flags & MORE) and not another else ACROSS_JOIN
+        if not counted and all(any(self.takes(item, option) for item in space.mentioned(parse)) for option in options):
             return LATE
         return IMPLIED if len(self.takers(options)) == 1 else UNFIT * len(options)
 
     @staticmethod
-    def _closing_number(reading: Reading, walk: Walk) -> float:
-        """Return what a number costs that counts neither an item nor options."""
-        flags = reading.flags
+    def _closing_number(parse: Parse, space: SearchSpace) -> float:
+        """Return the cost of a number without an item and options."""
+        flags = parse.flags
         if flags & PEOPLE:
             return 0.0
         if flags & AGAIN:
             return 0.0
         if flags & ARTICLE:
-            return REFERENCE if flags & MORE and (reading.base or walk.order) else DANGLING_ARTICLE
-        if flags & PLAIN and reading.base:
+            return REFERENCE if flags & MORE and (parse.base or space.order) else DANGLING_ARTICLE
+        if flags & PLAIN and parse.base:
             return PART
-        base = reading.done.value if reading.done is not None else None
+        base = parse.done.value if parse.done is not None else None
         if isinstance(base, Group) and base.flags & REMOVE and base.items and base.number:
-            return REFERENCE  # "not four tacos, three"
-        if not (flags & OPERATIONS and (reading.base or flags & MORE)):
+            return REFERENCE  # the line is counted anew
+        if not (flags & OPERATIONS and (parse.base or flags & MORE)):
             return DANGLING_NUMBER
         uncounted = flags & MORE and isinstance(base, Group) and base.items and not base.number and not base.options
-        return PART + REFERENCE if uncounted else REFERENCE  # "nước sâm lấy thêm hai ly nữa" counts the tea
+        return PART + REFERENCE if uncounted else REFERENCE  # it counts the item before
 
-    def _divided(self, done: Link, walk: Walk) -> float:
-        """Return what a part costs more than PART: less while the parts may be the whole line, "two, one large and one small"."""
-        left, parts = self._division(done, walk)
+    def _divided(self, done: Link, space: SearchSpace) -> float:
+        """Return the cost of a part beyond PART: negative while the parts may be the whole line."""
+        left, parts = self._division(done, space)
         return -PART if left >= 0 else PART * (parts - 1) if left + done.value.number >= 0 else 0.0
 
-    def _undivided(self, done: Link, walk: Walk) -> float:
-        """Return what it costs that the parts before are not the whole line after all."""
-        left, parts = self._division(done, walk)
+    def _undivided(self, done: Link, space: SearchSpace) -> float:
+        """Return the cost of parts that are not the whole line."""
+        left, parts = self._division(done, space)
         return PART * parts if left > 0 or (left == 0 and parts == 1) else 0.0
 
-    def _division(self, done: Link, walk: Walk) -> tuple[int, int]:
-        """Return how much of a line its parts leave, and how many parts there are; UNDIVIDED where they are not of one line."""
+    def _division(self, done: Link, space: SearchSpace) -> tuple[int, int]:
+        """Return the quantity that the parts of a line leave, UNDIVIDED if they are not of one line, and the number of parts."""
         rest = done.value.flags & REST
         parts: list[Group] = []
-        kept: Link | None = done
-        while kept is not None and self._is_part(kept.value):
-            parts.append(kept.value)
-            kept = kept.past
-        base = kept.value if kept is not None else None
+        link: Link | None = done
+        while link is not None and self._is_part(link.value):
+            parts.append(link.value)
+            link = link.past
+        base = link.value if link is not None else None
         if not isinstance(base, Group) or not base.items or base.number == 1 or base.flags & OPERATIONS:
             return UNDIVIDED, 0
-        if not base.number and walk.there.isdisjoint(base.items):
+        if not base.number and space.there.isdisjoint(base.items):
             return UNDIVIDED, 0
         said = 0
         for part in parts:
             said += part.number
             if not any(all(self.takes(item, option) for option in part.options) for item in base.items):
                 return UNDIVIDED, 0
-        # How many there are of what is on the order is not known here: one part may be some of them, several are all.
+        # The quantity of a line on the order is unknown here: one part may be some of it, several are all of it.
         left = base.number - said if base.number else int(len(parts) == 1)
         return (min(left, 0) if rest else left), len(parts)
 
     @staticmethod
     def _is_part(group: Group) -> bool:
-        """Tell whether a group counts some of the line before it."""
+        """Return whether a group is a part of the line before it."""
         return bool(group.number and (group.options or group.flags & PLAIN)) and not group.items and not group.flags & WHOLE
 
     @staticmethod
     def _lone_part(done: Link | None) -> float:
-        """Return what it costs to count the only part of a line where the number may be the line's: "cơm rang, hai suất ít cay"."""
+        """Return the cost of counting the only part of a line whose number it may be."""
         part = done.value if done is not None else None
         base = done.past.value if done is not None and done.past is not None else None
         if not isinstance(part, Group) or not isinstance(base, Group) or part.items or not part.options or not part.number:
@@ -277,32 +277,32 @@ class Groups:
         alone = base.items and not base.number and not part.flags & (ALSO | MORE | IS_PART | ARTICLE | OPERATIONS)
         return COUNTS_BASE if alone else 0.0
 
-    def _contradicts(self, reading: Reading) -> bool:
-        base = reading.done.value if reading.done is not None else None
+    def _contradicts(self, parse: Parse) -> bool:
+        base = parse.done.value if parse.done is not None else None
         if not isinstance(base, Group) or not base.items:
             return False
         used = 0
         for option in base.options:
             for entry in option.entries:
                 used |= entry.bit
-        return any(entry.bit & used & self._one for option in reading.options for entry in option.entries)
+        return any(entry.bit & used & self._one for option in parse.options for entry in option.entries)
 
-    def _open(self, reading: Reading, walk: Walk, cost: float) -> Reading:
-        """Close the present group and begin a new one; an empty one is simply used."""
-        if reading.items or reading.number or reading.options or reading.flags:
-            new = self._close(reading, walk)
+    def _open(self, parse: Parse, space: SearchSpace, cost: float) -> Parse:
+        """Close the present group and begin a new one; an empty group is used as it is."""
+        if parse.items or parse.number or parse.options or parse.flags:
+            new = self._close(parse, space)
             new.cost += cost
             new.own = cost
             return new
-        return reading.fork(cost)
+        return parse.fork(cost)
 
-    def _finish(self, reading: Reading, walk: Walk) -> Reading:
+    def _finish(self, parse: Parse, space: SearchSpace) -> Parse:
         """Close the last group at the end of the utterance."""
-        closed = self._close(reading, walk)
+        closed = self._close(parse, space)
         closed.cost += self._lone_part(closed.done)
         if closed.done is not None:
-            if closed.done is not reading.done and self._is_part(closed.done.value):
-                closed.cost += self._undivided(closed.done, walk)
+            if closed.done is not parse.done and self._is_part(closed.done.value):
+                closed.cost += self._undivided(closed.done, space)
             if closed.done.value.flags & FORWARD:
                 closed.cost += self._unkept(closed)
         return closed

@@ -1,7 +1,8 @@
-"""Language packs: the role of each word of a language, read from `languages/*.yaml`. Another language is another file."""
+"""Language packs: the function of each word of a language in an order, loaded from `languages/*.yaml`. A file adds a language."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -13,209 +14,177 @@ from voice.orders import words
 
 LANGUAGES = Path(__file__).parent / "languages"
 
+SpanName = Literal["money", "time", "date", "duration", "temperature", "size", "percentage", "age", "label", "phone", "party"]
+
 
 class Numbers(BaseModel):
-    """The words that numbers are made of, by what they do to the number so far."""
+    """The words of cardinal numbers, by their function within one."""
 
     model_config = ConfigDict(extra="forbid")
 
     units: dict[str, int]
-    ends: dict[str, int]
+    ends: dict[str, int]  # units that only stand behind a ten
     tens: dict[str, int]
-    times: dict[str, int]
-    wholes: dict[str, int]
-    homophones: dict[str, int]  # words that are heard for numbers
-    zeros: list[str]  # in a row of figures
-    nones: list[str]  # the same, before a noun
-    halves: list[str]
-    joins: list[str]
+    times: dict[str, int]  # multipliers
+    wholes: dict[str, int]  # numbers by themselves, which combine with none
+    homophones: dict[str, int]  # other words that the recogniser confuses with numbers
+    zeros: list[str]  # among digits that are spoken one by one
+    nones: list[str]  # zeros before a noun
+    halves: list[str]  # before a multiplier
+    joins: list[str]  # between hundreds and units
     articles: dict[str, int]
 
 
-SpanName = Literal["money", "time", "date", "duration", "temperature", "size", "percentage", "age", "label", "phone", "party"]
-
-
 class SpanWords(BaseModel):
-    """What tells what a number is that is no quantity."""
+    """The words that give a number another type than a quantity."""
 
     model_config = ConfigDict(extra="forbid")
 
     units: dict[SpanName, list[str]]  # behind the number
-    articles: list[str]  # units of which an article is one
-    glued: dict[SpanName, list[str]]  # units that are written together with figures
-    decimal: dict[SpanName, list[str]]  # the same, with a decimal figure
+    articles: list[str]  # units before which an article counts: "an hour"
+    glued: dict[SpanName, list[str]]  # units that are written together with digits
+    decimal: dict[SpanName, list[str]]  # the same, behind a decimal
     openings: dict[SpanName, list[str]]  # before the number
-    weak_openings: dict[SpanName, list[str]]  # the same, where nothing that is counted stands behind the number
-    figure_labels: list[str]  # before a figure that ends a name
-    streets: list[str]  # behind the name of one
+    weak_openings: dict[SpanName, list[str]]  # the same, unless something countable stands behind the number
+    figure_labels: list[str]  # before digits that end a name of the menu
+    streets: list[str]  # behind the name of a street
     no_openings: list[str]  # phrases that end like a weak opening and are none
-    closings: dict[SpanName, list[str]]  # behind such a span, and part of it
-    ordinals: list[str]  # glued behind figures
-    ordinal_openings: list[str]
+    closings: dict[SpanName, list[str]]  # behind a span of that type, and part of it
+    ordinals: list[str]  # suffixes of digits
+    ordinal_openings: list[str]  # before the number
     weekdays: list[str]  # beside an ordinal that is a day of the week
     halves: list[str]  # behind a number
-    half_of: list[str]  # before what there is half of
-    shares_of: list[str]  # the same, of another share
-    points: list[str]  # between the figures of a decimal
+    half_of: list[str]  # half of the noun that follows
+    shares_of: list[str]  # other shares of the noun that follows
+    points: list[str]  # between the digits of a decimal
     ranges: list[str]  # between two numbers of which one is meant
-    betweens: list[str]  # before two numbers that bound one
-    throughs: list[str]  # between two numbers of one unit
+    betweens: list[str]  # before two bounds
+    throughs: list[str]  # between two bounds
 
     def phrases(self) -> set[str]:
         """Return all phrases."""
-        tables = (self.units, self.glued, self.decimal, self.openings, self.weak_openings, self.closings)
-        rows = [
-            self.articles,
-            self.streets,
-            self.no_openings,
-            self.ordinals,
-            self.ordinal_openings,
-            self.weekdays,
-            self.halves,
-            self.half_of,
-        ]
-        rows += [
-            self.shares_of,
-            self.points,
-            self.ranges,
-            self.betweens,
-            self.throughs,
-            *[ways for table in tables for ways in table.values()],
-        ]
-        return {way for row in rows for way in row}
+        return set(_phrases_of(getattr(self, name) for name in type(self).model_fields))
 
 
 class LanguagePack(BaseModel):
-    """A language's words by what they do in an order; `voice/orders/languages/*.yaml`."""
+    """The phrases of a language, by their function in an order."""
 
     model_config = ConfigDict(extra="forbid")
 
-    language: str
+    language: str  # ISO 639-1
+    # Quantities
     numbers: Numbers
-    portions: dict[str, int]
-    requests: list[str]
-    fillers: list[str]
-    classifiers: list[str]
-    joins: list[str]
-    buts: list[str]  # join what is otherwise: no further one
-    ors: list[str]
-    withs: list[str]
-    ontos: list[str]
-    amounts: dict[Amount, list[str]]
-    afters: dict[Amount, list[str]]  # amounts that stand behind what they are of
-    removes: list[str]
-    fewers: dict[str, int]  # the same, of so many
-    replaces: list[str]
-    intos: list[str]
-    insteads: list[str]
-    keeps: list[str]
-    sets: list[str]
-    its: list[str]  # the same, of the line before: "make it"
-    agains: list[str]  # another line like the one before
-    mores: dict[str, int]  # how many more; 0: not told
-    onlys: list[str]
-    corrects: list[str]
-    cancels: list[str]
-    alls: dict[str, int]  # of how many; 0: whatever number there is
-    eaches: list[str]  # so much on everything, so many of each
-    everyones: list[str]  # so many for everyone
-    people: list[str]  # those whom a number behind such a word counts
-    parts: list[str]
-    rests: list[str]  # those of a line that were not spoken of
-    shares: dict[str, int]  # of a line: 2 is one half of it
-    plains: list[str]  # nothing is said of those
-    ones: list[str]  # in place of a name: "the large one"
-    multiplies: list[str]  # before a number that stands behind its item
-    refers: list[str]
-    ordinals: dict[str, int]  # which line of the order so far; -1: the last
-    inquiries: list[str]
-    questions: list[tuple[str, str]]
-    asked: list[str]
-    answers: dict[str, list[str]]  # to a question: yes, no, done, any, most, least
-    names: list[str]
-    calls: list[str]  # behind them somebody's name stands
-    noes: list[str]  # take back a number that stands before them; "not" takes back the one behind it
-    likewise: list[str]  # somebody wants the same
-    allergies: list[str]  # begin a statement on an allergy
-    allergy_nouns: list[str]  # end one: "a nut allergy"
-    allergy_verbs: list[str]  # begin one that ends so
-    givers: list[str]  # behind them somebody is named who gets something
-    adjectives: list[str]
-    adjectives_first: bool  # before their noun
-    shorthand: dict[str, list[str]]  # of function words, as they are typed in a hurry
-    synonyms: list[list[str]]
-    sentences: dict[str, str]
     spans: SpanWords
+    portions: dict[str, int]  # how many portions of an option: "double"
+    classifiers: list[str]  # between a number and its noun: "ly", "cups of"
+    people: list[str]  # nouns for persons, which a number before them counts
+    multiplies: list[str]  # before a number that follows its item: "latte x 2"
+    mores: dict[str, int]  # ask for that many more of something; 0: for an unknown number
+    fewers: dict[str, int]  # ask for that many fewer
+    alls: dict[str, int]  # all lines or units; of that many, 0: of any number
+    shares: dict[str, int]  # one of that many equal parts of a line
+    eaches: list[str]  # distribute a number or an option over units: "each"
+    everyones: list[str]  # distribute it over persons
+    # Function words
+    requests: list[str]  # before something that is ordered
+    fillers: list[str]  # without a function
+    joins: list[str]  # conjunctions
+    buts: list[str]  # conjunctions that end a list
+    ors: list[str]
+    withs: list[str]  # before an option
+    ontos: list[str]  # before the item to which an option is added
+    onlys: list[str]
+    # Options and their amounts
+    amounts: dict[Amount, list[str]]  # before the option
+    afters: dict[Amount, list[str]]  # behind it
+    plains: list[str]  # an item without options
+    # Edits
+    removes: list[str]
+    replaces: list[str]
+    intos: list[str]  # between the old and the new part of a replacement
+    insteads: list[str]  # before the old part
+    keeps: list[str]  # leave something unchanged
+    sets: list[str]  # before the new quantity or option of a line
+    its: list[str]  # the same, with a pronoun for the last line: "make it"
+    agains: list[str]  # repeat the last line
+    corrects: list[str]  # retract the words before
+    cancels: list[str]  # empty the order
+    noes: list[str]  # behind a number: retract it
+    # References
+    parts: list[str]  # some units of the line before: "of them"
+    rests: list[str]  # its other units
+    ones: list[str]  # a pronoun in place of a noun: "the large one"
+    refers: list[str]  # pronouns for a line of the order
+    ordinals: dict[str, int]  # the position of a line; -1: the last
+    # Questions and answers
+    inquiries: list[str]  # before a question of the customer
+    questions: list[tuple[str, str]]  # first and last words of one
+    asked: list[str]  # a question by themselves
+    answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least
+    # Statements
+    names: list[str]  # titles and pronouns before the name of a person
+    calls: list[str]  # other phrases before a name: "my name is"
+    givers: list[str]  # before the person for whom something is
+    likewise: list[str]  # ask for the order of somebody else
+    allergies: list[str]  # begin a statement of an allergy
+    allergy_nouns: list[str]  # end one: "a nut allergy"
+    allergy_verbs: list[str]  # begin one that ends with such a noun
+    # Vocabulary
+    adjectives: list[str]  # name nothing without a noun
+    adjectives_first: bool  # they stand before their noun
+    shorthand: dict[str, list[str]]  # short spellings of function words in chats
+    synonyms: list[list[str]]
+    sentences: dict[str, str]  # of the replies, by their name
 
     def phrases(self) -> set[str]:
-        """Return everything that the language knows to say."""
+        """Return all phrases of function words, without those about numbers in spans, people, statements and questions."""
         numbers = self.numbers
-        rows: list[Iterable[str]] = [
-            *(
-                self.requests,
-                self.fillers,
-                self.classifiers,
-                self.joins,
-                self.buts,
-                self.ors,
-                self.withs,
-                self.ontos,
-                *self.amounts.values(),
-            ),
-            *(
-                *self.afters.values(),
-                self.removes,
-                self.fewers,
-                self.replaces,
-                self.intos,
-                self.insteads,
-                self.keeps,
-                self.sets,
-                self.its,
-                self.agains,
-                self.mores,
-            ),
-            *(
-                self.onlys,
-                self.corrects,
-                self.cancels,
-                self.alls,
-                self.eaches,
-                self.everyones,
-                self.parts,
-                self.rests,
-                self.shares,
-                self.plains,
-                self.ones,
-            ),
-            *(self.refers, self.ordinals, self.inquiries, self.portions, self.multiplies),
-            *(numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
-        ]
-        return {way for row in rows for way in row}
-
-    def hollow_words(self) -> set[str]:
-        """Return the words that add nothing to a name: "ly" in "ly lớn", "size", "có" in "có đá"."""
-        return _single_words(self.fillers, self.classifiers, self.withs)
+        return set(
+            _phrases_of(
+                [
+                    *(numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
+                    *(self.portions, self.classifiers, self.multiplies, self.mores, self.fewers, self.alls, self.shares),
+                    *(self.eaches, self.everyones, self.requests, self.fillers, self.joins, self.buts, self.ors, self.withs),
+                    *(self.ontos, self.onlys, self.amounts, self.afters, self.plains, self.removes, self.replaces, self.intos),
+                    *(self.insteads, self.keeps, self.sets, self.its, self.agains, self.corrects, self.cancels),
+                    *(self.parts, self.rests, self.ones, self.refers, self.ordinals, self.inquiries),
+                ]
+            )
+        )
 
     def function_words(self) -> set[str]:
-        """Return all words that name nothing."""
+        """Return the single words that name nothing."""
         return _single_words(self.phrases())
+
+    def uninformative_words(self) -> set[str]:
+        """Return the single words that do not distinguish two names: "ly" in "ly lớn", "size", "có" in "có đá"."""
+        return _single_words(chain(self.fillers, self.classifiers, self.withs))
 
     @field_validator("requests", "fillers", "joins", "withs", mode="before")
     @classmethod
-    def split_commas(cls, rows: list[str]) -> list[str]:
-        """Let a long list be written several to a row."""
-        return [part.strip() for row in rows for part in row.split(",")]
+    def split_rows(cls, rows: list[str]) -> list[str]:
+        """Split rows of several phrases at their commas."""
+        return [phrase.strip() for row in rows for phrase in row.split(",")]
 
 
-def _single_words(*rows: Iterable[str]) -> set[str]:
-    phrases = (words.phrase(way) for row in rows for way in row)
-    return {phrase[0] for phrase in phrases if len(phrase) == 1}
+def _phrases_of(fields: Iterable[Iterable[str] | Mapping[str, object]]) -> Iterable[str]:
+    """Yield the phrases of fields: of lists, the keys of dictionaries with a value for each phrase, the lists of tables."""
+    for field in fields:
+        if isinstance(field, dict):
+            for key, value in field.items():
+                yield from value if isinstance(value, list) else [key]
+        else:
+            yield from field
+
+
+def _single_words(phrases: Iterable[str]) -> set[str]:
+    surfaces = map(words.phrase, phrases)
+    return {phrase[0] for phrase in surfaces if len(phrase) == 1}
 
 
 @lru_cache(maxsize=1)
 def language_packs() -> dict[str, LanguagePack]:
-    """Read every language there is; all of them may be spoken to every menu."""
+    """Load all language packs, by language; customers may speak any of them to any menu."""
     packs = {}
     for path in sorted(LANGUAGES.glob("*.yaml")):
         pack = LanguagePack.model_validate(bounded_yaml.parse(path.read_bytes()).content)
@@ -224,6 +193,6 @@ def language_packs() -> dict[str, LanguagePack]:
 
 
 def sentence(language: str, name: str, values: Mapping[str, str]) -> str:
-    """Return a sentence of a language, English where there is none."""
+    """Return a sentence of the replies, in English for an unknown language."""
     packs = language_packs()
     return (packs.get(language) or packs["en"]).sentences[name].format(**values)

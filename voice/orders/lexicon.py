@@ -1,4 +1,7 @@
-"""What words can mean: a menu's and the languages' phrases in one index, and the lattice of meanings of an utterance."""
+"""The lexicon of one menu: its names and the function words of all languages in one index, and the arcs that begin at a token.
+
+An arc depends only on the tokens that follow; `voice.orders.lattice` adds those that depend on the whole utterance.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +11,7 @@ from typing import Any, Final, NamedTuple, final
 from rapidfuzz.distance import OSA
 
 from schemas import Amount, Choice, Item, Menu
-from voice.orders import words
+from voice.orders import spelling, words
 from voice.orders.costs import (
     ADJECTIVE,
     AN_ARTICLE,
@@ -36,20 +39,23 @@ from voice.orders.numbers import Number, NumberWords
 from voice.orders.spans import SpanClassifier
 from voice.orders.words import Token
 
-MAX_REMEMBERED: Final = 4096  # look-ups: a bound on memory, and on how long collecting garbage may take
+MAX_REMEMBERED: Final = 4096  # cached look-ups: bounds the memory and the duration of a garbage collection
 MAX_WORDS: Final = 12  # of a phrase
-MIN_GLUED: Final = 6  # letters: shorter ones are words more often than words that lack a space
+MAX_CORRECTIONS: Final = 8  # menu words for which an unknown token may stand
+MIN_CORRECTED: Final = 3  # letters of its key
+MIN_DELETION_KEY: Final = 4  # letters: shorter words have too many neighbours
+MIN_GLUED: Final = 6  # letters: a shorter token is a word more often than several words without a space
 MIN_GLUED_NAME: Final = 4
 MIN_MENDED: Final = 6  # letters: shorter words have too many neighbours
-MAX_PEOPLE_WORDS: Final = 2  # "two little kids"
-MAX_PARTIAL: Final = 24  # a part of a name that fits more things than this says too little to ask about
-MAX_FUNCTION_DISTANCE: Final = 0.45  # a tone, a long phrase typed plain: beyond it, function words are other words
+MAX_PEOPLE_WORDS: Final = 2  # behind their number
+MAX_PARTIAL: Final = 24  # items or choices: a part of more names than that is too ambiguous to ask about
+MAX_FUNCTION_DISTANCE: Final = 0.45  # one wrong tone, or a long phrase without diacritics
 
 
 class Role(Enum):
-    """What a phrase does in an order."""
+    """The function of a phrase in an order."""
 
-    __hash__ = object.__hash__  # there is one of each; the library's own hash is made of the name
+    __hash__ = object.__hash__  # each member exists once; Enum would hash its name
 
     ITEM = auto()
     OPTION = auto()
@@ -95,15 +101,15 @@ class Role(Enum):
 
 
 NAMING: Final = (Role.ITEM, Role.OPTION)
-# Nor do these come from a phrase that a language says.
-_MADE: Final = (*NAMING, Role.NUMBER, Role.ARTICLE, Role.PEOPLE, Role.UNUSED)
+# Roles of arcs that are not phrases of a language pack.
+_WITHOUT_PHRASE: Final = (*NAMING, Role.NUMBER, Role.ARTICLE, Role.PEOPLE, Role.UNUSED)
 
 
 class LexicalEntry(NamedTuple):
-    """One meaning of a phrase."""
+    """A phrase in one role."""
 
-    kind: Role
-    value: Any  # an item's id, an Entry, a number, an amount
+    role: Role
+    value: Any  # the id of an item, a ChoiceRef, a number, an amount
     phrase: tuple[str, ...]
     cost: float
 
@@ -118,53 +124,53 @@ class ChoiceRef(NamedTuple):
 
 @final
 class Arc:
-    """A stretch of tokens with one meaning; where it begins is told by the lattice's row."""
+    """A span of tokens in one role; the row of the lattice gives its first token."""
 
-    __slots__ = ("cost", "kind", "length", "part", "plural", "value")
+    __slots__ = ("cost", "length", "part", "plural", "role", "value")
 
-    def __init__(self, length: int, kind: Role, value: Any, cost: float, *, part: bool = False, plural: bool = False) -> None:
+    def __init__(self, length: int, role: Role, value: Any, cost: float, *, part: bool = False, plural: bool = False) -> None:
         self.length = length  # tokens
-        self.kind = kind
+        self.role = role
         self.value = value
         self.cost = cost
-        self.part = part  # only a part of a name was said
-        self.plural = plural  # the name was said in the plural, which the menu has in the singular
+        self.part = part  # only some words of a name were said
+        self.plural = plural  # said in the plural, where the menu has the singular
 
     def at(self, cost: float) -> "Arc":
-        """Return the same at another cost."""
-        return Arc(self.length, self.kind, self.value, cost, part=self.part, plural=self.plural)
+        """Return the arc with another cost."""
+        return Arc(self.length, self.role, self.value, cost, part=self.part, plural=self.plural)
 
     def over(self, length: int) -> "Arc":
-        """Return the same over another number of tokens."""
-        return Arc(length, self.kind, self.value, self.cost, part=self.part, plural=self.plural)
+        """Return the arc with another length."""
+        return Arc(length, self.role, self.value, self.cost, part=self.part, plural=self.plural)
 
     def of(self, value: Any) -> "Arc":
-        """Return the same kind of thing, another one."""
-        return Arc(self.length, self.kind, value, self.cost, part=self.part, plural=self.plural)
+        """Return the arc with another value."""
+        return Arc(self.length, self.role, value, self.cost, part=self.part, plural=self.plural)
 
 
 class Row(NamedTuple):
-    """What begins at a word."""
+    """The arcs that begin at a token."""
 
-    edges: list[Arc]
-    wholes: list[int]  # the lengths of names said whole
-    sharing: list[Arc]  # items that may share words with others
-    foreign: bool  # it may be a filler of a language that the menu does not name
-    solid: bool  # nothing of it is a part of a name, or unknown
+    arcs: list[Arc]
+    wholes: list[int]  # lengths of complete names
+    sharing: list[Arc]  # items that may share words with another name
+    foreign: bool  # may be a filler of a language that is not the menu's
+    solid: bool  # no part of a name, and not unknown
 
 
-WHOLE: Final = 1  # the value of talk that is reported as it was said, function words included
+WHOLE: Final = 1  # value of a TALK arc that is reported with its function words
 UNKNOWN: Final = Arc(1, Role.UNKNOWN, None, 1.0)
 
 
 @final
 class Statements:
-    """The words of all languages that begin or end a statement which orders nothing: a person's name, an allergy."""
+    """The words of all languages that begin or end a statement without an order: the name of a person, an allergy."""
 
     def __init__(self, packs: Iterable[LanguagePack]) -> None:
-        """Collect them, those with diacritics also without."""
+        """Collect the words, with diacritics and without."""
         packs = list(packs)
-        others = {(word,) for pack in packs for word in pack.function_words()}  # "tên" without its mark is a number in English
+        others = {(word,) for pack in packs for word in pack.function_words()}  # "tên" without its diacritic is an English number
         self.calls = {words.phrase(way) for pack in packs for way in pack.calls}
         self.calls |= {spelt for pack in packs for spelt in _spellings(pack.calls) if spelt not in others}
         self.allergies = {spelt for pack in packs for spelt in _spellings(pack.allergies)}
@@ -176,12 +182,12 @@ class Statements:
 
 
 class Lexicon:
-    """The index of one menu's phrases and all languages' words; compiled once, asked often."""
+    """The index of a menu's names and of all languages' function words."""
 
-    _glued: tuple[dict[str, tuple[str, ...]], set[str]] | None = None  # made when the first unknown word comes
+    _glued: tuple[dict[str, tuple[str, ...]], set[str]] | None = None  # built for the first unknown word
 
     def __init__(self, menu: Menu) -> None:
-        """Compile; about 1 ms for each 20 items."""
+        """Compile the menu; about 1 ms for each 20 items."""
         self.menu = menu
         self.bits = {group: 1 << number for number, group in enumerate(menu.option_groups)}
         self.index: dict[str, list[LexicalEntry] | None] = {}
@@ -189,16 +195,15 @@ class Lexicon:
         self.linking: set[str] = {",", ":"}
         self._adjectives: set[str] = set()
         self.names: set[str] = set()
-        group_names = [(words.phrase(group.name), group_id) for group_id, group in menu.option_groups.items()]
         self._people: set[tuple[str, ...]] = set()
         self.questions: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.asked: set[tuple[str, ...]] = set()
         self._near: dict[str, tuple[str, ...]] = {}
         self.skeletons: dict[str, list[LexicalEntry]] = defaultdict(list)
-        # Remembered rows of lattices and how many words they depend on, for what is typed plain and what is typed with marks.
+        # Cached rows and the number of tokens on which they depend, without diacritics and with them.
         self._rows: tuple[tuple[dict[tuple[str, ...], Row], dict[str, int]], ...] = (({}, {}), ({}, {}))
         packs = language_packs().values()
-        # Whether people leave out diacritics here: then "it" may be "ít", and "them" may be "thêm".
+        # Customers may leave out diacritics only in a language that has some.
         spoken = [pack for pack in packs if pack.language in menu.languages or not menu.languages]
         self._has_marks = any(not word.isascii() for pack in spoken for word in pack.function_words())
         self.numbers = NumberWords(packs, plain=self._has_marks)
@@ -224,45 +229,54 @@ class Lexicon:
             for variant in _deletions(word) if len(word) >= MIN_MENDED - 1 and word.isascii() else ():
                 self._misspelt[variant].append(word)
         self.before_nouns = {word for pack in packs if pack.adjectives_first for word in pack.adjectives}
-        small = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
-        group_names += [(label[:length], group_id) for label, group_id in group_names for length in range(2, len(label))]
-        named = menu_phrases - {words.phrase(item.category) for item in menu.items.values() if item.category is not None}
-        known = small | named  # "salt and vinegar" are two choices
-        group_names = [
-            (label, group_id) for label, group_id in group_names if len(label) == 1 or any((word,) not in known for word in label)
-        ]
-        group_names += [((word,), group_id) for label, group_id in group_names for word in label if len(label) > 1 and (word,) not in known]
-        group_names = [(tuple(map(words.key_of, label)), group_id) for label, group_id in group_names if label]
-        amounts = {words.key_of(way) for pack in packs for ways in pack.amounts.values() for way in ways}  # "Extras"
-        group_names = [(label, group_id) for label, group_id in group_names if not amounts.issuperset(label)]
-        self.labels_of: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
-        for label, group_id in group_names:
-            self.labels_of[label[0]].append((label, group_id))
+        self.labels_of = self._group_labels(packs, menu_phrases)
         self.statements = Statements(packs)
         asked = (*self.asked, *[opening for opening, _ in self.questions])
         self.talk_openings = self.statements.openings | self.names | {phrase[0] for phrase in asked}
 
+    def _group_labels(
+        self, packs: Iterable[LanguagePack], menu_phrases: set[tuple[str, ...]]
+    ) -> dict[str, list[tuple[tuple[str, ...], str]]]:
+        """Return the names of option groups and parts of them, by their first key; a part must not consist of names and conjunctions."""
+        categories = {words.phrase(item.category) for item in self.menu.items.values() if item.category is not None}
+        known = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
+        known |= menu_phrases - categories
+        amounts = {words.key_of(way) for pack in packs for ways in pack.amounts.values() for way in ways}
+        labels: list[tuple[tuple[str, ...], str]] = []
+        names = [(words.phrase(group.name), group_id) for group_id, group in self.menu.option_groups.items()]
+        names += [(name[:length], group_id) for name, group_id in names for length in range(2, len(name))]
+        for name, group_id in names:
+            if len(name) == 1 or any((word,) not in known for word in name):
+                labels.append((name, group_id))
+        labels += [((word,), group_id) for name, group_id in labels for word in name if len(name) > 1 and (word,) not in known]
+        by_key: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
+        for name, group_id in labels:
+            keys = tuple(map(words.key_of, name))
+            if not amounts.issuperset(keys):
+                by_key[keys[0]].append((keys, group_id))
+        return by_key
+
     # --- Compilation ----------------------------------------------------------------------------------------------------------------
 
-    def _add(self, kind: Role, value: object, phrase: tuple[str, ...], cost: float = 0.0) -> None:
+    def _add(self, role: Role, value: object, phrase: tuple[str, ...], cost: float = 0.0) -> None:
         if not phrase or len(phrase) > MAX_WORDS:
             return
         key = "".join(map(words.key_of, phrase))
         for length in range(1, len(key)):
             self.index.setdefault(key[:length], None)
-        senses = self.index.get(key)
-        if senses is None:
-            self.index[key] = senses = []
-        sense = LexicalEntry(kind, value, phrase, cost)
-        for number, other in enumerate(senses):
-            if other.kind == kind and other.value == value and other.phrase == phrase:
+        entries = self.index.get(key)
+        if entries is None:
+            self.index[key] = entries = []
+        entry = LexicalEntry(role, value, phrase, cost)
+        for number, other in enumerate(entries):
+            if other.role == role and other.value == value and other.phrase == phrase:
                 if cost < other.cost:
-                    senses[number] = sense
+                    entries[number] = entry
                 return
-        senses.append(sense)
+        entries.append(entry)
 
     def _variants(self, phrase: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        """Yield the phrase, and the phrase in other regions' words, one word changed at a time."""
+        """Yield the phrase, and the phrase with one word replaced by each of its synonyms."""
         yield phrase
         for start in range(len(phrase)):
             for end in range(start + 1, min(len(phrase), start + 3) + 1):
@@ -277,38 +291,29 @@ class Lexicon:
             for choice_id, choice in group.choices.items():
                 entry = ChoiceRef(self.bits[group_id], group_id, choice_id)
                 named += [(Role.OPTION, entry, words.phrase(alias)) for alias in (choice.name, *choice.aliases)]
+        packs = language_packs().values()
+        self._name_joins = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs)}
+        self._name_fillers = {words.phrase(way) for pack in packs if pack.language in self.menu.languages for way in pack.fillers}
+        self._name_classifiers = {words.phrase(way) for pack in packs for way in pack.classifiers}
         phrases = set()
-        items = {name: tuple(map(words.key_of, name)) for kind, _, name in named if kind is Role.ITEM}
+        items = {name: tuple(map(words.key_of, name)) for role, _, name in named if role is Role.ITEM}
         heads = Counter([name[:2] for name in items])
         begins = Counter(["".join(keys[:length]) for keys in items.values() for length in range(1, len(keys))])
         ends = Counter(["".join(keys[length:]) for keys in items.values() for length in range(1, len(keys))])
         self.shared_heads = {head for head, count in begins.items() if count > 1}
         self.shared_tails = {tail for tail, count in ends.items() if count > 1}
-        packs = language_packs().values()
-        joins = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs)}
-        silent = {words.phrase(way) for pack in packs if pack.language in self.menu.languages for way in pack.fillers}
         amounts = {words.phrase(way) for pack in packs for ways in (pack.amounts["light"], pack.amounts["extra"]) for way in ways}
-        classifiers = {words.phrase(way) for pack in packs for way in pack.classifiers}
-        for kind, value, name in dict.fromkeys(named):
+        for role, value, name in dict.fromkeys(named):
             for phrase in self._variants(name):
                 phrases.add(phrase)
-                # A choice that is called "nhiều" is meant where that is said of nothing else.
-                self._add(kind, value, phrase, OTHER_REGION if phrase != name else LESS_LIKELY if phrase in amounts else 0.0)
-                self.skeletons[words.skeleton("".join(phrase))].append(LexicalEntry(kind, value, phrase, 0.0))
-            if kind is Role.ITEM and name[-1:] in classifiers:
-                self._add(kind, value, (name[-1], *name[:-1]), EMPTY)  # "hai lon bia" of a "bia lon"
-            if kind is Role.ITEM and name[:1] in silent and len(name) > 1 and not self._is_number(name[1:]):  # a code, "C2", is no "2"
-                self._add(kind, value, name[1:], MISSING_SILENT)
-            unjoined = tuple([word for word in name if (word,) not in joins and word != "%"])  # "30 đường" for "30% đường"
-            if unjoined != name and len(unjoined) > 1:
-                self._add(kind, value, unjoined, UNJOINED)
-            if kind is Role.ITEM and len(name) == 3 and name != tuple(map(words.fold, name)):  # noqa: PLR2004 - a head and two syllables
-                self._add(kind, value, (name[0], name[1][0] + name[2][0]), OTHER_REGION)  # "bia sg" for "bia sài gòn"
-            if kind is Role.ITEM and heads[name[:2]] > 1 and len(name) > 2:  # noqa: PLR2004 - a head of two words and more
-                self._add(kind, value, (name[0][0] + name[1][0], *name[2:]), UNJOINED)  # "bm trứng" for "bánh mì trứng"
-        figured = [(kind, value, figures) for kind, value, name in named for figures in self.spans.ways(name) if figures != name]
-        for kind, value, name in figured:
-            self._add(kind, value, name)  # "number 6" for "Number Six"
+                # A choice that is named like an amount is the less likely role of that word.
+                self._add(role, value, phrase, OTHER_REGION if phrase != name else LESS_LIKELY if phrase in amounts else 0.0)
+                self.skeletons[words.skeleton("".join(phrase))].append(LexicalEntry(role, value, phrase, 0.0))
+            for phrase, cost in self._short_forms(role, name, heads):
+                self._add(role, value, phrase, cost)
+        figured = [(role, value, figures) for role, value, name in named for figures in self.spans.spellings(name) if figures != name]
+        for role, value, name in figured:
+            self._add(role, value, name)
         self._add_amounts(named)
         self._add_parts(named, figured)
         self._comma_names = any("," in way for item in self.menu.items.values() for way in (item.name, *item.aliases))
@@ -318,76 +323,90 @@ class Lexicon:
                 category, name = words.phrase(item.category), words.phrase(item.name)
                 self._add(Role.ITEM, item_id, category, CATEGORY)
                 if category[:1] == name[:1] and len(category) > 1:
-                    self._add(Role.ITEM, item_id, category + name[1:], UNJOINED)  # "cơm tấm sườn bì" for "cơm sườn bì"
+                    self._add(Role.ITEM, item_id, category + name[1:], UNJOINED)  # the category in place of its first word
         return phrases
 
+    def _short_forms(self, role: Role, name: tuple[str, ...], heads: Counter[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], float]]:
+        """Yield other forms of a name and their costs; `heads`: how many items share the first two words."""
+        unjoined = tuple([word for word in name if (word,) not in self._name_joins and word != "%"])
+        if role is Role.ITEM and name[-1:] in self._name_classifiers:
+            yield (name[-1], *name[:-1]), EMPTY  # the classifier before its noun
+        if role is Role.ITEM and name[:1] in self._name_fillers and len(name) > 1 and not self._is_number(name[1:]):
+            yield name[1:], MISSING_SILENT  # a code keeps its letter
+        if unjoined != name and len(unjoined) > 1:
+            yield unjoined, UNJOINED
+        if role is Role.ITEM and len(name) == 3 and name != tuple(map(words.fold, name)):  # noqa: PLR2004 - a head and two syllables
+            yield (name[0], name[1][0] + name[2][0]), OTHER_REGION  # their initials: "bia sg"
+        if role is Role.ITEM and heads[name[:2]] > 1 and len(name) > 2:  # noqa: PLR2004 - a head of two words and more
+            yield (name[0][0] + name[1][0], *name[2:]), UNJOINED  # the initials of the head: "bm trứng"
+
     def _add_amounts(self, named: Iterable[tuple[Role, object, tuple[str, ...]]]) -> None:
-        """Index choices that are amounts of something ("no ice") under every language's way of saying that amount."""
+        """Index choices that are amounts of something ("no ice") under the phrases of every language for that amount."""
         self._measured: dict[tuple[Amount, str], list[tuple[tuple[str, ...], ChoiceRef]]] = defaultdict(list)
         ways = {words.phrase(way): amount for pack in language_packs().values() for amount, ways in pack.amounts.items() for way in ways}
-        for kind, value, phrase in named:
+        for role, value, phrase in named:
             for length in range(1, len(phrase)):
                 amount = ways.get(phrase[:length])
-                if kind is Role.OPTION and amount is not None and isinstance(value, ChoiceRef):
+                if role is Role.OPTION and amount is not None and isinstance(value, ChoiceRef):
                     for rest in self._variants(phrase[length:]):
                         entries = self._measured[amount, "".join(map(words.key_of, rest))]
                         if (rest, value) not in entries:
                             entries.append((rest, value))
                         other = OTHER_REGION if rest != phrase[length:] else 0.0
-                        self._add(kind, value, rest + phrase[:length], ROTATED + other)
-                        self._add(kind, value, rest, (NOUN_OF_NONE if amount == "no" else MISSING_HEAD) + other)
+                        self._add(role, value, rest + phrase[:length], ROTATED + other)
+                        self._add(role, value, rest, (NOUN_OF_NONE if amount == "no" else MISSING_HEAD) + other)
                         for way, meant in ways.items():
                             if meant == amount:
-                                self._add(kind, value, way + rest, words.PLURAL + other)
+                                self._add(role, value, way + rest, spelling.PLURAL + other)
 
     def _add_parts(
         self, named: Sequence[tuple[Role, object, tuple[str, ...]]], figured: Sequence[tuple[Role, object, tuple[str, ...]]]
     ) -> None:
-        """Index parts of names: their head, or a modifier alone, where no whole name of the same option group, or item, is spelt so.
+        """Index parts of names: the head, or a modifier alone, unless it is a complete name of the same option group, or of an item.
 
-        `figured`: the same names with figures for number words, of which one below ten alone is no part.
+        `figured`: the same names with numbers in digits, of which a single digit is no part.
         """
         whole: dict[tuple[Role, tuple[str, ...]], int] = defaultdict(int)
-        for kind, value, phrase in named:
-            whole[kind, phrase] |= value.bit if isinstance(value, ChoiceRef) else 1
+        for role, value, phrase in named:
+            whole[role, phrase] |= value.bit if isinstance(value, ChoiceRef) else 1
         parts: dict[tuple[Role, tuple[str, ...]], dict[object, float]] = defaultdict(dict)
         packs = language_packs().values()
         adjectives = {words.phrase(way) for pack in packs for way in pack.adjectives}
         amounts = {words.phrase(way) for pack in packs for amount, ways in pack.amounts.items() if amount != "regular" for way in ways}
         empty = {word for pack in packs for word in pack.function_words()}
-        hollow = {word for pack in packs for word in pack.hollow_words()}
+        hollow = {word for pack in packs for word in pack.uninformative_words()}
         figures = set(figured)
-        for kind, value, phrase in (*named, *figured):
+        for role, value, phrase in (*named, *figured):
             vietnamese = any(word != words.fold(word) for word in phrase)
             for length in range(1, len(phrase)):
                 first, last = (phrase[:length], phrase[length:], vietnamese), (phrase[-length:], phrase[:-length], not vietnamese)
                 for part, missing, is_head in (first, last):
-                    if whole.get((kind, part), 0) & (value.bit if isinstance(value, ChoiceRef) else 1):
+                    if whole.get((role, part), 0) & (value.bit if isinstance(value, ChoiceRef) else 1):
                         continue
-                    if empty.issuperset(part) and not (kind is Role.OPTION and part in adjectives - amounts):
+                    if empty.issuperset(part) and not (role is Role.OPTION and part in adjectives - amounts):
                         continue
-                    if self._is_number(part) and (kind is Role.ITEM or ((kind, value, phrase) in figures and len(part[0]) == 1)):
+                    if self._is_number(part) and (role is Role.ITEM or ((role, value, phrase) in figures and len(part[0]) == 1)):
                         continue
                     cost = MISSING_HEAD if is_head else MISSING_REST + (ADJECTIVE if part in adjectives else 0.0)
                     more = len(missing) - 1 if is_head or len(missing) > len(part) else 0
                     cost = MISSING_EMPTY if hollow.issuperset(missing) else cost + MISSING_MORE * more
-                    parts[kind, part][value] = min(parts[kind, part].get(value, cost), cost)
-        for (kind, part), values in parts.items():
+                    parts[role, part][value] = min(parts[role, part].get(value, cost), cost)
+        for (role, part), values in parts.items():
             if len(values) <= MAX_PARTIAL:
                 cheapest = min(values.values())
-                alone = len(values) == 1 and cheapest == MISSING_REST  # nothing else has these words
+                alone = len(values) == 1 and cheapest == MISSING_REST  # no other name has these words
                 for variant in self._variants(part):
                     for value, cost in values.items():
                         if cost <= cheapest + MISSING_MORE * 2:
                             self._add(
-                                kind, value, variant, (MISSING_ALONE if alone else cheapest) + (OTHER_REGION if variant != part else 0.0)
+                                role, value, variant, (MISSING_ALONE if alone else cheapest) + (OTHER_REGION if variant != part else 0.0)
                             )
 
     def _is_number(self, phrase: tuple[str, ...]) -> bool:
         return all([word[0].isdecimal() or self.numbers.is_number_word(word) for word in phrase])
 
     def _add_language(self, pack: LanguagePack, menu_phrases: set[tuple[str, ...]]) -> None:
-        kinds: list[tuple[Role, object, Iterable[str]]] = [
+        roles: list[tuple[Role, object, Iterable[str]]] = [
             (Role.REQUEST, None, pack.requests),
             (Role.FILLER, bool(self.menu.languages) and pack.language not in self.menu.languages, pack.fillers),
             (Role.CLASSIFIER, None, pack.classifiers),
@@ -428,19 +447,19 @@ class Lexicon:
             *[(Role.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()],
         ]
         menu_keys = {"".join(map(words.key_of, phrase)) for phrase in menu_phrases}
-        for kind, value, ways in kinds:
+        for role, value, ways in roles:
             for phrase in [spelt for way in ways for spelt in self._spelt(words.phrase(way), pack)]:
                 keys = [words.key_of(word) for word in phrase]
                 own = "".join(keys) in menu_keys
-                if kind is Role.REQUEST:
-                    own = own or keys[-1] in menu_keys  # a menu with garlic (tỏi) hears "cho toi" otherwise than one without
-                elif kind is Role.CLASSIFIER:
-                    own = own or keys[0] in menu_keys  # "cans of", where the menu has cans
-                if own and kind is Role.CLASSIFIER:
-                    self._add(kind, value, phrase, MENU_FIRST + SEGMENT)
+                if role is Role.REQUEST:
+                    own = own or keys[-1] in menu_keys
+                elif role is Role.CLASSIFIER:
+                    own = own or keys[0] in menu_keys
+                if own and role is Role.CLASSIFIER:
+                    self._add(role, value, phrase, MENU_FIRST + SEGMENT)
                     continue
-                cost = MENU_FIRST if own and kind is not Role.AMOUNT else 0.0
-                self._add(kind, value, phrase, cost + (EMPTY if kind in {Role.FILLER, Role.REFER, Role.PLAIN} else 0.0))
+                cost = MENU_FIRST if own and role is not Role.AMOUNT else 0.0
+                self._add(role, value, phrase, cost + (EMPTY if role in {Role.FILLER, Role.REFER, Role.PLAIN} else 0.0))
         self._people |= {words.phrase(spelt) for way in pack.people for spelt in (way, words.fold(way))}
         self.names |= set(pack.names)
         self.questions += [(words.phrase(opening), words.phrase(closing)) for opening, closing in pack.questions]
@@ -450,7 +469,7 @@ class Lexicon:
         self._adjectives |= {way for way in pack.adjectives if " " not in way}
 
     def _sold_by(self, packs: Iterable[LanguagePack]) -> dict[tuple[str, int], ChoiceRef]:
-        """Map items, and how many pieces there are in a portion, to that choice: "12 pieces" of the wings that come by six or twelve."""
+        """Return the choice that is a number of pieces ("12 pieces"), by item and number."""
         counted = {words.singular(word) for pack in packs for word in pack.classifiers}
         found: dict[tuple[str, int], ChoiceRef] = {}
         for item_id, item in self.menu.items.items():
@@ -464,7 +483,7 @@ class Lexicon:
         return found
 
     def _glued_phrases(self, packs: Iterable[LanguagePack]) -> tuple[dict[str, tuple[str, ...]], set[str]]:
-        """Map names of items and choices written without spaces to their words; and return the words that open such: numbers, requests."""
+        """Return names without spaces with their words, and the numbers and requests that may be written together with a name."""
         named: list[Item | Choice] = [*self.menu.items.values()]
         named += [choice for group in self.menu.option_groups.values() for choice in group.choices.values()]
         phrases = [words.phrase(way) for one in named for way in (one.name, *one.aliases)]
@@ -475,7 +494,7 @@ class Lexicon:
         return names, {one for way in openings if " " not in way for one in (way, words.fold(way))}
 
     def unglued(self, token: Token) -> list[Token]:
-        """Split a word that is a number or a request and names of the menu, written together: "haitradao"."""
+        """Split a token of numbers, requests and names that are written without spaces: "haitradao"."""
         surface = token.surface
         if len(surface) < MIN_GLUED or len(surface) != token.end - token.start or token.key in self.known or self.index.get(token.key):
             return [token]
@@ -491,7 +510,7 @@ class Lexicon:
 
     @staticmethod
     def _spelt(phrase: tuple[str, ...], pack: LanguagePack) -> Iterator[tuple[str, ...]]:
-        """Yield a phrase, and with each of its words as it is written in chats: "k lấy" for "không lấy", "cả 2" for "cả hai"."""
+        """Yield a phrase, and the phrase with one word in shorthand or digits: "k lấy" for "không lấy", "cả 2" for "cả hai"."""
         yield phrase
         for place, word in enumerate(phrase) if len(phrase) > 1 else ():
             number = pack.numbers.units.get(word)
@@ -499,107 +518,110 @@ class Lexicon:
                 yield (*phrase[:place], short, *phrase[place + 1 :])
 
     def _spelling_index(self) -> dict[str, list[str]]:
-        """Map each key with one letter left out to the menu's words (Garbe 2012, symmetric deletes)."""
+        """Return the keys of the menu's words by these keys with one letter deleted. Source: Garbe 2012, symmetric deletes."""
         index: dict[str, list[str]] = defaultdict(list)
-        self.known = {words.key_of(word) for senses in self.index.values() if senses for sense in senses for word in sense.phrase}
-        vocabulary = {word for senses in self.index.values() if senses for sense in senses if sense.kind in NAMING for word in sense.phrase}
+        self.known = {words.key_of(word) for entries in self.index.values() if entries for entry in entries for word in entry.phrase}
+        vocabulary = {
+            word for entries in self.index.values() if entries for entry in entries if entry.role in NAMING for word in entry.phrase
+        }
         for key in sorted({words.key_of(word) for word in vocabulary}):
-            if len(key) > 3:  # noqa: PLR2004 - shorter words have too many neighbours
+            if len(key) >= MIN_DELETION_KEY:
                 for variant in _deletions(key):
                     index[variant].append(key)
         self._prefixes: dict[str, list[str]] = defaultdict(list)
         for word in sorted({words.fold(word) for word in vocabulary}):
-            if len(word) >= 7:  # noqa: PLR2004 - words.ABBREVIATION needs four letters said and three left out
-                for length in range(4, len(word) - 2):
-                    self._prefixes[word[:length]].append(words.key_of(word))
+            for length in range(spelling.MIN_ABBREVIATION, len(word) - spelling.MIN_OMITTED + 1):
+                self._prefixes[word[:length]].append(words.key_of(word))
         return index
 
     # --- Look-up --------------------------------------------------------------------------------------------------------------------
 
     def _corrections(self, token: Token) -> tuple[str, ...]:
-        """Return keys of menu words that an unknown token may stand for."""
+        """Return the keys of menu words of which an unknown token may be a misspelling."""
         found = self._near.get(token.surface)
         if found is None:
             candidates = dict.fromkeys([key for variant in _deletions(token.key) for key in self._deletions.get(variant, ())])
             candidates.update(dict.fromkeys(self._prefixes.get(words.fold(token.surface), ())))
-            found = tuple(candidates)[:8] if len(token.key) > 2 else ()  # noqa: PLR2004
+            found = tuple(candidates)[:MAX_CORRECTIONS] if len(token.key) >= MIN_CORRECTED else ()
             if len(self._near) > MAX_REMEMBERED:
                 self._near.clear()
             self._near[token.surface] = found
         return found
 
     def mended(self, token: Token) -> Token:
-        """Return the token, or, where it is nothing but a function word with a typing error ("remvoe"), that word."""
+        """Return the function word of which an unknown token is a misspelling, or the token itself."""
         if token.key in self.known or len(token.surface) < MIN_MENDED or not token.surface.isascii():
             return token
         near = [word for variant in _deletions(token.surface) for word in self._misspelt.get(variant, ())]
         word = next((word for word in near if OSA.distance(token.surface, word) == 1), None)
-        named = self._corrections(token)  # a menu's word, rather than a language's
+        named = self._corrections(token)  # a word of the menu is likelier
         if word is None or (named and words.key_of(word) not in named):
             return token
         return Token(word, words.key_of(word), token.start, token.end, token.capital)
 
     def _phrases(
-        self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int
+        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int
     ) -> Iterator[tuple[int, tuple[str, ...], list[LexicalEntry]]]:
-        """Yield the phrases that begin at a token: their end, their words, and all that they may mean, near spellings included.
+        """Yield the phrases that begin at a token: end, words and entries, near spellings included.
 
-        At last yields how far it looked, with nothing meant.
+        The last element has no entries; its end is that of the tokens on which the result depends.
         """
         index = self.index
-        paths: list[tuple[str, int, tuple[str, ...]]] = [("", start, ())]  # the words differ from the spoken ones behind a number
+        paths: list[tuple[str, int, tuple[str, ...]]] = [
+            ("", start, ())
+        ]  # key, position, words if they differ from the tokens (a number in digits)
         reach = start
         while paths:
             key, position, said = paths.pop()
             reach = max(reach, position + 1)
-            if position == len(spoken) or position - start == MAX_WORDS:
+            if position == len(tokens) or position - start == MAX_WORDS:
                 continue
-            token = spoken[position]
+            token = tokens[position]
             if self._comma_names and token.surface == "," and position > start:
-                paths.append((key, position + 1, said or surfaces[start:position]))  # "ham, egg and cheese"
+                paths.append((key, position + 1, said or surfaces[start:position]))
                 continue
-            figures = key[-1:].isdecimal()  # of "combo 1 2" is no "combo 12"
+            figures = key[-1:].isdecimal()  # two numbers in digits are not one
             longer = [] if figures and token.key[0].isdecimal() else [key + token.key]
             if token.key not in self.known:
                 longer += [key + other for other in self._corrections(token) if other != token.key]
             for path in longer:
                 if path in index:
                     words_said = (*said, surfaces[position]) if said else ()
-                    senses = index[path]
-                    if senses:
-                        yield position + 1, words_said or surfaces[start : position + 1], senses
+                    entries = index[path]
+                    if entries:
+                        yield position + 1, words_said or surfaces[start : position + 1], entries
                     paths.append((path, position + 1, words_said))
             number = numbers[position]
             if number is not None:
                 reach = max(reach, number.end + 1)
                 path = key + str(number.value)
                 if path in index and not number.article and not figures and path not in longer:
-                    digits = (*surfaces[start:position], str(number.value))  # "năm mươi phần trăm đường" for "50% đường"
-                    senses = index[path]
-                    if senses:
-                        yield number.end, digits, senses
+                    digits = (*surfaces[start:position], str(number.value))
+                    entries = index[path]
+                    if entries:
+                        yield number.end, digits, entries
                     paths.append((path, number.end, digits))
         yield reach, (), []
 
     # --- The lattice ----------------------------------------------------------------------------------------------------------------
 
-    def row(self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool) -> Row:
-        """Return the edges that begin at a token, from memory where the same words stood there before.
+    def row(self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool) -> Row:
+        """Return the arcs that begin at a token, cached by the tokens on which they depend.
 
-        What begins at a word depends on the words behind it only as far as was looked; how far that has ever been is remembered for
-        each first word, and everything under that many words. The end of the utterance counts as a word.
+        The number of these is known after the first look-up; the cache has its maximum for each first token, and the rows by that many
+        tokens. The end of the utterance counts as a token.
         """
         rows, reaches = self._rows[marked]
         first = surfaces[start]
         window = (*surfaces, "")[start : start + reaches.get(first, 1)]
         row = rows.get(window)
         if row is None:
-            found, reach = self._edges_at(spoken, surfaces, numbers, start, marked=marked)
-            whole = [edge for edge in found if edge.kind in NAMING and not edge.part and edge.cost < MISSING_HEAD]
-            sharing = [edge for edge in found if edge.kind is Role.ITEM and (len(edge.value) > 1 if edge.part else edge.length > 1)]
-            foreign = any(edge.kind is Role.FILLER and edge.value for edge in found)
-            solid = not any(edge.part or edge.kind is Role.UNKNOWN for edge in found)
-            row = Row(found, [edge.length for edge in whole], sharing, foreign, solid)
+            found, reach = self._arcs_at(tokens, surfaces, numbers, start, marked=marked)
+            whole = [arc for arc in found if arc.role in NAMING and not arc.part and arc.cost < MISSING_HEAD]
+            sharing = [arc for arc in found if arc.role is Role.ITEM and (len(arc.value) > 1 if arc.part else arc.length > 1)]
+            foreign = any(arc.role is Role.FILLER and arc.value for arc in found)
+            solid = not any(arc.part or arc.role is Role.UNKNOWN for arc in found)
+            row = Row(found, [arc.length for arc in whole], sharing, foreign, solid)
             length = max(reach - start, reaches.get(first, 1))
             if len(rows) > MAX_REMEMBERED:
                 rows.clear()
@@ -608,108 +630,107 @@ class Lexicon:
             rows[(*surfaces, "")[start : start + length]] = row
         return row
 
-    def _edges_at(
-        self, spoken: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool
+    def _arcs_at(
+        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool
     ) -> tuple[list[Arc], int]:
         found: list[Arc] = []
         reach = start + 1
-        for end, said, senses in self._phrases(spoken, surfaces, numbers, start):
-            if not senses:
+        for end, said, entries in self._phrases(tokens, surfaces, numbers, start):
+            if not entries:
                 reach = max(reach, end)
                 continue
             length = end - start
-            meant = self._meanings(said, senses, marked=marked)
-            found += meant if length == len(said) else [edge.over(length) for edge in meant]
+            meant = self._arcs_of(said, entries, marked=marked)
+            found += meant if length == len(said) else [arc.over(length) for arc in meant]
         if surfaces[start] in self._adjectives:
-            found += self._ellipsis(spoken, start)
+            found += self._ellipsis(tokens, start)
             reach = max(reach, start + 5)
         number = numbers[start]
         if number is not None:
             found = _distinct(found)
             found += self._counted(surfaces, start, number)
             reach = max(reach, number.end + MAX_PEOPLE_WORDS)
-        counts = {edge.length for edge in found if edge.kind is Role.CLASSIFIER}  # "3 cups of soup", which comes in cups or bowls
-        found += [edge.over(edge.length + 1) for edge in found if edge.kind is Role.OPTION and edge.length + 1 in counts and not edge.part]
+        counts = {arc.length for arc in found if arc.role is Role.CLASSIFIER}  # an option that is also a classifier takes its "of" along
+        found += [arc.over(arc.length + 1) for arc in found if arc.role is Role.OPTION and arc.length + 1 in counts and not arc.part]
         unused: dict[int, Arc] = {}
-        for edge in found:
-            if edge.kind in NAMING and (edge.length not in unused or edge.cost + UNSAID < unused[edge.length].cost):
-                unused[edge.length] = Arc(edge.length, Role.UNUSED, None, edge.cost + UNSAID, part=edge.part)
+        for arc in found:
+            if arc.role in NAMING and (arc.length not in unused or arc.cost + UNSAID < unused[arc.length].cost):
+                unused[arc.length] = Arc(arc.length, Role.UNUSED, None, arc.cost + UNSAID, part=arc.part)
         found += unused.values()
-        phrases = [edge for edge in found if edge.kind not in _MADE]
-        whole = max([edge.length for edge in phrases if edge.cost <= SEGMENT], default=1)
-        if whole > 1:  # "instead of" is no "instead", which takes back what was said before
-            found = [edge for edge in found if edge.length >= whole or edge.kind is not Role.CORRECT]
-            found = [edge.at(edge.cost + BROKEN) if edge.length < whole and edge in phrases else edge for edge in found]
-        # A word that something explains for nothing is not in question.
-        if not any(edge.cost <= SEGMENT + EMPTY and edge.kind not in NAMING for edge in found):
+        phrases = [arc for arc in found if arc.role not in _WITHOUT_PHRASE]
+        whole = max([arc.length for arc in phrases if arc.cost <= SEGMENT], default=1)
+        if whole > 1:  # "instead" corrects, "instead of" does not
+            found = [arc for arc in found if arc.length >= whole or arc.role is not Role.CORRECT]
+            found = [arc.at(arc.cost + BROKEN) if arc.length < whole and arc in phrases else arc for arc in found]
+        # A function word without doubt cannot be unknown.
+        if not any(arc.cost <= SEGMENT + EMPTY and arc.role not in NAMING for arc in found):
             found.append(UNKNOWN)
         return found, reach
 
-    def _meanings(self, said: tuple[str, ...], senses: list[LexicalEntry], *, marked: bool) -> list[Arc]:
-        """Return what a phrase means with its cost: one meaning a kind, of which a name may fit several things."""
+    def _arcs_of(self, said: tuple[str, ...], entries: list[LexicalEntry], *, marked: bool) -> list[Arc]:
+        """Return an arc for each role of a phrase; one of a name has all items or choices that fit equally well."""
         best: dict[Role, list[tuple[float, LexicalEntry]]] = {}
         length = len(said)
         exact = length == 1 and self.numbers.is_number_word(said[0])
         ascii_said = "".join(said).isascii()
-        # "tô" (a bowl) is no "to" (large): a function word spelt with its marks is that word, whatever name is near.
+        # A function word that is spelt with its diacritics is no misspelling of a name.
         spelt = marked and length == 1 and not ascii_said and said[0] in self.function_words
-        for sense in senses:
-            named = sense.kind in NAMING
-            if not (named or self._has_marks) and ascii_said and not "".join(sense.phrase).isascii():
-                continue  # "ta" is no "tá" where nobody speaks Vietnamese
-            distance = (
-                words.distance(said, sense.phrase, marked=marked) if named else words.function_distance(said, sense.phrase, marked=marked)
-            )
+        for entry in entries:
+            named = entry.role in NAMING
+            if not (named or self._has_marks) and ascii_said and not "".join(entry.phrase).isascii():
+                continue  # diacritics are missing only where the menu's language has some
+            compare = spelling.distance if named else spelling.function_distance
+            distance = compare(said, entry.phrase, marked=marked)
             if named and spelt and distance > 0.0:
                 continue
-            if distance <= (words.MAX_NEAR if named else MAX_FUNCTION_DISTANCE):
-                best.setdefault(sense.kind, []).append((distance + sense.cost, sense))
+            if distance <= (spelling.MAX_NEAR if named else MAX_FUNCTION_DISTANCE):
+                best.setdefault(entry.role, []).append((distance + entry.cost, entry))
                 exact = exact or (not named and distance == 0.0)
-        if exact and (marked or not self._has_marks):  # a function word as it is spelt is not another one misspelt
-            best = {kind: weighed for kind, weighed in best.items() if kind in NAMING or any(sense.phrase == said for _, sense in weighed)}
+        if exact and (marked or not self._has_marks):  # a function word without an error is no misspelling of another one
+            best = {role: weighed for role, weighed in best.items() if role in NAMING or any(entry.phrase == said for _, entry in weighed)}
         found = []
-        for kind, weighed in best.items():
-            cost, sense = min(weighed, key=lambda pair: pair[0])
-            if kind in NAMING:
-                # Meanings that are as good as the best stand together; the rest of the order decides between them.
+        for role, weighed in best.items():
+            cost, entry = min(weighed, key=lambda pair: pair[0])
+            if role in NAMING:
+                # The rest of the order decides between names of equal cost.
                 level = tuple(dict.fromkeys([other.value for other_cost, other in weighed if other_cost <= cost + 1e-9]))
-                plural = said[-1].endswith("s") and not sense.phrase[-1].endswith("s") and words.singular(said[-1]) == sense.phrase[-1]
-                found.append(Arc(length, kind, level, cost + SEGMENT, part=sense.cost >= MISSING_HEAD, plural=plural))
-                if kind is Role.OPTION:
-                    found += self._other_groups(length, level, weighed, 0.0 if marked else words.PLAIN * len(said))
+                plural = said[-1].endswith("s") and not entry.phrase[-1].endswith("s") and words.singular(said[-1]) == entry.phrase[-1]
+                found.append(Arc(length, role, level, cost + SEGMENT, part=entry.cost >= MISSING_HEAD, plural=plural))
+                if role is Role.OPTION:
+                    found += self._other_groups(length, level, weighed, 0.0 if marked else spelling.PLAIN * len(said))
             else:
-                found.append(Arc(length, kind, sense.value, cost + SEGMENT))
+                found.append(Arc(length, role, entry.value, cost + SEGMENT))
         return found
 
     @staticmethod
     def _other_groups(length: int, level: tuple[Any, ...], weighed: Sequence[tuple[float, LexicalEntry]], plain: float) -> Iterator[Arc]:
-        """Yield what an option's words mean, less well, in other groups, which other items may have: "mustard" as a dip.
+        """Yield an arc for choices of other groups, which other items may have, at a higher cost.
 
-        `plain` is what marks may cost that nobody wrote: "da" is the skin of a chicken, and ice.
+        `plain`: the cost of missing diacritics, which does not distinguish the groups.
         """
         groups = {entry.group for entry in level}
         others = [
-            (cost, sense)
-            for cost, sense in weighed
-            if cost <= sense.cost + (words.PLURAL if sense.cost > 0.0 else plain) and sense.value.group not in groups
+            (cost, entry)
+            for cost, entry in weighed
+            if cost <= entry.cost + (spelling.PLURAL if entry.cost > 0.0 else plain) and entry.value.group not in groups
         ]
         if others:
             cost = min(cost for cost, _ in others)
-            entries = dict.fromkeys([sense.value for other, sense in others if other <= cost + 1e-9])
+            entries = dict.fromkeys([entry.value for other, entry in others if other <= cost + 1e-9])
             yield Arc(length, Role.OPTION, tuple(entries), cost + SEGMENT)
 
-    def _ellipsis(self, spoken: Sequence[Token], start: int) -> Iterator[Arc]:
-        """Yield what an adjective means whose noun follows behind "and": "red and green peppers"."""
-        if start + 2 >= len(spoken) or spoken[start + 1].surface not in self._joins:
+    def _ellipsis(self, tokens: Sequence[Token], start: int) -> Iterator[Arc]:
+        """Yield the option of an adjective whose noun follows behind a conjunction: "red and green peppers"."""
+        if start + 2 >= len(tokens) or tokens[start + 1].surface not in self._joins:
             return
-        for head in range(start + 3, min(start + 5, len(spoken))):
-            for sense in self.index.get(spoken[start].key + spoken[head].key) or ():
-                if sense.kind is Role.OPTION and sense.phrase[0] == spoken[start].surface and not sense.cost:
-                    yield Arc(1, Role.OPTION, (sense.value,), SEGMENT * 2)
+        for head in range(start + 3, min(start + 5, len(tokens))):
+            for entry in self.index.get(tokens[start].key + tokens[head].key) or ():
+                if entry.role is Role.OPTION and entry.phrase[0] == tokens[start].surface and not entry.cost:
+                    yield Arc(1, Role.OPTION, (entry.value,), SEGMENT * 2)
                     return
 
     def _counted(self, surfaces: tuple[str, ...], start: int, number: Number) -> Iterator[Arc]:
-        """Yield how many a number may count; `voice.orders.spans` tells where it counts nothing."""
+        """Yield the arcs of a number; `voice.orders.spans` types those that count nothing."""
         length = number.end - start
         if number.article:
             yield Arc(length, Role.ARTICLE, 1, SEGMENT + self._an_article)
@@ -720,13 +741,15 @@ class Lexicon:
                     yield Arc(length + longer, Role.PEOPLE, number.value, SEGMENT + LESS_LIKELY + number.cost)
 
     def is_function_word(self, token: Token) -> bool:
-        """Tell whether a language uses the word for other things than naming something."""
-        senses = self.index.get(token.key) or ()
-        return words.is_punctuation(token.surface) or any(sense.kind not in NAMING and sense.phrase == (token.surface,) for sense in senses)
+        """Return whether a word is a function word of some language."""
+        entries = self.index.get(token.key) or ()
+        return words.is_punctuation(token.surface) or any(
+            entry.role not in NAMING and entry.phrase == (token.surface,) for entry in entries
+        )
 
-    def says_part(self, item_id: str, spoken: Sequence[Token], start: int, end: int) -> bool:
-        """Tell whether the words are a part of an item's name, or all: by their marks, if there are any in the utterance."""
-        marked = words.is_marked(spoken)
+    def says_part(self, item_id: str, tokens: Sequence[Token], start: int, end: int) -> bool:
+        """Return whether the tokens are a part of an item's name; diacritics count if the utterance has some."""
+        marked = words.is_marked(tokens)
         names = self._part_names.get((item_id, marked))
         if names is None:
             item = self.menu.items[item_id]
@@ -734,30 +757,30 @@ class Lexicon:
             names = [tuple([words.singular(word) if marked else words.key_of(word) for word in way]) for way in ways]
             self._part_names[item_id, marked] = names
         if marked:
-            said = tuple([words.singular(token.surface) for token in spoken[start:end]])
+            said = tuple([words.singular(token.surface) for token in tokens[start:end]])
         else:
-            keys = [token.key if token.key in self.known else next(iter(self._corrections(token)), "") for token in spoken[start:end]]
+            keys = [token.key if token.key in self.known else next(iter(self._corrections(token)), "") for token in tokens[start:end]]
             said = tuple(keys)
         return any(name[place : place + len(said)] == said for name in names for place in range(len(name) - len(said) + 1))
 
-    def measured(self, amount: Amount, spoken: Sequence[Token], start: int, end: int) -> list[ChoiceRef]:
-        """Return choices that are this amount of what was said ("no" + "ice" is the choice "no ice")."""
-        measured = self._measured.get((amount, "".join([token.key for token in spoken[start:end]])))
+    def measured(self, amount: Amount, tokens: Sequence[Token], start: int, end: int) -> list[ChoiceRef]:
+        """Return the choices that are that amount of something: "no" and "ice" give the choice "no ice"."""
+        measured = self._measured.get((amount, "".join([token.key for token in tokens[start:end]])))
         if not measured:
             return []
-        said = tuple([token.surface for token in spoken[start:end]])
-        near = [(words.distance(said, phrase, marked=words.is_marked(spoken)), entry) for phrase, entry in measured]
+        said = tuple([token.surface for token in tokens[start:end]])
+        near = [(spelling.distance(said, phrase, marked=words.is_marked(tokens)), entry) for phrase, entry in measured]
         nearest = min(distance for distance, _ in near)
         return list(dict.fromkeys([entry for distance, entry in near if distance == nearest])) if nearest <= MAX_FUNCTION_DISTANCE else []
 
 
 def _distinct(found: Sequence[Arc]) -> list[Arc]:
-    """Drop edges that mean the same as a cheaper one: a number's words and its figures may both be a name's."""
+    """Keep the cheapest of equal arcs: a number may match a name in words and in digits."""
     cheapest: dict[tuple[Role, int, Any], Arc] = {}
-    for edge in found:
-        other = cheapest.setdefault((edge.kind, edge.length, edge.value), edge)
-        if edge.cost < other.cost:
-            cheapest[edge.kind, edge.length, edge.value] = edge
+    for arc in found:
+        other = cheapest.setdefault((arc.role, arc.length, arc.value), arc)
+        if arc.cost < other.cost:
+            cheapest[arc.role, arc.length, arc.value] = arc
     return list(cheapest.values())
 
 
@@ -766,8 +789,8 @@ def _spellings(ways: Iterable[str]) -> set[tuple[str, ...]]:
 
 
 def _split(surface: str, names: dict[str, tuple[str, ...]], openings: set[str]) -> tuple[str, ...]:
-    """Return the words of numbers, requests and names that are written together, the longest first; at least an opening and a name."""
-    ways: list[tuple[str, ...] | None] = [()] + [None] * len(surface)  # to split what comes before each letter
+    """Split a token into numbers, requests and names, longest first; () unless it has a name behind an opening word."""
+    ways: list[tuple[str, ...] | None] = [()] + [None] * len(surface)  # the split of the letters before each position
     named = [False] * (len(surface) + 1)
     for end in range(1, len(surface) + 1):
         for start in range(end):

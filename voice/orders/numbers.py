@@ -1,4 +1,4 @@
-"""Numbers as they are said: "hai mươi lăm", "một trăm linh hai", "nửa tá", "half a dozen", "twenty-five"."""
+"""Parse cardinal numbers out of words and digits: "hai mươi lăm", "một trăm linh hai", "half a dozen", "twenty-five"."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,20 +6,21 @@ from typing import Final, Literal, NamedTuple, final
 
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack
+from voice.orders.spelling import function_distance
 from voice.orders.words import Token
 
 NumberRoleName = Literal["unit", "end", "ten", "times", "article", "half", "join"]
 
-MAX_DISTANCE: Final = 0.45  # of a number word: a tone, or no diacritics at all
+MAX_DISTANCE: Final = 0.45  # of a number word: one wrong tone, or no diacritics at all
 MAX_DIGITS: Final = 6
-MIN_ROW: Final = 4  # figures; nobody orders four numbers of nothing
+MIN_DIGIT_RUN: Final = 4  # digits spoken one by one: nobody orders four numbers of nothing
 TEN: Final = 10
 HUNDRED: Final = 100
 THOUSAND: Final = 1000
 
 
 class NumberRole(NamedTuple):
-    """What a word does in a number."""
+    """The function of a word within a number."""
 
     name: NumberRoleName
     value: int
@@ -28,30 +29,30 @@ class NumberRole(NamedTuple):
 
 @final
 class Number:
-    """A number that was said."""
+    """A number in an utterance."""
 
     __slots__ = ("article", "base", "cost", "end", "value")
 
     def __init__(self, end: int, value: int, cost: float, *, article: bool, base: int) -> None:
         self.end = end  # token behind it
-        self.base = base  # the unit that it ends with: a dozen, a hundred; 0: none
+        self.base = base  # the multiplier with which it ends: 12 of "two dozen"; 0: none
         self.value = value
-        self.cost = cost
+        self.cost = cost  # of its spelling
         self.article = article  # "a", "an"
 
 
 class NumberWords:
-    """The number words of all languages, which may be mixed."""
+    """The number words of all languages; a number may mix them."""
 
     def __init__(self, packs: Iterable[LanguagePack], *, plain: bool = True) -> None:
-        """Index the words by the key that their near spellings share; `plain`: diacritics may be left out."""
+        """Index the words by their keys; `plain`: diacritics may be missing."""
         self._plain = plain
         self._roles: dict[str, list[NumberRole]] = defaultdict(list)
         self._zeros: set[str] = set()
         for pack in packs:
             numbers = pack.numbers
-            self._zeros |= {spelt for way in numbers.zeros for spelt in (way, words.fold(way))}
-            rows: list[tuple[NumberRoleName, dict[str, int]]] = [
+            self._zeros |= {spelling for word in numbers.zeros for spelling in (word, words.fold(word))}
+            tables: list[tuple[NumberRoleName, dict[str, int]]] = [
                 ("unit", numbers.units),
                 ("end", numbers.ends),
                 ("ten", numbers.tens),
@@ -60,111 +61,145 @@ class NumberWords:
                 ("half", dict.fromkeys(numbers.halves, 0)),
                 ("join", dict.fromkeys(numbers.joins, 0)),
             ]
-            for name, ways in rows:
-                for way, value in ways.items():
-                    surface = way.lower()
+            for name, table in tables:
+                for word, value in table.items():
+                    surface = word.lower()
                     self._roles[words.key_of(surface)].append(NumberRole(name, value, surface))
 
+    # --- Words, exactly as they are spelt ---------------------------------------------------------------------------------------------
+
     def is_number_word(self, surface: str) -> bool:
-        """Tell whether a word, as it is spelt, belongs to numbers."""
+        """Return whether a word has any function within numbers."""
         return any(role.surface == surface for role in self._roles.get(words.key_of(surface), ()))
 
-    def times(self, surface: str) -> int:
-        """Return what a word, as it is spelt, multiplies by: 12 of a dozen; 0: it does not."""
+    def is_half(self, surface: str) -> bool:
+        """Return whether a word is a half."""
+        return any(role.surface == surface and role.name == "half" for role in self._roles.get(words.key_of(surface), ()))
+
+    def is_zero(self, surface: str) -> bool:
+        """Return whether a word is a zero among digits."""
+        return surface in self._zeros
+
+    def multiplier(self, surface: str) -> int:
+        """Return the factor of a word, 12 of "dozen"; 0: it has none."""
         roles = self._roles.get(words.key_of(surface), ())
         return next((role.value for role in roles if role.surface == surface and role.name == "times"), 0)
 
-    def is_zero(self, surface: str) -> bool:
-        """Tell whether a word says nought in a row of figures."""
-        return surface in self._zeros
+    # --- Numbers in an utterance ------------------------------------------------------------------------------------------------------
 
-    def is_half(self, surface: str) -> bool:
-        """Tell whether a word, as it is spelt, is a half."""
-        return any(role.surface == surface and role.name == "half" for role in self._roles.get(words.key_of(surface), ()))
-
-    def read_all(self, spoken: Sequence[Token], *, marked: bool) -> list[Number | None]:
-        """Read the longest number that begins at each token."""
+    def parse_all(self, tokens: Sequence[Token], *, marked: bool) -> list[Number | None]:
+        """Parse the longest number that begins at each token; `marked`: the utterance is written with diacritics."""
         roles = self._roles
         return [
-            self.read(spoken, start, marked=marked) if token.key in roles or token.surface.isdecimal() else None
-            for start, token in enumerate(spoken)
+            self.parse(tokens, start, marked=marked) if token.key in roles or token.surface.isdecimal() else None
+            for start, token in enumerate(tokens)
         ]
 
-    def rows(self, spoken: Sequence[Token], numbers: Sequence[Number | None]) -> list[tuple[int, int]]:
-        """Return where figures are said one by one, as a telephone's are: from which token to which."""
-        found, start = [], 0
-        for position, token in enumerate(spoken):
-            number = numbers[position]
-            figure = number is not None and number.end == position + 1 and number.value < TEN and not number.article
-            if not figure and token.surface not in self._zeros:
-                found.append((start, position))
-                start = position + 1
-        found.append((start, len(spoken)))
-        return [(start, end) for start, end in found if end - start >= MIN_ROW]
-
-    def read(self, spoken: Sequence[Token], start: int, *, marked: bool) -> Number | None:
-        """Read the longest number that begins at a token; `marked`: the utterance is written with diacritics."""
-        token = spoken[start]
-        digits = token.surface.isdecimal()
-        if len(token.surface) > MAX_DIGITS if digits else token.key not in self._roles:
-            return None
-        closed = open_ = base = 0  # hundreds that are complete; what is still being counted; the last power of ten
-        cost, last, position, end, unit, half = 0.0, "", start, start, 0, False
-        while position < len(spoken):
-            step: tuple[float, NumberRole] | None
-            if digits and position == start:  # "2 chục"
-                step = 0.0, NumberRole("unit", int(token.surface), token.surface)
-            else:
-                step = self._step(spoken[position], last, base, marked=marked)
-            if step is None:
-                break
-            distance, role = step
-            if role.name == "half":
-                half = True
-            elif role.name == "times":
-                open_ = (open_ or (0 if closed else 1)) * role.value // (2 if half else 1)
-                half = False
-                if role.value >= THOUSAND:
-                    closed, open_ = closed * role.value + open_, 0
-                elif role.value >= HUNDRED:
-                    closed, open_ = closed + open_, 0
-                base = role.value
-            elif role.name != "join" and last != "half":
-                open_ += role.value
-                base = 0 if role.name != "ten" else TEN if role.value % TEN == 0 else base
+    def parse(self, tokens: Sequence[Token], start: int, *, marked: bool) -> Number | None:
+        """Parse the longest number that begins at a token; None where there is none, or where it has more than `MAX_DIGITS` digits."""
+        first = tokens[start]
+        number = _PartialNumber()
+        position = start
+        if first.surface.isdecimal():  # digits before a multiplier: "2 chục"
+            if len(first.surface) > MAX_DIGITS:
+                return None
             position += 1
-            cost += distance
-            last = role.name
-            if role.name not in {"join", "half"}:
-                end, unit = position, role.value if role.name == "times" else 0
-        if end == start or half:
-            return None
-        return Number(end, closed + open_, cost, article=last == "article", base=unit)
+            number.add(NumberRole("unit", int(first.surface), first.surface), 0.0, position)
+        while position < len(tokens):
+            nearest = self._continuation(tokens[position], number, marked=marked)
+            if nearest is None:
+                break
+            position += 1
+            number.add(nearest[1], nearest[0], position)
+        return number.finished()
 
-    def _step(self, token: Token, last: str, base: int, *, marked: bool) -> tuple[float, NumberRole] | None:
-        best: tuple[float, NumberRole] | None = None
+    def digit_runs(self, tokens: Sequence[Token], numbers: Sequence[Number | None]) -> list[tuple[int, int]]:
+        """Return the start and end tokens of digits that are spoken one by one; `numbers`: those of `parse_all`."""
+        bounds, start = [], 0
+        for position, token in enumerate(tokens):
+            number = numbers[position]
+            is_digit = number is not None and number.end == position + 1 and number.value < TEN and not number.article
+            if not is_digit and token.surface not in self._zeros:
+                bounds.append((start, position))
+                start = position + 1
+        bounds.append((start, len(tokens)))
+        return [(start, end) for start, end in bounds if end - start >= MIN_DIGIT_RUN]
+
+    def _continuation(self, token: Token, number: "_PartialNumber", *, marked: bool) -> tuple[float, NumberRole] | None:
+        """Return the nearest role in which a token may continue a number, and its distance."""
+        nearest: tuple[float, NumberRole] | None = None
         for role in self._roles.get(token.key, ()):
             if not self._plain and token.surface.isascii() and not role.surface.isascii():
                 continue
-            distance = words.function_distance((token.surface,), (role.surface,), marked=marked)
-            nearest = 0.0 if role.name == "article" else MAX_DISTANCE
-            if distance <= nearest and _continues(role, last, base) and (best is None or distance < best[0]):
-                best = distance, role
-        return best
+            distance = function_distance((token.surface,), (role.surface,), marked=marked)
+            max_distance = 0.0 if role.name == "article" else MAX_DISTANCE
+            if distance <= max_distance and number.accepts(role) and (nearest is None or distance < nearest[0]):
+                nearest = distance, role
+        return nearest
 
 
-def _continues(role: NumberRole, last: str, base: int) -> bool:
-    """Tell whether a number goes on with this role behind that one."""
-    if last == "":
-        return role.name not in {"end", "join"}
-    behind_ten = last in {"ten", "times"}
-    follows = {
-        "unit": (base >= TEN and behind_ten) or last == "join",
-        "end": (base == TEN and behind_ten) or (last == "join" and base >= TEN),
-        "ten": base >= HUNDRED and last in {"times", "join"},
-        "times": last in {"unit", "article", "ten", "half"} or (last == "times" and role.value >= THOUSAND > base),
-        "article": last == "half",
-        "half": False,
-        "join": base >= HUNDRED and last == "times",
-    }
-    return follows[role.name]
+@final
+class _PartialNumber:
+    """A number while its words are added from left to right."""
+
+    __slots__ = ("base", "complete", "cost", "end", "half", "last", "last_multiplier", "open")
+
+    def __init__(self) -> None:
+        self.complete = 0  # hundreds and thousands to which only lower ones are added
+        self.open = 0  # what a multiplier may still multiply
+        self.base = 0  # the last power of ten, or dozen: below it the number may go on
+        self.half = False  # "half" waits for its multiplier
+        self.last = ""  # role of the last word
+        self.last_multiplier = 0  # value of the last word, if it multiplies
+        self.cost = 0.0
+        self.end = -1  # token behind the last word that may end a number
+
+    def accepts(self, role: NumberRole) -> bool:
+        """Return whether a word in this role may come next."""
+        name, last, base = role.name, self.last, self.base
+        if last == "":
+            return name not in {"end", "join"}
+        if name == "unit":
+            return last == "join" or (base >= TEN and last in {"ten", "times"})
+        if name == "end":
+            return (base == TEN and last in {"ten", "times"}) or (base >= TEN and last == "join")
+        if name == "ten":
+            return base >= HUNDRED and last in {"times", "join"}
+        if name == "times":
+            return last in {"unit", "article", "ten", "half"} or (last == "times" and role.value >= THOUSAND > base)
+        if name == "article":
+            return last == "half"
+        return name == "join" and base >= HUNDRED and last == "times"
+
+    def add(self, role: NumberRole, cost: float, end: int) -> None:
+        """Add a word; `end`: the token behind it."""
+        if role.name == "half":
+            self.half = True
+        elif role.name == "times":
+            self._multiply(role.value)
+        elif role.name != "join" and self.last != "half":
+            self.open += role.value
+            if role.name != "ten":
+                self.base = 0
+            elif role.value % TEN == 0:
+                self.base = TEN
+        self.cost += cost
+        self.last = role.name
+        if role.name not in {"join", "half"}:
+            self.end = end
+            self.last_multiplier = role.value if role.name == "times" else 0
+
+    def _multiply(self, factor: int) -> None:
+        self.open = (self.open or (0 if self.complete else 1)) * factor // (2 if self.half else 1)
+        self.half = False
+        if factor >= THOUSAND:
+            self.complete, self.open = self.complete * factor + self.open, 0
+        elif factor >= HUNDRED:
+            self.complete, self.open = self.complete + self.open, 0
+        self.base = factor
+
+    def finished(self) -> Number | None:
+        """Return the number; None where no word may end one, or a half has no multiplier."""
+        if self.end < 0 or self.half:
+            return None
+        return Number(self.end, self.complete + self.open, self.cost, article=self.last == "article", base=self.last_multiplier)

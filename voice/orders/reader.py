@@ -1,4 +1,4 @@
-"""Read an utterance: what each word does to what was read before it."""
+"""The steps of the search over connectives, operations and references, and the search for the cheapest parses of an utterance."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -51,22 +51,22 @@ from voice.orders.search import (
     REST,
     SET,
     WITH,
-    Reading,
+    Parse,
+    SearchSpace,
     Steps,
-    Walk,
     cheapest,
 )
 from voice.orders.words import Token
 
-_INSTEAD_OF_INTO: Final = frozenset({Role.WITH, Role.FILLER, Role.ONTO})  # what "with" and "to" are where nothing is changed
-POSTPOSED_WORDS: Final = 2  # between an item and "thì bỏ"
+_INSTEAD_OF_INTO: Final = frozenset({Role.WITH, Role.FILLER, Role.ONTO})  # roles that the same words have where nothing is changed
+POSTPOSED_WORDS: Final = 2  # between an item and a verb of removal behind it
 
 
 class Reader(Names):
-    """Reads utterances against one menu: what each kind of word does to a reading, and the cheapest way through all of them."""
+    """Parses utterances about one menu: a step for each role, and the best-first search over all of them."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        """List the step of each kind of meaning."""
+        """List the step of each role."""
         super().__init__(lexicon)
         self._steps: Steps = {
             Role.ITEM: self._item,
@@ -107,437 +107,437 @@ class Reader(Names):
             Role.FILLER: self._skip,
             Role.PAUSE: self._pause,
             Role.TIMES: self._skip,
-            Role.TALK: self._lose,
-            Role.UNKNOWN: self._lose,
-            Role.UNUSED: self._lose,
+            Role.TALK: self._leave_unread,
+            Role.UNKNOWN: self._leave_unread,
+            Role.UNUSED: self._leave_unread,
         }
 
-    def read(self, spoken: Sequence[Token], order: tuple[str, ...], count: int = 1) -> list[Reading]:
-        """Return the cheapest `count` readings of the whole; `order` holds the items of the order so far, line by line."""
-        edges = self.lattice.read(spoken)
-        walk = Walk(spoken, edges, order)
-        found = cheapest(walk, self._steps, lambda reading: self._finish(reading, walk), count)
+    def read(self, tokens: Sequence[Token], order: tuple[str, ...], count: int = 1) -> list[Parse]:
+        """Return the `count` cheapest parses of an utterance; `order` holds the item of each line of the order so far."""
+        arcs = self.lattice.read(tokens)
+        space = SearchSpace(tokens, arcs, order)
+        found = cheapest(space, self._steps, lambda parse: self._finish(parse, space), count)
         if found:
             return found
-        # No way leads through: what each meaning would need is nowhere. Then any word may be one that orders nothing.
-        walk = Walk(spoken, [[*row, UNKNOWN] for row in edges], order)
-        return cheapest(walk, self._steps, lambda reading: self._finish(reading, walk), count)
+        # No path leads through the lattice: each role needs words that are missing. Then any word may be left unread.
+        space = SearchSpace(tokens, [[*row, UNKNOWN] for row in arcs], order)
+        return cheapest(space, self._steps, lambda parse: self._finish(parse, space), count)
 
-    def _skip(self, reading: Reading, edge: Arc, start: int, _: Walk) -> Iterator[Reading]:
-        yield reading.fork(edge.cost)
+    def _skip(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
+        yield parse.fork(arc.cost)
 
-    def _pause(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        answers = reading.amount == "no" and reading.done is None and reading.headless and not reading.options  # "no, over medium"
-        new = reading.fork(edge.cost + (CONTRADICTED if answers else 0.0))
-        if reading.amount is not None and walk.spoken[start].surface != ",":
-            new.amount = None  # "my friend is not eating, but the barley"
+    def _pause(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        answers = parse.amount == "no" and parse.done is None and parse.headless and not parse.options  # an answer before the order
+        new = parse.fork(arc.cost + (CONTRADICTED if answers else 0.0))
+        if parse.amount is not None and space.tokens[start].surface != ",":
+            new.amount = None  # a negation of words that are not on the menu
             new.cost += REFERENCE
         yield new
-        if reading.amount == "no" and not reading.bare and not reading.talk:
-            if reading.headless and reading.options:
-                yield self._retracted(reading, edge.cost)
-            new = reading.fork(edge.cost)  # ", no, two of them"
+        if parse.amount == "no" and not parse.bare and not parse.talk:
+            if parse.headless and parse.options:
+                yield self._retracted(parse, arc.cost)
+            new = parse.fork(arc.cost)  # a correction
             new.amount = None
-            new = self._open(new, walk, REFERENCE)
+            new = self._open(new, space, REFERENCE)
             new.flags |= CORRECT
             yield new
 
-    def _join(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.flags & NOT_THAT and reading.headless and not reading.options:
-            new = self._close(reading, walk)  # "three lemonades, not four, and a pint of bitter"
-            new.cost += edge.cost
+    def _join(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.flags & NOT_THAT and parse.headless and not parse.options:
+            new = self._close(parse, space)  # the rejected number ends
+            new.cost += arc.cost
             yield new
             return
-        new = reading.fork(edge.cost + self._corrected_by_more(reading))
-        without = self._without(reading) if reading.amount == "no" else ()
+        new = parse.fork(arc.cost + self._corrected_by_more(parse))
+        without = self._without(parse) if parse.amount == "no" else ()
         if without:
-            new.options, new.amount = without, None  # "two with cockles and one without, and one tea"
-        elif reading.amount == "no":
-            new.amount = None  # "no sides and ...": it was said of something that is not on the menu
+            new.options, new.amount = without, None  # "no" without an object, of the options of the part before
+        elif parse.amount == "no":
+            new.amount = None  # its object is not on the menu
             new.cost += REFERENCE
         yield new
 
     @staticmethod
-    def _corrected_by_more(reading: Reading) -> float:
-        """Return what it costs that a correction begins with "and" or "with"."""
-        return CONTRADICTED if reading.flags == CORRECT and reading.headless and not reading.options and not reading.number else 0.0
+    def _corrected_by_more(parse: Parse) -> float:
+        """Return the cost of a correction that begins with a connective."""
+        return CONTRADICTED if parse.flags == CORRECT and parse.headless and not parse.options and not parse.number else 0.0
 
-    def _with(self, reading: Reading, edge: Arc, start: int, _: Walk) -> Iterator[Reading]:
-        new = reading.fork(edge.cost + self._corrected_by_more(reading))
+    def _with(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
+        new = parse.fork(arc.cost + self._corrected_by_more(parse))
         new.carry = False
         yield new
 
-    def _boundary(self, reading: Reading, edge: Arc, start: int, _: Walk) -> Iterator[Reading]:
-        if not reading.talk and reading.amount is None and not reading.carry:
-            yield reading.fork(edge.cost)
+    def _boundary(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
+        if not parse.talk and parse.amount is None and not parse.carry:
+            yield parse.fork(arc.cost)
             return
-        without = self._without(reading) if reading.amount == "no" else ()
-        dangling = 0.0 if reading.amount is None or without else ABSENT if reading.amount == "no" else DANGLING_AMOUNT
-        new = reading.fork(edge.cost + dangling)
-        new.options = new.options or without  # "hai ly có đá, một ly không."
+        without = self._without(parse) if parse.amount == "no" else ()
+        dangling = 0.0 if parse.amount is None or without else ABSENT if parse.amount == "no" else DANGLING_AMOUNT
+        new = parse.fork(arc.cost + dangling)
+        new.options = new.options or without  # "no" without an object, of the options of the part before
         new.talk = new.carry = False
         new.amount = None
         yield new
 
-    def _remove(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.talk:
-            yield reading.fork(edge.cost)
+    def _remove(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.talk:
+            yield parse.fork(arc.cost)
             return
-        if reading.flags & REST and not reading.options:
-            new = reading.fork(edge.cost)  # "mấy món kia bỏ"
+        if parse.flags & REST and not parse.options:
+            new = parse.fork(arc.cost)  # the verb behind its object
             new.flags |= REMOVE
             yield new
-        if reading.flags & REMOVE and reading.items and not reading.options:
-            yield reading.fork(edge.cost)  # "khăn lạnh cancel giúp anh, không lấy": the same again
-        yield from self._taken_off(reading, edge, start, walk)
-        new = self._open(reading, walk, edge.cost) if reading.flags & NOT_THAT else reading.fork(edge.cost)
-        if edge.value:
-            new = self._open(reading, walk, edge.cost)
-            new.number = edge.value  # "one less coffee"
-            new.touch(edge, start)
+        if parse.flags & REMOVE and parse.items and not parse.options:
+            yield parse.fork(arc.cost)  # the removal is repeated
+        yield from self._taken_off(parse, arc, start, space)
+        new = self._open(parse, space, arc.cost) if parse.flags & NOT_THAT else parse.fork(arc.cost)
+        if arc.value:
+            new = self._open(parse, space, arc.cost)
+            new.number = arc.value  # a comparative with its number
+            new.extend_span(arc, start)
         new.amount = "no"
         new.bare = True
         new.carry = False
         yield new
 
     @staticmethod
-    def _taken_off(reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        """Take off an item that was named right before: "nước cam thì bỏ"."""
-        known = tuple([item for item in reading.items if item in walk.there])
-        near = start - reading.end <= POSTPOSED_WORDS
-        if known and near and not reading.options and not reading.flags & ~(ALSO | ARTICLE | ALL | SET):
-            new = reading.fork(edge.cost + REFERENCE)
+    def _taken_off(parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        """Remove an item that was named right before the verb."""
+        known = tuple([item for item in parse.items if item in space.there])
+        near = start - parse.end <= POSTPOSED_WORDS
+        if known and near and not parse.options and not parse.flags & ~(ALSO | ARTICLE | ALL | SET):
+            new = parse.fork(arc.cost + REFERENCE)
             new.items = known
             new.flags |= REMOVE
-            new.touch(edge, start)
+            new.extend_span(arc, start)
             yield new
 
-    def _operation(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.talk:
-            yield reading.fork(edge.cost)
+    def _operation(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.talk:
+            yield parse.fork(arc.cost)
             return
-        if edge.kind is Role.SET and not reading.base and not reading.items:
-            yield reading.fork(edge.cost)  # nothing to set yet: "make me a latte"
+        if arc.role is Role.SET and not parse.base and not parse.items:
+            yield parse.fork(arc.cost)  # nothing to set yet: the verb is part of a request
             return
-        if edge.kind is Role.SET and not reading.options and reading.flags & (ALL if reading.headless else IS_PART):
-            new = reading.fork(edge.cost)  # "everything should be large", "one of those should be iced"
-            if reading.items and reading.number and not walk.there.isdisjoint(reading.items):
-                new.flags = REPLACE  # "one of the cokes should be a sprite"
-                new = self._open(new, walk, REFERENCE)
+        if arc.role is Role.SET and not parse.options and parse.flags & (ALL if parse.headless else IS_PART):
+            new = parse.fork(arc.cost)  # the verb behind its object
+            if parse.items and parse.number and not space.there.isdisjoint(parse.items):
+                new.flags = REPLACE  # a part of a line is to be another item
+                new = self._open(new, space, REFERENCE)
                 new.flags = INTO
             yield new
             return
-        if edge.kind is Role.SET and reading.flags == CORRECT and reading.headless and not (reading.options or reading.number):
-            new = reading.fork(edge.cost)  # "no wait, make it a lemonade"
-            new.flags |= SET | (ITS if edge.value else 0)
+        if arc.role is Role.SET and parse.flags == CORRECT and parse.headless and not (parse.options or parse.number):
+            new = parse.fork(arc.cost)  # correction and verb together
+            new.flags |= SET | (ITS if arc.value else 0)
             yield new
             return
         if (
-            edge.kind is Role.REPLACE
-            and reading.items
-            and not reading.options
-            and not reading.flags & REMOVE
-            and walk.there.intersection(reading.items)
+            arc.role is Role.REPLACE
+            and parse.items
+            and not parse.options
+            and not parse.flags & REMOVE
+            and space.there.intersection(parse.items)
         ):
-            new = reading.fork(edge.cost)  # "coca đổi sang pepsi"
-            new.items = tuple([item for item in reading.items if item in walk.there])
+            new = parse.fork(arc.cost)  # the verb behind the item to replace
+            new.items = tuple([item for item in parse.items if item in space.there])
             new.flags |= REPLACE
             yield new
             return
-        if edge.kind is Role.REPLACE and walk.order and reading.headless and reading.options and not (reading.number or reading.flags):
-            new = reading.fork(edge.cost)  # "trứng đổi sang lòng đào"
+        if arc.role is Role.REPLACE and space.order and parse.headless and parse.options and not (parse.number or parse.flags):
+            new = parse.fork(arc.cost)  # the verb behind the option to replace
             new.flags |= REPLACE
             yield new
-        new = self._open(reading, walk, edge.cost)
-        if edge.kind is Role.INSTEAD:
+        new = self._open(parse, space, arc.cost)
+        if arc.role is Role.INSTEAD:
             new.amount = "no"
         else:
-            new.flags |= REPLACE if edge.kind is Role.REPLACE else SET | ITS if edge.value else SET
+            new.flags |= REPLACE if arc.role is Role.REPLACE else SET | ITS if arc.value else SET
         yield new
 
-    def _keep(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.flags & REST and not reading.options:
-            new = reading.fork(edge.cost)  # "tô còn lại giữ nguyên"
+    def _keep(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.flags & REST and not parse.options:
+            new = parse.fork(arc.cost)  # the verb behind its object, the remainder
             new.flags, new.number = AS_IS | REST, 0
             yield new
             return
-        if reading.headless and reading.number and not reading.options:
-            yield from self._plain(reading, edge, start, walk)  # "ba con giữ nguyên"
+        if parse.headless and parse.number and not parse.options:
+            yield from self._plain(parse, arc, start, space)  # the verb behind a number: a part without options
             return
-        if reading.items and not reading.options and not reading.number:
-            new = reading.fork(edge.cost + (CONTRADICTED if reading.flags & REMOVE else 0.0))
-            new.cost -= REFERENCE if walk.there.issuperset(reading.items) else 0.0  # one expects no number then
-            new.flags = AS_IS  # "trà đá giữ nguyên"
+        if parse.items and not parse.options and not parse.number:
+            new = parse.fork(arc.cost + (CONTRADICTED if parse.flags & REMOVE else 0.0))
+            new.cost -= REFERENCE if space.there.issuperset(parse.items) else 0.0  # one expects no number then
+            new.flags = AS_IS  # the verb behind its object
             yield new
-        new = self._open(reading, walk, edge.cost)
-        new.flags |= AS_IS  # "keep the tea"
+        new = self._open(parse, space, arc.cost)
+        new.flags |= AS_IS  # the verb before its object
         yield new
 
-    def _into(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.flags & (REPLACE | SET) and not reading.talk:
-            empty = reading.headless and not reading.options and not reading.number
-            new = reading.fork(edge.cost) if empty else self._open(reading, walk, edge.cost)
-            if reading.options and not reading.items and reading.flags & REPLACE:
+    def _into(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.flags & (REPLACE | SET) and not parse.talk:
+            empty = parse.headless and not parse.options and not parse.number
+            new = parse.fork(arc.cost) if empty else self._open(parse, space, arc.cost)
+            if parse.options and not parse.items and parse.flags & REPLACE:
                 new.cost -= AIMLESS - REFERENCE
             new.flags = (new.flags & ~(REPLACE | SET)) | INTO
             yield new
-        elif not any(other.kind in _INSTEAD_OF_INTO and other.length == edge.length for other in walk.edges_at(start)):
-            yield reading.fork(edge.cost + DANGLING_AMOUNT)
+        elif not any(other.role in _INSTEAD_OF_INTO and other.length == arc.length for other in space.arcs_at(start)):
+            yield parse.fork(arc.cost + DANGLING_AMOUNT)
 
-    def _more(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        named = any(other.kind in NAMING for other in walk.edges_at(start + edge.length))
-        apart = reading.number and (reading.joint == PAUSED or (reading.options and named))  # "một suất, thêm đậu": the beans are more
-        if reading.headless and not (reading.options or reading.talk or apart):
-            new = reading.fork(edge.cost)
-        elif reading.headless and reading.number and not (reading.talk or edge.value or apart):
-            new = reading.fork(edge.cost)  # "bốn lon nữa"
+    def _more(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        named = any(other.role in NAMING for other in space.arcs_at(start + arc.length))
+        apart = parse.number and (parse.joint == PAUSED or (parse.options and named))  # "more" is said of the option behind it
+        if parse.headless and not (parse.options or parse.talk or apart):
+            new = parse.fork(arc.cost)
+        elif parse.headless and parse.number and not (parse.talk or arc.value or apart):
+            new = parse.fork(arc.cost)  # behind its number
         else:
-            yield reading.fork(edge.cost + (AIMLESS if edge.value else IDLE))  # "another one" is one
-            if reading.talk:
+            yield parse.fork(arc.cost + (AIMLESS if arc.value else IDLE))  # the determiner before a number adds nothing to it
+            if parse.talk:
                 return
-            if edge.value > 1 and reading.items and not reading.options and not walk.there.isdisjoint(reading.items):
-                new = reading.fork(edge.cost)  # "thêm một pizza gà giống vậy nhưng đế dày"
+            if arc.value > 1 and parse.items and not parse.options and not space.there.isdisjoint(parse.items):
+                new = parse.fork(arc.cost)  # a line like one on the order, with a difference
                 new.flags |= MORE | AGAIN
                 yield new
-            new = self._open(reading, walk, edge.cost)
+            new = self._open(parse, space, arc.cost)
         new.flags |= MORE
-        if edge.value and not new.number:
+        if arc.value and not new.number:
             new.number = 1
-            new.flags |= ARTICLE  # "another two"
-        if edge.value > 1:
+            new.flags |= ARTICLE  # a number that follows replaces it
+        if arc.value > 1:
             new.flags |= AGAIN
-        new.touch(edge, start)
+        new.extend_span(arc, start)
         yield new
 
-    def _only(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.headless and not reading.options and not reading.talk:
-            new = reading.fork(edge.cost)
+    def _only(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.headless and not parse.options and not parse.talk:
+            new = parse.fork(arc.cost)
             new.flags |= ONLY
             yield new
             return
-        yield reading.fork(edge.cost + IDLE)
-        counts = any(other.kind is Role.NUMBER for other in walk.edges_at(start + edge.length))
-        if (reading.joint in APART and counts) or (reading.flags & REMOVE and reading.items):
-            new = self._open(reading, walk, edge.cost)  # "with prawns, and only one coconut"
+        yield parse.fork(arc.cost + IDLE)
+        counts = any(other.role is Role.NUMBER for other in space.arcs_at(start + arc.length))
+        if (parse.joint in APART and counts) or (parse.flags & REMOVE and parse.items):
+            new = self._open(parse, space, arc.cost)  # before a counted item
             new.flags |= ONLY
             yield new
-        if reading.number and reading.items and not reading.options and not walk.there.isdisjoint(reading.items):
-            new = reading.fork(edge.cost)  # "trà đá lấy hai ly thôi"
+        if parse.number and parse.items and not parse.options and not space.there.isdisjoint(parse.items):
+            new = parse.fork(arc.cost)  # behind the number of an item on the order
             new.flags |= ONLY
             yield new
 
-    def _correct(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.done is None and not reading.items and not reading.options and not reading.number:
-            new = reading.fork(edge.cost)
-            new.amount = None  # "no wait, I meant two lattes", of which there is one
-            new.flags |= CORRECT if walk.order else 0
+    def _correct(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.done is None and not parse.items and not parse.options and not parse.number:
+            new = parse.fork(arc.cost)
+            new.amount = None  # a correction of the order so far
+            new.flags |= CORRECT if space.order else 0
             yield new
             return
-        if reading.headless and reading.options:
-            yield self._retracted(reading, edge.cost)
-        if reading.headless and reading.number and not reading.options:
-            new = reading.fork(edge.cost + RETRACTED)  # "hai, à không, ba ly"
+        if parse.headless and parse.options:
+            yield self._retracted(parse, arc.cost)
+        if parse.headless and parse.number and not parse.options:
+            new = parse.fork(arc.cost + RETRACTED)  # a number before its item is corrected
             new.number = 0
             yield new
-        behind = any(other.kind is Role.PAUSE for other in walk.edges_at(start + edge.length))
-        closing = behind and reading.end == start and reading.joint == NONE  # "hai đen đá thôi, một nâu": no more than two
-        new = self._open(reading, walk, edge.cost + (2 * IDLE if closing else 0.0))
+        behind = any(other.role is Role.PAUSE for other in space.arcs_at(start + arc.length))
+        closing = behind and parse.end == start and parse.joint == NONE  # the word also means "only", at the end of a clause
+        new = self._open(parse, space, arc.cost + (2 * IDLE if closing else 0.0))
         new.flags |= CORRECT
         yield new
 
     @staticmethod
-    def _retracted(reading: Reading, cost: float) -> Reading:
-        """Take back what was said before an item: "a small, no, medium white pizza"."""
-        new = reading.fork(cost + RETRACTED)
+    def _retracted(parse: Parse, cost: float) -> Parse:
+        """Retract the options before an item."""
+        new = parse.fork(cost + RETRACTED)
         new.options, new.used, new.amount = (), 0, None
         return new
 
-    def _cancel(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        named = list(self._taken_off(reading, edge, start, walk))  # "khoai tây thôi không lấy nữa"
+    def _cancel(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        named = list(self._taken_off(parse, arc, start, space))  # behind its object, an item
         if named:
             yield from named
             return
-        new = self._open(reading, walk, edge.cost)
+        new = self._open(parse, space, arc.cost)
         new.flags |= CANCEL
-        new.touch(edge, start)
-        yield self._close(new, walk)
-        behind = walk.edges_at(start + edge.length)
-        if any(other.kind is Role.ITEM for other in behind) and not reading.talk:
-            new = reading.fork(edge.cost)  # "bỏ hết bia": that alone
+        new.extend_span(arc, start)
+        yield self._close(new, space)
+        behind = space.arcs_at(start + arc.length)
+        if any(other.role is Role.ITEM for other in behind) and not parse.talk:
+            new = parse.fork(arc.cost)  # before its object, an item
             new.amount, new.bare, new.carry = "no", True, False
             yield new
 
-    def _all(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.talk:
-            yield reading.fork(edge.cost)
+    def _all(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.talk:
+            yield parse.fork(arc.cost)
             return
-        if reading.flags & REPLACE and reading.items and not reading.options:
-            yield reading.fork(edge.cost)  # "ba lon tiger đổi hết sang sài gòn"
+        if parse.flags & REPLACE and parse.items and not parse.options:
+            yield parse.fork(arc.cost)  # adds nothing to the verb
             return
         new = (
-            reading.fork(edge.cost)
-            if reading.headless and not reading.options and (not reading.number or reading.flags & ALL)
-            else self._open(reading, walk, edge.cost)
+            parse.fork(arc.cost)
+            if parse.headless and not parse.options and (not parse.number or parse.flags & ALL)
+            else self._open(parse, space, arc.cost)
         )
         new.flags |= ALL
-        new.number = new.number or edge.value  # "cả hai đều"
+        new.number = new.number or arc.value  # a number may have been said already
         yield new
-        last = reading.options[-1] if reading.options else None
+        last = parse.options[-1] if parse.options else None
         if (
             last is not None
-            and last.end == reading.end
-            and reading.amount is None
-            and reading.joint in {NONE, WITH, ONTO_NEXT}
-            and not reading.flags & ALL
-            and (len(reading.options) > 1 or reading.items)
+            and last.end == parse.end
+            and parse.amount is None
+            and parse.joint in {NONE, WITH, ONTO_NEXT}
+            and not parse.flags & ALL
+            and (len(parse.options) > 1 or parse.items)
         ):
-            new = self._detach(reading, walk, edge.cost + EARLY_JOINED)  # "một hấp bia, một rang muối, đĩa to cả hai"
-            new.flags, new.number = ALL, edge.value
+            new = self._detach(parse, space, arc.cost + EARLY_JOINED)  # behind the last option, which is of all lines
+            new.flags, new.number = ALL, arc.value
             yield new
-        behind_options = reading.headless and reading.options and not reading.number and reading.amount is None
-        if behind_options and reading.joint not in {JOINED, WITH}:
-            new = reading.fork(edge.cost)  # "ranch for both", "ít đường cả hai"
+        behind_options = parse.headless and parse.options and not parse.number and parse.amount is None
+        if behind_options and parse.joint not in {JOINED, WITH}:
+            new = parse.fork(arc.cost)  # behind the options
             new.flags |= ALL
-            new.number = 0 if reading.flags & EACH else edge.value
+            new.number = 0 if parse.flags & EACH else arc.value
             new.carry = False
-            new.touch(edge, start)
+            new.extend_span(arc, start)
             yield new
 
-    def _each(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.talk:
-            yield reading.fork(edge.cost)
+    def _each(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.talk:
+            yield parse.fork(arc.cost)
             return
-        whose = EVERYONE if edge.value else 0
-        if reading.headless and not (reading.options and reading.number):
-            new = reading.fork(edge.cost)  # "two of each", "a shot on each"
+        whose = EVERYONE if arc.value else 0
+        if parse.headless and not (parse.options and parse.number):
+            new = parse.fork(arc.cost)  # behind a number, or with options
             new.flags |= ALL | EACH | whose
         else:
-            ends = all(other.kind in CLAUSE_END_KINDS for other in walk.edges_at(start + edge.length))
-            named = whose or not (reading.options and reading.options[-1].end == reading.end)
-            if ends and named and reading.items and not reading.flags & EACH:
-                new = reading.fork(edge.cost)  # "hai trà đá mỗi người", "a large latte each"
+            ends = all(other.role in CLAUSE_END_KINDS for other in space.arcs_at(start + arc.length))
+            named = whose or not (parse.options and parse.options[-1].end == parse.end)
+            if ends and named and parse.items and not parse.flags & EACH:
+                new = parse.fork(arc.cost)  # behind the item, at the end of a clause
                 new.flags |= EACH | EVERYONE
                 yield new
-            new = self._open(reading, walk, edge.cost)
+            new = self._open(parse, space, arc.cost)
             new.flags |= ALL | EACH | whose
-            last = reading.options[-1] if reading.options else None
-            if last is not None and last.end == reading.end and reading.amount is None:
-                late = self._detach(reading, walk, edge.cost + REFERENCE)  # "one with chicken, one with pork, and an egg on each"
+            last = parse.options[-1] if parse.options else None
+            if last is not None and last.end == parse.end and parse.amount is None:
+                late = self._detach(parse, space, arc.cost + REFERENCE)  # behind the last option, which is of all lines
                 late.flags = ALL | EACH | whose
                 yield late
         new.carry = False
         yield new
 
-    def _people(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.talk:
-            yield reading.fork(edge.cost)
+    def _people(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.talk:
+            yield parse.fork(arc.cost)
             return
-        new = self._open(reading, walk, edge.cost)
-        new.flags, new.number = PEOPLE, edge.value
-        new.touch(edge, start)
-        yield self._close(new, walk)
+        new = self._open(parse, space, arc.cost)
+        new.flags, new.number = PEOPLE, arc.value
+        new.extend_span(arc, start)
+        yield self._close(new, space)
 
-    def _rest(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if not reading.base and not reading.items:
-            yield from self._lose(reading, edge.at(TALK), start, walk)
+    def _rest(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if not parse.base and not parse.items:
+            yield from self._leave_unread(parse, arc.at(TALK), start, space)
             return
-        counted = reading.headless and reading.number and not (reading.options or reading.flags & PLAIN)  # "hai phần còn lại"
-        new = reading.fork(edge.cost) if counted else self._open(reading, walk, edge.cost)
+        counted = parse.headless and parse.number and not (parse.options or parse.flags & PLAIN)  # behind its number
+        new = parse.fork(arc.cost) if counted else self._open(parse, space, arc.cost)
         new.flags |= IS_PART | REST
-        new.number = reading.number if counted else 1  # or more: what the other parts leave
-        new.touch(edge, start)
+        new.number = parse.number if counted else 1  # or more: what the other parts leave
+        new.extend_span(arc, start)
         yield new
 
-    def _share(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        """Read a share of a line: "six tacos, half on corn and half on flour"."""
-        whole, done = reading.number if reading.items else 0, reading.done
+    def _share(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        """Read a fraction of a line."""
+        whole, done = parse.number if parse.items else 0, parse.done
         while done is not None and not whole:
             whole, done = done.value.number if done.value.items else 0, done.past
-        if reading.talk or not whole or whole % edge.value:
-            yield from self._lose(reading, edge.at(UNSAID), start, walk)
+        if parse.talk or not whole or whole % arc.value:
+            yield from self._leave_unread(parse, arc.at(UNSAID), start, space)
             return
-        new = self._open(reading, walk, edge.cost)
+        new = self._open(parse, space, arc.cost)
         new.flags |= IS_PART
-        new.number = whole // edge.value
-        new.touch(edge, start)
+        new.number = whole // arc.value
+        new.extend_span(arc, start)
         yield new
 
-    def _plain(self, reading: Reading, edge: Arc, start: int, _: Walk) -> Iterator[Reading]:
-        if reading.headless and reading.number and not reading.options and not reading.flags & ARTICLE:
-            new = reading.fork(edge.cost)  # "and one plain"
+    def _plain(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
+        if parse.headless and parse.number and not parse.options and not parse.flags & ARTICLE:
+            new = parse.fork(arc.cost)  # a part without options
             new.flags |= IS_PART | PLAIN
-            new.touch(edge, start)
+            new.extend_span(arc, start)
             yield new
         else:
-            yield reading.fork(edge.cost + AIMLESS)
+            yield parse.fork(arc.cost + AIMLESS)
 
-    def _ones(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        described = reading.headless and reading.options and reading.options[-1].end == start
-        if described and reading.flags & ARTICLE and reading.base:
-            new = reading.fork(edge.cost)  # "a paneer one as well": another line like the one before
+    def _ones(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        described = parse.headless and parse.options and parse.options[-1].end == start
+        if described and parse.flags & ARTICLE and parse.base:
+            new = parse.fork(arc.cost)  # a line like the one before, with another option
             new.flags |= MORE
-            new.touch(edge, start)
+            new.extend_span(arc, start)
             yield new
-        elif described and not reading.number and not reading.flags & ALL:
-            new = reading.fork(edge.cost)  # "the large one"
+        elif described and not parse.number and not parse.flags & ALL:
+            new = parse.fork(arc.cost)  # a description of a line
             new.flags |= DESCRIBED
-            new.touch(edge, start)
+            new.extend_span(arc, start)
             yield new
-        elif reading.items and reading.options and reading.options[-1].end == start and not walk.there.issuperset(reading.items):
-            yield reading.fork(edge.cost)  # "a chicken pho, a large one with extra lime"
-        elif reading.items and reading.end == start and (reading.flags & SET or not walk.there.isdisjoint(reading.items)):
-            new = reading.fork(edge.cost)  # "the taro one"
-            new.touch(edge, start)
+        elif parse.items and parse.options and parse.options[-1].end == start and not space.there.issuperset(parse.items):
+            yield parse.fork(arc.cost)  # stands for the item of the line
+        elif parse.items and parse.end == start and (parse.flags & SET or not space.there.isdisjoint(parse.items)):
+            new = parse.fork(arc.cost)  # behind the name of an item on the order
+            new.extend_span(arc, start)
             yield new
         else:
-            yield from self._lose(reading, edge.at(UNSAID), start, walk)
+            yield from self._leave_unread(parse, arc.at(UNSAID), start, space)
 
-    def _part(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        counted = reading.items and reading.number and not reading.options and not reading.flags & OPERATIONS
-        if counted and not any(other.kind is Role.NUMBER for other in walk.edges_at(start + edge.length)):
-            new = reading.fork(edge.cost)  # "hai ly pepsi trong đó không đá"
+    def _part(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        counted = parse.items and parse.number and not parse.options and not parse.flags & OPERATIONS
+        if counted and not any(other.role is Role.NUMBER for other in space.arcs_at(start + arc.length)):
+            new = parse.fork(arc.cost)  # the options of the whole line follow
             new.flags |= IS_PART
             yield new
             return
-        if reading.headless and reading.number and reading.flags & MORE and not reading.options:
-            new = reading.fork(edge.cost)  # "two more of those"
+        if parse.headless and parse.number and parse.flags & MORE and not parse.options:
+            new = parse.fork(arc.cost)  # more of the line before
             new.flags |= AGAIN
             yield new
             return
-        used = reading.headless and (not reading.options or reading.flags & IS_PART)
-        new = reading.fork(edge.cost) if used else self._open(reading, walk, edge.cost)
+        used = parse.headless and (not parse.options or parse.flags & IS_PART)
+        new = parse.fork(arc.cost) if used else self._open(parse, space, arc.cost)
         new.flags |= IS_PART
         yield new
 
-    def _refer(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.bare and reading.amount is not None:
-            new = self._open(reading, walk, edge.cost)
-            new.cost -= DANGLING_AMOUNT if reading.items or reading.options or reading.number else 0.0
+    def _refer(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.bare and parse.amount is not None:
+            new = self._open(parse, space, arc.cost)
+            new.cost -= DANGLING_AMOUNT if parse.items or parse.options or parse.number else 0.0
             new.amount, new.bare = None, False
             new.flags |= REMOVE | REFER
-            new.touch(edge, start)
+            new.extend_span(arc, start)
             yield new
-        if reading.items and not reading.options and not reading.flags & ~CLASSIFIED and not walk.there.isdisjoint(reading.items):
-            new = reading.fork(edge.cost)  # "hai ly sinh tố lúc nãy"
-            new.items = tuple([item for item in reading.items if item in walk.there])
+        if parse.items and not parse.options and not parse.flags & ~CLASSIFIED and not space.there.isdisjoint(parse.items):
+            new = parse.fork(arc.cost)  # behind an item on the order
+            new.items = tuple([item for item in parse.items if item in space.there])
             new.flags |= REFER
             yield new
-        yield reading.fork(edge.cost)
+        yield parse.fork(arc.cost)
 
-    def _inquiry(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.talk:
-            yield reading.fork(edge.cost)
+    def _inquiry(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.talk:
+            yield parse.fork(arc.cost)
             return
-        new = self._open(reading, walk, edge.cost + TALK_WORD)
+        new = self._open(parse, space, arc.cost + TALK_WORD)
         new.talk = True
-        new.lose(edge, start)
+        new.leave_unread(arc, start)
         yield new
 
-    def _classifier(self, reading: Reading, edge: Arc, start: int, walk: Walk) -> Iterator[Reading]:
-        if reading.headless and reading.number and not reading.options and not reading.flags & CLASSIFIED:
-            new = reading.fork(edge.cost)
+    def _classifier(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
+        if parse.headless and parse.number and not parse.options and not parse.flags & CLASSIFIED:
+            new = parse.fork(arc.cost)
             new.flags |= CLASSIFIED
             yield new
         else:
-            named = any(other.kind is Role.OPTION for other in walk.edges_at(start))  # "pizza lon": a large one, no can
-            yield reading.fork(edge.cost + (UNCOUNTED if named else 0.0))
+            named = any(other.role is Role.OPTION for other in space.arcs_at(start))  # the word is an option here
+            yield parse.fork(arc.cost + (UNCOUNTED if named else 0.0))

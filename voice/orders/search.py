@@ -1,8 +1,7 @@
-"""Readings of an utterance, and the search for the cheapest one.
+"""Parses of an utterance, and the best-first search for the cheapest one.
 
-A reading is a chain of groups; a group has at most one item. The lattice of meanings is searched best first, with what the cheapest way
-through the rest of the lattice costs as the estimate of what is to come (A*: Hart, Nilsson, Raphael 1968), and with a bound on how many
-readings are followed from one token.
+A parse is a chain of groups; a group has at most one item. The search is A* (Hart, Nilsson and Raphael 1968) over the lattice: the
+estimate is the cost of the cheapest path through the rest of the lattice. The number of parses that are followed from a token is bounded.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,52 +13,50 @@ from voice.orders.costs import HEAD_AGAIN, SEGMENT, TALK_WORD
 from voice.orders.lexicon import Arc, ChoiceRef, Role
 from voice.orders.words import Token
 
-# Readings with an item, and as many without, that are followed from a token; wider has changed no case of the development sets.
+# Parses with an item, and as many without, that are followed from a token. A larger number changes no case of the development sets.
 WIDTH: Final = 5
-# But no fewer than the first, and about so many in all as the second: a long utterance is followed less widely.
-MIN_WIDTH: Final = 2
-WORK: Final = 250
+MIN_WIDTH: Final = 2  # in a long utterance
+WORK: Final = 250  # parses in all, about: a long utterance has a smaller width
 MAX_PORTIONS: Final = 99  # of an option
-ANY_ONE: Final = -1  # "with a": one portion, or the one choice
+ANY_ONE: Final = -1  # an article: one portion, or the one choice of a group
 
-# What is said of a group besides its item, number and options: bits.
-MORE: Final = 1 << 0  # nữa, another
-ONLY: Final = 1 << 1  # thôi, just
-CORRECT: Final = 1 << 2  # à không, no wait
-ALL: Final = 1 << 3  # tất cả, both
-IS_PART: Final = 1 << 4  # trong đó, of them
-REFER: Final = 1 << 5  # cái đó, that one
-SET: Final = 1 << 6  # make it
-REMOVE: Final = 1 << 7  # bỏ, cancel
-REPLACE: Final = 1 << 8  # đổi, change
-INTO: Final = 1 << 9  # thành, to
-CANCEL: Final = 1 << 10  # hủy đơn
-ARTICLE: Final = 1 << 11  # a, an
-CLASSIFIED: Final = 1 << 12  # ly, cup of, behind the number
-POST: Final = 1 << 13  # its number came behind its item
-ADDED: Final = 1 << 14  # its number came behind 'with'
-ALSO: Final = 1 << 15  # its number came behind 'and'
-AS_IS: Final = 1 << 16  # giữ nguyên, keep
-NOT_THAT: Final = 1 << 17  # a number that is taken back: 'not three'
-EACH: Final = 1 << 18  # mỗi người, of each
-EVERYONE: Final = 1 << 19  # mỗi người: it is people that each of them is for
-PEOPLE: Final = 1 << 20  # for three people: its number counts them
-REST: Final = 1 << 21  # còn lại, the other one
-ITS: Final = 1 << 22  # make it, that: the line before is meant
-AGAIN: Final = 1 << 23  # same again: a line like the one before
-PLAIN: Final = 1 << 24  # nothing is said of that part: 'and one plain'
-FORWARD: Final = 1 << 25  # its item comes with a later group: 'one large and one small coffee'
-DESCRIBED: Final = 1 << 26  # some of its options tell which line is meant: 'the large one'
+# Flags of a group. Integers, because each operator of enum.IntFlag is a Python function that takes 0.8 to 1.1 us, compiled or not.
+MORE: Final = 1 << 0  # more of a line
+ONLY: Final = 1 << 1  # no more than the number
+CORRECT: Final = 1 << 2  # corrects what was said before
+ALL: Final = 1 << 3  # speaks of all lines
+IS_PART: Final = 1 << 4  # speaks of some of the line before
+REFER: Final = 1 << 5  # refers to a line on the order
+SET: Final = 1 << 6  # sets a line to its item, number or options
+REMOVE: Final = 1 << 7  # removes
+REPLACE: Final = 1 << 8  # is replaced by the next group
+INTO: Final = 1 << 9  # replaces the group before
+CANCEL: Final = 1 << 10  # cancels the order
+ARTICLE: Final = 1 << 11  # its number is an article
+CLASSIFIED: Final = 1 << 12  # a classifier stands behind its number
+POST: Final = 1 << 13  # its number stands behind its item
+ADDED: Final = 1 << 14  # its number stands behind "with"
+ALSO: Final = 1 << 15  # its number stands behind "and"
+AS_IS: Final = 1 << 16  # stays as it is
+NOT_THAT: Final = 1 << 17  # its number is rejected
+EACH: Final = 1 << 18  # its number is of each line or person
+EVERYONE: Final = 1 << 19  # of each person
+PEOPLE: Final = 1 << 20  # its number counts people
+REST: Final = 1 << 21  # the remainder of a line
+ITS: Final = 1 << 22  # its object is a pronoun: the line before
+AGAIN: Final = 1 << 23  # a line like the one before
+PLAIN: Final = 1 << 24  # a part without options
+FORWARD: Final = 1 << 25  # its item comes with a later group
+DESCRIBED: Final = 1 << 26  # some of its options describe a line
 OPERATIONS: Final = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
-# What an Aside is: nothing that is understood; a sum, a time, a question; a statement that is reported with its function words; an amount
-# without an option; "no" without one.
+# Kinds of unused spans
 UNREAD: Final = 0
-TALK: Final = 1
-UNREAD_WHOLE: Final = 2
-AMOUNT: Final = 3
-NEGATION: Final = 4
-# What may stand before a word; KEEP: what stood before that.
-KEEP: Final = -1
+TALK: Final = 1  # a sum of money, a time, a question
+UNREAD_WHOLE: Final = 2  # a statement that is reported with its function words
+AMOUNT: Final = 3  # without an option
+NEGATION: Final = 4  # without an option
+# Connectives before a token
+KEEP: Final = -1  # the token leaves the connective before it in force
 NONE: Final = 0
 MULTIPLIED: Final = 1
 PAUSED: Final = 2
@@ -69,8 +66,8 @@ WITH: Final = 5
 BREAK: Final = 6
 
 
-class Spoken(NamedTuple):
-    """An option as it was said."""
+class SpokenOption(NamedTuple):
+    """An option as it was spoken."""
 
     entries: tuple[ChoiceRef, ...]
     amount: Amount | None
@@ -80,8 +77,8 @@ class Spoken(NamedTuple):
     cost: float
 
 
-class Aside(NamedTuple):
-    """Words that no group has."""
+class UnusedSpan(NamedTuple):
+    """Tokens that belong to no group."""
 
     start: int  # tokens
     end: int
@@ -89,22 +86,22 @@ class Aside(NamedTuple):
 
 
 class Group(NamedTuple):
-    """What belongs together: a line, part of one, or something that is done to lines."""
+    """A line, a part of a line, or an operation on lines."""
 
     flags: int
     number: int  # 0: none was said
     items: tuple[str, ...]
-    options: tuple[Spoken, ...]
+    options: tuple[SpokenOption, ...]
     start: int
     end: int
     cost: float
     item_cost: float
-    line: int  # of the order so far, where one was told by its place; -1: none was
+    line: int  # of the order so far, named by its place; -1: none
 
 
 @final
 class Link:
-    """A linked list, newest first: readings share their past."""
+    """A linked list, last value first: parses share the values before."""
 
     __slots__ = ("past", "value")
 
@@ -113,8 +110,8 @@ class Link:
         self.value = value
 
 
-class Reading:
-    """One way to read the utterance up to a token."""
+class Parse:
+    """A parse of the utterance up to a token."""
 
     __slots__ = (
         "amount",
@@ -131,43 +128,43 @@ class Reading:
         "items",
         "joint",
         "line",
-        "lost",
         "number",
         "options",
         "own",
         "start",
         "talk",
+        "unused",
         "used",
     )
 
     cost: float
     done: Link | None  # groups
-    lost: Link | None  # Aside: stretches that order nothing, and amounts; int: tokens where those amounts begin that an option took
+    unused: Link | None  # UnusedSpans, and as integers the first tokens of those amounts that an option has
     base: tuple[str, ...]  # items of the line before the present group
     flags: int
     number: int
     items: tuple[str, ...]
-    options: tuple[Spoken, ...]
+    options: tuple[SpokenOption, ...]
     used: int  # bits of the groups that have a choice
-    own: float  # the present group's part of the cost
+    own: float  # the cost of the present group
     item_cost: float
     line: int
     start: int
     end: int
     amount: Amount | None
     amount_at: int  # token where it was said
-    bare: bool  # the amount came as an order to take something off
+    bare: bool  # the amount is a verb of removal
     count: int  # portions of the next option
-    carry: bool  # "no" goes on behind "and"
+    carry: bool  # a negation may cover the next option of an enumeration
     talk: bool
-    joint: int  # what stands right before the next token
+    joint: int  # the connective right before the next token
 
-    def fork(self, cost: float) -> "Reading":
-        """Copy, at a cost."""
-        new = Reading.__new__(Reading)
+    def fork(self, cost: float) -> "Parse":
+        """Return a copy with a cost added."""
+        new = Parse.__new__(Parse)
         new.cost = self.cost + cost
         new.done = self.done
-        new.lost = self.lost
+        new.unused = self.unused
         new.base = self.base
         new.flags = self.flags
         new.number = self.number
@@ -188,8 +185,8 @@ class Reading:
         new.joint = self.joint
         return new
 
-    def is_like(self, other: "Reading") -> bool:
-        """Tell whether all that may follow one may follow the other; readings that share their past share its parts."""
+    def is_like(self, other: "Parse") -> bool:
+        """Return whether both parses are in the same search state; parts that they share are compared by identity."""
         return (
             self.options is other.options
             and self.flags == other.flags
@@ -205,142 +202,142 @@ class Reading:
             and self.count == other.count
         )
 
-    def touch(self, edge: Arc, start: int) -> None:
-        """Widen the present group's span."""
+    def extend_span(self, arc: Arc, start: int) -> None:
+        """Extend the span of the present group."""
         if self.start < 0:
             self.start = start
-        self.end = start + edge.length
+        self.end = start + arc.length
 
-    def say_amount(self, edge: Arc, start: int, *, negative: bool) -> None:
-        """Note an amount that waits for its option."""
+    def note_amount(self, arc: Arc, start: int, *, negative: bool) -> None:
+        """Note an amount before its option."""
         self.amount_at = start
-        self.lost = Link(self.lost, Aside(start, start + edge.length, NEGATION if negative else AMOUNT))
+        self.unused = Link(self.unused, UnusedSpan(start, start + arc.length, NEGATION if negative else AMOUNT))
 
     def use_amount(self) -> None:
-        """Note that an option took the amount that was said last."""
+        """Note that an option has the last amount."""
         if self.amount_at >= 0:
-            self.lost = Link(self.lost, self.amount_at)
+            self.unused = Link(self.unused, self.amount_at)
             self.amount_at = -1
 
-    def lose(self, edge: Arc, start: int) -> None:
-        """Note that a stretch orders nothing."""
-        kind = UNREAD_WHOLE if edge.value else TALK if edge.kind is Role.TALK else UNREAD
-        self.lost = Link(self.lost, Aside(start, start + edge.length, kind))
+    def leave_unread(self, arc: Arc, start: int) -> None:
+        """Note tokens that order nothing."""
+        kind = UNREAD_WHOLE if arc.value else TALK if arc.role is Role.TALK else UNREAD
+        self.unused = Link(self.unused, UnusedSpan(start, start + arc.length, kind))
 
     @property
     def headless(self) -> bool:
-        """No item yet."""
+        """True if the present group has no item yet."""
         return not self.items
 
 
-def groups(reading: Reading) -> list[Group]:
-    """Return the reading's groups, first one first."""
-    return _unroll(reading.done)
+def groups(parse: Parse) -> list[Group]:
+    """Return the groups of a parse, first one first."""
+    return _unroll(parse.done)
 
 
-def asides(reading: Reading) -> list[Aside]:
-    """Return the stretches of tokens that the reading does not use, first one first: amounts only where no option took them."""
-    found = _unroll(reading.lost)
-    taken = {aside for aside in found if isinstance(aside, int)}
-    return [aside for aside in found if isinstance(aside, Aside) and (aside.kind < AMOUNT or aside.start not in taken)]
+def unused_spans(parse: Parse) -> list[UnusedSpan]:
+    """Return the unused spans of a parse, first one first; amounts and negations only if no option has them."""
+    found = _unroll(parse.unused)
+    taken = {span for span in found if isinstance(span, int)}
+    return [span for span in found if isinstance(span, UnusedSpan) and (span.kind < AMOUNT or span.start not in taken)]
 
 
-def lost(reading: Reading) -> list[tuple[int, int]]:
-    """Return the stretches of tokens that say nothing that the reading understands, first one first."""
-    return [(aside.start, aside.end) for aside in _unroll(reading.lost) if isinstance(aside, Aside) and aside.kind < AMOUNT]
+def unread_spans(parse: Parse) -> list[tuple[int, int]]:
+    """Return start and end of the unread spans of a parse, first one first."""
+    return [(span.start, span.end) for span in _unroll(parse.unused) if isinstance(span, UnusedSpan) and span.kind < AMOUNT]
 
 
-def _unroll(kept: Link | None) -> list[Any]:
+def _unroll(link: Link | None) -> list[Any]:
     values = []
-    while kept is not None:
-        values.append(kept.value)
-        kept = kept.past
+    while link is not None:
+        values.append(link.value)
+        link = link.past
     values.reverse()
     return values
 
 
-class Walk:
-    """What all readings of one utterance share."""
+class SearchSpace:
+    """The lattice of an utterance, with estimates of the cost from each token to the end."""
 
-    __slots__ = ("ahead", "edges", "last_item", "order", "rest", "spoken", "taken", "there")
+    __slots__ = ("ahead", "arcs", "last_item", "order", "rest", "taken", "there", "tokens")
 
-    def __init__(self, spoken: Sequence[Token], edges: list[list[Arc]], order: tuple[str, ...]) -> None:
-        self.spoken = spoken
-        self.edges = edges
+    def __init__(self, tokens: Sequence[Token], arcs: list[list[Arc]], order: tuple[str, ...]) -> None:
+        self.tokens = tokens
+        self.arcs = arcs
         self.order = order
         self.there = frozenset(order)
         self.last_item = -1
-        self.taken: list[int] | None = None  # bits of the groups that items from each token on offer, once somebody asks
-        # The cheapest way through the lattice alone, from each token to the end, for readings that order and for those within a
-        # question (where every word is cheap): no reading is cheaper.
+        self.taken: list[int] | None = None  # bits of the option groups that items from each token on offer, once computed
+        # The cheapest path through the lattice from each token to the end, for parses that order and for those within a question, where
+        # every word is cheap. No parse is cheaper: the estimate is admissible.
         infinite = float("inf")
-        count = len(spoken)
+        count = len(tokens)
         self.rest = ordering, asking = [infinite] * count + [0.0], [infinite] * count + [0.0]
-        self.ahead: tuple[list[list[tuple[float, Arc]]], ...] = ([[] for _ in spoken], [[] for _ in spoken])
-        asked = any([edge.kind is Role.INQUIRY for row in edges for edge in row])
+        self.ahead: tuple[list[list[tuple[float, Arc]]], ...] = ([[] for _ in tokens], [[] for _ in tokens])
+        asked = any([arc.role is Role.INQUIRY for row in arcs for arc in row])
         for start in range(count - 1, -1, -1):
             least, ahead = infinite, self.ahead[0][start]
-            for edge in edges[start]:
-                kind, cost, end = edge.kind, edge.cost, start + edge.length
+            for arc in arcs[start]:
+                kind, cost, end = arc.role, arc.cost, start + arc.length
                 if kind is Role.INQUIRY:
                     estimate = cost + TALK_WORD + asking[end]
                 else:
-                    estimate = (HEAD_AGAIN if edge.part and cost > HEAD_AGAIN and kind is not Role.UNUSED else cost) + ordering[end]
+                    estimate = (HEAD_AGAIN if arc.part and cost > HEAD_AGAIN and kind is not Role.UNUSED else cost) + ordering[end]
                     if kind is Role.ITEM and start > self.last_item:
                         self.last_item = start
                 if estimate < infinite:
-                    ahead.append((estimate, edge))
+                    ahead.append((estimate, arc))
                     if estimate < least:
                         least = estimate
                 if asked:
                     ends = kind is Role.REQUEST or kind is Role.STOP
                     estimate = cost + ordering[end] if ends else min(cost, TALK_WORD) + asking[end]
                     if estimate < infinite:
-                        self.ahead[1][start].append((estimate, edge))
+                        self.ahead[1][start].append((estimate, arc))
                         asking[start] = min(asking[start], estimate)
             ordering[start] = least
 
-    def edges_at(self, position: int) -> list[Arc]:
-        """Return the edges that begin at a token; none at the end."""
-        return self.edges[position] if position < len(self.edges) else []
+    def arcs_at(self, position: int) -> list[Arc]:
+        """Return the arcs that begin at a token; none at the end."""
+        return self.arcs[position] if position < len(self.arcs) else []
 
     @staticmethod
-    def said(reading: Reading) -> list[str]:
-        """Return the items that were ordered so far in this utterance, each once, first one first."""
-        found = [reading.items[0]] if reading.items else []
-        kept = reading.done
-        while kept is not None:
-            group: Group = kept.value
+    def said(parse: Parse) -> list[str]:
+        """Return the items that this utterance ordered so far, each once, first one first."""
+        found = [parse.items[0]] if parse.items else []
+        link = parse.done
+        while link is not None:
+            group: Group = link.value
             if group.items and not group.flags & OPERATIONS:
                 found.append(group.items[0])
-            kept = kept.past
+            link = link.past
         found.reverse()
         return list(dict.fromkeys(found))
 
-    def mentioned(self, reading: Reading) -> set[str]:
-        """Return the items that are on the order, or were said before."""
-        found = set(self.order) | set(reading.items)
-        kept = reading.done
-        while kept is not None:
-            found.update(kept.value.items)
-            kept = kept.past
+    def mentioned(self, parse: Parse) -> set[str]:
+        """Return the items that are on the order or were named before."""
+        found = set(self.order) | set(parse.items)
+        link = parse.done
+        while link is not None:
+            found.update(link.value.items)
+            link = link.past
         return found
 
 
-def nothing_read(order: tuple[str, ...]) -> Reading:
-    """Return the reading of nothing, before the first word."""
-    reading = Reading.__new__(Reading)
-    reading.cost = reading.own = reading.item_cost = 0.0
-    reading.done = reading.lost = None
-    reading.base = order
-    reading.flags = reading.number = reading.used = reading.count = 0
-    reading.items = ()
-    reading.options = ()
-    reading.start = reading.end = reading.line = reading.amount_at = -1
-    reading.joint = BREAK
-    reading.amount = None
-    reading.bare = reading.carry = reading.talk = False
-    return reading
+def empty_parse(order: tuple[str, ...]) -> Parse:
+    """Return the parse before the first token."""
+    parse = Parse.__new__(Parse)
+    parse.cost = parse.own = parse.item_cost = 0.0
+    parse.done = parse.unused = None
+    parse.base = order
+    parse.flags = parse.number = parse.used = parse.count = 0
+    parse.items = ()
+    parse.options = ()
+    parse.start = parse.end = parse.line = parse.amount_at = -1
+    parse.joint = BREAK
+    parse.amount = None
+    parse.bare = parse.carry = parse.talk = False
+    return parse
 
 
 LISTED: Final = frozenset({PAUSED, JOINED})
@@ -358,46 +355,46 @@ JOINTS: Final = {
     Role.CLASSIFIER: KEEP,
 }
 
-Steps = Mapping[Role, Callable[[Reading, Arc, int, Walk], Iterator[Reading]]]
+Steps = Mapping[Role, Callable[[Parse, Arc, int, SearchSpace], Iterator[Parse]]]
 
 
-def cheapest(walk: Walk, steps: Steps, finish: Callable[[Reading], Reading], count: int) -> list[Reading]:
-    """Return the cheapest `count` readings of the whole, cheapest first; `finish` closes one at the end of the utterance."""
-    ahead, rest = walk.ahead, walk.rest
-    goal = len(walk.spoken)
+def cheapest(space: SearchSpace, steps: Steps, finish: Callable[[Parse], Parse], count: int) -> list[Parse]:
+    """Return the `count` cheapest parses of the utterance, cheapest first; `finish` closes a parse at the end."""
+    ahead, rest = space.ahead, space.rest
+    goal = len(space.tokens)
     width = max(MIN_WIDTH, min(WIDTH, WORK // (goal + 1)))
-    met: list[list[Reading]] = [[] for _ in range(2 * goal + 2)]  # the cheapest of each state, at each token
-    found: list[Reading] = []
-    number = 0  # ties: the farthest first, then the first found
-    heap: list[tuple[float, int, int, Reading, Arc | None]] = [(rest[0][0], 0, 0, nothing_read(walk.order), None)]
+    met: list[list[Parse]] = [[] for _ in range(2 * goal + 2)]  # the cheapest parse of each state at each token
+    found: list[Parse] = []
+    number = 0  # breaks ties: the parse that is farthest first, then the first found
+    heap: list[tuple[float, int, int, Parse, Arc | None]] = [(rest[0][0], 0, 0, empty_parse(space.order), None)]
     while heap:
-        _, negative, _, reading, edge = heappop(heap)
+        _, negative, _, parse, arc = heappop(heap)
         position = -negative
-        if edge is not None:
-            start, position = position, position + edge.length
-            joint = JOINTS.get(edge.kind, NONE)
-            plain = min(SEGMENT, edge.cost)
-            for new in steps[edge.kind](reading, edge, start, walk):
+        if arc is not None:
+            start, position = position, position + arc.length
+            joint = JOINTS.get(arc.role, NONE)
+            plain = min(SEGMENT, arc.cost)
+            for new in steps[arc.role](parse, arc, start, space):
                 number += 1
-                new.own -= plain  # what every reading pays says nothing about this one
+                new.own -= plain  # a cost that all parses have
                 if joint != KEEP:
-                    new.joint = max(joint, reading.joint) if joint else NONE
+                    new.joint = max(joint, parse.joint) if joint else NONE
                 heappush(heap, (new.cost + rest[new.talk][position], -position, number, new, None))
         elif position < goal:
-            place = 2 * position + (not reading.items)  # what still lacks an item looks cheaper than it is
+            place = 2 * position + (not parse.items)  # a parse without an item looks cheaper than it is
             others = met[place]
-            if len(others) < width and not any(map(reading.is_like, others)):
-                others.append(reading)
-                cost = reading.cost
-                for estimate, edge in ahead[reading.talk][position]:
+            if len(others) < width and not any(map(parse.is_like, others)):
+                others.append(parse)
+                cost = parse.cost
+                for estimate, arc in ahead[parse.talk][position]:
                     number += 1
-                    heappush(heap, (cost + estimate, -position, number, reading, edge))
+                    heappush(heap, (cost + estimate, -position, number, parse, arc))
         elif position == goal:
             number += 1
-            closed = finish(reading)
+            closed = finish(parse)
             heappush(heap, (closed.cost, -goal - 1, number, closed, None))
         else:
-            found.append(reading)
+            found.append(parse)
             if len(found) == count:
                 break
     return found

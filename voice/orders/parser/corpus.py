@@ -9,19 +9,18 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from schemas import LineRequest, Menu
-from settings import ROOT
-from voice.orders.parser.reduce import Question
+from voice.orders.parser.state import OpenQuestion
 
-CONVERSATIONS: Final = ROOT / "corpus/conversations"
-SENTENCES: Final = ROOT / "corpus/sentences"
+_ROOT: Final = Path(__file__).parents[3]
+CONVERSATIONS: Final = _ROOT / "corpus/conversations"
+SENTENCES: Final = _ROOT / "corpus/sentences"
 # Sets of sentences that the weights are fitted to.
 TRAINING: Final = ("en1", "en2", "en3", "vi1", "vi2", "vi3")
 # Worked with; the other sets of conversations are kept for the first contact.
 DEVELOPMENT: Final = ("en1", "en2", "vi1")
 _LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
 _OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+)")
-# Keys of a menu file that menus do not know yet.
-_UNKNOWN_KEYS: Final = frozenset({"required", "description"})
+_UNKNOWN_KEYS: Final = frozenset({"required", "description"})  # of the corpus's menu files, which `schemas.Menu` lacks
 
 
 class Example(NamedTuple):
@@ -35,17 +34,17 @@ class Example(NamedTuple):
     utterance: str
     lines: Sequence[LineRequest]
     right: Sequence[Sequence[LineRequest]]
-    question: Question | None = None
+    question: OpenQuestion | None = None
     act: str = ""
     asks: Sequence[str] | None = None
     missed: bool = False
 
 
 def lines_of(menu: Menu, text: str) -> list[LineRequest]:
-    """Read an order as one line of text: `2 x pho-tai [lon, no hanh, 2*quay]; tra-da`.
+    """Parse the notation of orders, `2 x pho-tai [lon, no hanh, 2*quay]; tra-da`.
 
     Raises:
-        ValueError: the text is none, or names what the menu does not have.
+        ValueError: the text is not in the notation, or names what the menu does not have.
 
     """
     return [_line_of(menu, part) for part in filter(None, map(str.strip, text.split(";")))]
@@ -57,12 +56,12 @@ def _line_of(menu: Menu, text: str) -> LineRequest:
     if line is None or item is None:
         message = f"not a line of the menu {menu.id}: {text!r}"
         raise ValueError(message)
-    options = [_option_of(menu, item.options, said) for said in filter(None, map(str.strip, (line[3] or "").split(",")))]
+    options = [_option_of(menu, item.options, option) for option in filter(None, map(str.strip, (line[3] or "").split(",")))]
     return LineRequest.model_validate({"item": line[2], "quantity": int(line[1] or 1), "options": options})
 
 
 def _option_of(menu: Menu, groups: Sequence[str], text: str) -> dict[str, Any]:
-    """Read an option; a choice is found in the first of the item's groups that has it."""
+    """Parse an option; its group is the first of the item's groups that has the choice."""
     option = _OPTION.fullmatch(text)
     choices = option[3].split("|") if option is not None else []
     group = next((group for group in groups if choices and choices[0] in menu.option_groups[group].choices), None)
@@ -74,12 +73,12 @@ def _option_of(menu: Menu, groups: Sequence[str], text: str) -> dict[str, Any]:
 
 
 def conversation_sets() -> list[str]:
-    """Name the sets of conversations."""
+    """Return the names of the sets of conversations."""
     return sorted(path.name for path in CONVERSATIONS.iterdir() if path.is_dir())
 
 
 def conversations(name: str) -> Iterator[Example]:
-    """Yield the turns of a set; each starts from the right order before it, with the question that was asked."""
+    """Yield the turns of a set; each starts from the right order before it, with the question that the shop asked."""
     for path in sorted((CONVERSATIONS / name).glob("*.menu.yaml")):
         menu = menu_of(path)
         for conversation in _read(path.with_name(f"{menu.id}.conversations.yaml"))["conversations"]:
@@ -111,8 +110,8 @@ def sentence_menus() -> list[Menu]:
     return [menu_of(path) for path in sorted(SENTENCES.glob("*/*.menu.yaml"))]
 
 
-def _question_of(asked: Any) -> Question | None:
-    return Question(asked["kind"], asked["line"], asked["group"], tuple(asked["choices"] or ())) if asked else None
+def _question_of(asked: Any) -> OpenQuestion | None:
+    return OpenQuestion(asked["kind"], asked["line"], asked["group"], tuple(asked["choices"] or ())) if asked else None
 
 
 @cache

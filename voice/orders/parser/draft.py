@@ -1,4 +1,4 @@
-"""The order while it is edited: immutable lines, and how a selection of a choice changes a line."""
+"""The draft order: immutable lines, and the effect of a modifier on a line."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,8 +16,8 @@ class ChoiceRef(NamedTuple):
     choice: str
 
 
-class Selection(NamedTuple):
-    """A choice as it was said: the references that the words fit, the amount, the portions."""
+class Modifier(NamedTuple):
+    """A choice as it was spoken: all choices that the words fit, an amount, a number of portions."""
 
     refs: tuple[ChoiceRef, ...]
     amount: Amount | None = None
@@ -27,9 +27,15 @@ class Selection(NamedTuple):
         """Return the choices of one group that the words fit."""
         return tuple(dict.fromkeys([ref.choice for ref in self.refs if ref.group == group]))
 
+    def matches(self, option: "DraftOption") -> bool:
+        """Return whether the words describe an option: left out or not, and a common choice."""
+        if (option.amount == "no") != (self.amount == "no"):
+            return False
+        return not set(self.choices(option.group)).isdisjoint(option.choices)
 
-class Option(NamedTuple):
-    """An option of a line; several choices: open between them."""
+
+class DraftOption(NamedTuple):
+    """An option of a line; with several choices it is open between them."""
 
     group: str
     choices: tuple[str, ...]
@@ -37,12 +43,12 @@ class Option(NamedTuple):
     quantity: int = 1
 
 
-class Line(NamedTuple):
-    """A line of the draft; several items: open between them. A quantity of 0 is a removed line: indices stay valid."""
+class DraftLine(NamedTuple):
+    """A line of the draft; with several items it is open between them. Quantity 0 is a removed line, so that indices stay valid."""
 
     items: tuple[str, ...]
     quantity: int
-    options: tuple[Option, ...] = ()
+    options: tuple[DraftOption, ...] = ()
     origin: int = NEW  # index in the order before the utterance
 
     @property
@@ -51,14 +57,14 @@ class Line(NamedTuple):
         return self.origin == NEW
 
 
-class Selected(NamedTuple):
-    """A line with a selection applied."""
+class ModifiedLine(NamedTuple):
+    """A line after a modifier."""
 
-    line: Line
-    replaced: bool  # the group had another choice
+    line: DraftLine
+    is_replacement: bool  # the one-of group had another choice
 
 
-Draft = tuple[Line, ...]
+Draft = tuple[DraftLine, ...]
 
 
 class MenuIndex:
@@ -67,111 +73,99 @@ class MenuIndex:
     def __init__(self, menu: Menu) -> None:
         self.menu = menu
         self.offers = {item_id: frozenset(item.options) for item_id, item in menu.items.items()}
-        self._rank = {item_id: {group: place for place, group in enumerate(item.options)} for item_id, item in menu.items.items()}
-        self._single = {group_id: group.select == "one" for group_id, group in menu.option_groups.items()}
+        self._rank = {item_id: {group: rank for rank, group in enumerate(item.options)} for item_id, item in menu.items.items()}
+        self._is_one_of = {group_id: group.select == "one" for group_id, group in menu.option_groups.items()}
 
-    def takes(self, item: str, selection: Selection) -> bool:
-        """Return whether an item offers a group of the selection."""
+    def accepts(self, item: str, modifier: Modifier) -> bool:
+        """Return whether an item offers a group of the modifier."""
         offered = self.offers[item]
-        return any([ref.group in offered for ref in selection.refs])
+        return any([ref.group in offered for ref in modifier.refs])
 
-    def takers(self, items: Iterable[str], selections: Sequence[Selection]) -> tuple[str, ...]:
-        """Return the items that take all selections."""
-        return tuple([item for item in items if all([self.takes(item, selection) for selection in selections])])
+    def accepting(self, items: Iterable[str], modifiers: Sequence[Modifier]) -> tuple[str, ...]:
+        """Return the items that accept all modifiers."""
+        return tuple([item for item in items if all([self.accepts(item, modifier) for modifier in modifiers])])
 
-    def select(self, line: Line, selection: Selection, asked_group: str | None = None) -> Selected | None:
-        """Apply a selection to a line, or return None if none of its items offers it.
+    def modify(self, line: DraftLine, modifier: Modifier, asked_group: str | None = None) -> ModifiedLine | None:
+        """Apply a modifier to a line; None if none of its items accepts it.
 
         The group is `asked_group` where the words fit it, else the first one of the item that is still empty.
         """
-        items = self.takers(line.items, (selection,))
+        items = self.accepting(line.items, (modifier,))
         if not items:
             return None
         offered, rank = self.offers[items[0]], self._rank[items[0]]
-        groups = sorted(dict.fromkeys([ref.group for ref in selection.refs if ref.group in offered]), key=rank.__getitem__)
+        groups = sorted(dict.fromkeys([ref.group for ref in modifier.refs if ref.group in offered]), key=rank.__getitem__)
         if asked_group in groups:
             groups.remove(asked_group)
             groups.insert(0, asked_group)
         line = line._replace(items=items)
-        return self._leave_out(line, selection, groups) if selection.amount == "no" else self._put(line, selection, groups)
+        return self._leave_out(line, modifier, groups) if modifier.amount == "no" else self._put(line, modifier, groups)
 
-    def select_all(self, line: Line, selections: Iterable[Selection], asked_group: str | None = None) -> Selected | None:
-        """Apply selections one after another, or return None if one does not apply."""
-        replaced = False
-        for selection in selections:
-            selected = self.select(line, selection, asked_group)
-            if selected is None:
+    def modify_all(self, line: DraftLine, modifiers: Iterable[Modifier], asked_group: str | None = None) -> ModifiedLine | None:
+        """Apply modifiers one after another; None if one of them is not accepted."""
+        is_replacement = False
+        for modifier in modifiers:
+            modified = self.modify(line, modifier, asked_group)
+            if modified is None:
                 return None
-            line, replaced = selected.line, replaced or selected.replaced
-        return Selected(line, replaced)
+            line, is_replacement = modified.line, is_replacement or modified.is_replacement
+        return ModifiedLine(line, is_replacement)
 
     @staticmethod
-    def _leave_out(line: Line, selection: Selection, groups: Sequence[str]) -> Selected:
-        """Remove what the line lists; list with amount "no" what it does not."""
+    def _leave_out(line: DraftLine, modifier: Modifier, groups: Sequence[str]) -> ModifiedLine:
+        """Remove the options that the line lists; list with amount "no" a choice that it does not list."""
         listed = [
             option
             for option in line.options
-            if option.group in groups and option.amount != "no" and not set(selection.choices(option.group)).isdisjoint(option.choices)
+            if option.group in groups and option.amount != "no" and not set(modifier.choices(option.group)).isdisjoint(option.choices)
         ]
         if listed:
-            return Selected(line._replace(options=tuple([option for option in line.options if option not in listed])), replaced=False)
-        choices = selection.choices(groups[0])
+            left = tuple([option for option in line.options if option not in listed])
+            return ModifiedLine(line._replace(options=left), is_replacement=False)
+        choices = modifier.choices(groups[0])
         others = [option for option in line.options if (option.group, option.choices) != (groups[0], choices)]
-        return Selected(line._replace(options=(*others, Option(groups[0], choices, "no"))), replaced=False)
+        return ModifiedLine(line._replace(options=(*others, DraftOption(groups[0], choices, "no"))), is_replacement=False)
 
-    def _put(self, line: Line, selection: Selection, groups: Sequence[str]) -> Selected:
+    def _put(self, line: DraftLine, modifier: Modifier, groups: Sequence[str]) -> ModifiedLine:
         """Add an option; in a one-of group it replaces the other choice."""
         filled = {option.group for option in line.options}
-        group = next((group for group in groups if not (self._single[group] and group in filled)), groups[0])
-        choices = selection.choices(group)
-        if self._single[group]:
+        group = next((group for group in groups if not (self._is_one_of[group] and group in filled)), groups[0])
+        choices = modifier.choices(group)
+        if self._is_one_of[group]:
             before = [option for option in line.options if option.group == group]
             if len(choices) > 1 and len(before) == 1 and len(before[0].choices) == 1 and before[0].choices[0] in choices:
-                return Selected(line, replaced=False)  # less was said than is known
+                return ModifiedLine(line, is_replacement=False)  # the line is already more exact than the words
             others = [option for option in line.options if option.group != group]
-            replaced = any([option.choices != choices and option.amount != "no" for option in before])
+            is_replacement = any([option.choices != choices and option.amount != "no" for option in before])
         else:
             others = [option for option in line.options if (option.group, option.choices) != (group, choices)]
-            replaced = False
-        return Selected(line._replace(options=(*others, Option(group, choices, selection.amount, selection.quantity))), replaced)
+            is_replacement = False
+        option = DraftOption(group, choices, modifier.amount, modifier.quantity)
+        return ModifiedLine(line._replace(options=(*others, option)), is_replacement)
 
-    def describes(self, selections: Iterable[Selection], line: Line) -> bool:
-        """Return whether the line has every selection: "the large one"."""
-        return all([any([_is_of(option, selection) for option in line.options]) for selection in selections])
+    @staticmethod
+    def describes(modifiers: Iterable[Modifier], line: DraftLine) -> bool:
+        """Return whether each modifier matches an option of the line."""
+        return all([any([modifier.matches(option) for option in line.options]) for modifier in modifiers])
 
-    def draft(self, lines: Sequence[LineRequest]) -> Draft:
+    @staticmethod
+    def draft(lines: Sequence[LineRequest]) -> Draft:
         """Return the order so far as a draft; the lines are known to fit the menu."""
-        return tuple(
-            [
-                Line(
-                    (line.item,),
-                    line.quantity,
-                    tuple(
-                        [
-                            Option(
-                                option.group,
-                                (option.choice,) if option.choice is not None else tuple(option.alternatives),
-                                option.amount,
-                                option.quantity,
-                            )
-                            for option in line.options
-                        ]
-                    ),
-                    origin,
-                )
-                for origin, line in enumerate(lines)
-            ]
+        return tuple([_line_of(line, origin) for origin, line in enumerate(lines)])
+
+
+def _line_of(line: LineRequest, origin: int) -> DraftLine:
+    options = [
+        DraftOption(
+            option.group, (option.choice,) if option.choice is not None else tuple(option.alternatives), option.amount, option.quantity
         )
+        for option in line.options
+    ]
+    return DraftLine((line.item,), line.quantity, tuple(options), origin)
 
 
-def _is_of(option: Option, selection: Selection) -> bool:
-    if (option.amount == "no") != (selection.amount == "no"):
-        return False
-    return not set(selection.choices(option.group)).isdisjoint(option.choices)
-
-
-def denotation(draft: Iterable[Line]) -> frozenset[Any]:
-    """Return what an order means: equal for equal orders, whatever the order of lines and options."""
+def denotation(draft: Iterable[DraftLine]) -> frozenset[Any]:
+    """Return the meaning of an order: equal for equal orders, whatever the sequence of lines and options."""
     count: Counter[Any] = Counter()
     for line in draft:
         if line.quantity > 0:

@@ -1,6 +1,9 @@
-"""The log-linear model: what a parse did, as events with attributes; features of events; a weight for each feature.
+"""The log-linear model: the events of a parse, the features of an event, and a weight for each feature.
 
-A parse costs the sum of weight times value over its features; exp(-cost), normalised over the parses found, is its probability.
+    cost(parse) = sum over its features of weight * value         P(parse | utterance, state) = exp(-cost(parse)) / Z
+
+Z sums exp(-cost) over the parses that the beam search found.
+Source: Berger, Della Pietra and Della Pietra 1996, A maximum entropy approach to natural language processing.
 """
 
 import json
@@ -9,14 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 Event = tuple[Any, ...]  # a name of EVENTS, then its attributes
-Features = tuple[tuple[str, float], ...]
+Features = tuple[tuple[str, float], ...]  # names and values
 
 WEIGHTS_FILE: Final = Path(__file__).with_name("weights.json")
 
-# The attributes of each event, in order. A feature is the event alone, with one attribute, or with a pair of those that are named in PAIRS.
+# The attributes of each event, in order. A feature is the event alone, the event with one attribute, or with a pair that PAIRS lists.
+# The names of events and attributes are parts of feature names: renaming one loses its weights.
 _REDUCTION: Final = ("link", "verb", "number", "options", "flags", "target", "age")
 EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
-    # chunks to edits: voice.orders.parser.reduce
+    # A chunk becomes an edit: voice.orders.parser.productions
     "add": (*_REDUCTION, "on_order", "asked", "first"),
     "add_implied": (*_REDUCTION, "n_items"),
     "set_options": (*_REDUCTION, "asked", "replaced"),
@@ -37,7 +41,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "cancel": ("link", "verb"),
     "drop": (*_REDUCTION, "named"),
     "accept": ("how", "kind", "group"),
-    # tokens to chunks: voice.orders.parser.shift
+    # A token becomes part of a chunk: voice.orders.parser.shift
     "begin": ("link", "verb"),
     "inherit": ("verb",),
     "item": ("joint", "chunk", "partial", "asked"),
@@ -55,7 +59,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "flag": ("role", "joint"),
     "unread": ("what",),
     "say": ("role", "kind", "first"),
-    # the result: voice.orders.parser.parser
+    # The final draft: voice.orders.parser.parser
     "no_edit": ("schema",),
     "unanswered": ("kind",),
     "changed": ("kind", "inquiry"),
@@ -89,7 +93,7 @@ PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 
 
 def features_of(event: Event) -> Features:
-    """Return the features of an event; flags, a tuple, give one each."""
+    """Return the features of an event; the attribute `flags` is a tuple and yields one feature for each flag."""
     name, attributes = event[0], event[1:]
     names = EVENTS[name]
     found = [name]
@@ -104,7 +108,7 @@ def features_of(event: Event) -> Features:
 
 
 class Model:
-    """Weights, and the costs of events, computed once each."""
+    """The weights, and a cache of the costs of events."""
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         self.weights = dict(weights)
@@ -116,13 +120,13 @@ class Model:
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
     def cost(self, event: Event) -> float:
-        """Return the cost of an event."""
+        """Return the cost of an event, computed once."""
         cost = self._costs.get(event)
         if cost is None:
             cost = self._costs[event] = self.cost_of(features_of(event))
         return cost
 
     def cost_of(self, features: Sequence[tuple[str, float]]) -> float:
-        """Return the cost of features."""
+        """Return the sum of weight times value; a feature without a weight costs nothing."""
         weights = self.weights
         return sum([weights.get(feature, 0.0) * value for feature, value in features])

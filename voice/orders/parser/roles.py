@@ -1,72 +1,79 @@
-"""What a phrase of a language does in an order, and the table from language packs to roles."""
+"""The roles of phrases in an order, and the table from language packs to roles."""
 
 from collections.abc import Iterable, Iterator
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 from voice.orders.language_packs import LanguagePack
 
 
 class Role(Enum):
-    """What a span of tokens does."""
+    """The role of a span of tokens. The names are parts of feature names: renaming one loses its weights."""
 
-    __hash__ = object.__hash__  # there is one of each; the library hashes the name
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash hashes the name, which is slower
 
+    # The menu's names
     ITEM = auto()
     OPTION = auto()
+    # Numbers and amounts
     NUMBER = auto()
     ARTICLE = auto()
-    PORTION = auto()
-    AMOUNT = auto()
-    AMOUNT_BEHIND = auto()
+    PORTION = auto()  # "double": so many portions of the next option
+    AMOUNT = auto()  # "no", "light", "extra", "regular", before the option
+    AMOUNT_BEHIND = auto()  # the same behind the option
+    TIMES = auto()  # between an option or item and its number
+    PEOPLE = auto()  # the number of people who order
+    SHARE = auto()  # a fraction of a line
+    # Operations
     REQUEST = auto()
     REMOVE = auto()
-    CHANGE = auto()
+    CHANGE = auto()  # replaces the object of the verb by the object of INTO
     INTO = auto()
     INSTEAD = auto()
     KEEP = auto()
     SET = auto()
-    SET_IT = auto()
+    SET_IT = auto()  # SET with a pronoun as its object
     MORE = auto()
     AGAIN = auto()
     ONLY = auto()
     CORRECTION = auto()
     CANCEL = auto()
+    # References to lines
     ALL = auto()
     EACH = auto()
-    PEOPLE = auto()
     ORDINAL = auto()
-    PART = auto()
-    REST = auto()
-    SHARE = auto()
-    PLAIN = auto()
-    ONES = auto()
-    TIMES = auto()
+    PART = auto()  # some of the line before
+    REST = auto()  # the remainder of the line before
+    PLAIN = auto()  # a part without options
+    ONES = auto()  # the pronoun behind a description
     REFERENCE = auto()
-    INQUIRY = auto()
-    CLASSIFIER = auto()
+    # Connectives and words without an effect
     AND = auto()
     OR = auto()
     WITH = auto()
     ONTO = auto()
-    FILLER = auto()
-    TALK = auto()
     COMMA = auto()
     STOP = auto()
+    INQUIRY = auto()  # the customer asks
+    CLASSIFIER = auto()  # a counting word between number and noun
+    FILLER = auto()
+    TALK = auto()  # a typed span that orders nothing: a time, a sum of money, an address
+    # Answers
     YES = auto()
     NO = auto()
     DONE = auto()
     ANY = auto()
     MOST = auto()
     LEAST = auto()
+
     UNREAD = auto()
 
 
-NAMING = (Role.ITEM, Role.OPTION)
+NAMING: Final = (Role.ITEM, Role.OPTION)
 
 
 def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
-    """Yield the roles of a pack's phrases, each with its value."""
+    """Yield each role of a language pack with its value and its phrases."""
     yield from [
         (Role.REQUEST, None, pack.requests),
         (Role.FILLER, None, pack.fillers),

@@ -1,15 +1,28 @@
-"""What a parse knows on its way through an utterance: the open chunk, the draft, and how it came there."""
+"""The state of a parse: the open question, the open chunk, and the hypothesis that holds the draft and what led to it."""
 
+from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Any, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
-from schemas import Amount  # noqa: TC001 - compiled or not, annotations may be read
-from voice.orders.parser.draft import Draft, Selection
+from schemas import Amount  # noqa: TC001 - annotations may be evaluated
+from voice.orders.parser.draft import Draft, Modifier
 from voice.orders.parser.roles import Role
 
+ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of a group
 
-class Mark(Flag):
-    """What was said of a chunk besides its number, items and options."""
+
+@dataclass(frozen=True)
+class OpenQuestion:
+    """The question of the dialogue that an utterance may answer."""
+
+    kind: str  # as in `schemas.Question`
+    line: int | None = None
+    group: str | None = None  # None: its choices are items
+    choices: tuple[str, ...] = ()
+
+
+class ChunkFlag(Flag):
+    """Properties of a chunk besides its number, items and modifiers. The names are parts of feature names."""
 
     NONE = 0
     REFERENCE = auto()
@@ -27,47 +40,47 @@ class Mark(Flag):
     PARTIAL_NAME = auto()
 
 
-MARK_NAMES = tuple((mark, str(mark.name).lower()) for mark in Mark if mark is not Mark.NONE)
+FLAG_NAMES: Final = tuple((flag, str(flag.name).lower()) for flag in ChunkFlag if flag is not ChunkFlag.NONE)
 
-MARK_OF_ROLE = {
-    Role.EACH: Mark.EACH,
-    Role.ALL: Mark.ALL,
-    Role.PART: Mark.PART,
-    Role.REST: Mark.REST,
-    Role.PLAIN: Mark.PLAIN,
-    Role.ONES: Mark.ONES,
-    Role.REFERENCE: Mark.REFERENCE,
+FLAG_OF_ROLE: Final = {
+    Role.EACH: ChunkFlag.EACH,
+    Role.ALL: ChunkFlag.ALL,
+    Role.PART: ChunkFlag.PART,
+    Role.REST: ChunkFlag.REST,
+    Role.PLAIN: ChunkFlag.PLAIN,
+    Role.ONES: ChunkFlag.ONES,
+    Role.REFERENCE: ChunkFlag.REFERENCE,
 }
 
 
 @final
 class Chunk:
-    """Words that belong together: at most one item, with its number and options, or an operation and its object."""
+    """Words that belong together: at most one item with its number and modifiers, or a verb and its object."""
 
-    __slots__ = ("end", "is_article", "items", "link", "marks", "number", "place", "scope", "selections", "share", "start", "verb")
+    __slots__ = ("end", "flags", "is_article", "items", "link", "modifiers", "number", "place", "scope", "share", "start", "verb")
 
     def __init__(self, link: str = "", verb: str = "", start: int = -1, end: int = -1) -> None:
-        self.link = link  # what stands before it: "", and, comma, stop, with, correction, ...
+        self.link = link  # the connective before the chunk: "", and, comma, stop, with, correction, ...
         self.verb = verb  # "", add, remove, change, into, instead, keep, set
-        self.number = 0  # 0: none was said
-        self.is_article = False
+        self.number = 0  # 0: none
+        self.is_article = False  # the number is an article
         self.items: tuple[str, ...] = ()
-        self.selections: tuple[Selection, ...] = ()
-        self.marks = Mark.NONE
-        self.place = 0  # which line, from 1; negative: from the end; 0: not told
-        self.scope = 0  # of ALL: how many lines; 0: not told
-        self.share = 0  # 2: one half of a line
-        self.start = start  # tokens
+        self.modifiers: tuple[Modifier, ...] = ()
+        self.flags = ChunkFlag.NONE
+        self.place = 0  # of the line, from 1; negative: from the end; 0: none
+        self.scope = 0  # of ALL: the number of lines; 0: unknown
+        self.share = 0  # divisor of a line: 2 is one half; 0: none
+        self.start = start  # token; -1: none yet
         self.end = end
 
     def copy(self) -> "Chunk":
-        """Return a copy to be changed."""
+        """Return a copy that may be changed."""
         new = Chunk(self.link, self.verb, self.start, self.end)
         new.number = self.number
         new.is_article = self.is_article
         new.items = self.items
-        new.selections = self.selections
-        new.marks = self.marks
+        new.modifiers = self.modifiers
+        new.flags = self.flags
         new.place = self.place
         new.scope = self.scope
         new.share = self.share
@@ -75,21 +88,21 @@ class Chunk:
 
     @property
     def is_empty(self) -> bool:
-        """True if nothing was said that could edit the order."""
-        said = self.number or self.items or self.selections or self.place or self.share
-        return not said and self.verb in {"", "add"} and not self.marks & ~(Mark.ONLY | Mark.CLASSIFIED)
+        """True if nothing in the chunk could edit the order."""
+        content = self.number or self.items or self.modifiers or self.place or self.share
+        return not content and self.verb in {"", "add"} and not self.flags & ~(ChunkFlag.ONLY | ChunkFlag.CLASSIFIED)
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What decides about the edits that it can become."""
+        """The parts that reductions depend on."""
         return (
             self.link,
             self.verb,
             self.number,
             self.is_article,
             self.items,
-            self.selections,
-            self.marks.value,
+            self.modifiers,
+            self.flags.value,
             self.place,
             self.scope,
             self.share,
@@ -97,86 +110,86 @@ class Chunk:
 
     @property
     def number_kind(self) -> str:
-        """Return how a number was said."""
+        """The kind of number, as an attribute of events."""
         if not self.number:
             return "none"
         return "article" if self.is_article else "one" if self.number == 1 else "many"
 
 
-class Waiting(NamedTuple):
-    """A number and options whose item comes with a later chunk."""
+class Forwarded(NamedTuple):
+    """A number and modifiers whose item comes in a later chunk."""
 
     number: int
-    selections: tuple[Selection, ...]
+    modifiers: tuple[Modifier, ...]
 
 
-class Change(NamedTuple):
-    """A line, or some options of it, that something else is to replace."""
+class ReplacementTarget(NamedTuple):
+    """A line, or some options of it, that the object of a later chunk replaces."""
 
-    lines: tuple[int, ...]
-    selections: tuple[Selection, ...]
+    line: int
+    modifiers: tuple[Modifier, ...]
     number: int
 
 
 @final
 class Hypothesis:
-    """One way to read the utterance up to a token."""
+    """A partial parse: the draft, the open chunk, and the cost of the events so far."""
 
     __slots__ = (
         "amount",
-        "carried",
-        "change",
         "chunk",
         "cost",
         "draft",
         "focus",
-        "fresh",
-        "inquiry",
+        "forwarded",
+        "is_inquiry",
+        "is_negation_open",
         "joint",
         "n_edits",
-        "people",
+        "n_people",
+        "new_lines",
         "portions",
         "reductions",
+        "target",
         "trace",
         "unread",
-        "waiting",
     )
 
     def __init__(self, draft: Draft, focus: tuple[int, ...]) -> None:
         self.cost = 0.0
         self.draft = draft
         self.focus = focus  # lines that were edited last
-        self.fresh: tuple[int, ...] = ()  # lines that this utterance made
+        self.new_lines: tuple[int, ...] = ()  # that this utterance added
         self.chunk = Chunk()
-        self.joint = ""  # what stands right before the next token
+        self.joint = ""  # the connective right before the next token
         self.amount: Amount | None = None  # of the next option
-        self.portions = 0  # of the next option; -1: an article
-        self.carried = False  # "no" may go on behind "and"
-        self.waiting: tuple[Waiting, ...] = ()
-        self.change: Change | None = None
-        self.people = 0  # whom the order is for
-        self.inquiry = False  # the customer asks
+        self.portions = 0  # of the next option; 0: none given; ANY_ONE: an article
+        self.is_negation_open = False  # "no" may cover the next option of an enumeration
+        self.forwarded: tuple[Forwarded, ...] = ()
+        self.target: ReplacementTarget | None = None
+        self.n_people = 0  # who order; 0: unknown
+        self.is_inquiry = False  # the customer asks
         self.n_edits = 0
-        self.unread: Any = None  # linked list of token numbers
-        self.trace: Any = None  # linked list of events and arcs
-        self.reductions: list[Hypothesis] | None = None
+        self.unread: Any = None  # linked list of token indices, last one first: (index, rest)
+        self.trace: Any = None  # linked list of events and arcs, last one first
+        self.reductions: list[Hypothesis] | None = None  # of the open chunk, once computed
 
     def fork(self) -> "Hypothesis":
-        """Return a copy to be changed; the open chunk is shared."""
+        """Return a copy that may be changed, except for the open chunk, which both share."""
         new = Hypothesis.__new__(Hypothesis)
         new.cost = self.cost
         new.draft = self.draft
         new.focus = self.focus
-        new.fresh = self.fresh
+        new.new_lines = self.new_lines
         new.chunk = self.chunk
         new.joint = self.joint
         new.amount = self.amount
         new.portions = self.portions
-        new.carried = self.carried
-        new.waiting = self.waiting
-        new.change = self.change
-        new.people = self.people
-        new.inquiry = self.inquiry
+        new.is_negation_open = self.is_negation_open
+        new.forwarded = self.forwarded
+        new.target = self.target
+        new.n_people = self.n_people
+        new.is_inquiry = self.is_inquiry
         new.n_edits = self.n_edits
         new.unread = self.unread
         new.trace = self.trace
@@ -185,16 +198,16 @@ class Hypothesis:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What decides about all that may follow."""
+        """The parts that further shifts and reductions depend on; of hypotheses with equal keys only the cheapest is followed."""
         return (
             self.draft,
             self.focus,
             self.joint,
             self.amount,
             self.portions,
-            self.carried,
-            self.waiting,
-            self.change,
-            self.inquiry,
+            self.is_negation_open,
+            self.forwarded,
+            self.target,
+            self.is_inquiry,
             self.chunk.key,
         )

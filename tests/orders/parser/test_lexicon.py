@@ -1,0 +1,68 @@
+import pytest
+
+from tests.orders.parser.kiosk import MENU
+from voice.orders import words
+from voice.orders.parser.fitting import PRIOR
+from voice.orders.parser.lexicon import Lexicon
+from voice.orders.parser.model import Model
+from voice.orders.parser.roles import Role
+
+
+def lattice(utterance):
+    return Lexicon(MENU, Model(PRIOR)).lattice(words.tokenize(utterance))
+
+
+def arcs(utterance, role, at=0):
+    return [arc for arc in lattice(utterance)[at] if arc.role is role]
+
+
+@pytest.mark.parametrize("utterance", ["latte", "lattes", "late", "Latté", "lat te"])
+def test_a_misspelt_name_is_found(utterance):
+    assert any(arc.value == ("latte",) for arc in arcs(utterance, Role.ITEM))
+
+
+def test_the_words_of_a_name_are_found_in_any_order():
+    exact, rotated = arcs("blueberry muffin", Role.ITEM), arcs("muffin blueberry", Role.ITEM)
+    assert {arc.value for arc in exact if arc.length == 2} == {arc.value for arc in rotated if arc.length == 2} == {("muffin",)}
+    assert min(arc.cost for arc in exact if arc.length == 2) < min(arc.cost for arc in rotated if arc.length == 2)
+
+
+def test_a_part_of_a_name_is_a_partial_arc_with_the_share_that_is_missing():
+    (large,) = arcs("large", Role.OPTION)
+    (muffin,) = arcs("muffin", Role.ITEM)
+    assert large.is_partial
+    assert muffin.is_partial
+    assert 0 < dict(large.features)["name.lack"] < dict(muffin.features)["name.lack"] < 1  # a size in ounces names little
+
+
+def test_a_word_that_names_several_choices_is_one_arc_to_all_of_them():
+    (pearls,) = arcs("pearls", Role.OPTION)
+    assert [ref.choice for ref in pearls.value] == ["black", "white"]
+
+
+def test_each_token_can_be_left_unread():
+    assert all(any(arc.role is Role.UNREAD and arc.length == 1 for arc in row) for row in lattice("two lattes and a xylophone"))
+
+
+def test_a_function_phrase_and_a_number_are_arcs():
+    assert [arc.value for arc in arcs("no latte", Role.AMOUNT)] == ["no"]
+    assert [arc.value for arc in arcs("twenty one lattes", Role.NUMBER) if arc.length == 2] == [21]
+    assert arcs("a latte", Role.ARTICLE)
+
+
+def test_the_cost_of_an_arc_is_that_of_its_features():
+    assert all(arc.cost == pytest.approx(Model(PRIOR).cost_of(arc.features)) for row in lattice("two late no pearl") for arc in row)
+
+
+def test_a_number_in_a_typed_span_gets_features_of_the_type():
+    rows = lattice("a latte in 5 minutes")
+    assert any("span.duration" in dict(arc.features) for row in rows for arc in row if arc.role is Role.TALK)
+    numbers = [arc for row in rows for arc in row if arc.role is Role.NUMBER]
+    assert numbers
+    assert all("number.typed.duration" in dict(arc.features) for arc in numbers)
+
+
+def test_a_row_does_not_depend_on_what_was_asked_before():
+    lexicon = Lexicon(MENU, Model(PRIOR))
+    for utterance in ("latte", "latte two", "blueberry", "blueberry muffin", "two for two people"):
+        assert lexicon.lattice(words.tokenize(utterance)) == lattice(utterance)

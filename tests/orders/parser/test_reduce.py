@@ -1,0 +1,91 @@
+from typing import Any
+
+import pytest
+
+from tests.orders.parser.kiosk import MENU, modifier
+from voice.orders.parser.corpus import lines_of
+from voice.orders.parser.draft import MenuIndex, denotation
+from voice.orders.parser.model import Model
+from voice.orders.parser.reduce import PRODUCTIONS, Reducer
+from voice.orders.parser.state import Chunk, ChunkFlag, Forwarded, Hypothesis, OpenQuestion, ReplacementTarget
+
+INDEX = MenuIndex(MENU)
+REDUCER = Reducer(INDEX, Model({}))
+
+
+def chunk(*, verb="", link="", **attributes):
+    made = Chunk(link, verb, 0, 1)
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+def reductions(before, reduced, *, question=None, **attributes):
+    """Return the orders that a chunk can become, by the production that makes each."""
+    hypothesis = Hypothesis(INDEX.draft(lines_of(MENU, before)), ())
+    hypothesis.chunk = reduced
+    for name, value in attributes.items():
+        setattr(hypothesis, name, value)
+    found: dict[str, list[Any]] = {}
+    for new in REDUCER.reduce(hypothesis, question):
+        events = []
+        while new.trace is not None:
+            event, new.trace = new.trace
+            events.append(event[0])
+        (production,) = [event for event in events if event in {one.__name__ for one in PRODUCTIONS} | {"accept", "remove_absent"}]
+        found.setdefault(production, []).append(denotation(new.draft))
+    return found
+
+
+def order(text):
+    return denotation(INDEX.draft(lines_of(MENU, text)))
+
+
+LATTE, LARGE, SHOT = ("latte",), (modifier("size", "l"),), (modifier("extras", "shot"),)
+
+
+@pytest.mark.parametrize(
+    ("production", "before", "reduced", "after"),
+    [
+        ("add", "muffin", chunk(items=LATTE, number=2, modifiers=LARGE), "muffin; 2 x latte [l]"),
+        ("repeat", "2 x latte [l]", chunk(flags=ChunkFlag.AGAIN), "2 x latte [l]; latte [l]"),
+        ("set_options", "latte; muffin", chunk(modifiers=LARGE), "latte [l]; muffin"),
+        ("set_described", "latte [s]; latte [l]", chunk(modifiers=(*LARGE, *SHOT)), "latte [s]; latte [l, shot]"),
+        ("set_quantity", "latte", chunk(number=3, verb="set"), "3 x latte"),
+        ("set_each", "latte; muffin", chunk(number=2, flags=ChunkFlag.EACH), "2 x latte; 2 x muffin"),
+        ("increment", "latte", chunk(number=2, flags=ChunkFlag.MORE), "3 x latte"),
+        ("split", "2 x latte", chunk(number=1, modifiers=LARGE), "latte; latte [l]"),
+        ("remove", "latte; muffin", chunk(items=LATTE, verb="remove"), "muffin"),
+        ("remove_options", "latte [shot]", chunk(modifiers=SHOT, verb="remove"), "latte"),
+        ("replace", "2 x muffin", chunk(items=LATTE, link="correction"), "2 x latte"),
+        ("keep", "latte", chunk(verb="keep"), "latte"),
+        ("drop", "latte", chunk(items=("muffin",)), "latte"),
+    ],
+)
+def test_a_production_makes_its_edit(production, before, reduced, after):
+    assert order(after) in reductions(before, reduced)[production]
+
+
+def test_modifiers_without_an_item_add_a_line_that_is_open_between_the_items_that_accept_them():
+    (latte,) = INDEX.draft(lines_of(MENU, "latte [l]"))
+    assert reductions("", chunk(modifiers=LARGE))["add_implied"] == [denotation([latte._replace(items=("latte", "milk-tea"))])]
+
+
+def test_a_held_part_of_a_line_is_replaced():
+    target = ReplacementTarget(0, (), 1)
+    assert reductions("2 x muffin", chunk(items=LATTE, verb="into"), target=target)["replace"] == [order("muffin; latte")]
+
+
+def test_forwarded_modifiers_become_lines_of_the_item_that_follows():
+    forwarded = (Forwarded(1, LARGE),)
+    added = reductions("", chunk(items=LATTE, number=1, modifiers=(modifier("size", "s"),)), forwarded=forwarded)["add"]
+    assert order("latte [l]; latte [s]") in added
+
+
+def test_the_open_question_is_answered_by_place():
+    question = OpenQuestion("ambiguous", 0, "extras", ("black", "white"))
+    assert reductions("milk-tea", chunk(place=2), question=question)["accept"] == [order("milk-tea [white]")]
+
+
+def test_removing_an_absent_item_leaves_the_draft():
+    assert reductions("muffin", chunk(items=LATTE, verb="remove"))["remove_absent"] == [order("muffin")]

@@ -1,0 +1,91 @@
+import pytest
+
+from tests.orders.parser.kiosk import MENU, modifier
+from voice.orders.parser.arc import Arc
+from voice.orders.parser.draft import DraftLine, MenuIndex
+from voice.orders.parser.model import Model
+from voice.orders.parser.moves import Shift
+from voice.orders.parser.reduce import Reducer
+from voice.orders.parser.roles import Role
+from voice.orders.parser.shift import SHIFTS
+from voice.orders.parser.state import Hypothesis, OpenQuestion
+
+REDUCER = Reducer(MenuIndex(MENU), Model({}))
+ITEM = (Role.ITEM, ("latte",))
+TWO = (Role.NUMBER, 2)
+LARGE = (Role.OPTION, modifier("size", "l").refs)
+
+
+def shifted(*arcs, draft=(), question=None):
+    """Return all hypotheses behind some arcs of one token each."""
+    hypotheses = [Hypothesis(draft, ())]
+    for at, (role, value) in enumerate(arcs):
+        arc = Arc(1, role, value, (), 0.0)
+        hypotheses = [new for hypothesis in hypotheses for new in SHIFTS[role](Shift(REDUCER, hypothesis, arc, at, question))]
+    return hypotheses
+
+
+def test_every_role_has_a_shift():
+    assert set(SHIFTS) == set(Role)
+
+
+def test_a_number_and_an_item_make_one_chunk():
+    chunks = [hypothesis.chunk for hypothesis in shifted(TWO, ITEM)]
+    assert any((chunk.number, chunk.items, chunk.start, chunk.end) == (2, ("latte",), 0, 2) for chunk in chunks)
+
+
+def test_a_second_item_begins_a_chunk_and_reduces_the_one_before():
+    hypotheses = shifted(ITEM, (Role.AND, None), (Role.ITEM, ("muffin",)))
+    assert all(hypothesis.chunk.items == ("muffin",) for hypothesis in hypotheses)
+    assert all(hypothesis.chunk.link == "and" for hypothesis in hypotheses)
+    assert any(hypothesis.draft == (DraftLine(("latte",), 1),) for hypothesis in hypotheses)
+
+
+def test_an_item_that_does_not_accept_the_modifiers_begins_a_chunk():
+    assert all(not hypothesis.chunk.modifiers for hypothesis in shifted(LARGE, (Role.ITEM, ("muffin",))))
+
+
+def test_a_number_behind_an_option_may_multiply_it():
+    (chunk, *_) = [hypothesis.chunk for hypothesis in shifted(LARGE, (Role.TIMES, None), (Role.NUMBER, 3)) if hypothesis.chunk.modifiers]
+    assert [one.quantity for one in chunk.modifiers] == [3]
+
+
+def test_an_amount_goes_to_the_next_option_and_may_carry_on_behind_a_connective():
+    without = shifted((Role.AMOUNT, "no"), (Role.OPTION, modifier("extras", "shot").refs))
+    assert {one.amount for hypothesis in without for one in hypothesis.chunk.modifiers} == {"no"}
+    both = shifted(
+        (Role.AMOUNT, "no"),
+        (Role.OPTION, modifier("extras", "shot").refs),
+        (Role.AND, None),
+        (Role.OPTION, modifier("extras", "black").refs),
+    )
+    assert {tuple(one.amount for one in hypothesis.chunk.modifiers) for hypothesis in both} >= {("no", "no"), ("no", None)}
+
+
+def test_cancelling_empties_the_draft():
+    assert all(hypothesis.draft == () for hypothesis in shifted((Role.CANCEL, None), draft=(DraftLine(("latte",), 1, origin=0),)))
+
+
+def test_a_token_that_is_left_unread_is_listed():
+    (hypothesis,) = shifted((Role.UNREAD, None))
+    assert hypothesis.unread == (0, None)
+
+
+@pytest.mark.parametrize(("role", "choice"), [(Role.MOST, "l"), (Role.LEAST, "s"), (Role.ANY, "s")])
+def test_an_answer_by_preference_sets_a_choice_of_the_open_question(role, choice):
+    choices = MENU.option_groups["size"].choices
+    priced = MENU.model_copy(
+        update={
+            "option_groups": {
+                **MENU.option_groups,
+                "size": MENU.option_groups["size"].model_copy(
+                    update={"choices": {"s": choices["s"], "l": choices["l"].model_copy(update={"price": 50})}}
+                ),
+            }
+        }
+    )
+    reducer = Reducer(MenuIndex(priced), Model({}))
+    start = Hypothesis((DraftLine(("latte",), 1, origin=0),), ())
+    question = OpenQuestion("missing", 0, "size", ("s", "l"))
+    found = list(SHIFTS[role](Shift(reducer, start, Arc(1, role, None, (), 0.0), 0, question)))
+    assert any(option.choices == (choice,) for hypothesis in found for line in hypothesis.draft for option in line.options)

@@ -1,0 +1,89 @@
+"""Edits, and the context in which productions make them."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from voice.orders.parser.draft import Draft, DraftLine, MenuIndex, ModifiedLine, Modifier
+from voice.orders.parser.model import Event
+from voice.orders.parser.state import FLAG_NAMES, Chunk, ChunkFlag, Hypothesis, OpenQuestion
+
+
+class Context:
+    """A hypothesis whose chunk is to be reduced, and the lines that the chunk may speak of."""
+
+    def __init__(self, hypothesis: Hypothesis, index: MenuIndex, question: OpenQuestion | None) -> None:
+        self.hypothesis = hypothesis
+        self.chunk: Chunk = hypothesis.chunk
+        self.draft: Draft = hypothesis.draft
+        self.index = index
+        self.question = question
+        self.asked_group = question.group if question else None
+        chunk = self.chunk
+        self.live = [number for number, line in enumerate(self.draft) if line.quantity > 0]  # lines that are not removed
+        self.named = self._named()  # lines that the chunk names
+        pool = self.named if chunk.items or chunk.place else self.live
+        self.described = [number for number in pool if chunk.modifiers and index.describes(chunk.modifiers, self.draft[number])]
+        focus = [number for number in hypothesis.focus if self.draft[number].quantity > 0]
+        self.last = focus[-1] if focus else self.live[-1] if self.live else None  # the line in focus
+        self.new_lines = [number for number in hypothesis.new_lines if self.draft[number].quantity > 0]
+        self._flags = tuple([name for flag, name in FLAG_NAMES if flag in chunk.flags])
+
+    def _named(self) -> list[int]:
+        """Return the lines that the chunk names, by place or by item."""
+        chunk = self.chunk
+        if chunk.place:
+            old = [number for number in self.live if not self.draft[number].is_new] or self.live
+            place = chunk.place - 1 if chunk.place > 0 else len(old) + chunk.place
+            return [old[place]] if 0 <= place < len(old) else []
+        items = set(chunk.items)
+        return [number for number in self.live if not items.isdisjoint(self.draft[number].items)]
+
+    @property
+    def counted(self) -> int:
+        """The number of the chunk; 0: none, or an article."""
+        return 0 if self.chunk.is_article else self.chunk.number
+
+    def has(self, flags: ChunkFlag) -> bool:
+        """Return whether the chunk has any of the flags."""
+        return bool(self.chunk.flags & flags)
+
+    def age(self, number: int) -> str:
+        """Return whether this utterance added a line, as an attribute of events."""
+        return "new" if self.draft[number].is_new else "old"
+
+    def event(self, production: str, target: str, age: str, *more: object) -> Event:
+        """Return the event of a reduction."""
+        chunk = self.chunk
+        return (production, chunk.link, chunk.verb, chunk.number_kind, min(2, len(chunk.modifiers)), self._flags, target, age, *more)
+
+    def modify(self, line: DraftLine, modifiers: Sequence[Modifier]) -> ModifiedLine | None:
+        """Apply modifiers to a line; None if it does not accept one of them."""
+        return self.index.modify_all(line, modifiers, self.asked_group)
+
+    def with_line(self, number: int, line: DraftLine) -> Draft:
+        """Return the draft with one line replaced."""
+        return with_line(self.draft, number, line)
+
+
+class Edit:
+    """The result of a reduction; productions change the attributes that differ from the hypothesis."""
+
+    __slots__ = ("draft", "event", "focus", "forwarded", "is_edit", "more_events", "new_lines", "target")
+
+    def __init__(self, context: Context, event: Event, draft: Draft, focus: tuple[int, ...], *, is_edit: bool = True) -> None:
+        hypothesis = context.hypothesis
+        self.event = event
+        self.draft = draft
+        self.focus = focus
+        self.new_lines = hypothesis.new_lines
+        self.forwarded = hypothesis.forwarded
+        self.target = hypothesis.target
+        self.is_edit = is_edit  # False: the draft stays as it is, and words remain without an effect or wait for others
+        self.more_events: tuple[Event, ...] = ()
+
+
+Production = Callable[[Context], Iterator[Edit]]
+
+
+def with_line(draft: Draft, number: int, line: DraftLine) -> Draft:
+    """Return a draft with one line replaced."""
+    return (*draft[:number], line, *draft[number + 1 :])

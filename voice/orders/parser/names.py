@@ -1,0 +1,298 @@
+"""The names of a menu's items and choices, found by any of their words in any order, exactly or misspelt."""
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from schemas import Menu
+from voice.orders import words
+from voice.orders.language_packs import LanguagePack
+from voice.orders.parser.arc import Arc
+from voice.orders.parser.draft import ChoiceRef
+from voice.orders.parser.model import Features, Model
+from voice.orders.parser.roles import Role
+from voice.orders.parser.spelling import MIN_TYPO_LETTERS, SpellingIndex
+
+MAX_NAME_TOKENS: Final = 7
+MAX_TIERS: Final = 3  # arcs of the same tokens in the same role, by how well names fit
+MAX_TIER_COST: Final = 1.5  # of a tier beyond the best one
+SAME_COST: Final = 1e-6  # a smaller difference is rounding
+MAX_OPEN: Final = 24  # items or choices that a partial name may leave open
+MIN_SHARE: Final = 0.2  # of a name's weight that must be spoken
+HOLLOW_WEIGHT: Final = 0.25  # of a word that names nothing by itself: a number, a unit, a classifier
+MIN_WEIGHT: Final = 0.4  # of any other word, besides its rarity
+MAX_AMOUNT_PHRASES: Final = 40  # of an amount, as synonyms
+MAX_SYNONYM_WORDS: Final = 3
+CONNECTORS: Final = frozenset({"and", "with", "of", "the", "&", ",", "n", "in", "on", "và", "với"})
+UNITS: Final = frozenset({"oz", "ml", "cl", "g", "kg", "inch", "pc", "pcs", "piece", "pieces", "l", "cm", "ounce", "ounces", "lb"})
+
+Entity = str | ChoiceRef  # an item's id, or a choice
+Phrase = tuple[str, ...]
+
+
+class Name(NamedTuple):
+    """A name of an item or a choice."""
+
+    entity: Entity
+    words: Phrase
+    weights: tuple[float, ...]  # of each word, by rarity
+    is_synonym: bool
+
+
+class Posting(NamedTuple):
+    """An occurrence of a word in a name."""
+
+    name: int
+    place: int
+    n_words: int  # of the name that it covers
+
+
+class Match(NamedTuple):
+    """Tokens matched with words of one name so far."""
+
+    said: int  # bits of the name's words
+    cost: float
+    features: Features
+    next_word: int
+
+
+class MatchedEntity(NamedTuple):
+    """An item or a choice that the tokens may name, by its best name."""
+
+    cost: float
+    entity: Entity
+    features: Features
+    is_partial: bool
+
+
+class NameIndex:
+    """An inverted index from words to the names of a menu."""
+
+    def __init__(self, menu: Menu, packs: Sequence[LanguagePack], model: Model) -> None:
+        self._model = model
+        self._function_words = frozenset({word for pack in packs for word in pack.function_words()})
+        self._adjectives = frozenset({word for pack in packs for word in pack.adjectives})
+        self._digits = {word: str(value) for pack in packs for word, value in {**pack.numbers.units, **pack.numbers.tens}.items()}
+        self._hollow = frozenset({word for pack in packs for word in pack.uninformative_words()}) | UNITS
+        self._names: list[Name] = []
+        self._postings: dict[str, list[Posting]] = defaultdict(list)
+        self._index(dict.fromkeys([*_names_of(menu), *_synonyms_of(menu, packs)]))
+        self._categories: dict[Phrase, list[str]] = defaultdict(list)
+        for item_id, item in menu.items.items():
+            if item.category is not None:
+                self._categories[tuple(map(words.singular, words.phrase(item.category)))].append(item_id)
+        self._spellings = SpellingIndex(self._postings, self._function_words)
+        self.keys = frozenset({"".join(map(words.key_of, name.words)) for name in self._names})  # sound keys of whole names
+
+    # --- Compilation
+
+    def _index(self, named: Collection[tuple[Entity, Phrase, bool]]) -> None:
+        entities: dict[tuple[bool, str], set[Entity]] = defaultdict(set)
+        for entity, phrase, _ in named:
+            for word in phrase:
+                entities[isinstance(entity, str), word].add(entity)
+        n_entities = {
+            is_item: max(1, len({entity for entity, _, _ in named if isinstance(entity, str) is is_item})) for is_item in (True, False)
+        }
+        for entity, phrase, is_synonym in named:
+            if phrase:
+                is_item = isinstance(entity, str)
+                weights = tuple([self._weight(word, phrase, n_entities[is_item] / len(entities[is_item, word])) for word in phrase])
+                self._post(Name(entity, phrase, weights, is_synonym))
+
+    def _weight(self, word: str, phrase: Phrase, rarity: float) -> float:
+        """Return the weight of a word: its smoothed inverse document frequency (Spärck Jones 1972)."""
+        is_hollow = len(phrase) > 1 and (word in self._hollow or word.isdecimal())
+        return HOLLOW_WEIGHT if is_hollow else MIN_WEIGHT + math.log(1 + rarity)
+
+    def _post(self, name: Name) -> None:
+        """Index a name by each word, each pair of neighbours written together, and all words written together."""
+        number, phrase = len(self._names), name.words
+        self._names.append(name)
+        for place, word in enumerate(phrase):
+            self._postings[word].append(Posting(number, place, 1))
+        for place in range(len(phrase) - 1):
+            self._postings[phrase[place] + phrase[place + 1]].append(Posting(number, place, 2))
+        if len(phrase) > 2:  # noqa: PLR2004 - pairs are indexed above
+            self._postings["".join(phrase)].append(Posting(number, 0, len(phrase)))
+
+    # --- Look-up
+
+    def arcs_at(self, surfaces: Sequence[str], start: int, *, marked: bool) -> tuple[list[Arc], int]:
+        """Return the arcs of names that begin at a token, and the number of tokens that were looked at."""
+        arcs: list[Arc] = []
+        by_end: dict[int, dict[int, Match]] = {start: {}}  # matches by the token behind them and by name
+        reach = start + 2
+        for end in range(start, min(len(surfaces), start + MAX_NAME_TOKENS) + 1):
+            matches = by_end.pop(end, None)
+            if matches is None or (end > start and not matches):
+                continue
+            if end > start:
+                arcs += self._arcs_of(matches, surfaces[start:end])
+            if end == len(surfaces):
+                break
+            reach = max(reach, end + 2)
+            self._extend(by_end, matches, surfaces, end, is_first=end == start, marked=marked)
+            if end > start and surfaces[end] in CONNECTORS and end + 1 < len(surfaces):
+                reach = max(reach, end + 3)
+                skipped = {number: match._replace(features=(*match.features, ("name.connector", 1.0))) for number, match in matches.items()}
+                self._extend(by_end, skipped, surfaces, end + 1, is_first=False, marked=marked)
+        arcs += self._category_arcs(surfaces, start)
+        return arcs, reach - start
+
+    def _words_at(self, surfaces: Sequence[str], start: int, *, marked: bool) -> Iterator[tuple[int, list[tuple[str, Features]]]]:
+        """Yield indexed words that one token, or two tokens written apart, may stand for, with the number of tokens."""
+        surface = surfaces[start]
+        near = self._spellings.near(surface, marked=marked)
+        digits = self._digits.get(surface)
+        if digits in self._postings:
+            near = [*near, (str(digits), (("spelt.digits", 1.0),))]
+        yield 1, near
+        behind = surfaces[start + 1] if start + 1 < len(surfaces) else ""
+        if surface.isalpha() and behind.isalpha() and len(surface + behind) > MIN_TYPO_LETTERS:
+            joined = surface + behind
+            if joined in self._postings or not near or not self._spellings.near(behind, marked=marked):
+                yield 2, [(word, (*features, ("spelt.apart", 1.0))) for word, features in self._spellings.near(joined, marked=marked)]
+
+    def _extend(
+        self,
+        by_end: dict[int, dict[int, Match]],
+        matches: Mapping[int, Match],
+        surfaces: Sequence[str],
+        at: int,
+        *,
+        is_first: bool,
+        marked: bool,
+    ) -> None:
+        """Match the next token with one more word of each name; keep the cheapest match of a name."""
+        for length, near in self._words_at(surfaces, at, marked=marked):
+            reached = by_end.setdefault(at + length, {})
+            for word, features in near:
+                cost = self._model.cost_of(features)
+                for posting in self._postings[word]:
+                    before = matches.get(posting.name)
+                    if before is None and not is_first:
+                        continue
+                    match = _matched(before, posting, cost, features)
+                    if match is not None and (posting.name not in reached or match.cost < reached[posting.name].cost):
+                        reached[posting.name] = match
+
+    def _arcs_of(self, matches: Mapping[int, Match], surfaces: Sequence[str]) -> Iterator[Arc]:
+        """Yield arcs for the items and the choices that the tokens may name."""
+        best: dict[Entity, MatchedEntity] = {}
+        for number, match in matches.items():
+            name = self._names[number]
+            share = sum([weight for place, weight in enumerate(name.weights) if match.said >> place & 1]) / sum(name.weights)
+            if share < MIN_SHARE:
+                continue
+            features = match.features + self._name_features(name, match.said, share, surfaces)
+            cost = self._model.cost_of(features)
+            if name.entity not in best or cost < best[name.entity].cost:
+                best[name.entity] = MatchedEntity(cost, name.entity, features, match.said.bit_count() < len(name.words))
+        yield from self._tiers(len(surfaces), Role.ITEM, [found for found in best.values() if isinstance(found.entity, str)])
+        yield from self._tiers(len(surfaces), Role.OPTION, [found for found in best.values() if not isinstance(found.entity, str)])
+
+    def _name_features(self, name: Name, said: int, share: float, surfaces: Sequence[str]) -> Features:
+        """Return features of how much of a name was spoken; `said`: bits of its words, `share`: of its weight, 0..1."""
+        kind = "item" if isinstance(name.entity, str) else "option"
+        features = [(f"name.{kind}", 1.0)]
+        if name.is_synonym:
+            features.append(("name.synonym", 1.0))
+        is_function_word = len(surfaces) == 1 and surfaces[0] in self._function_words
+        if said.bit_count() == len(name.words):
+            return tuple([*features, ("name.whole.function_word", 1.0)] if is_function_word else features)
+        words_said = [word for place, word in enumerate(name.words) if said >> place & 1]
+        features += [
+            ("name.partial", 1.0),
+            ("name.lack", 1 - share),
+            (f"name.{kind}.partial", 1.0),
+            (f"name.{kind}.lack", 1 - share),
+            ("name.head_first" if said & 1 else "name.head_missing", 1.0),
+            (f"name.words={min(3, len(words_said))}", 1.0),
+        ]
+        if self._adjectives.issuperset(words_said):
+            features.append((f"name.{kind}.adjective", 1.0))
+        if is_function_word:
+            features.append((f"name.{kind}.function_word", 1.0))
+        return tuple(features)
+
+    def _tiers(self, length: int, role: Role, found: list[MatchedEntity]) -> Iterator[Arc]:
+        """Yield one arc for all entities of equal cost, for the `MAX_TIERS` lowest costs."""
+        found.sort(key=lambda matched: matched.cost)
+        tiers: list[tuple[MatchedEntity, list[Any]]] = []  # the first one, and all entities
+        for matched in found:
+            if tiers and matched.cost - tiers[-1][0].cost < SAME_COST:
+                tiers[-1][1].append(matched.entity)
+            elif len(tiers) == MAX_TIERS or (tiers and matched.cost > tiers[0][0].cost + MAX_TIER_COST):
+                break
+            else:
+                tiers.append((matched, [matched.entity]))
+        for rank, (first, entities) in enumerate(tiers):
+            if len(entities) <= MAX_OPEN:
+                more: list[tuple[str, float]] = [("name.second_tier", 1.0)] if rank else []
+                if len(entities) > 1 and role is Role.ITEM:
+                    more.append(("name.open_items", 1.0))
+                features = (*first.features, *more)
+                yield Arc.scored(self._model, length, role, tuple(entities), features, is_partial=first.is_partial)
+
+    def _category_arcs(self, surfaces: Sequence[str], start: int) -> Iterator[Arc]:
+        for phrase, item_ids in self._categories.items():
+            if tuple(map(words.singular, surfaces[start : start + len(phrase)])) == phrase:
+                features = (("name.item", 1.0), ("name.category", 1.0))
+                yield Arc.scored(self._model, len(phrase), Role.ITEM, tuple(item_ids), features, is_partial=True)
+
+
+def _matched(before: Match | None, posting: Posting, cost: float, features: Features) -> Match | None:
+    """Return a match with one more word; None if the word is matched already."""
+    _, place, n_words = posting
+    bits = ((1 << n_words) - 1) << place
+    if n_words > 1:
+        features = (*features, ("spelt.together", 1.0))
+    if before is None:
+        return Match(bits, cost, features, place + n_words)
+    if before.said & bits:
+        return None
+    if place < before.next_word:
+        features = (*features, ("name.order", 1.0))
+    return Match(before.said | bits, before.cost + cost, (*before.features, *features), place + n_words)
+
+
+def _names_of(menu: Menu) -> Iterator[tuple[Entity, Phrase, bool]]:
+    """Yield names and aliases."""
+    for item_id, item in menu.items.items():
+        yield from [(item_id, words.phrase(name), False) for name in (item.name, *item.aliases)]
+    for group_id, group in menu.option_groups.items():
+        for choice_id, choice in group.choices.items():
+            yield from [(ChoiceRef(group_id, choice_id), words.phrase(name), False) for name in (choice.name, *choice.aliases)]
+
+
+def _synonyms_of(menu: Menu, packs: Sequence[LanguagePack]) -> Iterator[tuple[Entity, Phrase, bool]]:
+    """Yield names with one phrase replaced by a synonym of a language."""
+    synonyms, amounts = _synonyms(packs), _amount_phrases(packs)
+    for entity, phrase, _ in _names_of(menu):
+        for start in range(len(phrase)):
+            for end in range(start + 1, min(len(phrase), start + MAX_SYNONYM_WORDS) + 1):
+                yield from [(entity, (*phrase[:start], *other, *phrase[end:]), True) for other in synonyms.get(phrase[start:end], ())]
+        for length in range(1, len(phrase)):
+            yield from [(entity, (*other, *phrase[length:]), True) for other in amounts.get(phrase[:length], ())]
+
+
+def _synonyms(packs: Sequence[LanguagePack]) -> dict[Phrase, list[Phrase]]:
+    found: dict[Phrase, list[Phrase]] = defaultdict(list)
+    for pack in packs:
+        for row in pack.synonyms:
+            for word in row:
+                found[words.phrase(word)] += [words.phrase(other) for other in row if other != word]
+    return found
+
+
+def _amount_phrases(packs: Sequence[LanguagePack]) -> dict[Phrase, list[Phrase]]:
+    """Return the phrases for the same amount, for choices that are amounts, as of ice: any of them may begin such a name."""
+    found: dict[Phrase, list[Phrase]] = defaultdict(list)
+    for pack in packs:
+        for amount in ("light", "extra", "no"):
+            phrases = [words.phrase(phrase) for other in packs for phrase in other.amounts[amount]][:MAX_AMOUNT_PHRASES]
+            for phrase in pack.amounts[amount]:
+                found[words.phrase(phrase)] += phrases
+    return found

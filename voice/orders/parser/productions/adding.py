@@ -1,0 +1,104 @@
+"""Productions that add lines."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from voice.orders.parser.draft import NEW, DraftLine
+from voice.orders.parser.edits import Context, Edit
+from voice.orders.parser.model import Event
+from voice.orders.parser.state import ChunkFlag, Forwarded
+
+MAX_IMPLIED: Final = 3  # items that modifiers without an item may mean
+NON_ADDING_VERBS: Final = frozenset({"remove", "instead", "keep", "change"})
+
+
+def add(context: Context) -> Iterator[Edit]:
+    """Add a line for the items of the chunk, and lines for the forwarded numbers and modifiers that waited for them."""
+    chunk, hypothesis = context.chunk, context.hypothesis
+    if not chunk.items or chunk.verb in NON_ADDING_VERBS or context.has(ChunkFlag.REST | ChunkFlag.ALL) or chunk.place:
+        return
+    n_people = hypothesis.n_people if context.has(ChunkFlag.EACH) else 0
+    quantity = (chunk.number or 1) * (n_people or 1)
+    modified = context.modify(DraftLine(chunk.items, quantity), chunk.modifiers)
+    if modified is None:
+        return
+    line = modified.line
+    event = context.event("add", "new", "new", "on" if context.named else "off", _asked(context, line), not hypothesis.n_edits)
+    yield added(context, event, (*_forwarded_lines(context, line), line), forwarded=())
+    yield from _add_as_part(context, event, line, quantity)
+
+
+def _add_as_part(context: Context, event: Event, line: DraftLine, quantity: int) -> Iterator[Edit]:
+    """Add a line as part of a forwarded number: it takes the modifiers, and the number that it leaves stays forwarded."""
+    forwarded = context.hypothesis.forwarded
+    whole = forwarded[-1] if forwarded else None
+    if whole is None or whole.number < quantity or not whole.modifiers:
+        return
+    modified = context.modify(line, whole.modifiers)
+    if modified is None:
+        return
+    left = whole.number - quantity
+    rest = (Forwarded(left, whole.modifiers),) if left else ()
+    edit = added(context, event, (modified.line,), forwarded=(*forwarded[:-1], *rest))
+    edit.more_events = (("left", "headed"),)
+    yield edit
+
+
+def _asked(context: Context, line: DraftLine) -> str:
+    """Return how a line answers the open question, as an attribute of events."""
+    question = context.question
+    if question is None:
+        return "none"
+    fits = question.group is None and not set(line.items).isdisjoint(question.choices)
+    return f"{question.kind}.{'fits' if fits else 'other'}"
+
+
+def _forwarded_lines(context: Context, line: DraftLine) -> list[DraftLine]:
+    """Return lines of the same items for forwarded numbers and modifiers."""
+    modified = [context.modify(DraftLine(line.items, one.number or 1), one.modifiers) for one in context.hypothesis.forwarded]
+    return [one.line for one in modified if one is not None]
+
+
+def added(context: Context, event: Event, lines: Sequence[DraftLine], *, forwarded: tuple[Forwarded, ...]) -> Edit:
+    """Return the edit that adds lines."""
+    first = len(context.draft)
+    numbers = tuple(range(first, first + len(lines)))
+    edit = Edit(context, event, (*context.draft, *lines), numbers[-1:])
+    edit.new_lines = (*context.hypothesis.new_lines, *numbers)
+    edit.forwarded = forwarded
+    if len(lines[-1].items) > 1:
+        edit.more_events = (("open", "items"),)
+    return edit
+
+
+def add_implied(context: Context) -> Iterator[Edit]:
+    """Add a line for modifiers that only one item, or a few, accept."""
+    chunk = context.chunk
+    if chunk.items or not chunk.modifiers or chunk.verb not in {"", "add"} or chunk.place:
+        return
+    if context.has(ChunkFlag.REFERENCE | ChunkFlag.ALL):
+        return
+    items = context.index.accepting(context.index.menu.items, chunk.modifiers)
+    modified = context.modify(DraftLine(items, chunk.number or 1), chunk.modifiers) if 0 < len(items) <= MAX_IMPLIED else None
+    if modified is not None:
+        event = context.event("add_implied", "new", "new", len(modified.line.items))
+        yield added(context, event, (modified.line,), forwarded=context.hypothesis.forwarded)
+
+
+def repeat(context: Context) -> Iterator[Edit]:
+    """Add a line like the one in focus."""
+    if context.has(ChunkFlag.AGAIN) and context.last is not None:
+        line = context.draft[context.last]._replace(quantity=context.chunk.number or 1, origin=NEW)
+        event = context.event("repeat", "focus", context.age(context.last))
+        yield added(context, event, (line,), forwarded=context.hypothesis.forwarded)
+
+
+def forward(context: Context) -> Iterator[Edit]:
+    """Keep a number and modifiers for an item that comes in a later chunk."""
+    chunk = context.chunk
+    if chunk.items or not (chunk.modifiers or chunk.number) or chunk.verb not in {"", "add"} or chunk.place:
+        return
+    if not context.has(ChunkFlag.ALL | ChunkFlag.REST | ChunkFlag.REFERENCE):
+        edit = Edit(context, context.event("forward", "none", "none"), context.draft, context.hypothesis.focus, is_edit=False)
+        edit.forwarded = (*context.hypothesis.forwarded, Forwarded(chunk.number, chunk.modifiers))
+        yield edit

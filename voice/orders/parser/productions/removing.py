@@ -1,0 +1,154 @@
+"""Productions that remove lines or options, replace them, or change nothing."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from voice.orders.parser.draft import NEW, DraftLine
+from voice.orders.parser.edits import Context, Edit, with_line
+from voice.orders.parser.state import ChunkFlag, ReplacementTarget
+
+REMOVING_VERBS: Final = frozenset({"remove", "instead"})
+MAX_DROPPED: Final = 4  # tokens of a chunk that count as unread
+
+
+def remove(context: Context) -> Iterator[Edit]:
+    """Remove lines, or some of a line."""
+    if context.chunk.verb not in REMOVING_VERBS:
+        return
+    is_found = False
+    for numbers, target in _removable(context):
+        is_found = True
+        yield _removed(context, numbers, target)
+    if context.chunk.verb == "instead" or not is_found:
+        yield Edit(context, context.event("remove_absent", "none", "none"), context.draft, context.hypothesis.focus)
+
+
+def _removable(context: Context) -> Iterator[tuple[tuple[int, ...], str]]:
+    chunk = context.chunk
+    if chunk.items or chunk.place:
+        yield from [((number,), "named") for number in (context.described or context.named)[-3:]]
+        if len(context.named) > 1:
+            yield tuple(context.named), "all_named"
+    elif chunk.modifiers:
+        yield from [((number,), "described") for number in context.described[-2:]]
+    elif context.has(ChunkFlag.ALL) and context.live:
+        yield tuple(context.live), "all"
+    elif context.last is not None:
+        yield (context.last,), "focus"
+
+
+def _removed(context: Context, numbers: tuple[int, ...], target: str) -> Edit:
+    draft = context.draft
+    for number in numbers:
+        line = draft[number]
+        count = context.counted if context.counted and len(numbers) == 1 else line.quantity
+        draft = with_line(draft, number, line._replace(quantity=max(0, line.quantity - count)))
+    left = [number for number in context.hypothesis.focus if draft[number].quantity > 0]
+    left = left or [number for number, line in enumerate(draft) if line.quantity > 0][-1:]
+    focus = numbers if draft[numbers[0]].quantity > 0 else tuple(left)
+    return Edit(context, context.event("remove", target, context.age(numbers[0])), draft, focus)
+
+
+def remove_options(context: Context) -> Iterator[Edit]:
+    """Leave options out of a line."""
+    chunk = context.chunk
+    if chunk.verb not in REMOVING_VERBS or not chunk.modifiers:
+        return
+    without = tuple([modifier._replace(amount="no") for modifier in chunk.modifiers])
+    if chunk.items or chunk.place:
+        pool = [(number, "named") for number in context.named[-2:]]
+    else:
+        having = [number for number in reversed(context.live) if context.index.describes(chunk.modifiers, context.draft[number])][:1]
+        pool = [(number, "having") for number in having]
+        pool += [(context.last, "focus")] if context.last is not None and context.last not in having else []
+    for number, target in pool:
+        modified = context.modify(context.draft[number], without)
+        if modified is not None:
+            event = context.event("remove_options", target, context.age(number))
+            yield Edit(context, event, context.with_line(number, modified.line), (number,))
+
+
+def hold(context: Context) -> Iterator[Edit]:
+    """Keep a line, or options of it, for the object of a later chunk to replace."""
+    chunk = context.chunk
+    if chunk.verb != "change":
+        return
+    if chunk.items or chunk.place:
+        targets = [(number, "named") for number in (context.described or context.named)[-2:]]
+    elif chunk.modifiers and context.described:
+        targets = [(number, "described") for number in context.described[-2:]]
+    else:
+        targets = [(context.last, "focus")] if context.last is not None else []
+    for number, target in targets:
+        edit = Edit(context, context.event("hold", target, context.age(number)), context.draft, (number,), is_edit=False)
+        edit.target = ReplacementTarget(number, chunk.modifiers, chunk.number)
+        yield edit
+
+
+def replace(context: Context) -> Iterator[Edit]:
+    """Replace the item of a line."""
+    chunk = context.chunk
+    if not chunk.items or not (chunk.verb in {"into", "set", "change"} or chunk.link == "correction"):
+        return
+    held = context.hypothesis.target if chunk.verb == "into" else None
+    number = held.line if held is not None else context.last
+    if number is None or context.draft[number].quantity == 0:
+        return
+    line = context.draft[number]
+    part = held.number if held is not None and 0 < held.number < line.quantity else 0
+    quantity = context.counted or part or line.quantity
+    kept = tuple([option for option in line.options if all([option.group in context.index.offers[item] for item in chunk.items])])
+    for options in (kept, ()) if kept else ((),):
+        modified = context.modify(DraftLine(chunk.items, quantity, options, line.origin), chunk.modifiers)
+        if modified is not None:
+            target = "held" if held is not None else "focus"
+            yield _replaced(context, "replace", (number, target, part), modified.line, bool(options))
+
+
+def replace_options(context: Context) -> Iterator[Edit]:
+    """Replace the options that were held, or the quantity."""
+    chunk, held = context.chunk, context.hypothesis.target
+    if chunk.verb != "into" or chunk.items or not (chunk.modifiers or chunk.number):
+        return
+    number = held.line if held is not None else context.last
+    if number is None or context.draft[number].quantity == 0:
+        return
+    line = context.draft[number]
+    refs = {(ref.group, ref.choice) for modifier in (held.modifiers if held else ()) for ref in modifier.refs}
+    groups = {ref.group for modifier in chunk.modifiers for ref in modifier.refs}
+    options = tuple([o for o in line.options if not (o.group in groups and any([(o.group, choice) in refs for choice in o.choices]))])
+    modified = context.modify(line._replace(options=options), chunk.modifiers)
+    if modified is None:
+        return
+    part = held.number if held is not None and chunk.modifiers and 0 < held.number < line.quantity else 0
+    after = modified.line._replace(quantity=context.counted or part or line.quantity)
+    yield _replaced(context, "replace_options", (number, "held" if held else "focus", part), after)
+
+
+def _replaced(context: Context, production: str, place: tuple[int, str, int], after: DraftLine, *more: object) -> Edit:
+    """Return the edit that replaces a line, or a part of it; `place`: line, attribute `target`, and the part or 0."""
+    number, target, part = place
+    line = context.draft[number]
+    event = context.event(production, target, context.age(number), *more)
+    if part:
+        draft = (*context.with_line(number, line._replace(quantity=line.quantity - part)), after._replace(origin=NEW))
+        edit = Edit(context, event, draft, (len(draft) - 1,))
+    else:
+        edit = Edit(context, event, context.with_line(number, after), (number,))
+    edit.target = None
+    return edit
+
+
+def keep(context: Context) -> Iterator[Edit]:
+    """Leave the draft as it is, as the customer asked."""
+    if context.chunk.verb == "keep":
+        yield Edit(context, context.event("keep", "none", "none"), context.draft, context.hypothesis.focus)
+
+
+def drop(context: Context) -> Iterator[Edit]:
+    """Read the chunk as words that order nothing."""
+    chunk = context.chunk
+    named = "item" if chunk.items else "option" if chunk.modifiers else "number" if context.counted else "none"
+    edit = Edit(context, context.event("drop", "none", "none", named), context.draft, context.hypothesis.focus, is_edit=False)
+    edit.more_events = (("unread", "dropped"),) * max(1, min(MAX_DROPPED, chunk.end - chunk.start))
+    yield edit

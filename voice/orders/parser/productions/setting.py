@@ -1,0 +1,190 @@
+"""Productions that set options and quantities of lines, or split lines."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from voice.orders.parser.draft import NEW, Draft
+from voice.orders.parser.edits import Context, Edit, with_line
+from voice.orders.parser.state import ChunkFlag
+
+NON_SETTING_VERBS: Final = frozenset({"remove", "instead", "keep"})
+MAX_SPLIT_LINES: Final = 3  # besides the one in focus
+
+Target = tuple[tuple[int, ...], str]  # lines, and the attribute `target` of events
+
+
+def _targets(context: Context) -> Iterator[Target]:
+    """Yield the lines that modifiers or a number may be said of."""
+    chunk = context.chunk
+    if chunk.items or chunk.place:
+        yield from [((number,), "named") for number in context.named[-2:]]
+        if len(context.named) > 1:
+            yield tuple(context.named), "all_named"
+    elif context.has(ChunkFlag.ALL):
+        yield from _all_lines(context)
+    elif not context.has(ChunkFlag.REST):
+        yield from _nearest(context)
+
+
+def _all_lines(context: Context) -> Iterator[Target]:
+    new_lines, scope = context.new_lines, context.chunk.scope
+    if len(new_lines) > 1:
+        yield tuple(new_lines), "all_new"
+        if 0 < scope < len(new_lines):
+            yield tuple(new_lines[-scope:]), "last_new"
+    if context.live:
+        yield tuple(context.live), "all"
+    if context.last is not None:
+        yield (context.last,), "focus"
+
+
+def _nearest(context: Context) -> Iterator[Target]:
+    """Yield the line in focus, the nearest other line that accepts the modifiers, and all lines that the utterance added."""
+    modifiers, last = context.chunk.modifiers, context.last
+    if last is not None:
+        yield (last,), "focus"
+    if not modifiers:
+        return
+    accepting = [number for number in reversed(context.live) if number != last and context.modify(context.draft[number], modifiers)]
+    if accepting:
+        in_focus = last is not None and context.modify(context.draft[last], modifiers) is not None
+        yield (accepting[0],), "other" if in_focus else "taker"
+    if len(context.new_lines) > 1:
+        yield tuple(context.new_lines), "all_new"
+
+
+def set_options(context: Context) -> Iterator[Edit]:
+    """Set options of lines."""
+    chunk = context.chunk
+    if not chunk.modifiers or chunk.verb in NON_SETTING_VERBS or context.has(ChunkFlag.EACH):
+        return
+    for numbers, target in _targets(context):
+        edit = _options_set(context, numbers, target)
+        if edit is not None:
+            yield edit
+
+
+def _options_set(context: Context, numbers: tuple[int, ...], target: str) -> Edit | None:
+    """Return the edit that sets options of those lines that accept them; None if there are none, or if the number means a part."""
+    chunk, draft = context.chunk, context.draft
+    is_changed = is_replacement = False
+    for number in numbers:
+        modified = context.modify(draft[number], chunk.modifiers)
+        if modified is not None:
+            is_changed, is_replacement = True, is_replacement or modified.is_replacement
+            draft = with_line(draft, number, modified.line)
+    if not is_changed:
+        return None
+    first = numbers[0]
+    if context.counted and len(numbers) == 1 and context.counted != context.draft[first].quantity:
+        sets_number = chunk.verb in {"set", "into", "change"} or chunk.link == "correction" or context.has(ChunkFlag.ONLY)
+        if not sets_number:
+            return None
+        draft = with_line(draft, first, draft[first]._replace(quantity=chunk.number))
+    event = context.event("set_options", target, context.age(first), _asked(context, numbers), is_replacement)
+    return Edit(context, event, draft, numbers)
+
+
+def _asked(context: Context, numbers: Sequence[int]) -> str:
+    """Return how the modifiers answer the open question, as an attribute of events."""
+    question = context.question
+    if question is None or question.group is None:
+        return "none"
+    fits = any([ref.group == question.group for modifier in context.chunk.modifiers for ref in modifier.refs])
+    return f"{'line' if question.line in numbers else 'other'}.{'fits' if fits else 'unfit'}.{min(1, context.hypothesis.n_edits)}"
+
+
+def set_described(context: Context) -> Iterator[Edit]:
+    """Set the later modifiers on the one line that the first ones describe."""
+    modifiers = context.chunk.modifiers
+    if context.chunk.verb in NON_SETTING_VERBS or len(context.live) < 2:  # noqa: PLR2004 - one line needs no description
+        return
+    for cut in range(1, len(modifiers)):
+        pool = [number for number in context.named or context.live if context.index.describes(modifiers[:cut], context.draft[number])]
+        modified = context.modify(context.draft[pool[0]], modifiers[cut:]) if len(pool) == 1 else None
+        if modified is not None:
+            event = context.event("set_described", "described", context.age(pool[0]))
+            yield Edit(context, event, context.with_line(pool[0], modified.line), (pool[0],))
+
+
+def set_quantity(context: Context) -> Iterator[Edit]:
+    """Set the quantity of a line."""
+    chunk = context.chunk
+    if not chunk.number or chunk.modifiers or chunk.verb in NON_SETTING_VERBS or context.has(ChunkFlag.MORE | ChunkFlag.EACH):
+        return
+    for numbers, target in _targets(context):
+        if len(numbers) == 1:
+            yield _quantity_set(context, numbers[0], target)
+
+
+def _quantity_set(context: Context, number: int, target: str) -> Edit:
+    line, quantity = context.draft[number], context.chunk.number
+    direction = "same" if quantity == line.quantity else "less" if quantity < line.quantity else "more"
+    event = context.event("set_quantity", target, context.age(number), direction)
+    return Edit(context, event, context.with_line(number, line._replace(quantity=quantity)), (number,))
+
+
+def set_each(context: Context) -> Iterator[Edit]:
+    """Set the quantity of all lines, or of all that the utterance added."""
+    chunk = context.chunk
+    if not (context.has(ChunkFlag.EACH | ChunkFlag.ALL) and chunk.number) or chunk.modifiers or chunk.items or not context.live:
+        return
+    numbers = context.new_lines or context.live
+    draft = context.draft
+    for number in numbers:
+        draft = with_line(draft, number, draft[number]._replace(quantity=chunk.number))
+    yield Edit(context, context.event("set_each", "all", context.age(numbers[0])), draft, tuple(numbers))
+
+
+def increment(context: Context) -> Iterator[Edit]:
+    """Add to the quantity of a line."""
+    chunk = context.chunk
+    if not context.has(ChunkFlag.MORE) or chunk.modifiers or chunk.verb not in {"", "add", "set"}:
+        return
+    number = context.named[-1] if context.named else None if chunk.items else context.last
+    if number is not None:
+        line = context.draft[number]
+        event = context.event("increment", "named" if chunk.items else "focus", context.age(number))
+        yield Edit(context, event, context.with_line(number, line._replace(quantity=line.quantity + (chunk.number or 1))), (number,))
+
+
+def split(context: Context) -> Iterator[Edit]:
+    """Give a part of a line options or an item of its own."""
+    chunk = context.chunk
+    is_part = chunk.number or chunk.share or context.has(ChunkFlag.REST | ChunkFlag.PART)
+    if not is_part or chunk.verb in {*NON_SETTING_VERBS, "change"} or context.has(ChunkFlag.ALL):
+        return
+    if chunk.items:
+        pool = [number for number in context.named if context.draft[number].quantity > 1 or len(context.draft[number].items) > 1]
+    else:
+        nearest = [number for number in reversed(context.live) if number != context.last]
+        pool = [*([context.last] if context.last is not None else ()), *nearest[:MAX_SPLIT_LINES]]
+    for rank, number in enumerate(pool):
+        edit = _split_off(context, number, rank)
+        if edit is not None:
+            yield edit
+
+
+def _split_off(context: Context, number: int, rank: int) -> Edit | None:
+    """Return the edit that splits a part off a line; None if the part is not told apart, or larger than the line."""
+    chunk, line = context.chunk, context.draft[number]
+    share = line.quantity // chunk.share if chunk.share else 0
+    part = chunk.number or share or (line.quantity if context.has(ChunkFlag.REST) else 1)
+    base = line
+    if chunk.items and len(line.items) > 1:
+        base = line._replace(items=tuple([item for item in line.items if item in chunk.items]))
+    is_told_apart = chunk.modifiers or context.has(ChunkFlag.PLAIN | ChunkFlag.ONES | ChunkFlag.REST) or len(base.items) < len(line.items)
+    modified = context.modify(base, chunk.modifiers) if is_told_apart and 0 < part <= line.quantity else None
+    if modified is None:
+        return None
+    is_whole = part == line.quantity
+    split_off = modified.line._replace(quantity=part)
+    draft: Draft
+    focus: tuple[int, ...]
+    if is_whole:
+        draft, focus = context.with_line(number, split_off), (number,)
+    else:
+        rest = context.with_line(number, line._replace(quantity=line.quantity - part))
+        draft, focus = (*rest, split_off._replace(origin=NEW)), (len(rest), number)
+    event = context.event("split", "part", context.age(number), min(rank, 2), is_whole, bool(chunk.items))
+    return Edit(context, event, draft, focus)

@@ -1,0 +1,1 @@
+"""The effects of arcs on hypotheses, by role: each function yields the hypotheses behind an arc."""

@@ -1,0 +1,71 @@
+"""Shifts of connectives, requests, and words without an effect on the chunk."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from voice.orders.parser.moves import Hypotheses, Shift
+from voice.orders.parser.roles import Role
+from voice.orders.parser.state import ChunkFlag
+
+JOINTS: Final[Mapping[Role, str]] = {Role.COMMA: "comma", Role.STOP: "stop", Role.AND: "and", Role.OR: "or", Role.TIMES: "times"}
+
+
+def shift_joint(shift: Shift) -> Hypotheses:
+    """Note the connective before the next token."""
+    new = shift.pass_by()
+    new.joint = JOINTS[shift.arc.role]
+    if shift.arc.value == "?":
+        new.is_inquiry = True
+    yield new
+
+
+def shift_with(shift: Shift) -> Hypotheses:
+    """Note a preposition, together with the connective before it."""
+    new = shift.pass_by()
+    joint, before = "with" if shift.arc.role is Role.WITH else "onto", shift.hypothesis.joint
+    new.joint = f"{before}.{joint}" if before in {"and", "comma", "correction"} else joint
+    yield new
+
+
+def shift_filler(shift: Shift) -> Hypotheses:
+    """Pass by a word that orders nothing; note a classifier, the number of people, an inquiry."""
+    new = shift.pass_by()
+    role = shift.arc.role
+    if role is Role.CLASSIFIER:
+        chunk = new.chunk = new.chunk.copy()
+        chunk.flags |= ChunkFlag.CLASSIFIED
+    elif role is Role.PEOPLE:
+        new.n_people = shift.arc.value
+    elif role is Role.INQUIRY:
+        new.is_inquiry = True
+    yield new
+
+
+def shift_unread(shift: Shift) -> Hypotheses:
+    """Leave a token unread."""
+    new = shift.pass_by()
+    new.unread = (shift.at, new.unread)
+    if shift.hypothesis.is_inquiry:
+        shift.note(new, "unread", "inquiry")
+    yield new
+
+
+def shift_request(shift: Shift) -> Hypotheses:
+    """Read a request as the verb of an empty chunk, as a word without an effect, or as the beginning of a new chunk."""
+    is_empty = shift.hypothesis.chunk.is_empty
+    new = shift.pass_by()
+    if is_empty:
+        new.chunk = new.chunk.copy()
+        new.chunk.verb = "add"
+    yield new
+    for begun, fresh in shift.begin("request") if not is_empty else ():
+        fresh.verb = "add"
+        yield begun
+
+
+def shift_only(shift: Shift) -> Hypotheses:
+    """Flag the open chunk."""
+    new = shift.pass_by()
+    chunk = new.chunk = new.chunk.copy()
+    chunk.flags |= ChunkFlag.ONLY
+    yield new

@@ -1,0 +1,135 @@
+"""Shifts of items and options, and of the amounts of options."""
+
+from collections.abc import Iterator
+
+from schemas import Amount
+from voice.orders.parser.draft import Modifier
+from voice.orders.parser.moves import ENUMERATING, MAX_PORTIONS, Hypotheses, Shift
+from voice.orders.parser.state import ChunkFlag, Hypothesis
+
+
+def shift_item(shift: Shift) -> Hypotheses:
+    """Read items as those of the open chunk, or as the beginning of a new chunk."""
+    hypothesis, arc = shift.hypothesis, shift.arc
+    chunk = hypothesis.chunk
+    asked = _asked_items(shift)
+    name_flag = ChunkFlag.PARTIAL_NAME if arc.is_partial else ChunkFlag.NONE
+    items = shift.reducer.index.accepting(arc.value, chunk.modifiers) if chunk.modifiers else arc.value
+    if not chunk.items and items and hypothesis.amount not in {"light", "extra", "regular"}:
+        new, named = shift.extend()
+        named.items = items
+        named.flags |= name_flag
+        if hypothesis.amount == "no":
+            named.verb = "remove"
+        if not named.number and hypothesis.portions > 0:
+            named.number = hypothesis.portions
+        new.amount, new.portions, new.joint = None, 0, ""
+        content = "options" if chunk.modifiers else "number" if chunk.number else chunk.verb or "empty"
+        shift.note(new, "item", hypothesis.joint, content, arc.is_partial, asked)
+        yield new
+    if not shift.cuts_nothing_off:
+        for begun, fresh in shift.begin():
+            fresh.items = arc.value
+            fresh.flags |= name_flag
+            shift.note(begun, "item", "", "new", arc.is_partial, asked)
+            yield begun
+
+
+def _asked_items(shift: Shift) -> str:
+    """Return how items relate to the open question, as an attribute of events."""
+    question = shift.question
+    if question is None or not question.choices:
+        return "none"
+    if question.group is not None:
+        return "group"
+    return "other" if set(shift.arc.value).isdisjoint(question.choices) else "asked"
+
+
+def shift_option(shift: Shift) -> Hypotheses:
+    """Read choices as a modifier in the open chunk, or as the beginning of a new chunk."""
+    hypothesis, refs, asked = shift.hypothesis, shift.arc.value, "none"
+    question = shift.question
+    if question is not None and question.group is not None:
+        fitting = tuple([ref for ref in refs if ref.group == question.group])
+        refs = fitting or refs
+        asked = "other" if not fitting else "asked" if any([ref.choice in question.choices for ref in fitting]) else "group"
+    portions = max(1, min(MAX_PORTIONS, hypothesis.portions))
+    beginning = _without_amount(shift) if hypothesis.portions or not hypothesis.chunk.is_empty else None
+    for amount, event in _amounts(hypothesis):
+        modifier = Modifier(refs, amount, portions)
+        yield from _extend_by_modifier(shift, modifier, asked, event)
+        for begun, fresh in beginning.begin() if beginning is not None else ():
+            fresh.modifiers = (modifier,)
+            begun.is_negation_open = amount == "no"
+            shift.note(begun, "option_begins", shift.arc.is_partial, asked)
+            yield begun
+
+
+def _without_amount(shift: Shift) -> Shift:
+    """Return the shift with amount and portions taken off the open chunk: they belong to the new one."""
+    if shift.hypothesis.amount is None and not shift.hypothesis.portions:
+        return shift
+    bare = shift.hypothesis.fork()
+    bare.amount, bare.portions = None, 0
+    return Shift(shift.reducer, bare, shift.arc, shift.at, shift.question)
+
+
+def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tuple[object, ...] | None) -> Hypotheses:
+    chunk, joint = shift.hypothesis.chunk, shift.hypothesis.joint
+    items = shift.reducer.index.accepting(chunk.items, (modifier,))
+    if chunk.items and not items:
+        return
+    new, modified = shift.extend()
+    modified.items = items
+    modified.modifiers = (*chunk.modifiers, modifier)
+    content = "item" if chunk.items else "options" if chunk.modifiers else "empty"
+    shift.note(new, "option", joint, content, shift.arc.is_partial, asked)
+    if event is not None:
+        shift.note(new, *event)
+    new.is_negation_open = modifier.amount == "no"
+    new.amount, new.portions, new.joint = None, 0, ""
+    yield new
+
+
+def _amounts(hypothesis: Hypothesis) -> Iterator[tuple[Amount | None, tuple[object, ...] | None]]:
+    """Yield the amounts that an option may have, each with its event."""
+    amount, joint = hypothesis.amount, hypothesis.joint
+    if amount == "extra":  # more of the option, or one more portion
+        yield amount, ("extra", False, bool(hypothesis.portions))
+        yield None, ("extra", True, bool(hypothesis.portions))
+    elif amount is None and hypothesis.is_negation_open and (joint in ENUMERATING or joint == ""):
+        yield None, ("carried", joint, False)
+        yield "no", ("carried", joint, True)
+    else:
+        yield amount, None
+
+
+def shift_amount(shift: Shift) -> Hypotheses:
+    """Note the amount of the next option; "no" may also begin a correction."""
+    before, value = shift.hypothesis.amount, shift.arc.value
+    new = shift.pass_by()
+    if before is not None:
+        shift.note(new, "dangling", "amount")
+    new.amount = "regular" if (before, value) == ("no", "extra") else value
+    yield new
+    if value == "no" and not shift.hypothesis.chunk.is_empty:
+        for begun, _ in shift.begin("correction"):
+            shift.note(begun, "correction_by_no")
+            yield begun
+
+
+def shift_amount_behind(shift: Shift) -> Hypotheses:
+    """Read an amount as that of the modifier before it; "no" may also remove the item before it."""
+    hypothesis, value = shift.hypothesis, shift.arc.value
+    chunk = hypothesis.chunk
+    if chunk.modifiers and hypothesis.joint == "" and chunk.modifiers[-1].amount is None:
+        new, changed = shift.extend()
+        *before, last = chunk.modifiers
+        changed.modifiers = (*before, last._replace(amount=value))
+        new.is_negation_open = False
+        yield new
+    if value == "no" and (chunk.items or chunk.flags & ChunkFlag.REFERENCE) and chunk.verb in {"", "add"}:
+        new, removed = shift.extend()
+        removed.verb = "remove"
+        shift.note(new, "verb_behind", "no")
+        yield new

@@ -1,0 +1,70 @@
+"""Shifts of numbers."""
+
+from voice.orders.parser.moves import MAX_PORTIONS, Hypotheses, Shift
+from voice.orders.parser.roles import Role
+from voice.orders.parser.state import ANY_ONE, ChunkFlag
+
+
+def shift_number(shift: Shift) -> Hypotheses:
+    """Read a number as that of the open chunk, as portions of the next option, or as the beginning of a new chunk."""
+    hypothesis, value = shift.hypothesis, shift.arc.value
+    chunk = hypothesis.chunk
+    if hypothesis.joint == "times":
+        yield from _multiply(shift)
+        return
+    is_article = shift.arc.role is Role.ARTICLE
+    yield from _count_chunk(shift, is_article=is_article)
+    if (chunk.items or chunk.modifiers or chunk.verb) and not hypothesis.portions:
+        new = shift.pass_by()
+        new.portions = ANY_ONE if is_article else value
+        shift.note(new, "portions", hypothesis.joint, "article" if is_article else "one" if value == 1 else "many")
+        yield new
+    if not shift.cuts_nothing_off or hypothesis.joint:
+        for begun, fresh in shift.begin():
+            fresh.number, fresh.is_article = value, is_article
+            yield begun
+
+
+def _count_chunk(shift: Shift, *, is_article: bool) -> Hypotheses:
+    """Yield the open chunk with a number, in front of its content or behind it."""
+    hypothesis = shift.hypothesis
+    chunk = hypothesis.chunk
+    if hypothesis.amount is not None:
+        return
+    has_content = bool(chunk.items or chunk.modifiers)
+    is_in_front = not has_content and (not chunk.number or chunk.is_article)
+    is_behind = has_content and not chunk.number and hypothesis.joint == "" and not is_article
+    if is_in_front and hypothesis.joint in {"", "with"}:
+        new, counted = shift.extend()
+        counted.number, counted.is_article = shift.arc.value, is_article
+        new.joint = ""
+        yield new
+    elif is_behind:
+        new, counted = shift.extend()
+        counted.number = shift.arc.value
+        counted.flags |= ChunkFlag.NUMBER_BEHIND
+        shift.note(new, "postposed", "options" if chunk.modifiers else "item")
+        yield new
+
+
+def _multiply(shift: Shift) -> Hypotheses:
+    """Yield the open chunk with a factor: of its last modifier, or of its item."""
+    chunk, value = shift.hypothesis.chunk, shift.arc.value
+    if chunk.modifiers:
+        new, multiplied = shift.extend()
+        *before, last = chunk.modifiers
+        multiplied.modifiers = (*before, last._replace(quantity=min(MAX_PORTIONS, value)))
+        new.joint = ""
+        yield new
+    if not chunk.number:
+        new, multiplied = shift.extend()
+        multiplied.number = value
+        new.joint = ""
+        yield new
+
+
+def shift_portion(shift: Shift) -> Hypotheses:
+    """Note the portions of the next option."""
+    new = shift.pass_by()
+    new.portions = shift.arc.value
+    yield new

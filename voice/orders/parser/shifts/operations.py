@@ -1,0 +1,84 @@
+"""Shifts of verbs and other operations."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from voice.orders.parser.moves import Hypotheses, Shift
+from voice.orders.parser.roles import Role
+from voice.orders.parser.state import Chunk, ChunkFlag
+
+VERBS: Final[Mapping[Role, str]] = {
+    Role.REMOVE: "remove",
+    Role.CHANGE: "change",
+    Role.INTO: "into",
+    Role.INSTEAD: "instead",
+    Role.KEEP: "keep",
+    Role.SET: "set",
+    Role.SET_IT: "set",
+}
+POSTPOSED_VERBS: Final = frozenset({"remove", "change", "set", "keep"})  # they may stand behind their object
+
+
+def shift_verb(shift: Shift) -> Hypotheses:
+    """Read a verb as that of a new chunk, or of the open chunk before it; "remove" may also mean "no"."""
+    arc, chunk = shift.arc, shift.hypothesis.chunk
+    verb = VERBS[arc.role]
+    for begun, fresh in shift.begin("correction" if chunk.link == "correction" and chunk.is_empty else None):
+        fresh.verb = verb
+        fresh.flags |= ChunkFlag.REFERENCE if arc.role is Role.SET_IT else ChunkFlag.NONE
+        if arc.role is Role.REMOVE and arc.value:
+            fresh.number = arc.value
+        yield begun
+    if verb in POSTPOSED_VERBS and not chunk.is_empty and chunk.verb in {"", "add"} and shift.hypothesis.joint == "":
+        new, changed = shift.extend()
+        changed.verb = verb
+        shift.note(new, "verb_behind", verb)
+        yield new
+    if verb == "remove":
+        new = shift.pass_by()
+        new.amount = "no"
+        shift.note(new, "as_no")
+        yield new
+
+
+def shift_more(shift: Shift) -> Hypotheses:
+    """Read "more" as said of the open chunk, of a new one, or as a connective like "with"."""
+    chunk, value = shift.hypothesis.chunk, shift.arc.value
+    if (chunk.items or chunk.number) and not chunk.flags & ChunkFlag.MORE and shift.hypothesis.joint == "":
+        new, more = shift.extend()
+        more.flags |= ChunkFlag.MORE
+        more.number = more.number or value
+        shift.note(new, "flag", "more", "")
+        yield new
+    for begun, fresh in shift.begin():
+        fresh.flags |= ChunkFlag.MORE
+        fresh.number = value
+        yield begun
+    if chunk.items or chunk.modifiers:
+        new = shift.pass_by()
+        new.joint = "with"
+        shift.note(new, "skip", "more")
+        yield new
+
+
+def shift_again(shift: Shift) -> Hypotheses:
+    """Begin a chunk that repeats a line."""
+    for begun, fresh in shift.begin():
+        fresh.flags |= ChunkFlag.AGAIN
+        yield begun
+
+
+def shift_correction(shift: Shift) -> Hypotheses:
+    """Begin a chunk that corrects the one before."""
+    for begun, _ in shift.begin("correction"):
+        yield begun
+
+
+def shift_cancel(shift: Shift) -> Hypotheses:
+    """Empty the draft."""
+    for begun, fresh in shift.begin():
+        shift.note(begun, "cancel", fresh.link, fresh.verb)
+        begun.draft, begun.focus, begun.new_lines, begun.forwarded, begun.target = (), (), (), (), None
+        begun.n_edits += 1
+        begun.chunk = Chunk()
+        yield begun

@@ -1,0 +1,69 @@
+"""Shifts of references to lines, and of answers to the open question."""
+
+from collections.abc import Iterator
+
+from voice.orders.parser.moves import Hypotheses, Shift
+from voice.orders.parser.state import FLAG_OF_ROLE, Chunk, ChunkFlag, Hypothesis
+
+
+def shift_reference(shift: Shift) -> Hypotheses:
+    """Read a reference as said of the open chunk, or as the beginning of a new one; a pronoun may have no effect."""
+    flag, chunk = FLAG_OF_ROLE[shift.arc.role], shift.hypothesis.chunk
+    if flag is not ChunkFlag.REST or chunk.is_empty or chunk.verb not in {"", "add"}:
+        new, flagged = shift.extend()
+        _set_flag(flagged, flag, shift)
+        if chunk.is_empty:
+            new.joint = ""
+        shift.note(new, "flag", shift.arc.role.name.lower(), shift.hypothesis.joint)
+        yield new
+    if not chunk.is_empty and flag is not ChunkFlag.ONES:
+        for begun, fresh in shift.begin():
+            _set_flag(fresh, flag, shift)
+            yield begun
+    if flag is ChunkFlag.REFERENCE:
+        new = shift.pass_by()
+        shift.note(new, "skip", "reference")
+        yield new
+
+
+def _set_flag(chunk: Chunk, flag: ChunkFlag, shift: Shift) -> None:
+    chunk.flags |= flag
+    if flag is ChunkFlag.ALL:
+        chunk.scope = shift.arc.value
+
+
+def shift_ordinal(shift: Shift) -> Hypotheses:
+    """Read the place of a line into the open chunk or a new one; it may have no effect."""
+    for new, chunk in _open_and_new(shift):
+        chunk.place = shift.arc.value
+        yield new
+    new = shift.pass_by()
+    shift.note(new, "skip", "ordinal")
+    yield new
+
+
+def shift_share(shift: Shift) -> Hypotheses:
+    """Read a fraction of a line into the open chunk or a new one."""
+    for new, chunk in _open_and_new(shift):
+        chunk.share = shift.arc.value
+        yield new
+
+
+def _open_and_new(shift: Shift) -> Iterator[tuple[Hypothesis, Chunk]]:
+    """Yield hypotheses with the open chunk extended, and, unless it is empty, with a new one."""
+    yield shift.extend()
+    if not shift.hypothesis.chunk.is_empty:
+        yield from shift.begin()
+
+
+def shift_answer(shift: Shift) -> Hypotheses:
+    """Read an answer as one to the open question, and as a word without an effect."""
+    question = shift.question
+    for begun, _ in shift.begin():
+        shift.note(begun, "say", shift.arc.role.name.lower(), question.kind if question else "", shift.at == 0)
+        yield begun
+        if question is None or begun.n_edits:
+            continue
+        for answered in shift.reducer.answer(begun, shift.arc.role, question):
+            answered.chunk = Chunk("answer")
+            yield answered

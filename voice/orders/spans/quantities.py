@@ -1,0 +1,94 @@
+"""Quantities: fractions, ranges, and words that sound like a number."""
+
+from fractions import Fraction
+from typing import Final
+
+from voice.orders import words
+from voice.orders.spans.amounts import HOURS, amount_at, half_at, unit_behind
+from voice.orders.spans.extent import extended
+from voice.orders.spans.kinds import Amount, Span, SpanKind
+from voice.orders.spans.utterance import Utterance
+
+MAX_MODIFIERS: Final = 2  # between a homophone of a number and its noun
+HALF: Final = Fraction(1, 2)
+
+
+def quantity(utterance: Utterance, amount: Amount, start: int) -> Span:
+    """Return an amount of something as a quantity, with a half behind its classifier: "2 ly rưỡi"."""
+    if utterance.is_classifier(amount.end):
+        half_end = utterance.phrase_end(utterance.vocabulary.half_suffixes, amount.end + 1)
+        if half_end:
+            return Span(SpanKind.FRACTION, start, half_end, amount.value + HALF)
+    kind = SpanKind.QUANTITY if isinstance(amount.value, int) else SpanKind.FRACTION
+    return Span(kind, start, amount.end, amount.value)
+
+
+def share(utterance: Utterance, start: int) -> Span | None:
+    """Parse half a unit ("nửa lít"), or a share of an item, which is no number of items ("a quarter of a pizza")."""
+    end = utterance.phrase_end(utterance.vocabulary.share_prefixes, start)
+    if end and (utterance.item_end(end) or utterance.is_countable(end)):
+        return Span(SpanKind.FRACTION, start, end, None)
+    amount = half_at(utterance, start)
+    unit = unit_behind(utterance, amount) if amount is not None else None
+    if amount is None or unit is None or unit[0] is SpanKind.LABEL or utterance.names.begins_with_half(utterance.surfaces[start:]):
+        return None
+    return extended(utterance, unit[0], start, unit[1], amount.value)
+
+
+def half(utterance: Utterance, start: int) -> Span | None:
+    """Parse a half of something, or a half behind something without a number, which stands for one and a half."""
+    vocabulary, surfaces = utterance.vocabulary, utterance.surfaces
+    end = utterance.phrase_end(vocabulary.half_prefixes, start)
+    if end and any(utterance.names.begins_with_half(surfaces[place:]) for place in (start, start + 1)):
+        return None
+    if end and (utterance.item_end(end) or utterance.is_classifier(end)):
+        return Span(SpanKind.FRACTION, start, end, HALF)
+    end = utterance.phrase_end(vocabulary.half_suffixes, start)
+    if not end or not start or words.is_punctuation(surfaces[start - 1]):
+        return None
+    if utterance.is_classifier(start - 1):
+        return Span(SpanKind.FRACTION, start - 1, end, 1 + HALF)
+    return Span(SpanKind.FRACTION, start, end, 1 + HALF) if utterance.ends_clause(end) else None
+
+
+def number_range(utterance: Utterance, amount: Amount, start: int) -> Span | None:
+    """Parse two numbers of which one is meant, or between which the meant one lies; with a unit, the type is the unit's."""
+    if amount.end >= utterance.count:
+        return None
+    vocabulary = utterance.vocabulary
+    word = utterance.surfaces[amount.end]
+    bounded = start > 0 and utterance.surfaces[start - 1] in vocabulary.range_openings
+    joined = word in vocabulary.range_joins or (bounded and word in vocabulary.conjunctions)
+    if word not in vocabulary.ranges and not joined:
+        return None
+    second = amount_at(utterance, amount.end + 1) if amount.end + 1 < utterance.count else None
+    if second is None or second.article or not amount.value < second.value:
+        return None
+    unit = unit_behind(utterance, second)
+    if unit is not None:
+        return extended(utterance, unit[0], start, unit[1], None)
+    if not utterance.is_countable(second.end):
+        is_time = bounded and joined and second.value <= HOURS
+        return extended(utterance, SpanKind.TIME, start - 1, second.end, None) if is_time else None
+    # Behind a verb of change, the words between two numbers lead from the old quantity to the new one.
+    changed = not vocabulary.change_verbs.isdisjoint(utterance.surfaces[:start])
+    return Span(SpanKind.RANGE, start, second.end, None) if word in vocabulary.ranges or not changed else None
+
+
+def homophone(utterance: Utterance, start: int) -> Span | None:
+    """Accept a homophone of a number at the beginning of a clause, before a noun whose grammatical number agrees with it."""
+    vocabulary, surfaces = utterance.vocabulary, utterance.surfaces
+    before = surfaces[start - 1] if start else ","
+    if not (words.is_punctuation(before) or before in vocabulary.conjunctions or utterance.follows(vocabulary.requests, start)):
+        return None
+    if utterance.phrase_end(vocabulary.homophone_phrases, start):
+        return None
+    value = vocabulary.homophones[surfaces[start]]
+    for place in range(start + 1, min(start + 2 + MAX_MODIFIERS, utterance.count)):
+        end = utterance.item_end(place)
+        if end:
+            is_plural = surfaces[end - 1] != words.singular(surfaces[end - 1])
+            return Span(SpanKind.QUANTITY, start, start + 1, value) if is_plural == (value > 1) else None
+        if not utterance.is_countable(place):
+            return None
+    return None
