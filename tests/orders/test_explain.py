@@ -1,9 +1,9 @@
 from tests.order_notation import MENUS
-from voice.menus.loading import read_menu
 from voice.orders.engine import OrderEngine
 from voice.orders.explain import explain
+from voice.orders.parser.corpus import menu_of
 
-PHO = OrderEngine(read_menu(MENUS / "quan-pho.yaml"))
+PHO = OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml"))
 
 
 def test_an_explanation_has_the_lattice_both_parses_with_their_costs_and_the_order():
