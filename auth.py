@@ -1,6 +1,6 @@
-"""Run `python -m auth`, the former spelling of `python -m web.auth`."""
+"""Run `python -m auth new-client` and `revoke`, the former spelling of these commands of `python -m voice`."""
 
-from web.auth import main
+from voice.__main__ import commands, run
 
 if __name__ == "__main__":
-    main()
+    run(commands, "python -m auth")

