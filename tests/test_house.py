@@ -88,7 +88,7 @@ def test_the_modules_that_the_readme_names_are_there() -> None:
 
 
 def test_the_links_of_the_documents_lead_somewhere() -> None:
-    for document in ("README.md", "CHANGELOG.md", "examples/README.md"):
+    for document in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md"):
         text = (ROOT / document).read_text()
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
             assert ((ROOT / document).parent / target).exists(), f"{document}: {target}"
@@ -153,7 +153,7 @@ def test_nothing_that_was_left_out_on_purpose_slipped_in() -> None:
 
 def targets() -> dict[str, str]:
     """List what can be made, with what help says of it."""
-    return dict(re.findall(r"(?m)^([a-z.]+):.*## (.+)$", (ROOT / "Makefile").read_text()))
+    return dict(re.findall(r"(?m)^([a-z.-]+):.*## (.+)$", (ROOT / "Makefile").read_text()))
 
 
 def test_what_the_documents_tell_to_make_can_be_made() -> None:
@@ -161,12 +161,12 @@ def test_what_the_documents_tell_to_make_can_be_made() -> None:
         README,
         *((ROOT / name).read_text() for name in (".env.example", "pyproject.toml", "requirements.in", "Makefile", ".ci/run")),
     ]
-    told = {name for text in documents for name in re.findall(r"(?m)(?:`|    |== )make ([a-z.]+)\b", text)}
+    told = {name for text in documents for name in re.findall(r"(?m)(?:`|    |== )make ([a-z.-]+)\b", text)}
     assert {"run", "test"} <= told <= targets().keys()
 
 
 def test_the_targets_that_are_promised_are_there() -> None:
-    promised = {".venv", "run", "test", "lint", "bench", "format", "serve", "migration", "migrate", "downgrade", "explain", "audit", "help"}
+    promised = set(".venv run test coverage lint bench format serve migration migrate downgrade explain image-check audit help".split())
     assert promised <= targets().keys()
     phony = re.search(r"(?m)^\.PHONY: (.+)$", (ROOT / "Makefile").read_text())
     assert phony is not None
@@ -211,7 +211,7 @@ def test_the_image_gets_every_module_and_nothing_secret() -> None:
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert rules[0] == "**"
     let_in = {rule[1:] for rule in rules if rule.startswith("!")}
-    assert {"*.py", "requirements.txt", "pyproject.toml", "menus", "migrations", "page", "voice", "web"} == let_in
+    assert {"*.py", "requirements.txt", "pyproject.toml", "LICENSE", "NOTICE", "menus", "migrations", "page", "voice", "web"} == let_in
     for name in re.findall(r"(?m)^COPY ((?:[a-z_/.]+ )+)\S+$", DOCKERFILE):
         for source in name.split():
             assert (ROOT / source).exists(), source
