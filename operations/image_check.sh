@@ -14,19 +14,23 @@ RUNTIME=docker.io/library/python:3.11-slim-bookworm
 BUILD=docker.io/library/python:3.11-bookworm
 READY_S=60
 export BUILDAH_ISOLATION=chroot
-mkdir -p "$CACHE/wheels" "$CACHE/data"
 work=$(mktemp -d)
+mkdir -p "$CACHE/wheels" "$work/pids"
+chown 10001:10001 "$work/pids" && chmod 711 "$work"
 container=""
 
 buildah() { command buildah --storage-driver vfs --root "$CACHE/storage" --runroot "$work/run" "$@"; }
 
 stop() {
-    if [ -s "$CACHE/data/pid" ]; then kill "$(cat "$CACHE/data/pid")" 2>/dev/null || true; rm "$CACHE/data/pid"; fi
+    if [ -s "$work/pids/server" ]; then kill "$(cat "$work/pids/server")" 2>/dev/null || true; fi
     wait
     [ -z "$container" ] || buildah rm "$container" >/dev/null
     rm -rf "$work"
 }
 trap stop EXIT
+
+url=http://127.0.0.1:$PORT
+if curl --silent --output /dev/null "$url"; then echo "PORT: $PORT is in use"; exit 2; fi
 
 # Make a base image NAME with the packages PACKAGES, unless there is one.
 base() {
@@ -58,8 +62,7 @@ built_s=$((SECONDS - began_s))
 
 echo "== run"
 container=$(buildah from voice)
-rm -rf "$CACHE/data" && mkdir "$CACHE/data" && chown 10001:10001 "$CACHE/data"
-in_image() { buildah run --volume "$CACHE/data:/data" "${settings[@]}" "$container" -- "$@"; }
+in_image() { buildah run --volume "$work/pids:/pids" "${settings[@]}" "$container" -- "$@"; }
 settings=()
 made=$(in_image python -m voice new-client till --scopes speech,order)
 key=$(sed -n 's/^The key of till, shown this once: //p' <<<"$made")
@@ -71,9 +74,8 @@ in_image alembic upgrade head 2>"$work/log" || { cat "$work/log"; exit 1; }
 # What the requests below do not load: PostgreSQL, Valkey, compressed audio, a model by its name, the documentation's bundle.
 in_image python -c 'import asyncpg, av, redis.asyncio, huggingface_hub.hf_api, importlib.util as found, pathlib
 assert list(pathlib.Path(found.find_spec("drf_spectacular_sidecar").origin).parent.rglob("redoc.standalone.js"))'
-in_image sh -c 'echo $$ >/data/pid && exec python app.py' >"$work/log" 2>&1 &
+in_image sh -c 'echo $$ >/pids/server && exec python app.py' >"$work/log" 2>&1 &
 
-url=http://127.0.0.1:$PORT
 for ((left = READY_S; left > 0; left--)); do
     curl --silent --fail --output /dev/null "$url/readiness" && break
     jobs %% >/dev/null 2>&1 || break
@@ -83,6 +85,7 @@ request() { curl --silent --show-error --fail-with-body --max-time 60 -H "X-Secr
 if ! { request "$url/healthcheck" && request "$url/readiness" &&
     request "$url/api/v1/voice/order" --json '{"menu": "quan-nha", "text": "hai cà phê sữa đá"}' | tee "$work/order" &&
     grep -q '"quantity":2' "$work/order" &&
+    request -X PUT "$url/api/v1/voice/order/$(cat /proc/sys/kernel/random/uuid)" --json '{"menu": "quan-nha", "lines": [{"item": "nuoc-cam"}]}' &&
     request "$url/api/v1/voice/speech?language=vi" -H "Content-Type: audio/wav" --data-binary @examples/order-vi.wav | tee "$work/vi" &&
     grep -q '"text":"cho anh hai ly' "$work/vi" &&
     request "$url/api/v1/voice/speech?language=en" -H "Content-Type: audio/wav" --data-binary @examples/order-en.wav | tee "$work/en" &&
