@@ -38,6 +38,11 @@ def run(command: click.Command, program: str, arguments: Sequence[str] | None = 
     sys.exit()
 
 
+def mistake(message: str) -> click.UsageError:
+    """Return the error of the command that runs."""
+    return click.UsageError(message, click.get_current_context())
+
+
 @click.group(no_args_is_help=False)
 def commands() -> None:
     """Take orders by voice: serve, and prepare what is served."""
@@ -55,9 +60,9 @@ def serve() -> None:
 
 def check_client_id(context: click.Context, parameter: click.Parameter, client: str | None) -> str | None:
     """Reject a client's id that the routes would not accept."""
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+    from pydantic import TypeAdapter, ValidationError
 
-    from schemas import Slug  # noqa: PLC0415
+    from schemas import Slug
 
     try:
         return TypeAdapter(Slug | None).validate_python(client)
@@ -76,16 +81,16 @@ def new_client(name: str, scopes: str, more_scopes: tuple[str, ...]) -> None:
     Prints the key, once, and the new value of CREDENTIALS, which contains the clients of the present value. An existing
     client gets a second key, so that its first key can be replaced.
     """
-    from settings import read_settings  # noqa: PLC0415
-    from voice.credentials import CredentialSettings, add_key, parse_scopes, to_json  # noqa: PLC0415
-    from web.auth import new_client as make_key  # noqa: PLC0415
+    from settings import read_settings
+    from voice.credentials import CredentialSettings, add_key, parse_scopes, to_json
+    from web.auth import new_client as make_key
 
     present = read_settings(CredentialSettings).credentials
     key, entry = make_key(name, ())
     try:
         clients = add_key(present, name, entry[name]["keys"][0], parse_scopes(",".join((scopes, *more_scopes))))
     except ValueError as error:
-        raise click.UsageError(str(error), click.get_current_context()) from error
+        raise mistake(str(error)) from error
     click.echo(f"The key of {name}, shown this once: {key}")
     click.echo(f"CREDENTIALS={to_json(clients)}")
 
@@ -97,14 +102,14 @@ def revoke(client: str) -> None:
 
     They are ended in the database at DATABASE_URL, for all replicas.
     """
-    from errors import Overloaded  # noqa: PLC0415
-    from web.auth import REVOCATIONS_POLL_S  # noqa: PLC0415
-    from web.auth import revoke as end_families  # noqa: PLC0415
+    from errors import Overloaded
+    from web.auth import REVOCATIONS_POLL_S
+    from web.auth import revoke as end_families
 
     try:
         n_families = end_families(client)
     except ValueError as error:
-        raise click.UsageError(str(error), click.get_current_context()) from error
+        raise mistake(str(error)) from error
     except Overloaded as error:
         raise Failure(str(error), click.get_current_context()) from error
     click.echo(f"Token families of {client} ended: {n_families}. Its access tokens end within {REVOCATIONS_POLL_S:g} s.")
@@ -113,15 +118,15 @@ def revoke(client: str) -> None:
 @commands.command()
 def models() -> None:
     """Set up the speech models in MODEL_DIR."""
-    from settings import Settings, read_settings  # noqa: PLC0415
-    from voice.asr.model_files import ModelMissing, conformer_directory, whisper_directory  # noqa: PLC0415
+    from settings import Settings, read_settings
+    from voice.asr.model_files import ModelMissing, conformer_directory, whisper_directory
 
     settings = read_settings(Settings)
     try:
         whisper = whisper_directory(settings.speech_model, settings.model_dir)
         conformer = conformer_directory(settings.speech_model_vi, settings.model_dir)
     except ModelMissing as error:
-        raise click.UsageError(str(error), click.get_current_context()) from error
+        raise mistake(str(error)) from error
     click.echo(f"Whisper: {whisper}\nVietnamese: {conformer or 'recognised by Whisper'}")
 
 
@@ -134,14 +139,14 @@ def import_orders(file: Path, menu: str, client: str | None) -> None:
 
     The columns are order_id, timestamp, customer_id, item, quantity. Importing the same file again changes nothing.
     """
-    from settings import Settings, read_settings  # noqa: PLC0415
-    from voice.store import import_orders as importing  # noqa: PLC0415
+    from settings import Settings, read_settings
+    from voice.store import import_orders as importing
 
     settings = read_settings(Settings)
     if client is None:
         if settings.environment.is_deployed:
             message = "--client is needed."
-            raise click.UsageError(message, click.get_current_context())
+            raise mistake(message)
         client = "demo"
     arguments = Namespace(file=file, menu=menu, client=client)
     asyncio.run(importing._import(arguments, settings))  # noqa: SLF001 - until the import has a function without argparse
@@ -155,11 +160,11 @@ def explain(text: str, menu: str | None) -> None:
 
     Prints the lattice, the parse beside the runner-up, and the order.
     """
-    from errors import MenuNotFound  # noqa: PLC0415
-    from settings import Settings, read_settings  # noqa: PLC0415
-    from voice.menus.loading import MenuBook  # noqa: PLC0415
-    from voice.orders.engine import OrderEngine  # noqa: PLC0415
-    from voice.orders.explain import explain as describe  # noqa: PLC0415
+    from errors import MenuNotFound
+    from settings import Settings, read_settings
+    from voice.menus.loading import MenuBook
+    from voice.orders.engine import OrderEngine
+    from voice.orders.explain import explain as describe
 
     book: MenuBook[OrderEngine] = MenuBook(read_settings(Settings).menu_dir, OrderEngine)
     book.refresh()
@@ -168,7 +173,7 @@ def explain(text: str, menu: str | None) -> None:
     except MenuNotFound as error:
         problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
         message = f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}"
-        raise click.UsageError(message, click.get_current_context()) from error
+        raise mistake(message) from error
     click.echo(describe(engine, text))
 
 
