@@ -50,13 +50,14 @@ serve: models  ## Serve with production settings, out of the environment or .env
 test: dev  ## Run the tests; ARGS="-k orders" picks some.
 	.venv/bin/python -m pytest $(ARGS)
 
-coverage: dev  ## Run the tests, and print the lines of app, web and voice that none reaches; below the measured share it fails.
+coverage: dev  ## Run the tests, and print the lines of app, web and voice that none reaches; fails below the measured share.
 	@rm -f .coverage .coverage.*
-	.venv/bin/coverage run -m pytest $(ARGS)
+	@# Left out: coverage writes its data in a SIGTERM handler, which ends a server before its last log lines.
+	.venv/bin/coverage run -m pytest --deselect tests/web/test_logs.py::test_the_last_lines_are_written_before_the_process_ends $(ARGS)
 	.venv/bin/coverage combine --quiet
-	@# Compiled modules run as C, which cannot be traced.
-	.venv/bin/coverage report --skip-covered --show-missing \
-		--omit "$$(.venv/bin/python -c 'from voice.orders.compiled import MODULES; print(*(f"voice/orders/{name}.py" for name in MODULES), sep=",")')"
+	@# Left out: compiled modules, which cannot be traced.
+	.venv/bin/coverage report --omit \
+		"$$(.venv/bin/python -c 'from voice.orders.compiled import MODULES; print(*(f"voice/orders/{name}.py" for name in MODULES), sep=",")')"
 
 lint: dev  ## Check style, form and types.
 	.venv/bin/ruff check .
