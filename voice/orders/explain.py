@@ -1,12 +1,7 @@
-"""Print how an utterance is understood: `python -m voice.orders.explain "hai cà phê sữa đá" --menu ID`."""
+"""Describe how an utterance is understood, for `python -m voice explain`."""
 
-import sys
 from collections.abc import Sequence
 
-from errors import MenuNotFound
-from settings import Settings, read_settings
-from voice.commands import CommandParser
-from voice.menus.loading import MenuBook
 from voice.orders import search
 from voice.orders.engine import OrderEngine
 from voice.orders.lexicon import Arc, ChoiceRef, Role
@@ -71,24 +66,3 @@ def _value(value: object) -> str:
     if isinstance(value, tuple):
         return "|".join(f"{one.group}.{one.choice}" if isinstance(one, ChoiceRef) else str(one) for one in value)
     return "" if value is None else str(value)
-
-
-def main() -> int:
-    """Run the command line."""
-    command = CommandParser(prog="python -m voice.orders.explain", description=__doc__)
-    command.add_argument("text")
-    command.add_argument("--menu", help="id of a menu in MENU_DIR; may be left out if there is only one")
-    arguments = command.parse_args()
-    book = MenuBook(read_settings(Settings).menu_dir, OrderEngine)
-    book.refresh()
-    try:
-        engine = book.get(arguments.menu)
-    except MenuNotFound as error:
-        problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
-        command.error(f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}")
-    sys.stdout.write(explain(engine, arguments.text) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -187,7 +187,8 @@ def language_packs() -> dict[str, LanguagePack]:
     """Load all language packs, by language; customers may speak any of them to any menu."""
     packs = {}
     for path in sorted(LANGUAGES.glob("*.yaml")):
-        pack = LanguagePack.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader)  # noqa: S506 - a safe loader)
+        content = yaml.load(path.read_bytes(), yaml.CSafeLoader)
+        pack = LanguagePack.model_validate(content)
         packs[pack.language] = pack
     return packs
 

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import TextIO
 from uuid import UUID, uuid5
 
-from pydantic import TypeAdapter, ValidationError
-
 from errors import Overloaded
-from schemas import LineRequest, Menu, Slug
-from settings import Settings, read_settings
-from voice.commands import CommandParser
+from schemas import LineRequest, Menu
+from settings import Settings
 from voice.menus.loading import MenuBook
 from voice.orders.engine import OrderEngine
 from voice.recommend.sync import POLL_S, Recommenders
@@ -209,28 +206,3 @@ def import_orders(file: Path, *, menu_id: str, client: str, settings: Settings, 
 
     """
     return asyncio.run(_import(file, menu_id, client, settings, report))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line `python -m voice.store`."""
-    parser = CommandParser(prog="python -m voice.store", description="Import the orders that a merchant already has.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    importing = commands.add_parser("import", help="import a CSV file with the columns order_id, timestamp, customer_id, item, quantity")
-    importing.add_argument("file", type=Path, help="importing it again changes nothing")
-    importing.add_argument("--menu", required=True, help="the menu's id; the column item has ids of its items")
-    importing.add_argument("--client", help="the client that the orders belong to (demo, in LOCAL and TESTING)")
-    given = parser.parse_args(arguments)
-    settings = read_settings(Settings)
-    client: str | None = given.client
-    if client is None:
-        if settings.environment.is_deployed:
-            parser.error("--client is required")
-        client = "demo"
-    try:
-        TypeAdapter(Slug).validate_python(client)
-    except ValidationError:
-        parser.error("--client: not a client's id")
-    try:
-        print(import_orders(given.file, menu_id=given.menu, client=client, settings=settings))  # noqa: T201 - a command prints
-    except ImportFailed as error:
-        sys.exit(str(error))

@@ -1,0 +1,180 @@
+"""The commands: `python -m voice --help`.
+
+A user's mistake, click's own usage errors included, prints one line and exits with status 2. Each command imports what it runs, so that
+`--help` loads neither the application nor a model. Like `app.py`, this module is an entry point and may import `web`.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+FAILURE_STATUS = 1
+ID_RULE = "1 to 64 letters, digits, dots, hyphens and underscores"
+ROOT = Path(__file__).parents[1]
+
+
+class Failure(click.UsageError):
+    """The command was right but could not be carried out, as when the database does not answer."""
+
+    exit_code = FAILURE_STATUS
+
+
+def run(command: click.Command, program: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and end the process. An error is one line that begins with the command's name."""
+    try:
+        command.main(arguments, prog_name=program, standalone_mode=False)
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else program
+        sys.stderr.write(f"{path}: {' '.join(error.format_message().split())}\n")
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(FAILURE_STATUS)
+    sys.exit()
+
+
+def mistake(message: str) -> click.UsageError:
+    """Return the error of the command that runs."""
+    return click.UsageError(message, click.get_current_context())
+
+
+@click.group(no_args_is_help=False)
+def commands() -> None:
+    """Take orders by voice: serve, and prepare what is served."""
+
+
+@commands.command()
+def serve() -> None:
+    """Serve with the settings of the environment.
+
+    The same as `python app.py`; .env is read too.
+    """
+    # The server replaces this process, so that it receives the signals itself.
+    os.execv(sys.executable, [sys.executable, str(ROOT / "app.py")])  # noqa: S606 - no shell is wanted
+
+
+def check_client_id(context: click.Context, parameter: click.Parameter, client: str | None) -> str | None:
+    """Reject a client's id that the routes would not accept."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from schemas import Slug
+
+    try:
+        return TypeAdapter(Slug | None).validate_python(client)
+    except ValidationError as error:
+        message = f"{client!r} is no client's id: {ID_RULE}."
+        raise click.BadParameter(message, context, parameter) from error
+
+
+@commands.command()
+@click.argument("name", callback=check_client_id)
+@click.option("--scopes", required=True, metavar="SCOPE,...", help="Of speech, order, recommend.")
+@click.argument("more_scopes", nargs=-1, metavar="")  # the former spelling: `--scopes speech order`
+def new_client(name: str, scopes: str, more_scopes: tuple[str, ...]) -> None:
+    """Make a client, or a second key for one.
+
+    Prints the key, once, and the new value of CREDENTIALS, which contains the clients of the present value. An existing
+    client gets a second key, so that its first key can be replaced.
+    """
+    from web.credentials import new_client_entry, read_credentials
+
+    words = [word for text in (scopes, *more_scopes) for word in text.split(",") if word]
+    try:
+        key, credentials = new_client_entry(name, words, read_credentials())
+    except ValueError as error:
+        raise mistake(str(error)) from error
+    click.echo(f"The key of {name}, shown this once: {key}")
+    click.echo(f"CREDENTIALS={credentials}")
+
+
+@commands.command()
+@click.argument("client", callback=check_client_id)
+def revoke(client: str) -> None:
+    """End all tokens of a client.
+
+    They are ended in the database at DATABASE_URL, for all replicas.
+    """
+    from errors import Overloaded
+    from web.auth import REVOCATIONS_POLL_S
+    from web.credentials import revoke_tokens
+
+    try:
+        n_families = revoke_tokens(client)
+    except ValueError as error:
+        raise mistake(str(error)) from error
+    except Overloaded as error:
+        raise Failure(str(error), click.get_current_context()) from error
+    click.echo(f"Token families of {client} ended: {n_families}. Its access tokens end within {REVOCATIONS_POLL_S:g} s.")
+
+
+@commands.command()
+def models() -> None:
+    """Set up the speech models in MODEL_DIR."""
+    from settings import Settings, read_settings
+    from voice.asr.model_files import ModelMissing, conformer_directory, whisper_directory
+
+    settings = read_settings(Settings)
+    try:
+        whisper = whisper_directory(settings.speech_model, settings.model_dir)
+        conformer = conformer_directory(settings.speech_model_vi, settings.model_dir)
+    except ModelMissing as error:
+        raise mistake(str(error)) from error
+    click.echo(f"Whisper: {whisper}\nVietnamese: {conformer or 'recognised by Whisper'}")
+
+
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--menu", required=True, help="The menu's id; the column item contains ids of its items.")
+@click.option("--client", callback=check_client_id, help="The client that the orders belong to; demo in LOCAL and TESTING.")
+def import_orders(file: Path, menu: str, client: str | None) -> None:
+    """Import past orders from a CSV file.
+
+    The columns are order_id, timestamp, customer_id, item, quantity. Importing the same file again changes nothing.
+    """
+    from settings import Settings, read_settings
+    from voice.store.import_orders import ImportFailed
+    from voice.store.import_orders import import_orders as run_import
+
+    settings = read_settings(Settings)
+    if client is None:
+        if settings.environment.is_deployed:
+            message = "--client is needed."
+            raise mistake(message)
+        client = "demo"
+    try:
+        summary = run_import(file, menu_id=menu, client=client, settings=settings)
+    except ImportFailed as error:
+        raise mistake(str(error)) from error
+    click.echo(summary)
+
+
+@commands.command()
+@click.argument("text")
+@click.option("--menu", help="The id of a menu in MENU_DIR; not needed where there is one.")
+def explain(text: str, menu: str | None) -> None:
+    """Show how an utterance is understood.
+
+    Prints the lattice, the parse beside the runner-up, and the order.
+    """
+    from errors import MenuNotFound
+    from settings import Settings, read_settings
+    from voice.menus.loading import MenuBook
+    from voice.orders.engine import OrderEngine
+    from voice.orders.explain import explain as describe
+
+    book: MenuBook[OrderEngine] = MenuBook(read_settings(Settings).menu_dir, OrderEngine)
+    book.refresh()
+    try:
+        engine = book.get(menu)
+    except MenuNotFound as error:
+        problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
+        message = f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}"
+        raise mistake(message) from error
+    click.echo(describe(engine, text))
+
+
+if __name__ == "__main__":
+    run(commands, "python -m voice")
