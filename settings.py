@@ -173,7 +173,7 @@ class Settings(DatabaseSettings, CredentialsSettings):
                 message = f"TOKEN_SECRET: missing or weak; at least {MIN_SECRET_BYTES} random characters are needed"
                 raise ValueError(message)
             if not self.credentials:
-                message = "CREDENTIALS: no client; `python -m auth new-client NAME --scopes ...` makes one"
+                message = "CREDENTIALS: no client; `python -m voice new-client NAME --scopes ...` makes one"
                 raise ValueError(message)
         return self
 

@@ -1,8 +1,9 @@
 """Time the order engine alone: `python -m bench.orders [CASES.jsonl ... --menus DIR]`.
 
-For each set of cases, for synthetic menus of 50, 500 and 5,000 items and for a hostile utterance of 500 characters it prints the median and
-the 99th percentile of one utterance, and the median of the first time that an utterance is understood, before look-ups are cached. Beside
-each stands the time of a fixed loop of 10,000 additions, as a measure of the machine.
+For each set of cases (rows {"menu", "text", "draft", "lines"}) it prints the share of exact orders. For each set, for synthetic menus of
+50, 500 and 5,000 items and for a hostile utterance of 500 characters it prints the median and the 99th percentile of one utterance, and the
+median of the first time that an utterance is understood, before look-ups are cached. Beside each stands the time of a fixed loop of 10,000
+additions, as a measure of the machine.
 """
 
 import argparse
@@ -10,9 +11,11 @@ import json
 import random
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from schemas import LineRequest, Menu
 from voice.menus.loading import MenuBook
@@ -54,6 +57,21 @@ def measure(name: str, calls: Sequence[Callable[[], object]]) -> None:
     print(f"{name:28} {figures}   loop {loop_us():.0f} us")
 
 
+def comparable(lines: Sequence[Any]) -> Counter[tuple[object, ...]]:
+    """Return a multiset that is equal for equal orders."""
+    return Counter(
+        (
+            line["item"],
+            line["quantity"],
+            frozenset(
+                (option["group"], option["choice"], *sorted(option.get("alternatives") or []), option["amount"], option["quantity"])
+                for option in line["options"]
+            ),
+        )
+        for line in lines
+    )
+
+
 def synthetic(items: int) -> Menu:
     """Return a menu with names of two to four syllables and two option groups of 50 choices."""
     rng = random.Random(items)  # noqa: S311
@@ -82,11 +100,13 @@ def main() -> None:
         book = MenuBook(arguments.menus or arguments.cases[0].parent / "menus", OrderEngine)
         book.refresh()
         for path in arguments.cases:
-            calls = []
+            calls, n_exact = [], 0
             for row in path.read_text(encoding="utf-8").splitlines():
                 case = json.loads(row)
                 draft = [LineRequest.model_validate(line) for line in case.get("draft", [])]
                 calls.append(partial(book.get(case["menu"]).understand, case["text"], draft))
+                n_exact += comparable(calls[-1]()["lines"]) == comparable(case["lines"])
+            print(f"{path.stem:28} exact {n_exact}/{len(calls)} ({n_exact / len(calls):.4f})")
             measure(path.stem, calls)
     for items in (50, 500, 5000):
         menu = synthetic(items)

@@ -30,6 +30,7 @@ from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
+from bench.orders import comparable
 from errors import ApiError
 from schemas import LineRequest, Transcript
 from settings import ROOT
@@ -300,21 +301,6 @@ def doubts(manifest: Path | None, every: int) -> None:
             f" changed by {missed} of {len(found['other'])} in the other",
             flush=True,
         )
-
-
-def comparable(lines: Sequence[Any]) -> Counter[tuple[object, ...]]:
-    """Return a multiset that is equal for equal orders."""
-    return Counter(
-        (
-            line["item"],
-            line["quantity"],
-            frozenset(
-                (option["group"], option["choice"], *sorted(option.get("alternatives") or []), option["amount"], option["quantity"])
-                for option in line["options"]
-            ),
-        )
-        for line in lines
-    )
 
 
 # --- Confidence ---------------------------------------------------------------------------------------------------------------------

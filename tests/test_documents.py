@@ -10,14 +10,13 @@ from pydantic_core import PydanticUndefined
 from errors import ApiError, ErrorCode
 from settings import ROOT, Settings
 
-README = (ROOT / "README.md").read_text()
 DEFAULTS = {name.upper(): field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
 ENV_EXAMPLE = dict(re.findall(r"(?m)^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text()))
 
 
-def table(heading: str) -> list[list[str]]:
-    """Read the rows of the README's table below a heading."""
-    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+def table(document: str, heading: str) -> list[list[str]]:
+    """Read the rows of the table below a heading."""
+    section = (ROOT / document).read_text().split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
@@ -27,9 +26,9 @@ def test_the_example_environment_lists_every_setting() -> None:
     assert set(ENV_EXAMPLE) == set(DEFAULTS)
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    assert {name: default.strip("`") for name, default, _ in table("Settings")} == ENV_EXAMPLE
-    assert all(description for _, _, description in table("Settings"))
+def test_the_operations_page_lists_every_setting_with_its_default() -> None:
+    assert {name: default.strip("`") for name, default, _ in table("docs/operations.md", "Settings")} == ENV_EXAMPLE
+    assert all(description for _, _, description in table("docs/operations.md", "Settings"))
 
 
 def test_the_documented_defaults_are_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -50,8 +49,8 @@ def error_classes(base: type[ApiError] = ApiError) -> Iterator[type[ApiError]]:
         yield from error_classes(subclass)
 
 
-def test_the_readme_lists_every_error_with_its_status_and_its_description() -> None:
-    rows = {error: (status, description) for error, status, description in table("Errors")}
+def test_the_api_page_lists_every_error_with_its_status_and_its_description() -> None:
+    rows = {error: (status, description) for error, status, description in table("docs/api.md", "Errors")}
     assert set(rows) == set(ErrorCode)
     described: dict[str, set[tuple[str, str]]] = {}
     for error_class in error_classes():
@@ -60,15 +59,24 @@ def test_the_readme_lists_every_error_with_its_status_and_its_description() -> N
         assert row in described[error], error
 
 
-def test_the_readme_names_modules_that_exist() -> None:
-    paths = [path for row in table("Modules") for path in re.findall(r"`([^`]+)`", row[0])]
-    assert [path for path in paths if not (ROOT / path).exists()] == []
-    ours = {path.name for path in ROOT.glob("*.py")} | {f"voice/{path.name}" for path in (ROOT / "voice").glob("*.py")}
-    assert ours - set(paths) - {"voice/__init__.py", "auth.py"} == set()  # auth: the former spelling of a command
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), ROOT / "examples/README.md", ROOT / "corpus/README.md"]
 
 
-def test_the_links_of_the_documents_have_targets() -> None:
-    for document in ("README.md", "CHANGELOG.md", "examples/README.md"):
-        text = (ROOT / document).read_text()
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-            assert ((ROOT / document).parent / target).exists(), f"{document}: {target}"
+def test_the_readme_fits_its_first_look() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_files_that_a_document_names_exist(document: Path) -> None:
+    """Paths from the project's root in backquotes, as `voice/asr/vad.py`; a name without a directory is one of the document's subject."""
+    paths = re.findall(
+        r"`((?:app|settings|errors|schemas|(?:web|voice|bench|tests|operations|kubernetes|menus|page|corpus)/[\w/.-]*)(?:\.\w+)?)`",
+        document.read_text(),
+    )
+    assert [path for path in paths if "/" in path and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_links_of_a_document_have_targets(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+        assert (document.parent / target).exists(), target

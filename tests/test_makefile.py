@@ -10,7 +10,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 def targets() -> dict[str, str]:
     """Return the documented targets, with their help texts."""
-    return dict(re.findall(r"(?m)^([a-z.]+):.*## (.+)$", MAKEFILE))
+    return dict(re.findall(r"(?m)^([a-z.-]+):.*## (.+)$", MAKEFILE))
 
 
 def steps(target: str) -> list[str]:
@@ -21,13 +21,39 @@ def steps(target: str) -> list[str]:
 
 
 def test_every_target_that_a_document_names_exists() -> None:
-    documents = ("README.md", ".env.example", "pyproject.toml", "requirements.in", "Makefile", ".ci/run")
-    named = {name for document in documents for name in re.findall(r"(?m)(?:`|    |== )make ([a-z.]+)\b", (ROOT / document).read_text())}
+    documents = (
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/operations.md",
+        "docs/image.md",
+        ".env.example",
+        "pyproject.toml",
+        "requirements.in",
+        "Makefile",
+        ".ci/run",
+    )
+    named = {name for document in documents for name in re.findall(r"(?m)(?:`|    |== )make ([a-z.-]+)\b", (ROOT / document).read_text())}
     assert {"run", "test"} <= named <= targets().keys()
 
 
 def test_every_public_target_exists_and_is_phony() -> None:
-    public = {".venv", "run", "test", "lint", "bench", "format", "serve", "migration", "migrate", "downgrade", "explain", "audit", "help"}
+    public = {
+        ".venv",
+        "run",
+        "test",
+        "lint",
+        "bench",
+        "format",
+        "serve",
+        "migration",
+        "migrate",
+        "downgrade",
+        "explain",
+        "audit",
+        "help",
+        "coverage",
+        "image-check",
+    }
     assert public <= targets().keys()
     phony = re.search(r"(?m)^\.PHONY: (.+)$", MAKEFILE)
     assert phony is not None

@@ -37,21 +37,24 @@ def check_name(name: str) -> None:
 def new_client_entry(name: str, scopes: Collection[str], existing_credentials: Mapping[str, Client]) -> tuple[str, str]:
     """Make a key for a client; return the key and the CREDENTIALS value that includes it, as JSON.
 
-    An existing client of this name gets the key as its second one, and these scopes.
+    An existing client of this name gets the key as its second one; all its keys have the same scopes.
 
     Raises:
-        ValueError: a malformed name, an unknown or no scope, or a client that has two keys.
+        ValueError: a malformed name, an unknown or no scope, or an existing client with two keys or other scopes.
 
     """
     check_name(name)
     if not scopes or not set(scopes) <= set(SCOPES):
-        message = f"scopes: one or more of {', '.join(SCOPES)}"
+        message = f"--scopes: one or more of {', '.join(SCOPES)}"
         raise ValueError(message)
     key = secrets.token_urlsafe(KEY_BYTES)
     existing = existing_credentials.get(name)
+    if existing is not None and existing.scopes != set(scopes):
+        message = f"{name} is in CREDENTIALS with the scopes {', '.join(sorted(existing.scopes))}; its keys share them"
+        raise ValueError(message)
     keys = [*(existing.keys if existing else ()), digest(name.encode(), key.encode()).hex()]
     if len(keys) > MAX_KEYS:
-        message = f"{name} has {MAX_KEYS} keys already; take one out of CREDENTIALS first"
+        message = f"{name} has {MAX_KEYS} keys in CREDENTIALS; remove the one that is no longer used"
         raise ValueError(message)
     entries = {id_: _entry(client.keys, client.scopes) for id_, client in existing_credentials.items()}
     entries[name] = _entry(keys, scopes)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from errors import MenuNotFound
 from schemas import Menu
-from voice.menus import bounded_yaml
+from voice import bounded_yaml
 from voice.orders import words
 
 T = TypeVar("T")

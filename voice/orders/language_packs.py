@@ -6,10 +6,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from schemas import Amount
+from voice import bounded_yaml
 from voice.orders import words
 
 LANGUAGES = Path(__file__).parent / "languages"
@@ -187,7 +187,7 @@ def language_packs() -> dict[str, LanguagePack]:
     """Load all language packs, by language; customers may speak any of them to any menu."""
     packs = {}
     for path in sorted(LANGUAGES.glob("*.yaml")):
-        content = yaml.load(path.read_bytes(), yaml.CSafeLoader)
+        content = bounded_yaml.parse(path.read_bytes()).content  # YAML 1.2: "no" is a string
         pack = LanguagePack.model_validate(content)
         packs[pack.language] = pack
     return packs

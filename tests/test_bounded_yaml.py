@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from voice.menus.bounded_yaml import YamlError, parse
+from voice.bounded_yaml import YamlError, parse
 
 DOCUMENT = "id: quan\nitems:\n  tra: {name: Trà, price: 5000}\n"
 
