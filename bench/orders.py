@@ -58,13 +58,13 @@ def measure(name: str, calls: Sequence[Callable[[], object]]) -> None:
 
 
 def comparable(lines: Sequence[Any]) -> Counter[tuple[object, ...]]:
-    """Return a multiset that is equal for equal orders."""
+    """Return a multiset that is equal for equal orders; cases may write an open choice as "a|b"."""
     return Counter(
         (
             line["item"],
             line["quantity"],
             frozenset(
-                (option["group"], option["choice"], *sorted(option.get("alternatives") or []), option["amount"], option["quantity"])
+                (option["group"], option["choice"] or "|".join(sorted(option["alternatives"])), option["amount"], option["quantity"])
                 for option in line["options"]
             ),
         )
