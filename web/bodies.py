@@ -46,7 +46,7 @@ class BodyReader:
         self.decode_audio = decode_audio
         self.budget = BodyBudget(2 * max_body_bytes, metrics.held_body_bytes)
 
-    def max_bytes_of(self, *, audio: bool, open_to_all: bool) -> int:
+    def max_bytes_of(self, audio: bool, open_to_all: bool) -> int:  # noqa: FBT001 - called once a request
         """Return the limit of a route; `audio`: the route accepts audio."""
         if open_to_all:
             return MAX_OPEN_BODY_BYTES

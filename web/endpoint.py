@@ -43,13 +43,12 @@ class Endpoint:
             PayloadTooLarge: the declared length exceeds the route's limit; raised before the body is read.
 
         """
-        context = context_of(scope)
         state: EndpointState = scope["state"]
-        bodies = state["bodies"]
-        context.max_body_bytes = bodies.max_bytes_of(audio=self.facts.audio is not None, open_to_all=self.facts.scope is None)
-        length = context.headers.get(b"content-length")
-        if length is not None and self.facts.body is not None and int(length) > context.max_body_bytes:  # the server accepts digits only
-            raise PayloadTooLarge
+        if self.facts.body is not None:
+            context = context_of(scope)
+            context.max_body_bytes = state["bodies"].max_bytes_of(self.facts.audio is not None, self.facts.scope is None)
+            if int(context.headers.get(b"content-length", 0)) > context.max_body_bytes:  # the server accepts digits only
+                raise PayloadTooLarge
         request = Request(scope, receive)
         if self.facts.scope is not None:
             await state["admission"].admit(request, self.scopes, self.limits)

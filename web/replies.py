@@ -27,6 +27,12 @@ class JsonResponse(Response):
         """Serialise."""
         return orjson.dumps(content)
 
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Set the headers. Optimisation: the library's method decides again for each reply, which takes 1 us."""
+        self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self.body))]
+        if headers:
+            self.raw_headers += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
 
 def reply(connection: HTTPConnection, data: object, status: int = 200) -> JsonResponse:
     """Return a success; its message is the one that the endpoint's facts declare for the status."""
