@@ -20,7 +20,7 @@ from voice.menus.loading import MenuBook
 from voice.orders.engine import OrderEngine
 from web.auth import Clients
 from web.bodies import UNCOUNTED_BODY_BYTES
-from web.context import KEY, RequestContext
+from web.context import CONTEXT_KEY, RequestContext
 from web.recognition import recognise
 
 pytestmark = pytest.mark.anyio
@@ -927,7 +927,7 @@ async def test_a_recognition_that_hangs_is_given_up_at_its_deadline():
         await asyncio.sleep(60)
 
     scope = scope_of(SPEECH, "audio/wav", {})
-    scope[KEY] = RequestContext({}, "1", "127.0.0.1", Clients({}, demo=True).authenticate(b"demo", b"demo-secret"))
+    scope[CONTEXT_KEY] = RequestContext({}, "1", "127.0.0.1", Clients({}, demo=True).authenticate(b"demo", b"demo-secret"))
     with pytest.raises(Overloaded):
         await recognise(Request(scope, receive), cast("Any", Hanging()), b"", SpeechOptions(), None, deadline_s=0.05)
 

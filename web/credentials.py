@@ -23,10 +23,10 @@ def read_credentials() -> Mapping[str, Client]:
 
 
 def check_name(name: str) -> None:
-    """Check that a client may have this name.
+    """Check a client's name.
 
     Raises:
-        ValueError: it may not.
+        ValueError: the name is malformed.
 
     """
     if SECRET_ID.fullmatch(name.encode("utf-8", "replace")) is None:

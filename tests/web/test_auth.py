@@ -23,8 +23,8 @@ from tests.clock import Clock
 from tests.conftest import CLIENT_KEYS, KEYS, ROOT, ROUTES, SETTINGS, SOCKETS, client_of
 from web.auth import REVOCATIONS_POLL_S, Caller, Clients, CompareDigests, TokenMaker, digest
 from web.credentials import new_client_entry, read_credentials
+from web.facts import Facts
 from web.live_socket import SCOPES as LIVE_SCOPES
-from web.openapi import Facts
 from web.pages import PAGE_FILES
 from web.rate_limiter import RateLimiter
 
@@ -477,7 +477,7 @@ def test_a_pair_knows_the_end_of_its_refresh_token(tokens, clock):
 
 async def test_refreshing_is_limited_by_client(state):
     limits = RateLimiter({"requests": "2/minute", "failed": "100/minute"})
-    async with client_of(state, headers={}, limits=limits) as client:
+    async with client_of(state, headers={}, limiter=limits) as client:
         pair = {"secret_id": "demo", "secret_key": "demo-secret"}
         token = (await client.post("/api/v1/auth/token", json=pair)).json()["data"]["refresh_token"]
         replies = []

@@ -204,7 +204,7 @@ def limits(**changed: str) -> RateLimiter:
 
 
 async def test_a_rejected_request_gets_retry_after_and_health_checks_are_not_limited(state):
-    async with client_of(state, limits=limits(requests="3/minute")) as client:
+    async with client_of(state, limiter=limits(requests="3/minute")) as client:
         replies = await asyncio.gather(*(client.get(MENUS) for _ in range(10)))
         assert sorted(reply.status_code for reply in replies) == [200] * 3 + [429] * 7
         refused = next(reply for reply in replies if reply.status_code == 429)
@@ -214,7 +214,7 @@ async def test_a_rejected_request_gets_retry_after_and_health_checks_are_not_lim
 
 
 async def test_spoken_orders_count_against_the_limit_for_speech(state):
-    async with client_of(state, limits=limits(speech="1/minute")) as client:
+    async with client_of(state, limiter=limits(speech="1/minute")) as client:
         first = await client.post("/api/v1/voice/order", json={"audio": "AAAA"})
         assert first.status_code != 429
         assert (await client.post("/api/v1/voice/order", json={"audio": "AAAA"})).status_code == 429
@@ -224,7 +224,7 @@ async def test_spoken_orders_count_against_the_limit_for_speech(state):
 
 async def test_wrong_credentials_are_limited_by_address_and_right_ones_are_not(state):
     limiter = limits(failed="5/minute")
-    async with client_of(state, limits=limiter) as client, client_of(state, address="10.9.8.7", limits=limiter) as elsewhere:
+    async with client_of(state, limiter=limiter) as client, client_of(state, address="10.9.8.7", limiter=limiter) as elsewhere:
         wrong = [await client.get(MENUS, headers={"X-Secret-Id": f"id-{n}", "X-Secret-Key": "a-wrong-key"}) for n in range(8)]
         assert [reply.status_code for reply in wrong] == [400] * 5 + [429] * 3
         token = await client.post("/api/v1/auth/token", json={"secret_id": "demo", "secret_key": "a-wrong-key"})
