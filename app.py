@@ -208,7 +208,7 @@ def order_id_of(request: Request) -> UUID:
     status={200: "Suggested."},
 )
 async def recommend_order(request: Request) -> Response:
-    """Suggest what the customer will want next; works from the first order on."""
+    """Suggest the customer's next items; works from the first order on."""
     state: State = request.scope["state"]
     asked = await state["bodies"].read_json(request, RecommendRequest)
     menu = state["menus"].get(asked.menu).menu

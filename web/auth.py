@@ -96,7 +96,7 @@ class Clients:
 
         Raises:
             InvalidSecretId, InvalidSecretKey: the id or the key is missing, empty or malformed.
-            InvalidCredentials: both are well-formed, but no client has them.
+            InvalidCredentials: no client has this id and key.
 
         """
         # BLAKE2 with the key as a prefix is as good a MAC as in its keyed mode, in half the time. Source: hashlib's documentation.

@@ -134,7 +134,7 @@ class BodyReader:
         return asked.model_copy(update={"audio": audio})
 
     async def read_form(self, request: Request, max_field_bytes: int = MAX_FIELD_BYTES) -> tuple[bytes, list[tuple[str, str]]]:
-        """Return the `file` of a form and its other fields, each of `max_field_bytes` at most.
+        """Return the `file` of a form and its other fields, each of at most `max_field_bytes`.
 
         Raises:
             BadRequest: the form is malformed. ValidationFailed: the file is missing. PayloadTooLarge: see `chunks`.

@@ -30,7 +30,7 @@ def check_name(name: str) -> None:
 
     """
     if SECRET_ID.fullmatch(name.encode("utf-8", "replace")) is None:
-        message = f"{name!r} is no client's name: {NAME_RULE}"
+        message = f"{name!r} is not a valid client name: {NAME_RULE}"
         raise ValueError(message)
 
 

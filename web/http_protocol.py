@@ -223,7 +223,7 @@ class HttpProtocol(HttpToolsProtocol):
         The parser reads a body after such a head as the other protocol, so a new parser gets the head without its Upgrade field.
         """
         if self.scope["method"] == "CONNECT":
-            self.send_400_response("This is no proxy.")
+            self.send_400_response("This server is not a proxy.")
         elif self.is_websocket():
             self.handle_websocket_upgrade()
             self.forward_to_websocket(rest)

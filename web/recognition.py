@@ -29,7 +29,7 @@ async def recognise(  # noqa: PLR0913, PLR0917 - the inputs of a recognition
     *,
     deadline_s: float = RECOGNITION_DEADLINE_S,
 ) -> Transcript:
-    """Return the transcript; `engine`: the order engine of the menu whose words are expected.
+    """Return the transcript; `engine`: the order engine of the expected menu, None without one.
 
     Raises:
         Overloaded: the models are being loaded, the queue is full, or the deadline passed.

@@ -108,7 +108,7 @@ def whisper_directory(name: str, directory: Path) -> Path:
         return Path(name)
     if name == "base":
         return ensure_whisper(directory)
-    from faster_whisper.utils import download_model  # noqa: PLC0415 - takes half a second, for named models alone
+    from faster_whisper.utils import download_model  # noqa: PLC0415 - importing it takes half a second, and only named models need it
 
     try:
         return Path(download_model(name, local_files_only=True))

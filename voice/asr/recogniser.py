@@ -47,7 +47,7 @@ MODELS_RETRY_S = 5
 
 
 class StepEngine:
-    """Runs a step of a streaming session in the place of an engine."""
+    """Runs a step of a streaming session through the interface of an engine."""
 
     name = "live"
     max_piece_s = math.inf
@@ -227,10 +227,10 @@ class Recogniser:
         self._workers.check_admission(client)
 
     async def run_step(self, step: Callable[[], T], *, audio_s: float, client: str, is_urgent: Callable[[], bool] = lambda: False) -> T:
-        """Run a step of a streaming session on a thread when it is the client's turn; it counts as `audio_s` of audio.
+        """Run a step of a streaming session on a thread when the scheduler starts it; it counts as `audio_s` of audio.
 
-        It precedes the client's clips that were not started, and while `is_urgent` all jobs of the client. It is not rejected, because its
-        session was admitted.
+        It precedes the client's clips that are not started; while `is_urgent`, it precedes all jobs of the client. It is never rejected:
+        its session was admitted.
 
         Raises:
             Overloaded: the deadline passed.
@@ -272,7 +272,7 @@ class Recogniser:
 
 
 def _resolve(loop: asyncio.AbstractEventLoop, finished: asyncio.Future[None], error: BaseException | None) -> None:
-    """Resolve a future from any thread; without effect if its caller has gone."""
+    """Resolve a future from any thread; no effect if its caller has gone."""
 
     def resolve() -> None:
         if finished.done():

@@ -55,7 +55,7 @@ class FairQueue:
 
     def __init__(self) -> None:
         self._queued_s = 0.0
-        self._remainders_s: dict[Job, float] = {}  # by job: audio behind the piece in progress
+        self._remainders_s: dict[Job, float] = {}  # by job: audio after the piece in progress
         self._queues: dict[str, deque[Job]] = {}  # by client
         self._finish_tags_s: dict[str, float] = {}  # by client: virtual time up to which it was served
         self._virtual_time_s = 0.0

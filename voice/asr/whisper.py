@@ -67,7 +67,7 @@ class Whisper:
     def can_batch(self, first_s: float, second_s: float) -> bool:
         """Return whether both pieces are padded to the same length."""
         first, second = (padded_frames(int(min(length_s, self.max_piece_s) * FRAMES_PER_S)) for length_s in (first_s, second_s))
-        return first == second < FULL_FRAMES  # at 30 s a batch of two takes as long as one after the other
+        return first == second < FULL_FRAMES  # at 30 s batching saves nothing
 
     def advance(self, jobs: Sequence[DecodeJob]) -> None:
         """Decode the next piece of each job."""

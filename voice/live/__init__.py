@@ -1,4 +1,4 @@
-"""Streaming sessions: take an order while it is spoken.
+"""Streaming sessions: parse an order while it is spoken.
 
 The modules, in the order in which the audio becomes an order:
 

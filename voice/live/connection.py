@@ -85,7 +85,7 @@ class LiveConnection:
             await self._enqueue(self.audio.accept(piece))
 
     async def receive_command(self, command: Command, n_bytes: int) -> None:
-        """Enqueue a command of `n_bytes` of text behind the audio that precedes it; wait while the queue is full.
+        """Enqueue a command of `n_bytes` of text after the received audio; wait while the queue is full.
 
         Raises:
             RateLimited: the connections of this client hold too many bytes.

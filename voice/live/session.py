@@ -122,7 +122,7 @@ class StreamingSession:
             yield {"type": "partial", "text": text, "stable": stable, "lines": order["lines"], "total": order["total"]}
 
     def _finish(self, *, is_commanded: bool) -> Iterator[Event]:
-        """End the utterance, if there is one, with a final; a command always gets one."""
+        """End the utterance, if there is one, with a final; a command always causes a final."""
         utterance, self.utterance = self.utterance, None
         segments: list[Segment] = []
         if utterance:
