@@ -242,7 +242,7 @@ class TokenMaker:
         """Return the client of an access token; its scopes come from the settings, not from the token.
 
         Raises:
-            InvalidToken: the token is malformed, forged, expired or revoked.
+            InvalidToken: the token is malformed, forged, expired or revoked, or its key was removed.
 
         """
         claims = self._read(token, "access")
@@ -255,7 +255,7 @@ class TokenMaker:
         """Return the claims of a refresh token; the store decides whether it was used or revoked before.
 
         Raises:
-            RefreshTokenNotValid: the token is malformed, forged or expired.
+            RefreshTokenNotValid: the token is malformed, forged or expired, or its key was removed.
 
         """
         claims = self._read(token.encode("utf-8", "replace"), "refresh")

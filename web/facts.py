@@ -14,7 +14,7 @@ from schemas import Scope
 class Facts:
     """The facts about one endpoint."""
 
-    scope: Scope | Literal["any"] | None  # "any": only credentials; None: open to all
+    scope: Scope | Literal["any"] | None  # "any": any client; None: open to all
     body: type[BaseModel] | None = None
     audio: type[BaseModel] | None = None  # the fields sent with audio, if the route accepts audio as a form's file or as the body
     returns: Any = None

@@ -24,7 +24,7 @@ class ExactRoutes:
         }
 
     def find(self, scope: Scope) -> Route | None:
-        """Return the route of an HTTP request; None: only the route table can tell."""
+        """Return the route of an HTTP request; None: search the route table."""
         return self._routes.get((scope["method"], scope["path"]))
 
 

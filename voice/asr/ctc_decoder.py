@@ -25,7 +25,7 @@ LogProbs = NDArray[np.float32]  # shape (n_frames, n_tokens)
 FRAME_S: Final = 0.04
 BLANK: Final = 0  # token id of the CTC blank
 WORD_START: Final = "▁"
-LOG_ZERO: Final = -math.inf  # log probability
+LOG_ZERO: Final = -math.inf  # log of probability 0
 # A pause of this length between two words begins a new segment.
 SEGMENT_PAUSE_S = 1.0
 # A token is emitted near the start of its syllable, which lasts about this much longer.
