@@ -49,7 +49,7 @@ async def test_an_odd_path_is_not_found_in_the_envelope_and_never_redirected(cli
         ("GET", "/api/v1/auth/token", "POST"),
     ],
 )
-async def test_another_method_is_refused_with_those_that_are_allowed(client, method, path, allow):
+async def test_another_method_is_rejected_with_the_allowed_ones(client, method, path, allow):
     response = await client.request(method, path)
     assert (response.status_code, response.headers["allow"]) == (405, allow)
     assert response.json()["data"]["error"] == "METHOD_NOT_ALLOWED"
@@ -65,7 +65,7 @@ async def test_an_utterance_becomes_a_priced_order(client):
     assert order["total"] == sum(line["total"] for line in order["lines"]) > 0
 
 
-async def test_a_line_goes_back_as_it_came_and_its_price_comes_from_the_menu(client):
+async def test_a_line_may_be_sent_back_and_its_price_comes_from_the_menu(client):
     first = (await client.post(ORDER, json={"menu": MENU, "text": "một cà phê sữa"})).json()["data"]
     cheap = [{**line, "unit_price": 1, "total": 1, "name": "canary"} for line in first["lines"]]
     again = (await client.post(ORDER, json={"menu": MENU, "text": "và một cà phê đen", "lines": cheap})).json()["data"]
@@ -74,7 +74,7 @@ async def test_a_line_goes_back_as_it_came_and_its_price_comes_from_the_menu(cli
 
 
 @pytest.mark.parametrize("value", [[{}], {"a": [1]}, "x", 7, 1.5, True, None], ids=repr)
-def test_an_ignored_field_may_hold_anything_and_nothing_of_it_is_kept(value):
+def test_an_ignored_field_accepts_any_value_and_drops_it(value):
     ignored = {"line": ("name", "unit_price", "total", "confidence", "span"), "option": ("name", "price")}
     option = {"group": "size", "choice": "l"} | dict.fromkeys(ignored["option"], value)
     line = {"item": "latte", "options": [option]} | dict.fromkeys(ignored["line"], value)
@@ -84,7 +84,7 @@ def test_an_ignored_field_may_hold_anything_and_nothing_of_it_is_kept(value):
         assert read.options == [OptionRequest(group="size", choice="l")]
 
 
-def test_what_is_accepted_and_ignored_is_described_as_any_value():
+def test_ignored_fields_are_described_as_any_value():
     for schema in (
         DOCUMENT["components"]["schemas"]["LineRequest"]["properties"]["span"],
         DOCUMENT["components"]["schemas"]["OptionRequest"]["properties"]["price"],
@@ -103,7 +103,7 @@ def sold_out(state, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["thêm một ly nữa", "một latte nữa", "make it three lattes", "one more", "mỗi thứ ba phần"])
-async def test_no_more_is_ordered_of_what_has_become_unavailable(sold_out, text):
+async def test_the_quantity_of_an_unavailable_item_is_not_increased(sold_out, text):
     async with sold_out as client:
         order = (await client.post(ORDER, json={"menu": MENU, "text": text, "lines": [{"item": "latte", "quantity": 2}]})).json()["data"]
     assert [(line["item"], line["quantity"], line["span"]) for line in order["lines"]] == [("latte", 2, None)]
@@ -113,7 +113,7 @@ async def test_no_more_is_ordered_of_what_has_become_unavailable(sold_out, text)
 
 
 @pytest.mark.parametrize(("text", "left"), [("bớt một latte", [("latte", 1)]), ("bỏ latte", [])])
-async def test_less_may_be_ordered_of_what_has_become_unavailable(sold_out, text, left):
+async def test_an_unavailable_item_may_be_reduced_or_removed(sold_out, text, left):
     async with sold_out as client:
         order = (await client.post(ORDER, json={"menu": MENU, "text": text, "lines": [{"item": "latte", "quantity": 2}]})).json()["data"]
     assert [(line["item"], line["quantity"]) for line in order["lines"]] == left
@@ -143,7 +143,7 @@ async def test_a_spoken_order_is_recognised_with_the_menus_words_and_carries_its
     assert (asked["phrases"], asked["languages"]) == (engine.vocabulary, engine.menu.languages)
 
 
-async def test_what_sounds_alike_is_judged_by_the_menu_and_the_order_so_far(state):
+async def test_confusable_words_are_scored_by_the_menu_and_the_order_so_far(state):
     recogniser = FixedRecogniser("hai cà phê sữa")
     lines = [{"item": "ca-phe-sua", "quantity": 2}]
     async with client_of(state, recogniser=recogniser) as client:
@@ -157,7 +157,7 @@ async def test_what_sounds_alike_is_judged_by_the_menu_and_the_order_so_far(stat
     assert alone is None
 
 
-async def test_silence_leaves_the_order_as_it_was(state, client):
+async def test_silence_leaves_the_order_unchanged(state, client):
     first = (await client.post(ORDER, json={"menu": MENU, "text": "một cà phê sữa"})).json()["data"]
     async with client_of(state, recogniser=FixedRecogniser("")) as deaf:
         after = (await deaf.post(ORDER, json={"menu": MENU, "audio": "AAAA", "lines": first["lines"]})).json()["data"]
@@ -178,7 +178,7 @@ async def test_an_order_is_stored_once_and_found_again(client):
     assert (conflict.status_code, conflict.json()["data"]["error"]) == (409, "ORDER_CONFLICT")
 
 
-async def test_an_order_that_comes_again_after_its_menu_went_is_the_one_that_is_kept(state, client, tmp_path):
+async def test_a_stored_order_is_returned_after_its_menu_was_removed(state, client, tmp_path):
     path = f"{ORDER}/{uuid4()}"
     body = {"menu": MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}]}
     created = await client.put(path, json=body)
@@ -197,7 +197,7 @@ async def test_fifty_puts_of_one_id_at_once_store_one_order(client):
 
 
 @pytest.mark.parametrize("order_id", ["x", str(uuid4()).replace("-", ""), f"{{{uuid4()}}}", f"urn:uuid:{uuid4()}", str(uuid4()) + "%0a"])
-async def test_an_id_that_is_no_uuid_is_no_orders(client, order_id):
+async def test_an_order_id_that_is_not_a_canonical_uuid_is_not_found(client, order_id):
     for response in (
         await client.get(f"{ORDER}/{order_id}"),
         await client.put(f"{ORDER}/{order_id}", json={"menu": MENU, "lines": [{"item": "ca-phe-sua"}]}),
@@ -205,7 +205,7 @@ async def test_an_id_that_is_no_uuid_is_no_orders(client, order_id):
         assert (response.status_code, response.json()["data"]["error"]) == (404, "ORDER_NOT_FOUND")
 
 
-async def test_an_item_that_is_not_on_the_menu_is_named_an_error(client):
+async def test_an_item_missing_from_the_menu_is_rejected(client):
     for method, path, body in (
         ("PUT", f"{ORDER}/{uuid4()}", {"menu": MENU, "lines": [{"item": "nope"}]}),
         ("POST", RECOMMEND, {"menu": MENU, "items": [{"item": "nope"}]}),
@@ -215,21 +215,21 @@ async def test_an_item_that_is_not_on_the_menu_is_named_an_error(client):
         assert (response.status_code, response.json()["data"]["error"]) == (422, "ITEM_NOT_FOUND")
 
 
-async def test_suggestions_leave_out_the_basket_and_what_is_excluded(client):
+async def test_suggestions_omit_the_basket_and_the_excluded_items(client):
     body = {"menu": MENU, "items": [{"item": "ca-phe-sua"}], "exclude": ["ca-phe-den"], "limit": 50}
     items = [suggestion["item"] for suggestion in (await client.post(RECOMMEND, json=body)).json()["data"]["items"]]
     assert items
     assert not {"ca-phe-sua", "ca-phe-den"} & set(items)
 
 
-async def test_menus_are_listed_and_given_whole(client):
+async def test_menus_are_listed_and_returned(client):
     (menu,) = (await client.get("/api/v1/voice/menus")).json()["data"]["menus"]
     assert (menu["id"], menu["currency"]) == (MENU, "VND")
     whole = (await client.get(f"/api/v1/voice/menus/{MENU}")).json()["data"]["menu"]
     assert len(whole["items"]) == menu["items"]
 
 
-async def test_a_store_that_is_away_is_an_overload_and_nothing_else(state):
+async def test_an_unreachable_store_is_an_overload_and_other_routes_work(state):
     class Away:
         async def fail(self, *_, **__):
             raise Overloaded(2)
@@ -263,7 +263,7 @@ async def test_an_order_of_another_client_is_not_found(state, client):
 # --- Speech -------------------------------------------------------------------------------------------------------------------------
 
 
-async def test_speech_for_a_menu_that_is_not_there_is_refused(state):
+async def test_speech_for_an_unknown_menu_is_rejected(state):
     recogniser = FixedRecogniser()
     async with client_of(state, recogniser=recogniser) as client:
         response = await client.post(SPEECH, json={"audio": "YWJj", "menu": "no-such-menu"})
@@ -291,7 +291,7 @@ class Decoding(FixedRecogniser):
         "ID3\x04\0\0\0\0\0\0{url}",
     ],
 )
-async def test_a_url_in_place_of_audio_is_refused_and_nobody_connects(state, pointer):
+async def test_a_url_in_place_of_audio_is_rejected_and_not_fetched(state, pointer):
     accepted = []
 
     async def accept(_, writer):
@@ -321,7 +321,7 @@ async def test_a_url_in_place_of_audio_is_refused_and_nobody_connects(state, poi
 
 @pytest.mark.parametrize("path", ["/api/v1/try", "/api/v1/docs/redoc.standalone.js"])
 @pytest.mark.parametrize("given", ["bytes=x-y", "bytes=9-1", "bytes=99999999-", "lines=1-2", "bytes=0-3"])
-async def test_a_page_comes_whole_whatever_range_of_it_is_asked_for(client, path, given):
+async def test_pages_ignore_range_headers(client, path, given):
     response = await client.get(path, headers={"Range": given})
     assert (response.status_code, response.content) == (200, (await client.get(path)).content)
 

@@ -57,7 +57,7 @@ def test_only_these_routes_need_no_credentials():
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{method_of(route)} {route.path}")
-async def test_without_credentials_no_guarded_route_answers(stranger, route):
+async def test_guarded_routes_reject_missing_credentials(stranger, route):
     response = await stranger.request(method_of(route), path_of(route))
     assert (response.status_code, response.json()["data"]["error"]) == (401, "AUTHENTICATION_REQUIRED")
     assert response.headers["www-authenticate"] == "Bearer"
@@ -65,7 +65,7 @@ async def test_without_credentials_no_guarded_route_answers(stranger, route):
 
 @pytest.mark.parametrize("scope", CLIENT_KEYS)
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{method_of(route)} {route.path}")
-async def test_each_route_refuses_each_other_scope(state, route, scope):
+async def test_each_route_rejects_other_scopes(state, route, scope):
     headers = {"X-Secret-Id": scope, "X-Secret-Key": CLIENT_KEYS[scope]}
     async with client_of(state, headers=headers) as client:
         response = await client.request(method_of(route), path_of(route))
@@ -75,14 +75,14 @@ async def test_each_route_refuses_each_other_scope(state, route, scope):
         assert response.json()["data"]["error"] == "AUTHORIZATION_FAILED"
 
 
-async def test_a_spoken_order_asks_for_the_scope_of_speech_too(state):
+async def test_a_spoken_order_needs_the_speech_scope_too(state):
     async with client_of(state, headers={"X-Secret-Id": "order", "X-Secret-Key": CLIENT_KEYS["order"]}) as client:
         response = await client.post("/api/v1/voice/order", json={"audio": "AAAA"})
     assert (response.status_code, response.json()["data"]["error"]) == (403, "AUTHORIZATION_FAILED")
 
 
 @pytest.mark.parametrize("content_type", ["audio/wav", "multipart/form-data; boundary=x", "application/octet-stream", "audio/unknown"])
-async def test_a_spoken_order_without_the_scope_is_refused_before_its_body_is_read(state, content_type):
+async def test_a_spoken_order_without_the_scope_is_rejected_before_its_body_is_read(state, content_type):
     async def body():
         pytest.fail("the body was read")
         yield b""
@@ -93,7 +93,7 @@ async def test_a_spoken_order_without_the_scope_is_refused_before_its_body_is_re
     assert (response.status_code, response.json()["data"]["error"]) == (403, "AUTHORIZATION_FAILED")
 
 
-async def test_the_scope_of_a_spoken_order_comes_before_its_menu(state):
+async def test_the_scope_of_a_spoken_order_is_checked_before_its_menu(state):
     async with client_of(state, headers={"X-Secret-Id": "order", "X-Secret-Key": CLIENT_KEYS["order"]}) as client:
         response = await client.post(ORDER, json={"audio": "AAAA", "menu": "nope"})
     assert response.status_code == 403
@@ -139,7 +139,7 @@ async def test_spoken_orders_count_against_the_limit_for_speech(state):
         assert (await client.post("/api/v1/voice/order", json={"text": "một cà phê"})).status_code == 200
 
 
-async def test_wrong_credentials_are_limited_by_address_and_right_ones_are_not(state):
+async def test_wrong_credentials_are_limited_by_address_and_correct_ones_are_not(state):
     limiter = limits(failed="5/minute")
     async with client_of(state, limiter=limiter) as client, client_of(state, address="10.9.8.7", limiter=limiter) as elsewhere:
         wrong = [await client.get(MENUS, headers={"X-Secret-Id": f"id-{n}", "X-Secret-Key": "a-wrong-key"}) for n in range(8)]

@@ -348,7 +348,7 @@ def test_a_tokens_key_is_compared_in_the_same_steps_whichever_it_is(clock, names
         assert steps[-2:] == [(32, 32)] * 2
 
 
-async def test_access_tokens_from_before_a_revocation_are_refused_once_it_is_known(tokens):
+async def test_access_tokens_from_before_a_revocation_are_rejected_once_it_is_known(tokens):
     before, other = issue(tokens, revocations=1)["access_token"].encode(), issue(tokens, revocations=2)["access_token"].encode()
     known = [{"demo": 2}]
 
@@ -403,7 +403,7 @@ async def test_a_refresh_token_works_once(stranger):
     assert (await stranger.post(REFRESH, json={"refresh_token": second["refresh_token"]})).status_code == 200
 
 
-async def test_of_two_renewals_at_once_one_wins(stranger):
+async def test_one_of_two_simultaneous_renewals_succeeds(stranger):
     token = (await stranger.post(TOKEN, json={"secret_id": "demo", "secret_key": "demo-secret"})).json()["data"]["refresh_token"]
     for _ in range(10):
         replies = await asyncio.gather(*(stranger.post(REFRESH, json={"refresh_token": token}) for _ in range(2)))

@@ -16,7 +16,7 @@ def value_of(metric):
     return REGISTRY.get_sample_value(metric)
 
 
-async def test_a_declared_length_over_the_limit_is_refused_before_the_body_and_the_credentials(stranger):
+async def test_a_declared_length_over_the_limit_is_rejected_before_the_body_and_the_credentials(stranger):
     async def body():
         pytest.fail("the body was read")
         yield b""
@@ -27,7 +27,7 @@ async def test_a_declared_length_over_the_limit_is_refused_before_the_body_and_t
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/token", "/api/v1/auth/refresh"])
-async def test_without_credentials_a_body_is_small(stranger, path):
+async def test_open_routes_accept_only_small_bodies(stranger, path):
     async def body():
         for _ in range(9):
             yield b" " * 1024
@@ -40,7 +40,7 @@ async def test_without_credentials_a_body_is_small(stranger, path):
         assert (response.status_code, response.json()["data"]["error"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
-async def test_while_other_clients_send_all_that_fits_a_large_body_is_told_to_come_later(client, state):
+async def test_a_large_body_is_rejected_while_other_clients_use_the_whole_budget(client, state):
     budget = state["bodies"].budget
     small, headers = b'{"menu": "quan-nha", "items": []}', {"Content-Type": "application/json"}
     large = small + b" " * UNCOUNTED_BODY_BYTES
@@ -66,7 +66,7 @@ async def test_while_other_clients_send_all_that_fits_a_large_body_is_told_to_co
     assert budget.held_bytes == held_bytes
 
 
-async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long(client):
+async def test_a_chunked_body_is_rejected_as_soon_as_it_is_too_long(client):
     taken = 0
 
     async def body():
@@ -80,7 +80,7 @@ async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long(client):
     assert taken * 100_000 <= SETTINGS.max_json_bytes + 100_000
 
 
-async def test_a_body_in_pieces_is_one_body(client):
+async def test_the_chunks_of_a_body_are_joined(client):
     async def body():
         for piece in (b'{"menu": "quan', b"", b'-nha", "items"', b": []}"):
             yield piece
@@ -88,13 +88,13 @@ async def test_a_body_in_pieces_is_one_body(client):
     assert (await client.post(RECOMMEND, content=body(), headers={"Content-Type": "application/json"})).status_code == 200
 
 
-async def test_json_without_audio_has_the_smaller_limit_where_audio_is_taken(client):
+async def test_json_without_audio_has_the_smaller_limit_on_routes_that_accept_audio(client):
     body = json.dumps({"menu": MENU, "text": "một cà phê", "lines": []}) + " " * SETTINGS.max_json_bytes
     response = await client.post(ORDER, content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 413
 
 
-async def test_a_caller_that_hangs_up_within_its_body_is_counted_and_not_answered(state):
+async def test_a_caller_that_disconnects_within_its_body_is_counted_and_gets_no_reply(state):
     sent = []
     before = value_of("voice_http_disconnected_total")
 
@@ -126,17 +126,17 @@ async def test_a_caller_that_hangs_up_within_its_body_is_counted_and_not_answere
         (b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\na\r\n' * 50 + b"--x--\r\n", 400),
     ],
 )
-async def test_a_broken_form_is_refused(client, body, status):
+async def test_a_malformed_form_is_rejected(client, body, status):
     response = await client.post(SPEECH, content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
     assert response.status_code == status, response.text
 
 
-async def test_a_form_without_a_boundary_is_refused(client):
+async def test_a_form_without_a_boundary_is_rejected(client):
     assert (await client.post(SPEECH, content=b"--x", headers={"Content-Type": "multipart/form-data"})).status_code == 400
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "idna", "zlib", "nonsense"])
-async def test_a_form_is_read_as_utf8_whatever_it_says(state, charset):
+async def test_a_form_is_decoded_as_utf8_despite_its_charset(state, charset):
     body = '--Ä\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc\r\n--Ä\r\n'
     body += 'Content-Disposition: form-data; name="language"\r\n\r\nvi\r\n--Ä--\r\n'
     body, recogniser = body.replace("Ä", "A-b'()+_,./:=?"), FixedRecogniser("xin chào")

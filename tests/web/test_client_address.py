@@ -22,7 +22,7 @@ from web.client_address import ClientAddresses, rate_limit_key
         ("10.0.0.1", "9" * 100_000, "10.0.0.1"),
     ],
 )
-def test_only_a_trusted_proxy_is_believed_about_the_address(peer, forwarded, address):
+def test_only_trusted_proxies_may_report_an_address(peer, forwarded, address):
     addresses = ClientAddresses(["10.0.0.0/8"])
     assert addresses.address_of({"type": "http", "client": (peer, 1)}, forwarded.encode()) == address
 

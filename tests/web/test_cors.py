@@ -32,7 +32,7 @@ def crossed(state, cross_origin_app):
 
 
 @pytest.mark.parametrize("origin", ["https://shop.example", "https://a.pos.example"])
-async def test_an_origin_that_is_set_may_call(crossed, client, origin):
+async def test_a_configured_origin_may_call(crossed, client, origin):
     await client.get("/healthcheck")
     response = await crossed(origin)
     assert response.headers["access-control-allow-origin"] == origin
@@ -60,7 +60,7 @@ async def test_another_origin_gets_no_allowing_header(crossed, client, origin):
         assert set(response.json()) == {"code", "msg", "data"}
 
 
-async def test_a_failure_tells_an_allowed_origin_too(crossed, client):
+async def test_an_error_has_the_headers_of_an_allowed_origin_too(crossed, client):
     await client.get("/healthcheck")
     response = await crossed("https://shop.example", "POST", ORDER)
     assert (response.status_code, response.headers["access-control-allow-origin"]) == (401, "https://shop.example")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize(
     ("given", "kept"), [("a.B_9-", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ("a\tb", False), ("é", False), ("", False)]
 )
-async def test_a_well_formed_request_id_comes_back_and_another_is_replaced(stranger, given, kept):
+async def test_a_well_formed_request_id_is_returned_and_another_is_replaced(stranger, given, kept):
     response = await stranger.get("/healthcheck", headers={"X-Request-ID": given.encode()})
     assert (response.headers["x-request-id"] == given) is kept
 
@@ -25,7 +25,7 @@ async def test_request_ids_differ(stranger):
     assert len(ids) == 5
 
 
-async def test_an_unforeseen_failure_is_answered_in_the_envelope_and_logged_without_its_message(state, caplog):
+async def test_an_unhandled_exception_is_answered_in_the_envelope_and_logged_without_its_message(state, caplog):
     async with client_of(state, recogniser=FixedRecogniser(error=RuntimeError("canary-of-the-engine"))) as client:
         response = await client.post(SPEECH, content=b"abc", headers={"Content-Type": "audio/wav"})
         assert (response.status_code, response.json()["data"]["error"]) == (500, "SERVER_ERROR")

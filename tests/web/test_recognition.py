@@ -22,13 +22,13 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("path", [SPEECH, ORDER])
 @pytest.mark.parametrize("error", [AudioTooLong, Overloaded])
-async def test_what_recognition_refuses_is_told_on_both_routes(state, path, error):
+async def test_errors_of_recognition_are_returned_on_both_routes(state, path, error):
     async with client_of(state, recogniser=FixedRecogniser(error=error())) as client:
         response = await client.post(path, json={"audio": "YWJj", **({"menu": MENU} if path == ORDER else {})})
         assert (response.status_code, response.json()["data"]["error"]) == (error.status, error.error)
 
 
-async def test_until_the_models_are_loaded_speech_says_so_and_the_rest_is_served(state):
+async def test_until_the_models_are_loaded_only_speech_is_rejected(state):
     recogniser = FixedRecogniser()
     recogniser.ready = False
     async with client_of(state, recogniser=recogniser) as client:
@@ -40,7 +40,7 @@ async def test_until_the_models_are_loaded_speech_says_so_and_the_rest_is_served
         assert (ready.status_code, ready.json()["data"]["checks"]["speech"]) == (503, False)
 
 
-async def test_a_recognition_that_hangs_is_given_up_at_its_deadline():
+async def test_recognition_is_cancelled_at_its_deadline():
     class Hanging(FixedRecogniser):
         async def transcribe(self, *_, **__):
             await asyncio.sleep(60)
@@ -54,7 +54,7 @@ async def test_a_recognition_that_hangs_is_given_up_at_its_deadline():
         await recognise(Request(scope, receive), cast("Any", Hanging()), b"", SpeechOptions(), None, deadline_s=0.05)
 
 
-async def test_a_recogniser_that_returns_rubbish_fails_in_the_envelope_and_the_next_request_is_served(state):
+async def test_an_invalid_transcript_fails_in_the_envelope_and_the_next_request_is_served(state):
     class Rubbish(FixedRecogniser):
         async def transcribe(self, *_, **__):
             return {"text": object()}
@@ -64,7 +64,7 @@ async def test_a_recogniser_that_returns_rubbish_fails_in_the_envelope_and_the_n
             assert (await client.post(SPEECH, json={"audio": "AAAA"})).status_code == status
 
 
-async def test_recognition_is_cancelled_when_the_caller_hangs_up(state):
+async def test_recognition_is_cancelled_when_the_caller_disconnects(state):
     cancelled, sent = asyncio.Event(), []
 
     class Slow(FixedRecogniser):
@@ -89,7 +89,7 @@ async def test_recognition_is_cancelled_when_the_caller_hangs_up(state):
     assert sent == []
 
 
-async def test_a_refusal_is_gone_with_its_reply_and_does_not_keep_the_audio(state):
+async def test_a_rejection_is_freed_with_its_reply_and_does_not_keep_the_audio(state):
     refusals = []
 
     class Full(FixedRecogniser):

@@ -12,7 +12,7 @@ from tests.web.routes import MENU, ORDER, SPEECH, loc_of
 pytestmark = pytest.mark.anyio
 
 
-async def test_text_and_audio_are_one_or_the_other(client):
+async def test_an_utterance_is_either_text_or_audio_in_json(client):
     for body in ({"menu": MENU}, {"menu": MENU, "text": "x", "audio": "AAAA"}):
         assert (await client.post(ORDER, json=body)).status_code == 422
 
@@ -56,7 +56,7 @@ async def test_an_utterance_is_either_text_or_audio_in_a_form_and_a_query_too(cl
     assert (without.status_code, loc_of(without)) == (422, [["file"]])
 
 
-async def test_the_three_forms_say_the_same(state):
+async def test_the_three_forms_have_the_same_reply(state):
     recogniser = FixedRecogniser("xin chào")
     async with client_of(state, recogniser=recogniser) as client:
         replies = [

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
         b"{" + b"9" * 5000,
     ],
 )
-async def test_what_is_not_json_is_a_bad_request(client, body):
+async def test_malformed_json_is_a_bad_request(client, body):
     response = await client.post(RECOMMEND, content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["data"]["error"]) == (400, "BAD_REQUEST")
 
@@ -34,7 +34,7 @@ async def test_what_is_not_json_is_a_bad_request(client, body):
     "number",
     [str(2**64), "9" * 5000, "-" + "9" * 5000, "1e308", "1e400", "NaN", "Infinity", "-0", "0", "1000", "1.0", "true", '"2"', "null", "[1]"],
 )
-async def test_an_odd_number_is_refused_by_name_and_never_coerced(client, number):
+async def test_an_invalid_number_is_rejected_with_its_field_and_never_coerced(client, number):
     body = b'{"menu": "quan-nha", "items": [{"item": "ca-phe-den", "quantity": %s}], "at": "2026-11-22T10:00:00Z"}' % number.encode()
     response = await client.post(RECOMMEND, content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 422
@@ -42,19 +42,19 @@ async def test_an_odd_number_is_refused_by_name_and_never_coerced(client, number
     assert "999999" not in response.text
 
 
-async def test_of_duplicate_keys_the_last_counts(client):
+async def test_the_last_of_duplicate_keys_counts(client):
     body = b'{"menu": "nope", "menu": "quan-nha", "items": [], "limit": 2, "limit": 1}'
     response = await client.post(RECOMMEND, content=body, headers={"Content-Type": "application/json"})
     assert len(response.json()["data"]["items"]) == 1
 
 
 @pytest.mark.parametrize("field", ["client_id", "discount", "__class__", "total"])
-async def test_an_unknown_field_is_refused_by_name(client, field):
+async def test_an_unknown_field_is_rejected_and_named(client, field):
     response = await client.post(ORDER, json={"menu": MENU, "text": "một cà phê", field: 1})
     assert loc_of(response) == [[field]]
 
 
-async def test_a_refusal_never_quotes_the_input(client):
+async def test_an_error_never_quotes_the_input(client):
     response = await client.post(ORDER, json={"menu": MENU, "text": {"canary": "canary"}, "audio": "canary!", "customer_id": "canary"})
     assert response.status_code == 422
     assert "canary" not in response.text
@@ -62,18 +62,18 @@ async def test_a_refusal_never_quotes_the_input(client):
 
 
 @pytest.mark.parametrize("text", ["", "a\u0000b", "a\u0085b", "a\nb", "x" * 2001])
-async def test_text_that_cannot_be_an_utterance_is_refused(client, text):
+async def test_text_that_cannot_be_an_utterance_is_rejected(client, text):
     response = await client.post(ORDER, json={"menu": MENU, "text": text})
     assert loc_of(response) == [["text"]]
 
 
 @pytest.mark.parametrize("text", ["e" + "\u0301" * 500, "\u202eevil", "y" * 2000, "🍜" * 100])
-async def test_odd_text_is_taken_as_it_is(client, text):
+async def test_unusual_text_is_accepted(client, text):
     response = await client.post(ORDER, json={"menu": MENU, "text": text})
     assert response.status_code == 200
 
 
-async def test_an_unknown_field_of_a_line_or_an_option_is_refused_in_the_same_words(client):
+async def test_an_unknown_field_of_a_line_or_an_option_is_rejected_in_the_same_words(client):
     option = {"group": "size", "choice": "l", "cost": 1}
     response = await client.post(ORDER, json={"menu": MENU, "text": "x", "lines": [{"item": "latte", "cost": 1, "options": [option]}]})
     assert loc_of(response) == [["lines", 0, "options", 0, "cost"], ["lines", 0, "cost"]]
