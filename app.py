@@ -1,4 +1,4 @@
-"""The voice API over HTTP: state, endpoints, lifespan, and last the tables, which show the whole service on one screen.
+"""The voice API over HTTP: state, endpoints, lifespan and tables. The route tables at the end list the whole service.
 
 A request passes the edge middleware (request id, security headers, CORS, metrics, access log), an `Endpoint` (body limit, credentials,
 scope, rate limit), and the function of the endpoint: read, call the domain, reply. Every failure is an ApiError, which `on_error` turns
@@ -93,7 +93,7 @@ log = logging.getLogger("voice.http")
 
 
 class State(TypedDict):
-    """What the lifespan opens; endpoints read it from `request.scope["state"]`."""
+    """The resources that the lifespan opens; endpoints read them from `request.scope["state"]`."""
 
     admission: Admission
     bodies: BodyReader
@@ -208,7 +208,7 @@ def order_id_of(request: Request) -> UUID:
     status={200: "Suggested."},
 )
 async def recommend_order(request: Request) -> Response:
-    """Suggest what the customer will want next; works from the first order on."""
+    """Suggest the customer's next items; works from the first order on."""
     state: State = request.scope["state"]
     asked = await state["bodies"].read_json(request, RecommendRequest)
     menu = state["menus"].get(asked.menu).menu
@@ -261,13 +261,13 @@ async def take_token(request: Request) -> Response:
     try:
         caller = admission.clients.authenticate(asked.secret_id.encode(), asked.secret_key.encode())
     except ApiError as error:
-        await admission.count_failure(request, error)
+        await admission.limit_failed_credentials(request, error)
         raise
-    await admission.hit_rate_limit(caller.id)
-    generation = admission.tokens.begin(caller)
-    first = generation.refresh
-    revocations = await state["store"].begin_family(caller.id, first.family, first.jti, generation.refresh_expires_at)
-    return reply(request, admission.tokens.sign(generation, revocations))
+    await admission.count_token_request(caller.id)
+    pair = admission.tokens.begin(caller)
+    first = pair.refresh
+    revocations = await state["store"].begin_family(caller.id, first.family, first.jti, pair.refresh_expires_at)
+    return reply(request, admission.tokens.sign(pair, revocations))
 
 
 @endpoint(
@@ -288,12 +288,12 @@ async def refresh_token(request: Request) -> Response:
     try:
         claims = admission.tokens.read_refresh(asked.refresh_token)
     except ApiError as error:
-        await admission.count_failure(request, error)
+        await admission.limit_failed_credentials(request, error)
         raise
-    await admission.hit_rate_limit(claims.sub)
-    generation = admission.tokens.renew(claims)
-    await state["store"].rotate(claims.family, claims.jti, generation.refresh.jti, generation.refresh_expires_at)
-    return reply(request, admission.tokens.sign(generation, claims.rev))
+    await admission.count_token_request(claims.sub)
+    pair = admission.tokens.renew(claims)
+    await state["store"].rotate(claims.family, claims.jti, pair.refresh.jti, pair.refresh_expires_at)
+    return reply(request, admission.tokens.sign(pair, claims.rev))
 
 
 # --- Endpoints: service -------------------------------------------------------------------------------------------------------------
@@ -344,14 +344,14 @@ async def metrics(request: Request) -> Response:
 
 # --- Lifespan -----------------------------------------------------------------------------------------------------------------------
 
-# Allocations less deallocations until the youngest generation is collected. At Python's 700, twenty requests at once keep more than that
-# alive, and a collection finds nothing.
+# Allocations less deallocations until the youngest generation is collected. With Python's default of 700, twenty concurrent requests
+# trigger collections that free nothing.
 GC_THRESHOLD = 20_000
 
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:
-    """Open the state; connections are accepted at once, while the speech models are being loaded."""
+    """Open the state, and accept connections while the speech models are still being loaded."""
     settings: Settings = app.state.settings
     http_metrics: HttpMetrics = app.state.metrics
     for module in compiled.stale():
@@ -388,7 +388,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         asyncio.create_task(retry_until_done("recommenders", lambda: recommenders.follow(store))),
         asyncio.create_task(retry_until_done("models", lambda: load_models(recogniser))),
     ]
-    gc.freeze()  # the objects so far stay alive; without this, every full collection visits them
+    gc.freeze()  # these objects live until the process ends; full collections skip them
     gc.set_threshold(GC_THRESHOLD)
     try:
         with drain_on_sigterm(settings.drain_seconds, live.drain) as draining:
@@ -408,7 +408,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         recogniser.close()
-        admission.limits.close()
+        admission.limiter.close()
         await store.close()
 
 
@@ -421,17 +421,17 @@ def open_admission(settings: Settings, http_metrics: HttpMetrics) -> Admission:
         access_s=settings.access_token_seconds,
         refresh_s=settings.refresh_token_seconds,
     )
-    limits = RateLimiter(
+    limiter = RateLimiter(
         {"requests": settings.rate_limit, "speech": settings.rate_limit_speech, "failed": settings.rate_limit_failed},
         settings.rate_limit_storage_uri,
         http_metrics.registry,
         processes=settings.workers,
     )
-    return Admission(clients, tokens, limits, http_metrics)
+    return Admission(clients, tokens, limiter, http_metrics)
 
 
 async def load_models(recogniser: Recogniser) -> None:
-    """Load the speech models, which stay alive too."""
+    """Load the speech models, then exempt them from garbage collection."""
     await asyncio.to_thread(recogniser.load)
     gc.freeze()
 
@@ -464,9 +464,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
     every_route: list[BaseRoute] = [
         *routes,
         *(page_routes if settings.environment.is_debug else ()),
-        WebSocketRoute(
-            "/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)
-        ),  # OpenAPI cannot describe WebSocket: see the README
+        WebSocketRoute("/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)),  # OpenAPI cannot describe it: docs/api.md does
     ]
     edge = Middleware(
         EdgeMiddleware,

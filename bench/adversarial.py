@@ -41,7 +41,7 @@ from errors import AudioInvalid, AudioTooLong  # noqa: E402
 from tests.expanding import WITH_TAGS, flac_with_picture, index_of  # noqa: E402
 from tests.servers import Server  # noqa: E402
 from voice.asr.audio import Media, unpack  # noqa: E402
-from voice.asr.decoder_pool import DecoderPool  # noqa: E402
+from voice.asr.media_pool import MediaPool  # noqa: E402
 from voice.menus.loading import MenuBook  # noqa: E402
 from voice.orders.engine import OrderEngine  # noqa: E402
 from web.auth import digest  # noqa: E402
@@ -465,7 +465,7 @@ async def audio() -> None:
         "a picture of 16,000 x 16,000 in FLAC": lambda: flac_with_picture(16_000),
     }
     cases |= {f"80,000 tags in {container}": partial(make, 80_000) for container, make in WITH_TAGS.items()}
-    pool = DecoderPool(1)
+    pool = MediaPool(1)
     pool.start()
     for name, make in cases.items():
         made = make()
@@ -474,7 +474,7 @@ async def audio() -> None:
     pool.close()
 
 
-def decoded(pool: DecoderPool, made: bytes) -> tuple[str, float, float]:
+def decoded(pool: MediaPool, made: bytes) -> tuple[str, float, float]:
     """Decode as the service does; return the outcome, the seconds, and the peak memory of this process and its child."""
     process = psutil.Process()
 

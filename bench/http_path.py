@@ -48,7 +48,7 @@ from errors import InvalidCredentials  # noqa: E402
 from schemas import OrderRequest, RecommendRequest  # noqa: E402
 from web import reply_headers  # noqa: E402
 from web.access_log import AccessLog  # noqa: E402
-from web.context import KEY, RequestContext  # noqa: E402
+from web.context import CONTEXT_KEY, RequestContext  # noqa: E402
 from web.replies import reply  # noqa: E402
 
 ORDER, RECOMMEND, HEALTH = "/api/v1/voice/order", "/api/v1/voice/recommend_order", "/api/v1/healthcheck"
@@ -120,7 +120,7 @@ async def parts(state: State) -> None:
     scope = scope_of(RECOMMEND, state)
     route = next(route for route in app.routes if isinstance(route, Route) and route.path == RECOMMEND)
     context = RequestContext(dict(scope["headers"]), "id", "127.0.0.1", max_body_bytes=1 << 20)
-    scope |= {KEY: context, "route": route, "endpoint": route.endpoint}
+    scope |= {CONTEXT_KEY: context, "route": route, "endpoint": route.endpoint}
     request = Request(scope, receiver(RECOMMEND))
     admission, bodies, log = state["admission"], state["bodies"], AccessLog(state["metrics"], enabled=False)
     scopes, limits = frozenset({"recommend"}), ("requests",)
@@ -140,7 +140,7 @@ async def parts(state: State) -> None:
         "headers by name": lambda: dict(scope["headers"]),
         "request id": reply_headers.new_request_id,
         "admission": lambda: at_once(admission.admit(request, scopes, limits)),
-        "- of which the rate limit": lambda: at_once(admission.limits.hit("requests", "demo")),
+        "- of which the rate limit": lambda: at_once(admission.limiter.hit("requests", "demo")),
         "read and validate": lambda: at_once(bodies.read_json(request, RecommendRequest)),
         "domain: suggest again": suggest,
         "domain: suggest": lambda: suggest(["nothing-of-this-name"]),  # a request with `exclude` is not cached

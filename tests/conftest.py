@@ -123,11 +123,11 @@ def check_reply(request: httpx.Request, response: httpx.Response) -> None:
 
 
 def client_of(
-    state: Any, *, address: str = "127.0.0.1", headers: Any = None, limits: RateLimiter | None = None, **changed: Any
+    state: Any, *, address: str = "127.0.0.1", headers: Any = None, limiter: RateLimiter | None = None, **changed: Any
 ) -> httpx.AsyncClient:
-    """Return a client of the application in this process; `limits` and `changed` replace parts of the state."""
-    if limits is not None:
-        changed["admission"] = replace(state["admission"], limits=limits)
+    """Return a client of the application in this process; `limiter` and `changed` replace parts of the state."""
+    if limiter is not None:
+        changed["admission"] = replace(state["admission"], limiter=limiter)
     return httpx.AsyncClient(
         transport=Declared({**state, **changed}, address), base_url="http://voice.test", headers=KEYS if headers is None else headers
     )

@@ -1,1 +1,1 @@
-"""What HTTP needs and knows Starlette."""
+"""The HTTP layer; only it and app.py import Starlette."""

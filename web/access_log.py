@@ -23,7 +23,7 @@ class AccessLog:
         self.enabled = enabled
 
     def record(self, scope: Scope, status: int, close_code: int, duration_s: float) -> None:
-        """Record one; `status` is 0 if no reply was sent, `close_code` the code that the server closed a WebSocket with, or 0."""
+        """Record a request or connection. `status`: 0 if no reply was sent. `close_code`: the server's, 0 if it closed no WebSocket."""
         live = context_of(scope).live
         if status == SWITCHING_PROTOCOLS and live is not None:
             reason = "left" if not close_code else str(live.ended_by.error).lower() if live.ended_by else "drained"
@@ -53,6 +53,6 @@ class AccessLog:
 
 
 def _route(scope: Scope) -> str:
-    """Return the route's path with its parameters' names, which bounds the number of labels."""
+    """Return the path of the route with the names of its parameters: values as labels would be unbounded in number."""
     route = scope.get("route")
     return "none" if route is None else route.path

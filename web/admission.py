@@ -1,4 +1,4 @@
-"""Admit requests and connections: credentials, scopes, rate limits. The one place where they are decided, for HTTP and WebSocket."""
+"""Admit HTTP requests and WebSocket connections: check credentials, scopes and rate limits."""
 
 from collections.abc import Awaitable, Sequence
 from collections.abc import Set as AbstractSet
@@ -27,55 +27,59 @@ _ONCE = ((b"x-secret-id", InvalidSecretId), (b"x-secret-key", InvalidSecretKey),
 
 @dataclass(frozen=True)
 class Admission:
-    """Who may call, and how often."""
+    """The rules of admission: clients, tokens and rate limits."""
 
     clients: Clients
     tokens: TokenMaker
-    limits: RateLimiter
+    limiter: RateLimiter
     metrics: HttpMetrics
 
     async def admit(self, connection: HTTPConnection, scopes: AbstractSet[str], limits: Sequence[str]) -> None:
-        """Authenticate the caller, who needs all `scopes`, and count the request against `limits` by name.
+        """Authenticate the caller, check that it has all `scopes`, and count the request against `limits` by name.
 
         Raises:
-            AuthRequired, InvalidSecretId, InvalidSecretKey, InvalidCredentials, InvalidToken, AuthorizationFailed, RateLimited: see there.
+            AuthRequired, InvalidSecretId, InvalidSecretKey, InvalidCredentials, InvalidToken: the credentials are missing or wrong.
+            AuthorizationFailed: the caller lacks a scope.
+            RateLimited: a limit is exhausted.
 
         """
         try:
             caller = context_of(connection.scope).caller = self._authenticate(connection)
         except ApiError as error:
-            await self.count_failure(connection, error)
+            await self.limit_failed_credentials(connection, error)
             raise
         if not caller.scopes >= scopes:
             raise AuthorizationFailed
         for limit in limits:
-            await self.limits.hit(limit, caller.id)
+            await self.limiter.hit(limit, caller.id)
 
     async def admit_audio(self, connection: HTTPConnection) -> None:
-        """Admit audio on the order route as the speech route does; the caller was admitted before.
+        """Check the speech scope and count against the speech limit, for audio sent to the order route by an admitted caller.
 
         Raises:
-            AuthorizationFailed, RateLimited: see there.
+            AuthorizationFailed: the caller lacks the scope.
+            RateLimited: the limit is exhausted.
 
         """
         caller = caller_of(connection)
         if "speech" not in caller.scopes:
             raise AuthorizationFailed
-        await self.limits.hit("speech", caller.id)
+        await self.limiter.hit("speech", caller.id)
 
-    def hit_rate_limit(self, client_id: str) -> Awaitable[None]:
-        """Count a request for a token, which has no caller yet.
+    def count_token_request(self, client_id: str) -> Awaitable[None]:
+        """Count a request for tokens against the client's request limit; the token routes have no admitted caller.
 
         Raises:
-            RateLimited: see there.
+            RateLimited: the limit is exhausted.
 
         """
-        return self.limits.hit("requests", client_id)
+        return self.limiter.hit("requests", client_id)
 
-    async def count_failure(self, connection: HTTPConnection, error: ApiError) -> None:
-        """Count rejected credentials; a wrong pair counts against its address. That limit never rejects a right pair.
+    async def limit_failed_credentials(self, connection: HTTPConnection, error: ApiError) -> None:
+        """Count rejected credentials; a wrong id and key count against the caller's address.
 
-        A wrong token does not count: an expired one needs its own reply, and a signature cannot be guessed.
+        A correct pair is accepted even when this limit is exhausted. A wrong token does not count: an expired one needs its own reply, and
+        a signature cannot be guessed.
 
         Raises:
             RateLimited: too many wrong pairs came from the address.
@@ -84,10 +88,10 @@ class Admission:
         if not isinstance(error, AuthRequired):
             self.metrics.failed_credentials.labels(error.error).inc()
         if isinstance(error, InvalidCredentials):
-            await self.limits.hit("failed", rate_limit_key(context_of(connection.scope).address))
+            await self.limiter.hit("failed", rate_limit_key(context_of(connection.scope).address))
 
     def _authenticate(self, connection: HTTPConnection) -> Caller:
-        """Return the caller, by the pair of headers if there is one, else by the token."""
+        """Authenticate by the id and key headers if one of them is present, else by the token."""
         headers = context_of(connection.scope).headers
         if len(headers) < len(connection.scope["headers"]):
             _reject_repeated(connection)
@@ -101,7 +105,7 @@ class Admission:
 
 
 def _reject_repeated(connection: HTTPConnection) -> None:
-    """Reject repeated credentials: it is undefined which of them counts."""
+    """Reject repeated credentials: HTTP does not define which of them counts."""
     names = [name for name, _ in connection.scope["headers"]]
     for name, error in _ONCE:
         if names.count(name) > 1:

@@ -1,6 +1,6 @@
 """Authenticate clients by key or by token; issue and read tokens.
 
-A key is random and made by the server, so one HMAC-SHA-256 is as safe as a slow hash, and no caller can overload the service with it.
+A key is random and made by the server, so one HMAC-SHA-256 is as safe as a slow hash, and hashing is too cheap to be used for overload.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ HEADER = {"alg": ALGORITHM, "typ": "JWT"}
 LEEWAY_S = 5
 # Tokens of this service have less than 400 bytes; a longer one is not decoded.
 MAX_TOKEN_BYTES = 4096
-# Every replica rejects a revoked access token after this at most, and a revoked refresh token at once.
+# Every replica rejects a revoked access token within this time, and a revoked refresh token at once.
 REVOCATIONS_POLL_S = 1.0
 
 SECRET_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -42,7 +42,7 @@ CompareDigests = Callable[[Any, Any], bool]
 
 
 def digest(secret_id: bytes, secret_key: bytes) -> bytes:
-    """Return the digest of a key that CREDENTIALS stores: HMAC-SHA-256 with the key as its key, over the client's id."""
+    """Return the digest that CREDENTIALS stores for a key: HMAC-SHA-256 of the client's id, keyed with the client's secret."""
     return hmac.digest(secret_key, secret_id, "sha256")
 
 
@@ -55,12 +55,12 @@ class Caller:
 
     id: str
     scopes: frozenset[Scope]
-    key_digest: bytes = field(default=b"", repr=False, compare=False)  # of the key that it used
+    key_digest: bytes = field(default=b"", repr=False, compare=False)  # of the key used
 
 
 @dataclass(frozen=True, slots=True)
 class _KeyPair:
-    """A client by each of its two keys; a missing second key is a random one, so that each comparison takes the same steps."""
+    """The two keys of a client, as callers; a random key replaces a missing one, so that each comparison takes the same steps."""
 
     first: Caller
     second: Caller
@@ -78,8 +78,8 @@ class Clients:
         if demo:
             client = Client(keys=(digest(DEMO_ID.encode(), DEMO_KEY.encode()).hex(),), scopes=frozenset(get_args(Scope)))
             self._clients[DEMO_ID.encode()] = self._key_pair(DEMO_ID, client)
-        # Pairs that were right, as MACs with a random key of this process. Saves 8 us of a request's 50: in a process that does other work
-        # an HMAC by OpenSSL takes four times as long as in a loop.
+        # Pairs of id and key that were verified, as MACs with a random key of this process. Saves 8 us of a request's 50: in a process that
+        # does other work an HMAC by OpenSSL takes four times as long as in a loop.
         self._verified: dict[bytes, Caller] = {}
         self._mac_key = secrets.token_bytes(hashlib.blake2s.MAX_KEY_SIZE)
         self._unknown = self._key_pair("", Client(keys=("0" * 64,), scopes=frozenset({"speech"})), known=False)
@@ -92,11 +92,11 @@ class Clients:
         return _KeyPair(first, second)
 
     def authenticate(self, secret_id: bytes | None, secret_key: bytes | None) -> Caller:
-        """Return the client that has this id and this key; an unknown id and a wrong key take the same steps.
+        """Return the client with this id and key; an unknown id and a wrong key take the same steps.
 
         Raises:
-            InvalidSecretId, InvalidSecretKey: that one is missing, empty or malformed.
-            InvalidCredentials: both are well-formed, but no client has them.
+            InvalidSecretId, InvalidSecretKey: the id or the key is missing, empty or malformed.
+            InvalidCredentials: no client has this id and key.
 
         """
         # BLAKE2 with the key as a prefix is as good a MAC as in its keyed mode, in half the time. Source: hashlib's documentation.
@@ -117,7 +117,7 @@ class Clients:
         raise InvalidCredentials
 
     def callers(self) -> Iterator[tuple[Caller, Caller]]:
-        """List each client by each of its two keys."""
+        """Yield both keys of every client."""
         for client in self._clients.values():
             yield client.first, client.second
 
@@ -164,7 +164,7 @@ class TokenPair:
 
     @property
     def refresh_expires_at(self) -> datetime:
-        """Return the end of the token family unless it is renewed."""
+        """Return when the token family ends if it is not renewed."""
         return datetime.fromtimestamp(self.refresh.exp, UTC)
 
 
@@ -185,14 +185,14 @@ class TokenMaker:
         self._compare_digests = clients.compare_digests
         self._lifetime_s = {"access": access_s, "refresh": refresh_s}
         self._clock = clock
-        # Of each client: its two keys as `key` claims, each with its caller.
+        # By client: each of its two keys as the `key` claim and the caller.
         self._callers = {
             first.id: ((self._fingerprint(first), first), (self._fingerprint(second), second)) for first, second in clients.callers()
         }
         self._revocations: Mapping[str, int] = {}
 
     def _fingerprint(self, caller: Caller) -> str:
-        """Return the `key` claim; a weak key could be guessed from the key's digest itself."""
+        """Return the `key` claim. Not the digest itself: a token's holder could test guesses of a weak key."""
         return hmac.digest(self._secret.encode(), b"key\0" + caller.key_digest, "sha256").hex()[:32]
 
     def begin(self, caller: Caller) -> TokenPair:
@@ -242,7 +242,7 @@ class TokenMaker:
         """Return the client of an access token; its scopes come from the settings, not from the token.
 
         Raises:
-            InvalidToken: whatever is wrong with it.
+            InvalidToken: the token is malformed, forged, expired or revoked, or its key was removed.
 
         """
         claims = self._read(token, "access")
@@ -255,7 +255,7 @@ class TokenMaker:
         """Return the claims of a refresh token; the store decides whether it was used or revoked before.
 
         Raises:
-            RefreshTokenNotValid: whatever is wrong with it.
+            RefreshTokenNotValid: the token is malformed, forged or expired, or its key was removed.
 
         """
         claims = self._read(token.encode("utf-8", "replace"), "refresh")
@@ -264,7 +264,7 @@ class TokenMaker:
         return claims
 
     def _caller_of(self, claims: Claims) -> Caller | None:
-        """Return the client as in the settings; None if they no longer have it, or no longer have the key of the token."""
+        """Return the client of the settings; None if they lack the client or the token's key."""
         by_key = self._callers.get(claims.sub)
         if by_key is None:
             return None
@@ -275,7 +275,7 @@ class TokenMaker:
         return None
 
     def _read(self, token: bytes, typ: str) -> Claims | None:
-        """Return the claims of a token of this type that is valid now; None for any other."""
+        """Return the claims of a token; None if it has another type or is not valid now."""
         if len(token) > MAX_TOKEN_BYTES:
             return None
         try:

@@ -22,9 +22,9 @@ from web.validation import validate_json
 M = TypeVar("M", bound=BaseModel)
 # The speech and order forms have fewer fields; the values other than the file are words and numbers.
 MAX_FORM_FIELDS, MAX_FIELD_BYTES = 16, 4096
-# Without credentials; a refresh token has about 400 bytes.
+# Of a body on a route without credentials; a refresh token has about 400 bytes.
 MAX_OPEN_BODY_BYTES = 8192
-# The part of each body that the budget does not count: the server receives as much before the application reads.
+# Bytes of each body exempt from the budget: the server buffers them anyway.
 UNCOUNTED_BODY_BYTES = 65_536
 
 
@@ -39,7 +39,7 @@ class BodyReader:
         metrics: HttpMetrics,
         decode_audio: Callable[[memoryview], bytes] = decode_json_base64,
     ) -> None:
-        """`max_body_bytes`: of a body with audio. `max_json_bytes`: of a body, or the rest of it, without audio."""
+        """`max_body_bytes`: of a body with audio. `max_json_bytes`: of the JSON, not counting audio in it."""
         self.max_body_bytes = max_body_bytes
         self.max_json_bytes = max_json_bytes
         self.metrics = metrics
@@ -53,11 +53,11 @@ class BodyReader:
         return self.max_body_bytes if audio else self.max_json_bytes
 
     async def chunks(self, request: Request, first: Message | None = None) -> AsyncIterator[bytes]:
-        """Yield the body in chunks as they are received; `first`: a message that was received before.
+        """Yield the chunks of the body as they arrive; `first`: a message received before.
 
         Raises:
-            PayloadTooLarge: as soon as it is longer than the route accepts.
-            Overloaded: the bodies that are being received are too large together.
+            PayloadTooLarge: the body exceeds the route's limit; raised as soon as it does.
+            Overloaded: the large bodies in progress exceed the budget.
             ClientDisconnect: the caller hung up.
 
         """
@@ -120,7 +120,7 @@ class BodyReader:
         """Validate JSON that is nearly all audio; the audio is decoded in a thread.
 
         Raises:
-            PayloadTooLarge: the JSON beside the audio is too long. BadRequest, ValidationFailed: see there.
+            PayloadTooLarge: the JSON beside the audio is too long. BadRequest, ValidationFailed: as `validate_json`.
 
         """
         rest, string = cut_out_audio(body, self.max_json_bytes)
@@ -134,7 +134,7 @@ class BodyReader:
         return asked.model_copy(update={"audio": audio})
 
     async def read_form(self, request: Request, max_field_bytes: int = MAX_FIELD_BYTES) -> tuple[bytes, list[tuple[str, str]]]:
-        """Return the `file` of a form and its other fields, each of `max_field_bytes` at most.
+        """Return the `file` of a form and its other fields, each of at most `max_field_bytes`.
 
         Raises:
             BadRequest: the form is malformed. ValidationFailed: the file is missing. PayloadTooLarge: see `chunks`.

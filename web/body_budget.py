@@ -4,19 +4,19 @@ from prometheus_client import Gauge
 
 from errors import Overloaded
 
-# The time of a body of 200 MB at 50 Mbit/s.
+# Retry-After: a body of 200 MB takes this long at 50 Mbit/s.
 RETRY_S = 30
 
 
 class BodyBudget:
-    """Counts bytes of unfinished bodies. A client may hold half of the maximum, so that it cannot block the others."""
+    """Counts bytes of unfinished bodies. One client may hold half of the maximum, so that it cannot block the others."""
 
     def __init__(self, max_bytes: int, gauge: Gauge) -> None:
-        """`max_bytes`: of all bodies together. `gauge`: gets the number of held bytes."""
+        """`max_bytes`: of all bodies together. `gauge`: is set to the number of held bytes."""
         self.max_bytes = max_bytes
         self.gauge = gauge
         self.held_bytes = 0
-        self.held_by: dict[str, int] = {}  # client -> bytes, without clients that hold none
+        self.held_by: dict[str, int] = {}  # client -> bytes; clients without bytes are removed
 
     def expect(self, client: str, n_bytes: int) -> None:
         """Check that there is room for a body of a declared length.

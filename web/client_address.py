@@ -1,4 +1,4 @@
-"""Find out a caller's address, also behind proxies."""
+"""Determine a caller's address, also behind proxies."""
 
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
@@ -18,7 +18,7 @@ class ClientAddresses:
         self.trusted_proxies = [ip_network(proxy) for proxy in trusted_proxies]
 
     def address_of(self, scope: Scope, forwarded_for: bytes) -> str:
-        """Return the last address that no trusted proxy has; `forwarded_for`: the X-Forwarded-For header."""
+        """Return the last address that is not a trusted proxy's; `forwarded_for`: the X-Forwarded-For header."""
         peer: str = (scope.get("client") or ("unknown", 0))[0].removeprefix("::ffff:")
         if not self.trusted_proxies:
             return peer
@@ -28,8 +28,8 @@ class ClientAddresses:
             try:
                 parsed = ip_address(hop[:MAX_ADDRESS_CHARACTERS])
             except ValueError:
-                break  # the proxy that wrote this cannot be trusted, nor can what stands before it
-            parsed = getattr(parsed, "ipv4_mapped", None) or parsed  # how a dual-stack listener names an IPv4 peer
+                break  # the proxy that wrote this cannot be trusted, nor can the addresses before it
+            parsed = getattr(parsed, "ipv4_mapped", None) or parsed  # a dual-stack listener's form of an IPv4 address
             address = str(parsed)
             if not any(parsed in proxy for proxy in self.trusted_proxies):
                 break
@@ -37,7 +37,7 @@ class ClientAddresses:
 
 
 def rate_limit_key(address: str) -> str:
-    """Return the network that counts as one caller: of IPv6 the /64, from which one subscriber may draw any address."""
+    """Return the key of an address in the rate limits: for IPv6 its /64 network, since one subscriber may use any address of it."""
     if ":" not in address:
         return address
     return str(ip_network((address.partition("%")[0], IPV6_SUBSCRIBER_BITS), strict=False))

@@ -1,4 +1,4 @@
-"""What the service knows of a request while it is served: set by the middleware, read by admission, endpoints and the access log."""
+"""The context of a request while it is served: set by the middleware, read by admission, endpoints and the access log."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,24 +11,24 @@ from web.auth import Caller
 if TYPE_CHECKING:
     from voice.live.connection import LiveConnection
 
-KEY = "voice.context"
+CONTEXT_KEY = "voice.context"
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """Facts of one HTTP request or WebSocket connection."""
+    """The context of one HTTP request or WebSocket connection."""
 
-    headers: dict[bytes, bytes]  # by lower-case name; of a repeated header the last
+    headers: dict[bytes, bytes]  # by lower-case name; the last of a repeated header
     request_id: str
     address: str  # the caller's, behind trusted proxies
     caller: Caller | None = None  # None before admission and on open routes
-    max_body_bytes: int = 0  # what the route accepts
+    max_body_bytes: int = 0  # the route's limit
     live: "LiveConnection | None" = None  # of an accepted WebSocket
 
 
 def context_of(scope: Scope) -> RequestContext:
     """Return the context of the request or connection with this scope."""
-    context: RequestContext = scope[KEY]
+    context: RequestContext = scope[CONTEXT_KEY]
     return context
 
 

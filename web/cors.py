@@ -11,7 +11,7 @@ from web.replies import JsonResponse
 
 METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 MAX_AGE_S = 600
-ORIGIN_REJECTED = "Browser pages of this origin may not call."
+ORIGIN_REJECTED = "Pages from this origin may not call this service."
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -19,7 +19,7 @@ class Cors:
     """The browser origins that may call."""
 
     def __init__(self, origins: Sequence[str], origin_regex: str | None, headers: Sequence[str]) -> None:
-        """`origins` are compared as they are, `origin_regex` has to match the whole origin, `headers` may be sent."""
+        """`origins`: compared exactly. `origin_regex`: must match the whole origin. `headers`: the request headers that pages may send."""
         self.origins = {origin.encode() for origin in origins}
         self.regex = re.compile(origin_regex.encode()) if origin_regex else None
         self.preflight_headers = {
@@ -38,7 +38,7 @@ class Cors:
         return origin is not None and (origin in self.origins or (self.regex is not None and self.regex.fullmatch(origin) is not None))
 
     def headers_for(self, origin: bytes | None) -> Headers:
-        """Return the headers of a reply; without those that allow if the origin may not call."""
+        """Return the headers of a reply; omit the allow headers for other origins."""
         if not self.enabled:
             return []
         vary = [(b"vary", b"Origin")]
@@ -64,7 +64,7 @@ class Cors:
 
 
 def is_same_origin(origin: bytes, host: bytes, public_url: str) -> bool:
-    """True if a page comes from this service, by the host name that the caller used or by the public one."""
+    """True if the page was served by this service: its host is the request's Host or the public URL's."""
     try:
         place = urlsplit(origin.decode("latin-1")).netloc.lower()
     except ValueError:  # an unmatched bracket

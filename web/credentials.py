@@ -23,14 +23,14 @@ def read_credentials() -> Mapping[str, Client]:
 
 
 def check_name(name: str) -> None:
-    """Check that a client may have this name.
+    """Check a client's name.
 
     Raises:
-        ValueError: it may not.
+        ValueError: the name is malformed.
 
     """
     if SECRET_ID.fullmatch(name.encode("utf-8", "replace")) is None:
-        message = f"{name!r} is no client's name: {NAME_RULE}"
+        message = f"{name!r} is not a valid client name: {NAME_RULE}"
         raise ValueError(message)
 
 

@@ -1,4 +1,4 @@
-"""Endpoints: a function and the facts about it, which admission and the OpenAPI document read."""
+"""Endpoints: functions with the facts that admission and the OpenAPI document use."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypedDict
@@ -11,7 +11,7 @@ from errors import PayloadTooLarge
 from web.admission import Admission
 from web.bodies import BodyReader
 from web.context import context_of
-from web.openapi import Facts
+from web.facts import Facts
 
 
 class EndpointState(TypedDict):
@@ -57,5 +57,5 @@ class Endpoint:
 
 
 def endpoint(limit: str = "requests", **facts: Any) -> Callable[[Function], Endpoint]:
-    """Declare the facts about an endpoint (`web.openapi.Facts`) and the rate limit that it counts against."""
+    """Declare an endpoint: its `Facts`, and the rate limit that its requests count against."""
     return lambda function: Endpoint(function, Facts(**facts), limit)

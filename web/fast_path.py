@@ -1,7 +1,7 @@
 """Optimisations of the request path; without them the service behaves the same.
 
-Measured with `python -m bench.http_path`; a recommendation request takes 50 us of processor time, of which uvicorn and the kernel spend 26.
-Each function states what it saves.
+Measured with `python -m bench.http_path`; a recommendation request takes 50 us of processor time, 26 of them in uvicorn and the kernel.
+Each function states its gain.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,17 +24,17 @@ class ExactRoutes:
         }
 
     def find(self, scope: Scope) -> Route | None:
-        """Return the route of an HTTP request, or None: search the route table."""
+        """Return the route of an HTTP request; None: search the route table."""
         return self._routes.get((scope["method"], scope["path"]))
 
 
 def is_whole_body(message: Message) -> bool:
-    """True if the first message has the whole body: no chunks need to be collected. Saves 3 us."""
+    """True if the first message contains the whole body. Saves collecting chunks: 3 us."""
     return message["type"] == "http.request" and not message.get("more_body", False)
 
 
 def is_plain_json(headers: Mapping[bytes, bytes]) -> bool:
-    """True if the content type needs no parsing. Saves 1 us."""
+    """True if the content type is exactly application/json. Saves parsing it: 1 us."""
     return headers.get(b"content-type") == b"application/json" and b"content-encoding" not in headers
 
 

@@ -1,8 +1,8 @@
-"""Parse JSON with much base64 audio in it without blocking the event loop.
+"""Parse JSON that contains much base64 audio without blocking the event loop.
 
 Neither the JSON parser nor base64 decoding releases the GIL: 200 MB of audio would block the event loop for over a second, and 200 MB of
-nested arrays for half a minute. So the one long string is cut out first, which costs two searches for a quotation mark. The rest is small,
-and the string is decoded piece by piece in a thread.
+nested arrays for half a minute. So two searches for a quotation mark cut out the one long string; the small rest is parsed, and the
+string is decoded piece by piece in a thread.
 """
 
 import base64

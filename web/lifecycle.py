@@ -1,4 +1,4 @@
-"""Background tasks, and what happens on SIGTERM."""
+"""Retry background tasks, and drain on SIGTERM."""
 
 import asyncio
 import logging
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 log = logging.getLogger("voice.http")
-# Failed background work is tried again after this.
+# Pause before failed background work starts again.
 BACKGROUND_RETRY_S = 5.0
 
 
 async def retry_until_done(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Run work in the background; a failure is logged, and the work starts again."""
+    """Run `work` until it returns; log a failure and start it again after BACKGROUND_RETRY_S."""
     while True:
         try:
             return await work()
@@ -27,13 +27,13 @@ async def retry_until_done(name: str, work: Callable[[], Awaitable[None]]) -> No
 def drain_on_sigterm(drain_s: float, drain_live: Callable[[float], None]) -> Iterator[threading.Event]:
     """On SIGTERM fail readiness (the event is set), keep serving while the orchestrator notices, then let the server close.
 
-    The notice lasts a quarter of `drain_s`; a second signal ends it at once. `drain_live` gets half of the notice, in seconds: how long
-    speakers may finish their sentence.
+    The time to notice is a quarter of `drain_s`; a second signal ends it at once. `drain_live` is called with half of it (s), the time in
+    which speakers may finish their sentence.
     """
     draining = threading.Event()
     close = signal.getsignal(signal.SIGTERM)
     if not callable(close) or threading.current_thread() is not threading.main_thread():
-        yield draining  # nothing handles the signal
+        yield draining  # no server handles the signal
         return
     loop = asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""The live route: a WebSocket over which audio and commands arrive, and partial and final orders are sent."""
+"""The live route: a WebSocket that receives audio and commands, and sends partial and final orders."""
 
 import asyncio
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class LiveLimits:
     max_idle_s: float = 30.0  # without audio and commands
     max_send_s: float = 10.0  # until the caller reads an event
     max_finish_s: float = 15.0  # until the last events are ready
-    # Audio comes in 10 to 100 frames a second; more frames without more audio only cost processor time.
+    # Audio comes in 10 to 100 frames a second; more frames with the same audio only cost processor time.
     free_frames: int = 1000
     max_frames_per_audio_s: int = 500
     # A longer command counts as several: a megabyte of JSON takes 30 ms to validate.
@@ -71,9 +71,9 @@ class LiveEndpoint:
         state = scope["state"]
         subprotocol = await self._admit(connection, state["admission"])
         options = validate_fields(LiveOptions, connection.query_params.multi_items())
-        menu_id = state["menus"].get(options.menu).menu.id  # resolved once: later another menu may be added
-        current_menu = partial(state["menus"].get, menu_id)
-        with state["live"].connect(current_menu, options, caller_of(connection).id) as live:
+        menu_id = state["menus"].get(options.menu).menu.id  # resolved once: another menu may be added later
+        current_engine = partial(state["menus"].get, menu_id)
+        with state["live"].connect(current_engine, options, caller_of(connection).id) as live:
             await receive()  # the handshake
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
             context = context_of(scope)
@@ -85,11 +85,11 @@ class LiveEndpoint:
     async def _admit(self, connection: HTTPConnection, admission: Admission) -> str | None:
         """Admit the connection and return the subprotocol.
 
-        A browser sends its token as a subprotocol, because it can set no header, and always sends its page's origin: only pages of this
-        service, and origins that CORS allows, may connect.
+        A browser cannot set headers, so it sends its token as a subprotocol. It always sends the origin of its page: only pages of this
+        service and origins that CORS allows may connect.
 
         Raises:
-            BadRequest: the origin may not call. InvalidToken: the subprotocols are malformed. Otherwise see `Admission.admit`.
+            BadRequest: the origin may not call. InvalidToken: the subprotocols are malformed. Others: as `Admission.admit`.
 
         """
         headers = context_of(connection.scope).headers
@@ -101,7 +101,7 @@ class LiveEndpoint:
         if subprotocol:
             if len(offered) != 2 or b"authorization" in headers:  # noqa: PLR2004 - the scheme and the token
                 error = InvalidToken()
-                await admission.count_failure(connection, error)
+                await admission.limit_failed_credentials(connection, error)
                 raise error
             headers[b"authorization"] = BEARER + offered[1].encode()
         await admission.admit(connection, SCOPES, LIMITS)
@@ -111,7 +111,7 @@ class LiveEndpoint:
 class LiveSocket:
     """An accepted WebSocket: one task reads, one decodes, one writes. Deadlines keep the caller from blocking any of them."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what a connection consists of
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a connection
         self, live: LiveConnection, receive: Receive, send: Send, request_id: str, max_command_bytes: int, limits: LiveLimits
     ) -> None:
         self.live = live
@@ -155,7 +155,7 @@ class LiveSocket:
             await asyncio.gather(reading, decoding, writing, return_exceptions=True)
 
     async def _read(self) -> None:
-        """Pass audio and commands on until there is a reason to end the connection.
+        """Pass on audio and commands until the connection has to end.
 
         Raises:
             ClientDisconnect: the caller left.
@@ -182,7 +182,7 @@ class LiveSocket:
             await self.live.stop(error)
 
     async def _execute(self, text: str) -> None:
-        """Execute a command; a rejected one is reported as an event, and the connection goes on."""
+        """Execute a command; report a rejected one as an event and keep the connection."""
         try:
             if len(text) > self.max_command_bytes:
                 raise PayloadTooLarge

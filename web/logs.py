@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, written by a thread so that a stalled reader costs lines and not requests."""
+"""Logs: one JSON object a line, written by a thread, so that a stalled reader loses lines but delays no request."""
 
 import logging
 import os
@@ -14,10 +14,10 @@ from prometheus_client import Counter
 
 from web.server_limits import DEFAULT_LIMITS, ServerLimits
 
-# Lines of one write, at most.
+# Lines of one write.
 MAX_WRITTEN_LINES = 100
 DROPPED_LINES = Counter("voice_log_dropped_lines", "Log lines dropped because the log's reader stalled or closed.", registry=None)
-# The top-level packages whose exceptions have messages that quote no caller.
+# The top-level packages whose exception messages never contain request data.
 OWN_PACKAGES = ("voice", "errors")
 # Attributes of every record; any other was passed as `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -62,7 +62,7 @@ def traceback_lines(error: BaseException) -> list[str]:
 class LineHandler(logging.Handler):
     """Writes lines to a file descriptor from its own thread.
 
-    It does not use `sys.stdout`, whose lock aborts the interpreter at exit if a stalled write holds it.
+    Does not use `sys.stdout`: if a stalled write holds its lock at exit, the interpreter aborts.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class LineHandler(logging.Handler):
 def new_line_handler(max_waiting_lines: int, flush_s: float) -> LineHandler:
     """Return the handler for standard output, and flush it before SIGTERM ends this process.
 
-    Uvicorn raises the signal that stopped it again after its shutdown, and the default action ends the process at once.
+    After shutdown uvicorn raises SIGTERM again, and the default action ends the process at once.
     """
     handler = LineHandler(max_waiting_lines=max_waiting_lines, flush_s=flush_s)
 

@@ -1,4 +1,4 @@
-"""Parse the content type of a request."""
+"""Parse the content type of a request; the media types that are accepted as audio."""
 
 import re
 
@@ -8,7 +8,31 @@ from errors import UnsupportedMediaType
 from web.context import context_of
 from web.fast_path import is_plain_json
 
-# The longest legitimate one, with a form's boundary, has about 200 bytes.
+# Media types of a body that is audio, as documented and in lower case.
+AUDIO_TYPES = (
+    "audio/wav",
+    "audio/x-wav",
+    "audio/wave",
+    "audio/vnd.wave",
+    "audio/webm",
+    "audio/ogg",
+    "audio/opus",
+    "audio/flac",
+    "audio/x-flac",
+    "audio/mpeg",
+    "audio/mp3",
+    "audio/mp4",
+    "audio/m4a",
+    "audio/x-m4a",
+    "audio/aac",
+    "audio/L16",
+    "video/webm",
+    "video/mp4",
+    "application/octet-stream",
+)
+AUDIO_MEDIA_TYPES = frozenset(media_type.lower() for media_type in AUDIO_TYPES)
+
+# The longest legitimate content type, with a form's boundary, has about 200 bytes.
 MAX_MEDIA_TYPE_BYTES = 256
 # Source: RFC 9110 sections 5.6.2, 5.6.6 and 8.3.1; an unquoted value may contain commas, as browsers write `codecs=vp8,opus`.
 _MEDIA_TYPE = re.compile(r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(?=;|$)")
@@ -19,7 +43,7 @@ def media_type_of(request: Request) -> tuple[str, dict[str, str]]:
     """Return the media type in lower case and its parameters by lower-case name.
 
     Raises:
-        UnsupportedMediaType: it is missing, malformed or too long, or the body is compressed.
+        UnsupportedMediaType: the content type is missing, malformed or too long, or the body is compressed.
 
     """
     headers = context_of(request.scope).headers
@@ -41,7 +65,7 @@ def media_type_of(request: Request) -> tuple[str, dict[str, str]]:
 
 
 def is_json(request: Request) -> bool:
-    """True if the content type is JSON's."""
+    """True if the content type is application/json."""
     return is_plain_json(context_of(request.scope).headers) or media_type_of(request)[0] == "application/json"
 
 
@@ -49,7 +73,7 @@ def expect_json(request: Request) -> None:
     """Reject a body that is not declared as JSON in UTF-8.
 
     Raises:
-        UnsupportedMediaType: see there.
+        UnsupportedMediaType: the body is declared as something else, or compressed.
 
     """
     if is_plain_json(context_of(request.scope).headers):

@@ -1,4 +1,4 @@
-"""The outermost middleware: what holds for every reply, and the last resort for exceptions."""
+"""The outermost middleware: headers, metrics and log of every reply; turns unhandled exceptions into replies."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ from errors import NotFound
 from web import reply_headers
 from web.access_log import SWITCHING_PROTOCOLS, AccessLog
 from web.client_address import ClientAddresses
-from web.context import KEY, RequestContext
+from web.context import CONTEXT_KEY, RequestContext
 from web.cors import Cors
 from web.fast_path import ExactRoutes
 from web.http_metrics import HttpMetrics
@@ -24,9 +24,9 @@ _REPLY_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket
 
 
 class EdgeMiddleware:
-    """Adds the request id, security and CORS headers, keeps metrics and the access log, and replies to what nothing else handles."""
+    """Adds the request id, security and CORS headers, records metrics and the access log, and replies to unhandled exceptions."""
 
-    def __init__(  # noqa: PLR0913 - what every reply needs
+    def __init__(  # noqa: PLR0913 - the parts of every reply
         self,
         app: ASGIApp,
         *,
@@ -52,7 +52,9 @@ class EdgeMiddleware:
         started_s = time.perf_counter()
         headers = dict(scope["headers"])
         request_id = _request_id(headers)
-        scope[KEY] = RequestContext(headers, request_id.decode(), self.addresses.address_of(scope, headers.get(b"x-forwarded-for", b"")))
+        scope[CONTEXT_KEY] = RequestContext(
+            headers, request_id.decode(), self.addresses.address_of(scope, headers.get(b"x-forwarded-for", b""))
+        )
         added = [(b"x-request-id", request_id), *reply_headers.SECURITY_HEADERS]
         is_http = scope["type"] == "http"
         if is_http:
@@ -85,7 +87,7 @@ class EdgeMiddleware:
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application of the route."""
-        headers = scope[KEY].headers
+        headers = scope[CONTEXT_KEY].headers
         if scope["type"] == "websocket":
             socket = self.sockets.get(scope["path"])
             if socket is None:

@@ -1,9 +1,8 @@
 """Build the OpenAPI 3.1 document from the route table and the `Facts` of each endpoint."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
@@ -26,33 +25,10 @@ from errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from schemas import Envelope, Scope
+from schemas import Envelope
+from web.facts import Facts
+from web.media_types import AUDIO_TYPES
 from web.openapi_examples import EXAMPLES
-
-# Media types of a body that is audio.
-AUDIO_TYPES = (
-    "audio/wav",
-    "audio/x-wav",
-    "audio/wave",
-    "audio/vnd.wave",
-    "audio/webm",
-    "audio/ogg",
-    "audio/opus",
-    "audio/flac",
-    "audio/x-flac",
-    "audio/mpeg",
-    "audio/mp3",
-    "audio/mp4",
-    "audio/m4a",
-    "audio/x-m4a",
-    "audio/aac",
-    "audio/L16",
-    "video/webm",
-    "video/mp4",
-    "application/octet-stream",
-)
-
-AUDIO_MEDIA_TYPES = frozenset(media_type.lower() for media_type in AUDIO_TYPES)
 
 _ADMISSION_ERRORS = (AuthRequired, InvalidToken, InvalidSecretId, InvalidSecretKey, InvalidCredentials, RateLimited)
 _PARAMETERS = {
@@ -68,19 +44,6 @@ _HEADERS = {
     "Retry-After": ("Seconds after which a retry is useful.", {"type": "integer", "minimum": 1}),
     "Allow": ("The methods of this path.", {"type": "string"}),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """The facts about an endpoint that the document states and admission enforces."""
-
-    scope: Scope | Literal["any"] | None
-    body: type[BaseModel] | None = None
-    audio: type[BaseModel] | None = None  # fields beside audio that is a form's file or the body itself
-    returns: Any = None
-    status: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
-    raises: Sequence[type[ApiError]] = ()
-    produces: str = "application/json"
 
 
 def errors_by_status(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]:
@@ -170,7 +133,7 @@ def _failure_name(class_: type[ApiError]) -> str:
 
 
 def _failure_schema(class_: type[ApiError]) -> dict[str, Any]:
-    """Return the schema of an error envelope without references to a common part, which client generators do not merge."""
+    """Return the complete schema of an error envelope: client generators do not merge references to a common part."""
     data: dict[str, Any] = {
         "error": {"type": "string", "const": str(class_.error), "description": "The stable error code."},
         "request_id": {"type": "string"},
@@ -194,7 +157,7 @@ def _failure_schema(class_: type[ApiError]) -> dict[str, Any]:
 
 
 def _tag(route: Route) -> str:
-    """Return the path's part after the version as the group of a route."""
+    """Return the group of a route: the path segment after the version."""
     part = route.path.removeprefix("/api/v1").split("/")[1]
     return part if part in ("voice", "auth", "docs") else "service"
 

@@ -28,7 +28,7 @@ DOCUMENTATION = b"""<!doctype html>
 <script src="/api/v1/docs/redoc.standalone.js"></script>
 </html>
 """
-# Everything comes from this host; Redoc styles itself inline, and its search worker is made of a blob.
+# All resources come from this host; Redoc uses inline styles, and its search worker is a blob.
 DOCUMENTATION_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -50,7 +50,7 @@ PAGE_SCRIPTS = (
     "texts",
 )
 PAGE_FILES = ("page.css", "icon.svg", *(f"{script}.js" for script in PAGE_SCRIPTS))
-# Everything comes from this host, and inline scripts are not executed.
+# All resources come from this host; inline scripts are not executed.
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -60,7 +60,7 @@ PAGE_HEADERS = {
 
 
 class WholeFile(FileResponse):
-    """A file without ranges: the library answers a malformed Range in plain text. Source: RFC 9110 section 14.2 (may be ignored)."""
+    """A file served without ranges: Starlette rejects a malformed Range in plain text. Source: RFC 9110 section 14.2 (may be ignored)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file."""
@@ -76,7 +76,7 @@ async def index(request: Request) -> Response:
 
 @lru_cache(maxsize=1)
 def openapi_document(app: Starlette) -> dict[str, Any]:
-    """Return the OpenAPI document of an application, made once."""
+    """Return the OpenAPI document of an application, built once."""
     settings = app.state.settings
     routes = [route for route in app.routes if isinstance(route, Route)]  # OpenAPI cannot describe WebSocket
     return openapi.document(routes, version=settings.app_version, server_url=settings.public_url)
@@ -96,8 +96,8 @@ async def documentation(request: Request) -> Response:  # noqa: ARG001 - an endp
 
 @endpoint(scope=None, status={200: "The page's script."}, produces="text/javascript")
 async def documentation_script(request: Request) -> Response:  # noqa: ARG001 - an endpoint's signature
-    """Return the documentation page's script, out of the package that carries it."""
-    package = importlib.util.find_spec("drf_spectacular_sidecar")  # found, not imported: importing it needs Django
+    """Return the documentation page's script from the package that contains it."""
+    package = importlib.util.find_spec("drf_spectacular_sidecar")  # not imported: importing it needs Django
     if package is None or package.origin is None:
         raise NotFound
     bundle = Path(package.origin).parent / "static/drf_spectacular_sidecar/redoc/bundles/redoc.standalone.js"

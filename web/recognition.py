@@ -1,4 +1,4 @@
-"""Recognise the audio of a request, no longer than its caller waits."""
+"""Recognise the audio of a request; cancel when the caller disconnects or the deadline passes."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -9,18 +9,17 @@ from starlette.requests import ClientDisconnect, Request
 
 from errors import Overloaded
 from schemas import LineRequest, SpeechOptions, Transcript
-from voice.asr.recogniser import Recogniser
+from voice.asr.recogniser import MODELS_RETRY_S, Recogniser
 from voice.orders.engine import OrderEngine
 from web.context import caller_of
 
 T = TypeVar("T")
-# Loading takes about five seconds.
-MODELS_RETRY_S = 5
-# A full queue, ten minutes of audio, is decoded in a minute; after twice that time something hangs.
-DEADLINE_S = 120.0
+# From the audio to the transcript. The recogniser's JOB_DEADLINE_S, half as long, covers the queue and the engine; this also covers the
+# child processes that decode compressed audio before, and rescoring after.
+RECOGNITION_DEADLINE_S = 120.0
 
 
-async def recognise(  # noqa: PLR0913, PLR0917 - what a recognition needs
+async def recognise(  # noqa: PLR0913, PLR0917 - the inputs of a recognition
     request: Request,
     recogniser: Recogniser,
     audio: bytes,
@@ -28,13 +27,13 @@ async def recognise(  # noqa: PLR0913, PLR0917 - what a recognition needs
     engine: OrderEngine | None,
     lines: Sequence[LineRequest] = (),
     *,
-    deadline_s: float = DEADLINE_S,
+    deadline_s: float = RECOGNITION_DEADLINE_S,
 ) -> Transcript:
-    """Return the transcript, biased towards a menu's words if there is a menu; cancelled when the caller disconnects.
+    """Return the transcript; `engine`: the order engine of the expected menu, None without one.
 
     Raises:
         Overloaded: the models are being loaded, the queue is full, or the deadline passed.
-        AudioInvalid, AudioTooLong: see there.
+        AudioInvalid, AudioTooLong, ValidationFailed: as `Recogniser.transcribe`.
         ClientDisconnect: the caller hung up.
 
     """

@@ -35,7 +35,7 @@ class JsonResponse(Response):
 
 
 def reply(connection: HTTPConnection, data: object, status: int = 200) -> JsonResponse:
-    """Return a success; its message is the one that the endpoint's facts declare for the status."""
+    """Return a success with the message that the endpoint's facts declare for the status."""
     message = connection.scope["endpoint"].facts.status[status]
     return JsonResponse({"code": status, "msg": message, "data": data}, status)
 

@@ -21,14 +21,14 @@ from web.websocket_protocol import MAX_MESSAGE_BYTES, PING_S, WebSocketProtocol
 
 log = logging.getLogger("voice.server")
 
-# Reply bytes in the kernel that are not sent yet. By default the kernel takes up to 4 MB a connection: some 10,000 replies for a peer that
-# reads none.
+# Reply bytes in the kernel that are not sent yet. By default the kernel buffers up to 4 MB a connection: some 10,000 replies to a
+# peer that reads none.
 UNSENT_BYTES = 128 * 1024
-# A worker answers its supervisor when its imports are done, which takes a second, and far longer on a machine that is busy with other
-# starts; with uvicorn's 5 s it would be killed and restarted without end.
+# A worker answers its supervisor after its imports: a second, far longer on a machine that starts many processes. With uvicorn's 5 s a slow
+# worker would be killed and restarted forever.
 WORKER_START_S = 60
-# The event loop accepts one connection from a listener, then serves all ready connections, then accepts the next: of 32 callers that came
-# at once the last waited for a thousand requests of the others. So the port has several listeners.
+# The event loop accepts one connection from each listener, then serves all ready connections, then accepts again: with one listener, the
+# last of 32 simultaneous callers waited behind a thousand requests.
 LISTENERS = 16
 
 
@@ -91,7 +91,7 @@ def run(app: str | ASGIApp, settings: Settings, limits: ServerLimits = DEFAULT_L
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,
-        ws_per_message_deflate=False,  # sound hardly shrinks, and a small message could expand to a large one
+        ws_per_message_deflate=False,  # audio hardly shrinks, and a small message could expand to a large one
         lifespan="on",
         timeout_keep_alive=limits.keep_alive_s,
         log_config=log_config(settings.log_level, limits),

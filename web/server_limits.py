@@ -1,4 +1,4 @@
-"""Limits on what a peer may cost the server: deadlines, rates and sizes."""
+"""Limits for one peer of the server: deadlines, rates and sizes."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ class ServerLimits:
 
     # A complete request head takes a working client milliseconds, a phone on a bad line a second or two.
     head_deadline_s: float = 10.0
-    # The first byte of a body has as long as the head, and the rest must arrive at this rate, which is below the slowest mobile line and
-    # above a trickle. At most `head_deadline_s` are saved up, so that a body that began fast cannot pause for longer than that.
+    # The first byte of a body must arrive within `head_deadline_s`, the rest at this rate: below the slowest mobile line, above a trickle.
+    # A fast sender earns at most `head_deadline_s` of slack.
     min_body_bytes_s: int = 4096
     # A connection whose peer reads no byte of a reply for this long is aborted.
     write_deadline_s: float = 20.0
-    # The idle timeout is longer than that of proxies and clients (nginx and most cloud load balancers: 60 s): the side that closes first
-    # may cut off a request that the other side is sending.
+    # The idle timeout. Longer than that of proxies and clients (nginx and most cloud load balancers: 60 s): if the server closed first, it
+    # could cut off a request in transit.
     keep_alive_s: int = 75
     # A WebSocket whose application has returned is aborted after this.
     close_deadline_s: float = 10.0

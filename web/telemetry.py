@@ -1,4 +1,4 @@
-"""Metrics: a Prometheus registry; several worker processes write their values to files, which any of them merges.
+"""Metrics: a Prometheus registry. Several worker processes write their values to files, and each worker can merge all files.
 
 A worker acquires a slot, which names its files and is locked while the worker lives. Its successor acquires the same slot and continues its
 counters, so that a counter never decreases and no files accumulate. The gauges of a dead worker are removed.
@@ -24,7 +24,7 @@ from prometheus_client.values import MultiProcessValue
 
 # The environment variable that prometheus-client reads when it is imported.
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-# Merged over processes: of start times the latest, so that a restart is visible; of all other process metrics the sum.
+# Across workers we report the latest start time, so that a restart is visible, and the sum of everything else.
 START_TIME = "process_start_time_seconds"
 
 
@@ -122,7 +122,7 @@ def _slots() -> WorkerSlots | None:
     if DIRECTORY not in os.environ:
         return None
     slots = WorkerSlots(Path(os.environ[DIRECTORY]))
-    # By default process ids name the files, and the files of dead processes are read forever.
+    # By default process ids name the files, and files of dead processes accumulate.
     prometheus_client.values.ValueClass = MultiProcessValue(partial(int, slots.acquire()))  # type: ignore[no-untyped-call]
     return slots
 

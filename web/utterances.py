@@ -1,4 +1,4 @@
-"""Read an utterance, text or audio, out of a request: JSON, a form, or audio as the body itself."""
+"""Read an utterance, text or audio, from a request: JSON, a form, or audio as the body itself."""
 
 from typing import TypeVar
 
@@ -8,8 +8,7 @@ from errors import UnsupportedMediaType
 from schemas import OrderFields, OrderOptions, OrderRequest, SpeechOptions, SpeechRequest
 from web.admission import Admission
 from web.bodies import MAX_FIELD_BYTES, BodyReader
-from web.media_types import is_json, media_type_of
-from web.openapi import AUDIO_MEDIA_TYPES
+from web.media_types import AUDIO_MEDIA_TYPES, is_json, media_type_of
 from web.validation import validate_fields
 
 S = TypeVar("S", bound=SpeechOptions)
@@ -29,8 +28,7 @@ async def read_order(request: Request, bodies: BodyReader, admission: Admission)
     """Return the text or the audio of an order request, and its options.
 
     Raises:
-        AuthorizationFailed, RateLimited: it is audio, and the caller may not send any; raised before the body is read where the content
-            type tells.
+        AuthorizationFailed, RateLimited: the caller may not send audio; raised before the body is read if the content type is not JSON.
 
     """
     if is_json(request):
@@ -45,10 +43,10 @@ async def read_order(request: Request, bodies: BodyReader, admission: Admission)
 
 
 async def _read_audio(request: Request, bodies: BodyReader, model: type[S], max_field_bytes: int) -> tuple[bytes, S]:
-    """Return the audio, a form's `file` or the body itself, and the other fields, of the form or the query.
+    """Return the audio (the `file` of a form, or the body itself) and the other fields (of the form or the query).
 
     Raises:
-        UnsupportedMediaType: it is neither.
+        UnsupportedMediaType: the body is neither a form nor audio.
 
     """
     media_type, parameters = media_type_of(request)

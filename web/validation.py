@@ -1,4 +1,4 @@
-"""Validate bodies and fields against pydantic models, and turn what fails into an ApiError that quotes no input."""
+"""Validate bodies and fields against pydantic models; the ApiError of a failure quotes no input."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from errors import ApiError, BadRequest, FieldError, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)
-MAX_FIELD_ERRORS, MAX_STEP_CHARACTERS = 100, 100
+MAX_FIELD_ERRORS, MAX_LOC_CHARACTERS = 100, 100
 # pydantic names an unknown field of a dataclass and of a model differently; callers see one name.
 _UNKNOWN_ARGUMENT, _UNKNOWN_FIELD = "unexpected_keyword_argument", ("extra_forbidden", "Extra inputs are not permitted")
 
@@ -18,7 +18,7 @@ def validate_json(body: bytes, model: type[M]) -> M:
     """Parse and validate JSON.
 
     Raises:
-        BadRequest: it is not JSON. ValidationFailed: a field is missing, unknown or malformed.
+        BadRequest: the body is not JSON. ValidationFailed: a field is missing, unknown or malformed.
 
     """
     try:
@@ -37,7 +37,7 @@ def validate_fields(model: type[M], fields: Sequence[tuple[str, str]]) -> M:
     values: dict[str, str] = {}
     for name, value in fields:
         if values.setdefault(name, value) != value:
-            raise ValidationFailed(errors=[{"loc": [name[:MAX_STEP_CHARACTERS]], "msg": "Given twice", "type": "duplicate"}])
+            raise ValidationFailed(errors=[{"loc": [name[:MAX_LOC_CHARACTERS]], "msg": "Given twice", "type": "duplicate"}])
     try:
         return model.model_validate_strings(values)
     except ValidationError as error:
@@ -47,20 +47,20 @@ def validate_fields(model: type[M], fields: Sequence[tuple[str, str]]) -> M:
 def validation_failure(error: ValidationError, model: type[BaseModel], body: bytes = b"") -> ApiError:
     """Return the ApiError for a failed validation; `body` is the JSON that failed."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    if details[0]["type"] == "json_invalid" and not details[0]["loc"]:  # with a location it is a field that contains JSON
+    if details[0]["type"] == "json_invalid" and not details[0]["loc"]:  # with a location, a field that contains JSON is malformed
         if "number out of range" in details[0]["msg"]:
             return _out_of_range(model, body)
         return BadRequest()
     errors: list[FieldError] = []
     for detail in details[:MAX_FIELD_ERRORS]:
         type_, message = _UNKNOWN_FIELD if detail["type"] == _UNKNOWN_ARGUMENT else (detail["type"], detail["msg"])
-        loc = [step[:MAX_STEP_CHARACTERS] if isinstance(step, str) else step for step in detail["loc"]]
+        loc = [step[:MAX_LOC_CHARACTERS] if isinstance(step, str) else step for step in detail["loc"]]
         errors.append({"loc": loc, "msg": message, "type": type_})
     return ValidationFailed(errors=errors)
 
 
 def _out_of_range(model: type[BaseModel], body: bytes) -> ApiError:
-    """Name the field of a number with thousands of digits; pydantic reports it as malformed JSON without a location."""
+    """Return the error of a number with thousands of digits with its field; pydantic reports malformed JSON without a location."""
     try:
         model.model_validate_json(json.dumps(json.loads(body, parse_int=_bounded_integer)))
     except ValidationError as error:

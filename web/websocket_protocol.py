@@ -13,13 +13,13 @@ from errors import BadRequest
 from web.error_reply import error_reply
 from web.server_limits import DEFAULT_LIMITS, ServerLimits
 
-# A message: four minutes of sound at 16 kHz.
+# A message: four minutes of audio at 16 kHz.
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-# Bytes are parsed in such slices until so many frames without a message took some 2 ms; then the event loop serves other connections.
+# Parse in slices of SLICE_BYTES; after SLICE_FRAMES frames without a message (about 2 ms) yield to the event loop.
 SLICE_BYTES, SLICE_FRAMES = 1024, 100
-# Allowed frames that end no message (pings, pongs, fragments): a free number, more by the second, and one for each so many fragment bytes.
+# Allowed frames that end no message (pings, pongs, fragments): FREE_FRAMES, plus FRAMES_PER_S, plus one per MIN_FRAGMENT_BYTES.
 FREE_FRAMES, FRAMES_PER_S, MIN_FRAGMENT_BYTES = 1000, 10, 64
-# Memory of a fragment besides its bytes: a message may come in millions of empty ones.
+# Memory of a fragment besides its bytes: a message may consist of millions of empty fragments.
 FRAGMENT_OVERHEAD_BYTES = 64
 # Interval of pings and deadline of pongs: a peer that vanished is noticed after twice this.
 PING_S = 20.0
@@ -27,13 +27,13 @@ SUPPORTED_VERSION = (b"sec-websocket-version", b"13")  # RFC 6455 section 4.4
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Uvicorn's WebSocket protocol, which by itself sets no limit for a peer that never reads or sends very many frames.
+    """Uvicorn's WebSocket protocol, with limits for peers that never read or that flood the connection with frames.
 
     A message is assembled in memory up to MAX_MESSAGE_BYTES; a longer one closes the connection with 1009. Reading pauses while messages
     wait for the application, so no queue grows. The protocol limits frames that end no message, the application limits messages.
 
-    The application may set `scope["voice.buffered"]` to a function of the number of message bytes that it has not consumed, so that it can
-    limit them over all connections of a client; the function returns False if the connection is to end.
+    The application may set `scope["voice.buffered"]` to a function of the number of unconsumed message bytes, to limit them over all
+    connections of a client; if the function returns False, the connection ends.
     """
 
     def __init__(self, *arguments: Any, limits: ServerLimits = DEFAULT_LIMITS, **named: Any) -> None:
@@ -55,7 +55,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     # --- Parsing and flow control
 
     def data_received(self, data: bytes) -> None:
-        """Parse, unless earlier bytes wait; if the application holds too much, drop everything that is not parsed."""
+        """Parse, unless earlier bytes wait; if the application holds too much, drop all unparsed bytes."""
         if self.is_discarding:
             return
         self.unparsed += data
@@ -144,7 +144,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.close()
 
     def keepalive_timeout(self) -> None:
-        """Close the connection to a peer that vanished; if it sends, the pong may only wait behind bytes that are not read yet."""
+        """Close the connection to a peer that vanished. A peer that still sends is kept: its pong may be queued behind unread bytes."""
         self.pong_timer = self.pending_ping_payload = None
         if self.read_paused or self.loop.time() - self.received_s < PING_S:
             self.schedule_ping()
@@ -187,12 +187,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def count_message_frame(self, event: Frame) -> bool:
-        """Count a frame of a message; close the connection and return False if there are too many that do not end one."""
+        """Count a frame of a message; close the connection and return False if too many frames end no message."""
         self.incoming_bytes += len(event.data) + FRAGMENT_OVERHEAD_BYTES
         return event.fin or self.count_frame(len(event.data))
 
     def count_frame(self, fragment_bytes: int = 0) -> bool:
-        """Count a frame that ends no message; close the connection and return False if there are too many."""
+        """Count a frame that ends no message; close the connection and return False if there are too many such frames."""
         self.n_frames += 1
         self.fragment_bytes += fragment_bytes
         allowed = FREE_FRAMES + FRAMES_PER_S * (self.received_s - self.opened_s) + self.fragment_bytes / MIN_FRAGMENT_BYTES

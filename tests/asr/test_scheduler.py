@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.asr.recognisers import FakeEngine
-from voice.asr.scheduler import Admission, FairQueue, Job
+from voice.asr.scheduler import FairQueue, Job, QueueAdmission
 from voice.asr.waveform import SAMPLE_RATE
 
 
@@ -60,7 +60,7 @@ def test_an_overdue_job_precedes_the_client_that_was_served_least():
     assert queue.peek(max_delay_s=20.0, n_threads=2) == long
     queue.remove(long)
     assert queue.peek(max_delay_s=23.9, n_threads=2) == overdue  # while one thread decodes it the other one decodes as much
-    assert (queue.client_s("busy"), queue.client_s("late"), queue.client_s("nobody"), queue.n_clients()) == (24.0, 8.0, 0, 2)
+    assert (queue.queued_s_of("busy"), queue.queued_s_of("late"), queue.queued_s_of("nobody"), queue.n_clients()) == (24.0, 8.0, 0, 2)
 
 
 def test_the_remainder_of_a_job_that_is_being_decoded_counts_as_queued():
@@ -68,7 +68,7 @@ def test_the_remainder_of_a_job_that_is_being_decoded_counts_as_queued():
     long = job("long", 25.0)
     queue.put(long)
     queue.start(long)
-    assert (len(queue), queue.queued_s, queue.client_s("long"), queue.client_s("other"), queue.n_clients()) == (0, 15.0, 15.0, 0, 1)
+    assert (len(queue), queue.queued_s, queue.queued_s_of("long"), queue.queued_s_of("other"), queue.n_clients()) == (0, 15.0, 15.0, 0, 1)
     long.remaining_s = 15.0
     queue.put(long)
     assert (len(queue), queue.queued_s, queue.n_clients()) == (1, 15.0, 1)
@@ -122,7 +122,7 @@ def test_an_urgent_job_precedes_its_clients_others():
 
 
 def test_admission_tells_when_the_excess_of_a_client_is_decoded():
-    queue, admission = FairQueue(), Admission(max_queue_s=10.0, deadline_s=60.0, n_threads=1)
+    queue, admission = FairQueue(), QueueAdmission(max_queue_s=10.0, deadline_s=60.0, n_threads=1)
     assert admission.retry_after_s(queue, audio_s=100.0, client="a", rate=2.0) is None  # the queue is empty
     queue.put(job("a", 8.0))
     assert admission.retry_after_s(queue, audio_s=1.0, client="a", rate=2.0) is None

@@ -62,7 +62,7 @@ def test_a_truncated_wav_yields_the_complete_samples():
 
 
 def test_an_empty_data_chunk_is_rejected_even_if_other_chunks_follow():
-    with pytest.raises(AudioInvalid, match="no sound"):
+    with pytest.raises(AudioInvalid, match="no samples"):
         decoded(riff(wave_format(), (b"data", b""), (b"LIST", b"INFOISFT\x04\0\0\0us\0\0")))
 
 

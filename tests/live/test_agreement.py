@@ -48,7 +48,7 @@ def test_a_committed_word_never_changes(runs):
     for number, (words, is_draft) in enumerate(runs, 1):
         text, n_samples = " ".join(word for word, _ in words), 2 * number * SAMPLE_RATE
         if is_draft:
-            shown = agreement.add_draft(text, n_samples, [probability for _, probability in words], may_commit=True)
+            shown = agreement.add_partial(text, n_samples, [probability for _, probability in words], may_commit=True)
         else:
             shown = agreement.add(text, n_samples, may_commit=True)
         assert shown.startswith(committed)

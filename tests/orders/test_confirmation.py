@@ -7,7 +7,7 @@ import pytest
 from schemas import LineRequest
 from settings import ROOT
 from tests.conftest import client_of
-from tests.test_app import Heard
+from tests.web.fakes import FixedRecogniser
 from voice.menus.loading import read_menu
 from voice.orders.confirmation import CONFIRM_BELOW, confirmed, recognition_confidence
 from voice.orders.engine import OrderEngine
@@ -91,7 +91,7 @@ def test_the_confidence_is_the_mean_over_words_and_none_without_any():
 @pytest.mark.anyio
 @pytest.mark.parametrize(("confidence", "n_lines", "kinds"), [(SURE, 1, []), (DOUBTFUL, 0, ["check"])])
 async def test_the_order_route_asks_before_a_doubtful_edit(state, confidence, n_lines, kinds):
-    class Mumbled(Heard):
+    class Mumbled(FixedRecogniser):
         async def transcribe(self, audio: bytes, **how: Any) -> Any:
             return await super().transcribe(audio, **how) | {"segments": segments(self.text, confidence)}
 

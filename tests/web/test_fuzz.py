@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT, client_of
-from tests.test_app import Heard
+from tests.web.fakes import FixedRecogniser
 
 # --- Audio --------------------------------------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ def drawn(body: Any, count: int) -> list[bytes]:
 @pytest.mark.parametrize(("method", "path"), BODIES, ids=[path.rpartition("/")[2][:10] for _, path in BODIES])
 async def test_mutated_json_never_gets_a_5xx(state, method, path):
     statuses = set()
-    async with client_of(state, recogniser=Heard("một latte")) as client:  # which holds each reply against the document
+    async with client_of(state, recogniser=FixedRecogniser("một latte")) as client:  # which holds each reply against the document
         for mutant in drawn(BODIES[method, path], 50):
             response = await client.request(method, path, content=mutant, headers={"Content-Type": "application/json"})
             assert response.status_code < 500, mutant

@@ -10,7 +10,8 @@ import pytest
 
 from errors import BadRequest, PayloadTooLarge
 from tests.conftest import SETTINGS, client_of
-from tests.test_app import Heard, loc_of
+from tests.web.fakes import FixedRecogniser
+from tests.web.routes import loc_of
 from web.large_json import PIECE_BYTES, PLACEHOLDER, cut_out_audio, decode_json_base64
 
 pytestmark = pytest.mark.anyio
@@ -25,9 +26,9 @@ JSON = {"Content-Type": "application/json"}
 
 
 async def post(state, body, path=SPEECH):
-    heard = Heard("xin chào")
-    async with client_of(state, recogniser=heard) as client:
-        return await client.post(path, content=body.encode() if isinstance(body, str) else body, headers=JSON), heard
+    recogniser = FixedRecogniser("xin chào")
+    async with client_of(state, recogniser=recogniser) as client:
+        return await client.post(path, content=body.encode() if isinstance(body, str) else body, headers=JSON), recogniser
 
 
 @pytest.mark.parametrize(
@@ -44,16 +45,16 @@ async def post(state, body, path=SPEECH):
 )
 async def test_large_audio_is_decoded_unchanged(state, body):
     assert len(body) > 2 * SETTINGS.max_json_bytes
-    response, heard = await post(state, body)
+    response, recogniser = await post(state, body)
     assert response.status_code == 200
-    assert heard.asked[0]["audio"] == AUDIO
-    assert heard.asked[0]["language"] == "vi"
+    assert recogniser.calls[0]["audio"] == AUDIO
+    assert recogniser.calls[0]["language"] == "vi"
 
 
 async def test_a_spoken_order_with_much_audio_is_understood(state):
-    response, heard = await post(state, json.dumps({"audio": BASE64, "menu": "quan-nha", "lines": [{"item": "latte"}]}), ORDER)
+    response, recogniser = await post(state, json.dumps({"audio": BASE64, "menu": "quan-nha", "lines": [{"item": "latte"}]}), ORDER)
     assert response.status_code == 200
-    assert heard.asked[0]["audio"] == AUDIO
+    assert recogniser.calls[0]["audio"] == AUDIO
     assert [line["item"] for line in response.json()["data"]["lines"]] == ["latte"]
 
 
@@ -79,9 +80,9 @@ async def test_a_spoken_order_with_much_audio_is_understood(state):
     ids=range(15),
 )
 async def test_errors_in_a_large_body_are_reported(state, body, status, error):
-    response, heard = await post(state, body)
+    response, recogniser = await post(state, body)
     assert (response.status_code, response.json()["data"]["error"]) == (status, error)
-    assert heard.asked == []
+    assert recogniser.calls == []
 
 
 async def test_a_large_text_is_rejected(state):

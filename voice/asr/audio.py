@@ -1,7 +1,7 @@
 """Decode audio of any accepted format into a waveform.
 
-Raw samples and the WAV files that hold them are decoded here, in time and memory proportional to the bytes received. All other audio
-becomes `Media` for libav, with a forced demuxer, so that a playlist or a script of file names is never interpreted.
+Raw samples and WAV files of raw samples are decoded here, in time and memory proportional to the bytes received. All other audio becomes
+`Media` for libav with a forced demuxer, so that a playlist or a script of file names is never interpreted.
 """
 
 from typing import Final
@@ -18,14 +18,14 @@ from voice.asr.waveform import SAMPLE_RATE, Resampler, StereoBlock, Waveform, fo
 
 __all__ = ["SAMPLE_RATE", "Media", "RawStream", "Waveform", "clip_samples", "decode", "estimate_duration_s", "unpack"]
 
-MAX_BLOCK_SAMPLES = 1 << 16  # raw samples are resampled in blocks, so that memory holds one copy at their own rate
-COMPRESSED_BYTES_PER_S = 16_000  # 128 kbit/s: an upper bound for compressed speech
+MAX_BLOCK_SAMPLES = 1 << 16  # raw samples are resampled in blocks: one copy at their own rate is in memory
+COMPRESSED_BYTES_PER_S = 16_000  # a guess: 128 kbit/s
 SUPPORTED_FORMATS = "wav, flac, ogg, webm, mp3, m4a or aac"
 _MAGIC: Final = ((b"fLaC", "flac"), (b"OggS", "ogg"), (b"\x1a\x45\xdf\xa3", "matroska"), (b"ID3", "mp3"))
 
 
 def decode(audio: bytes, *, encoding: Encoding, sample_rate: int | None, channels: int | None, max_audio_s: float) -> Waveform:
-    """Decode to mono at 16 kHz, blocking and in this process; untrusted audio goes through `unpack` and a `DecoderPool`.
+    """Decode to mono at 16 kHz, blocking and in this process; untrusted audio goes through `unpack` and a `MediaPool`.
 
     Raises:
         AudioInvalid, AudioTooLong: as `unpack` and `voice.asr.media.decode`.
@@ -36,13 +36,13 @@ def decode(audio: bytes, *, encoding: Encoding, sample_rate: int | None, channel
 
 
 def unpack(audio: bytes, *, encoding: Encoding, sample_rate: int | None, channels: int | None, max_audio_s: float) -> Waveform | Media:
-    """Decode raw samples and WAV files that hold them; return other audio as `Media`. Blocks, and releases the GIL.
+    """Decode raw samples and WAV files of them; return other audio as `Media`. Blocks, and releases the GIL.
 
     With the encoding "auto" the audio is a container, which is checked against a declared `sample_rate` (Hz) and `channels`. The other
     encodings are raw samples: they need the sample rate, have one channel by default, and are mixed to mono.
 
     Raises:
-        AudioInvalid: not audio, or contradicting what was declared.
+        AudioInvalid: not audio, or contradicting the declared format.
         AudioTooLong: longer than `max_audio_s`.
 
     """
@@ -72,13 +72,13 @@ def clip_samples(waveform: Waveform) -> Waveform:
 
     """
     if not waveform.size:
-        message = "The audio holds no sound."
+        message = "The audio has no samples."
         raise AudioInvalid(message)
     return np.clip(waveform, -1.0, 1.0, out=waveform)
 
 
 def estimate_duration_s(audio: bytes, *, encoding: Encoding, sample_rate: int | None, channels: int | None) -> float:
-    """Estimate the duration without decoding: exact for raw samples and WAV, a lower bound for compressed audio."""
+    """Estimate the duration without decoding: exact for raw samples and WAV, a guess for compressed audio."""
     if encoding != "auto":
         bytes_per_s = (sample_rate or MIN_RATE) * (channels or 1) * bytes_per_sample(encoding)
     elif (wav_bytes_per_s := wav.bytes_per_second(audio)) is not None:
@@ -123,9 +123,7 @@ def _decode_raw(audio: memoryview, *, encoding: Encoding, sample_rate: int | Non
     check_rate_and_channels(sample_rate, channels)
     frame_bytes = channels * bytes_per_sample(encoding)
     if len(audio) % frame_bytes:
-        message = (
-            f"{encoding} with {channels} channel(s) takes {frame_bytes} bytes a sample; {len(audio)} bytes are no whole number of them."
-        )
+        message = f"{encoding} with {channels} channel(s): {len(audio)} bytes are not a multiple of {frame_bytes}."
         raise AudioInvalid(message)
     if len(audio) / frame_bytes > max_audio_s * sample_rate:
         raise too_long(max_audio_s)
@@ -155,7 +153,7 @@ def _mono_frame(mono: Waveform, sample_rate: int) -> av.AudioFrame:
 
 
 class RawStream:
-    """Decodes a stream of raw samples of one channel that arrives in chunks of any size, cut anywhere."""
+    """Decodes a stream of raw samples of one channel, in chunks that may end within a sample."""
 
     def __init__(self, *, encoding: Encoding, sample_rate: int) -> None:
         self.bytes_per_s = sample_rate * bytes_per_sample(encoding)
@@ -174,7 +172,7 @@ class RawStream:
             return mono
         blocks = [block[:, 0] for block in self._resampler.resample(_mono_frame(mono, self._sample_rate))]
         resampled: Waveform = np.concatenate([np.zeros(0, np.float32), *blocks])
-        return np.clip(resampled, -1.0, 1.0, out=resampled)  # the interpolation may exceed the samples on both sides
+        return np.clip(resampled, -1.0, 1.0, out=resampled)  # interpolated samples may exceed their neighbours
 
 
 def _mulaw_table() -> NDArray[np.int16]:

@@ -21,7 +21,7 @@ class BatchDecoder:
         self._engines, self._metrics, self._on_decoded = engines, metrics, on_decoded
 
     def decode(self, jobs: Sequence[Job]) -> None:
-        """Decode the next piece of each job, and finish the jobs whose last piece it was; an exception of the engine fails the job."""
+        """Decode the next piece of each job, and finish the jobs without further pieces; an exception of the engine fails the job."""
         started_at, engine = time.monotonic(), jobs[0].engine
         remaining_before_s = sum(job.remaining_s for job in jobs)
         try:

@@ -1,4 +1,4 @@
-"""Calibrate posteriors (Platt scaling): a network claims 97 % where 94 % are right, and 1 % where one in twenty is.
+"""Calibrate posteriors (Platt scaling): of words with a posterior of 97 % only 94 % are right, of those with 1 % one in twenty.
 
 Logistic regression of "the word is right" on the network's log odds. Source: Platt 1999, Probabilistic outputs for support vector machines.
 `bench.speech --only confidence` fits the constants on the words of every second clip of 111, clean and in white noise of 10 and 5 dB, and

@@ -31,15 +31,15 @@ CHUNK_OUTPUTS: Final = 10  # output frames for each chunk
 ATTENTION_SHAPE, CONVOLUTION_SHAPE = (1, 12, 4, 40, 224), (1, 12, 448, 30)  # caches: batch, layers, ...
 # Log mel energy of digital silence: log of float32's epsilon.
 SILENCE: Final = np.float32(np.log(np.finfo(np.float32).eps))
-# The network was trained on speech that is under way; with empty caches it misrecognises the first words. The caches after 1.6 s of silence
-# halve the errors (WER .093 -> .044 on 62 clips; 0.4 s: .071, 0.8 s: .052, 4 s: .046) and cost nothing: they are computed once.
+# The network was trained on continuous speech: with empty caches it misrecognises the first words. The caches after 1.6 s of silence halve
+# the errors (WER .093 -> .044 on 62 clips; 0.4 s: .071, 0.8 s: .052, 4 s: .046) and cost nothing: they are computed once.
 WARM_UP_CHUNKS = 4
-# Geometric mean of the best tokens' probabilities: of 43 English clips none reaches it, of 73 Vietnamese ones 61.
+# Geometric mean of the best tokens' probabilities: 0 of 43 English clips reach it, 61 of 73 Vietnamese clips.
 MIN_VIETNAMESE_CONFIDENCE = 0.93
 # Context after the end of speech; with less, last syllables are lost.
 TAIL_SAMPLES = SAMPLE_RATE // 4
-# Relative to the loudest sample: only audio below it is cut off at the end. Three word errors of 23 were word ends that the VAD had missed,
-# or a last word without a pause behind it, which the network only emits in the next chunk.
+# Trailing audio louder than this share of the peak is kept. Three word errors of 23 were word ends that the VAD had missed, or a last word
+# without a pause behind it, which the network emits only in the next chunk.
 MAX_CUT_LEVEL = 0.15
 MIN_PADDING_SAMPLES = SAMPLE_RATE * 15 // 100
 # Biasing towards phrases includes biasing towards quantities.
@@ -50,9 +50,9 @@ class Conformer:
     """The Vietnamese engine; several threads run its one session."""
 
     name = "conformer"
-    # An upper bound on the time for which a piece delays other clients; the caches carry over, so that a cut costs nothing.
+    # Bounds the time for which a piece delays other clients; the caches carry over, so that a cut costs nothing.
     max_piece_s = 10.0
-    # Four clips in one call take as long as one after the other (0.093 s a second of audio), and would wait for each other.
+    # Batching does not save time (0.093 s a second of audio, alone or four at once) and makes clips wait.
     max_batch = 1
 
     def __init__(self, directory: Path) -> None:
@@ -64,7 +64,7 @@ class Conformer:
         self.encode([self._warm])
 
     def check_languages(self, languages: Sequence[str]) -> None:
-        """Accept all: the recogniser uses this engine for Vietnamese alone."""
+        """Accept all: the recogniser selects this engine for Vietnamese only."""
 
     def can_batch(self, first_s: float, second_s: float) -> bool:  # noqa: ARG002 - the protocol's
         """Return False; see `max_batch`."""
@@ -103,7 +103,7 @@ class Conformer:
             job.language, job.language_confidence = "vi", confidence
 
     def _cut_silence(self, job: DecodeJob, stream: "EncoderStream", start: int, end: int) -> int:
-        """Return where to end the last piece, so that final silence does not begin another chunk."""
+        """Return the sample at which the last piece ends, so that trailing silence does not begin another chunk."""
         n_samples = stream.n_samples + end - start
         excess = (n_samples - (OVERLAP_FRAMES + 2) * FRAME_SAMPLES) % (HOP_FRAMES * FRAME_SAMPLES)
         spoken = speech_end(job.speech)
@@ -166,15 +166,15 @@ class DecoderState:
 
 
 def with_quantities(phrases: Sequence[str]) -> Sequence[str]:
-    """Add the words for quantities to phrases; no phrases stay none."""
+    """Add the words for quantities to phrases; empty if there are no phrases."""
     return (*phrases, *QUANTITIES) if phrases else ()
 
 
 class EncoderStream:
-    """One clip in the encoder: features without a complete chunk, caches, and outputs that were not taken yet."""
+    """One clip in the encoder: features of the incomplete chunk, caches, and pending outputs."""
 
     def __init__(self, n_chunks: int, attention: Floats, convolution: Floats) -> None:
-        """Start after `n_chunks` chunks that left these caches."""
+        """`n_chunks`: encoded before. `attention`, `convolution`: the caches after them."""
         self.n_chunks, self.attention, self.convolution = n_chunks, attention, convolution
         self.features = np.zeros((0, N_MELS), np.float32)
         self.outputs: list[Floats] = []  # log probabilities, shape (CHUNK_OUTPUTS, n_tokens) each

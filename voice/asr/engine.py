@@ -16,18 +16,18 @@ from voice.asr.waveform import SAMPLE_RATE, Waveform
 class DecodeJob:
     """The decoding of one clip by one engine, piece by piece.
 
-    The engine removes each piece that it has decoded, sets `language`, appends to `segments` (with words if `words` is set or they cost
-    nothing), and keeps in `state` what it needs between two pieces. The fields of the result are no arguments of the constructor:
-    `dataclasses.replace` makes a copy for another engine without them.
+    The engine removes each decoded piece, sets `language`, appends to `segments` (with words if `words` is set or they cost nothing), and
+    keeps its state between two pieces in `state`. Result fields are not constructor arguments, so that `dataclasses.replace` makes a copy
+    for another engine without them.
     """
 
     waveform: Waveform
     pieces: list[tuple[int, int]]  # samples from, to; those still to be decoded
     languages: Sequence[str] = ()  # candidates; empty: any
-    excluded_languages: Sequence[str] = ()  # another engine decodes them: a clip detected to be in one is not decoded
+    excluded_languages: Sequence[str] = ()  # left to another engine: a clip detected as one of them is not decoded
     phrases: Sequence[str] = ()  # contextual biasing
     words: bool = False  # word times are requested
-    is_partial: bool = False  # decoded again later with more audio: may cost less and have more errors
+    is_partial: bool = False  # will be decoded again with more audio: speed matters more than accuracy
     speech: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))  # probability for each frame of 32 ms
     language: str | None = None
     language_confidence: float | None = field(default=None, init=False)

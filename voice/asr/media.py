@@ -1,7 +1,7 @@
 """Decode compressed audio in a container with libav.
 
 The metadata of a file is not trusted: the demuxer is forced, protocols and picture decoders are not available, and decoding stops at the
-allowed length. Time and memory are limited where this runs: in the processes of `voice.asr.decoder_pool`.
+allowed length. Time and memory are limited where this runs: in the processes of `voice.asr.media_pool`.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,11 +14,11 @@ from av.container import InputContainer
 from errors import AudioInvalid, AudioTooLong
 from voice.asr.waveform import Resampler, StereoBlock, Waveform, mix_to_mono
 
-MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz; telephone to studio. A WAV that claims 1 Hz would be resampled to gigabytes.
+MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz; telephone to studio. A WAV that declares 1 Hz would be resampled to gigabytes.
 MAX_CHANNELS = 8
-# An Opus stream is the same at all of these rates (RFC 6716 section 2.1.3): a declared rate among them does not contradict it.
+# An Opus stream decodes at any of these rates (RFC 6716 section 2.1.3), so none of them contradicts it.
 OPUS_RATES = frozenset({8_000, 12_000, 16_000, 24_000, 48_000})
-# Consecutive errors of the demuxer without a packet, after which the file counts as ended.
+# After this many consecutive errors of the demuxer the file counts as ended.
 MAX_DEMUX_ERRORS = 100
 
 
@@ -34,10 +34,10 @@ class Media(NamedTuple):
 def decode(media: Media, *, max_audio_s: float, on_opened: Callable[[], object] = lambda: None) -> Waveform:
     """Decode to mono at 16 kHz; corrupt packets are skipped, and the file may be truncated anywhere.
 
-    `on_opened` is called after the container's header was read and before its packets are.
+    `on_opened` is called between reading the container's header and its packets.
 
     Raises:
-        AudioInvalid: nothing can be decoded, or the audio contradicts what was declared.
+        AudioInvalid: nothing can be decoded, or the audio contradicts the declared format.
         AudioTooLong: longer than `max_audio_s`; decoding stopped there.
 
     """
@@ -57,7 +57,7 @@ def decode(media: Media, *, max_audio_s: float, on_opened: Callable[[], object] 
 
 def undecodable(media: Media) -> AudioInvalid:
     """Return the error for media that cannot be decoded."""
-    return AudioInvalid(f"The audio cannot be decoded; it begins like {media.container_format}.")
+    return AudioInvalid(f"The audio cannot be decoded; it looks like a {media.container_format} file.")
 
 
 def too_long(max_audio_s: float) -> AudioTooLong:
@@ -103,13 +103,13 @@ LIBAV_OPTIONS: Final = {
 
 
 def _audio_stream(container: InputContainer, media: Media) -> av.AudioStream:
-    """Return the first audio stream of a container after checking it against what was declared."""
+    """Return the first audio stream of a container, checked against the declared format."""
     if not container.streams.audio:
-        message = "The file holds no sound."
+        message = "The file has no audio stream."
         raise AudioInvalid(message)
     stream = container.streams.audio[0]
     if stream.codec_context is None:
-        message = "The file's sound is of a kind that cannot be decoded."
+        message = "The file's audio codec is not supported."
         raise AudioInvalid(message)
     rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
     check_rate_and_channels(rate, channels)

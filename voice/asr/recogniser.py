@@ -1,10 +1,10 @@
 """Recognise speech for many callers at once.
 
-    transcribe ─▶ ClipDecoder: audio to waveform ─▶ WorkerPool: a fair, bounded queue, ─▶ BatchDecoder: VAD, then an ─▶ transcript
-                  threads, child processes           a thread for each core                engine, piece by piece
+    transcribe ─▶ ClipLoader: audio to waveform ─▶ RecognitionPool: a fair, bounded queue, ─▶ BatchDecoder: VAD, then an ─▶ transcript
+                  threads, child processes         a thread for each core                     engine, piece by piece
 
 The event loop only waits. A long clip delays another client by one piece at most, and a caller who disconnects costs at most the piece
-that is being decoded.
+in progress.
 """
 
 import asyncio
@@ -25,28 +25,29 @@ from errors import ApiError, Overloaded
 from schemas import Encoding, Transcript
 from voice.asr.audio import estimate_duration_s
 from voice.asr.batch_decoder import BatchDecoder
-from voice.asr.clip_decoder import ClipDecoder
-from voice.asr.decoder_pool import DecoderPool
+from voice.asr.clip_loader import ClipLoader
 from voice.asr.engine import AsrEngine, DecodeJob
 from voice.asr.engine_selection import Engines, load_engines
+from voice.asr.media_pool import MediaPool
 from voice.asr.memory import limit_arenas, release_freed_memory
 from voice.asr.metrics import AsrMetrics
+from voice.asr.recognition_pool import HANG_S, INITIAL_RATE, RecognitionPool
 from voice.asr.rescoring import OrderScorer, rescore
 from voice.asr.scheduler import Job
 from voice.asr.transcript import transcript_of
 from voice.asr.waveform import SAMPLE_RATE
-from voice.asr.worker_pool import HANG_S, INITIAL_RATE, WorkerPool
 
 T = TypeVar("T")
 
-N_EXECUTOR_THREADS = 2  # for audio decoding and rescoring, which are some hundred times faster than recognition
-# No customer at a counter waits longer; a caller who is rejected by then may try another replica.
-DEADLINE_S = 60.0
+N_EXECUTOR_THREADS = 2  # for audio decoding and rescoring: some hundred times faster than recognition
+# Of a job, from arrival to result: customers at a counter do not wait longer. Then the caller gets 503 and may try another replica.
+JOB_DEADLINE_S = 60.0
+# Loading the models takes about this long.
 MODELS_RETRY_S = 5
 
 
 class StepEngine:
-    """Runs a step of a streaming session in the place of an engine."""
+    """Runs a step of a streaming session through the interface of an engine."""
 
     name = "live"
     max_piece_s = math.inf
@@ -86,10 +87,10 @@ class Recogniser:
         queue_s: float,
         max_audio_s: float,
         registry: CollectorRegistry,
-        deadline_s: float = DEADLINE_S,
+        deadline_s: float = JOB_DEADLINE_S,
         hang_s: float = HANG_S,
         initial_rate: float = INITIAL_RATE,
-        decoder_pool: DecoderPool | None = None,
+        media_pool: MediaPool | None = None,
         release_memory: Callable[[], None] = release_freed_memory,
     ) -> None:
         """Create the recogniser without loading the models.
@@ -112,8 +113,8 @@ class Recogniser:
         self._max_audio_s, self._deadline_s = max_audio_s, deadline_s
         self._metrics = AsrMetrics(registry)
         self._executor = ThreadPoolExecutor(N_EXECUTOR_THREADS, "decode")
-        self._clip_decoder = ClipDecoder(executor=self._executor, max_audio_s=max_audio_s, pool=decoder_pool)
-        self._workers = WorkerPool(
+        self._clip_loader = ClipLoader(executor=self._executor, max_audio_s=max_audio_s, pool=media_pool)
+        self._workers = RecognitionPool(
             n_threads=n_threads,
             max_queue_s=queue_s,
             deadline_s=deadline_s,
@@ -132,7 +133,7 @@ class Recogniser:
 
         """
         limit_arenas()
-        self._clip_decoder.start()
+        self._clip_loader.start()
         self.start(self._load_engines())
 
     def start(self, engines: Engines) -> None:
@@ -147,7 +148,7 @@ class Recogniser:
         self.ready = False
         self._workers.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
-        self._clip_decoder.close()
+        self._clip_loader.close()
 
     async def transcribe(  # noqa: PLR0913 - the request's fields
         self,
@@ -177,9 +178,9 @@ class Recogniser:
         candidates = self.candidate_languages(language, languages)
         vietnamese, whisper = self.select_engines(candidates)
         duration_s = estimate_duration_s(audio, encoding=encoding, sample_rate=sample_rate, channels=channels)
-        # Before the audio is decoded, so that a rejection costs nothing; and again then, because other clips may have been queued.
+        # Checked here so that rejecting is cheap, and again before decoding and when enqueuing: other clips may have been queued meanwhile.
         self._workers.check_admission(client, audio_s=min(duration_s, self._max_audio_s))
-        waveform = await self._clip_decoder.decode(
+        waveform = await self._clip_loader.decode(
             audio,
             client,
             encoding=encoding,
@@ -226,10 +227,10 @@ class Recogniser:
         self._workers.check_admission(client)
 
     async def run_step(self, step: Callable[[], T], *, audio_s: float, client: str, is_urgent: Callable[[], bool] = lambda: False) -> T:
-        """Run a step of a streaming session on a thread when it is the client's turn; it counts as `audio_s` of audio.
+        """Run a step of a streaming session on a thread when the scheduler starts it; it counts as `audio_s` of audio.
 
-        It precedes the client's clips that were not started, and while `is_urgent` all jobs of the client. It is not rejected, because its
-        session was admitted.
+        It precedes the client's clips that are not started; while `is_urgent`, it precedes all jobs of the client. It is never rejected:
+        its session was admitted.
 
         Raises:
             Overloaded: the deadline passed.
@@ -271,7 +272,7 @@ class Recogniser:
 
 
 def _resolve(loop: asyncio.AbstractEventLoop, finished: asyncio.Future[None], error: BaseException | None) -> None:
-    """Resolve a future from any thread; without effect if its caller has gone."""
+    """Resolve a future from any thread; no effect if its caller has gone."""
 
     def resolve() -> None:
         if finished.done():

@@ -1,8 +1,8 @@
 """Rescore acoustically confusable words with the order parser.
 
-The acoustic model alone recognises "gọi làm cơm chiên" for "gọi năm cơm chiên"; the parser alone would find an order in any sentence. A
-word is replaced by a confusable one if that lowers the parser's cost by more than the acoustic cost. A sentence that orders nothing is
-not changed, and no sentence becomes one that orders nothing.
+The acoustic model alone confuses quantities with similar words; the parser alone would find an order in any sentence. A word is replaced by
+a confusable one if that lowers the parser's cost by more than the acoustic cost. A sentence that orders nothing is not changed, and no
+sentence becomes one that orders nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ OrderScorer = Callable[[str], float | None]  # the parser's cost of a text as an
 
 
 def rescore(segments: Sequence[Segment], alternatives: Sequence[WordAlternative], scorer: OrderScorer) -> None:
-    """Replace words of the segments, all of which have words, by alternatives that lower the sum of both costs."""
+    """Replace words of the segments by alternatives that lower the sum of both costs; every segment must have words."""
     words = [word for segment in segments for word in segment["words"]]
     texts = [word["word"] for word in words]
     best_cost = scorer(" ".join(texts))

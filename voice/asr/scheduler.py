@@ -9,10 +9,10 @@ from itertools import chain, takewhile
 from voice.asr.engine import AsrEngine, DecodeJob
 from voice.asr.waveform import SAMPLE_RATE, Waveform
 
-# Delay after which a job precedes all others, relative to the time that the whole queue takes; at 1 no room would be left for fairness.
+# Delay after which a job precedes all others, in multiples of a full queue; 1 would make the queue plain FIFO.
 MAX_DELAY_SHARE = 1.2
-# Length up to which the queue is filled, relative to its nominal length: clients without a job in a queue that others fill find room for a
-# clip. Under ten times the capacity the slowest reply comes after 1.4 times what the queue takes.
+# Greatest length of the queue, in multiples of its nominal length. The last 10 % are kept for clients that have nothing queued. At ten
+# times the capacity the slowest reply takes 1.4 times a full queue.
 MAX_LENGTH_SHARE = 1.1
 
 
@@ -30,10 +30,10 @@ class Job:
     on_finished: Callable[[BaseException | None], None]  # called from any thread, with the error if there is one
     is_urgent: Callable[[], bool] = lambda: False  # precedes its client's other jobs; evaluated whenever a thread is free
     remaining_s: float = field(init=False)  # audio still to be decoded
-    enqueued_at_s: float = -1.0  # on the queue's clock, which is the audio dequeued; negative: it was never enqueued
+    dequeued_s_at_arrival: float = -1.0  # audio that the queue had dequeued when the job was first enqueued; negative: not enqueued yet
     started_at: float = 0.0  # monotonic, s; 0: no piece was decoded yet
     decode_job: DecodeJob | None = None  # None: voice activity was not detected yet
-    vietnamese_job: DecodeJob | None = None  # result of the Vietnamese engine for a clip that moved on to Whisper
+    vietnamese_job: DecodeJob | None = None  # result of the Vietnamese engine for a clip rerouted to Whisper
     is_finished: bool = False
     is_abandoned: bool = False
 
@@ -55,9 +55,9 @@ class FairQueue:
 
     def __init__(self) -> None:
         self._queued_s = 0.0
-        self._remainders_s: dict[Job, float] = {}  # audio behind the piece that is being decoded, by job
+        self._remainders_s: dict[Job, float] = {}  # by job: audio after the piece in progress
         self._queues: dict[str, deque[Job]] = {}  # by client
-        self._finish_tags_s: dict[str, float] = {}  # virtual time up to which a client was served
+        self._finish_tags_s: dict[str, float] = {}  # by client: virtual time up to which it was served
         self._virtual_time_s = 0.0
         self._dequeued_s = 0.0  # audio, of all clients
 
@@ -67,11 +67,11 @@ class FairQueue:
 
     @property
     def queued_s(self) -> float:
-        """Audio that is queued, the remainders of jobs that are being decoded included."""
+        """Queued audio, including the remainders of jobs in progress."""
         return self._queued_s + sum(self._remainders_s.values())
 
     def put(self, job: Job) -> None:
-        """Enqueue a job; a started one goes before its client's others, behind those that were started before."""
+        """Enqueue a job; a started job precedes its client's others, behind those started earlier."""
         self._remainders_s.pop(job, None)
         queue = self._queues.setdefault(job.client, deque())
         if not queue:
@@ -81,26 +81,26 @@ class FairQueue:
             queue.insert(sum(1 for _ in takewhile(lambda other: other.started_at, queue)), job)
         else:
             queue.append(job)
-        if job.enqueued_at_s < 0:
-            job.enqueued_at_s = self._dequeued_s
+        if job.dequeued_s_at_arrival < 0:
+            job.dequeued_s_at_arrival = self._dequeued_s
         self._queued_s += job.remaining_s
 
     def peek(self, *, max_delay_s: float = math.inf, n_threads: int = 1) -> Job | None:
         """Return the next job; None if the queue is empty.
 
         A job that `n_threads` threads would not finish within `max_delay_s` audio seconds of its arrival precedes all others, urgent ones
-        too. Audio is the clock, because a machine that is slow for a while makes no job more overdue than another.
+        too. The clock is the audio dequeued: a temporarily slow machine must not make jobs overdue.
         """
         if not self._queues:
             return None
-        latest = min(chain(*self._queues.values()), key=lambda job: job.enqueued_at_s - n_threads * job.remaining_s)
-        if self._dequeued_s - latest.enqueued_at_s + n_threads * latest.remaining_s > max_delay_s:
+        latest = min(chain(*self._queues.values()), key=lambda job: job.dequeued_s_at_arrival - n_threads * job.remaining_s)
+        if self._dequeued_s - latest.dequeued_s_at_arrival + n_threads * latest.remaining_s > max_delay_s:
             return latest
         queue = self._queues[min(self._queues, key=lambda client: self._finish_tags_s[client])]
         return next((job for job in queue if job.is_urgent()), queue[0])
 
-    def client_s(self, client: str) -> float:
-        """Sum up the queued audio of a client, remainders included."""
+    def queued_s_of(self, client: str) -> float:
+        """Return the queued audio (s) of a client, remainders included."""
         remainders_s = sum(remainder_s for job, remainder_s in self._remainders_s.items() if job.client == client)
         return remainders_s + sum(job.remaining_s for job in self._queues.get(client, ()))
 
@@ -130,16 +130,16 @@ class FairQueue:
             del self._queues[job.client]
         if not self._queues:
             self._queued_s = 0.0  # drops the rounding errors
-            # Clients that are being served keep their tags, idle ones are forgotten.
+            # Clients in service keep their tags; those of idle clients are dropped.
             self._finish_tags_s = {client: tag_s for client, tag_s in self._finish_tags_s.items() if tag_s > self._virtual_time_s}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Admission:
-    """The rule by which a job is admitted to the queue: there is room for it, and time until its deadline.
+class QueueAdmission:
+    """The rule that admits jobs to the queue: there must be room, and time until the deadline.
 
-    A client may fill the queue alone, but has no more than an equal share of it together with others; a client without a job in it finds
-    room for one clip. An empty queue admits a clip of any length.
+    A client alone may fill the queue; among others it gets an equal share, and room for one clip if it has nothing queued. An empty queue
+    admits a clip of any length.
     """
 
     max_queue_s: float  # audio
@@ -151,7 +151,7 @@ class Admission:
 
         `rate`: audio seconds that all threads together decode in a second.
         """
-        queued_s, own_s = queue.queued_s, queue.client_s(client)
+        queued_s, own_s = queue.queued_s, queue.queued_s_of(client)
         n_others = queue.n_clients() - (own_s > 0)
         # One thread decodes a clip.
         excess_s = queued_s + self.n_threads * audio_s - min(self.deadline_s * rate, MAX_LENGTH_SHARE * self.max_queue_s)

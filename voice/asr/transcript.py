@@ -1,4 +1,4 @@
-"""Build the transcript that a caller gets."""
+"""Build the transcript of a reply."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Voice activity detection (Silero, from faster-whisper's package): where speech is, how loud it is, and where long audio is cut."""
+"""Voice activity detection (Silero, from faster-whisper's package): the span and the level of speech, and where to split long audio."""
 
 from typing import Final
 
@@ -11,18 +11,18 @@ from voice.asr.waveform import SAMPLE_RATE, Waveform
 SpeechProbabilities = NDArray[np.float32]  # shape (n_frames,), 0..1
 
 FRAME_SAMPLES: Final = 512  # 32 ms
-# On 111 clips short commands by telephone peak at 0.49, noise, tones and DC at 0.29 and below.
+# On 111 clips short commands by telephone peak at 0.49; noise, tones and DC at 0.29 and below.
 SPEECH_PROBABILITY = 0.35
 # A click exceeds the threshold for one frame, a short word by telephone for two.
 MIN_SPEECH_FRAMES = 2
 # Root mean square of the loud frames of speech after amplification. The median of 111 clips is .13; by telephone Vietnamese has two errors
 # in 12 words at .016, ten at .008, and is not recognised at .004.
 SPEECH_LEVEL, LOUD_PERCENTILE, MAX_GAIN = 0.1, 90, 64.0
-# The same when only the first half second is known, whose loud frames are mostly quieter than those that follow.
+# Target level at an onset (the first half second), which is quieter than the rest.
 ONSET_LEVEL = SPEECH_LEVEL / 4
 # Margin on both sides of speech: a first consonant is quieter than the detector's threshold.
 MARGIN_S = 0.4
-PAUSE_FRAMES = 7  # 0.2 s: the mean over it finds a pause, not the closure of a plosive
+PAUSE_FRAMES = 7  # 0.2 s: averaging over it ignores the closures of plosives
 
 
 def speech_probabilities(waveform: Waveform) -> SpeechProbabilities:
@@ -79,14 +79,14 @@ def speech_pieces(probabilities: SpeechProbabilities, n_samples: int, *, max_s: 
 class StreamingVad:
     """Voice activity detection on a stream: the network's recurrent state carries over from chunk to chunk."""
 
-    CONTEXT_SAMPLES: Final = 64  # the input of a frame begins so many samples before it
+    CONTEXT_SAMPLES: Final = 64  # samples before a frame that its input includes
 
     def __init__(self) -> None:
         self._state = np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32)
         self._context = np.zeros(self.CONTEXT_SAMPLES, np.float32)
 
     def accept(self, waveform: Waveform) -> SpeechProbabilities:
-        """Return the probability of speech in each frame of a chunk, which is a whole number of frames."""
+        """Return the probability of speech in each frame; the length of `waveform` must be a multiple of FRAME_SAMPLES."""
         if not len(waveform):
             return np.zeros(0, np.float32)
         samples = np.concatenate([self._context, waveform])

@@ -1,4 +1,4 @@
-"""Parse WAV files, whatever sizes their chunks claim to have."""
+"""Parse WAV files; the sizes of their chunks may be wrong."""
 
 import re
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from voice.asr.media import check_rate_and_channels
 
 # RF64 and BW64 have a 64-bit size in a chunk of its own. Source: EBU Tech 3306, ITU-R BS.2088.
 RIFF_MAGIC = (b"RIFF", b"RF64", b"BW64")
-# Format tag and bits per sample of the encodings that are decoded here. A WAV of 4 s takes 0.2 ms this way, 13 ms with libav.
+# Format tag and bits per sample of the encodings decoded here. A WAV of 4 s takes 0.2 ms this way, 13 ms with libav.
 RAW_ENCODINGS: Final[dict[tuple[int, int], Encoding]] = {(1, 16): "pcm_s16le", (6, 8): "alaw", (7, 8): "mulaw"}
 MAX_RIFF_CHUNKS = 100  # real files have under ten
 MIN_FORMAT_BYTES = 16  # WAVEFORMAT
-MAX_FORMAT_BYTES = 4096  # of the format chunk; the longest of a known kind (MS ADPCM) has 50
+MAX_FORMAT_BYTES = 4096  # of the format chunk; MS ADPCM's, the longest known, has 50
 UNKNOWN_SIZE = 0xFFFFFFFF  # the size is in the ds64 chunk
 # Zeros and an ID3v1 tag of 128 bytes may follow the chunks.
 _TRAILER = re.compile(rb"\0*(TAG.{125})?\0*", re.DOTALL)
@@ -90,7 +90,7 @@ def _chunks(audio: bytes) -> Iterator[tuple[bytes, memoryview]]:
             return
         name, size = _chunk_header(audio, position)
         if not _is_chunk_name(name):
-            message = "The WAV file holds bytes that belong to no chunk."
+            message = "The WAV file contains bytes outside of its chunks."
             raise AudioInvalid(message)
         position += 8
         if name == b"data" and size == UNKNOWN_SIZE and data_bytes:

@@ -1,4 +1,4 @@
-"""The waveform that both engines take (float32, mono, 16 kHz), and the mixing and resampling that produce it."""
+"""The waveform that both engines decode (float32, mono, 16 kHz), and the mixing and resampling that produce it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -11,8 +11,8 @@ Waveform = NDArray[np.float32]  # shape (n_samples,), -1..1
 StereoBlock = NDArray[np.float32]  # shape (n_samples, 1) or (n_samples, 2)
 
 SAMPLE_RATE: Final = 16_000  # Hz
-# Share of the louder side's power below which the mix counts as cancelled. Two sides of which one is silent leave .25 when averaged, two of
-# opposite phase at a signal-to-noise ratio of 3 dB .17.
+# Share of the louder side's power below which the mix counts as cancelled. One silent side: .25. Opposite phase at a signal-to-noise ratio
+# of 3 dB: .17.
 MIN_MIX_POWER_SHARE = 0.2
 
 
@@ -27,7 +27,7 @@ def fold_to_stereo(samples: NDArray[Any]) -> StereoBlock:
 
 
 def mix_to_mono(blocks: Sequence[StereoBlock]) -> Waveform:
-    """Average the channels of all blocks; where they cancel each other out, return the louder side alone."""
+    """Average the channels of all blocks; if they cancel each other out, return the louder side alone."""
     powers = [_power(_side(block, side) for block in blocks) for side in (0, 1)]
     louder = int(powers[1] > powers[0])
     cancelled = _power(block.sum(axis=1) for block in blocks) < MIN_MIX_POWER_SHARE * 4 * powers[louder]
@@ -43,7 +43,7 @@ def _side(block: StereoBlock, side: int) -> Waveform:
 
 
 def _power(blocks: Iterable[Waveform]) -> float:
-    """Return the mean power without the DC offset, which is inaudible and may cancel where the sound does not."""
+    """Return the mean power without the DC offset, which is inaudible and may cancel where the audio does not."""
     n_samples, total, squares = 0, 0.0, 0.0
     for block in blocks:
         n_samples += len(block)

@@ -18,26 +18,25 @@ from voice.asr.whisper_model import FRAMES_PER_S, FULL_FRAMES, MIN_FRAMES, Gener
 
 Floats = NDArray[np.float32]
 
-# A partial is as accurate with less context than MIN_FRAMES, and loops more often: in 31 of 491 beginnings of 38 clips, at 1000 frames in
-# 27. (600: word error rate .168, at both others .154, and 42 loops.)
+# A partial is as accurate with less context than MIN_FRAMES, and loops little more often. Of 491 beginnings of 38 clips, loops and word
+# error rate: 1000 frames 27, .154; 800 frames 31, .154; 600 frames 42, .168.
 PARTIAL_MIN_FRAMES = 800
-# Limits of the decoder's tokens. Four tokens a second are fast speech, twelve in languages that Whisper spells by the syllable.
+# Limits of the decoder's tokens. Fast speech has four tokens a second, twelve in languages that Whisper spells by the syllable.
 MAX_TOKENS_PER_S, EXTRA_TOKENS, MAX_TOKENS = 14, 24, 224
 EXTRA_PARTIAL_TOKENS = 8  # a loop in a partial ends sooner
-# With fewer tokens a second of speech Whisper has skipped speech: of 38 clips the slowest speaker has 2.65; a sentence spoken three times
-# and written once has 1.4. Such a piece, if it has this much speech, is split into pieces of at most this share of it.
+# Fewer tokens per second mean skipped speech: a piece with at least MIN_SKIPPED_SPEECH_S of speech is split into pieces of at most
+# SPLIT_SHARE of its length. The slowest speaker of 38 clips has 2.65 tokens per second; a sentence spoken three times and written once has
+# 1.4.
 MIN_TOKENS_PER_S, MIN_SKIPPED_SPEECH_S, SPLIT_SHARE = 2.1, 6.0, 0.67
 # Text that zlib compresses further is repetitive. Source: openai/whisper, compression_ratio_threshold.
 MAX_COMPRESSION = 2.4
 # Source: openai/whisper, no_speech_threshold and logprob_threshold.
 NO_SPEECH_PROBABILITY, MIN_MEAN_LOG_PROB = 0.6, -1.0
-# Half of Whisper's context of 448 tokens may be a prompt; the rest of that half is left to the text.
+# Prompts get 200 of Whisper's 448 tokens; half is the maximum, and the difference is left to the text.
 MAX_PROMPT_TOKENS = 200
-# Biasing towards phrases includes biasing towards quantities: without, "three iced teas" is recognised as "free iced tea" (exact orders
-# 20 -> 24 of 24).
+# Biasing towards phrases includes biasing towards quantities (exact orders 20 -> 24 of 24).
 QUANTITIES: Final = {"en": ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")}
-# Expected calibration error on the clips that had no part in the fit, by the geometric mean of a segment's tokens: .080 uncalibrated, .048
-# calibrated.
+# Expected calibration error on the held-out clips, by the geometric mean of a segment's tokens: .080 uncalibrated, .048 calibrated.
 SEGMENT_CALIBRATION = Calibration(0.09, 1.55)
 
 
@@ -46,7 +45,7 @@ class Whisper:
 
     name = "whisper"
     max_piece_s = 28.0
-    max_batch = 4  # four gain a fifth of the time; more gain nothing and wait for each other
+    max_batch = 4  # saves a fifth of the time; larger batches save no more and make clips wait
 
     def __init__(self, model: WhisperModel, *, max_compression: float = MAX_COMPRESSION) -> None:
         """`max_compression`: ratio above which a text counts as a loop."""
@@ -62,13 +61,13 @@ class Whisper:
         """
         for language in languages:
             if language not in self._model.languages:
-                message = f"The language {language} is not one that can be recognised."
+                message = f"The language {language} is not supported."
                 raise ValidationFailed(message)
 
     def can_batch(self, first_s: float, second_s: float) -> bool:
         """Return whether both pieces are padded to the same length."""
         first, second = (padded_frames(int(min(length_s, self.max_piece_s) * FRAMES_PER_S)) for length_s in (first_s, second_s))
-        return first == second < FULL_FRAMES  # at 30 s a batch of two takes as long as one after the other
+        return first == second < FULL_FRAMES  # at 30 s batching saves nothing
 
     def advance(self, jobs: Sequence[DecodeJob]) -> None:
         """Decode the next piece of each job."""
@@ -82,12 +81,12 @@ class Whisper:
             self._finish_piece(jobs[row], output, encoded[row : row + 1], mels[row])
 
     def _finish_piece(self, job: DecodeJob, output: WhisperOutput, encoded: Floats, mel: Floats) -> None:
-        """Append the piece's segment to the job; decode again what loops, and split what was skipped."""
+        """Append the piece's segment to the job; decode a loop again, and split a piece with skipped speech."""
         is_loop = self._is_loop(job, output)
         if is_loop and not job.is_partial:
             encoded = self._model.encode([mel], FULL_FRAMES)
             output = self._model.generate(encoded, [self._request(job, 0)])[0]
-            # With full context only an endless repetition is a loop: a sentence may really be spoken several times.
+            # With full context only an endless repetition is a loop: a speaker may repeat a sentence.
             is_loop = len(output.token_ids) >= token_limit(job)
         if self._has_skipped_speech(job, output):
             start, end = job.pieces[0]
@@ -99,7 +98,7 @@ class Whisper:
         job.pieces.pop(0)
 
     def _detect_languages(self, jobs: Sequence[DecodeJob], encoded: Floats) -> None:
-        """Set the most likely of each job's candidate languages, from the encoder's output that is there anyway."""
+        """Set the most likely of each job's candidate languages, from the encoder's output."""
         for row, job in enumerate(jobs):
             if job.language is not None:
                 continue
@@ -140,7 +139,7 @@ class Whisper:
         return len(output.token_ids) >= token_limit(job) or len(text) > self._max_compression * len(zlib.compress(text))
 
     def _has_skipped_speech(self, job: DecodeJob, output: WhisperOutput) -> bool:
-        """Return whether most of a long piece is missing, as happens when a speaker repeats a sentence; shorter pieces have it."""
+        """Return whether Whisper skipped most of a long piece, which shorter pieces avoid; repeated sentences cause it."""
         start, end = (sample // FRAME_SAMPLES for sample in job.pieces[0])
         speech_s = float((job.speech[start:end] >= SPEECH_PROBABILITY).sum()) * FRAME_SAMPLES / SAMPLE_RATE
         is_missing = speech_s >= MIN_SKIPPED_SPEECH_S and len(output.token_ids) < MIN_TOKENS_PER_S * speech_s
@@ -166,7 +165,7 @@ def _is_no_speech(output: WhisperOutput) -> bool:
 
 
 def token_limit(job: DecodeJob) -> int:
-    """Return the number of tokens of the next piece that only a loop reaches."""
+    """Return the maximum number of tokens of the next piece; only a loop reaches it."""
     start, end = job.pieces[0]
     extra = EXTRA_PARTIAL_TOKENS if job.is_partial else EXTRA_TOKENS
     return min(MAX_TOKENS, extra + int(MAX_TOKENS_PER_S * (end - start) / SAMPLE_RATE))

@@ -1,7 +1,7 @@
 """A Whisper model on CTranslate2, called directly: features, encoder, language detection, greedy decoder, and word alignment.
 
-Whisper's encoder is made for 30 s and costs as much for a word; here the input is padded to a little more than the clip (measured on two
-cores: 86 ms at 10 s, 621 ms at 30 s, with the same accuracy).
+Whisper is trained on 30 s and by default pads a single word to it; here the input is padded to little more than the clip, with the same
+accuracy (on two cores 86 ms at 10 s, 621 ms at 30 s).
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ FRAMES_PER_S: Final = 100
 FULL_FRAMES: Final = 3000  # 30 s: the length of Whisper's training examples
 # With less than 10 s of context, or without a second of silence at the end, the decoder loops.
 MIN_FRAMES, TAIL_FRAMES = 1000, 100
-# The input is padded to multiples of it, so that clips of similar length can be batched.
+# The input is padded to a multiple of this, so that clips of similar length can be batched.
 STEP_FRAMES = 200
 ALIGNMENT_S: Final = 0.02  # an output frame of the encoder
-# Expected calibration error on the clips that had no part in the fit, by a word's least likely token: .055 uncalibrated, .036 calibrated.
+# Expected calibration error on the held-out clips, by a word's least likely token: .055 uncalibrated, .036 calibrated.
 WORD_CALIBRATION = Calibration(0.24, 0.59)
 
 
@@ -65,8 +65,8 @@ class WhisperModel:
         self._extract_features = FeatureExtractor(feature_size=n_mels)
         self.is_multilingual: bool = self._model.is_multilingual
         self.languages: Sequence[str] = _LANGUAGE_CODES if self.is_multilingual else ("en",)
-        # Digits are suppressed: the model guesses figures ("1,001 90210" for nine digits spoken one by one), words are what was spoken.
-        # -1: the tokens that the model's own configuration suppresses.
+        # Digits are suppressed: the model guesses figures when digits are spoken one by one; words match the speech.
+        # -1: the tokens suppressed by the model's own configuration.
         self._suppressed = [-1, *(number for token, number in self._tokenizer.get_vocab().items() if any(map(str.isdecimal, token)))]
 
     def mel(self, waveform: Waveform) -> Floats:

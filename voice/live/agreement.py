@@ -11,29 +11,29 @@ from itertools import takewhile
 from voice.asr.audio import SAMPLE_RATE
 from voice.asr.whisper import MAX_COMPRESSION
 
-# All runs over the last AGREEING_S seconds have to agree (replayed, word error rate .104; .138 for two runs 0.4 s apart; .097 where
-# nothing is committed), except on the last words of the shortest one: they may have been cut off ("milk", then "milkshake").
+# Commit the words on which all runs over the last AGREEING_S seconds agree, except the last HELD_BACK_WORDS of the shortest run, which the
+# end of the audio may have cut off. Replayed, the word error rate is .104; with two runs 0.4 s apart .138; without committing .097.
 AGREEING_S, HELD_BACK_WORDS = 0.8, 1
-# A draft shows a word of lower probability only once two runs have it: at the end of the audio it is often a wrong one.
+# A partial hides a less probable word until two runs have it: at the end of the audio such words are often wrong.
 MIN_WORD_PROBABILITY = 0.6
 
 PUNCTUATION = ".,;:!?…"
 
 
 class LocalAgreement:
-    """The committed words of an utterance, and the last transcripts of it."""
+    """The committed words and the last transcripts of an utterance."""
 
     def __init__(self) -> None:
         self.committed_text = ""  # without punctuation at its end
         self.text = ""  # the last transcript as returned
         self._runs: deque[tuple[int, list[str]]] = deque()  # samples decoded, words
 
-    def add_draft(self, text: str, n_samples: int, probabilities: Sequence[float], *, may_commit: bool) -> str:
-        """Add the transcript of the first `n_samples`, which continue; return the part of it to show.
+    def add_partial(self, text: str, n_samples: int, probabilities: Sequence[float], *, may_commit: bool) -> str:
+        """Add a partial transcript of the first `n_samples`; return the part of it to show.
 
-        `probabilities`: of each word of `text`. Words that were shown before keep their spelling: punctuation and capitals differ from run
-        to run. Hidden are the words from the first one on that is neither committed nor probable nor in the run before, and the
-        punctuation after the last word, which is a guess.
+        `probabilities`: of each word of `text`. Words shown before keep their spelling, since punctuation and capitals differ from run to
+        run. Hide everything from the first word that is not committed, probable or in the run before, and the punctuation after the last
+        shown word, which is a guess.
         """
         before = self._runs[-1][1] if self._runs else []
         words = continue_committed(self.committed_text.split(), text.split())
@@ -50,14 +50,14 @@ class LocalAgreement:
         return self.text
 
     def add(self, text: str, n_samples: int, *, may_commit: bool) -> str:
-        """Add the transcript of an utterance that seems to have ended; return all of it."""
+        """Add the transcript of an utterance that has probably ended; return all of it."""
         words = continue_committed(self.committed_text.split(), text.split())
         self._commit(words, n_samples, may_commit=may_commit)
         self.text = " ".join(words)
         return self.text
 
     def _commit(self, words: list[str], n_samples: int, *, may_commit: bool) -> None:
-        """Add a run, and commit the first words on which all runs over the last AGREEING_S seconds agree."""
+        """Add a run, and commit the leading words on which all runs over the last AGREEING_S seconds agree."""
         self._runs.append((n_samples, words))
         newest_start = n_samples - int(AGREEING_S * SAMPLE_RATE)
         while len(self._runs) > 1 and self._runs[1][0] <= newest_start:
@@ -96,5 +96,5 @@ def _is_repetitive(words: Sequence[str]) -> bool:
 
 
 def _core(word: str) -> str:
-    """Remove what differs from run to run: the punctuation after a word, and capitals."""
+    """Remove trailing punctuation and fold case, which differ from run to run."""
     return word.rstrip(PUNCTUATION).casefold()

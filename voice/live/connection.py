@@ -1,4 +1,4 @@
-"""Queue what a live connection receives and sends, and run its session on the recogniser's threads."""
+"""Queue the input and the events of a live connection, and run its session on the recogniser's threads."""
 
 import asyncio
 import contextlib
@@ -17,13 +17,12 @@ from voice.asr.recogniser import Recogniser
 from voice.live.metrics import LiveMetrics
 from voice.live.session import Command, Event, StreamingSession
 
-# Backpressure: beyond one of these nothing more is read from the connection. Audio received and not decoded; text of queued commands,
-# which take up to 15 times as much once parsed; events not sent, which also stop the decoding.
-MAX_QUEUED_S = 4.0
-MAX_QUEUED_BYTES = 64 * 1024
-MAX_UNSENT_EVENTS = 16
+# Backpressure: stop reading when any of these is exceeded.
+MAX_QUEUED_S = 4.0  # audio that is not decoded
+MAX_QUEUED_BYTES = 64 * 1024  # text of queued commands; parsed they take up to 15 times as much
+MAX_UNSENT_EVENTS = 16  # decoding stops too
 MAX_STEP_S = 2.0
-# Without audio for so long, the utterance has ended; a bad line interrupts it for less.
+# An utterance ends after this much time without audio; interruptions of a bad line are shorter.
 STALLED_S = 2.0
 
 
@@ -50,7 +49,7 @@ class LiveConnection:
     recogniser: Recogniser
     metrics: LiveMetrics
     max_audio_s: float
-    client_has_room: Callable[[int], bool]  # for so many more bytes on all its connections
+    client_has_room: Callable[[int], bool]  # for this many more bytes on all its connections
     received_s: float = 0.0
     ended_by: ApiError | None = None  # None: the service is stopping, or the client has left
     stopped: bool = False
@@ -59,20 +58,20 @@ class LiveConnection:
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _state_bytes: int = 0  # of the command that set the order
     _inputs: deque[QueuedInput] = field(default_factory=deque)
-    # Each counter is written by one thread: what has arrived by the event loop's, what was processed by the recogniser's.
+    # Each counter has one writing thread: the event loop's counts arrivals, the recogniser's counts processed input.
     _arrived_samples: int = 0
     _processed_samples: int = 0
     _arrived_bytes: int = 0  # of commands
     _processed_bytes: int = 0
-    _uncounted_s: float = 0.0  # processed, but not yet counted as work of a turn
+    _uncounted_s: float = 0.0  # processed, but not yet charged to a step
     _unsent: deque[Event] = field(default_factory=deque)
-    _is_complete: bool = False  # no more events will come
+    _is_complete: bool = False  # all events were emitted
 
     async def receive_audio(self, audio: bytes) -> None:
         """Enqueue audio of any length; wait while the queue is full.
 
         Raises:
-            AudioTooLong: more than one connection may send.
+            AudioTooLong: the connection exceeds `max_audio_s`.
 
         """
         for start in range(0, len(audio), self.audio.bytes_per_s):
@@ -81,12 +80,12 @@ class LiveConnection:
             self.received_s += seconds
             self.metrics.audio_s.inc(seconds)
             if self.received_s > self.max_audio_s:
-                message = f"More than {self.max_audio_s:g} s of audio came on one connection."
+                message = f"More than {self.max_audio_s:g} s of audio were sent on one connection."
                 raise AudioTooLong(message)
             await self._enqueue(self.audio.accept(piece))
 
     async def receive_command(self, command: Command, n_bytes: int) -> None:
-        """Enqueue a command of `n_bytes` of text behind the audio that precedes it; wait while the queue is full.
+        """Enqueue a command of `n_bytes` of text after the received audio; wait while the queue is full.
 
         Raises:
             RateLimited: the connections of this client hold too many bytes.
@@ -123,11 +122,11 @@ class LiveConnection:
         return self.buffered_bytes + self._queued_bytes + self._state_bytes
 
     def is_over_limit(self, more_bytes: int = 0) -> bool:
-        """Return True if the connections of this client hold too much; a connection that holds little is never over."""
+        """Return True if the connections of this client hold too many bytes; a connection with few bytes is never over the limit."""
         return self.held_bytes + more_bytes > MAX_QUEUED_BYTES and not self.client_has_room(more_bytes)
 
     async def reject_message(self, error: ApiError) -> None:
-        """Enqueue the error of a message; wait while the queue is full, so that nothing more is read."""
+        """Enqueue the error of a message; wait while the queue is full, so that reading stops."""
         async with self._changed:
             await self._changed.wait_for(self._has_room)
         await self._emit(error)
@@ -143,7 +142,7 @@ class LiveConnection:
             self._changed.notify_all()
 
     async def stop(self, error: ApiError | None = None) -> None:
-        """End the connection, by an error or because the service is stopping; queued audio is still decoded and answered."""
+        """End the connection, by an error or because the service is stopping; queued audio is still decoded."""
         async with self._changed:
             if not self.stopped:
                 self.stopped, self.ended_by = True, error
@@ -186,12 +185,12 @@ class LiveConnection:
         return any(not isinstance(queued.content, np.ndarray) for queued in self._inputs.copy())
 
     def _is_due(self) -> bool:
-        """Return True if there is enough for a step, and the client reads its events."""
+        """Return True if there is enough input for a step, and the client reads its events."""
         enough = self._has_command() or self._queued_s >= self.session.step_s or (self._draining and not self.session.utterance)
         return enough and len(self._unsent) < MAX_UNSENT_EVENTS
 
     async def _step(self) -> None:
-        """Wait for enough audio, a command or STALLED_S; then process what has arrived by the time the turn begins."""
+        """Wait for enough audio, a command or STALLED_S; then process the input that has arrived when the step begins."""
         session, stalled = self.session, True
         with contextlib.suppress(TimeoutError):
             async with self._changed, asyncio.timeout(STALLED_S if session.utterance else None):
@@ -220,9 +219,9 @@ class LiveConnection:
             await self._emit(event)
 
     def _dequeue(self) -> tuple[Waveform, Command | None, float]:
-        """Return the audio up to the next command or MAX_STEP_S, the command, and when the last of it arrived.
+        """Return the audio up to the next command or MAX_STEP_S, the command, and the arrival time of the last input.
 
-        Runs on the thread of the turn.
+        Runs on a thread of the recogniser.
         """
         pieces: list[Waveform] = [np.zeros(0, np.float32)]
         n_samples, arrived_at = 0, time.monotonic()

@@ -1,4 +1,4 @@
-"""Define the interface of the streaming decoders."""
+"""The interface of the streaming decoders."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -12,7 +12,7 @@ from voice.asr.vad import MARGIN_S
 
 # The hop of the Vietnamese encoder.
 STEP_S: Final = HOP_FRAMES * FEATURE_SAMPLES / SAMPLE_RATE
-# Decoded after the last speech.
+# Silence decoded after the last speech.
 MARGIN_SAMPLES: Final = int(MARGIN_S * SAMPLE_RATE)
 
 
@@ -32,7 +32,7 @@ class StreamingDecoder(Protocol):
         """Characters of the last transcript that will not change."""
 
     def decode(self, waveform: Waveform, *, speech_end: int, waited_s: float) -> None:
-        """Add audio; decode if enough is buffered. `speech_end`: end of speech so far; `waited_s`: how long this turn was queued."""
+        """Add audio; decode if enough is buffered. `speech_end`: end of speech so far; `waited_s`: time this step was queued."""
 
     def finish(self, waveform: Waveform, *, speech_end: int) -> None:
         """Add the last audio and decode all speech."""

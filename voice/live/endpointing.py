@@ -8,12 +8,12 @@ import numpy as np
 from voice.asr.audio import SAMPLE_RATE, Waveform
 from voice.asr.vad import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, ONSET_LEVEL, speech_gain
 
-# Speakers pause for half a second between two items; of 73 spoken sentences 5 contain a longer pause than this.
+# Speakers pause for half a second between two items; 5 of 73 spoken sentences contain a pause longer than PAUSE_S.
 PAUSE_S = 0.7
 # Whisper decodes at most 30 s. From LONG_S on a short pause ends the utterance; at MAX_UTTERANCE_S it is cut.
 LONG_S, MAX_UTTERANCE_S = 20.0, 28.0
 SHORT_PAUSE_S = 0.2
-# An utterance starts where this many frames, half a second, contain MIN_SPEECH_FRAMES of speech.
+# An utterance starts when the last ONSET_FRAMES frames (half a second) contain MIN_SPEECH_FRAMES of speech.
 ONSET_FRAMES = 16
 MARGIN_FRAMES = round(MARGIN_S * SAMPLE_RATE / FRAME_SAMPLES)
 
@@ -34,13 +34,13 @@ class Onset:
 
 
 class OnsetDetector:
-    """Keeps the last frames of silence, and finds the start of speech in them."""
+    """Buffers the last frames, and finds the start of speech in them."""
 
     def __init__(self) -> None:
-        self._frames: deque[tuple[Waveform, bool]] = deque(maxlen=MARGIN_FRAMES + ONSET_FRAMES)  # each with whether it is speech
+        self._frames: deque[tuple[Waveform, bool]] = deque(maxlen=MARGIN_FRAMES + ONSET_FRAMES)  # frame, is speech
 
     def add(self, frame: Waveform, *, is_speech: bool) -> Onset | None:
-        """Add a frame; return the start of an utterance if there is one, and forget all frames then."""
+        """Add a frame; if an utterance starts, return its onset and drop all frames."""
         self._frames.append((frame, is_speech))
         if not is_speech or sum(speech for _, speech in list(self._frames)[-ONSET_FRAMES:]) < MIN_SPEECH_FRAMES:
             return None
@@ -53,5 +53,5 @@ class OnsetDetector:
         return Onset(frames, (first - start) * FRAME_SAMPLES, speech_gain(np.concatenate(frames), are_speech, level=ONSET_LEVEL))
 
     def clear(self) -> None:
-        """Forget all frames."""
+        """Drop all frames."""
         self._frames.clear()

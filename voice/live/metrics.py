@@ -1,4 +1,4 @@
-"""Define the metrics of live connections."""
+"""Metrics of live connections."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 

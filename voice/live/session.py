@@ -12,7 +12,7 @@ from voice.asr.vad import FRAME_SAMPLES, SPEECH_PROBABILITY, StreamingVad
 from voice.live.decoder import STEP_S, text_of
 from voice.live.endpointing import MAX_UTTERANCE_S, OnsetDetector, is_end
 from voice.live.session_order import SessionOrder
-from voice.live.utterance import Engines, Utterance
+from voice.live.utterance import EnginePair, Utterance
 from voice.orders.engine import OrderEngine
 
 Event = LivePartial | LiveFinal | ApiError
@@ -24,20 +24,20 @@ class StreamingSession:
 
     def __init__(
         self,
-        engines: Engines,
+        engines: EnginePair,
         languages: Sequence[str],
-        current_menu: Callable[[], OrderEngine],
+        current_engine: Callable[[], OrderEngine],
         *,
         max_utterance_s: float = MAX_UTTERANCE_S,
     ) -> None:
-        """`languages`: those that may be spoken; empty: any. `current_menu` is called at each step, since menus change."""
+        """`languages`: candidates; empty: any. `current_engine` is called at each step, since menus change."""
         self.utterance: Utterance | None = None
-        self.order = SessionOrder(current_menu)
+        self.order = SessionOrder(current_engine)
         self.n_finals = 0
         self._engines, self._languages, self._max_utterance_s = engines, languages, max_utterance_s
         self._vad = StreamingVad()
         self._onset = OnsetDetector()
-        self._n_samples = 0  # passed through the VAD
+        self._n_samples = 0  # processed by the VAD
         self._remainder = np.zeros(0, np.float32)  # less than a frame
         self._undecoded: list[Waveform] = []  # frames of the utterance
         self._gain = np.float32(1)  # of the utterance
@@ -51,10 +51,10 @@ class StreamingSession:
     def advance(self, waveform: Waveform, command: Command | None = None, *, waited_s: float = 0.0) -> list[Event]:
         """Decode more audio, execute the command, return the new events; blocks while the models run.
 
-        `waited_s`: how long this turn was queued.
+        `waited_s`: time this step was queued.
 
         Raises:
-            MenuNotFound: the menu is not served any more.
+            MenuNotFound: the menu is no longer served.
 
         """
         events: list[Event] = [*self.order.follow_menu()]
@@ -122,7 +122,7 @@ class StreamingSession:
             yield {"type": "partial", "text": text, "stable": stable, "lines": order["lines"], "total": order["total"]}
 
     def _finish(self, *, is_commanded: bool) -> Iterator[Event]:
-        """End the utterance, if there is one, with a final; a command always gets one."""
+        """End the utterance, if there is one, with a final; a command always causes a final."""
         utterance, self.utterance = self.utterance, None
         segments: list[Segment] = []
         if utterance:

@@ -1,4 +1,4 @@
-"""Keep the order of a session, and the menu that it is parsed and priced with."""
+"""The order of a session, parsed and priced with its current menu."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,36 +12,36 @@ from voice.orders.engine import OrderEngine
 class SessionOrder:
     """The lines of a session, changed by utterances, by the client and by changes of the menu."""
 
-    def __init__(self, current_menu: Callable[[], OrderEngine]) -> None:
-        """`current_menu` is called at each step, since menus change.
+    def __init__(self, current_engine: Callable[[], OrderEngine]) -> None:
+        """`current_engine` returns the engine of the session's menu; called at each step, since menus change.
 
         Raises:
-            MenuNotFound: by `current_menu`, here and in `follow_menu`.
+            MenuNotFound: by `current_engine`, here and in `follow_menu`.
 
         """
         self.lines: Sequence[LineRequest] = ()
-        self._current_menu, self._menu = current_menu, current_menu()
-        # The last parse: text and whether it is doubtful, lines before, order after.
+        self._current_engine, self._engine = current_engine, current_engine()
+        # The last parse: (text, is doubtful), lines before, order after.
         self._parsed: tuple[tuple[str, bool], Sequence[LineRequest], Order] | None = None
 
     @property
     def vocabulary(self) -> Sequence[str]:
         """The phrases that the recognition is biased towards."""
-        return self._menu.vocabulary
+        return self._engine.vocabulary
 
     def follow_menu(self) -> list[ApiError]:
-        """Switch to the menu that is served now; remove what it does not have from the lines, and return the error that reports it."""
-        menu = self._current_menu()
-        if menu is self._menu:
+        """Switch to the menu served now; remove missing items and options from the lines, and return the error that reports them."""
+        engine = self._current_engine()
+        if engine is self._engine:
             return []
-        self._menu, self._parsed = menu, None
-        self.lines, errors = remove_missing(menu, self.lines)
+        self._engine, self._parsed = engine, None
+        self.lines, errors = remove_missing(engine, self.lines)
         return [ItemNotFound("The menu has changed and no longer has a part of the order.", errors)] if errors else []
 
     def set_lines(self, lines: Sequence[LineRequest]) -> list[ApiError]:
-        """Replace the lines, unless the menu does not have them: return the error then."""
+        """Replace the lines; if the menu lacks a part of them, return the error and keep the previous lines."""
         try:
-            self._menu.price(lines)
+            self._engine.price(lines)
         except ValidationFailed as error:
             return [error.with_traceback(None)]  # the traceback keeps the lines alive
         self.lines = lines
@@ -49,32 +49,32 @@ class SessionOrder:
 
     def score(self, text: str) -> float | None:
         """Score a text as an order; lower is better, None if it orders nothing."""
-        return self._menu.score(text, self.lines)
+        return self._engine.score(text, self.lines)
 
     def parse(self, segments: Sequence[Segment]) -> Order:
         """Parse the words against the lines; the same words against the same lines are parsed once."""
         words = text_of(segments), is_doubtful(segments)
         if self._parsed and self._parsed[0] == words and self._parsed[1] is self.lines:
             return self._parsed[2]
-        order = self._menu.understand(words[0], self.lines)
-        order = confirmed(order, self._menu.price(self.lines), segments, self._menu.menu.languages)
+        order = self._engine.understand(words[0], self.lines)
+        order = confirmed(order, self._engine.price(self.lines), segments, self._engine.menu.languages)
         self._parsed = words, self.lines, order
         return order
 
 
-def remove_missing(menu: OrderEngine, lines: Sequence[LineRequest]) -> tuple[Sequence[LineRequest], list[FieldError]]:
-    """Return the lines without the items and options that the menu does not have, and an error for each of those."""
-    if not _price_errors(menu, lines):
+def remove_missing(engine: OrderEngine, lines: Sequence[LineRequest]) -> tuple[Sequence[LineRequest], list[FieldError]]:
+    """Return the lines without items and options missing from the menu, and an error for each of these."""
+    if not _price_errors(engine, lines):
         return lines, []
     kept, errors = [], list[FieldError]()
     for number, line in enumerate(lines):
         bare = line.model_copy(update={"options": []})
-        if missing := _price_errors(menu, [bare]):
+        if missing := _price_errors(engine, [bare]):
             errors += [{**error, "loc": ["lines", number, "item"]} for error in missing]
             continue
         options = []
         for place, option in enumerate(line.options):
-            if missing := _price_errors(menu, [bare.model_copy(update={"options": [option]})]):
+            if missing := _price_errors(engine, [bare.model_copy(update={"options": [option]})]):
                 errors += [{**error, "loc": ["lines", number, "options", place, *error["loc"][4:]]} for error in missing]
             else:
                 options.append(option)
@@ -82,9 +82,9 @@ def remove_missing(menu: OrderEngine, lines: Sequence[LineRequest]) -> tuple[Seq
     return kept, errors
 
 
-def _price_errors(menu: OrderEngine, lines: Sequence[LineRequest]) -> Sequence[FieldError]:
+def _price_errors(engine: OrderEngine, lines: Sequence[LineRequest]) -> Sequence[FieldError]:
     try:
-        menu.price(lines)
+        engine.price(lines)
     except ValidationFailed as error:
         return error.errors
     return ()

@@ -17,10 +17,10 @@ from voice.live.metrics import LiveMetrics
 from voice.live.session import StreamingSession
 from voice.orders.engine import OrderEngine
 
-# Each takes some 100 KB; one client holds at most half of them.
+# Each uses some 100 KB; one client may open half of them.
 MAX_CONNECTIONS = 512
-# On all connections of one client: incomplete and queued messages, commands, and the orders that commands have set. Four of the largest
-# messages; 256 connections with the orders of as many tables take a tenth.
+# On all connections of one client: incomplete and queued messages, commands, and the orders set by commands. This is four of the largest
+# messages; 256 ordinary connections use a tenth of it.
 MAX_CLIENT_BYTES = 32 * 1024 * 1024
 
 
@@ -46,15 +46,15 @@ class LiveSessions:
         self._tasks: set[asyncio.Future[None]] = set()
 
     @contextlib.contextmanager
-    def connect(self, current_menu: Callable[[], OrderEngine], options: LiveOptions, client: str) -> Iterator[LiveConnection]:
-        """Open a connection; `current_menu` is called at each step, since menus change.
+    def connect(self, current_engine: Callable[[], OrderEngine], options: LiveOptions, client: str) -> Iterator[LiveConnection]:
+        """Open a connection; `current_engine` is called at each step, since menus change.
 
         Raises:
             Overloaded: the models are not loaded, the queue is full, there are too many connections, or the service is stopping.
-            ValidationFailed: the language cannot be recognised.
+            ValidationFailed: the language is not supported.
 
         """
-        languages = self._recogniser.candidate_languages(options.language, current_menu().menu.languages)
+        languages = self._recogniser.candidate_languages(options.language, current_engine().menu.languages)
         engines = self._recogniser.select_engines(languages)
         self._recogniser.check_admission(client)
         n_own = sum(connection.client == client for connection in self._connections)
@@ -62,7 +62,7 @@ class LiveSessions:
             message = "The service is stopping." if self.draining else "Too many live connections are open."
             raise Overloaded(5, message)
         connection = LiveConnection(
-            StreamingSession(engines, languages, current_menu, max_utterance_s=self._max_utterance_s),
+            StreamingSession(engines, languages, current_engine, max_utterance_s=self._max_utterance_s),
             client,
             RawStream(encoding=options.encoding, sample_rate=options.sample_rate),
             self._recogniser,

@@ -12,18 +12,19 @@ from voice.live.decoder import MARGIN_SAMPLES, STEP_S, StreamingDecoder
 from voice.live.vietnamese_decoder import VietnameseDecoder
 from voice.live.whisper_decoder import DECIDE_S, WHISPER_STEP_S, WhisperDecoder
 
-# With an undecided language, Whisper detects it after DECIDE_S, unless the Vietnamese decoder is confident by then, of however few words:
-# slow speech has few. Before that it decides alone from so many tokens on: of 38 English clips none seems Vietnamese after three.
+# While the language is undecided, the Vietnamese decoder decides for Vietnamese if it is confident after DECIDE_TOKENS tokens: after three,
+# 0 of 38 English clips seem Vietnamese. Whisper detects the language after DECIDE_S unless the Vietnamese decoder is confident by then,
+# even after few words, since slow speakers say few.
 DECIDE_TOKENS = 3
 
-Engines = tuple[AsrEngine | None, AsrEngine]  # the Vietnamese one, if Vietnamese is possible, and Whisper
+EnginePair = tuple[AsrEngine | None, AsrEngine]  # the Vietnamese engine if Vietnamese is a candidate, and Whisper
 
 
 class Utterance:
-    """One utterance. While its language is undecided, the Vietnamese decoder runs and Whisper's only buffers."""
+    """One utterance. While its language is undecided, the Vietnamese decoder runs and the Whisper decoder only buffers."""
 
-    def __init__(self, engines: Engines, languages: Sequence[str], phrases: Sequence[str], *, start: int, lead: int) -> None:
-        """Start at sample `start` of the session; `lead` samples precede the speech. `languages`: the possible ones; empty: any."""
+    def __init__(self, engines: EnginePair, languages: Sequence[str], phrases: Sequence[str], *, start: int, lead: int) -> None:
+        """Start at sample `start` of the session; `lead` samples precede the speech. `languages`: candidates; empty: any."""
         vietnamese, whisper = engines
         start_s = start / SAMPLE_RATE
         self.language: str | None = languages[0] if len(languages) == 1 else None
@@ -61,7 +62,7 @@ class Utterance:
         return None if self._vietnamese and self._whisper else self._vietnamese or self._whisper
 
     def decode(self, waveform: Waveform, *, waited_s: float) -> None:
-        """Decode more audio; `waited_s`: how long this turn was queued."""
+        """Decode more audio; `waited_s`: time this step was queued."""
         self.n_samples += len(waveform)
         if decoder := self._decoder:
             decoder.decode(waveform, speech_end=self.speech_end, waited_s=waited_s)
@@ -84,7 +85,7 @@ class Utterance:
             self._decide(self._vietnamese, self._whisper, min_tokens=0, is_last=True)
 
     def _decide(self, vietnamese: VietnameseDecoder, whisper: WhisperDecoder, *, min_tokens: int, is_last: bool) -> None:
-        """Drop a decoder: Whisper's if the Vietnamese one is confident, else the one of the language that Whisper does not detect."""
+        """Drop a decoder: Whisper's if the Vietnamese decoder is confident; otherwise Whisper detects the language."""
         if vietnamese.is_confident and vietnamese.n_tokens >= min_tokens:
             self.language, self._whisper = VIETNAMESE, None
         elif is_last or (self.seconds >= DECIDE_S and not vietnamese.is_confident):
@@ -95,7 +96,7 @@ class Utterance:
                 self._vietnamese = None
 
     def transcribe(self, scorer: OrderScorer) -> list[Segment]:
-        """Return the transcript so far; none while it may be in another language."""
+        """Return the transcript so far; empty while the language is undecided."""
         if self._vietnamese and (self._whisper is None or self._vietnamese.is_confident):
             return self._vietnamese.transcribe(scorer)
         return self._whisper.transcribe(scorer) if self._whisper else []

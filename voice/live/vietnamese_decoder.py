@@ -20,8 +20,8 @@ from voice.asr.engine_selection import VIETNAMESE
 from voice.asr.rescoring import OrderScorer, rescore
 from voice.live.decoder import STEP_S
 
-# Hypotheses that differ only before the last so many frames are pruned to the best one, and a confusable word is committed once so many
-# words follow it. Of the letters of partials .68 are stable (.31 without both) at the same word error rate of finals; with two words .75.
+# Prune hypotheses that differ before the last COMMIT_FRAMES frames; commit a confusable word once CONTEXT_WORDS follow. This makes .68 of
+# the letters of partials stable (.31 without both; .75 with two words) at the same word error rate of finals.
 COMMIT_FRAMES, CONTEXT_WORDS = 15, 3
 
 
@@ -59,7 +59,7 @@ class VietnameseDecoder:
         self._search()
 
     def finish(self, waveform: Waveform, *, speech_end: int) -> None:
-        """Decode the last audio, unless the chunks so far reach beyond the end of speech as far as the encoder needs."""
+        """Decode the last audio, unless the encoded chunks already include TAIL_SAMPLES after the speech."""
         stream = self._state.stream
         decoded = ((stream.n_chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
         if decoded < speech_end + TAIL_SAMPLES:
@@ -91,7 +91,7 @@ class VietnameseDecoder:
     def _commit(
         self, best: Sequence[ctc_decoder.DecodedToken], words: Sequence[Word], alternatives: Sequence[ctc_decoder.WordAlternative]
     ) -> None:
-        """Commit the words that all hypotheses share and no later frame can extend, up to the first that later context may rescore."""
+        """Commit the shared words that no later frame can extend, up to the first confusable word without CONTEXT_WORDS after it."""
         search = self._state.search
         shared = [token for token in best[: search.n_stable_tokens()] if search.n_frames - token.frame > ctc_decoder.MAX_TOKEN_FRAMES]
         end = len(self._spell(shared))

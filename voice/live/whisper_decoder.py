@@ -1,4 +1,4 @@
-"""Decode any language with Whisper, which is not a streaming model: it runs again on the whole utterance so far."""
+"""Decode any language with Whisper; it is not a streaming model, so each run decodes the whole utterance so far."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,15 @@ from voice.asr.rescoring import OrderScorer
 from voice.live.agreement import LocalAgreement
 from voice.live.decoder import MARGIN_SAMPLES, STEP_S, text_of
 
-# Whisper runs once there is so much speech, in which a first word is complete, and again after each further step. Steps are longer by as
-# long as the turn was queued, and grow with the utterance.
+# Whisper first runs after FIRST_S of speech, enough for a word, and then after each step. A step grows by the queueing time, and is at
+# least WHISPER_STEP_SHARE of the utterance.
 FIRST_S, WHISPER_STEP_S, WHISPER_STEP_SHARE = 0.3, 0.6, 0.1
-# The language that Whisper detects holds from so much audio on.
+# From this much audio on, the detected language is kept.
 DECIDE_S = 2.0
 
 
 class WhisperDecoder:
-    """Decodes the whole utterance again and again; commits the words on which successive runs agree."""
+    """Decodes the whole utterance repeatedly; commits the words on which successive runs agree."""
 
     def __init__(self, whisper: AsrEngine, languages: Sequence[str], phrases: Sequence[str], *, start_s: float, lead: int = 0) -> None:
         """Start at `start_s`, the time of the first sample; `lead` samples precede the speech. No `languages`: any."""
@@ -30,7 +30,7 @@ class WhisperDecoder:
         self._waveforms: list[Waveform] = []
         self._n_samples = 0
         self._next_run = lead + int(FIRST_S * SAMPLE_RATE)  # samples
-        self._finished = 0  # end of the speech that was decoded with the silence after it
+        self._decoded_speech_end = 0  # end of the speech decoded with the silence after it
 
     @property
     def step_s(self) -> float:
@@ -49,7 +49,7 @@ class WhisperDecoder:
         self._n_samples += len(waveform)
 
     def decode(self, waveform: Waveform, *, speech_end: int, waited_s: float) -> None:
-        """Add audio; run when the next step is complete, or on all speech once silence follows it, which mostly is the end."""
+        """Add audio; run when the next step is complete, or on all speech once silence follows it: the probable end."""
         self.buffer(waveform)
         if self._n_samples >= speech_end + MARGIN_SAMPLES:
             self._decode_speech(speech_end)
@@ -59,7 +59,7 @@ class WhisperDecoder:
             self._next_run = self._n_samples + int(step_s * SAMPLE_RATE)
 
     def finish(self, waveform: Waveform, *, speech_end: int) -> None:
-        """Add the last audio and decode all speech, unless that was done."""
+        """Add the last audio, and decode all speech unless it already is."""
         self.buffer(waveform)
         self._decode_speech(speech_end)
 
@@ -72,12 +72,12 @@ class WhisperDecoder:
         return self._segments
 
     def _decode_speech(self, speech_end: int) -> None:
-        if speech_end > self._finished:
+        if speech_end > self._decoded_speech_end:
             self._run(speech_end + MARGIN_SAMPLES)
-            self._finished = speech_end
+            self._decoded_speech_end = speech_end
 
     def _run(self, n_samples: int | None = None, *, excluded_languages: Sequence[str] = (), is_partial: bool = False) -> str | None:
-        """Decode the first `n_samples`, else all; return the language. Audio in a language of `excluded_languages` is not transcribed."""
+        """Decode the first `n_samples` (None: all); return the language. Audio in a language of `excluded_languages` is not transcribed."""
         self._waveforms = [np.concatenate(self._waveforms)] if self._waveforms else []
         window = self._waveforms[0][:n_samples] if self._waveforms else np.zeros(0, np.float32)
         if not window.size:
@@ -104,7 +104,7 @@ class WhisperDecoder:
         """Merge the transcript of a run with the committed words."""
         text, may_commit = text_of(job.segments), self.language is not None
         if job.is_partial:
-            text = self._agreement.add_draft(text, self._n_samples, job.word_probabilities, may_commit=may_commit)
+            text = self._agreement.add_partial(text, self._n_samples, job.word_probabilities, may_commit=may_commit)
         else:
             text = self._agreement.add(text, self._n_samples, may_commit=may_commit)
         end_s = self._start_s + job.segments[-1]["end_s"]

@@ -1,1 +1,1 @@
-"""Menu files: parsing (bounded_yaml), loading and reloading (loading)."""
+"""Menu files: `loading` loads and reloads them; `voice.bounded_yaml` parses them."""

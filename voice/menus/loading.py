@@ -29,7 +29,7 @@ class Stamp(NamedTuple):
     inode: int
 
     def is_settled(self) -> bool:
-        """Return True if any later write changes the stamp."""
+        """True if the file is old enough that any further write changes its stamp."""
         return abs(time.time_ns() - self.ctime_ns) > TIME_STEP_NS
 
 
@@ -39,12 +39,12 @@ REFRESH_S = 1.0
 SUFFIXES = (".yaml", ".yml", ".json")
 # A word in a name costs the order engine up to 70 us and 4 KB: 4 s and 200 MB at most. 5,000 items with two aliases have 45,000.
 MAX_WORDS = 50_000
-# The resolution of file times: 4 ms on ext4, 2 s on FAT. Two writes within it have the same time.
+# The coarsest resolution of file times (FAT 2 s, ext4 4 ms): two writes within it may have the same time.
 TIME_STEP_NS = 2_000_000_000
 
 
 class MenuBroken(Exception):
-    """An invalid menu file; the message starts with line and column, except where the file cannot be read or parsed."""
+    """An invalid menu file; the message starts with line and column, unless the file cannot be read or parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _names(menu: Menu) -> Iterator[str]:
 def _stamps(directory: Path) -> dict[Path, Stamp]:
     """Return the menu files of a directory with their stamps.
 
-    Without files that are not regular (a FIFO would block its reader), dangling links, and hidden and lock files of editors.
+    Skips files that are not regular (a FIFO would block its reader), dangling links, and hidden and lock files of editors.
     """
     stamps = {}
     for path in sorted(directory.glob("*")):
@@ -137,8 +137,8 @@ class MenuBook(Generic[T]):
         self._directory = directory
         self._compile = compile_menu
         self._entries: dict[str, LoadedMenu[T]] = {}
-        self._read: dict[Path, Stamp | None] = {}  # of each file when it was last read; None: read it again
-        self._seen: dict[Path, Stamp] = {}
+        self._loaded_stamps: dict[Path, Stamp | None] = {}  # when each file was last loaded; None: load it again
+        self._previous_stamps: dict[Path, Stamp] = {}  # at the previous refresh
         self.problems: dict[str, str] = {}
 
     @property
@@ -147,10 +147,10 @@ class MenuBook(Generic[T]):
         return {menu_id: entry.menu for menu_id, entry in sorted(self._entries.items())}
 
     def get(self, menu_id: str | None) -> T:
-        """Return the compiled menu; None stands for the only one.
+        """Return the compiled menu (the T of `compile_menu`); None stands for the only one.
 
         Raises:
-            MenuNotFound: there is no such menu, or None does not name one of several.
+            MenuNotFound: there is no such menu, or menu_id is None and there are several.
 
         """
         entries = self._entries
@@ -168,20 +168,20 @@ class MenuBook(Generic[T]):
         """Load the changed files of the directory; blocking.
 
         A file that changes while the service runs is loaded once two successive calls find the same stamp, since a half-written file may
-        be valid. An invalid file leaves the menu that was served before in place.
+        be valid. If a file becomes invalid, its previous menu stays in service.
         """
-        first = not self._seen and not self._read
+        first = not self._previous_stamps and not self._loaded_stamps
         stamps = _stamps(self._directory)
         entries, problems = dict(self._entries), dict(self.problems)
-        for path in self._read.keys() - stamps.keys():
-            del self._read[path]
+        for path in self._loaded_stamps.keys() - stamps.keys():
+            del self._loaded_stamps[path]
             problems.pop(_printable_name(path), None)
             if path.stem not in {other.stem for other in stamps}:
                 entries.pop(path.stem, None)
         for path, stamp in stamps.items():
-            if self._read.get(path) == stamp or not (first or self._seen.get(path) == stamp):
+            if self._loaded_stamps.get(path) == stamp or not (first or self._previous_stamps.get(path) == stamp):
                 continue
-            self._read[path] = stamp if stamp.is_settled() else None
+            self._loaded_stamps[path] = stamp if stamp.is_settled() else None
             try:
                 self._load(path, entries)
                 problems.pop(_printable_name(path), None)
@@ -189,14 +189,14 @@ class MenuBook(Generic[T]):
                 if problems.get(_printable_name(path)) != str(error):
                     log.warning("menu rejected", extra={"file": _printable_name(path), "problem": str(error)})
                 problems[_printable_name(path)] = str(error)
-        self._seen = stamps
+        self._previous_stamps = stamps
         self._entries, self.problems = entries, problems
 
     def _load(self, path: Path, entries: dict[str, LoadedMenu[T]]) -> None:
         """Read and compile one file, and add it to the entries if its menu changed.
 
         Raises:
-            MenuBroken: for every failure, so that the other files are still served.
+            MenuBroken: on any failure, so that the other files are still loaded.
 
         """
         try:

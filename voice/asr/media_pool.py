@@ -1,7 +1,7 @@
-"""Decode media in child processes, whose processor time and memory are limited and whose death does not affect this process.
+"""Decode media in child processes with limited processor time and memory; a crash of one does not affect this process.
 
 Inside libav a few kilobytes can become gigabytes (an index of 60 million samples) or minutes (80,000 tags) before it returns.
-`voice.asr.decoder_worker` is the child; `docs/decisions.md` has the costs.
+`voice.asr.media_worker` is the child; `docs/decisions.md` has the costs.
 """
 
 import json
@@ -20,46 +20,46 @@ from pathlib import Path
 import numpy as np
 
 from errors import AudioInvalid, AudioTooLong, Overloaded
-from voice.asr.decoder_worker import REPLY_HEAD, REQUEST_HEAD, ReplyKind
 from voice.asr.media import Media, undecodable
+from voice.asr.media_worker import REPLY_HEAD, REQUEST_HEAD, ReplyKind
 from voice.asr.waveform import SAMPLE_RATE, Waveform
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[2]
-REPLY_TIMEOUT_S = 20.0  # for a process that gets no processor time; a hostile file meets the limits of the worker before
+REPLY_TIMEOUT_S = 20.0  # for a process that gets no processor time; hostile files hit the worker's own limits first
 MAX_ATTEMPTS = 2
-# Environment of the processes: where the interpreter and the libraries are, no settings, no secrets.
+# Environment of the processes: the paths of the interpreter and of libraries, no settings, no secrets.
 INHERITED_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
 
 
-class DecoderExited(Exception):
-    """A decoder process ended before it replied; `status`: its exit status, or the negative number of the signal that ended it."""
+class MediaProcessExited(Exception):
+    """A media process ended before it replied; `status`: its exit status, or the negative number of the signal that ended it."""
 
     def __init__(self, status: int | None) -> None:
         super().__init__(f"status {status}")
         self.status = status
 
 
-class DecoderPool:
-    """A pool of decoder processes, each started on first use; thread-safe."""
+class MediaPool:
+    """A pool of media processes, each started on first use; thread-safe."""
 
     def __init__(self, size: int, *, reply_timeout_s: float = REPLY_TIMEOUT_S) -> None:
         """`size`: number of clips that are decoded at once."""
-        self._free: queue.LifoQueue[DecoderProcess | None] = queue.LifoQueue()
+        self._free: queue.LifoQueue[MediaProcess | None] = queue.LifoQueue()
         self._size, self._closed, self._reply_timeout_s = size, False, reply_timeout_s
-        self._processes: set[DecoderProcess] = set()
+        self._processes: set[MediaProcess] = set()
         for _ in range(size):
             self._free.put(None)
 
     @property
     def pids(self) -> list[int]:
-        """Process ids of the decoders that run."""
+        """Process ids of the running workers."""
         return [process.pid for process in self._processes]
 
     @property
     def n_free(self) -> int:
-        """The number of clips that would be decoded at once now."""
+        """The number of processes that are free or not started."""
         return self._free.qsize()
 
     def start(self) -> None:
@@ -82,25 +82,25 @@ class DecoderPool:
                     return process.decode(clip, max_audio_s=max_audio_s)
             except TimeoutError as error:
                 raise Overloaded from error
-            except DecoderExited as exited:
+            except MediaProcessExited as exited:
                 if exited.status == -signal.SIGPROF:  # the limit of its processor time
                     message = "The audio takes too long to decode."
                     raise AudioInvalid(message) from exited
-                log.warning("speech: a decoder process ended, %s", exited)
+                log.warning("speech: a media process ended, %s", exited)
         raise undecodable(clip)
 
     @contextmanager
-    def _process(self) -> Iterator["DecoderProcess"]:
+    def _process(self) -> Iterator["MediaProcess"]:
         """Lend a process; it is reused if it replied, even with an error."""
         process = self._free.get()
         try:
             if self._closed:
                 raise Overloaded
             if process is None:
-                process = DecoderProcess(reply_timeout_s=self._reply_timeout_s)
+                process = MediaProcess(reply_timeout_s=self._reply_timeout_s)
                 self._processes.add(process)
             yield process
-        except (DecoderExited, TimeoutError):
+        except (MediaProcessExited, TimeoutError):
             if process:
                 self._processes.discard(process)
                 process.close()
@@ -121,7 +121,7 @@ class DecoderPool:
             self._free.put(None)
 
 
-class DecoderProcess:
+class MediaProcess:
     """A child process that decodes one clip after another."""
 
     def __init__(self, *, reply_timeout_s: float) -> None:
@@ -130,13 +130,13 @@ class DecoderProcess:
         environment = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
         with child_socket:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "voice.asr.decoder_worker"],
+                [sys.executable, "-m", "voice.asr.media_worker"],
                 cwd=ROOT,
                 env=environment | {"OPENBLAS_NUM_THREADS": "1"},
                 stdin=child_socket.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C goes to the server alone, which lets clips finish
+                start_new_session=True,  # Ctrl-C reaches the server only, which lets clips finish
             )
 
     @property
@@ -148,7 +148,7 @@ class DecoderProcess:
         """Send a clip and wait for its waveform.
 
         Raises:
-            DecoderExited, TimeoutError: the process cannot be used again.
+            MediaProcessExited, TimeoutError: the process cannot be used again.
             AudioInvalid, AudioTooLong: as `voice.asr.media.decode`.
 
         """
@@ -167,7 +167,7 @@ class DecoderProcess:
         except OSError as error:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(1)
-            raise DecoderExited(self._process.returncode) from error
+            raise MediaProcessExited(self._process.returncode) from error
         if kind == ReplyKind.WAVEFORM:
             return np.frombuffer(reply, np.float32)
         raise (AudioTooLong if kind == ReplyKind.TOO_LONG else AudioInvalid)(reply.decode())
@@ -184,7 +184,7 @@ class DecoderProcess:
         return received
 
     def kill(self) -> None:
-        """Kill the process; a thread that waits for its reply gets DecoderExited."""
+        """Kill the process; a thread that waits for its reply gets MediaProcessExited."""
         self._process.kill()
 
     def close(self) -> None:

@@ -20,10 +20,10 @@ from tests.asr.recognisers import FakeEngine, recogniser_with, until
 from tests.expanding import CLIP, WITH_TAGS, flac_with_picture, index_of
 from voice.asr import media
 from voice.asr.audio import unpack
-from voice.asr.decoder_pool import INHERITED_VARIABLES, DecoderPool
-from voice.asr.decoder_worker import DecoderWorker, ReplyKind
 from voice.asr.engine_selection import Engines
 from voice.asr.media import Media
+from voice.asr.media_pool import INHERITED_VARIABLES, MediaPool
+from voice.asr.media_worker import MediaWorker, ReplyKind
 
 
 def media_of(audio, **declared):
@@ -34,7 +34,7 @@ def media_of(audio, **declared):
 
 @pytest.fixture
 def pool():
-    made = DecoderPool(1)
+    made = MediaPool(1)
     yield made
     made.close()
 
@@ -87,7 +87,7 @@ class RecordingLimits:
 def test_the_limits_follow_from_the_received_bytes_and_the_allowed_length():
     limits: Any = RecordingLimits()
     header = {**media_of(CLIP)._asdict(), "audio": len(CLIP), "max_audio_s": 300}
-    kind, samples = DecoderWorker(own_bytes=20 * 2**20, limits=limits).decode(header, CLIP)
+    kind, samples = MediaWorker(own_bytes=20 * 2**20, limits=limits).decode(header, CLIP)
     assert (kind, len(samples)) == (ReplyKind.WAVEFORM, 8000 * 4)
     assert len(limits.memory) == 1
     assert 2 * len(CLIP) < limits.memory[0] - 20 * 2**20 < 2 * len(CLIP) + 110 * 2**20
@@ -127,7 +127,7 @@ def test_a_process_that_was_killed_is_replaced_before_a_clip_and_during_one(pool
 
 
 def test_a_process_that_does_not_reply_in_time_is_replaced():
-    pool = DecoderPool(1, reply_timeout_s=5.0)
+    pool = MediaPool(1, reply_timeout_s=5.0)
     pool.start()
     hanging = pid_of(pool)
     os.kill(hanging, signal.SIGSTOP)
@@ -151,7 +151,7 @@ def test_a_process_gets_no_setting_and_no_secret(pool, monkeypatch):
 
 
 def test_closing_the_pool_ends_a_busy_process_and_starts_no_other():
-    pool = DecoderPool(1)
+    pool = MediaPool(1)
     pool.start()
     pid = pid_of(pool)
     os.kill(pid, signal.SIGSTOP)
@@ -176,7 +176,7 @@ def test_closing_the_pool_ends_a_busy_process_and_starts_no_other():
 
 
 def test_a_process_ends_after_its_server_was_killed():
-    program = "import os, signal; from voice.asr.decoder_pool import DecoderPool; pool = DecoderPool(1); pool.start(); "
+    program = "import os, signal; from voice.asr.media_pool import MediaPool; pool = MediaPool(1); pool.start(); "
     program += "print(*pool.pids, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     server = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=30, check=False)  # noqa: S603 - ours
     pid = int(server.stdout)
@@ -208,7 +208,7 @@ class SlowPool:
 def test_a_client_occupies_one_process_even_after_it_has_disconnected():
     async def run():
         pool: Any = SlowPool()
-        recogniser = recogniser_with(decoder_pool=pool)
+        recogniser = recogniser_with(media_pool=pool)
         recogniser.start(Engines(FakeEngine()))
         hostile = [asyncio.ensure_future(recogniser.transcribe(CLIP + b"slow", client="a", language="en")) for _ in range(4)]
         await until(lambda: pool.clips)

@@ -1,6 +1,6 @@
-"""Decode media in a child process with limits on its processor time and memory: the process that a `DecoderPool` starts.
+"""Decode media in a child process with limits on its processor time and memory: the process that a `MediaPool` starts.
 
-The process imports no model and receives no settings and no credentials. Protocol on the socket that is its standard input:
+The process imports no model and receives no settings and no credentials. Its standard input is a socket with this protocol:
 
     request: length of the header (REQUEST_HEAD), header as JSON, audio      reply: kind and length (REPLY_HEAD), samples or error message
 """
@@ -26,12 +26,14 @@ if sys.platform != "win32":
 REQUEST_HEAD: Final = struct.Struct("<I")
 REPLY_HEAD: Final = struct.Struct("<BQ")
 
-# Limits of processor time to open a file and to decode it. The slowest honest files that were found (8 channels of FLAC at 192 kHz, 6 of
-# AAC at 96 kHz) decode 92 and 110 times as fast as they play, stereo AAC and MP3 260 times.
+# Limits of processor time to open a file and to decode it. The slowest honest files (FLAC with 8 channels at 192 kHz, AAC with 6 at
+# 96 kHz) decode 92 and 110 times as fast as they play, stereo AAC and MP3 260 times.
 MAX_OPEN_S, MAX_DECODE_S, MAX_DECODE_SHARE = 1.0, 1.0, 0.02
-# Limits of memory beside the process's own: the received bytes, which are held up to twice, the waveform of the allowed length four times
-# (two sides and their mix), and probing and the decoder, which take 8 MB for an honest file.
-WAVEFORM_COPIES = 4
+# Memory limit beside the process's own, the sum of:
+# - 2 x the received bytes;
+# - 4 x the longest allowed waveform (two sides and their mix);
+# - 32 MB for probing and the decoder, which take 8 MB for an honest file.
+AUDIO_COPIES, WAVEFORM_COPIES = 2, 4
 EXTRA_BYTES = 32 * 2**20
 
 
@@ -56,7 +58,7 @@ class ProcessLimits:
         signal.setitimer(signal.ITIMER_PROF, max_s)
 
 
-class DecoderWorker:
+class MediaWorker:
     """Decodes one clip after another."""
 
     def __init__(self, *, own_bytes: int, limits: ProcessLimits | None = None) -> None:
@@ -69,7 +71,7 @@ class DecoderWorker:
         max_audio_s = header.pop("max_audio_s")
         clip = Media(**{**header, "audio": audio})
         waveform_bytes = int(max_audio_s * SAMPLE_RATE * 4)
-        self._limits.set_memory(self._own_bytes + 2 * len(audio) + WAVEFORM_COPIES * waveform_bytes + EXTRA_BYTES)
+        self._limits.set_memory(self._own_bytes + AUDIO_COPIES * len(audio) + WAVEFORM_COPIES * waveform_bytes + EXTRA_BYTES)
         try:
             self._limits.set_processor_time(MAX_OPEN_S)
             waveform = media.decode(
@@ -87,7 +89,7 @@ class DecoderWorker:
 def serve(connection: socket.socket) -> None:
     """Answer requests until the other side closes the connection."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain audio of customers
-    worker = DecoderWorker(own_bytes=_data_segment_bytes())
+    worker = MediaWorker(own_bytes=_data_segment_bytes())
     with connection, connection.makefile("rb") as requests:
         while head := requests.read(REQUEST_HEAD.size):
             header = json.loads(requests.read(*REQUEST_HEAD.unpack(head)))

@@ -7,20 +7,20 @@ from weakref import WeakValueDictionary
 
 from schemas import Encoding
 from voice.asr.audio import clip_samples, unpack
-from voice.asr.decoder_pool import DecoderPool
 from voice.asr.media import Media
+from voice.asr.media_pool import MediaPool
 from voice.asr.waveform import Waveform
 
-N_PROCESSES = 2  # decoding is some hundred times faster than recognition
+N_PROCESSES = 2  # enough: decoding is some hundred times faster than recognition
 
 
-class ClipDecoder:
+class ClipLoader:
     """Decodes raw samples and WAV on threads, other audio in child processes, one clip of a client at a time."""
 
-    def __init__(self, *, executor: Executor, max_audio_s: float, pool: DecoderPool | None = None) -> None:
+    def __init__(self, *, executor: Executor, max_audio_s: float, pool: MediaPool | None = None) -> None:
         """`executor`: runs the decoding of raw samples. `max_audio_s`: of one clip."""
         self._executor, self._max_audio_s = executor, max_audio_s
-        self._pool = pool or DecoderPool(N_PROCESSES)
+        self._pool = pool or MediaPool(N_PROCESSES)
         self._pool_threads = ThreadPoolExecutor(N_PROCESSES, "decode-media")  # each waits for a process
         self._client_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -33,7 +33,7 @@ class ClipDecoder:
         self._pool_threads.shutdown(wait=False, cancel_futures=True)
         self._pool.close()
 
-    async def decode(  # noqa: PLR0913 - the form of the audio
+    async def decode(  # noqa: PLR0913 - the format of the audio
         self,
         audio: bytes,
         client: str,
@@ -60,13 +60,13 @@ class ClipDecoder:
         return await self._decode_media(unpacked, client) if isinstance(unpacked, Media) else unpacked
 
     async def _decode_media(self, media: Media, client: str) -> Waveform:
-        """Decode one clip of a client at a time: hostile ones, which take seconds, occupy one process and not all."""
+        """Decode one clip of a client at a time, so that hostile clips, which take seconds, occupy one process only."""
         async with self._client_locks.setdefault(client, asyncio.Lock()):
             future = self._pool_threads.submit(lambda: clip_samples(self._pool.decode(media, max_audio_s=self._max_audio_s)))
             decoded = asyncio.wrap_future(future)
             try:
                 return await asyncio.shield(decoded)
             except asyncio.CancelledError:
-                if not future.cancel():  # the client's next clip waits until the process is free
+                if not future.cancel():  # it runs: the client's next clip waits for it
                     await asyncio.wait({decoded})
                 raise

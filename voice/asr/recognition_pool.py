@@ -9,20 +9,20 @@ from collections.abc import Callable, Sequence
 from errors import Overloaded
 from voice.asr.memory import release_freed_memory
 from voice.asr.metrics import AsrMetrics
-from voice.asr.scheduler import Admission, FairQueue, Job
+from voice.asr.scheduler import FairQueue, Job, QueueAdmission
 
 log = logging.getLogger(__name__)
 
 INITIAL_RATE = 5.0  # audio seconds a second before the first measurement: two slow cores
 RATE_DECAY = 0.95  # weight of the earlier measurements after each piece
-# The longest piece, 28 s, takes three seconds on one core. An engine that takes this long does not return; its thread is replaced.
+# A thread whose engine takes longer is replaced. The longest piece, 28 s, takes three seconds on one core.
 HANG_S = 30.0
 MAX_REPLACED_THREADS = 8  # threads that hang are never freed
-# Freed memory is released after this idle time, under permanent load at this interval.
+# Freed memory is released after this idle time, and under permanent load at this interval.
 IDLE_BEFORE_RELEASE_S, MAX_RELEASE_INTERVAL_S = 1.0, 30.0
 
 
-class WorkerPool:
+class RecognitionPool:
     """Threads that decode queued jobs, piece by piece; thread-safe."""
 
     def __init__(  # noqa: PLR0913 - settings of the queue and of the threads
@@ -37,7 +37,7 @@ class WorkerPool:
         release_memory: Callable[[], None] = release_freed_memory,
     ) -> None:
         """`max_queue_s`: audio. `initial_rate`: audio seconds that all threads together decode in a second."""
-        self._admission = Admission(max_queue_s=max_queue_s, deadline_s=deadline_s, n_threads=n_threads)
+        self._admission = QueueAdmission(max_queue_s=max_queue_s, deadline_s=deadline_s, n_threads=n_threads)
         self._n_threads, self._hang_s, self._metrics, self._release_memory = n_threads, hang_s, metrics, release_memory
         self._decode: Callable[[Sequence[Job]], None]
         # The condition guards all attributes below.
@@ -94,7 +94,7 @@ class WorkerPool:
             self._changed.notify()
 
     def submit_admitted(self, job: Job) -> None:
-        """Enqueue a job whose session was admitted before.
+        """Enqueue a step of an admitted session.
 
         Raises:
             Overloaded: the pool is closed.
@@ -107,7 +107,7 @@ class WorkerPool:
             self._changed.notify()
 
     def cancel_unfinished(self, job: Job) -> None:
-        """Remove a job whose caller waits no longer; without effect on a finished one."""
+        """Remove a job whose caller has stopped waiting; no effect on a finished job."""
         with self._changed:
             if not job.is_finished:
                 job.is_abandoned = True
@@ -168,7 +168,7 @@ class WorkerPool:
         return False
 
     def _next_batch(self) -> list[Job]:
-        """Dequeue the next job, and those after it that are decoded in one call with it; it does not wait for more."""
+        """Dequeue the next job and the following ones that fit into one call with it, without waiting for more."""
         jobs: list[Job] = []
         while job := self._queue.peek(max_delay_s=self._admission.max_delay_s, n_threads=self._n_threads):
             if jobs and not _can_join(job, jobs):
