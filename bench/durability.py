@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.databases import Postgres  # noqa: E402 - the path is set above
 from voice.menus.loading import read_menu  # noqa: E402
-from voice.store.engine import connect  # noqa: E402
+from voice.store.connection import connect  # noqa: E402
 from voice.store.migrations import migrate  # noqa: E402
 from voice.store.tables import orders  # noqa: E402
 
