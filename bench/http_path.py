@@ -1,10 +1,10 @@
 """Print the processor time of the HTTP path, one figure a line.
 
-    .venv/bin/python bench/http_path.py [--only parts|path|timing|wire] [--seconds 2]
+    .venv/bin/python -m bench.http_path [--only parts|path|timing|wire] [--seconds 2]
 
-`parts` measures the steps of a request, `path` all of it in this process (without sockets), `timing` a wrong key against an unknown id,
-`wire` a server over loopback, with wrk if installed. On a busy machine compare ratios: each figure is the minimum of many short runs. (A
-file named http.py would hide the standard library's http from the other benchmarks.)
+`parts` measures the steps of a request, `path` a whole request in this process (without sockets), `timing` a wrong key against an unknown
+id, `wire` a server over loopback, with wrk if installed. On a busy machine compare ratios: each figure is the minimum of many short runs.
+(A file named http.py would hide the standard library's http from the other benchmarks.)
 """
 
 import argparse
@@ -116,7 +116,7 @@ def receiver(path: str) -> Callable[[], Awaitable[dict[str, Any]]]:
 
 
 async def parts(state: State) -> None:
-    """Print what each piece of a suggestion costs."""
+    """Print the time of each step of a suggestion."""
     scope = scope_of(RECOMMEND, state)
     route = next(route for route in app.routes if isinstance(route, Route) and route.path == RECOMMEND)
     context = RequestContext(dict(scope["headers"]), "id", "127.0.0.1", max_body_bytes=1 << 20)
@@ -153,7 +153,7 @@ async def parts(state: State) -> None:
 
 
 async def path(state: State) -> None:
-    """Print what a whole request costs, without a server."""
+    """Print the time of a whole request, without a server."""
     for where in BODIES:
         receive = receiver(where)
 
@@ -229,7 +229,7 @@ def processor_s(pid: int) -> float:
 
 
 async def in_process(only: str | None) -> None:
-    """Print what needs no server."""
+    """Print the figures that need no server."""
     async with app.router.lifespan_context(app) as state:
         for name, measure in {"parts": parts, "path": path, "timing": timing}.items():
             if only in (None, name):
