@@ -475,7 +475,7 @@ async def audio() -> None:
 
 
 def decoded(pool: DecoderPool, made: bytes) -> tuple[str, float, float]:
-    """Decode as the service does; return the outcome, the seconds, and the peak memory of this process and its child."""
+    """Decode as the service does; return the outcome, the time in ms, and the memory growth of this process and its child in MiB."""
     process = psutil.Process()
 
     def used_bytes() -> int:
@@ -495,7 +495,7 @@ def decoded(pool: DecoderPool, made: bytes) -> tuple[str, float, float]:
 
     watching = threading.Thread(target=watch)
     watching.start()
-    began_s, outcome = time.perf_counter(), "taken"
+    began_s, outcome = time.perf_counter(), "decoded"
     try:
         unpacked = unpack(made, encoding="auto", sample_rate=None, channels=None, max_audio_s=300)
         if isinstance(unpacked, Media):

@@ -99,7 +99,7 @@ def start() -> None:
             print(f"start  WORKERS={workers}: answers after {answers_s:.1f} s, ready after {ready_s:.1f} s")
             for one in serving_here:
                 rss, pss = memory_mib(one.pid)
-                print(f"start  WORKERS={workers}: a worker holds {rss:.0f} MiB (its share: {pss:.0f} MiB), {one.num_threads()} threads")
+                print(f"start  WORKERS={workers}: a worker has {rss:.0f} MiB (its share: {pss:.0f} MiB), {one.num_threads()} threads")
 
 
 def routes(seconds: int) -> None:

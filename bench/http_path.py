@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, cast
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # a command of its own, beside the modules that it measures
+sys.path.insert(0, str(ROOT))  # run as a script, it imports the service's modules
 SCRATCH = tempfile.TemporaryDirectory()
 os.environ |= {
     "ENVIRONMENT": "TESTING",
@@ -140,7 +140,7 @@ async def parts(state: State) -> None:
         "headers by name": lambda: dict(scope["headers"]),
         "request id": reply_headers.new_request_id,
         "admission": lambda: at_once(admission.admit(request, scopes, limits)),
-        "- of which the rate limit": lambda: at_once(admission.limits.hit("requests", "demo")),
+        "- the rate limit in it": lambda: at_once(admission.limits.hit("requests", "demo")),
         "read and validate": lambda: at_once(bodies.read_json(request, RecommendRequest)),
         "domain: suggest again": suggest,
         "domain: suggest": lambda: suggest(["nothing-of-this-name"]),  # a request with `exclude` is not cached
@@ -168,14 +168,14 @@ async def path(state: State) -> None:
 
 async def timing(state: State) -> None:
     """Print the median time of a wrong key against that of an unknown id."""
-    taken: dict[bytes, list[int]] = {b"demo": [], b"nobody": []}
+    times_by_id: dict[bytes, list[int]] = {b"demo": [], b"nobody": []}
     for _ in range(2000):
-        for secret_id, times in taken.items():
+        for secret_id, times in times_by_id.items():
             began = time.perf_counter_ns()
             with contextlib.suppress(InvalidCredentials):
                 state["admission"].clients.authenticate(secret_id, b"a-wrong-key")
             times.append(time.perf_counter_ns() - began)
-    known, unknown = (statistics.median(times) for times in taken.values())
+    known, unknown = (statistics.median(times) for times in times_by_id.values())
     print(f"timing wrong key {known:.0f} ns, unknown id {unknown:.0f} ns, ratio {known / unknown:.3f}")
 
 

@@ -22,7 +22,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # a command of its own, beside the modules that it measures
+sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a script, it imports the service's modules
 
 import httpx
 import numpy as np

@@ -5,7 +5,7 @@
 Starts a server with default settings except the length of the queue, and four clients. `overload`: measures the server's rate, then sends
 clips of 1 to 60 s at ten times that rate. Targets: accepted clips get a reply within 1.5 times the duration of the queued audio at that
 rate, the others are rejected within 50 ms, and a rejected caller that retries after `Retry-After` is accepted. `flood`: one client sends
-ten times the capacity, another a short clip a second. `hangups`: eight callers at a time, most of which disconnect within a second; a leak
+ten times the capacity, another a short clip a second. `hangups`: eight callers at a time, most disconnecting within a second; a leak
 shows as growth of memory, threads and descriptors after the first hundred.
 """
 

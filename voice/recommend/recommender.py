@@ -192,7 +192,7 @@ class Recommender:
         return self.fitted is None or self.fitted.n_orders * 2 < min(self.n_orders, self._max_window_orders)
 
     def fit_input(self, n_orders: int) -> tuple[OrderArrays, list[ItemDescription]]:
-        """Return a copy of the newest of the first `n_orders` orders, as many as the window holds, and the descriptions of all items."""
+        """Return a copy of the newest `max_window_orders` of the first `n_orders` orders, and the descriptions of all items."""
         orders = self._window.between(n_orders - self._max_window_orders, n_orders)
         return orders, [self._describe(item_id) for item_id in self._counts.item_ids]
 
