@@ -463,7 +463,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
     cors = Cors(settings.cors_origins, settings.cors_origins_regex, settings.cors_headers)
     every_route: list[BaseRoute] = [
         *routes,
-        *(page_routes if settings.environment.is_debug else ()),
+        *(page_routes if settings.environment.serves_documentation else ()),
         WebSocketRoute("/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)),  # OpenAPI cannot describe it: docs/api.md does
     ]
     edge = Middleware(

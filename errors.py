@@ -1,4 +1,4 @@
-"""Every error that a caller may see.
+"""Every error that a caller may receive.
 
     ApiError                      500 SERVER_ERROR
     ├── BadRequest                400 BAD_REQUEST
@@ -27,7 +27,7 @@
     └── Overloaded                503 OVERLOADED
         └── NotReady              503 OVERLOADED
 
-A docstring is the public description of its failure: the OpenAPI document and the README's table are made from it.
+A class's docstring is its public description: the OpenAPI document contains it, and a test compares the table in docs/api.md with it.
 The message is for the caller; the cause goes into `raise ... from` and the log.
 """
 
@@ -40,7 +40,7 @@ from typing_extensions import TypedDict
 
 
 class ErrorCode(StrEnum):
-    """The stable words of `data.error`."""
+    """The stable values of `data.error`."""
 
     SERVER_ERROR = "SERVER_ERROR"
     BAD_REQUEST = "BAD_REQUEST"
@@ -90,20 +90,20 @@ class ApiError(Exception):
 
 
 class BadRequest(ApiError):
-    """The body is not JSON, or not UTF-8."""
+    """The request is malformed, for example because its body is not JSON."""
 
     status = 400
     error = ErrorCode.BAD_REQUEST
 
 
 class InvalidSecretId(BadRequest):
-    """The client id is missing from the pair, empty or malformed."""
+    """The client's key was sent without the client's id, or the id is empty or malformed."""
 
     error = ErrorCode.SECRET_ID_INVALID
 
 
 class InvalidSecretKey(BadRequest):
-    """The client's key is missing from the pair, empty or malformed."""
+    """The client's id was sent without the client's key, or the key is empty or malformed."""
 
     error = ErrorCode.SECRET_KEY_INVALID
 
@@ -115,7 +115,7 @@ class InvalidCredentials(BadRequest):
 
 
 class NotAuthenticated(ApiError):
-    """Credentials are needed: X-Secret-Id and X-Secret-Key, or a bearer token."""
+    """The request is not authenticated."""
 
     status = 401
     error = ErrorCode.AUTHENTICATION_REQUIRED
@@ -133,13 +133,13 @@ class InvalidToken(NotAuthenticated):
 
 
 class RefreshTokenNotValid(NotAuthenticated):
-    """The refresh token is unknown, expired, or was used before."""
+    """The refresh token is unknown, expired or used."""
 
     error = ErrorCode.REFRESH_TOKEN_NOT_VALID
 
 
 class PermissionDenied(ApiError):
-    """The client may not do that."""
+    """The client lacks permission."""
 
     status = 403
     error = ErrorCode.AUTHORIZATION_FAILED
@@ -245,7 +245,7 @@ class RateLimited(ApiError):
     error = ErrorCode.RATE_LIMITED
 
     def __init__(self, retry_after_s: float, message: str | None = None) -> None:
-        """`retry_after_s`: seconds until a request is accepted again."""
+        """`retry_after_s`: seconds until the next request is accepted."""
         super().__init__(message)
         self.headers = {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
 

@@ -1,7 +1,7 @@
-"""The wire format: menu files, requests, replies, the envelope. Types only, no behaviour.
+"""The wire format: types of menu files, requests, replies and the envelope, with their validators.
 
-Requests and menu files are pydantic models: strict, and without unknown keys. Replies are typed dictionaries, which orjson serializes
-without a conversion and pydantic describes in the OpenAPI document.
+Requests and menu files are strict pydantic models that reject unknown keys. Replies are typed dictionaries: orjson serialises them without
+a conversion, and pydantic describes them in the OpenAPI document.
 """
 
 import binascii
@@ -37,7 +37,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Model(BaseModel):
-    """Base of requests and menu files: strict types, no unknown keys, names or aliases. Of duplicate JSON keys the last counts."""
+    """Base of requests and menu files.
+
+    Types are strict; unknown keys are rejected; field names and aliases are accepted. The last of duplicate JSON keys counts.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
@@ -69,7 +72,7 @@ def whole_seconds_utc(moment: datetime) -> datetime:
 
 
 def unwrap_base64(text: str) -> str:
-    """Remove the head of a `data:` URL (RFC 2397) and line breaks (RFC 2045 section 6.8), which encoders add to base64."""
+    """Remove what encoders add to base64: the head of a `data:` URL (RFC 2397) and line breaks (RFC 2045 section 6.8)."""
     if url := _DATA_URL.match(text):
         text = text[url.end() :]
     return text.replace("\r", "").replace("\n", "")
@@ -79,7 +82,7 @@ def decode_base64(text: str) -> bytes:
     """Decode RFC 4648 section 4 base64.
 
     Raises:
-        ValueError: other characters (spaces and the URL alphabet too), or wrong padding.
+        ValueError: the text has other characters, such as spaces or the URL alphabet, or wrong padding.
 
     """
     message = "not valid base64"
@@ -92,14 +95,14 @@ def decode_base64(text: str) -> bytes:
 
 
 def strict_base64(value: object) -> object:
-    """Decode base64, which may be wrapped; return bytes as they are, and None for any other type, which pydantic then rejects."""
+    """Decode base64 after `unwrap_base64`; return bytes unchanged, and None for any other type, so that pydantic rejects it."""
     if isinstance(value, str):
         return decode_base64(unwrap_base64(value))
     return value if isinstance(value, bytes) else None
 
 
-def none_as_text(value: object) -> object:
-    """Return None for "null" and "", as which browsers send null in a query."""
+def text_as_none(value: object) -> object:
+    """Return None for "null" and "". Browsers send null as "null" or "" in a query."""
     return None if value in ("null", "") else value
 
 
@@ -188,13 +191,13 @@ class Menu(Model):
         for id_, item in self.items.items():
             for group in item.options:
                 if group not in self.option_groups:
-                    message = f"item {id_!r} names the option group {group!r}, which is not there"
+                    message = f"item {id_!r} names the unknown option group {group!r}"
                     raise ValueError(message)
         return self
 
 
 # --- Requests -----------------------------------------------------------------------------------------------------------------------
-# Default lists come from a factory: pydantic deep-copies a default list for each request, which takes a third of the validation's time.
+# Default lists come from a factory: pydantic would deep-copy a default list for each request, a third of the validation's time.
 
 
 class TokenRequest(Model):
@@ -227,8 +230,8 @@ class SpeechRequest(SpeechOptions):
     audio: Audio = Field(repr=False)
 
 
-# A request may have 20,000 options: 200 bytes each as a dataclass with slots, 650 as a model. Only the number is strict, the one type that
-# would be coerced: a strict dataclass accepts no dictionary.
+# A request may have 20,000 options: 200 bytes each as a dataclass with slots, 650 as a model. Only `quantity` is strict, because only it
+# would be coerced; a fully strict dataclass rejects dictionaries.
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class OptionRequest:
     """An option of an order line."""
@@ -287,7 +290,7 @@ class LiveOptions(Model):
     """The query of a live connection."""
 
     menu: Id | None = None
-    language: Annotated[Language | None, BeforeValidator(none_as_text)] = None
+    language: Annotated[Language | None, BeforeValidator(text_as_none)] = None
     sample_rate: Annotated[int, Field(ge=8000, le=192_000)] = 16_000
     encoding: RawEncoding = "pcm_s16le"
 
@@ -403,7 +406,7 @@ class Line(TypedDict):
 
 
 class Change(TypedDict):
-    """An edit of the order; `line` is an index in the new lines, for `remove` in the old ones."""
+    """An edit of the order; `line` is an index in the new lines, except for `remove`: there in the old ones."""
 
     op: Literal["add", "set", "remove"]
     line: int
@@ -412,7 +415,7 @@ class Change(TypedDict):
 
 
 class Pending(TypedDict):
-    """The edit that waits for the answer to a question."""
+    """The edit that the answer to a question completes."""
 
     op: Literal["add", "set", "remove"]
     item: NotRequired[str]
@@ -473,7 +476,7 @@ class LiveFinal(Order):
 
 
 class StoredOrder(TypedDict):
-    """A stored order, with the prices of `placed_at`."""
+    """A stored order, priced when it was stored."""
 
     order_id: str
     menu: str
@@ -485,7 +488,7 @@ class StoredOrder(TypedDict):
 
 
 class Reason(TypedDict):
-    """The reason of a suggestion; `share` is the share of orders that the text mentions."""
+    """The reason of a suggestion; `share` is the fraction of orders that supports the text."""
 
     kind: Literal["with", "usual", "popular", "menu"]
     item: str | None

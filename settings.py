@@ -16,8 +16,8 @@ from schemas import Scope, Slug
 
 ROOT = Path(__file__).parent
 LOCAL_TOKEN_SECRET = "local-token-secret-that-signs-nothing-of-worth"  # noqa: S105 - LOCAL and TESTING only
-# The exit status of a command after a user's mistake.
-USERS_MISTAKE = 2
+# The exit status of a command with wrong arguments or settings.
+USAGE_ERROR_STATUS = 2
 MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: an HMAC-SHA-256 key has at least 256 bits
 
 KeyDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -32,7 +32,7 @@ class Environment(StrEnum):
     PRODUCTION = "PRODUCTION"
 
     @property
-    def is_debug(self) -> bool:
+    def serves_documentation(self) -> bool:
         """True if the documentation and the page to try the service are served."""
         return self in (self.LOCAL, self.STAGING, self.TESTING)
 
@@ -43,7 +43,7 @@ class Environment(StrEnum):
 
     @property
     def is_deployed(self) -> bool:
-        """True if the public can reach the service, so that it has no demo client and no default secret."""
+        """True in STAGING and PRODUCTION: no demo client, no default secret."""
         return self in (self.STAGING, self.PRODUCTION)
 
 
@@ -57,7 +57,7 @@ class Client(BaseModel):
 
 
 def project_version() -> str:
-    """Return the version in pyproject.toml, which is part of the image; the project is not an installed package."""
+    """Read the version from pyproject.toml, which the image includes; the project is not an installed package."""
     version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     return version
 
@@ -187,7 +187,7 @@ def read_settings(settings: type[S]) -> S:
         return settings()
     except (ValidationError, SettingsError, UnicodeDecodeError) as error:
         sys.stderr.write(f"{describe(error)}\n")
-        raise SystemExit(USERS_MISTAKE) from None
+        raise SystemExit(USAGE_ERROR_STATUS) from None
 
 
 def describe(error: Exception) -> str:

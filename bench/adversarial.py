@@ -1,8 +1,8 @@
 """Attack a server, and print times and counts; the tests assert the mechanisms.
 
-    bench/adversarial.py [--only NAME]
+    .venv/bin/python -m bench.adversarial [--only NAME]
 
-Overload with speech and callers who hang up are in `bench/speech_load.py`, kills and power cuts in `bench/durability.py`, a wrong key
+Overload with speech and disconnecting callers are in `bench/speech_load.py`, kills and power cuts in `bench/durability.py`, a wrong key
 against an unknown id in `bench/http_path.py`.
 """
 
@@ -97,7 +97,7 @@ async def while_probing(server: Server, work: Awaitable[Any]) -> list[float]:
 
 
 async def slow() -> None:
-    """Send parts of heads on many connections, and a byte of a body a second on as many."""
+    """Send half heads on many connections, and on as many others bodies at one byte a second."""
 
     async def drip(port: int, first: bytes, then: bytes) -> float:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -189,8 +189,8 @@ async def limit() -> None:
         passed = sum(reply.status_code == OK for reply in replies)
         waits = sorted(int(reply.headers["retry-after"]) for reply in replies if reply.status_code == LIMITED)
         healthy = sum(reply.status_code == OK for reply in health)
-        told = f"told to wait {waits[0]} to {waits[-1]} s"
-        print(f"limit  200 a minute, 500 requests from 50 callers: {passed} passed, {told}; health {healthy} of 500")
+        retries = f"Retry-After {waits[0]} to {waits[-1]} s"
+        print(f"limit  200 a minute, 500 requests from 50 callers: {passed} passed, {retries}; health {healthy} of 500")
 
 
 def exchanged(server: Server, sent: bytes) -> tuple[bytes, float]:
@@ -434,7 +434,7 @@ def wave(*, channels: int = 1, rate: int = 16_000, claimed: int | None = None, n
 
 
 def hours_of_silence(hours: int) -> bytes:
-    """Return silence as Opus, which is very small."""
+    """Return silence as Opus, a very small file."""
     file, rate = io.BytesIO(), 8_000
     with av.open(file, "w", format="ogg") as output:
         stream: Any = output.add_stream("libopus", rate=rate, layout="mono")
@@ -475,7 +475,7 @@ async def audio() -> None:
 
 
 def decoded(pool: MediaPool, made: bytes) -> tuple[str, float, float]:
-    """Decode as the service does; return the outcome, the seconds, and the peak memory of this process and its child."""
+    """Decode as the service does; return the outcome, the time in ms, and the memory growth of this process and its child in MiB."""
     process = psutil.Process()
 
     def used_bytes() -> int:
@@ -495,13 +495,13 @@ def decoded(pool: MediaPool, made: bytes) -> tuple[str, float, float]:
 
     watching = threading.Thread(target=watch)
     watching.start()
-    began_s, outcome = time.perf_counter(), "taken"
+    began_s, outcome = time.perf_counter(), "decoded"
     try:
         unpacked = unpack(made, encoding="auto", sample_rate=None, channels=None, max_audio_s=300)
         if isinstance(unpacked, Media):
             pool.decode(unpacked, max_audio_s=300)
-    except (AudioInvalid, AudioTooLong) as refused:
-        outcome = f"{refused.status} {refused}"
+    except (AudioInvalid, AudioTooLong) as error:
+        outcome = f"{error.status} {error}"
     took_ms = 1000 * (time.perf_counter() - began_s)
     ended.set()
     watching.join()
@@ -622,7 +622,7 @@ async def workers() -> None:
         counted = sum(
             float(line.rpartition(" ")[2]) for line in figures.splitlines() if f'_seconds_count{{method="GET",route="{API}/menus"' in line
         )
-        print(f"worker 300 a minute, 1000 requests to three workers: {passed[OK]} passed, /metrics tells of {counted:.0f}")
+        print(f"worker 300 a minute, 1000 requests to three workers: {passed[OK]} passed, /metrics has {counted:.0f}")
 
 
 CONNECTIONS = slow, flood, http, bodies, fields, trailers, upgrades, frames, readers, stops

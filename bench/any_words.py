@@ -1,9 +1,9 @@
 """Check that the replies to random utterances are accepted as requests.
 
-    .venv/bin/python bench/any_words.py [--count 100000] [--menus 24] [--seed 1]
+    .venv/bin/python -m bench.any_words [--count 100000] [--menus 24] [--seed 1]
 
 An utterance is a random sequence of phrases of all languages and names of the menu, up to 2,000 characters. A conversation has up to four
-turns, each on the lines of the reply before; one in ten begins with 200 lines. Exits with status 1 if an utterance raises an exception, or
+turns, each on the lines of the reply before; one in ten starts with 200 lines. Exits with status 1 if an utterance raises an exception, or
 a reply is rejected, altered, or asks a question twice.
 """
 
@@ -23,7 +23,7 @@ from voice.orders.engine import OrderEngine
 from voice.orders.parser.corpus import sentence_menus
 
 TURNS = 4
-LONG_ORDERS = 10  # one conversation in so many starts with MAX_LINES lines
+LONG_ORDERS = 10  # one conversation in LONG_ORDERS starts with MAX_LINES lines
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     rng = random.Random(arguments.seed)  # noqa: S311 - a benchmark's rng
     menus = sentence_menus()
     engines = [OrderEngine(menu) for menu in rng.sample(menus, min(arguments.menus, len(menus)))]
-    gc.disable()  # the rows of 24 menus are a heap that no service has
+    gc.disable()  # the heap of 24 menus is larger than a service's
     count, slowest_s, longest, failures = 0, 0.0, 0, Counter[str]()
     while count < arguments.count:
         engine = rng.choice(engines)

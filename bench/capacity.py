@@ -1,10 +1,10 @@
-"""Print the throughput of each route on one core, the memory of a worker, and the number of connections that it holds.
+"""Print the throughput of each route on one core, the memory of a worker, and its number of connections.
 
-    bench/capacity.py [--only start|routes|connections] [--seconds 5] [--connections 10000]
+    .venv/bin/python -m bench.capacity [--only start|routes|connections] [--seconds 5] [--connections 10000]
 
 `start`: seconds until ready and memory by worker. `routes`: a server on one core, called by wrk (if installed) from another; speech by
-callers that send a recording repeatedly. `connections`: keep-alive connections over loopback, up to the limit of descriptors, each of which
-sends a request in every round. On a busy machine the figures are lower bounds.
+callers that send a recording repeatedly. `connections`: keep-alive connections over loopback, up to the limit of descriptors; each sends
+a request in every round. On a busy machine the figures are lower bounds.
 """
 
 import argparse
@@ -51,7 +51,7 @@ ROUTES = {
 }
 WRK_CONNECTIONS = 32
 ROUNDS = 5
-# Descriptors of this process and the server besides the connections.
+# Descriptors of this process and of the server, besides those of connections.
 SPARE_DESCRIPTORS = 200
 HEALTH = b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -99,7 +99,7 @@ def start() -> None:
             print(f"start  WORKERS={workers}: answers after {answers_s:.1f} s, ready after {ready_s:.1f} s")
             for one in serving_here:
                 rss, pss = memory_mib(one.pid)
-                print(f"start  WORKERS={workers}: a worker holds {rss:.0f} MiB (its share: {pss:.0f} MiB), {one.num_threads()} threads")
+                print(f"start  WORKERS={workers}: a worker has {rss:.0f} MiB (its share: {pss:.0f} MiB), {one.num_threads()} threads")
 
 
 def routes(seconds: int) -> None:

@@ -1,10 +1,12 @@
-"""Print how many utterances of the corpus become their order: `python -m bench.corpus [SET ...]`, one line a set.
+"""Print the share of utterances of the corpus that give the right order: one line a set.
 
-    .venv/bin/python -m bench.corpus sentences/en1 conversations/vi6 [--ask-below 0]
+    .venv/bin/python -m bench.corpus [SET ...] [--misses] [--ask-below 0]
 
-Each utterance starts from the right order before it. An utterance is exact if the order after it is one of those annotated. A miss is of
-the first kind that fits: `unchanged` (an order that should change did not), `unwanted` (an order changed that should not), `items`,
-`quantities`, `options` (what differs). An edit below the confidence `--ask-below` is asked about, so it is not made and counts as a miss.
+Each utterance starts from the right order before it. It is exact if the order after it is one of the annotated ones. Misses are counted by
+kind, for development sets only: a first-contact set becomes a development set when its misses are known (--misses prints them
+nevertheless). A miss is counted under the first kind that applies: `unchanged` (the order should have changed), `unwanted` (the order
+should not have changed), `items`, `quantities`, `options` (the difference). An edit below the confidence `--ask-below` raises a question
+instead and counts as a miss.
 """
 
 import argparse
@@ -16,6 +18,8 @@ from voice.orders.engine import OrderEngine
 from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.corpus import DEVELOPMENT, Example, conversation_sets, conversations, sentence_sets, sentences
 from voice.orders.parser.draft import MenuIndex, denotation
+
+DEVELOPMENT_USE, FIRST_CONTACT_USE = "development", "first contact"  # as in corpus/README.md
 
 
 def set_names() -> list[str]:
@@ -66,17 +70,21 @@ def measure(name: str, ask_below: float) -> Counter[str | None]:
     return kinds
 
 
-def line(name: str, use: str, kinds: Counter[str | None]) -> str:
-    """Return the figures of a set as a line."""
+def line(name: str, use: str, kinds: Counter[str | None], *, misses: bool = False) -> str:
+    """Return the figures of a set as a line; `misses`: with the misses of a first-contact set, too."""
     n_exact, n = kinds[None], kinds.total()
-    misses = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common() if kind is not None)
-    return f"{name:20} {use:13} {n:5}  exact {n_exact / n:.3f}  misses: {misses or 'none'}"
+    figures = f"{name:20} {use:13} {n:5}  exact {n_exact / n:.3f}"
+    if use != DEVELOPMENT_USE and not misses:
+        return figures
+    by_kind = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common() if kind is not None)
+    return f"{figures}  misses: {by_kind or 'none'}"
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="*", default=set_names(), metavar="SET", help="as listed in corpus/README.md; all unless named")
+    parser.add_argument("sets", nargs="*", default=set_names(), metavar="SET", help="as in corpus/README.md; default: all")
+    parser.add_argument("--misses", action="store_true", help="print the misses of first-contact sets, too, which spoils these sets")
     parser.add_argument("--ask-below", type=float, default=ASK_BELOW)
     arguments = parser.parse_args()
     if unknown := set(arguments.sets) - set(set_names()):
@@ -84,12 +92,12 @@ def main() -> None:
     totals: dict[tuple[str, str], Counter[str | None]] = {}
     for name in arguments.sets:
         kind, _, set_name = name.partition("/")
-        use = "development" if kind == "sentences" or set_name in DEVELOPMENT else "first contact"
+        use = DEVELOPMENT_USE if kind == "sentences" or set_name in DEVELOPMENT else FIRST_CONTACT_USE
         kinds = measure(name, arguments.ask_below)
         totals[kind, use] = totals.get((kind, use), Counter()) + kinds
-        print(line(name, use, kinds), flush=True)
+        print(line(name, use, kinds, misses=arguments.misses), flush=True)
     for (kind, use), kinds in totals.items():
-        print(line(kind, use, kinds))
+        print(line(kind, use, kinds, misses=arguments.misses))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Print how many acknowledged orders are lost by kill -9 of the service, kill -9 of PostgreSQL, and a power cut.
 
-    bench/durability.py [--parts kill-sqlite,kill-postgresql,database,power] [--rounds 10] [--orders 2000]
+    .venv/bin/python -m bench.durability [--parts kill-sqlite,kill-postgresql,database,power] [--rounds 10] [--orders 2000]
 
-`kill` and `database` send requests to a real server. `power` needs root and Linux: it stores on a file system of its own and discards its
-unwritten pages; the control, with weaker settings, shows that such a cut loses orders.
+`kill-sqlite` and `kill-postgresql` kill a real server that stores in the named database, `database` kills PostgreSQL under a real server.
+`power` needs root and Linux: it stores on a separate file system and discards the unwritten pages; a control with weaker settings shows
+that such a cut loses orders.
 """
 
 import argparse
@@ -32,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.databases import Postgres  # noqa: E402 - the path is set above
 from voice.menus.loading import read_menu  # noqa: E402
-from voice.store.engine import connect  # noqa: E402
+from voice.store.connection import connect  # noqa: E402
 from voice.store.migrations import migrate  # noqa: E402
 from voice.store.tables import orders  # noqa: E402
 
@@ -43,7 +44,7 @@ NO_LOG_FLUSH = 2
 
 
 class Server:
-    """The service, in a process of its own."""
+    """The service in a separate process."""
 
     def __init__(self, database_url: str, directory: Path) -> None:
         with socket.socket() as probe:
@@ -100,7 +101,7 @@ class Callers:
             await asyncio.gather(*(self._call(client) for _ in range(CALLERS)))
 
     def stop(self) -> None:
-        """End after the orders that are being stored."""
+        """End after the present requests."""
         self._left = 0
 
     async def _call(self, client: httpx.AsyncClient) -> None:
@@ -139,7 +140,7 @@ def compared(acknowledged: list[str], stored: Counter[str]) -> str:
 
 
 async def until_acknowledged(callers: Callers, count: int) -> None:
-    """Wait until so many orders are acknowledged in all."""
+    """Wait until `count` orders are acknowledged in all."""
     while len(callers.acknowledged) < count:  # noqa: ASYNC110 - the callers set no event
         await asyncio.sleep(0.002)
 
@@ -302,7 +303,7 @@ async def cut_the_power(count: int) -> None:
 
 
 async def run(parts: list[str], rounds: int, count: int) -> None:
-    """Run some parts."""
+    """Run the named parts."""
     with tempfile.TemporaryDirectory(prefix="durability-") as directory:
         os.chmod(directory, 0o755)  # noqa: PTH101, S103 - PostgreSQL runs as another user
         home = Path(directory) / "postgres"

@@ -1,9 +1,9 @@
 """Decode mutated recordings, and print the outcomes.
 
-    bench/fuzz.py [--count 300] [--seed 1]
+    .venv/bin/python -m bench.fuzz [--count 300] [--seed 1]
 
-Files of every container, made by the encoder itself, are cut, spliced and repeated, and have bits and lengths changed. Each must be decoded
-or rejected with AudioInvalid or AudioTooLong. The memory limit turns a decompression bomb into an error; a file holds the last mutant, in
+Files of every container are encoded, then cut, spliced or repeated, or their bits or length fields are changed. Each must be decoded or
+rejected with AudioInvalid or AudioTooLong. A memory limit turns a decompression bomb into an error. A file contains the last mutant, in
 case the decoder crashes. Prints one figure a line, and one JSON object at the end.
 """
 
@@ -28,7 +28,7 @@ from errors import AudioInvalid, AudioTooLong
 from schemas import Encoding
 from voice.asr.audio import SAMPLE_RATE, decode
 
-# Container, codec, sample rate in Hz, layout, as phones, browsers, desktops and the telephone network send them.
+# Container, codec, sample rate in Hz and layout of phones, browsers, desktops and the telephone network.
 FORMS = (
     ("wav", "pcm_s16le", 16_000, "mono"),
     ("wav", "pcm_f32le", 48_000, "stereo"),
@@ -42,7 +42,7 @@ FORMS = (
     ("mp4", "alac", 44_100, "mono"),
 )
 MAX_AUDIO_S = 5.0
-# The memory limit: many times what five seconds of audio need.
+# The memory limit: many times the need of five seconds of audio.
 MAX_MEMORY_BYTES = 2 * 2**30
 ODD_NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
@@ -139,8 +139,8 @@ def outcome(audio: bytes, chance: np.random.Generator) -> str:
     sample_rate = None if encoding == "auto" and chance.random() < 0.7 else int(chance.choice([8_000, 16_000, 44_100, 48_000]))  # noqa: PLR2004
     try:
         waveform = decode(audio, encoding=encoding, sample_rate=sample_rate, channels=None, max_audio_s=MAX_AUDIO_S)
-    except (AudioInvalid, AudioTooLong) as refused:
-        return type(refused).__name__
+    except (AudioInvalid, AudioTooLong) as error:
+        return type(error).__name__
     # The last frame may exceed the limit.
     bounded = len(waveform) <= (MAX_AUDIO_S + 1) * SAMPLE_RATE
     return "sound" if bounded and waveform.ndim == 1 and np.abs(waveform).max() <= 1 else "wrong sound"

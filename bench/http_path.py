@@ -1,10 +1,10 @@
 """Print the processor time of the HTTP path, one figure a line.
 
-    .venv/bin/python bench/http_path.py [--only parts|path|timing|wire] [--seconds 2]
+    .venv/bin/python -m bench.http_path [--only parts|path|timing|wire] [--seconds 2]
 
-`parts` measures the steps of a request, `path` all of it in this process (without sockets), `timing` a wrong key against an unknown id,
-`wire` a server over loopback, with wrk if installed. On a busy machine compare ratios: each figure is the minimum of many short runs. (A
-file named http.py would hide the standard library's http from the other benchmarks.)
+`parts` measures the steps of a request, `path` a whole request in this process (without sockets), `timing` a wrong key against an unknown
+id, `wire` a server over loopback, with wrk if installed. On a busy machine compare ratios: each figure is the minimum of many short runs.
+(A file named http.py would hide the standard library's http from the other benchmarks.)
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, cast
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # a command of its own, beside the modules that it measures
+sys.path.insert(0, str(ROOT))  # run as a script, it imports the service's modules
 SCRATCH = tempfile.TemporaryDirectory()
 os.environ |= {
     "ENVIRONMENT": "TESTING",
@@ -116,7 +116,7 @@ def receiver(path: str) -> Callable[[], Awaitable[dict[str, Any]]]:
 
 
 async def parts(state: State) -> None:
-    """Print what each piece of a suggestion costs."""
+    """Print the time of each step of a suggestion."""
     scope = scope_of(RECOMMEND, state)
     route = next(route for route in app.routes if isinstance(route, Route) and route.path == RECOMMEND)
     context = RequestContext(dict(scope["headers"]), "id", "127.0.0.1", max_body_bytes=1 << 20)
@@ -140,7 +140,7 @@ async def parts(state: State) -> None:
         "headers by name": lambda: dict(scope["headers"]),
         "request id": reply_headers.new_request_id,
         "admission": lambda: at_once(admission.admit(request, scopes, limits)),
-        "- of which the rate limit": lambda: at_once(admission.limiter.hit("requests", "demo")),
+        "- the rate limit in it": lambda: at_once(admission.limiter.hit("requests", "demo")),
         "read and validate": lambda: at_once(bodies.read_json(request, RecommendRequest)),
         "domain: suggest again": suggest,
         "domain: suggest": lambda: suggest(["nothing-of-this-name"]),  # a request with `exclude` is not cached
@@ -153,7 +153,7 @@ async def parts(state: State) -> None:
 
 
 async def path(state: State) -> None:
-    """Print what a whole request costs, without a server."""
+    """Print the time of a whole request, without a server."""
     for where in BODIES:
         receive = receiver(where)
 
@@ -168,14 +168,14 @@ async def path(state: State) -> None:
 
 async def timing(state: State) -> None:
     """Print the median time of a wrong key against that of an unknown id."""
-    taken: dict[bytes, list[int]] = {b"demo": [], b"nobody": []}
+    times_by_id: dict[bytes, list[int]] = {b"demo": [], b"nobody": []}
     for _ in range(2000):
-        for secret_id, times in taken.items():
+        for secret_id, times in times_by_id.items():
             began = time.perf_counter_ns()
             with contextlib.suppress(InvalidCredentials):
                 state["admission"].clients.authenticate(secret_id, b"a-wrong-key")
             times.append(time.perf_counter_ns() - began)
-    known, unknown = (statistics.median(times) for times in taken.values())
+    known, unknown = (statistics.median(times) for times in times_by_id.values())
     print(f"timing wrong key {known:.0f} ns, unknown id {unknown:.0f} ns, ratio {known / unknown:.3f}")
 
 
@@ -229,7 +229,7 @@ def processor_s(pid: int) -> float:
 
 
 async def in_process(only: str | None) -> None:
-    """Print what needs no server."""
+    """Print the figures that need no server."""
     async with app.router.lifespan_context(app) as state:
         for name, measure in {"parts": parts, "path": path, "timing": timing}.items():
             if only in (None, name):

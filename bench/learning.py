@@ -1,6 +1,8 @@
 """Print the latency of suggestions over HTTP while orders are stored and fits run, and the time of a start with many orders.
 
-.venv/bin/python bench/learning.py [--only served|start|replicas] [--orders 100000]
+    .venv/bin/python -m bench.learning [--only served|start|replicas] [--orders 100000]
+
+`served`: latency while orders are stored. `start`: time of a start from stored orders. `replicas`: delays between two servers.
 """
 
 import argparse
@@ -66,7 +68,7 @@ def imported(directory: Path, n_items: int, orders: Sequence[PastOrder]) -> Serv
 
 
 def measure_replicas(n_items: int, rounds: int) -> Iterator[str]:
-    """Measure when an order stored by one of two servers affects the other, and when both use the same fit."""
+    """Measure the time until an order stored by one server affects another, and until both use the same fit."""
     with tempfile.TemporaryDirectory(prefix="replicas-") as directory:
         one = imported(Path(directory), n_items, synthetic_orders(n_items, 90))
         other = Server(Path(directory), environment_of(Path(directory)))
@@ -149,7 +151,7 @@ def put_orders(port: int, orders: Sequence[PastOrder], rate: int) -> None:
 
 
 def send_requests(port: int, orders: Sequence[PastOrder], seconds: int) -> tuple[list[float], float]:
-    """Send requests for so long; return the sorted latencies in ms, and the 99th percentile of a sleep's delay, the machine's own."""
+    """Send requests for `seconds`; return the sorted latencies, and the p99 of the scheduling delay of this machine, both in ms."""
     connection, took_ms, nothing_ms = http.client.HTTPConnection("127.0.0.1", port), [], []
     until_s = time.monotonic() + seconds
     for order in itertools.cycle(orders):
@@ -183,7 +185,7 @@ async def timed_starts(url: str, n_items: int, n_orders: int) -> list[str]:
     for label in ("from the orders", "from snapshots"):
         recommenders, began_s = Recommenders(lambda _: menu), time.perf_counter()
         following = asyncio.create_task(recommenders.follow(store))
-        while recommenders.get("bench", menu).n_orders < n_orders:  # noqa: ASYNC110 - what is waited for has no event
+        while recommenders.get("bench", menu).n_orders < n_orders:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
         lines.append(f"start {label}: {time.perf_counter() - began_s:.2f} s")
         began_s = time.perf_counter()

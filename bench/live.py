@@ -2,11 +2,11 @@
 
     .venv/bin/python -m bench.live [--only speak|abuse] [--streams 1,4,8] [--languages vi,en] [--every N] [--manifest FILE.jsonl]
 
-Starts a server of its own. Clips are sent in real time, the given number at once, with `end` after the last speech that the VAD finds;
-with --pause silence follows instead. "word": time from the end of a word (by its time in the transcript of the whole clip) to the first
-event with the word in its place; "first": the same for the first word; "final": from the end of speech to the final. The word error rates
-are those of the finals ("live") and of the same clips in one request ("once"); "changed" is the share of the letters of partials that
-changed later. Other load on the machine falsifies the times.
+Starts its own server. Sends clips in real time, the given number at once, with `end` after the last speech that the VAD finds, or with
+--pause followed by silence. "word": time from the end of a word (by the one-shot transcript of the clip) to the first event that contains
+the word at this position; "first": the same for the first word; "final": from the end of speech to the final. "wer": word error rates of
+the finals ("live") and of the same clips in one request ("once"). "changed": the share of letters of partials that changed later. Other
+load on the machine falsifies the times.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # a command of its own, beside the modules that it measures
+sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a script, it imports the service's modules
 
 import httpx
 import numpy as np
@@ -44,10 +44,10 @@ SILENT_S = 1.5  # sent after a clip with --pause
 
 @dataclass
 class Run:
-    """One clip and the events that it caused."""
+    """One clip and its events."""
 
     clip: Clip
-    whole: dict[str, Any]  # the transcript of one request
+    whole: dict[str, Any]  # the one-shot transcript
     events: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # each with seconds since the start of the clip
     speech_end_s: float = 0.0
 
@@ -57,7 +57,7 @@ class Run:
         return " ".join(event["text"] for _, event in self.events if event["type"] == "final" and event["text"])
 
     def delays(self) -> list[float]:
-        """Return, for each word that was recognised alike, the seconds from its end to the first event with it in its place."""
+        """Return the delay of each word that the live and the one-shot transcript share: from its end to its first event, in seconds."""
         found = []
         recognised = [word for segment in self.whole["segments"] for word in segment["words"]]
         for place, word in enumerate(recognised):
@@ -327,7 +327,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["speak", "abuse"])
     parser.add_argument("--streams", default="1,4,8")
     parser.add_argument("--languages", default="vi,en")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="take each N-th clip only")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th clip only")
     parser.add_argument("--pause", action="store_true", help="end each clip by silence instead of `end`")
     parser.add_argument("--seconds", type=float, default=20, help="duration of each kind of abuse")
     parser.add_argument("--manifest", type=Path)

@@ -1,10 +1,10 @@
-"""Print the hit rates of suggestions for synthetic merchants, compared with simpler methods: a line each.
+"""Print the hit rates of suggestions for synthetic merchants, compared with simpler methods, one line each.
 
-    .venv/bin/python bench/merchants.py [--seeds 1] [NAME ...]
+    .venv/bin/python -m bench.merchants [--seeds 1] [NAME ...]
 
-Each merchant's orders have one pattern (or none), so that a method falls behind which misses it, or finds one where there is none. The
-last fifth of the orders are queries with one item hidden, the orders before are training data. A line ends with "below" where the best
-simple method is better by more than two standard errors of the difference.
+Each merchant's orders have one pattern, or none. A method that misses the pattern, or invents one, scores lower. The last fifth of the
+orders are queries with one item hidden; the other orders are training data. A line ends with "below" if the best simple method is better by
+more than two standard errors of the difference.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def nothing(rng: Random, n_orders: int, n_items: int = 60) -> Iterator[Placed]:
 
 
 def few_items(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Eight items, of which two go together."""
+    """Eight items; two of them are often ordered together."""
     shares = zipf(8, 0.7)
     for number in range(n_orders):
         basket = drawn(rng, shares, int(rng.integers(1, 4)))
@@ -71,7 +71,7 @@ def few_items(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def sets(rng: Random, n_orders: int, n_items: int = 80) -> Iterator[Placed]:
-    """Items come in fours that are ordered together."""
+    """Groups of four items that are ordered together."""
     shares = zipf(n_items // 4, 0.6)
     for number in range(n_orders):
         group = int(rng.choice(len(shares), p=shares))
@@ -96,7 +96,7 @@ def courses(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def regulars(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Customers who order their own four items; nothing else goes together."""
+    """Each customer orders four favourites; there is no other pattern."""
     shares = zipf(100, 0.8)
     favourites = [drawn(rng, shares, 4) for _ in range(400)]
     for number in range(n_orders):
@@ -106,7 +106,7 @@ def regulars(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def variety(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Customers who never order again what they had in their last two orders."""
+    """Customers never repeat an item of their last two orders."""
     shares, last = zipf(50, 0.6), defaultdict[int, list[int]](list)
     for number in range(n_orders):
         customer = int(rng.integers(1, 200))
@@ -144,7 +144,7 @@ def drift(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def new_menu(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """A tenth of the orders before the end most items are replaced by new ones, which go together as the old ones did."""
+    """Shortly before the end of training most items are replaced by new ones with the same pattern."""
     shares = zipf(15, 0.6)
     for number in range(n_orders):
         group = int(rng.choice(15, p=shares))
@@ -153,7 +153,7 @@ def new_menu(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def singles(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Nine of ten orders have one item; only the others show pairs."""
+    """Nine of ten orders have one item; pairs show only in the tenth."""
     shares = zipf(40, 0.8)
     for number in range(n_orders):
         item = int(rng.choice(40, p=shares))
@@ -165,14 +165,14 @@ def singles(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def parties(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Large orders of eight to twenty of 120 items, of one of three kinds of guests."""
+    """Orders of eight to twenty of 120 items, by three kinds of guests."""
     kinds = [rng.permutation(zipf(120, 0.9)) for _ in range(3)]
     for number in range(n_orders):
         yield drawn(rng, kinds[int(rng.integers(3))], int(rng.integers(8, 21))), None, by_day(number)
 
 
 def explained_away(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """Fifty mains have rice in most orders, and rice one of three sauces: given the rice, the main is no evidence for the sauce."""
+    """Mains predict rice, and rice predicts one of three sauces: given the rice, the main is no evidence for the sauce."""
     shares = zipf(50, 0.5)
     for number in range(n_orders):
         basket = [5 + int(rng.choice(50, p=shares))]
@@ -186,7 +186,7 @@ def explained_away(rng: Random, n_orders: int) -> Iterator[Placed]:
 
 
 def timeless(rng: Random, n_orders: int) -> Iterator[Placed]:
-    """As sets, with all orders within hours, as an import places those without a time."""
+    """The pattern of `sets`, with one order a second: an import places orders without a time like this."""
     for number, (basket, customer, _) in enumerate(sets(rng, n_orders)):
         yield basket, customer, START + timedelta(seconds=number)
 

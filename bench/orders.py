@@ -1,9 +1,11 @@
-"""Time the order engine alone: `python -m bench.orders [CASES.jsonl ... --menus DIR]`.
+"""Time the order engine, and count exact orders of given cases.
 
-For each set of cases (rows {"menu", "text", "draft", "lines"}) it prints the share of exact orders. For each set, for synthetic menus of
-50, 500 and 5,000 items and for a hostile utterance of 500 characters it prints the median and the 99th percentile of one utterance, and the
-median of the first time that an utterance is understood, before look-ups are cached. Beside each stands the time of a fixed loop of 10,000
-additions, as a measure of the machine.
+    .venv/bin/python -m bench.orders [CASES.jsonl ... --menus DIR]
+
+Prints the share of exact orders of each file of cases (rows {"menu", "text", "draft", "lines"}). Prints times of each file, of synthetic
+menus of 50, 500 and 5,000 items, and of a hostile utterance of 500 characters: the median and the 99th percentile of one utterance, and the
+median of the first parse of an utterance, before look-ups are cached. Each line ends with the time of a loop of 10,000 additions, as a
+measure of the machine.
 """
 
 import argparse
@@ -38,7 +40,7 @@ def loop_us() -> float:
 
 
 def measure(name: str, calls: Sequence[Callable[[], object]]) -> None:
-    """Print the figures of calls, each the best of `ROUNDS`, so that other load on the machine does not count."""
+    """Print the times of calls, each the best of `ROUNDS`, to exclude other load on the machine."""
     times, firsts = [], []
     for call in calls:
         started = time.perf_counter()

@@ -1,8 +1,8 @@
-"""Compare the shift-reduce parser with the order engine that serves: the share of turns whose order is right, by set of conversations.
+"""Compare the shift-reduce parser with the order engine in use: the share of turns with the right order, by set of conversations.
 
-    .venv/bin/python bench/parser.py [SET ...]      # sets of corpus/conversations, by default all
+    .venv/bin/python -m bench.parser [SET ...]      # sets of corpus/conversations, by default all
 
-`oracle`: the right order is among the parser's 20 best. A set for development has been worked with; one for first contact has not.
+`oracle`: the right order is among the parser's 20 best parses.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from voice.orders.parser.parser import Parser
 
 
 def compare(name: str, model: Model) -> None:
-    """Print shares for all turns of a set, for those that change the order and for those that do not; then the parser's time."""
+    """Print the shares of a set, for all turns, turns that change the order and turns that do not; then the parser's time."""
     count: Counter[tuple[str, str]] = Counter()
     times_ms: list[float] = []
     engines: dict[str, tuple[OrderEngine, Parser]] = {}

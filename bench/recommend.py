@@ -1,10 +1,10 @@
 """Print the hit rates, latency and memory of suggestions: one figure a line.
 
-    .venv/bin/python bench/recommend.py [--only hits|curve|size|latency] [DIR ...]
+    .venv/bin/python -m bench.recommend [--only hits|curve|size|latency] [DIR ...]
 
-A directory holds `train.csv.gz` (order_id, timestamp, customer_id, item, quantity) and `queries.jsonl.gz` (basket, quantities,
-customer_id, timestamp, hidden); the default is those in ../shared/recommend. All methods get the same orders and the same queries; the
-hit rate is the share of queries whose hidden item is among the first five suggestions.
+A directory contains `train.csv.gz` (order_id, timestamp, customer_id, item, quantity) and `queries.jsonl.gz` (basket, quantities,
+customer_id, timestamp, hidden); the default is the directories in ../shared/recommend. All methods get the same orders and queries. The hit
+rate is the share of queries whose hidden item is among the first five suggestions.
 """
 
 import argparse
@@ -38,7 +38,7 @@ SHARED = Path(__file__).parent.parent.parent / "shared" / "recommend"
 
 
 class Query(NamedTuple):
-    """A basket whose next item is known."""
+    """A basket and its hidden next item."""
 
     basket: tuple[str, ...]
     customer_id: int | None
@@ -76,7 +76,7 @@ def read(directory: Path) -> tuple[list[PastOrder], list[Query]]:
 
 
 def synthetic_orders(n_items: int, n_orders: int, n_customers: int = 5000, seed: int = 7) -> list[PastOrder]:
-    """Generate orders from a long tail of items that are ordered together within dozens; deterministic."""
+    """Generate orders from a long tail of items; items of the same dozen are ordered together. Deterministic."""
     rng = np.random.default_rng(seed)
     popularity = 1 / np.arange(1, n_items + 1) ** 0.8
     popularity /= popularity.sum()
@@ -103,7 +103,7 @@ def popularity(orders: Sequence[PastOrder]) -> Suggest:
 
 
 def association_rules(orders: Sequence[PastOrder]) -> Suggest:
-    """Suggest by the greatest confidence of the rules "X, so Y" with a support of five orders, then by popularity."""
+    """Suggest by the highest confidence of the rules X -> Y with a support of five orders, then by popularity."""
     counts: Counter[str] = Counter()
     pairs: dict[str, Counter[str]] = defaultdict(Counter)
     for order in orders:
@@ -190,7 +190,7 @@ def print_hits(directory: Path) -> None:
 
 
 def print_curve(directory: Path) -> None:
-    """Print the hit rate on the next 300 orders of several items after 50 to 3,000 orders, the mean over several starting points."""
+    """Print the hit rate after 50 to 3,000 orders, on the next 300 orders with several items; the mean over several starting points."""
     orders, _ = read(directory)
     items = sorted({item for order in orders for item, _ in order.items})
     rng = np.random.default_rng(3)
@@ -263,7 +263,7 @@ def measure_latency(n_items: int) -> Iterator[str]:
 
 
 def in_own_process(measure: Callable[..., Iterator[str]], *arguments: int) -> None:
-    """Measure in a process of its own, so that its memory is that of the measurement."""
+    """Measure in a separate process, so that its memory is that of the measurement."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         for line in process.submit(_list_of, measure, *arguments).result():
             print(line, flush=True)

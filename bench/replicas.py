@@ -1,6 +1,8 @@
-"""Print how soon an order at one replica affects the other's suggestions, and how exact their shared rate limit is.
+"""Print the delay until an order at one replica affects another's suggestions, and the exactness of their shared rate limit.
 
-bench/replicas.py [--rounds 20]
+    .venv/bin/python -m bench.replicas [--rounds 20]
+
+Starts two servers that share a PostgreSQL and a Valkey.
 """
 
 import argparse
@@ -51,12 +53,12 @@ async def measure(servers: list[Server], valkey: Valkey, rounds: int) -> None:
         times_s = sorted([await seconds_until_suggested(one, other, 1000 + number) for number in range(rounds)])
         print(f"known  at the other replica after {statistics.median(times_s):.2f} s (median of {rounds}; slowest {times_s[-1]:.2f} s)")
         valkey.ask(b"FLUSHALL\r\n")
-        passed = refused = 0
-        while not refused:
+        passed = rejected = 0
+        while not rejected:
             replies = await asyncio.gather(*(client.get(f"{API}/menus") for client in (one, other) for _ in range(50)))
             passed += sum(reply.status_code == HTTPStatus.OK for reply in replies)
-            refused += sum(reply.status_code == HTTPStatus.TOO_MANY_REQUESTS for reply in replies)
-        print(f"limit  of {LIMIT} an hour, sent to both: {passed} passed, then {refused} refused")
+            rejected += sum(reply.status_code == HTTPStatus.TOO_MANY_REQUESTS for reply in replies)
+        print(f"limit  of {LIMIT} an hour, sent to both: {passed} passed, then {rejected} rejected")
 
 
 def main() -> None:

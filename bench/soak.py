@@ -1,6 +1,6 @@
 """Run mixed traffic against a server whose Valkey and PostgreSQL are killed and restarted twice each, and print the figures.
 
-    bench/soak.py [--minutes 30] [--rate 1] [--no-speech]
+    .venv/bin/python -m bench.soak [--minutes 30] [--rate 1] [--no-speech]
 
 Orders, speech, suggestions, tokens, stored orders, bad input and disconnects run concurrently, at a rate that does not saturate a busy
 machine. Exits with status 1 if a reply was a 500 or not allowed by the contract, if an acknowledged order was lost or stored twice, if a
@@ -49,12 +49,12 @@ SAID = (
     "hôm nay trời đẹp quá",
 )
 AUDIO = {name: (ROOT / "examples" / f"order-{name}.wav").read_bytes() for name in ("vi", "en")}
-# The storage that is killed and restarted, at which part of the duration.
+# The storage to kill and restart, and the time as a part of the duration.
 OUTAGES = (("valkey", 0.25), ("postgres", 0.4), ("valkey", 0.55), ("postgres", 0.65))
 # While PostgreSQL is down, and until the timeouts of the store have passed, the contract allows a 503.
 OUTAGE_S = 2.0
 SAMPLE_S = 1.0
-# Parts of the duration that are compared: before the first outage with filled caches, and after the last with all storages in use.
+# The compared parts of the duration: before the first outage with filled caches, and after the last with all storages in use.
 BEFORE, AFTER = (0.1, OUTAGES[0][1]), (0.85, 1.0)
 # The allocator returns memory late, and a sample may fall into a recognition.
 MAX_GROWTH_BYTES, MAX_GROWTH_DESCRIPTORS, MAX_GROWTH_THREADS = 32 * 2**20, 4, 4
@@ -146,7 +146,7 @@ class Callers:
         """Send a recording, in one of the three forms, or as a spoken order."""
         language = self._random.choice(["vi", "en"])
         audio = AUDIO[language]
-        told = {"audio": base64.b64encode(audio).decode(), "language": language}
+        fields = {"audio": base64.b64encode(audio).decode(), "language": language}
         how: dict[str, Any] = self._random.choice(
             [
                 {
@@ -155,9 +155,9 @@ class Callers:
                     "headers": {**KEYS, "Content-Type": "audio/wav"},
                     "params": {"language": language},
                 },
-                {"path": f"{API}/speech", "json": told},
+                {"path": f"{API}/speech", "json": fields},
                 {"path": f"{API}/speech", "files": {"file": ("a.wav", audio)}, "data": {"language": language}},
-                {"path": f"{API}/order", "json": {**told, "menu": MENU}},
+                {"path": f"{API}/order", "json": {**fields, "menu": MENU}},
             ]
         )
         reply = await self._call("speech", "POST", how.pop("path"), [200, 503], **how)
@@ -187,7 +187,7 @@ class Callers:
     async def err(self) -> None:
         """Send a request that must be rejected."""
         json_type = {**KEYS, "Content-Type": "application/json"}
-        refused: list[tuple[str, str, int, dict[str, Any]]] = [
+        rejected: list[tuple[str, str, int, dict[str, Any]]] = [
             ("POST", f"{API}/order", 400, {"content": b'{"text": "', "headers": json_type}),
             ("POST", f"{API}/order", 400, {"content": b"[" * 100_000, "headers": json_type}),
             ("POST", f"{API}/order", 422, {"content": b'{"text": "' + b"x" * 1_100_000 + b'"}', "headers": json_type}),
@@ -202,7 +202,7 @@ class Callers:
             ("GET", f"{API}/order/x", 404, {}),
             ("GET", "/nope", 404, {}),
         ]
-        method, path, status, how = self._random.choice(refused)
+        method, path, status, how = self._random.choice(rejected)
         # Wrong credentials are limited by address, and speech gets a 503 while the models are loaded.
         await self._call("bad", method, path, [status, 429] if status == BAD else [status, 503], **how)
 

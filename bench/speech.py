@@ -4,9 +4,9 @@
                                      [--manifest FILE.jsonl] [--every N]
 
 The manifest has a clip on each line: {"file", "language", "kind": "read", "transcript"}, or "kind": "order" with "menu", "draft", "lines";
-clips and menus lie beside it. Default: the manifest in ../shared/speech if there is one, else the two examples. The baseline, "naive", is
-faster-whisper's transcribe(beam_size=5) on two threads, one clip after another, which is the common deployment. Both are measured in turn,
-a few clips each, so that other load on the machine affects both alike; processor seconds for a second of audio are printed too.
+clips and menus are beside it. Default: the manifest in ../shared/speech if it exists, else the two examples. The baseline "naive" is the
+common deployment: faster-whisper's transcribe(beam_size=5) on two threads, one clip after another. Both systems are measured in turn, a few
+clips each, so that other load on the machine affects both equally. Processor seconds per second of audio are printed, too.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # for `python bench/speech.py`
+sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a script, it imports the service's modules
 
 import numpy as np
 from faster_whisper import WhisperModel

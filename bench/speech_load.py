@@ -1,12 +1,12 @@
-"""Print how a server behaves under ten times its capacity of speech, and with callers that disconnect at random.
+"""Print figures of a server under ten times its capacity of speech, and with callers that disconnect at random.
 
     .venv/bin/python -m bench.speech_load [--only overload|flood|hangups] [--seconds 60] [--queue 120] [--rounds 1000]
 
-A server process with the default settings except the length of the queue; four clients. `overload`: clips of 1 to 60 s at ten times the
-rate that was measured just before. Targets: accepted clips are answered within 1.5 times the time that the queue's audio takes at that
+Starts a server with default settings except the length of the queue, and four clients. `overload`: measures the server's rate, then sends
+clips of 1 to 60 s at ten times that rate. Targets: accepted clips get a reply within 1.5 times the duration of the queued audio at that
 rate, the others are rejected within 50 ms, and a rejected caller that retries after `Retry-After` is accepted. `flood`: one client sends
-as much, another a short clip a second. `hangups`: eight callers at a time, most of whom disconnect within a second; leaks show in memory,
-threads and descriptors against the state after the first hundred.
+ten times the capacity, another a short clip a second. `hangups`: eight callers at a time, most disconnecting within a second; a leak
+shows as growth of memory, threads and descriptors after the first hundred.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def state(process: psutil.Process) -> str:
 
 
 async def share_within(caller: Caller, route: str, status: int, within_s: float) -> str:
-    """Return how many replies the server counted within `within_s`, which is a bucket of its histogram, and in all."""
+    """Return the server's counts of replies within `within_s`, a bucket of its histogram, and of all replies."""
     page = (await caller.http.get(f"{caller.url}/metrics")).text
     counts: Counter[float] = Counter()
     for sample in (sample for family in text_string_to_metric_families(page) for sample in family.samples):
@@ -226,7 +226,7 @@ async def overload(  # noqa: PLR0915 - the figures of one load
 
 
 async def retry(one: Callable[[float, str], Awaitable[httpx.Response]]) -> str:
-    """Send a clip that is rejected, without other load, and send it again after `Retry-After`."""
+    """Send a clip that is rejected, without other load; send it again after `Retry-After`."""
     first = await one(LONGEST_S / 2, CLIENTS[0])
     if first.status_code != UNAVAILABLE:
         return "the queue admitted a clip at the end"

@@ -1,9 +1,9 @@
-"""Count spoken orders that come out right, clean and in noise: one line for each signal-to-noise ratio.
+"""Count spoken orders with the right result, clean and in noise: one line for each signal-to-noise ratio.
 
     .venv/bin/python -m bench.spoken_orders ORDERS.jsonl --menus DIR [--noise FILE] [--snr clean 24 12 6] [--every N]
 
-Each row of ORDERS.jsonl is {"file", "menu", "language", "lines"}; files are relative to it. An order is right if its items, quantities and
-options are. Noise is scaled by the loudest 2,048 samples of clip and noise, as in Picovoice's speech-to-intent benchmark.
+Each row of ORDERS.jsonl is {"file", "menu", "language", "lines"}; files are relative to it. An order is right if its items, quantities
+and options are right. Noise is scaled by the loudest 2,048 samples of clip and noise (source: Picovoice's speech-to-intent benchmark).
 """
 
 import argparse

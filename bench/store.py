@@ -1,6 +1,8 @@
-"""Print how fast orders are stored, by how many callers, how fast a history comes in, and how fast a follower reads it back.
+"""Print the rate of storing orders by number of callers, and the times of importing a history and of following it.
 
-bench/store.py [--import-orders 100000]
+    .venv/bin/python -m bench.store [--import-orders 100000]
+
+Measures SQLite and PostgreSQL.
 """
 
 import argparse
@@ -52,7 +54,7 @@ def history(count: int) -> str:
 
 
 async def put(name: str, store: Store, callers: int) -> None:
-    """Let callers store orders, each one after the other."""
+    """Store orders from concurrent callers."""
     waiting = [an_order() for _ in range(PUTS // (4 if callers == 1 else 1))]
     count, times_s = len(waiting), []
 
@@ -71,14 +73,14 @@ async def put(name: str, store: Store, callers: int) -> None:
 
 
 async def import_history(name: str, store: Store, count: int) -> None:
-    """Import a history, again, and follow it."""
+    """Import a history twice, then follow it."""
     text = history(count)
     for what in ("new", "again"):
         began_s = time.perf_counter()
         new = new_orders(read_history(io.StringIO(text), MENU, print), "import", ENGINE, datetime.now(UTC))
         await store_orders(store, new, Progress(count, io.StringIO()))
         print(f"{name}: import of {count:,} orders, {what}: {time.perf_counter() - began_s:.1f} s")
-    del new  # else the collector goes through all of it while the pages below are timed
+    del new  # otherwise the garbage collector would traverse it while pages are timed
     began_s, sequence, slowest_s = time.perf_counter(), 0, 0.0
     while True:
         page_s = time.perf_counter()

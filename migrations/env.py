@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from settings import DatabaseSettings
-from voice.store.engine import SCHEMA_LOCK, connect, lock
+from voice.store.connection import SCHEMA_LOCK, connect, lock
 from voice.store.migrations import MIGRATION_LOCK_S
 from voice.store.tables import metadata
 

@@ -13,7 +13,7 @@ import yaml
 
 from settings import ROOT, Settings
 from tests.conftest import ROUTES
-from voice.store.engine import CONNECT_S, STATEMENT_S
+from voice.store.connection import CONNECT_S, STATEMENT_S
 
 DIRECTORY = ROOT / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((DIRECTORY / "kustomization.yaml").read_text())

@@ -12,6 +12,7 @@ import orjson
 
 from errors import BadRequest, PayloadTooLarge
 from schemas import decode_base64, unwrap_base64
+from web.validation import NOT_JSON
 
 # Replaces the audio while the rest is validated. Random, so that no request contains it.
 PLACEHOLDER = secrets.token_bytes(24)
@@ -58,7 +59,7 @@ def decode_json_base64(string: memoryview) -> bytes:
         try:
             text: str = orjson.loads(b'"' + piece + b'"')
         except orjson.JSONDecodeError as error:
-            raise BadRequest from error
+            raise BadRequest(NOT_JSON) from error
         text = carried + (text.replace("\r", "").replace("\n", "") if decoded else unwrap_base64(text))
         whole = len(text) if is_last else len(text) // 4 * 4
         text, carried = text[:whole], text[whole:]

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from settings import USERS_MISTAKE, Environment, Settings
+from settings import USAGE_ERROR_STATUS, Environment, Settings
 from web.auth import DEMO_ID, DEMO_KEY
 from web.http_protocol import HttpProtocol
 from web.logs import log_config
@@ -40,7 +40,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         sys.stderr.write(f"HOST, PORT: cannot listen on {host}, port {port}: {error.strerror}\n")
-        raise SystemExit(USERS_MISTAKE) from None
+        raise SystemExit(USAGE_ERROR_STATUS) from None
     listener.set_inheritable(True)
     log.info("listening", extra={"host": host, "port": listener.getsockname()[1]})
     return listener

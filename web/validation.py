@@ -10,6 +10,7 @@ from errors import ApiError, BadRequest, FieldError, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)
 MAX_FIELD_ERRORS, MAX_LOC_CHARACTERS = 100, 100
+NOT_JSON = "The body is not JSON, or not UTF-8."
 # pydantic names an unknown field of a dataclass and of a model differently; callers see one name.
 _UNKNOWN_ARGUMENT, _UNKNOWN_FIELD = "unexpected_keyword_argument", ("extra_forbidden", "Extra inputs are not permitted")
 
@@ -50,7 +51,7 @@ def validation_failure(error: ValidationError, model: type[BaseModel], body: byt
     if details[0]["type"] == "json_invalid" and not details[0]["loc"]:  # with a location, a field that contains JSON is malformed
         if "number out of range" in details[0]["msg"]:
             return _out_of_range(model, body)
-        return BadRequest()
+        return BadRequest(NOT_JSON)
     errors: list[FieldError] = []
     for detail in details[:MAX_FIELD_ERRORS]:
         type_, message = _UNKNOWN_FIELD if detail["type"] == _UNKNOWN_ARGUMENT else (detail["type"], detail["msg"])
@@ -67,7 +68,7 @@ def _out_of_range(model: type[BaseModel], body: bytes) -> ApiError:
         return validation_failure(error, model)
     except (ValueError, RecursionError):
         pass
-    return BadRequest()
+    return BadRequest(NOT_JSON)
 
 
 def _bounded_integer(digits: str) -> float:

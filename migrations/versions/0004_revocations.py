@@ -1,4 +1,4 @@
-"""Add a table of revocations, and the key of each refresh-token family."""
+"""Add revocations and an index on used_at; delete all refresh tokens."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table. Tokens that name no key are deleted: their clients sign in again."""
+    """Create the table and the index. All refresh tokens are deleted; their clients sign in again."""
     op.execute("DELETE FROM refresh_tokens")
     op.create_index(op.f("refresh_tokens_used_at_idx"), "refresh_tokens", ["used_at"])
     op.create_table(

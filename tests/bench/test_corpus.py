@@ -1,6 +1,8 @@
+from collections import Counter
+
 import pytest
 
-from bench.corpus import miss
+from bench.corpus import DEVELOPMENT_USE, FIRST_CONTACT_USE, line, miss
 from voice.orders.parser.corpus import SENTENCES, Example, lines_of, menu_of
 
 MENU = menu_of(SENTENCES / "basic/quan-pho.menu.yaml")
@@ -17,6 +19,13 @@ MENU = menu_of(SENTENCES / "basic/quan-pho.menu.yaml")
         ("", "pho-ga [no hanh]", "pho-ga", "options"),
     ],
 )
-def test_a_miss_is_of_the_first_kind_that_fits(before, right, order, kind):
+def test_a_miss_is_counted_under_the_first_kind_that_applies(before, right, order, kind):
     example = Example(MENU, "", lines_of(MENU, before), [lines_of(MENU, right)])
     assert miss(example, lines_of(MENU, order)) == kind
+
+
+def test_the_kinds_of_misses_are_printed_for_development_sets_only_unless_demanded():
+    kinds = Counter({None: 3, "items": 1})
+    assert line("sentences/en1", DEVELOPMENT_USE, kinds).endswith("exact 0.750  misses: items 1")
+    assert line("conversations/en9", FIRST_CONTACT_USE, kinds).endswith("exact 0.750")
+    assert line("conversations/en9", FIRST_CONTACT_USE, kinds, misses=True).endswith("exact 0.750  misses: items 1")

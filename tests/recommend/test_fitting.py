@@ -7,6 +7,7 @@ import pytest
 from settings import ROOT
 from tests.recommend.sample_orders import count_share, ids, make_orders, naan_menu, naan_orders, recommender_of, suggest
 from voice.recommend.fitting import pack_fitted, unpack_fitted
+from voice.recommend.packing import unpack
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,12 @@ def test_a_fitted_model_is_the_same_after_serialisation(fitted_model):
     received = unpack_fitted(pack_fitted(fitted_model))
     assert received._replace(model=fitted_model.model) == fitted_model
     assert all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(received.model, fitted_model.model, strict=True))
+
+
+def test_a_saved_fit_has_the_field_names_of_other_releases(fitted_model):
+    header, _ = unpack(pack_fitted(fitted_model))
+    assert {*header["blend"]} == {"weights", "recent_half_life", "pair_prior", "hour_prior", "customer_prior", "crowding"}
+    assert header["blend"]["crowding"] == fitted_model.blend.category_penalty
 
 
 @pytest.mark.parametrize("packed", [b"", b"nothing"])

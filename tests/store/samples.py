@@ -9,7 +9,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from schemas import StoredOrder
-from voice.store.engine import connect
+from voice.store.connection import connect
 from voice.store.store import Store
 from voice.store.tables import orders
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from settings import ROOT
 from tests.store.samples import expect_each_once, opened, select
-from voice.store.engine import connect
+from voice.store.connection import connect
 
 pytestmark = pytest.mark.anyio
 

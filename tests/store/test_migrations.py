@@ -17,7 +17,7 @@ from errors import RefreshTokenNotValid
 from settings import ROOT
 from tests.store.samples import make_order
 from voice.recommend.past_orders import CountsSnapshot
-from voice.store.engine import connect
+from voice.store.connection import connect
 from voice.store.migrations import alembic_config, migrate
 from voice.store.store import Store
 from voice.store.tables import metadata

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from errors import OrderConflict, OrderNotFound, Overloaded
 from tests.store.samples import line, make_order, opened, option
-from voice.store.engine import ORDERS_LOCK, connect
+from voice.store.connection import ORDERS_LOCK, connect
 from voice.store.stored_orders import order_digest
 from voice.store.tables import orders
 

@@ -23,8 +23,8 @@ class Part(IntEnum):
 class Blend(NamedTuple):
     """Weights by `Part`; half-lives in orders, priors (the strength of the shrinkage) in imagined orders.
 
-    The probability of the first item beyond half of the suggestions from one category is multiplied with `crowding`, of the next with
-    its square, and so on.
+    At most half of the suggestions from one category keep their probability. That of the first item beyond is multiplied by
+    `category_penalty` (1: no penalty), that of the next by its square, and so on.
     """
 
     weights: tuple[float, ...]
@@ -32,16 +32,16 @@ class Blend(NamedTuple):
     pair_prior: float = 3.0
     hour_prior: float = 8.0
     customer_prior: float = 0.15
-    crowding: float = 0.25
+    category_penalty: float = 0.25
 
 
-# Without a model: naive Bayes, with the weekday, which correlates with the hour, held back.
+# Without a model: naive Bayes, with a low weight of the weekday, because it correlates with the hour.
 COUNTS_ONLY = Blend((1.0, 1.2, 0.9, 0.3, 1.0, 0.0))
-# With a model that has not been tuned; tuning starts here.
+# With an untuned model; tuning starts here.
 WITH_MODEL = Blend((0.45, 0.5, 0.45, 0.0, 0.9, 0.55))
-# The half-lives that popularity is counted with; tuning chooses one.
+# Popularity is counted with each of these half-lives; tuning chooses one.
 RECENT_HALF_LIVES = (250.0, 750.0, 2500.0, 10_000.0)
-# The sum over a basket's items is scaled with this power of its size, as items repeat each other's evidence. (-0.35 to -0.75 do as well.)
+# The sum over a basket's items is scaled by this power of its size: their evidence overlaps. (-0.35 to -0.75 do as well.)
 BASKET_EXPONENT = -0.5
 
 

@@ -21,9 +21,9 @@ MAX_PAIRS = 1_000_000
 
 
 class OrderCounts:
-    """Counts by item; an item's number is its position in `item_ids`, in the order in which it was first met.
+    """Counts by item; an item's number is its position in `item_ids`, which grows in order of first occurrence.
 
-    At more than `max_customers` the customer whose last order is the oldest is dropped; at more than `max_pairs` the rarest pairs are.
+    Beyond `max_customers` the customer with the oldest last order is dropped, beyond `max_pairs` the rarest pairs.
     """
 
     def __init__(self, *, max_customers: int = MAX_CUSTOMERS, max_pairs: int = MAX_PAIRS) -> None:
@@ -41,11 +41,11 @@ class OrderCounts:
         # By item, the number of orders with each other item.
         self.pairs: list[dict[int, int]] = []
         self.n_pairs = 0
-        # The newest orders of each customer, the one who ordered last at the end.
+        # The newest orders of each customer; the customer of the newest order is last.
         self.customers: OrderedDict[int, deque[tuple[int, ...]]] = OrderedDict()
 
     def add_items(self, item_ids: Collection[str]) -> None:
-        """Give each item that is new the next number."""
+        """Give each new item the next number."""
         new = [item_id for item_id in dict.fromkeys(item_ids) if item_id not in self.numbers]
         for item_id in new:
             self.numbers[item_id] = len(self.numbers)
@@ -57,7 +57,7 @@ class OrderCounts:
         self.recent = np.pad(self.recent, ((0, 0), (0, len(new))))
 
     def add_orders(self, orders: Sequence[PastOrder]) -> tuple[Indices, list[int]]:
-        """Count orders; return the distinct items of all of them, one order after another, and the number of each order's."""
+        """Count orders; return their distinct items, concatenated, and the number of items of each order."""
         self.add_items([item_id for order in orders for item_id, _ in order.items])
         baskets = [sorted({self.numbers[item_id] for item_id, _ in order.items}) for order in orders]
         for order, basket in zip(orders, baskets, strict=True):
@@ -92,7 +92,7 @@ class OrderCounts:
             self.customers.popitem(last=False)
 
     def _add_recent(self, items: Indices, sizes: list[int]) -> None:
-        """Weight each order more than the one before, which needs no pass over the counts; rescale them before floats overflow."""
+        """Weight each order more than the previous one, so that older counts need not decay; rescale before floats overflow."""
         if self.growth[0] > 1e100:  # noqa: PLR2004 - far below the greatest float, 1e308
             self.recent /= self.growth[:, None]
             self.growth[:] = 1
@@ -103,7 +103,7 @@ class OrderCounts:
         self.growth = weights[:, -1].copy()
 
     def _drop_rare_pairs(self) -> None:
-        """Drop the pairs with the lowest counts, the weakest evidence, until at most half of the limit are left."""
+        """Drop the pairs with the lowest counts, the weakest evidence, until at most half of `max_pairs` are left."""
         rare = 1
         while self.n_pairs > self._max_pairs // 2:
             self.pairs = [{other: count for other, count in row.items() if count > rare} for row in self.pairs]

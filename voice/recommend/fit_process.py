@@ -1,4 +1,4 @@
-"""Run a fit in a process of its own."""
+"""Run a fit in a separate process."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FIT_COMMAND = (sys.executable, "-m", "voice.recommend.fitting")
-# The service's environment holds secrets: a fit gets only the variables that Python may need to start.
+# The service's environment contains secrets: a fit gets only the variables that Python may need to start.
 INHERITED_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONPATH")
 
 
@@ -18,8 +18,8 @@ async def run_fit(command: Sequence[str], task: bytes) -> bytes:
     """Write a task to the command's standard input and return its output; cancellation kills the process.
 
     Raises:
-        OSError: no process can be started, for want of memory or descriptors.
-        ChildProcessError: an OSError, too: the process failed.
+        OSError: the process cannot be started: no memory or descriptors are left.
+        ChildProcessError: the process failed (a subclass of OSError).
 
     """
     environment = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}

@@ -1,7 +1,7 @@
-"""Fit the ranking model and the blend to past orders, here or in a process of its own.
+"""Fit the ranking model and the blend to past orders, in this process or in a separate one.
 
-The same orders give the same model. `python -m voice.recommend.fitting` reads a task from its standard input and writes the fitted model
-to its standard output: in a thread, a fit would make requests wait for the interpreter, and numpy would occupy every core.
+Fits are deterministic. `python -m voice.recommend.fitting` reads a task from its standard input and writes the fitted model to its
+standard output: a fit in a thread would make requests wait for the GIL, and numpy would occupy every core.
 """
 
 import os
@@ -18,7 +18,7 @@ from voice.recommend.packing import pack, unpack
 from voice.recommend.ranking_model import QUICK, THOROUGH, RankingModel, fit, word_features
 from voice.recommend.tuning import MIN_VALIDATION_ORDERS, UNTUNED, ValidationSet, tune
 
-# Requests have priority: a fit has a third of another process's weight. With less, a busy machine would never finish it.
+# Requests have priority: a fit gets a third of another process's weight. With less it would never end on a busy machine.
 NICENESS = 5
 
 
@@ -31,7 +31,7 @@ class ItemDescription(NamedTuple):
 
 
 class FittedModel(NamedTuple):
-    """A ranking model of the items with these ids, the blend to use it with, and the number of orders that it was fitted to."""
+    """A ranking model, the ids of its items, its blend, and the number of orders that it was fitted to."""
 
     item_ids: tuple[str, ...]
     model: RankingModel
@@ -40,14 +40,14 @@ class FittedModel(NamedTuple):
 
 
 def fit_quick(orders: OrderArrays, descriptions: Sequence[ItemDescription]) -> FittedModel:
-    """Fit with untuned settings, which takes seconds. `descriptions` are in the numbering of the orders' items."""
+    """Fit with untuned settings, which takes seconds. `descriptions[i]` describes item `i` of the orders."""
     history, items = _prepare(orders, descriptions)
     model = fit(history, word_features([item.words for item in items]), UNTUNED, QUICK)
     return FittedModel(tuple(item.item_id for item in items), model, WITH_MODEL, history.n_orders)
 
 
 def fit_tuned(orders: OrderArrays, descriptions: Sequence[ItemDescription]) -> FittedModel:
-    """Tune the settings on the newest orders, then fit to all. `descriptions` are in the numbering of the orders' items."""
+    """Tune the settings on the newest orders, then fit to all. `descriptions[i]` describes item `i` of the orders."""
     history, items = _prepare(orders, descriptions)
     words = word_features([item.words for item in items])
     settings, blend = UNTUNED, WITH_MODEL
@@ -60,7 +60,7 @@ def fit_tuned(orders: OrderArrays, descriptions: Sequence[ItemDescription]) -> F
 
 
 def _prepare(orders: OrderArrays, descriptions: Sequence[ItemDescription]) -> tuple[History, list[ItemDescription]]:
-    """Select the items of the model, numbered by their ids: the result does not depend on the order in which a process met them."""
+    """Select the items of the model and number them by their ids, so that all processes get the same result."""
     by_id = np.array(sorted(range(len(descriptions)), key=lambda number: descriptions[number].item_id))
     numbers = np.empty(len(descriptions), np.int64)
     numbers[by_id] = np.arange(len(descriptions))
@@ -83,7 +83,9 @@ def run_task(task: bytes) -> bytes:
 
 def pack_fitted(fitted: FittedModel) -> bytes:
     """Serialise a fitted model."""
-    header = {"item_ids": fitted.item_ids, "n_orders": fitted.n_orders, "blend": fitted.blend._asdict(), "offset": fitted.model.offset}
+    blend = fitted.blend._asdict()
+    blend["crowding"] = blend.pop("category_penalty")  # the name in fits that other releases saved
+    header = {"item_ids": fitted.item_ids, "n_orders": fitted.n_orders, "blend": blend, "offset": fitted.model.offset}
     arrays = fitted.model._asdict()
     del arrays["offset"]
     return pack(header, arrays)
@@ -98,8 +100,9 @@ def unpack_fitted(packed: bytes) -> FittedModel:
     """
     try:
         header, arrays = unpack(packed)
-        blend = Blend(**header["blend"] | {"weights": tuple(header["blend"]["weights"])})
-        return FittedModel(tuple(header["item_ids"]), RankingModel(offset=header["offset"], **arrays), blend, header["n_orders"])
+        blend = header["blend"] | {"weights": tuple(header["blend"]["weights"])}
+        blend["category_penalty"] = blend.pop("crowding")
+        return FittedModel(tuple(header["item_ids"]), RankingModel(offset=header["offset"], **arrays), Blend(**blend), header["n_orders"])
     except (zipfile.BadZipFile, EOFError, KeyError, TypeError) as error:
         raise ValueError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Past orders as arrays, and examples for fitting made by leaving one item out of each order."""
+"""Past orders as arrays, and leave-one-out examples for fitting."""
 
 from typing import NamedTuple
 
@@ -12,19 +12,19 @@ Matrix = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 HOURS, WEEKDAYS = 24, 7
-# The bucket of a basket of 0, 1, ... 10 and more items: what a large order still lacks differs from what a small one does.
+# The bucket of a basket of 0, 1, ... 10 and more items: the next items of large and of small orders differ.
 SIZE_BUCKETS = np.array([0, 1, 2, 3, 4, 5, 5, 6, 6, 6, 7])
 N_CONTEXTS = HOURS + WEEKDAYS + 8
-# Pairs of an hour's offset and its weight: neighbouring hours have two thirds of the hour's own. (The three have the length 1.)
+# Pairs of an hour's offset and its weight: neighbouring hours count about two thirds. The weights' Euclidean norm is about 1.
 HOUR_KERNEL = ((0, 0.7), (-1, 0.5), (1, 0.5))
-# Older orders of a customer are forgotten: tastes change, and twenty orders show them.
+# A customer's older orders are not used: tastes change, and twenty orders show them.
 MAX_CUSTOMER_ORDERS = 20
-# The model has the square of this as parameters: 250 items take ten seconds of one core, 400 half a minute. Rarer items are only counted.
+# The number of parameters grows with its square: 250 items take ten seconds of one core, 400 half a minute. Other items are only counted.
 MAX_MODEL_ITEMS = 400
 
 
 class OrderArrays(NamedTuple):
-    """Orders as they were stored: order k has the distinct items `items[starts[k] : starts[k + 1]]`; a customer is 0 where unknown."""
+    """Orders in stored order: order k has the distinct items `items[starts[k] : starts[k + 1]]`; customer 0 is unknown."""
 
     items: Indices
     starts: Indices
@@ -33,7 +33,7 @@ class OrderArrays(NamedTuple):
 
 
 class History(NamedTuple):
-    """Orders by time, oldest first; the items of an order ascend; `previous` is the index of the same customer's order before, or -1."""
+    """Orders by time, oldest first; the items of an order ascend; `previous` is the index of the customer's previous order, or -1."""
 
     items: Indices
     starts: Indices
@@ -72,7 +72,7 @@ def make_history(orders: OrderArrays, numbers: Indices) -> History:
 
 
 def select_model_items(history: History, half_life: float = RECENT_HALF_LIVES[-1]) -> Indices:
-    """Return the items that were ordered, ascending; where they are more than MAX_MODEL_ITEMS, the most popular ones of late."""
+    """Return the ordered items, ascending: at most MAX_MODEL_ITEMS, chosen by recency-weighted popularity."""
     weights = np.repeat(decay_weights(history.n_orders, half_life), np.diff(history.starts))
     counts = np.bincount(history.items, weights, history.n_items)
     most_popular = np.argsort(-counts, kind="stable")[:MAX_MODEL_ITEMS]
@@ -80,7 +80,7 @@ def select_model_items(history: History, half_life: float = RECENT_HALF_LIVES[-1
 
 
 def restrict(history: History, items: Indices) -> History:
-    """Return the history without all items but `items`, which are renumbered by their position."""
+    """Return the history with only `items`, renumbered by their position."""
     positions = np.full(history.n_items, -1)
     positions[items] = np.arange(len(items))
     renumbered = positions[history.items]
@@ -102,7 +102,7 @@ def _ragged_indices(starts: Indices, sizes: Indices) -> Indices:
 class Examples(NamedTuple):
     """Orders with one item left out; shapes (n_examples, n_items), `context` (n_examples, N_CONTEXTS), `n_past`, `hidden` (n_examples,).
 
-    `past` counts the items of the customer's `n_past` earlier orders; the model multiplies `scaled_basket` and `mean_past`.
+    `past` counts the items of the customer's `n_past` earlier orders. `scaled_basket` and `mean_past` are the inputs of the model.
     """
 
     basket: Matrix
@@ -115,7 +115,10 @@ class Examples(NamedTuple):
 
 
 def leave_one_out(history: History, orders: Indices, hidden: NDArray[np.float64], known: int) -> Examples:
-    """Hide from each of `orders` the item at the fraction `hidden` (0..1) of its length; customers' orders from `known` on are unknown."""
+    """Hide one item of each of `orders`: the one at the fraction `hidden` (0..1) of its length.
+
+    Orders from index `known` on do not count as a customer's past.
+    """
     n, rows = len(orders), np.arange(len(orders))
     starts = history.starts[orders]
     sizes = history.starts[orders + 1] - starts
@@ -136,7 +139,7 @@ def leave_one_out(history: History, orders: Indices, hidden: NDArray[np.float64]
 
 
 def _count_customer_items(history: History, orders: Indices, known: int) -> tuple[Matrix, Vector]:
-    """Count the items of each customer's last MAX_CUSTOMER_ORDERS orders before, and these orders."""
+    """Count each customer's last MAX_CUSTOMER_ORDERS earlier orders with index below `known`, and their items."""
     past, n_past = np.zeros((len(orders), history.n_items), np.float32), np.zeros(len(orders), np.float32)
     rows, at = np.arange(len(orders)), history.previous[orders]
     for _ in range(MAX_CUSTOMER_ORDERS):
@@ -145,7 +148,7 @@ def _count_customer_items(history: History, orders: Indices, known: int) -> tupl
             break
         counted, there = rows[at < known], at[at < known]
         sizes = history.starts[there + 1] - history.starts[there]
-        # `+=` adds once a place: an order's items are distinct, and each row occurs once.
+        # `+=` adds only once at a repeated index; there is none: an order's items are distinct, and each row occurs once.
         past[np.repeat(counted, sizes), history.items[_ragged_indices(history.starts[there], sizes)]] += 1
         n_past[counted] += 1
         at = history.previous[at]

@@ -10,7 +10,7 @@ from voice.recommend.past_orders import PastOrder
 
 
 class OrderWindow:
-    """Orders in the sequence in which they were stored; the first `n_dropped` are gone."""
+    """Orders by their stored sequence; the first `n_dropped` were dropped."""
 
     def __init__(self) -> None:
         self.items, self.sizes = array("i"), array("i")
@@ -18,14 +18,14 @@ class OrderWindow:
         self.n_dropped = 0
 
     def append(self, orders: Sequence[PastOrder], items: Indices, sizes: Sequence[int]) -> None:
-        """Append orders; `items` are the distinct item numbers of all of them, `sizes` how many each order has."""
+        """Append orders; `items` has their distinct item numbers, concatenated, `sizes` the number of items of each order."""
         self.items.extend(items)
         self.sizes.extend(sizes)
         self.placed_at_s.extend(order.placed_at.timestamp() for order in orders)
         self.customers.extend(order.customer_id or 0 for order in orders)
 
     def drop_until(self, order: int) -> None:
-        """Drop the orders before the one with this position among all orders."""
+        """Drop the orders before position `order` among all orders."""
         excess = order - self.n_dropped
         if excess > 0:
             del self.items[: sum(self.sizes[:excess])]
@@ -33,7 +33,7 @@ class OrderWindow:
             self.n_dropped = order
 
     def between(self, first: int, end: int) -> OrderArrays:
-        """Return a copy of the orders with the positions `first` to `end` among all orders, without those dropped."""
+        """Return a copy of the orders at positions `first` to `end` (exclusive) among all orders, without dropped ones."""
         first, end = max(0, first - self.n_dropped), end - self.n_dropped
         starts = np.concatenate([[0], np.cumsum(np.array(self.sizes, np.int64)[:end])])[first:]
         items = np.array(self.items, np.int64)[starts[0] : starts[-1]]

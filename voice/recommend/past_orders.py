@@ -1,4 +1,4 @@
-"""Types that the recommender and a store of orders share."""
+"""Types shared by the recommender and a store of orders."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 class PastOrder:
     """A stored order as the recommender reads it.
 
-    `placed_at` is UTC, `items` are pairs of item id and quantity. Sequences grow; none becomes visible after a higher one.
+    `placed_at` is UTC, `items` are pairs of item id and quantity. Sequences ascend; an order never becomes visible after one with a higher
+    sequence.
     """
 
     sequence: int
@@ -22,7 +23,7 @@ class PastOrder:
 
 
 class CountsSnapshot(NamedTuple):
-    """The serialised counts of a client's orders from a menu, up to and including the order with this sequence."""
+    """The serialised counts of a client's orders from a menu, up to the order with this sequence, inclusive."""
 
     client: str
     menu: str
@@ -31,7 +32,7 @@ class CountsSnapshot(NamedTuple):
 
 
 class RecommenderStore(Protocol):
-    """The calls of a store that the recommenders of several processes use: orders, fits and snapshots of counts.
+    """A store of orders, fits and snapshots of counts, which several processes share.
 
     Each call raises Overloaded when the store does not answer.
     """
@@ -40,10 +41,10 @@ class RecommenderStore(Protocol):
         """Return up to `limit` orders of all clients with a greater sequence, in ascending order."""
 
     async def claim_fit(self, client: str, menu: str, n_orders: int, *, outdated: float) -> bool:
-        """Claim the fit to `n_orders` orders; return False where another process is at one that is not `outdated` times smaller."""
+        """Claim the fit to `n_orders` orders; return False if another process is fitting to more than `n_orders / outdated` orders."""
 
     async def save_fit(self, client: str, menu: str, n_orders: int, fitted: bytes) -> None:
-        """Save a fit for other processes, unless one to more orders is there."""
+        """Save a fit for other processes, unless a fit to more orders is saved."""
 
     async def get_fit(self, client: str, menu: str, *, after: int) -> tuple[int, bytes] | None:
         """Return the saved fit and its number of orders, if that is greater than `after`."""

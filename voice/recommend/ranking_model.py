@@ -12,7 +12,7 @@ from voice.recommend.history import N_CONTEXTS, Examples, History, Matrix, Vecto
 
 Parameters = dict[str, NDArray[np.float32]]
 
-# Words that many names share cost time and distinguish little: the most frequent ones below half of the names are used.
+# Each word costs time. The most frequent ones are used, except those of more than half of the names, which distinguish little.
 MAX_WORDS = 150
 LEARNING_RATE = 0.03
 
@@ -21,7 +21,7 @@ class RankingModel(NamedTuple):
     """A multinomial logit: an item's score is `bias + context + scale * (sum of the basket's rows) + (mean of the past's rows)`.
 
     Shapes: bias (n_items,), context (N_CONTEXTS, n_items), basket and past (n_items, n_items). The bias was initialised as
-    log(count + 0.5) - `offset`; so is the score of an item that the model does not have.
+    log(count + 0.5) - `offset`, which is also the score of an item that the model lacks.
     """
 
     bias: Vector
@@ -53,14 +53,14 @@ class Effort(NamedTuple):
     batch: int
 
 
-# QUICK is enough to compare settings; doubling THOROUGH gains less than the noise.
+# QUICK suffices for comparing settings. Doubling THOROUGH gains less than the noise.
 QUICK, THOROUGH = Effort(200, 512), Effort(300, 1024)
 
 
 def word_features(names: Sequence[str]) -> Matrix:
-    """Return which words that several names share stand in each name: shape (n_names, n_words), 0 or 1.
+    """Return the bag of words of each name, over the words that several names share: shape (n_names, n_words), 0 or 1.
 
-    They let the model generalise to items that are rare or new by their names: to another naan.
+    Shared words let the model generalise to rare or new items, such as another naan.
     """
     by_word: dict[str, list[int]] = {}
     for position, name in enumerate(names):
@@ -76,7 +76,7 @@ def word_features(names: Sequence[str]) -> Matrix:
 class _FactoredTable:
     """A table from rows to items: the sum of a table by item and tables by word, each penalised towards 0.
 
-    What few orders show of an item falls back to its words, and that to 0. Without `n_rows` the rows are items, too, and have words.
+    An item in few orders falls back to its words, and rare words to 0. Without `n_rows` the rows are items, too, and have words.
     """
 
     def __init__(self, name: str, words: Matrix, n_rows: int | None = None) -> None:
@@ -141,7 +141,7 @@ def fit(history: History, words: Matrix, settings: FitSettings, effort: Effort) 
 
     rows, strata = np.arange(effort.batch), np.arange(effort.batch) / effort.batch * mass[-1]
     context, basket, past = _FactoredTable("context", words, N_CONTEXTS), _FactoredTable("basket", words), _FactoredTable("past", words)
-    # The context and the past are weaker evidence than the basket, and words pool many items': their penalties are larger.
+    # The context and the past are weaker evidence than the basket, and words pool many items: their penalties are larger.
     tables = [(context, 3.0), (basket, 1.0)]
     knows_customers = bool((history.previous >= 0).any())
     if knows_customers:

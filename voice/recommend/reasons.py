@@ -1,4 +1,4 @@
-"""Explain a suggestion by the count that supports it most, in the menu's language."""
+"""Explain a suggestion by its strongest supporting count, in the menu's language."""
 
 from typing import NamedTuple
 
@@ -46,12 +46,12 @@ SENTENCES = {
         menu="On the menu",
     ),
 }
-# Below it the text gives the counts: "7 of 10" would overstate two of three.
+# Below this the text gives the counts: "7 of 10" would overstate two of three.
 FEW_ORDERS = 20
-# Shares from here round to one in ten; a smaller one would be true, but no reason to order anything.
+# Shares from here on round to at least one in ten. Below this the text gives no share.
 RARE_SHARE = 0.095
 USUAL_SHARE = 1 / 3
-# Popular items have at least so many orders, and no fewer than the average item.
+# Popular items have at least this many orders, and at least as many as the average item.
 MIN_POPULAR_ORDERS = 10
 MAX_CACHED_REASONS = 20_000
 
@@ -62,7 +62,7 @@ class Explainer:
     def __init__(self, counts: OrderCounts, menu: Menu) -> None:
         self._counts, self._menu = counts, menu
         self._sentences = SENTENCES.get(menu.languages[0] if menu.languages else "en", SENTENCES["en"])
-        # By item and supporting item, until the counts change. Building them anew takes 15 us of the 30 of five suggestions.
+        # By item and supporting item, until the counts change. Five suggestions take 30 us; building their reasons anew takes 15 of them.
         self._reasons: dict[tuple[int, int | None], Reason] = {}
 
     def clear(self) -> None:
@@ -70,7 +70,7 @@ class Explainer:
         self._reasons.clear()
 
     def explain(self, item: int, basket: Basket, customer_orders: CustomerOrders) -> Reason:
-        """Return the strongest reason for an item, with its share of orders as counted."""
+        """Return the strongest reason for an item, with the exact share of orders."""
         if customer_orders:
             n_orders, n_usual = len(customer_orders), sum(item in items for items in customer_orders)
             if n_usual > 1 or n_usual == n_orders:  # one of several orders is no habit
@@ -86,7 +86,7 @@ class Explainer:
         return reason
 
     def _best_support(self, item: int, basket: Basket) -> int | None:
-        """Return the item of the basket of whose orders the greatest share has `item`; None if no share exceeds that of all orders."""
+        """Return the basket item whose orders most often contain `item`; None if they contain it no more often than all orders."""
         best, best_share, pairs = None, self._counts.items.item(item) / self._counts.n_orders, self._counts.pairs[item]
         for other in basket:
             together = pairs.get(other, 0)

@@ -1,8 +1,8 @@
-"""Suggest the items that a customer is most likely to want next, from a client's past orders from a menu.
+"""Suggest the most likely next items of an order, from a client's past orders from a menu.
 
 A score is a weighted sum (`scoring.Scorer`) of popularity, the basket, the time, the customer's own orders and a ranking model. Counts are
-exact after each order. The model and the weights are fitted elsewhere (`voice.recommend.sync`) each time the orders have grown by a
-fortieth, to exactly the orders up to certain numbers: so all processes that read the same store come to the same model.
+exact after each order. `voice.recommend.sync` fits the model and the weights each time the orders have grown by a fortieth. Fits are due
+at fixed numbers of orders, so all processes that share a store get the same model.
 """
 
 import math
@@ -26,16 +26,16 @@ from voice.recommend.snapshots import pack_snapshot, restore_snapshot
 
 # The newest orders that a fit uses; the longest half-life is a tenth of it, so an older order weighs less than a thousandth.
 MAX_WINDOW_ORDERS = 200_000
-# From here on a model beats counts where the orders have a pattern, and loses little where they have none.
+# From here on a model beats counts if the orders have a pattern, and loses little if they have none.
 FIRST_FIT_ORDERS = 100
 # Suggested items in the cache, about 0.4 kB each: most baskets are small, and many are the same.
 MAX_CACHED_SUGGESTIONS = 20_000
-# Orders counted at once: some milliseconds, during which no request is served.
+# Orders counted at once: this blocks the event loop for some milliseconds.
 BATCH_ORDERS = 200
 
 
 def next_fit_orders(n_orders: int) -> int:
-    """Return the number of orders at which a fit is due after the one at `n_orders`: a fortieth more, but 50 to 20,000."""
+    """Return the number of orders at which the fit after the one at `n_orders` is due: a fortieth more, but 50 to 20,000 more."""
     return n_orders + max(50, min(n_orders // 40, 20_000))
 
 
@@ -66,7 +66,7 @@ class Recommender:
         self._counts = OrderCounts(max_customers=max_customers, max_pairs=max_pairs)
         self._window = OrderWindow()
         self._scorer = Scorer(self._counts)
-        # The number of orders to which a fit is due.
+        # The number of orders of the due fit.
         self.due: int | None = None
         self._next_fit_orders = FIRST_FIT_ORDERS
         self._suggestions: dict[Query, bytes] = {}
@@ -83,7 +83,7 @@ class Recommender:
         return self._scorer.fitted
 
     def set_menu(self, menu: Menu) -> None:
-        """Suggest from `menu` from now on; counts are kept, also of items that may come back."""
+        """Suggest from `menu` from now on. All counts are kept: a removed item may come back."""
         self.menu = menu
         self._explainer = Explainer(self._counts, menu)
         self._counts.add_items(menu.items)
@@ -95,7 +95,7 @@ class Recommender:
         self._clear_caches()
 
     def add_orders(self, orders: Sequence[PastOrder]) -> None:
-        """Count orders; the next suggestion reflects them. BATCH_ORDERS at once take a fraction of the time of one by one."""
+        """Count orders; the next suggestion reflects them. A batch takes a fraction of the time of single orders."""
         for start in range(0, len(orders), BATCH_ORDERS):
             batch = orders[start : start + BATCH_ORDERS]
             self._window.append(batch, *self._counts.add_orders(batch))
@@ -114,7 +114,7 @@ class Recommender:
     def recommend(
         self, basket: Sequence[tuple[str, int]], *, customer_id: int | None, at: datetime, limit: int, exclude: Collection[str]
     ) -> list[Suggestion]:
-        """Return the `limit` items that are most likely wanted next, best first; a score is the probability of being the next item.
+        """Return the `limit` most likely next items, best first; a score is the probability of being the next item.
 
         `basket` has item ids and quantities.
 
@@ -130,7 +130,7 @@ class Recommender:
     def recommend_json(
         self, basket: Sequence[tuple[str, int]], *, customer_id: int | None, at: datetime, limit: int, exclude: Collection[str]
     ) -> bytes:
-        """Return the suggestions of `recommend` as JSON, in which form they are cached: 1 us instead of 20, of a request's 50.
+        """Return the suggestions of `recommend` as JSON. A cached reply costs 1 us instead of 20 (a request takes 50).
 
         Raises:
             ItemNotFound: the menu has no item with an id of the basket.
@@ -160,7 +160,7 @@ class Recommender:
             if item_id in self._menu_numbers:
                 scores[self._menu_numbers[item_id]] = -math.inf
         if self._has_categories and self.n_orders:
-            ranked = limit_categories(top_items(scores, 4 * limit), limit, self._categories, self._scorer.blend.crowding)
+            ranked = limit_categories(top_items(scores, 4 * limit), limit, self._categories, self._scorer.blend.category_penalty)
         else:
             ranked = top_items(scores, limit)
         suggestions: list[Suggestion] = []
@@ -192,7 +192,7 @@ class Recommender:
         return self.fitted is None or self.fitted.n_orders * 2 < min(self.n_orders, self._max_window_orders)
 
     def fit_input(self, n_orders: int) -> tuple[OrderArrays, list[ItemDescription]]:
-        """Return a copy of the window's newest orders up to the first `n_orders` of all, and the descriptions of all items."""
+        """Return a copy of the newest `max_window_orders` of the first `n_orders` orders, and the descriptions of all items."""
         orders = self._window.between(n_orders - self._max_window_orders, n_orders)
         return orders, [self._describe(item_id) for item_id in self._counts.item_ids]
 
@@ -203,13 +203,13 @@ class Recommender:
         return ItemDescription(item_id, f"{item.name} {item.category or ''}", item.category)
 
     def use(self, fitted: FittedModel) -> None:
-        """Use a fitted model from now on, also one with items that are not counted here yet."""
+        """Use a fitted model from now on; it may have items that are not counted here yet."""
         self._counts.add_items(fitted.item_ids)
         self._scorer.use(fitted)
         self._clear_caches()
 
     def fit(self) -> None:
-        """Fit to all orders in this process: for a command that has nothing else to do."""
+        """Fit to all orders in this process, which blocks: for commands."""
         self.use(fit_tuned(*self.fit_input(self.n_orders)))
 
     def end_fit(self, n_orders: int) -> None:

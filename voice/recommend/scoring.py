@@ -16,7 +16,7 @@ from voice.recommend.history import HOUR_KERNEL, HOURS, SIZE_BUCKETS, WEEKDAYS
 K = TypeVar("K")
 Scores = NDArray[np.float64]
 
-# The floats of each cache of score vectors: a large menu caches fewer of them. 32 MB at worst.
+# Floats in each cache of score vectors, 32 MB at worst: the larger the menu, the fewer vectors.
 MAX_CACHED_FLOATS = 4_000_000
 
 
@@ -32,7 +32,7 @@ class _ScoreCache(dict[K, Scores]):
 
 
 class Scorer:
-    """Scores of all counted items, with caches of their parts that `clear` empties when the counts change."""
+    """Scores of all counted items, with caches of their parts. Call `clear` when the counts change."""
 
     def __init__(self, counts: OrderCounts) -> None:
         self._counts = counts
@@ -48,14 +48,14 @@ class Scorer:
         self._customers = _ScoreCache[int]()
 
     def set_items(self, items: Mapping[str, Item]) -> None:
-        """Score only the available ones of these items, in the menu's order where nothing else distinguishes them."""
+        """Score only these items, if available; the menu's order breaks ties."""
         ranks = {self._counts.numbers[item_id]: rank for rank, (item_id, item) in enumerate(items.items()) if item.available}
         self._available = np.array(list(ranks), np.int64)
         self._menu_ranks = np.array(list(ranks.values()), np.int64)
         self.clear()
 
     def use(self, fitted: FittedModel) -> None:
-        """Use a fitted model from now on; all of its items have to be counted ones."""
+        """Use a fitted model from now on; the counts must have all of its items."""
         self.fitted, self.blend = fitted, fitted.blend
         self._modelled = np.array([self._counts.numbers[item_id] for item_id in fitted.item_ids], np.int64)
         self._model_positions = {item: position for position, item in enumerate(self._modelled.tolist())}
@@ -96,11 +96,11 @@ class Scorer:
             context = model.context[HOURS + weekday] + model.context[HOURS + WEEKDAYS + bucket]
             for offset, weight in HOUR_KERNEL:
                 context = context + weight * model.context[(hour + offset) % HOURS]
-            modelled = np.log(counts.items + 0.5) - model.offset  # an item that the model does not have gets the initial value of a bias
+            modelled = np.log(counts.items + 0.5) - model.offset  # an item that the model lacks gets the initial value of a bias
             modelled[self._modelled] = model.bias + context
             scores += weights[Part.MODEL] * modelled
         menu_order = np.full(len(scores), -math.inf)
-        # A billionth is less than any difference that orders make.
+        # Differences of 1e-9 are smaller than any effect of an order.
         menu_order[self._available] = -1e-9 * self._menu_ranks
         scores += menu_order
         return self._contexts.add((hour, weekday, bucket), scores)

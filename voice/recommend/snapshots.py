@@ -1,4 +1,4 @@
-"""Serialise counts and the order window, so that a process that starts need not count all orders again."""
+"""Serialise counts and the order window, so that a start need not count all orders again."""
 
 import itertools
 import zipfile
@@ -16,12 +16,12 @@ from voice.recommend.history import MAX_CUSTOMER_ORDERS
 from voice.recommend.order_window import OrderWindow
 from voice.recommend.packing import pack, unpack
 
-# A snapshot of another format is not read: its orders are counted again.
+# A snapshot of another format is rejected, and its orders are counted again.
 FORMAT = 1
 
 
 def pack_snapshot(counts: OrderCounts, window: OrderWindow) -> bytes:
-    """Serialise counts and the order window. Nothing may be added to them meanwhile."""
+    """Serialise counts and the order window. They must not change meanwhile."""
     customers = list(counts.customers.items())
     baskets = [basket for _, orders in customers for basket in orders]
     arrays: dict[str, NDArray[Any]] = {
@@ -47,7 +47,7 @@ def pack_snapshot(counts: OrderCounts, window: OrderWindow) -> bytes:
 
 
 def restore_snapshot(packed: bytes, counts: OrderCounts, window: OrderWindow) -> None:
-    """Fill counts and an order window, which have no orders yet, from a snapshot.
+    """Fill empty counts and an empty order window from a snapshot.
 
     Raises:
         ValueError: the snapshot has another format.

@@ -1,9 +1,10 @@
 """Synchronise all clients' recommenders with a store that several processes share.
 
-Each process reads every stored order once, also those that other processes stored, within POLL_S, and has counts of its own. A fit takes
-seconds of a core: one process makes it and saves it in the store, from where the others read it, as does a process that starts later, and
-a server after an import, which fits at its end. Snapshots of the counts are saved after each SNAPSHOT_ORDERS orders, so that a start reads
-few orders again. Fits and snapshots only save work: where they are missing or unreadable, everything is computed from the orders.
+Each process has its own counts: it reads every stored order once, within POLL_S, whichever process stored it. A fit takes seconds of a
+core, so one process fits and saves the fit in the store. The other running processes load it from there. A process that starts later loads
+it, too. An import fits after its last order, and running servers load that fit. Snapshots of the counts are saved after each
+SNAPSHOT_ORDERS orders, so that a start reads few orders again. Fits and snapshots only save work: if they are missing or unreadable,
+everything is computed from the orders.
 """
 
 import asyncio
@@ -25,19 +26,19 @@ Key = tuple[str, str]  # client and menu
 
 POLL_S = 1.0
 RETRY_S = 1.0
-# The first suggestions wait for the stored orders at most so long after the start; a longer start serves what is counted by then.
+# After a start the first suggestions wait at most this long for the stored orders; then they use the orders counted so far.
 START_PATIENCE_S = 5.0
-# A start counts at most so many orders again, or this share of all: 3,000 take a tenth of a second, but large snapshots take longer, too.
+# A start counts at most this many orders again (3,000 take 0.1 s), or this share of all, because large snapshots are slow to save.
 SNAPSHOT_ORDERS = 10_000
 SNAPSHOT_SHARE = 0.02
-# A fit is abandoned when the next one is due to so many times its orders.
+# A fit is abandoned when the next fit would use OUTDATED times as many orders.
 OUTDATED = 1.5
 
 
 class Recommenders:
     """All clients' recommenders, fed from a store.
 
-    `find_menu` returns a menu by its id or raises MenuNotFound; orders from a menu that is not served are counted nevertheless.
+    `find_menu` returns a menu by its id or raises MenuNotFound; orders from an unknown menu are counted, too.
     """
 
     def __init__(  # noqa: PLR0913 - limits with defaults
@@ -55,13 +56,13 @@ class Recommenders:
         self._snapshot_orders = snapshot_orders
         self._fit_command = fit_command
         self._recommenders: dict[Key, Recommender] = {}
-        # The last order that was counted, of all and by recommender.
+        # The sequence of the last counted order, of all and by recommender.
         self._sequence = 0
         self._sequences: dict[Key, int] = {}
         self._n_orders = 0
-        # The greatest sequence of a saved snapshot when this process last looked.
+        # The greatest sequence of a saved snapshot at the last look-up.
         self._saved_sequence = 0
-        # The number of orders of each recommender's tuned fit.
+        # The number of orders that each recommender's tuned model was fitted to.
         self._fitted_orders: dict[Key, int] = {}
         self._woken = asyncio.Event()
         self._caught_up = asyncio.Event()
@@ -78,11 +79,11 @@ class Recommenders:
         return recommender
 
     def wake(self) -> None:
-        """Read new orders at once, as one was stored."""
+        """Read new orders at once: one was stored."""
         self._woken.set()
 
     async def started(self) -> None:
-        """Wait until the stored orders are counted, until the start's patience ends, or until the store fails."""
+        """Wait until the stored orders are counted, the store fails, or `start_patience_s` has passed since the start."""
         if self._started.is_set() or self._patience_ends_s is None:
             return
         with contextlib.suppress(TimeoutError):
@@ -91,7 +92,7 @@ class Recommenders:
     # Orders
 
     async def follow(self, store: RecommenderStore) -> None:
-        """Count each stored order once, and fit when it is due, until cancelled; retry when the store fails."""
+        """Count each stored order once and make the fits that are due, until cancelled; retry when the store fails."""
         self._patience_ends_s = time.monotonic() + self._start_patience_s
         fitting = asyncio.create_task(self._fit_when_due(store))
         try:
@@ -112,7 +113,7 @@ class Recommenders:
             await asyncio.gather(fitting, return_exceptions=True)
 
     async def fit_once(self, store: RecommenderStore, client: str, menu: Menu) -> bool:
-        """Count all stored orders, fit to those of a client from a menu, and save the fit; return False if there was nothing to fit.
+        """Count all stored orders, fit to a client's orders from a menu, and save the fit; return False if no fit was needed.
 
         Raises:
             Overloaded: the store does not answer.
@@ -128,7 +129,7 @@ class Recommenders:
         return True
 
     async def _catch_up(self, store: RecommenderStore) -> None:
-        """Count the orders that are stored by now."""
+        """Count the orders stored so far."""
         if not self._sequence:
             await self._load_snapshots(store)
         while True:
@@ -150,7 +151,7 @@ class Recommenders:
             self._sequences[key] = orders_of_key[-1].sequence
 
     def _find_or_make(self, key: Key) -> Recommender:
-        """Return a recommender; a new one has an empty menu where its own is not served."""
+        """Return a recommender; a new one has an empty menu if its own menu is unknown."""
         recommender = self._recommenders.get(key)
         if recommender is not None:
             return recommender
@@ -168,7 +169,7 @@ class Recommenders:
         snapshots: dict[Key, tuple[int, bytes]] = {}
         sequences: dict[Key, int] = {}
         while not sequences or any(snapshots[key][0] != sequence for key, sequence in sequences.items()):
-            # Another process may save newer snapshots between two reads: those are read again.
+            # Another process may save newer snapshots between two reads; these are read again.
             sequences = await store.snapshot_sequences()
             for key, sequence in sequences.items():
                 if snapshots.get(key, (0,))[0] != sequence:
@@ -189,7 +190,7 @@ class Recommenders:
         self._n_orders = sum(recommender.n_orders for recommender in restored.values())
 
     async def _save_snapshots(self, store: RecommenderStore) -> None:
-        """Save a snapshot of each recommender with orders since the saved ones, if those are many in all."""
+        """If many orders were counted since the saved snapshots, save a snapshot of each recommender with new orders."""
         enough = max(self._snapshot_orders, int(self._n_orders * SNAPSHOT_SHARE))
         if self._sequence - self._saved_sequence < enough:
             return
@@ -208,7 +209,7 @@ class Recommenders:
     # Fits
 
     async def _fit_when_due(self, store: RecommenderStore) -> None:
-        """Make the fits that are due, one at a time; first quick ones for recommenders whose model is missing or far behind."""
+        """Make the due fits, one at a time; first quick ones for recommenders without a model or with one fitted to few of the orders."""
         while True:
             await self._caught_up.wait()
             self._caught_up.clear()
@@ -224,14 +225,14 @@ class Recommenders:
                         await self._fit(key, recommender, store, quick=quick)
 
     async def _claim(self, key: Key, n_orders: int, store: RecommenderStore) -> bool:
-        """Return whether this process should fit; while the store does not answer, each process does."""
+        """Return whether this process should fit; while the store does not answer, each process fits."""
         try:
             return await store.claim_fit(*key, n_orders, outdated=OUTDATED)
         except Overloaded:
             return True
 
     async def _load_fit(self, key: Key, recommender: Recommender, store: RecommenderStore) -> bool:
-        """Use a newer fit of another process, if there is one; return whether no fit is due any more."""
+        """Use a newer fit of another process, if one is saved; return True if no fit is due now."""
         recommender.end_fit(self._fitted_orders.get(key, 0))
         if recommender.due is None:
             return True
@@ -252,7 +253,7 @@ class Recommenders:
         self._fitted_orders[key] = n_orders
 
     async def _fit(self, key: Key, recommender: Recommender, store: RecommenderStore, *, quick: bool) -> None:
-        """Fit to the orders that are due; abandon the fit when they become many more meanwhile, as during an import."""
+        """Make the due fit; abandon it if OUTDATED times as many orders are due meanwhile, as during an import."""
         n_orders = recommender.due or 0
         task = await asyncio.to_thread(pack_task, *recommender.fit_input(n_orders), quick=quick)
         fitting = asyncio.create_task(run_fit(self._fit_command, task))
@@ -271,7 +272,7 @@ class Recommenders:
                 await store.save_fit(*key, n_orders, fitted)
             self._use(key, recommender, n_orders, fitted)
         except (OSError, EOFError, ValueError):
-            # Counts remain in use, and another fit will be due: the same task would fail again.
+            # The same task would fail again. Counts remain in use until the next fit is due.
             log.exception("the fit to %d orders failed", n_orders)
             recommender.end_fit(n_orders)
         finally:

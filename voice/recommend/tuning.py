@@ -1,4 +1,4 @@
-"""Choose hyperparameters and weights on the newest orders, with everything counted and fitted from the orders before."""
+"""Choose hyperparameters and weights: counts and models come from the older orders, the newest orders validate."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,18 +14,18 @@ MODEL_HALF_LIVES = (1500.0, 5000.0, 20_000.0)
 RIDGES = (0.4, 1.0, 3.0)
 PAIR_PRIORS = (1.0, 3.0, 10.0)
 CUSTOMER_PRIORS = (0.05, 0.15, 0.5)
-CROWDINGS = (0.1, 0.25, 0.5, 1.0)
+CATEGORY_PENALTIES = (0.1, 0.25, 0.5, 1.0)
 UNTUNED = FitSettings(MODEL_HALF_LIVES[1], RIDGES[1], WITH_MODEL.customer_prior)
 # The standard deviation of the Gaussian prior of the weights, around those of WITH_MODEL.
 WEIGHT_DEVIATION = 0.5
-# The newest fifth of the history validates; more than MAX_VALIDATION_ORDERS would decide the weights beyond a hundredth.
+# The newest fifth of the history validates; more than MAX_VALIDATION_ORDERS would change the weights by less than 0.01.
 VALIDATION_SHARE = 0.2
 MAX_VALIDATION_ORDERS = 1500
 MIN_VALIDATION_ORDERS = 30
 
 
 class ValidationSet:
-    """The newest orders, each with one item left out, and counts of the orders before."""
+    """The newest orders, each with one item left out, and counts of the older orders."""
 
     def __init__(self, history: History) -> None:
         n_before = int(history.n_orders * (1 - VALIDATION_SHARE))
@@ -45,7 +45,7 @@ class ValidationSet:
         return len(self.examples.hidden)
 
     def part(self, part: Part, blend: Blend) -> Matrix:
-        """Return a counted part of the score of each item in each example, unweighted; `scoring.Scorer` has the same for one basket."""
+        """Return an unweighted part of each item's score in each example, from counts; `scoring.Scorer` does the same for one basket."""
         examples, n_orders, total = self.examples, self.past.n_orders, self._counts.sum()
         if part is Part.POPULARITY:
             decay = np.repeat(decay_weights(n_orders, blend.recent_half_life), np.diff(self.past.starts))
@@ -88,23 +88,23 @@ class ValidationSet:
             weights = weights + np.linalg.solve(curvature + np.eye(n_parts) / WEIGHT_DEVIATION**2, gradient)
         return tuple(best.tolist()), least_loss
 
-    def choose_crowding(self, scores: Matrix, categories: Indices) -> float:
-        """Return the strongest penalty for suggestions of one category that loses no hit among the first five."""
+    def choose_category_penalty(self, scores: Matrix, categories: Indices) -> float:
+        """Return the strongest category penalty that loses no hit among the first five suggestions."""
         quota, limit, n_candidates = 3, 5, min(20, scores.shape[1])
         probabilities = softmax(scores, self.examples.basket > 0)
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :n_candidates]
         by_rank = categories[best]
         n_before = np.stack([(by_rank[:, :k] == by_rank[:, k, None]).sum(axis=1) for k in range(n_candidates)], axis=1)
         hits = {}
-        for crowding in CROWDINGS:
-            lowered = np.take_along_axis(probabilities, best, axis=1) * crowding ** np.maximum(n_before - quota + 1, 0)
+        for category_penalty in CATEGORY_PENALTIES:
+            lowered = np.take_along_axis(probabilities, best, axis=1) * category_penalty ** np.maximum(n_before - quota + 1, 0)
             suggested = np.take_along_axis(best, np.argsort(-lowered, axis=1, kind="stable")[:, :limit], axis=1)
-            hits[crowding] = int((suggested == self.examples.hidden[:, None]).sum())
-        return min(crowding for crowding in CROWDINGS if hits[crowding] >= hits[1.0])
+            hits[category_penalty] = int((suggested == self.examples.hidden[:, None]).sum())
+        return min(category_penalty for category_penalty in CATEGORY_PENALTIES if hits[category_penalty] >= hits[1.0])
 
 
 def tune(validation: ValidationSet, words: Matrix, categories: Indices) -> tuple[FitSettings, Blend]:
-    """Improve one setting after another, the one with the largest effect first, by the loss on the validation set."""
+    """Choose one setting after another by the loss on the validation set, settings with the largest effect first."""
     parts: dict[Part, Matrix] = {part: validation.part(part, WITH_MODEL) for part in Part if part is not Part.MODEL}
     least_loss, settings, blend = np.inf, UNTUNED, WITH_MODEL
     changes: list[dict[str, Any]] = [{"half_life": half_life} for half_life in MODEL_HALF_LIVES]
@@ -129,17 +129,17 @@ def tune(validation: ValidationSet, words: Matrix, categories: Indices) -> tuple
             if loss < least_loss:
                 least_loss, blend, parts = loss, candidate_blend._replace(weights=weights), candidate_parts
     scores: NDArray[np.float32] = np.stack([parts[part] for part in Part], axis=2) @ np.array(blend.weights, np.float32)
-    return settings, blend._replace(crowding=validation.choose_crowding(scores, categories))
+    return settings, blend._replace(category_penalty=validation.choose_category_penalty(scores, categories))
 
 
 def _count_by(history: History, rows: Indices, n_rows: int) -> NDArray[np.float64]:
-    """Count items by a row number of their orders, the hour or the weekday: shape (n_rows, n_items)."""
+    """Count items by a number of their orders, the hour or the weekday: shape (n_rows, n_items)."""
     flat = np.repeat(rows, np.diff(history.starts)) * history.n_items + history.items
     return np.bincount(flat, minlength=n_rows * history.n_items).reshape(n_rows, history.n_items).astype(np.float64)
 
 
 def _count_pairs(history: History) -> NDArray[np.float64]:
-    """Count the orders of each pair of items, 2,048 orders at a time: a large history as a dense matrix would not fit in memory."""
+    """Count the orders of each pair of items, 2,048 orders at a time: a dense matrix of a large history would not fit in memory."""
     pairs = np.zeros((history.n_items, history.n_items))
     for start in range(0, history.n_orders, 2048):
         starts = history.starts[start : start + 2049]

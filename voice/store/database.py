@@ -1,4 +1,4 @@
-"""A database that is opened, migrated and read or written in transactions: the base of each concern of the store."""
+"""The base of each part of the store: open and migrate a database, and run transactions that read or write."""
 
 import asyncio
 import logging
@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from errors import Overloaded
 from voice.store import migrations
-from voice.store.engine import FAILURES, RETRY_S, connect, lock, overloaded_on_failure
+from voice.store.connection import FAILURES, RETRY_S, connect, lock, overloaded_on_failure
 
 log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
-    """Return the present."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
@@ -25,10 +25,10 @@ class Database:
     """A pool of connections. Until `open` has found the schema up to date, every call raises Overloaded."""
 
     def __init__(self, url: str, *, clock: Callable[[], datetime] = utc_now) -> None:
-        """`clock` returns the time in UTC that expiry is measured with.
+        """`clock` returns the current time in UTC.
 
         Raises:
-            ValueError: the URL names no supported, durable database.
+            ValueError: the URL does not name a supported, durable database.
 
         """
         self._url = url
@@ -38,7 +38,7 @@ class Database:
         self._preparing: asyncio.Task[None] | None = None
 
     async def open(self, *, migrate: bool) -> None:
-        """Prepare the database; with `migrate`, upgrade the schema first. While the database fails, retry in the background."""
+        """Prepare the database; with `migrate`, upgrade the schema first. If the database fails, retry in the background."""
         try:
             await self._prepare(migrate=migrate)
         except Overloaded:
@@ -97,7 +97,7 @@ class Database:
 
     @asynccontextmanager
     async def _writing(self, key: int) -> AsyncIterator[AsyncConnection]:
-        """Hold a write lock during one transaction, which is committed at the end."""
+        """Run one transaction under a write lock; commit it at the end."""
         self._check_ready()
         async with overloaded_on_failure(), self._engine.begin() as connection:
             await connection.run_sync(lock, key)

@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from voice.recommend.past_orders import CountsSnapshot
+from voice.store.connection import RECOMMENDER_LOCK
 from voice.store.database import Database
-from voice.store.engine import RECOMMENDER_LOCK
 from voice.store.tables import counts, fits
 
-# The longest fit takes half a minute of a core. A claim that is older probably belongs to a process that ended.
+# The longest fit takes half a minute of a core. An older claim probably belongs to a process that ended.
 CLAIM_EXPIRES = timedelta(seconds=60)
 
 
@@ -19,9 +19,9 @@ class FittedModelStore(Database):
     """Fits and snapshots by client and menu."""
 
     async def claim_fit(self, client: str, menu: str, n_orders: int, *, outdated: float) -> bool:
-        """Claim the fit to `n_orders` orders for this process; return False where it would be superfluous.
+        """Claim the fit to `n_orders` orders for this process; return False if the fit is not needed.
 
-        That is where a fit to as many orders is saved, or another process claimed one to more than `n_orders / outdated`.
+        It is not needed if a fit to at least as many orders is saved, or another process claimed one to more than `n_orders / outdated`.
 
         Raises:
             Overloaded: the database does not answer.
@@ -30,19 +30,19 @@ class FittedModelStore(Database):
         now = self._clock()
         async with self._writing(RECOMMENDER_LOCK) as connection:
             row = (await connection.execute(_select_claim(client, menu))).one_or_none()
-            claim = {"begun_n_orders": n_orders, "begun_at": now}
+            claim = {"claimed_n_orders": n_orders, "claimed_at": now}
             if row is None:
                 first = {"client": client, "menu": menu, "n_orders": 0, "fitted": b"", **claim}
                 await connection.execute(sa.insert(fits), first)
                 return True
-            is_claimed = row.n_orders < row.begun_n_orders and now - row.begun_at < CLAIM_EXPIRES
-            if row.n_orders >= n_orders or (is_claimed and n_orders < row.begun_n_orders * outdated):
+            is_claimed = row.n_orders < row.claimed_n_orders and now - row.claimed_at < CLAIM_EXPIRES
+            if row.n_orders >= n_orders or (is_claimed and n_orders < row.claimed_n_orders * outdated):
                 return False
             await connection.execute(sa.update(fits).where(_has_key(fits, client, menu)).values(claim))
         return True
 
     async def save_fit(self, client: str, menu: str, n_orders: int, fitted: bytes) -> None:
-        """Save the fit to `n_orders` orders, unless one to more is saved.
+        """Save the fit to `n_orders` orders, unless a fit to more orders is saved.
 
         Raises:
             Overloaded: the database does not answer.
@@ -51,7 +51,7 @@ class FittedModelStore(Database):
         async with self._writing(RECOMMENDER_LOCK) as connection:
             row = (await connection.execute(_select_claim(client, menu))).one_or_none()
             if row is None:
-                first = {"n_orders": n_orders, "fitted": fitted, "begun_n_orders": n_orders, "begun_at": self._clock()}
+                first = {"n_orders": n_orders, "fitted": fitted, "claimed_n_orders": n_orders, "claimed_at": self._clock()}
                 await connection.execute(sa.insert(fits), {"client": client, "menu": menu, **first})
             elif row.n_orders < n_orders:
                 await connection.execute(sa.update(fits).where(_has_key(fits, client, menu)).values(n_orders=n_orders, fitted=fitted))
@@ -88,10 +88,10 @@ class FittedModelStore(Database):
         """
         async with self._reading() as connection:
             row = (await connection.execute(sa.select(counts).where(_has_key(counts, client, menu)))).one_or_none()
-        return None if row is None else (row.sequence, row.counted)
+        return None if row is None else (row.sequence, row.snapshot)
 
     async def save_snapshots(self, snapshots: Collection[CountsSnapshot], *, since: int) -> None:
-        """Save snapshots, unless the greatest saved sequence is no longer `since`, as another process saved some meanwhile.
+        """Save snapshots, unless another process saved some meanwhile: then the greatest saved sequence is not `since`.
 
         Raises:
             Overloaded: the database does not answer.
@@ -101,16 +101,15 @@ class FittedModelStore(Database):
             newest = (await connection.execute(sa.select(sa.func.max(counts.c.sequence)))).scalar() or 0
             if newest != since:
                 return
-            for snapshot in snapshots:
-                client, menu, sequence, counted = snapshot
+            for client, menu, sequence, snapshot in snapshots:
                 await connection.execute(sa.delete(counts).where(_has_key(counts, client, menu)))
-                row = {"client": client, "menu": menu, "sequence": sequence, "counted": counted}
+                row = {"client": client, "menu": menu, "sequence": sequence, "snapshot": snapshot}
                 await connection.execute(sa.insert(counts), row)
 
 
 def _select_claim(client: str, menu: str) -> sa.Select[Any]:
-    """Select all of a fit's row but the fit itself."""
-    return sa.select(fits.c.n_orders, fits.c.begun_n_orders, fits.c.begun_at).where(_has_key(fits, client, menu))
+    """Select the row of a fit, without the fit itself."""
+    return sa.select(fits.c.n_orders, fits.c.claimed_n_orders, fits.c.claimed_at).where(_has_key(fits, client, menu))
 
 
 def _has_key(table: sa.Table, client: str, menu: str) -> sa.ColumnElement[bool]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from schemas import Id, Menu, PrimaryKey, Quantity, Timestamp
 
-# A line's largest quantity.
+# The largest quantity of a line.
 MAX_QUANTITY = 999
 
 
@@ -43,7 +43,7 @@ class InvalidRow(Exception):
 
 
 def read_history(lines: Iterable[str], menu: Menu, reject: Callable[[int, str], None]) -> dict[str, HistoryOrder]:
-    """Group rows into orders by their id in the file; an order's rows may be anywhere.
+    """Group rows into orders by their id in the file; an order's rows need not be adjacent.
 
     `reject` is called with each invalid row's number (1 is the first below the header) and the reason.
 
@@ -66,7 +66,7 @@ def read_history(lines: Iterable[str], menu: Menu, reject: Callable[[int, str], 
 
 
 def _enumerate_rows(reader: "csv.DictReader[str]", reject: Callable[[int, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each row with its number, and reject those that are not CSV."""
+    """Yield each row with its number; reject malformed rows."""
     number = 0
     while True:
         number += 1
@@ -82,7 +82,7 @@ def _add_row(fields: dict[str, Any], menu: Menu, history: dict[str, HistoryOrder
     """Add a row to its order.
 
     Raises:
-        InvalidRow: a field is invalid, or contradicts the order's rows before.
+        InvalidRow: a field is invalid or contradicts an earlier row of the order.
 
     """
     if None in fields:
@@ -101,7 +101,7 @@ def _add_row(fields: dict[str, Any], menu: Menu, history: dict[str, HistoryOrder
     if order is None:
         order = history[row.order_id] = HistoryOrder(None, None)
     if row.customer_id and order.customer_id and row.customer_id != order.customer_id:
-        message = "customer_id: differs from the order's rows before"
+        message = "customer_id: differs from an earlier row of the order"
         raise InvalidRow(message)
     if order.quantities[row.item] + row.quantity > MAX_QUANTITY:
         message = f"quantity: more than {MAX_QUANTITY} of one item in one order"

@@ -1,4 +1,4 @@
-"""Import the orders that a merchant already has, and fit the suggestions to them."""
+"""Import a merchant's past orders, and fit the suggestions to them."""
 
 import asyncio
 import csv
@@ -17,36 +17,36 @@ from settings import Settings
 from voice.menus.loading import MenuBook
 from voice.orders.engine import OrderEngine
 from voice.recommend.sync import POLL_S, Recommenders
-from voice.store.engine import RETRY_S
+from voice.store.connection import RETRY_S
 from voice.store.history_file import HistoryOrder, read_history
 from voice.store.placing import Pricer, price_order
 from voice.store.store import Store
 from voice.store.stored_orders import NewOrder
 
-# The namespace of the UUIDs of imported orders: any fixed UUID.
+# The namespace of the UUIDs of imported orders: arbitrary, but fixed.
 IMPORT_NAMESPACE = UUID("6f1d3ab2-5d0e-4c3b-9a57-0b8c1f6e2d94")
-# An import may run beside a server: it locks the database for some 20 ms a batch, then leaves it to others for as long.
+# An import may run beside a server: a batch locks the database for about 20 ms, and the pause after it is as long.
 BATCH_ORDERS = 250
 PAUSE_S = 0.02
-# An import retries for so long while the database does not answer.
+# An import retries for this long while the database does not answer.
 PATIENCE_S = 60.0
-# By then running servers have loaded the fit.
+# Time for running servers to load the fit.
 SERVERS_LOAD_S = 2 * POLL_S
-# The interval of progress lines where the output is not a terminal.
+# The interval of progress lines if the output is not a terminal.
 PROGRESS_S = 5.0
 
 
 class ImportFailed(Exception):
-    """No orders, or not all of them, were imported; the message is the reason."""
+    """Not all orders were imported; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """The numbers of orders that were stored, that were stored before, and before with other content; of rejected rows; the times."""
+    """The outcome of an import: numbers of orders and rows, and durations."""
 
-    n_created: int
-    n_present: int
-    n_conflicts: int
+    n_created: int  # orders that this import stored
+    n_present: int  # orders that were stored before, with the same content
+    n_conflicts: int  # orders that were stored before, with other content, which remains
     n_rejected_rows: int
     stored_s: float
     fitted_s: float
@@ -67,7 +67,7 @@ class Progress:
         self._began_s = self._printed_s = time.monotonic()
 
     def update(self, n_done: int) -> None:
-        """Print that so many orders are done."""
+        """Print the number of orders done."""
         now_s = time.monotonic()
         if not self._out.isatty() and now_s - self._printed_s < PROGRESS_S:
             return
@@ -84,7 +84,7 @@ class Progress:
 
 
 def imported_id(client: str, menu: Menu, name: str) -> UUID:
-    """Return the id of an imported order, by its client, menu and id in the file."""
+    """Derive the id of an imported order from its client, menu and id in the file."""
     return uuid5(IMPORT_NAMESPACE, f"{client}\n{menu.id}\n{name}")
 
 
@@ -108,7 +108,7 @@ def new_orders(history: dict[str, HistoryOrder], client: str, pricer: Pricer, no
 
 
 async def store_orders(store: Store, new: Sequence[NewOrder], progress: Progress) -> tuple[int, set[str]]:
-    """Store orders in batches; return how many were created, and the ids of those stored before with other content, which remains.
+    """Store orders in batches; return the number created, and the ids of orders stored before with other content, which remains.
 
     Raises:
         Overloaded: the database did not answer for PATIENCE_S. The next import continues where this one stopped.
@@ -139,7 +139,7 @@ async def store_orders(store: Store, new: Sequence[NewOrder], progress: Progress
 
 
 async def fit_suggestions(store: Store, book: MenuBook[Menu], client: str, menu: Menu, report: TextIO) -> float:
-    """Fit to the stored orders, so that servers need not; return the seconds. Where the database fails, the servers do it themselves."""
+    """Fit to the stored orders, so that servers need not; return the seconds. If the database fails, the servers fit."""
     began_s = time.monotonic()
     try:
         if await Recommenders(book.get).fit_once(store, client, menu):
@@ -153,11 +153,11 @@ def find_menu(book: MenuBook[Menu], menu_id: str, settings: Settings) -> Menu:
     """Return a menu by its id.
 
     Raises:
-        ImportFailed: it is not served.
+        ImportFailed: the menu is not served.
 
     """
     if menu_id not in book.menus:
-        problem = next((problem for file, problem in book.problems.items() if Path(file).stem == menu_id), "there is none")
+        problem = next((problem for file, problem in book.problems.items() if Path(file).stem == menu_id), "no such menu")
         message = f"menu {menu_id!r} in {settings.menu_dir}: {problem}; served are: {', '.join(book.menus) or 'none'}"
         raise ImportFailed(message)
     return book.menus[menu_id]

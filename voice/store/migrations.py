@@ -8,15 +8,15 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from voice.store.engine import connect
+from voice.store.connection import connect
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
-# Other processes that start at the same time may be migrating.
+# Another process that starts at the same time may be migrating.
 MIGRATION_LOCK_S = 60.0
 
 
 def alembic_config() -> Config:
-    """Return the configuration that pyproject.toml has, independent of the working directory."""
+    """Return the same configuration as pyproject.toml, independent of the working directory."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config

@@ -1,12 +1,12 @@
 """Store orders durably and exactly once, and list them for followers.
 
-- An order is acknowledged after its transaction was flushed to the disk. A flush costs the same for one order as for many: the orders
-  that arrive during one transaction share the next one (group commit).
-- One transaction writes at a time, so an order's sequence grows in the order in which orders become visible, and a follower that reads
-  sequences greater than the last one it saw misses none; a bare PostgreSQL sequence hands out 7 and 8 and may show 8 first. Group commit
-  makes the lock cheap: it is taken once a transaction, not once an order.
-- A failing database leaves nothing half-written, and the first call after its recovery works. Where it cannot be known whether a commit
-  succeeded, Overloaded is raised, too: the caller retries, and storing is idempotent.
+- An order is acknowledged after its transaction was flushed to the disk. A flush costs the same for one order as for many, so orders that
+  arrive during a transaction share the next one (group commit).
+- One transaction writes at a time, so orders become visible in ascending sequence, and a follower that reads sequences greater than the
+  last one it read misses none. A bare PostgreSQL sequence may assign 7 and 8 and show 8 first. Group commit makes the lock cheap: one
+  acquisition per transaction instead of one per order.
+- A failing database leaves nothing half-written, and the first call after its recovery works. If it is unknown whether a commit succeeded,
+  Overloaded is raised, too: the caller retries, and storing is idempotent.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ import sqlalchemy as sa
 from errors import OrderConflict, OrderNotFound, Overloaded
 from schemas import StoredOrder
 from voice.recommend.past_orders import PastOrder
+from voice.store.connection import ORDERS_LOCK, RETRY_S
 from voice.store.database import Database, utc_now
-from voice.store.engine import ORDERS_LOCK, RETRY_S
 from voice.store.stored_orders import NewOrder, OrderRecord, count_items, format_timestamp, make_row, read_row
 from voice.store.tables import orders
 
-# The longest wait of an order. A flush takes milliseconds, a failover seconds: then a retry is better than waiting.
+# The longest wait of an order. A flush takes milliseconds, a failover seconds; after that a retry is better than waiting.
 PATIENCE_S = 4.0
-# At the measured 1,000 and more orders a second, a longer queue would exceed the patience.
+# At the measured rate of over 1,000 orders a second a longer queue would take longer than PATIENCE_S.
 MAX_QUEUED = 5_000
-# Enough to make the flush cheap beside the orders themselves, and few enough to release the lock within tens of milliseconds.
+# Large enough to make a flush cheap per order, small enough to release the lock within tens of milliseconds.
 MAX_BATCH = 200
 
 
@@ -60,7 +60,7 @@ class OrderStore(Database):
 
         Raises:
             OrderConflict: another order is stored under this id.
-            Overloaded: the order is not stored, or that cannot be known; retry.
+            Overloaded: the order is not stored, or that is unknown; retry.
 
         """
         self._check_ready()
@@ -88,10 +88,10 @@ class OrderStore(Database):
             await self._write(batch)
 
     async def _write(self, batch: Sequence[QueuedOrder]) -> None:
-        """Store a batch and set its outcomes. Where one order makes the batch fail, each is stored alone."""
+        """Store a batch and set its outcomes. If the batch fails because of an order, each order is stored alone."""
         try:
             outcomes: Sequence[tuple[OrderRecord, bool] | Exception] = await self.put_orders([queued.new for queued in batch])
-        except Exception as error:  # noqa: BLE001 - the callers get any failure
+        except Exception as error:  # noqa: BLE001 - callers receive any failure
             if len(batch) > 1 and not isinstance(error, Overloaded):
                 for queued in batch:
                     await self._write([queued])
@@ -106,10 +106,10 @@ class OrderStore(Database):
                 queued.outcome.set_result(outcome)
 
     async def put_orders(self, new_orders: Sequence[NewOrder]) -> list[tuple[OrderRecord, bool]]:
-        """Store orders in one transaction; return the record under each one's id, and whether this order created it.
+        """Store orders in one transaction; return for each the record under its id, and whether it created the record.
 
         Raises:
-            Overloaded: none is stored, or that cannot be known; retry.
+            Overloaded: no order is stored, or that is unknown; retry.
 
         """
         async with self._writing(ORDERS_LOCK) as connection:
@@ -131,19 +131,19 @@ class OrderStore(Database):
         """Return a client's order.
 
         Raises:
-            OrderNotFound: this client has stored none under this id.
+            OrderNotFound: this client has stored no order under this id.
             Overloaded: the database does not answer.
 
         """
         return (await self._get_record(client, order_id)).order
 
     async def get_same_order(self, client: str, order_id: UUID, digest: bytes, placed_at: datetime | None) -> StoredOrder:
-        """Return the stored order that is the same as one with this digest and given time, which cannot be priced any more.
+        """Return the stored order if its digest and time match; the menu can no longer price it.
 
-        The menu may change after an order was stored and before its caller knows that.
+        The menu may change after an order was stored and before its caller receives the reply. `placed_at` is None if the caller gave none.
 
         Raises:
-            OrderNotFound: this client has stored none under this id.
+            OrderNotFound: this client has stored no order under this id.
             OrderConflict: another order is stored under this id.
             Overloaded: the database does not answer.
 

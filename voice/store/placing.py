@@ -17,13 +17,13 @@ class Pricer(Protocol):
     menu: Menu
 
     def price(self, lines: Sequence[LineRequest]) -> list[Line]:
-        """Return the lines with prices, none merged; raise ValidationFailed where the menu lacks a name."""
+        """Return the lines with prices, without merging any; raise ValidationFailed if the menu lacks an item or option."""
 
 
 def price_order(
     pricer: Pricer, order_id: UUID, lines: Sequence[LineRequest], *, customer_id: int | None, placed_at: datetime | None
 ) -> StoredOrder:
-    """Price an order from the menu; without a time it is placed now.
+    """Price an order from the menu; without `placed_at` it is placed now.
 
     Raises:
         ItemNotFound, ValidationFailed: the menu has no such item, option or choice.
@@ -46,12 +46,12 @@ async def place_order(
 ) -> tuple[StoredOrder, bool]:
     """Price and store an order once; return the stored one, and whether this call created it.
 
-    An order that was stored before its menu changed, and that cannot be priced any more, is returned as it was stored.
+    If the menu has changed since the order was stored and can no longer price it, the stored order is returned.
 
     Raises:
         MenuNotFound, ItemNotFound, ValidationFailed: the order cannot be priced and is not stored.
         OrderConflict: another order is stored under this id.
-        Overloaded: the order is not stored, or that cannot be known; retry.
+        Overloaded: the order is not stored, or that is unknown; retry.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""The store of the service: all of its concerns on one database."""
+"""The store of the service: orders, token families and fitted models in one database."""
 
 from voice.store.fitted_models import FittedModelStore
 from voice.store.orders import OrderStore
@@ -6,4 +6,4 @@ from voice.store.token_families import TokenFamilyStore
 
 
 class Store(OrderStore, TokenFamilyStore, FittedModelStore):
-    """Orders, token families and fitted models. Any number of processes may use one database."""
+    """All parts of the store. Any number of processes may use one database."""

@@ -1,4 +1,4 @@
-"""The stored order: how it is built, compared for idempotency, and mapped to a row."""
+"""Build stored orders, compare them for idempotency, and map them to rows."""
 
 import hashlib
 from collections import Counter
@@ -15,7 +15,7 @@ from schemas import Line, StoredOrder
 
 
 def format_timestamp(moment: datetime) -> str:
-    """Format a datetime as replies do: UTC, whole seconds, `2026-11-22T10:00:00Z`."""
+    """Format a datetime in UTC and whole seconds, e.g. `2026-11-22T10:00:00Z`."""
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
@@ -29,7 +29,7 @@ def build_order(  # noqa: PLR0913 - the fields of a stored order
     customer_id: int | None,
     placed_at: datetime,
 ) -> StoredOrder:
-    """Build a stored order as replies and rows have it."""
+    """Build a stored order."""
     return {
         "order_id": str(order_id),
         "menu": menu,
@@ -42,7 +42,7 @@ def build_order(  # noqa: PLR0913 - the fields of a stored order
 
 
 def order_digest(menu: str, customer_id: int | None, lines: Iterable[Mapping[str, Any]]) -> bytes:
-    """Digest the meaning of an order: without prices, names, the order of lines and options, and how equal lines are split."""
+    """Digest an order regardless of prices, names, the order of lines and options, and the split of equal lines."""
     quantities: Counter[bytes] = Counter()
     for line in lines:
         options = sorted(
@@ -58,7 +58,7 @@ def order_digest(menu: str, customer_id: int | None, lines: Iterable[Mapping[str
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A client's order that is to be stored; where no time was given, its `placed_at` is the present."""
+    """A client's order to store; if no time was given, its `placed_at` is the time of storing."""
 
     client: str
     order: StoredOrder
@@ -66,7 +66,7 @@ class NewOrder:
 
     @property
     def key(self) -> tuple[str, UUID]:
-        """Return the client and the order's id, which identify it."""
+        """Return the client and the order's id: the unique key of the order."""
         return self.client, UUID(self.order["order_id"])
 
     def digest(self) -> bytes:
@@ -80,14 +80,14 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """An order as it is stored."""
+    """A stored order, whether its time was given, and its digest."""
 
     order: StoredOrder
     placed_at_given: bool
     digest: bytes
 
     def is_same(self, digest: bytes, placed_at: str | None) -> bool:
-        """Compare with an order's digest and the time that was given for it; without one, none may be stored either."""
+        """True if the digest and the given time match; `placed_at` None matches only a record without a given time."""
         same_time = self.order["placed_at"] == placed_at if placed_at is not None else not self.placed_at_given
         return same_time and self.digest == digest
 
@@ -103,7 +103,7 @@ def read_row(row: sa.Row[Any]) -> OrderRecord:
         customer_id=row.customer_id,
         placed_at=row.placed_at,
     )
-    return OrderRecord(order, row.placed_at_given, row.meaning)
+    return OrderRecord(order, row.placed_at_given, row.digest)
 
 
 def make_row(new: NewOrder, digest: bytes) -> dict[str, object]:
@@ -119,13 +119,13 @@ def make_row(new: NewOrder, digest: bytes) -> dict[str, object]:
         "lines": order["lines"],
         "total": order["total"],
         "currency": order["currency"],
-        "meaning": digest,
+        "digest": digest,
     }
 
 
 def count_items(lines: Sequence[Line]) -> tuple[tuple[str, int], ...]:
     """Return the quantity of each item of an order."""
-    items: dict[str, int] = {}  # not a Counter, which takes three times as long: a process that starts reads every order
+    items: dict[str, int] = {}  # a Counter takes three times as long, and a start reads every order
     for line in lines:
         items[line["item"]] = items.get(line["item"], 0) + line["quantity"]
     return tuple(items.items())

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
-    """A datetime in UTC. SQLite stores no zone, and asyncpg drops it at the calendar's ends, so it is set on every value read."""
+    """A datetime in UTC. Reading sets the zone: SQLite stores none, and asyncpg drops it at the ends of the calendar."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -37,9 +37,9 @@ orders = sa.Table(
     sa.Column("lines", sa.JSON, nullable=False),
     sa.Column("total", sa.BigInteger, nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
-    sa.Column("meaning", sa.LargeBinary(32), nullable=False),  # stored_orders.order_digest
-    sa.UniqueConstraint("order_id", "client"),  # in this order it also finds orders of many clients by their ids
-    # Otherwise SQLite reuses the highest sequence after its order was deleted, and followers miss the new one.
+    sa.Column("meaning", sa.LargeBinary(32), key="digest", nullable=False),  # stored_orders.order_digest
+    sa.UniqueConstraint("order_id", "client"),  # this order of columns also serves look-ups of many clients' orders by id
+    # Without it SQLite would reuse the highest sequence after its order was deleted, and followers would miss the new order.
     sqlite_autoincrement=True,
 )
 
@@ -57,7 +57,7 @@ revocations = sa.Table(
     "revocations",
     metadata,
     sa.Column("client", sa.String(64), primary_key=True),
-    # The number of revocations. A token contains the number at the start of its family, and is invalid below the present one.
+    # The number of revocations. A token contains the number at the start of its family; it is invalid if that is below the current one.
     sa.Column("number", sa.BigInteger, nullable=False),
 )
 
@@ -67,11 +67,12 @@ fits = sa.Table(
     metadata,
     sa.Column("client", sa.String(64), primary_key=True),
     sa.Column("menu", sa.String(200), primary_key=True),
-    # The numbers of orders of the saved fit, and of the fit that a process claimed last.
+    # The number of orders of the saved fit.
     sa.Column("n_orders", sa.BigInteger, nullable=False),
     sa.Column("fitted", sa.LargeBinary, nullable=False),
-    sa.Column("begun_n_orders", sa.BigInteger, nullable=False),
-    sa.Column("begun_at", UtcDateTime, nullable=False),
+    # The number of orders of the last claimed fit, and the time of the claim.
+    sa.Column("begun_n_orders", sa.BigInteger, key="claimed_n_orders", nullable=False),
+    sa.Column("begun_at", UtcDateTime, key="claimed_at", nullable=False),
 )
 
 counts = sa.Table(
@@ -79,7 +80,7 @@ counts = sa.Table(
     metadata,
     sa.Column("client", sa.String(64), primary_key=True),
     sa.Column("menu", sa.String(200), primary_key=True),
-    # The last order counted. All orders up to the greatest sequence of all rows are counted in one of them.
+    # The last order counted. Every order up to the highest `sequence` is in exactly one row's counts.
     sa.Column("sequence", sa.BigInteger, nullable=False),
-    sa.Column("counted", sa.LargeBinary, nullable=False),
+    sa.Column("counted", sa.LargeBinary, key="snapshot", nullable=False),
 )

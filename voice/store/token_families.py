@@ -9,15 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from errors import RefreshTokenNotValid
+from voice.store.connection import TOKENS_LOCK
 from voice.store.database import Database
-from voice.store.engine import TOKENS_LOCK
 from voice.store.tables import refresh_tokens, revocations
 
 log = logging.getLogger(__name__)
 
-# A second use within this time is a lost reply or a double click; a later one is a theft.
+# A second use within this time counts as a lost reply or a double click, a later one as a theft.
 REPLAY = timedelta(seconds=5)
-# Used tokens are stored longer, for processes whose clocks differ.
+# Used tokens are stored longer, because the clocks of processes differ.
 USED_STORED = timedelta(seconds=60)
 
 
@@ -39,7 +39,7 @@ class TokenFamilyStore(Database):
         return number or 0
 
     async def _purge_tokens(self, connection: AsyncConnection) -> None:
-        """Delete expired tokens, and used ones whose second use would be a theft: `rotate` detects that by their family."""
+        """Delete expired tokens, and tokens used so long ago that a second use is a theft: `rotate` detects it by the family."""
         now = self._clock()
         await connection.execute(sa.delete(refresh_tokens).where(refresh_tokens.c.expires_at <= now))
         await connection.execute(sa.delete(refresh_tokens).where(refresh_tokens.c.used_at <= now - USED_STORED))
@@ -47,9 +47,9 @@ class TokenFamilyStore(Database):
     async def rotate(self, family: UUID, token_id: str, new_token_id: str, expires_at: datetime) -> None:
         """Mark a refresh token as used and store its successor.
 
-        Rotations are serialised, so of several with one token exactly one succeeds. The others fail: within REPLAY without consequences,
-        later as a theft of the token or its successor, which ends the family. A token that is not stored, of a family that is, was used
-        longer ago.
+        Rotations are serialised: of several with one token exactly one succeeds. The others fail: within REPLAY without consequences,
+        later as a theft of the token or its successor, and the family is deleted. If the family exists but the token does not, the token
+        was used and purged.
 
         Source: RFC 9700 section 4.14.2 (refresh token rotation).
 
@@ -72,7 +72,7 @@ class TokenFamilyStore(Database):
             elif stored and (token is None or now - token.used_at > REPLAY):
                 await connection.execute(sa.delete(refresh_tokens).where(of_family))
                 client = next(iter(stored.values())).client
-                log.warning("a refresh token was used twice: its family is ended", extra={"client": client})
+                log.warning("a refresh token was used twice: its family was deleted", extra={"client": client})
         if not is_valid:
             raise RefreshTokenNotValid
 
@@ -107,5 +107,5 @@ class TokenFamilyStore(Database):
 
 
 def _digest(token_id: str) -> bytes:
-    """Digest a token's id, so that nothing in the database can be used as a token."""
+    """Digest a token's id: the database contains nothing that works as a token."""
     return hashlib.sha256(token_id.encode()).digest()

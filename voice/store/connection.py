@@ -4,9 +4,9 @@ On both databases:
 
 - A commit is acknowledged after it was flushed to the disk, so that it survives a power cut: SQLite's write-ahead log has
   `synchronous=FULL`, PostgreSQL `synchronous_commit=on`.
-- One transaction writes at a time, in all processes: SQLite allows one writer, and on PostgreSQL a transaction that writes first takes an
-  advisory lock (`lock`), which the server releases after the transaction has become visible.
-- A database that is away, locked, full, read-only or hanging raises `Overloaded` within seconds.
+- One transaction writes at a time, in all processes: SQLite allows one writer; on PostgreSQL each transaction that writes acquires an
+  advisory lock first (`lock`), and the server releases it after the transaction has become visible.
+- A database that is unreachable, locked, full, read-only or hanging raises `Overloaded` within seconds.
 """
 
 import logging
@@ -26,21 +26,21 @@ from errors import Overloaded
 
 log = logging.getLogger(__name__)
 
-# The limits of each step on a PostgreSQL that hangs. Their sum has none: cancelling SQLAlchemy while it closes a connection (which takes
-# it 2 s more) would leave that task's exception unretrieved.
+# Time limits of each step, for a PostgreSQL that hangs. The steps have no common limit: cancelling SQLAlchemy while it closes a connection
+# (2 s more) would leave that task's exception unretrieved.
 CONNECT_S = 1.5
 STATEMENT_S = 2.0
-# A writer's wait for another one. Writers hold the lock for the milliseconds of a flush.
+# A writer's wait for other writers. Each holds the lock for the milliseconds of a flush.
 LOCK_S = 2.0
 # PostgreSQL ends a transaction that stops between two statements (its machine frozen, its network cut), so that other writers proceed.
 IDLE_S = 5.0
-# A process's readers, beside its one writer.
+# Per process: one writer, the rest readers.
 MAX_CONNECTIONS = 5
 RETRY_S = 1.0
 
 WRITE_AHEAD = "PRAGMA journal_mode=WAL"
 
-# Keys of PostgreSQL's advisory locks: any numbers that nothing else in the database uses.
+# Keys of PostgreSQL's advisory locks: arbitrary numbers, unique in the database.
 SCHEMA_LOCK = 0x766F6963_01
 ORDERS_LOCK = 0x766F6963_02
 TOKENS_LOCK = 0x766F6963_03
@@ -48,10 +48,10 @@ RECOMMENDER_LOCK = 0x766F6963_04
 
 
 def connect(url: str, *, lock_s: float = LOCK_S, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
-    """Make an engine with the settings for durability and short waits; it connects when it is first used.
+    """Create an engine with settings for durability and short waits; it connects at its first use.
 
     Raises:
-        ValueError: the URL names no supported, durable database.
+        ValueError: the URL does not name a supported, durable database.
 
     """
     try:
@@ -63,7 +63,7 @@ def connect(url: str, *, lock_s: float = LOCK_S, statement_s: float | None = STA
         "pool_size": MAX_CONNECTIONS,
         "max_overflow": 0,
         "pool_timeout": STATEMENT_S,
-        "hide_parameters": True,  # they are customers' orders, and errors are logged
+        "hide_parameters": True,  # errors are logged, and parameters contain customers' orders
         "json_serializer": lambda document: orjson.dumps(document).decode(),
         "json_deserializer": orjson.loads,
     }
@@ -71,8 +71,8 @@ def connect(url: str, *, lock_s: float = LOCK_S, statement_s: float | None = STA
         if not address.database or address.database == ":memory:":
             message = "DATABASE_URL: a database in memory is lost at the end of the process; name a file"
             raise ValueError(message)
-        # Without isolation_level None the driver begins transactions itself, and deferred: one that first writes after another writer
-        # committed fails at once, without waiting for the lock.
+        # Without isolation_level None the driver would open deferred transactions, which fail at once, without waiting for the lock, if
+        # another writer commits first.
         options |= {"connect_args": {"timeout": lock_s, "isolation_level": None}}
         engine = create_async_engine(address.set(drivername="sqlite+aiosqlite"), **options)
         sa.event.listen(engine.sync_engine, "connect", _configure_sqlite)
@@ -97,7 +97,7 @@ def _configure_sqlite(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     try:
         cursor.execute(WRITE_AHEAD)
-    except sqlite3.OperationalError:  # another connection switches a new file, too: SQLite fails at once, but waits for a write lock
+    except sqlite3.OperationalError:  # another connection switches the new file, too: SQLite fails at once, but waits for a write lock
         cursor.execute("BEGIN IMMEDIATE")
         cursor.execute("ROLLBACK")
         cursor.execute(WRITE_AHEAD)
@@ -107,13 +107,13 @@ def _configure_sqlite(connection: Any, _: object) -> None:
 
 
 def _check_open(connection: Any, _: object, __: object) -> None:
-    """Replace a pooled connection that the server closed; SQLAlchemy's own check would take three more round trips a call."""
+    """Replace a pooled connection that the server closed; SQLAlchemy's own check takes three round trips a call."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
 
 
 def lock(connection: sa.Connection, key: int) -> None:
-    """Wait for the other writers and begin to write. The end of the transaction releases the lock."""
+    """Acquire the write lock, after waiting for other writers; the end of the transaction releases it."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
@@ -126,7 +126,7 @@ FAILURES = (DBAPIError, PoolTimeoutError, sqlite3.Error, asyncpg.PostgresError, 
 
 @asynccontextmanager
 async def overloaded_on_failure() -> AsyncIterator[None]:
-    """Raise Overloaded for failures of the database; errors of our own rows and statements are raised as they are."""
+    """Convert failures of the database to Overloaded; errors of our own rows and statements pass unchanged."""
     try:
         yield
     except (IntegrityError, DataError):
