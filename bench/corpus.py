@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from schemas import LineRequest
+from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, Example, conversation_sets, conversations, sentence_sets, sentences
 from voice.orders.engine import OrderEngine
 from voice.orders.line_confidence import ASK_BELOW
-from voice.orders.parser.corpus import DEVELOPMENT, Example, conversation_sets, conversations, sentence_sets, sentences
 from voice.orders.parser.draft import MenuIndex, denotation
 
 
@@ -84,7 +84,7 @@ def main() -> None:
     totals: dict[tuple[str, str], Counter[str | None]] = {}
     for name in arguments.sets:
         kind, _, set_name = name.partition("/")
-        use = "development" if kind == "sentences" or set_name in DEVELOPMENT else "first contact"
+        use = "development" if kind == "sentences" or set_name in DEVELOPMENT_CONVERSATIONS else "first contact"
         kinds = measure(name, arguments.ask_below)
         totals[kind, use] = totals.get((kind, use), Counter()) + kinds
         print(line(name, use, kinds), flush=True)

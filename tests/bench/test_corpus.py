@@ -1,7 +1,7 @@
 import pytest
 
 from bench.corpus import miss
-from voice.orders.parser.corpus import SENTENCES, Example, lines_of, menu_of
+from voice.orders.corpus import SENTENCES, Example, lines_of, menu_of
 
 MENU = menu_of(SENTENCES / "basic/quan-pho.menu.yaml")
 

@@ -11,9 +11,9 @@ from settings import Settings
 from tests.any_words import any_lines, any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
 from voice.orders import spelling
+from voice.orders.corpus import SENTENCES, TRAINING_SENTENCES, Example, menu_of, sentence_menus, sentences
 from voice.orders.engine import OrderEngine
 from voice.orders.line_confidence import ASK_BELOW
-from voice.orders.parser.corpus import SENTENCES, TRAINING, Example, menu_of, sentence_menus, sentences
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +212,7 @@ def test_right_edits_are_rarely_asked_about():
     """At most 3 % of the turns; 0.45 % when the threshold was chosen."""
     asked = right = 0
     by_menu: dict[str, list[Example]] = {}
-    for example in (example for name in TRAINING for example in sentences(name)):
+    for example in (example for name in TRAINING_SENTENCES for example in sentences(name)):
         by_menu.setdefault(example.menu.id, []).append(example)
     for examples in list(by_menu.values())[::12]:
         engine = OrderEngine(examples[0].menu)
@@ -335,12 +335,12 @@ def test_an_amount_of_an_option_is_not_reported(pho):
     ],
 )
 def test_in_an_utterance_with_diacritics_only_measured_confusions_are_near(said, meant, near):
-    assert (spelling.distance((said,), (meant,), marked=True) <= spelling.MAX_NEAR) is near
+    assert (spelling.distance((said,), (meant,), has_diacritics=True) <= spelling.MAX_NEAR) is near
 
 
 @pytest.mark.parametrize(("said", "meant"), [("toi", "tỏi"), ("bo", "bơ"), ("dau phong", "đậu phộng")])
 def test_an_utterance_without_diacritics_is_folded(said, meant):
-    assert spelling.distance(tuple(said.split()), tuple(meant.split()), marked=False) <= 0.1
+    assert spelling.distance(tuple(said.split()), tuple(meant.split()), has_diacritics=False) <= 0.1
 
 
 def test_a_bowl_is_not_large():

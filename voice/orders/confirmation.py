@@ -18,7 +18,7 @@ def recognition_confidence(segments: Sequence[Segment]) -> float | None:
     return sum(confidence * n_words for confidence, n_words in weighted) / total_words if total_words else None
 
 
-def is_doubtful(segments: Sequence[Segment]) -> bool:
+def is_recognition_uncertain(segments: Sequence[Segment]) -> bool:
     """Return whether an edit from these segments needs a confirmation."""
     confidence = recognition_confidence(segments)
     return confidence is not None and confidence < CONFIRM_BELOW
@@ -29,7 +29,7 @@ def confirmed(order: Order, before: Sequence[Line], segments: Sequence[Segment],
 
     `before`: the priced lines before the utterance; `languages`: those of the menu.
     """
-    if not order["changes"] or not is_doubtful(segments):
+    if not order["changes"] or not is_recognition_uncertain(segments):
         return order
     language = languages[0] if languages else "en"
     old_indices = _old_indices(order["changes"], len(before))

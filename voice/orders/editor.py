@@ -9,7 +9,7 @@ from voice.orders import search
 from voice.orders.drafts import Draft
 from voice.orders.language_packs import sentence
 from voice.orders.lattice import NO, UNCLEAR
-from voice.orders.line_confidence import confidence_of, doubt_of
+from voice.orders.line_confidence import confidence_of, log_odds_penalty_of
 from voice.orders.pricing import Pricing
 from voice.orders.reader import Reader
 from voice.orders.search import Group, Parse, SpokenOption, UnusedSpan
@@ -47,19 +47,19 @@ class Editor:
         self.ask_below = ask_below
         self.drafts = [replace(draft, options=list(draft.options)) for draft in before]
         self.new_lines: list[Draft] = []  # that this utterance added
-        self.last: Draft | None = self.drafts[-1] if self.drafts else None
+        self.line_in_focus: Draft | None = self.drafts[-1] if self.drafts else None
         self.replaced: Group | None = None  # the group to be replaced by a later one
         self.removed: Draft | None = None  # the last line that was removed
         self.removals: list[tuple[Draft, float]] = []  # removed lines of the order so far, with the doubt of the removal
         self.chosen: set[str] = set()  # option groups with a choice in the utterance
         self.excluded: list[SpokenOption] = []  # options with the amount "no"
-        self.doubtful = False  # some words are unread
+        self.has_unread_words = False  # some words are unread
         self.rest = False  # a group names the remainder of a line
         self.people = 0  # number of people; 0: unknown
-        self.served: tuple[int, int] | None = None  # the tokens of that number, until a group uses it
-        self.lost: list[tuple[int, int]] = []  # tokens
+        self.people_span: tuple[int, int] | None = None  # the tokens of that number, until a group uses it
+        self.unused_spans: list[tuple[int, int]] = []  # tokens
         self.unknown: set[int] = set()  # first tokens of unread spans
-        self.talk: set[int] = set()  # unread tokens that order nothing for certain: a sum of money, a time, a question
+        self.statements: set[int] = set()  # unread tokens that order nothing for certain: a sum of money, a time, a question
         self.whole: set[int] = set()  # unread tokens that are reported even if they are function words
         self.questions: dict[tuple[object, ...], tuple[Draft | None, Question]] = {}  # by the key of their subject
 
@@ -67,11 +67,11 @@ class Editor:
         """Apply the groups of a parse and return the order."""
         said = self._resolved(search.groups(chosen))
         options = [option for group in said for option in group.options]
-        self.rest = any(group.flags & search.REST for group in said)
+        self.rest = any(group.flags & search.REMAINDER for group in said)
         self.excluded = [option for option in options if option.amount == "no"]
-        unused_spans = search.unused_spans(chosen)
-        unread = [span for span in unused_spans if span.kind < search.AMOUNT]
-        self.doubtful = bool(unread)
+        skipped = search.unused_spans(chosen)
+        unread = [span for span in skipped if span.kind < search.SPAN_AMOUNT]
+        self.has_unread_words = bool(unread)
         self.unknown = {span.start for span in unread}
         self.chosen = {entry.group for option in options if option.amount != "no" for entry in option.entries}
         position = 0
@@ -87,11 +87,11 @@ class Editor:
             else:
                 self._apply(group, said[behind] if behind < len(said) else None)
             position = behind
-        self.lost += [(span.start, span.end) for span in unread]
-        if self.served is not None:
-            self.lost.append(self.served)
-        if unused_spans:
-            self._report(unused_spans)
+        self.unused_spans += [(span.start, span.end) for span in unread]
+        if self.people_span is not None:
+            self.unused_spans.append(self.people_span)
+        if skipped:
+            self._report(skipped)
         for item_id in dict.fromkeys([draft.item for draft in self.before]):
             if not self.menu.items[item_id].available:
                 self._keep_to_what_was_ordered(item_id)
@@ -116,20 +116,20 @@ class Editor:
                 line.cost, line.start, line.end = None, -1, -1
         self._ask_unavailable(item_id)
 
-    def _report(self, unused_spans: Sequence[UnusedSpan]) -> None:
+    def _report(self, skipped: Sequence[UnusedSpan]) -> None:
         """Report whole statements that are not understood, amounts without an option, and negations with their object."""
-        lost = {position for start, end in self.lost for position in range(start, end)}
-        for start, end, kind in unused_spans:
-            if kind == search.TALK:
-                self.talk.update(range(start, end))
-            if kind < search.UNREAD_WHOLE:
+        unused = {position for start, end in self.unused_spans for position in range(start, end)}
+        for start, end, kind in skipped:
+            if kind == search.SPAN_STATEMENT:
+                self.statements.update(range(start, end))
+            if kind < search.SPAN_REPORTED_WHOLE:
                 continue
-            negative = kind == search.NEGATION
+            negative = kind == search.SPAN_NEGATION
             goes_on = self._is_empty if negative else self._is_label  # articles behind a negation; the name of a group behind an amount
-            while kind != search.UNREAD_WHOLE and end < len(self.tokens) and end not in lost and goes_on(end):
+            while kind != search.SPAN_REPORTED_WHOLE and end < len(self.tokens) and end not in unused and goes_on(end):
                 end += 1  # noqa: PLW2901 - the stretch grows
-            if not negative or end in lost:
-                self.lost.append((start, end))
+            if not negative or end in unused:
+                self.unused_spans.append((start, end))
                 self.whole.update(range(start, end))
 
     def _is_label(self, position: int) -> bool:
@@ -153,7 +153,7 @@ class Editor:
                 if items:
                     found.append(group._replace(items=items, flags=group.flags & ~search.FORWARD))
                 else:  # its item was not understood
-                    self.lost.append((group.start, group.end))
+                    self.unused_spans.append((group.start, group.end))
                 continue
             if found:
                 group = self._continued(found[-1], group)
@@ -197,7 +197,7 @@ class Editor:
     def _is_part(self, group: Group) -> bool:
         """Return whether a group is a part of a line: a number and options, without an item."""
         flags = group.flags
-        part = (group.number or flags & search.IS_PART) if group.options else flags & (search.PLAIN | search.REST)
+        part = (group.number or flags & search.IS_PART) if group.options else flags & (search.NO_OPTIONS | search.REMAINDER)
         whole = search.SET | search.INTO | search.ALL | search.REMOVE | search.REPLACE | search.AS_IS
         return bool(not group.items and part) and not flags & whole
 
@@ -224,19 +224,19 @@ class Editor:
             return
         if flags & search.PEOPLE:
             self.people = group.number
-            self.served = group.start, group.end
+            self.people_span = group.start, group.end
         elif flags & search.EACH and (group.items or group.number):
             self._each(group)
         elif flags & search.NOT_THAT:
             self._take_back(group)
         elif flags & search.CANCEL:
-            self.removals += [(line, doubt_of(group)) for line in self.drafts]
+            self.removals += [(line, log_odds_penalty_of(group)) for line in self.drafts]
             self.drafts.clear()
             self.new_lines.clear()
             self.questions.clear()
-            self.last = None
+            self.line_in_focus = None
         elif flags & search.REMOVE and self._is_miscounted(group, following):
-            self.last = self._referred(group)[-1]  # the quantity is corrected
+            self.line_in_focus = self._referred(group)[-1]  # the quantity is corrected
         elif flags & search.REMOVE:
             self._remove(group)
         elif following is not None and following.flags & search.INTO and (flags & search.REPLACE or self._is_number(group)):
@@ -245,9 +245,9 @@ class Editor:
             lines = self._referred(group)
             if lines:
                 self._set(group._replace(items=(), number=0), lines)  # options of the named line
-            elif self.last is not None:
+            elif self.line_in_focus is not None:
                 takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in group.options)]
-                self._set(group, takers[:1] or [self.last])  # an item or options for the line in focus
+                self._set(group, takers[:1] or [self.line_in_focus])  # an item or options for the line in focus
         elif flags & search.INTO:
             self._replace(self.replaced, group)
             self.replaced = None
@@ -255,14 +255,14 @@ class Editor:
             self._all(group)
         elif flags & search.SET and self._referred(group):
             self._set_referred(group)
-        elif flags & search.SET and group.items and flags & search.ITS and self.last is not None and group.number <= 1:
-            self._set(group._replace(number=0), [self.last])  # a pronoun: the line in focus
+        elif flags & search.SET and group.items and flags & search.ITS and self.line_in_focus is not None and group.number <= 1:
+            self._set(group._replace(number=0), [self.line_in_focus])  # a pronoun: the line in focus
         elif flags & search.SET and not group.items:
             takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in group.options)]
-            self._set(group, takers[:1] or ([self.last] if self.last else []))
+            self._set(group, takers[:1] or ([self.line_in_focus] if self.line_in_focus else []))
         elif (flags & search.REFER and self._referred(group)) or self._restates(group, following):
-            self.last = self._referred(group)[-1]
-            self._put(self.last, group)  # options of a line on the order
+            self.line_in_focus = self._referred(group)[-1]
+            self._put(self.line_in_focus, group)  # options of a line on the order
         elif group.items:
             self._add(group)
         elif group.options:
@@ -272,10 +272,10 @@ class Editor:
 
     def _question_quantity(self, group: Group) -> None:
         """Ask how many where a number is not whole, or whether so many where it exceeds a line; zero removes the line."""
-        lines = self._referred(group) if group.items else [self.last] if self.last is not None else []
+        lines = self._referred(group) if group.items else [self.line_in_focus] if self.line_in_focus is not None else []
         if group.number == NO:
             if not lines:
-                self.lost.append((group.start, group.end))
+                self.unused_spans.append((group.start, group.end))
             for line in lines:
                 self._take_off(line, group)
         elif group.items and not (lines and group.flags & (search.MORE | search.REMOVE | search.SET)):
@@ -293,8 +293,8 @@ class Editor:
         if group.number == UNCLEAR:
             before = len(self.new_lines)
             self._add(group._replace(number=0, flags=0))
-            if len(self.new_lines) > before and self.last is not None:
-                self._ask_how_many(self.last)
+            if len(self.new_lines) > before and self.line_in_focus is not None:
+                self._ask_how_many(self.line_in_focus)
             return
         item = self._decide(group)
         if item is not None:
@@ -321,16 +321,16 @@ class Editor:
             line.touch(group)
 
     def _add(self, group: Group) -> None:
-        if group.flags & search.CORRECT and self.new_lines and self.last in self.new_lines:
+        if group.flags & search.CORRECT and self.new_lines and self.line_in_focus in self.new_lines:
             again = [line for line in self._nearest() if line in self.new_lines and line.item in group.items]
             if again and not group.options:
                 again[0].quantity = group.number or again[0].quantity
                 again[0].touch(group)
                 return
-            self._drop(self.last)
+            self._drop(self.line_in_focus)
         item = self._decide(group)
         if item is None:
-            self.lost += [(option.start, option.end) for option in group.options]
+            self.unused_spans += [(option.start, option.end) for option in group.options]
             return
         entry = self.reader.lexicon.sold_by.get((item, group.number))
         if (
@@ -351,7 +351,7 @@ class Editor:
             return
         self.drafts.append(draft)
         self.new_lines.append(draft)
-        self.last = draft
+        self.line_in_focus = draft
 
     def _said_again(self, group: Group, item: str) -> bool:
         """Return whether a line of the draft is meant, and if so, change it."""
@@ -360,7 +360,7 @@ class Editor:
             before = [line for line in before if all(self._has(line, option) for option in group.options)]
             if len(before) == 1:
                 self._count_more(before[0], group)
-                self.last = before[0]
+                self.line_in_focus = before[0]
                 return True
         only = group.flags & search.ONLY and group.number and not group.options
         if group.flags & (search.MORE | search.ALSO) and not only:
@@ -376,7 +376,7 @@ class Editor:
         fewer = group.number < line.quantity
         some = group.flags & search.IS_PART or (self.rest and fewer) or (group.flags & search.POST and fewer and new)
         if some and group.number and group.options:
-            self.last = line  # a part of the line
+            self.line_in_focus = line  # a part of the line
             self._parts([group._replace(items=())])
             return True
         if only:
@@ -388,7 +388,7 @@ class Editor:
         else:
             return False
         self._put(line, group)
-        self.last = line
+        self.line_in_focus = line
         return True
 
     def _decide(self, group: Group) -> str | None:
@@ -414,7 +414,7 @@ class Editor:
         if group.items:
             heads = 1
             if group.flags & search.EVERYONE:
-                self.served = None
+                self.people_span = None
                 heads = self.people = self.people or sum(line.quantity for line in lines) or 1
             everybodys = group._replace(number=(group.number or 1) * heads, flags=group.flags & ~(search.ALL | search.EACH))
             if everybodys.number > MAX_LINE_QUANTITY:
@@ -465,7 +465,10 @@ class Editor:
                     line.options = [
                         listed for listed in line.options if not self._names(option, listed) or (option.amount == listed["amount"] == "no")
                     ]
-        self._set(new._replace(flags=0), self._some(lines, old.number if old is not None else 0) or ([self.last] if self.last else []))
+        self._set(
+            new._replace(flags=0),
+            self._some(lines, old.number if old is not None else 0) or ([self.line_in_focus] if self.line_in_focus else []),
+        )
 
     def _replaceable(self, group: Group) -> list[Draft]:
         """Return the lines to be replaced: of the items, or with the options."""
@@ -478,21 +481,21 @@ class Editor:
         described = self._described(group)
         if described is not None:
             self._put(described, group._replace(options=tuple(one for one in group.options if not self._lists(described, one))))
-            self.last = described
+            self.line_in_focus = described
             return
-        if group.flags & search.CORRECT and self.last in self.new_lines:
-            self._take_option_back(self.last, group.options[0])
+        if group.flags & search.CORRECT and self.line_in_focus in self.new_lines:
+            self._take_option_back(self.line_in_focus, group.options[0])
         rest: list[SpokenOption] = []
         for option in group.options:
             line = next((draft for draft in self._nearest() if self.reader.takes(draft.item, option)), None)
             replaced = option.amount == "no" and all(self._one(entry.group) and entry.group in self.chosen for entry in option.entries)
             if replaced:  # the choice that replaces it is another option of the utterance
-                self.last = next((draft for draft in self._nearest() if self._lists(draft, option)), self.last)
+                self.line_in_focus = next((draft for draft in self._nearest() if self._lists(draft, option)), self.line_in_focus)
             elif line is None:
                 rest.append(option)
             else:
                 self._put(line, group._replace(options=(option,)))
-                self.last = line
+                self.line_in_focus = line
         if rest:
             self._imply(group._replace(options=tuple(rest)))
 
@@ -509,19 +512,19 @@ class Editor:
         if len(takers) == 1:
             self._add(group._replace(items=(takers[0],), flags=0))
         else:
-            self.lost += [(option.start, option.end) for option in group.options]
+            self.unused_spans += [(option.start, option.end) for option in group.options]
 
     def _parts(self, parts: list[Group]) -> None:
         """Split the line before into parts, or add lines like it."""
-        if len(parts) == 1 and parts[0].flags & search.REST and self.last is not None:
-            others = [line for line in self.drafts if line.item == self.last.item and line is not self.last]
+        if len(parts) == 1 and parts[0].flags & search.REMAINDER and self.line_in_focus is not None:
+            others = [line for line in self.drafts if line.item == self.line_in_focus.item and line is not self.line_in_focus]
             for line in others:  # the other lines of the item
                 self._put(line, parts[0])
             if others:
                 return
         options = [option for part in parts for option in part.options]
         takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in options)]
-        base = takers[0] if takers else self.last
+        base = takers[0] if takers else self.line_in_focus
         if base is None or not takers:
             for part in parts:
                 if base is not None and all(self.reader.takes(base.item, option) for option in part.options):
@@ -531,12 +534,12 @@ class Editor:
                 else:
                     self._late(part)
             return
-        rest = base.quantity - sum(part.number or 1 for part in parts if not part.flags & search.REST)
-        parts = [part._replace(number=max(1, rest)) if part.flags & search.REST else part for part in parts]
+        rest = base.quantity - sum(part.number or 1 for part in parts if not part.flags & search.REMAINDER)
+        parts = [part._replace(number=max(1, rest)) if part.flags & search.REMAINDER else part for part in parts]
         total = sum(part.number or 1 for part in parts)
-        marked = any(part.flags & search.IS_PART for part in parts)
+        has_part_flag = any(part.flags & search.IS_PART for part in parts)
         counted = any(part.number and (not part.flags & search.ARTICLE or part.flags & (search.AGAIN | search.MORE)) for part in parts)
-        if not counted and not marked and (len(parts) == 1 or total != base.quantity):  # articles do not split a line
+        if not counted and not has_part_flag and (len(parts) == 1 or total != base.quantity):  # articles do not split a line
             for part in parts:
                 self._late(part)
             return
@@ -545,7 +548,7 @@ class Editor:
         if not base.counted and len(parts) > 1:
             base.quantity = total  # the parts count the line
         further = any(part.flags & (search.ALSO | search.MORE) for part in parts) and bool(base.options)
-        if base.quantity > 1 and total <= base.quantity and (marked or total == base.quantity or not further):
+        if base.quantity > 1 and total <= base.quantity and (has_part_flag or total == base.quantity or not further):
             place = self._place(base)
             for part in parts:
                 place += 1
@@ -553,12 +556,12 @@ class Editor:
                 self._put(piece, part)
                 self.drafts.insert(place, piece)
                 self.new_lines.append(piece)
-                self.last = piece
+                self.line_in_focus = piece
             base.quantity -= total
             base.cost = base.cost or 0.0
             if base.quantity == 0:
                 self._drop(base)
-                self.last = self.new_lines[-1]
+                self.line_in_focus = self.new_lines[-1]
         else:
             for part in parts:
                 self._like(base, part)
@@ -579,7 +582,7 @@ class Editor:
         else:
             return False
         self._put(base, part)
-        self.last = base
+        self.line_in_focus = base
         return True
 
     def _like(self, base: Draft, part: Group) -> None:
@@ -588,17 +591,17 @@ class Editor:
         self._put(draft, part)
         self.drafts.append(draft)
         self.new_lines.append(draft)
-        self.last = draft
+        self.line_in_focus = draft
 
     def _number(self, group: Group) -> None:
-        line = self.last
+        line = self.line_in_focus
         if line is None:
             if not group.flags & search.ARTICLE:
                 self._ask("missing", None, None, [], [])
         elif group.end in self.unknown and group.flags & (search.ADDED | search.ALSO):
-            self.lost.append((group.start, group.end))
-        elif (group.flags & search.IS_PART and group.number < line.quantity) or (self.doubtful and not group.flags):
-            self.lost.append((group.start, group.end))  # a part of which nothing else is understood
+            self.unused_spans.append((group.start, group.end))
+        elif (group.flags & search.IS_PART and group.number < line.quantity) or (self.has_unread_words and not group.flags):
+            self.unused_spans.append((group.start, group.end))  # a part of which nothing else is understood
         elif group.flags & search.ARTICLE and not group.flags & search.MORE:
             return
         elif group.flags & search.AGAIN:
@@ -615,30 +618,30 @@ class Editor:
             line.touch(group)
 
     def _remove(self, group: Group) -> None:
-        if group.flags & search.REST:
+        if group.flags & search.REMAINDER:
             lines = [line for line in self.drafts if line.cost is None]
         elif group.items:
             lines = self._referred(group)
         elif group.options:
             lines = self._replaceable(group)
         else:
-            lines = [self.last] if self.last else []
+            lines = [self.line_in_focus] if self.line_in_focus else []
         if not lines:
-            self.lost.append((group.start, group.end))
+            self.unused_spans.append((group.start, group.end))
             return
-        if group.number and not group.flags & search.REST:
+        if group.number and not group.flags & search.REMAINDER:
             line = lines[-1]
             if group.number < line.quantity:
                 line.quantity -= group.number
                 line.touch(group)
-                self.last = line  # a quantity may follow
+                self.line_in_focus = line  # a quantity may follow
                 return
             lines = [line]
         for line in lines:
             self._take_off(line, group)
 
     def _take_off(self, line: Draft, group: Group) -> None:
-        self.removals.append((line, doubt_of(group)))
+        self.removals.append((line, log_odds_penalty_of(group)))
         self._drop(line)
         self.removed = line
 
@@ -663,7 +666,7 @@ class Editor:
 
     def _take_back(self, group: Group) -> None:
         """Retract a number: the line that has it gets the quantity of the new line."""
-        line = self.last
+        line = self.line_in_focus
         if line is None or line not in self.new_lines:
             return
         old = next(
@@ -674,7 +677,7 @@ class Editor:
             old.cost = (old.cost or 0.0) + (line.cost or 0.0)
             old.start, old.end = line.start, line.end
             self._drop(line)
-            self.last = old
+            self.line_in_focus = old
 
     def _set_referred(self, group: Group) -> None:
         self._set(group._replace(items=()), self._referred(group))
@@ -691,7 +694,7 @@ class Editor:
         if group.items and item is None:
             return
         if group.number and group.options and not group.flags & search.ARTICLE and not item and group.number < lines[-1].quantity:
-            self.last = lines[-1]
+            self.line_in_focus = lines[-1]
             self._parts([group._replace(flags=group.flags | search.IS_PART)])
             return
         for line in lines:
@@ -706,7 +709,7 @@ class Editor:
             if group.flags & search.CORRECT and group.options and line in self.new_lines:
                 self._take_option_back(line, group.options[0])  # the last option is corrected
             self._put(line, group)
-            self.last = line
+            self.line_in_focus = line
 
     def _all(self, group: Group) -> None:
         if group.items:
@@ -714,8 +717,8 @@ class Editor:
             if not lines:
                 self._add(group._replace(flags=group.flags & ~search.ALL))
                 return
-        elif self.last is not None and self.last.quantity == group.number > 1:
-            lines = [self.last]  # of one line with this quantity
+        elif self.line_in_focus is not None and self.line_in_focus.quantity == group.number > 1:
+            lines = [self.line_in_focus]  # of one line with this quantity
         else:
             lines = list(self.new_lines) or list(self.drafts)
         if not group.options and not lines:
@@ -730,10 +733,10 @@ class Editor:
     # --- Lines ----------------------------------------------------------------------------------------------------------------------
 
     def _nearest(self) -> Iterable[Draft]:
-        if self.last is not None:
-            yield self.last
+        if self.line_in_focus is not None:
+            yield self.line_in_focus
         for draft in reversed(self.drafts):
-            if draft is not self.last:
+            if draft is not self.line_in_focus:
                 yield draft
 
     def _referred(self, group: Group) -> list[Draft]:
@@ -746,13 +749,13 @@ class Editor:
 
     def _described(self, group: Group) -> Draft | None:
         """Return the line that a group's options describe, where the line in focus has another choice."""
-        if len(group.options) < 2 or group.flags & search.CORRECT or self.last is None:  # noqa: PLR2004 - one describes, one is new
+        if len(group.options) < 2 or group.flags & search.CORRECT or self.line_in_focus is None:  # noqa: PLR2004 - one describes, one is new
             return None
         for option in group.options:
             if option.amount is not None or not all(self._one(entry.group) for entry in option.entries):
                 continue
             listing = [line for line in self.drafts if self._lists(line, option)]
-            chosen = {listed["group"] for listed in self.last.options}
+            chosen = {listed["group"] for listed in self.line_in_focus.options}
             if len(listing) == 1 and (group.flags & search.DESCRIBED or any(entry.group in chosen for entry in option.entries)):
                 return listing[0]
         return None
@@ -775,8 +778,8 @@ class Editor:
         self.drafts = [other for other in self.drafts if other is not draft]
         self.new_lines = [other for other in self.new_lines if other is not draft]
         self.questions = {key: asked for key, asked in self.questions.items() if asked[0] is not draft}
-        if self.last is draft:
-            self.last = self.new_lines[-1] if self.new_lines else self.drafts[-1] if self.drafts else None
+        if self.line_in_focus is draft:
+            self.line_in_focus = self.new_lines[-1] if self.new_lines else self.drafts[-1] if self.drafts else None
 
     def _put(self, line: Draft, group: Group) -> None:
         """Put the options of a group on a line."""
@@ -795,7 +798,7 @@ class Editor:
             if entry.group in offered:
                 by_group.setdefault(entry.group, []).append(entry.choice)
         if not by_group:
-            self.lost.append((spoken.start, spoken.end))
+            self.unused_spans.append((spoken.start, spoken.end))
             return
         taken = {option["group"] for option in line.options}
         group_id = min(by_group, key=lambda group: (self._one(group) and group in taken, offered.index(group)))
@@ -823,7 +826,7 @@ class Editor:
         else:
             line.options = [option for option in line.options if option["group"] != group_id or option.get("alternatives") != choices]
         if len(line.options) >= MAX_OPTIONS:
-            self.lost.append((spoken.start, spoken.end))
+            self.unused_spans.append((spoken.start, spoken.end))
             return
         if spoken.portions > search.MAX_PORTIONS:
             self._ask_portions(line, group_id, choices)
@@ -907,13 +910,13 @@ class Editor:
         self.questions = {key: (into.get(id(line), line), question) for key, (line, question) in self.questions.items()}
 
     def _reply(self) -> Order:
-        unused = self._unused() if self.lost else 0
-        self._suspend_doubtful(unused)
+        unused = self._unused() if self.unused_spans else 0
+        self._suspend_uncertain(unused)
         if self.new_lines or any(draft.cost is not None for draft in self.drafts):
             self._merge()
         self._suspend_surplus()
         lines = [
-            draft.priced(self.pricing, self.tokens, None if draft.cost is None else confidence_of(draft.doubt, unused))
+            draft.priced(self.pricing, self.tokens, None if draft.cost is None else confidence_of(draft.log_odds_penalty, unused))
             for draft in self.drafts
         ]
         return {
@@ -946,13 +949,13 @@ class Editor:
 
     # --- Doubt ----------------------------------------------------------------------------------------------------------------------
 
-    def _suspend_doubtful(self, unused: int) -> None:
+    def _suspend_uncertain(self, unused: int) -> None:
         """Undo and ask about the edits that are less probable than the threshold: new lines, and changes of lines."""
         for draft in list(self.drafts):
-            if draft.index is None and draft.origin is None and self._is_doubtful(draft.doubt, unused):
+            if draft.index is None and draft.origin is None and self._is_below_threshold(draft.log_odds_penalty, unused):
                 self._drop(draft)
                 self._check("check", None, "add", draft)
-        removals = {_root(draft): doubt for draft, doubt in self.removals}
+        removals = {_root(draft): penalty for draft, penalty in self.removals}
         families: dict[int, list[Draft]] = {}
         for draft in self.drafts:
             families.setdefault(_root(draft), []).append(draft)
@@ -960,12 +963,12 @@ class Editor:
             family = families.get(index, [])
             if len(family) == 1 and (family[0].item, family[0].quantity) == (before.item, before.quantity):
                 continue
-            doubts = [draft.doubt for draft in family if draft.cost is not None] + [removals.get(index, 0.0)]
-            if self._is_doubtful(max(doubts), unused):
+            penalties = [draft.log_odds_penalty for draft in family if draft.cost is not None] + [removals.get(index, 0.0)]
+            if self._is_below_threshold(max(penalties), unused):
                 self._restore(index, family)
 
-    def _is_doubtful(self, doubt: float, unused: int) -> bool:
-        return confidence_of(doubt, unused) < self.ask_below
+    def _is_below_threshold(self, log_odds_penalty: float, unused: int) -> bool:
+        return confidence_of(log_odds_penalty, unused) < self.ask_below
 
     def _restore(self, index: int, family: list[Draft]) -> None:
         """Restore a line, in place of it and the lines split off it, and ask about the change."""
@@ -1000,8 +1003,8 @@ class Editor:
 
     def _unused(self) -> int:
         """Return the number of content words that no group uses."""
-        lost = {position for start, end in self.lost for position in range(start, end)}
-        return sum(self._is_told(position) for position in lost - self.whole - self.talk)
+        unused = {position for start, end in self.unused_spans for position in range(start, end)}
+        return sum(self._is_told(position) for position in unused - self.whole - self.statements)
 
     def _is_told(self, position: int) -> bool:
         return position in self.whole or not self.reader.lexicon.is_function_word(self.tokens[position])
@@ -1027,7 +1030,7 @@ class Editor:
     def _unmatched(self) -> list[str]:
         """Return the content words that no group uses, as in the utterance; adjacent words together."""
         stretches: list[tuple[int, int]] = []
-        for start, end in sorted(set(self.lost)):
+        for start, end in sorted(set(self.unused_spans)):
             if stretches and start <= stretches[-1][1]:
                 start, end = stretches[-1][0], max(end, stretches.pop()[1])  # noqa: PLW2901 - one stretch with the one before
             stretches.append((start, end))

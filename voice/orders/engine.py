@@ -24,7 +24,7 @@ from voice.orders.words import Token
 
 # The cost of an item without a number, in `score`: a recogniser misses the number before an item more often than it inserts a word there.
 # Tuned with voice.asr.rescoring.ACOUSTIC_WEIGHT (.06) on 151 spoken orders: 128 are exact with .3, 131 with .4, 140 with .6 and .8.
-UNCOUNTED: Final = 0.6
+ITEM_WITHOUT_NUMBER: Final = 0.6
 N_RECIPIENT_TOKENS: Final = 2  # a preposition and a person
 
 
@@ -84,13 +84,13 @@ class OrderEngine:
         if not with_items:
             return None
         uncounted = [group for group in with_items if not group.number and not group.flags & ~search.ALSO]
-        return parse.cost + UNCOUNTED * sum(not self._has_recipient(tokens, group.start) for group in uncounted)
+        return parse.cost + ITEM_WITHOUT_NUMBER * sum(not self._has_recipient(tokens, group.start) for group in uncounted)
 
     def parses(self, utterance: str, lines: Sequence[LineRequest] = (), max_parses: int = 2) -> Analysis:
         """Return the best parses, the first of which `understand` carries out, with the tokens and the lattice."""
         tokens = self._tokens(words.nfc(utterance))
         parses = self._reader.read(tokens, tuple([line.item for line in lines]), max_parses)
-        return Analysis(tokens, self._reader.lattice.read(tokens), parses)
+        return Analysis(tokens, self._reader.lattice.build(tokens), parses)
 
     def _tokens(self, utterance: str) -> list[Token]:
         """Return the tokens of an utterance; an unknown word is split where words are written together, and corrected."""
@@ -99,7 +99,7 @@ class OrderEngine:
             if token.key in self._lexicon.known:
                 tokens.append(token)
             else:
-                tokens += [self._lexicon.mended(part) for part in self._lexicon.unglued(token)]
+                tokens += [self._lexicon.corrected_function_word(part) for part in self._lexicon.split_glued(token)]
         return tokens
 
     def _has_recipient(self, tokens: Sequence[Token], start: int) -> bool:

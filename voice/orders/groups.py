@@ -33,14 +33,14 @@ from voice.orders.search import (
     INTO,
     IS_PART,
     MORE,
+    NO_OPTIONS,
     NOT_THAT,
     OPERATIONS,
     PEOPLE,
-    PLAIN,
     REFER,
+    REMAINDER,
     REMOVE,
     REPLACE,
-    REST,
     SET,
     Group,
     Link,
@@ -50,7 +50,7 @@ from voice.orders.search import (
 )
 
 UNDIVIDED: Final = -(10**6)  # the quantity that parts leave which are not of one line
-WHOLE: Final = FORWARD | SET | INTO | ALL | REPLACE | REMOVE  # with one of these a number counts no part of a line
+NOT_A_PART: Final = FORWARD | SET | INTO | ALL | REPLACE | REMOVE  # with one of these a number counts no part of a line
 
 
 class Groups:
@@ -220,7 +220,7 @@ class Groups:
             return 0.0
         if flags & ARTICLE:
             return REFERENCE if flags & MORE and (parse.base or space.order) else DANGLING_ARTICLE
-        if flags & PLAIN and parse.base:
+        if flags & NO_OPTIONS and parse.base:
             return PART
         base = parse.done.value if parse.done is not None else None
         if isinstance(base, Group) and base.flags & REMOVE and base.items and base.number:
@@ -242,7 +242,7 @@ class Groups:
 
     def _division(self, done: Link, space: SearchSpace) -> tuple[int, int]:
         """Return the quantity that the parts of a line leave, UNDIVIDED if they are not of one line, and the number of parts."""
-        rest = done.value.flags & REST
+        rest = done.value.flags & REMAINDER
         parts: list[Group] = []
         link: Link | None = done
         while link is not None and self._is_part(link.value):
@@ -265,7 +265,7 @@ class Groups:
     @staticmethod
     def _is_part(group: Group) -> bool:
         """Return whether a group is a part of the line before it."""
-        return bool(group.number and (group.options or group.flags & PLAIN)) and not group.items and not group.flags & WHOLE
+        return bool(group.number and (group.options or group.flags & NO_OPTIONS)) and not group.items and not group.flags & NOT_A_PART
 
     @staticmethod
     def _lone_part(done: Link | None) -> float:

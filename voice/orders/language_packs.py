@@ -29,7 +29,7 @@ class Numbers(BaseModel):
     wholes: dict[str, int]  # numbers by themselves, which combine with none
     homophones: dict[str, int]  # other words that the recogniser confuses with numbers
     zeros: list[str]  # among digits that are spoken one by one
-    nones: list[str]  # zeros before a noun
+    zero_determiners: list[str]  # zeros before a noun
     halves: list[str]  # before a multiplier
     joins: list[str]  # between hundreds and units
     articles: dict[str, int]
@@ -81,7 +81,7 @@ class LanguagePack(BaseModel):
     multiplies: list[str]  # before a number that follows its item: "latte x 2"
     mores: dict[str, int]  # ask for that many more of something; 0: for an unknown number
     fewers: dict[str, int]  # ask for that many fewer
-    alls: dict[str, int]  # all lines or units; of that many, 0: of any number
+    all_references: dict[str, int]  # all lines or units; of that many, 0: of any number
     shares: dict[str, int]  # one of that many equal parts of a line
     eaches: list[str]  # distribute a number or an option over units: "each"
     everyones: list[str]  # distribute it over persons
@@ -96,7 +96,7 @@ class LanguagePack(BaseModel):
     onlys: list[str]
     # Options and their amounts
     amounts: dict[Amount, list[str]]  # before the option
-    afters: dict[Amount, list[str]]  # behind it
+    amounts_behind: dict[Amount, list[str]]  # behind it
     plains: list[str]  # an item without options
     # Edits
     removes: list[str]
@@ -105,11 +105,11 @@ class LanguagePack(BaseModel):
     insteads: list[str]  # before the old part
     keeps: list[str]  # leave something unchanged
     sets: list[str]  # before the new quantity or option of a line
-    its: list[str]  # the same, with a pronoun for the last line: "make it"
+    set_pronouns: list[str]  # the same, with a pronoun for the last line: "make it"
     agains: list[str]  # repeat the last line
     corrects: list[str]  # retract the words before
     cancels: list[str]  # empty the order
-    noes: list[str]  # behind a number: retract it
+    retractions: list[str]  # behind a number: retract it
     # References
     parts: list[str]  # some units of the line before: "of them"
     rests: list[str]  # its other units
@@ -123,7 +123,7 @@ class LanguagePack(BaseModel):
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least
     # Statements
     names: list[str]  # titles and pronouns before the name of a person
-    calls: list[str]  # other phrases before a name: "my name is"
+    name_openings: list[str]  # other phrases before a name: "my name is"
     givers: list[str]  # before the person for whom something is
     likewise: list[str]  # ask for the order of somebody else
     allergies: list[str]  # begin a statement of an allergy
@@ -143,10 +143,10 @@ class LanguagePack(BaseModel):
             _phrases_of(
                 [
                     *(numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
-                    *(self.portions, self.classifiers, self.multiplies, self.mores, self.fewers, self.alls, self.shares),
+                    *(self.portions, self.classifiers, self.multiplies, self.mores, self.fewers, self.all_references, self.shares),
                     *(self.eaches, self.everyones, self.requests, self.fillers, self.joins, self.buts, self.ors, self.withs),
-                    *(self.ontos, self.onlys, self.amounts, self.afters, self.plains, self.removes, self.replaces, self.intos),
-                    *(self.insteads, self.keeps, self.sets, self.its, self.agains, self.corrects, self.cancels),
+                    *(self.ontos, self.onlys, self.amounts, self.amounts_behind, self.plains, self.removes, self.replaces, self.intos),
+                    *(self.insteads, self.keeps, self.sets, self.set_pronouns, self.agains, self.corrects, self.cancels),
                     *(self.parts, self.rests, self.ones, self.refers, self.ordinals, self.inquiries),
                 ]
             )

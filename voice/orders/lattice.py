@@ -8,8 +8,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from voice.orders import spelling, words
-from voice.orders.costs import AN_ARTICLE, ELSEWHERE, EMPTY, MISHEARD, NAME, ONE_OF, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
-from voice.orders.lexicon import MAX_WORDS, NAMING, UNKNOWN, WHOLE, Arc, Lexicon, Role
+from voice.orders.costs import (
+    AN_ARTICLE,
+    ELSEWHERE,
+    EMPTY,
+    MISHEARD,
+    NAME,
+    NUMBER_AFTER_ARTICLE,
+    OTHER_REGION,
+    SEGMENT,
+    SHARED_WORD,
+    SOUNDING,
+    STATEMENT,
+)
+from voice.orders.lexicon import MAX_WORDS, NAMING, REPORTED_WHOLE, UNKNOWN, Arc, Lexicon, Role
 from voice.orders.numbers import Number
 from voice.orders.spans import Span, SpanKind
 from voice.orders.words import Token
@@ -52,7 +64,7 @@ def _arc_of(span: Span, number: Number | None) -> Arc | None:
         return None
     if span.kind is SpanKind.ORDINAL:
         return Arc(length, Role.ORDINAL, span.value, SEGMENT)
-    return Arc(length, Role.TALK, None, SEGMENT)
+    return Arc(length, Role.STATEMENT, None, SEGMENT)
 
 
 def _counts_people(span: Span, arcs: list[list[Arc]]) -> bool:
@@ -67,12 +79,12 @@ class Lattice:
         """Build lattices with `lexicon`."""
         self._lexicon = lexicon
 
-    def read(self, tokens: Sequence[Token]) -> list[list[Arc]]:
+    def build(self, tokens: Sequence[Token]) -> list[list[Arc]]:
         """Return the arcs that begin at each token; a token without any has UNKNOWN. Rows are cached: do not change them."""
-        marked = words.is_marked(tokens)
+        has_diacritics = words.has_diacritics(tokens)
         surfaces = tuple([token.surface for token in tokens])
         keys = [token.key for token in tokens]
-        numbers = self._lexicon.numbers.parse_all(tokens, marked=marked)
+        numbers = self._lexicon.numbers.parse_all(tokens, has_diacritics=has_diacritics)
         arcs: list[list[Arc]] = []
         covered = [0] * len(tokens)  # the end of the complete names over each token
         ends = set()  # of these names
@@ -84,20 +96,20 @@ class Lattice:
             if words.is_punctuation(surface):
                 arcs.append(_PAUSE if surface == "," else _STOP)
                 continue
-            row = self._lexicon.row(tokens, surfaces, numbers, start, marked=marked)
+            row = self._lexicon.row(tokens, surfaces, numbers, start, has_diacritics=has_diacritics)
             near_unknown = unknown and unknown[0] < start + MAX_SOUND_WORDS and unknown[-1] >= start
             arcs.append(row.arcs + self._sounding(surfaces, start, unknown) if near_unknown else row.arcs)
-            if not row.solid:
+            if not row.has_only_whole_names:
                 breakable.append(start)
             if row.sharing:
                 items += [(start, item) for item in row.sharing]
-            if row.foreign:
+            if row.may_be_foreign_filler:
                 foreign.append(start)
             for length in row.wholes:
                 ends.add(start + length)
                 self._cover(covered, start, start + length)
         self._penalize_numbers_behind_articles(arcs, numbers)
-        if foreign and marked and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
+        if foreign and has_diacritics and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
             self._penalize_foreign_fillers(arcs, foreign)
         items = [(start, item) for start, item in items if not (item.part and covered[start])]  # no category within a name
         if items:
@@ -108,10 +120,10 @@ class Lattice:
         for start in breakable:
             if covered[start] and start not in ends:
                 arcs[start] = self._unbroken(arcs[start], start, covered[start])
-        if not self._lexicon.talk_openings.isdisjoint(surfaces):
-            self._add_talk(tokens, surfaces, arcs)
+        if not self._lexicon.statement_openings.isdisjoint(surfaces):
+            self._add_statements(tokens, surfaces, arcs)
         if self._lexicon.spans.needed(surfaces, numbers):
-            self._add_spans(self._lexicon.spans.classify(tokens, numbers, marked=marked), numbers, surfaces, arcs)
+            self._add_spans(self._lexicon.spans.classify(tokens, numbers, has_diacritics=has_diacritics), numbers, surfaces, arcs)
         return arcs
 
     @staticmethod
@@ -141,7 +153,7 @@ class Lattice:
         for number in numbers:
             if number is not None and number.article and number.end < len(arcs) and numbers[number.end] is not None:
                 row = arcs[number.end]
-                arcs[number.end] = [arc.at(arc.cost + ONE_OF) if arc.role is Role.NUMBER else arc for arc in row]
+                arcs[number.end] = [arc.at(arc.cost + NUMBER_AFTER_ARTICLE) if arc.role is Role.NUMBER else arc for arc in row]
 
     def _add_spans(self, spans: Sequence[Span], numbers: Sequence[Number | None], surfaces: tuple[str, ...], arcs: list[list[Arc]]) -> None:
         """Replace the arcs of typed numbers that the lexicon does not have."""
@@ -266,13 +278,16 @@ class Lattice:
             if not entries:
                 continue
             said = tuple([token.surface for token in tokens[start : start + length]])
-            marked = words.is_marked(tokens[start : start + length])
+            has_diacritics = words.has_diacritics(tokens[start : start + length])
             found: dict[object, None] = {}
             for entry in entries:
                 if entry.role is Role.ITEM and entry.cost <= OTHER_REGION:
                     phrase = entry.phrase
                     meant = phrase[len(phrase) - length :] if head else phrase[:length]
-                    if length < len(phrase) and spelling.distance(said, meant, marked=marked) <= spelling.PLAIN * length:
+                    if (
+                        length < len(phrase)
+                        and spelling.distance(said, meant, has_diacritics=has_diacritics) <= spelling.MISSING_DIACRITICS * length
+                    ):
                         found[entry.value] = None
             if found:
                 return Arc(length, Role.ITEM, tuple(found), SEGMENT + SHARED_WORD)
@@ -350,10 +365,10 @@ class Lattice:
             found += [Arc(end - start, role, tuple(values), cost + SEGMENT, part=True) for role, (cost, values) in best.items()]
         return found
 
-    def _add_talk(self, tokens: Sequence[Token], surfaces: tuple[str, ...], arcs: list[list[Arc]]) -> None:
+    def _add_statements(self, tokens: Sequence[Token], surfaces: tuple[str, ...], arcs: list[list[Arc]]) -> None:
         """Add the statements and questions that order nothing."""
         for start, surface in enumerate(surfaces):
-            if surface not in self._lexicon.talk_openings:
+            if surface not in self._lexicon.statement_openings:
                 continue
             for length in range(1, min(MAX_LABEL_WORDS, len(surfaces) - start) + 1):
                 if length == 1 and surface in self._lexicon.names:
@@ -364,7 +379,7 @@ class Lattice:
                     self._add_asked(arcs, start, start + length)
                 if label in self._lexicon.statements.allergies:
                     self._add_allergy(arcs, start, start + length)
-                if label in self._lexicon.statements.calls:
+                if label in self._lexicon.statements.name_openings:
                     self._add_name(tokens, arcs, start, length, certain=label not in self._lexicon.statements.fillers)
             if surface in self._lexicon.statements.allergy_nouns:
                 self._add_allergy_noun(surfaces, arcs, start)
@@ -386,7 +401,7 @@ class Lattice:
         if end > begin:
             named = any(arc.role in NAMING and not arc.part and arc.cost <= SEGMENT for arc in arcs[begin])
             cost = SEGMENT + (NAME if named and not certain else 0.0)
-            arcs[start] = [*arcs[start], Arc(end - start, Role.TALK, WHOLE, cost)]
+            arcs[start] = [*arcs[start], Arc(end - start, Role.STATEMENT, REPORTED_WHOLE, cost)]
 
     def _is_name(self, token: Token, *, certain: bool) -> bool:
         """Return whether a word may be the name of a person."""
@@ -402,7 +417,7 @@ class Lattice:
             if end > behind and Role.ITEM in whole:
                 break
             end += 1
-        arcs[start] = [*arcs[start], Arc(end - start, Role.TALK, WHOLE, SEGMENT)]
+        arcs[start] = [*arcs[start], Arc(end - start, Role.STATEMENT, REPORTED_WHOLE, SEGMENT)]
 
     def _add_allergy_noun(self, surfaces: tuple[str, ...], arcs: list[list[Arc]], noun: int) -> None:
         """Add the statement of an allergy that ends with a noun; it begins with its verb, or the word before the noun."""
@@ -413,7 +428,7 @@ class Lattice:
             if surfaces[place] in self._lexicon.statements.allergy_verbs:
                 begin = place
                 break
-        arcs[begin] = [*arcs[begin], Arc(noun + 1 - begin, Role.TALK, WHOLE, SEGMENT)]
+        arcs[begin] = [*arcs[begin], Arc(noun + 1 - begin, Role.STATEMENT, REPORTED_WHOLE, SEGMENT)]
 
     def _add_asked(self, arcs: list[list[Arc]], start: int, end: int) -> None:
         """Add a question by its last words ("trà đào bao nhiêu một ly"), or by its first ones ("how much is a latte")."""
@@ -423,7 +438,7 @@ class Lattice:
             end += number.length + max(counted) if counted else 0
         begin = self._clause_start(arcs, start)
         if begin < start or end >= len(arcs) or any(arc.role in (Role.STOP, Role.PAUSE) for arc in arcs[end]):
-            arcs[begin] = [*arcs[begin], Arc(end - begin, Role.TALK, None, SEGMENT + TALK)]
+            arcs[begin] = [*arcs[begin], Arc(end - begin, Role.STATEMENT, None, SEGMENT + STATEMENT)]
         else:
             arcs[start] = [*arcs[start], Arc(end - start, Role.INQUIRY, None, SEGMENT)]
 
@@ -432,13 +447,13 @@ class Lattice:
         """Add a title with a number behind it, which is a name; further numbers in digits belong to it."""
         behind = start + length
         while behind < len(arcs):
-            number = next((arc for arc in arcs[behind] if arc.role is Role.NUMBER or arc.role is Role.TALK), None)
+            number = next((arc for arc in arcs[behind] if arc.role is Role.NUMBER or arc.role is Role.STATEMENT), None)
             if number is None:
                 return
             behind += number.length
             digits = surfaces[start + length].isdecimal() and surfaces[behind : behind + 1] and surfaces[behind].isdecimal()
             named = any(arc.role in NAMING and not arc.part and start + arc.length == behind for arc in arcs[start])
-            arcs[start] = [*arcs[start], Arc(behind - start, Role.TALK, None, cost + (NAME if named else 0.0))]
+            arcs[start] = [*arcs[start], Arc(behind - start, Role.STATEMENT, None, cost + (NAME if named else 0.0))]
             if not digits:
                 return
 
@@ -451,7 +466,7 @@ class Lattice:
             if surfaces[close:end] == closing:
                 if end >= len(surfaces) or any(arc.role in _CLAUSE_ENDS and arc.cost <= SEGMENT + EMPTY for arc in arcs[end]):
                     begin = self._clause_start(arcs, start)
-                    arcs[begin] = [*arcs[begin], Arc(end - begin, Role.TALK, None, SEGMENT + TALK)]
+                    arcs[begin] = [*arcs[begin], Arc(end - begin, Role.STATEMENT, None, SEGMENT + STATEMENT)]
                 return
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Calibrate the confidence of a line: the probability that its item and quantity are right, from the cost of their reading.
 
-Logistic regression over the 6,992 lines that 7,329 development turns add or set (97 % right), scaled so that a line without any doubt has
+Logistic regression over the 6,992 lines that 7,329 development turns add or set (97 % right), scaled so that a line without any log_odds_penalty has
 probability 1. Source: Platt 1999, Probabilistic outputs for support vector machines.
 """
 
@@ -27,20 +27,20 @@ MAX_UNMATCHED: Final = 4
 MIN_LOG_ODDS: Final = -50.0  # keeps the exponential finite
 
 
-def doubt_of(group: Group) -> float:
+def log_odds_penalty_of(group: Group) -> float:
     """Return by how much a group lowers the log odds of its line."""
     item = max(0.0, group.item_cost) if group.items else 0.0
     options = 0.0
     for option in group.options:
         options += max(0.0, option.cost - SEGMENT)
     other = max(0.0, group.cost - item - options)
-    doubt = OPTIONS * options + OTHER * other
+    log_odds_penalty = OPTIONS * options + OTHER * other
     if group.items:
-        return doubt + (COUNTED_ITEM * item if group.number else UNCOUNTED_ITEM * item + WITHOUT_NUMBER)
-    return doubt + NUMBER_ALONE if group.number and not group.options else doubt
+        return log_odds_penalty + (COUNTED_ITEM * item if group.number else UNCOUNTED_ITEM * item + WITHOUT_NUMBER)
+    return log_odds_penalty + NUMBER_ALONE if group.number and not group.options else log_odds_penalty
 
 
-def confidence_of(doubt: float, n_unmatched: int) -> float:
+def confidence_of(log_odds_penalty: float, n_unmatched: int) -> float:
     """Return the probability of a line, 0..1; `doubt`: the sum of its groups', `n_unmatched`: words of substance that nothing used."""
-    log_odds = INTERCEPT - doubt - UNMATCHED_WORD * min(n_unmatched, MAX_UNMATCHED)
+    log_odds = INTERCEPT - log_odds_penalty - UNMATCHED_WORD * min(n_unmatched, MAX_UNMATCHED)
     return (1.0 + math.exp(-INTERCEPT)) / (1.0 + math.exp(-max(MIN_LOG_ODDS, log_odds)))

@@ -6,19 +6,19 @@ from typing import Final
 from voice.orders.costs import (
     ABSENT,
     AIMLESS,
+    CLASSIFIER_ALONE,
     CONTRADICTED,
     DANGLING_AMOUNT,
     EARLY_JOINED,
     IDLE,
+    QUESTION_WORD,
     REFERENCE,
     RETRACTED,
-    TALK,
-    TALK_WORD,
-    UNCOUNTED,
-    UNSAID,
+    STATEMENT,
+    UNREAD_NAME,
 )
+from voice.orders.item_steps import CLAUSE_END_KINDS, ItemSteps
 from voice.orders.lexicon import NAMING, UNKNOWN, Arc, Lexicon, Role
-from voice.orders.names import CLAUSE_END_KINDS, Names
 from voice.orders.search import (
     AGAIN,
     ALL,
@@ -37,6 +37,7 @@ from voice.orders.search import (
     ITS,
     JOINED,
     MORE,
+    NO_OPTIONS,
     NONE,
     NOT_THAT,
     ONLY,
@@ -44,11 +45,10 @@ from voice.orders.search import (
     OPERATIONS,
     PAUSED,
     PEOPLE,
-    PLAIN,
     REFER,
+    REMAINDER,
     REMOVE,
     REPLACE,
-    REST,
     SET,
     WITH,
     Parse,
@@ -62,7 +62,7 @@ _INSTEAD_OF_INTO: Final = frozenset({Role.WITH, Role.FILLER, Role.ONTO})  # role
 POSTPOSED_WORDS: Final = 2  # between an item and a verb of removal behind it
 
 
-class Reader(Names):
+class Reader(ItemSteps):
     """Parses utterances about one menu: a step for each role, and the best-first search over all of them."""
 
     def __init__(self, lexicon: Lexicon) -> None:
@@ -107,14 +107,14 @@ class Reader(Names):
             Role.FILLER: self._skip,
             Role.PAUSE: self._pause,
             Role.TIMES: self._skip,
-            Role.TALK: self._leave_unread,
+            Role.STATEMENT: self._leave_unread,
             Role.UNKNOWN: self._leave_unread,
             Role.UNUSED: self._leave_unread,
         }
 
     def read(self, tokens: Sequence[Token], order: tuple[str, ...], count: int = 1) -> list[Parse]:
         """Return the `count` cheapest parses of an utterance; `order` holds the item of each line of the order so far."""
-        arcs = self.lattice.read(tokens)
+        arcs = self.lattice.build(tokens)
         space = SearchSpace(tokens, arcs, order)
         found = cheapest(space, self._steps, lambda parse: self._finish(parse, space), count)
         if found:
@@ -133,7 +133,7 @@ class Reader(Names):
             new.amount = None  # a negation of words that are not on the menu
             new.cost += REFERENCE
         yield new
-        if parse.amount == "no" and not parse.bare and not parse.talk:
+        if parse.amount == "no" and not parse.bare and not parse.in_question:
             if parse.headless and parse.options:
                 yield self._retracted(parse, arc.cost)
             new = parse.fork(arc.cost)  # a correction
@@ -168,22 +168,22 @@ class Reader(Names):
         yield new
 
     def _boundary(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
-        if not parse.talk and parse.amount is None and not parse.carry:
+        if not parse.in_question and parse.amount is None and not parse.carry:
             yield parse.fork(arc.cost)
             return
         without = self._without(parse) if parse.amount == "no" else ()
         dangling = 0.0 if parse.amount is None or without else ABSENT if parse.amount == "no" else DANGLING_AMOUNT
         new = parse.fork(arc.cost + dangling)
         new.options = new.options or without  # "no" without an object, of the options of the part before
-        new.talk = new.carry = False
+        new.in_question = new.carry = False
         new.amount = None
         yield new
 
     def _remove(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
-        if parse.flags & REST and not parse.options:
+        if parse.flags & REMAINDER and not parse.options:
             new = parse.fork(arc.cost)  # the verb behind its object
             new.flags |= REMOVE
             yield new
@@ -213,7 +213,7 @@ class Reader(Names):
             yield new
 
     def _operation(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
         if arc.role is Role.SET and not parse.base and not parse.items:
@@ -256,9 +256,9 @@ class Reader(Names):
         yield new
 
     def _keep(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.flags & REST and not parse.options:
+        if parse.flags & REMAINDER and not parse.options:
             new = parse.fork(arc.cost)  # the verb behind its object, the remainder
-            new.flags, new.number = AS_IS | REST, 0
+            new.flags, new.number = AS_IS | REMAINDER, 0
             yield new
             return
         if parse.headless and parse.number and not parse.options:
@@ -274,7 +274,7 @@ class Reader(Names):
         yield new
 
     def _into(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.flags & (REPLACE | SET) and not parse.talk:
+        if parse.flags & (REPLACE | SET) and not parse.in_question:
             empty = parse.headless and not parse.options and not parse.number
             new = parse.fork(arc.cost) if empty else self._open(parse, space, arc.cost)
             if parse.options and not parse.items and parse.flags & REPLACE:
@@ -287,13 +287,13 @@ class Reader(Names):
     def _more(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
         named = any(other.role in NAMING for other in space.arcs_at(start + arc.length))
         apart = parse.number and (parse.joint == PAUSED or (parse.options and named))  # "more" is said of the option behind it
-        if parse.headless and not (parse.options or parse.talk or apart):
+        if parse.headless and not (parse.options or parse.in_question or apart):
             new = parse.fork(arc.cost)
-        elif parse.headless and parse.number and not (parse.talk or arc.value or apart):
+        elif parse.headless and parse.number and not (parse.in_question or arc.value or apart):
             new = parse.fork(arc.cost)  # behind its number
         else:
             yield parse.fork(arc.cost + (AIMLESS if arc.value else IDLE))  # the determiner before a number adds nothing to it
-            if parse.talk:
+            if parse.in_question:
                 return
             if arc.value > 1 and parse.items and not parse.options and not space.there.isdisjoint(parse.items):
                 new = parse.fork(arc.cost)  # a line like one on the order, with a difference
@@ -310,7 +310,7 @@ class Reader(Names):
         yield new
 
     def _only(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.headless and not parse.options and not parse.talk:
+        if parse.headless and not parse.options and not parse.in_question:
             new = parse.fork(arc.cost)
             new.flags |= ONLY
             yield new
@@ -362,13 +362,13 @@ class Reader(Names):
         new.extend_span(arc, start)
         yield self._close(new, space)
         behind = space.arcs_at(start + arc.length)
-        if any(other.role is Role.ITEM for other in behind) and not parse.talk:
+        if any(other.role is Role.ITEM for other in behind) and not parse.in_question:
             new = parse.fork(arc.cost)  # before its object, an item
             new.amount, new.bare, new.carry = "no", True, False
             yield new
 
     def _all(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
         if parse.flags & REPLACE and parse.items and not parse.options:
@@ -404,7 +404,7 @@ class Reader(Names):
             yield new
 
     def _each(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
         whose = EVERYONE if arc.value else 0
@@ -429,7 +429,7 @@ class Reader(Names):
         yield new
 
     def _people(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
         new = self._open(parse, space, arc.cost)
@@ -439,11 +439,11 @@ class Reader(Names):
 
     def _rest(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
         if not parse.base and not parse.items:
-            yield from self._leave_unread(parse, arc.at(TALK), start, space)
+            yield from self._leave_unread(parse, arc.at(STATEMENT), start, space)
             return
-        counted = parse.headless and parse.number and not (parse.options or parse.flags & PLAIN)  # behind its number
+        counted = parse.headless and parse.number and not (parse.options or parse.flags & NO_OPTIONS)  # behind its number
         new = parse.fork(arc.cost) if counted else self._open(parse, space, arc.cost)
-        new.flags |= IS_PART | REST
+        new.flags |= IS_PART | REMAINDER
         new.number = parse.number if counted else 1  # or more: what the other parts leave
         new.extend_span(arc, start)
         yield new
@@ -453,8 +453,8 @@ class Reader(Names):
         whole, done = parse.number if parse.items else 0, parse.done
         while done is not None and not whole:
             whole, done = done.value.number if done.value.items else 0, done.past
-        if parse.talk or not whole or whole % arc.value:
-            yield from self._leave_unread(parse, arc.at(UNSAID), start, space)
+        if parse.in_question or not whole or whole % arc.value:
+            yield from self._leave_unread(parse, arc.at(UNREAD_NAME), start, space)
             return
         new = self._open(parse, space, arc.cost)
         new.flags |= IS_PART
@@ -465,7 +465,7 @@ class Reader(Names):
     def _plain(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
         if parse.headless and parse.number and not parse.options and not parse.flags & ARTICLE:
             new = parse.fork(arc.cost)  # a part without options
-            new.flags |= IS_PART | PLAIN
+            new.flags |= IS_PART | NO_OPTIONS
             new.extend_span(arc, start)
             yield new
         else:
@@ -490,7 +490,7 @@ class Reader(Names):
             new.extend_span(arc, start)
             yield new
         else:
-            yield from self._leave_unread(parse, arc.at(UNSAID), start, space)
+            yield from self._leave_unread(parse, arc.at(UNREAD_NAME), start, space)
 
     def _part(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
         counted = parse.items and parse.number and not parse.options and not parse.flags & OPERATIONS
@@ -525,11 +525,11 @@ class Reader(Names):
         yield parse.fork(arc.cost)
 
     def _inquiry(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
-        new = self._open(parse, space, arc.cost + TALK_WORD)
-        new.talk = True
+        new = self._open(parse, space, arc.cost + QUESTION_WORD)
+        new.in_question = True
         new.leave_unread(arc, start)
         yield new
 
@@ -540,4 +540,4 @@ class Reader(Names):
             yield new
         else:
             named = any(other.role is Role.OPTION for other in space.arcs_at(start))  # the word is an option here
-            yield parse.fork(arc.cost + (UNCOUNTED if named else 0.0))
+            yield parse.fork(arc.cost + (CLASSIFIER_ALONE if named else 0.0))

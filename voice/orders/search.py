@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple, final
 
 from schemas import Amount
-from voice.orders.costs import HEAD_AGAIN, SEGMENT, TALK_WORD
+from voice.orders.costs import HEAD_AGAIN, QUESTION_WORD, SEGMENT
 from voice.orders.lexicon import Arc, ChoiceRef, Role
 from voice.orders.words import Token
 
@@ -42,21 +42,21 @@ NOT_THAT: Final = 1 << 17  # its number is rejected
 EACH: Final = 1 << 18  # its number is of each line or person
 EVERYONE: Final = 1 << 19  # of each person
 PEOPLE: Final = 1 << 20  # its number counts people
-REST: Final = 1 << 21  # the remainder of a line
+REMAINDER: Final = 1 << 21  # the remainder of a line
 ITS: Final = 1 << 22  # its object is a pronoun: the line before
 AGAIN: Final = 1 << 23  # a line like the one before
-PLAIN: Final = 1 << 24  # a part without options
+NO_OPTIONS: Final = 1 << 24  # a part without options
 FORWARD: Final = 1 << 25  # its item comes with a later group
 DESCRIBED: Final = 1 << 26  # some of its options describe a line
 OPERATIONS: Final = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
 # Kinds of unused spans
-UNREAD: Final = 0
-TALK: Final = 1  # a sum of money, a time, a question
-UNREAD_WHOLE: Final = 2  # a statement that is reported with its function words
-AMOUNT: Final = 3  # without an option
-NEGATION: Final = 4  # without an option
+SPAN_UNREAD: Final = 0
+SPAN_STATEMENT: Final = 1  # a sum of money, a time, a question
+SPAN_REPORTED_WHOLE: Final = 2  # a statement that is reported with its function words
+SPAN_AMOUNT: Final = 3  # without an option
+SPAN_NEGATION: Final = 4  # without an option
 # Connectives before a token
-KEEP: Final = -1  # the token leaves the connective before it in force
+SAME_JOINT: Final = -1  # the token leaves the connective before it in force
 NONE: Final = 0
 MULTIPLIED: Final = 1
 PAUSED: Final = 2
@@ -124,6 +124,7 @@ class Parse:
         "done",
         "end",
         "flags",
+        "in_question",
         "item_cost",
         "items",
         "joint",
@@ -132,7 +133,6 @@ class Parse:
         "options",
         "own",
         "start",
-        "talk",
         "unused",
         "used",
     )
@@ -156,7 +156,7 @@ class Parse:
     bare: bool  # the amount is a verb of removal
     count: int  # portions of the next option
     carry: bool  # a negation may cover the next option of an enumeration
-    talk: bool
+    in_question: bool
     joint: int  # the connective right before the next token
 
     def fork(self, cost: float) -> "Parse":
@@ -181,7 +181,7 @@ class Parse:
         new.bare = self.bare
         new.count = self.count
         new.carry = self.carry
-        new.talk = self.talk
+        new.in_question = self.in_question
         new.joint = self.joint
         return new
 
@@ -196,7 +196,7 @@ class Parse:
             and self.number == other.number
             and self.amount == other.amount
             and self.joint == other.joint
-            and self.talk == other.talk
+            and self.in_question == other.in_question
             and self.carry == other.carry
             and self.bare == other.bare
             and self.count == other.count
@@ -211,7 +211,7 @@ class Parse:
     def note_amount(self, arc: Arc, start: int, *, negative: bool) -> None:
         """Note an amount before its option."""
         self.amount_at = start
-        self.unused = Link(self.unused, UnusedSpan(start, start + arc.length, NEGATION if negative else AMOUNT))
+        self.unused = Link(self.unused, UnusedSpan(start, start + arc.length, SPAN_NEGATION if negative else SPAN_AMOUNT))
 
     def use_amount(self) -> None:
         """Note that an option has the last amount."""
@@ -221,7 +221,7 @@ class Parse:
 
     def leave_unread(self, arc: Arc, start: int) -> None:
         """Note tokens that order nothing."""
-        kind = UNREAD_WHOLE if arc.value else TALK if arc.role is Role.TALK else UNREAD
+        kind = SPAN_REPORTED_WHOLE if arc.value else SPAN_STATEMENT if arc.role is Role.STATEMENT else SPAN_UNREAD
         self.unused = Link(self.unused, UnusedSpan(start, start + arc.length, kind))
 
     @property
@@ -239,12 +239,12 @@ def unused_spans(parse: Parse) -> list[UnusedSpan]:
     """Return the unused spans of a parse, first one first; amounts and negations only if no option has them."""
     found = _unroll(parse.unused)
     taken = {span for span in found if isinstance(span, int)}
-    return [span for span in found if isinstance(span, UnusedSpan) and (span.kind < AMOUNT or span.start not in taken)]
+    return [span for span in found if isinstance(span, UnusedSpan) and (span.kind < SPAN_AMOUNT or span.start not in taken)]
 
 
 def unread_spans(parse: Parse) -> list[tuple[int, int]]:
     """Return start and end of the unread spans of a parse, first one first."""
-    return [(span.start, span.end) for span in _unroll(parse.unused) if isinstance(span, UnusedSpan) and span.kind < AMOUNT]
+    return [(span.start, span.end) for span in _unroll(parse.unused) if isinstance(span, UnusedSpan) and span.kind < SPAN_AMOUNT]
 
 
 def _unroll(link: Link | None) -> list[Any]:
@@ -280,7 +280,7 @@ class SearchSpace:
             for arc in arcs[start]:
                 kind, cost, end = arc.role, arc.cost, start + arc.length
                 if kind is Role.INQUIRY:
-                    estimate = cost + TALK_WORD + asking[end]
+                    estimate = cost + QUESTION_WORD + asking[end]
                 else:
                     estimate = (HEAD_AGAIN if arc.part and cost > HEAD_AGAIN and kind is not Role.UNUSED else cost) + ordering[end]
                     if kind is Role.ITEM and start > self.last_item:
@@ -291,7 +291,7 @@ class SearchSpace:
                         least = estimate
                 if asked:
                     ends = kind is Role.REQUEST or kind is Role.STOP
-                    estimate = cost + ordering[end] if ends else min(cost, TALK_WORD) + asking[end]
+                    estimate = cost + ordering[end] if ends else min(cost, QUESTION_WORD) + asking[end]
                     if estimate < infinite:
                         self.ahead[1][start].append((estimate, arc))
                         asking[start] = min(asking[start], estimate)
@@ -336,7 +336,7 @@ def empty_parse(order: tuple[str, ...]) -> Parse:
     parse.start = parse.end = parse.line = parse.amount_at = -1
     parse.joint = BREAK
     parse.amount = None
-    parse.bare = parse.carry = parse.talk = False
+    parse.bare = parse.carry = parse.in_question = False
     return parse
 
 
@@ -351,8 +351,8 @@ JOINTS: Final = {
     Role.ONTO: ONTO_NEXT,
     Role.STOP: BREAK,
     Role.REQUEST: BREAK,
-    Role.FILLER: KEEP,
-    Role.CLASSIFIER: KEEP,
+    Role.FILLER: SAME_JOINT,
+    Role.CLASSIFIER: SAME_JOINT,
 }
 
 Steps = Mapping[Role, Callable[[Parse, Arc, int, SearchSpace], Iterator[Parse]]]
@@ -373,20 +373,20 @@ def cheapest(space: SearchSpace, steps: Steps, finish: Callable[[Parse], Parse],
         if arc is not None:
             start, position = position, position + arc.length
             joint = JOINTS.get(arc.role, NONE)
-            plain = min(SEGMENT, arc.cost)
+            shared_cost = min(SEGMENT, arc.cost)
             for new in steps[arc.role](parse, arc, start, space):
                 number += 1
-                new.own -= plain  # a cost that all parses have
-                if joint != KEEP:
+                new.own -= shared_cost  # a cost that all parses have
+                if joint != SAME_JOINT:
                     new.joint = max(joint, parse.joint) if joint else NONE
-                heappush(heap, (new.cost + rest[new.talk][position], -position, number, new, None))
+                heappush(heap, (new.cost + rest[new.in_question][position], -position, number, new, None))
         elif position < goal:
             place = 2 * position + (not parse.items)  # a parse without an item looks cheaper than it is
             others = met[place]
             if len(others) < width and not any(map(parse.is_like, others)):
                 others.append(parse)
                 cost = parse.cost
-                for estimate, arc in ahead[parse.talk][position]:
+                for estimate, arc in ahead[parse.in_question][position]:
                     number += 1
                     heappush(heap, (cost + estimate, -position, number, parse, arc))
         elif position == goal:

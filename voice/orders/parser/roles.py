@@ -89,7 +89,7 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.INSTEAD, None, pack.insteads),
         (Role.KEEP, None, pack.keeps),
         (Role.SET, None, pack.sets),
-        (Role.SET_IT, None, pack.its),
+        (Role.SET_IT, None, pack.set_pronouns),
         (Role.AGAIN, None, pack.agains),
         (Role.ONLY, None, pack.onlys),
         (Role.CORRECTION, None, pack.corrects),
@@ -104,13 +104,13 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.INQUIRY, None, (*pack.inquiries, *pack.asked)),
     ]
     yield from [(Role.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()]
-    yield from [(Role.AMOUNT_BEHIND, amount, ways) for amount, ways in pack.afters.items()]
+    yield from [(Role.AMOUNT_BEHIND, amount, ways) for amount, ways in pack.amounts_behind.items()]
     for role, table in (
         (Role.MORE, pack.mores),
         (Role.REMOVE, pack.fewers),
         (Role.SHARE, pack.shares),
         (Role.ORDINAL, pack.ordinals),
-        (Role.ALL, pack.alls),
+        (Role.ALL, pack.all_references),
         (Role.PORTION, pack.portions),
         (Role.NUMBER, pack.numbers.wholes),
     ):

@@ -2,16 +2,16 @@
 
 Independent of orders: tokens, language packs and the names of a menu go in, spans come out.
 
-    kinds         the types, spans and amounts
+    kinds         the types, spans and numerals
     vocabulary    the words of the language packs that type a number
     menu_names    the names of the menu: countable nouns, names with a number
     utterance     one utterance, and the words around its numbers
-    amounts       numbers with fractions, multipliers and units
+    numerals       numbers with fractions, multipliers and units
     extent        how far a typed span reaches
     separators    digits with separators: clock times, dates, ranges; chat prefixes
     identifiers   telephone numbers, codes, addresses
     quantities    quantities, fractions, ranges, homophones of numbers
-    rules         amounts by their unit, opening phrase and size
+    rules         numerals by their unit, opening phrase and size
     prefilter     whether an utterance needs any of this
     classifier    the whole, for one menu
 """

@@ -7,13 +7,13 @@ from typing import Final
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack
 from voice.orders.numbers import MIN_DIGIT_RUN, THOUSAND, Number, NumberWords
-from voice.orders.spans.amounts import amount_at, begins_below_one, unit_behind
 from voice.orders.spans.identifiers import code, phone_number, phone_span, spoken_digits
 from voice.orders.spans.kinds import Span, SpanKind
 from voice.orders.spans.menu_names import MenuNames
+from voice.orders.spans.numerals import begins_below_one, numeral_at, unit_behind
 from voice.orders.spans.prefilter import Prefilter
 from voice.orders.spans.quantities import half, homophone, share
-from voice.orders.spans.rules import typed
+from voice.orders.spans.rules import classify_numeral
 from voice.orders.spans.separators import chat_prefix, separated_digits
 from voice.orders.spans.utterance import Utterance
 from voice.orders.spans.vocabulary import Phrase, SpanVocabulary
@@ -45,10 +45,10 @@ class SpanClassifier:
         menu_packs = [pack for pack in all_packs if pack.language in menu_languages or not menu_languages]
         self.numbers = number_words
         self._has_minor_unit = currency not in WHOLE_CURRENCIES
-        self._marked = SpanVocabulary(all_packs, menu_packs, plain=False)
-        self._plain = SpanVocabulary(all_packs, menu_packs, plain=True)
-        vocabularies = (self._marked, self._plain)
-        self.homophones = self._marked.homophones
+        self._with_diacritics = SpanVocabulary(all_packs, menu_packs, folded=False)
+        self._without_diacritics = SpanVocabulary(all_packs, menu_packs, folded=True)
+        vocabularies = (self._with_diacritics, self._without_diacritics)
+        self.homophones = self._with_diacritics.homophones
         self._names = MenuNames(number_words, all_packs, vocabularies, items, choices)
         self._names.measures = {measure for name in self._names.with_number for measure in self._measures(name)}
         self._prefilter = Prefilter(vocabularies, self._names, number_words)
@@ -58,15 +58,15 @@ class SpanClassifier:
         return self._names.in_digits_and_labelled(name)
 
     def needed(self, surfaces: tuple[str, ...], numbers: Sequence[Number | None]) -> bool:
-        """Return whether an utterance may have a number that is no plain quantity, so that it has to be classified."""
+        """Return whether an utterance may have a number other than a quantity, so that it has to be classified."""
         return self._prefilter.passes(surfaces, numbers)
 
-    def classify(self, tokens: Sequence[Token], numbers: Sequence[Number | None], *, marked: bool) -> list[Span]:
+    def classify(self, tokens: Sequence[Token], numbers: Sequence[Number | None], *, has_diacritics: bool) -> list[Span]:
         """Return the spans in order; they do not overlap.
 
-        `numbers`: those of `NumberWords.parse_all`; `marked`: the utterance is written with diacritics.
+        `numbers`: those of `NumberWords.parse_all`; `has_diacritics`: the utterance is written with diacritics.
         """
-        utterance = self._utterance(tokens, numbers, marked=marked)
+        utterance = self._utterance(tokens, numbers, has_diacritics=has_diacritics)
         cardinals = sum([number is not None for number in numbers])
         digit_runs = spoken_digits(utterance) if cardinals >= MIN_DIGIT_RUN - MAX_SPOKEN_ZEROS else {}
         spans: list[Span] = []
@@ -84,20 +84,20 @@ class SpanClassifier:
                 start = left = max(span.end, start + 1)
         return spans
 
-    def _utterance(self, tokens: Sequence[Token], numbers: Sequence[Number | None], *, marked: bool) -> Utterance:
-        vocabulary = self._marked if marked else self._plain
+    def _utterance(self, tokens: Sequence[Token], numbers: Sequence[Number | None], *, has_diacritics: bool) -> Utterance:
+        vocabulary = self._with_diacritics if has_diacritics else self._without_diacritics
         return Utterance(tokens, numbers, vocabulary, self._names, self.numbers, has_minor_unit=self._has_minor_unit)
 
     def _measures(self, name: Sequence[Token]) -> list[tuple[SpanKind, int | Fraction]]:
         """Return the sizes, prices and the like in a name of the menu."""
-        marked = words.is_marked(name)
-        utterance = self._utterance(name, self.numbers.parse_all(name, marked=marked), marked=marked)
+        has_diacritics = words.has_diacritics(name)
+        utterance = self._utterance(name, self.numbers.parse_all(name, has_diacritics=has_diacritics), has_diacritics=has_diacritics)
         measures: list[tuple[SpanKind, int | Fraction]] = []
         for start in range(len(name)):
-            amount = amount_at(utterance, start)
-            unit = unit_behind(utterance, amount, in_name=True) if amount is not None else None
-            if amount is not None and (unit is not None or amount.value >= THOUSAND):
-                measures.append((unit[0] if unit is not None else SpanKind.MONEY, amount.value))
+            numeral = numeral_at(utterance, start)
+            unit = unit_behind(utterance, numeral, in_name=True) if numeral is not None else None
+            if numeral is not None and (unit is not None or numeral.value >= THOUSAND):
+                measures.append((unit[0] if unit is not None else SpanKind.MONEY, numeral.value))
         return measures
 
 
@@ -128,7 +128,7 @@ def _span_at(utterance: Utterance, start: int, left: int) -> Span | None:
         span = separated_digits(utterance, start, left)
     if span is not None:
         return span
-    amount = amount_at(utterance, start)
-    if amount is None:
+    numeral = numeral_at(utterance, start)
+    if numeral is None:
         return phone_number(utterance, start, left) if surface.isdecimal() else half(utterance, start)
-    return code(utterance, amount, start, left) or typed(utterance, amount, start, left) or half(utterance, start)
+    return code(utterance, numeral, start, left) or classify_numeral(utterance, numeral, start, left) or half(utterance, start)

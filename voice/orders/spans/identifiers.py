@@ -4,8 +4,8 @@ from typing import Final
 
 from voice.orders import words
 from voice.orders.numbers import MIN_DIGIT_RUN
-from voice.orders.spans.amounts import MAX_QUANTITY_DIGITS, unit_behind
-from voice.orders.spans.kinds import Amount, Span, SpanKind
+from voice.orders.spans.kinds import Numeral, Span, SpanKind
+from voice.orders.spans.numerals import MAX_QUANTITY_DIGITS, unit_behind
 from voice.orders.spans.utterance import Utterance
 
 MIN_PHONE_DIGITS: Final = 7
@@ -42,25 +42,25 @@ def phone_number(utterance: Utterance, start: int, left: int) -> Span | None:
     return phone_span(utterance, start, end, left) if digits >= MIN_PHONE_DIGITS and not counts else None
 
 
-def code(utterance: Utterance, amount: Amount, start: int, left: int) -> Span | None:
+def code(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
     """Parse a letter and digits that are written together and are in no name: "B12", but not the multiplication "x2"."""
     if start <= left or not utterance.is_glued(start) or not utterance.surfaces[start].isdecimal():
         return None
     letter = utterance.surfaces[start - 1]
     if len(letter) != 1 or not letter.isalpha() or letter in utterance.vocabulary.multiplication_signs:
         return None
-    if utterance.names.is_noun(letter) or utterance.is_glued(start - 1) or unit_behind(utterance, amount) is not None:
+    if utterance.names.is_noun(letter) or utterance.is_glued(start - 1) or unit_behind(utterance, numeral) is not None:
         return None
     opening = utterance.opening(utterance.vocabulary.openings, start - 1, left)
     begin = opening[1] if opening is not None and opening[0] is SpanKind.LABEL else start - 1
-    return Span(SpanKind.LABEL, begin, amount.end, amount.value)
+    return Span(SpanKind.LABEL, begin, numeral.end, numeral.value)
 
 
-def address(utterance: Utterance, amount: Amount, start: int) -> Span | None:
+def address(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
     """Parse a house number with the name of its street behind it: "123 Main Street"."""
     if not utterance.surfaces[start].isdecimal():
         return None
-    for place in range(amount.end, min(amount.end + MAX_STREET_WORDS, utterance.count)):
+    for place in range(numeral.end, min(numeral.end + MAX_STREET_WORDS, utterance.count)):
         if words.is_punctuation(utterance.surfaces[place]) or utterance.is_countable(place):
             return None
         if place + 1 < utterance.count and utterance.surfaces[place + 1] in utterance.vocabulary.streets:

@@ -39,7 +39,7 @@ class Span(NamedTuple):
 
 
 @final
-class Amount:
+class Numeral:
     """A number of an utterance whose type is not known yet."""
 
     __slots__ = ("article", "decimal", "end", "value")

@@ -43,7 +43,7 @@ class MenuNames:
         self._halves: set[Phrase] = set()  # names that begin with a half
         self._series: dict[Phrase, set[str]] = defaultdict(set)  # numbers of "combo 1" and "combo 2", by the keys before them
         whole_names = {self._add(name, is_item=True) for name in items} | {self._add(name, is_item=False) for name in choices}
-        label_keys = {words.key_of(word) for vocabulary in vocabularies for word in vocabulary.openings}
+        label_keys = {words.phonetic_key(word) for vocabulary in vocabularies for word in vocabulary.openings}
         for head, numbers in list(self._series.items()):
             if head in whole_names or (len(numbers) == 1 and head[-1] not in label_keys):
                 del self._series[head]
@@ -54,7 +54,7 @@ class MenuNames:
         if not tokens:
             return ()
         surfaces = tuple([token.surface for token in tokens])
-        spellings = [tuple(map(words.key_of, spelling)) for spelling in self.in_digits_and_labelled(surfaces)]
+        spellings = [tuple(map(words.phonetic_key, spelling)) for spelling in self.in_digits_and_labelled(surfaces)]
         if is_item:
             self._items[tokens[0].key].append(tuple([token.key for token in tokens]))
         for word in surfaces:
@@ -64,7 +64,7 @@ class MenuNames:
             self._halves |= {surfaces, tuple(map(words.fold, surfaces))}
         measured = {place + 1 for place, word in enumerate(surfaces) if word[0].isdecimal()}
         if any(key[0].isdecimal() for key in spellings[0]):
-            numbers = self._number_words.parse_all(tokens, marked=words.is_marked(tokens))
+            numbers = self._number_words.parse_all(tokens, has_diacritics=words.has_diacritics(tokens))
             measured |= {number.end for number in numbers if number is not None}
             self.with_number.append(tokens)
             self._numbered[spellings[0][0]] += spellings
@@ -83,7 +83,7 @@ class MenuNames:
         if not any(word[0].isdecimal() or self._number_words.is_number_word(word) for word in name):
             return name
         tokens = [token for word in name for token in words.tokenize(word)]
-        numbers = self._number_words.parse_all(tokens, marked=words.is_marked(tokens))
+        numbers = self._number_words.parse_all(tokens, has_diacritics=words.has_diacritics(tokens))
         spelling, place = [], 0
         while place < len(tokens):
             number = numbers[place]

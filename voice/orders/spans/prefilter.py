@@ -1,11 +1,11 @@
-"""A quick test of whether an utterance may have a number that is no plain quantity: a tenth of the time of classifying its spans."""
+"""A quick test of whether an utterance may have a number other than a quantity: a tenth of the time of classifying its spans."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from voice.orders.numbers import MIN_DIGIT_RUN, TEN, THOUSAND, Number, NumberWords
-from voice.orders.spans.amounts import VULGAR_FRACTIONS
 from voice.orders.spans.menu_names import MenuNames
+from voice.orders.spans.numerals import VULGAR_FRACTIONS
 from voice.orders.spans.vocabulary import SpanVocabulary
 
 MIN_LONG_NUMBER: Final = 3  # digits
@@ -19,12 +19,12 @@ class Prefilter:
         """Collect the words."""
         self._names = names
         self._number_words = number_words
-        marked = vocabularies[0]
-        self._homophones = marked.homophones
-        self._streets = marked.streets
-        self._article_units = marked.article_units
-        self._adjectives = marked.adjectives
-        self._special: set[str] = set(VULGAR_FRACTIONS) | marked.zero_words  # words of numbers that are no cardinal numbers
+        with_diacritics = vocabularies[0]
+        self._homophones = with_diacritics.homophones
+        self._streets = with_diacritics.streets
+        self._article_units = with_diacritics.article_units
+        self._adjectives = with_diacritics.adjectives
+        self._special: set[str] = set(VULGAR_FRACTIONS) | with_diacritics.zero_words  # words of numbers that are no cardinal numbers
         self._homophone_openers = set(_CLAUSE_STARTS)
         self._weak_openings: set[str] = set()
         openings: set[str] = set()

@@ -3,10 +3,10 @@
 import re
 from typing import Final
 
-from voice.orders.spans.amounts import is_grouped, unit_behind, vulgar_fraction
 from voice.orders.spans.extent import extended
 from voice.orders.spans.identifiers import MIN_PHONE_DIGITS
-from voice.orders.spans.kinds import Amount, Span, SpanKind
+from voice.orders.spans.kinds import Numeral, Span, SpanKind
+from voice.orders.spans.numerals import is_grouped, unit_behind, vulgar_fraction
 from voice.orders.spans.utterance import Utterance
 
 MAX_RANGE: Final = 99
@@ -58,7 +58,7 @@ def _dashed(utterance: Utterance, start: int, parts: list[str]) -> Span:
     """Distinguish a range, a date and a telephone number."""
     end = start + 1
     if len(parts) == PAIR and sum(map(len, parts)) < MIN_PHONE_DIGITS and int(parts[0]) < int(parts[1]):
-        unit = unit_behind(utterance, Amount(end, int(parts[1]), decimal=False, article=False))
+        unit = unit_behind(utterance, Numeral(end, int(parts[1]), decimal=False, article=False))
         if unit is not None:
             return extended(utterance, unit[0], start, unit[1], None)
         if int(parts[1]) <= MAX_RANGE:

@@ -32,14 +32,14 @@ from voice.orders.costs import (
     PLURAL_ALONE,
     POSTPOSED,
     POSTPOSED_BARE,
+    QUESTION_WORD,
     REFERENCE,
     RETRACTED,
     SEGMENT,
     SEPARATED,
-    TALK_WORD,
     UNDECIDED_OPTION,
     UNFIT,
-    UNSAID,
+    UNREAD_NAME,
 )
 from voice.orders.groups import Groups
 from voice.orders.lattice import NO
@@ -84,11 +84,11 @@ MAX_CORRECTION: Final = 2  # tokens between a choice and the one that replaces i
 OPENINGS: Final = {WITH: ADDED, ONTO_NEXT: ADDED, JOINED: ALSO}  # what a joint says of the number behind it
 
 
-class Names(Groups):
+class ItemSteps(Groups):
     """Steps over items, options, numbers and amounts."""
 
     def _leave_unread(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        new = parse.fork(TALK_WORD if parse.talk else arc.cost)
+        new = parse.fork(QUESTION_WORD if parse.in_question else arc.cost)
         new.own = parse.own + SEGMENT
         if parse.amount != "no" or arc.role is Role.UNUSED:
             new.amount = None  # the unknown word was its object; behind "no" it may be a verb
@@ -99,14 +99,14 @@ class Names(Groups):
             new.amount = None  # the unknown word may be the object of "no"
             yield new
 
-    def _read_as_talk(self, parse: Parse, arc: Arc, start: int) -> Parse:
-        new = parse.fork(TALK_WORD)
+    def _read_in_question(self, parse: Parse, arc: Arc, start: int) -> Parse:
+        new = parse.fork(QUESTION_WORD)
         new.leave_unread(arc, start)
         return new
 
     def _number(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
-            yield self._read_as_talk(parse, arc, start)
+        if parse.in_question:
+            yield self._read_in_question(parse, arc, start)
             return
         if arc.cost > MISHEARD and not any(other.role in COUNTED_KINDS for other in space.arcs_at(start + arc.length)):
             return  # a homophone, where nothing can be counted
@@ -156,7 +156,7 @@ class Names(Groups):
     def _answers_no(self, arc: Arc, start: int, space: SearchSpace) -> bool:
         """Return whether a "no" before a number retracts the number before: it is not "not", and no option follows."""
         behind = {other.role for other in space.arcs_at(start + arc.length)}
-        return space.tokens[start - 1].surface in self.lexicon.statements.noes and (Role.OPTION not in behind or Role.ITEM in behind)
+        return space.tokens[start - 1].surface in self.lexicon.statements.retractions and (Role.OPTION not in behind or Role.ITEM in behind)
 
     @staticmethod
     def _counts_unknown(parse: Parse, arc: Arc, start: int, space: SearchSpace) -> bool:
@@ -267,13 +267,13 @@ class Names(Groups):
 
     def _portion(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
         new = parse.fork(arc.cost)
-        if not parse.talk:
+        if not parse.in_question:
             new.count = arc.value
             new.note_amount(arc, start, negative=False)
         yield new
 
     def _amount(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
         amount: Amount = arc.value
@@ -317,7 +317,7 @@ class Names(Groups):
             or apart
             or any(entry.bit & self._one for entry in last.entries)
         ):
-            yield from self._leave_unread(parse, arc.at(UNSAID), start, space)
+            yield from self._leave_unread(parse, arc.at(UNREAD_NAME), start, space)
             return
         new = parse.fork(arc.cost + IDLE)  # amount or particle behind the option
         new.options = (*parse.options[:-1], last._replace(amount=arc.value))
@@ -325,8 +325,8 @@ class Names(Groups):
         yield new
 
     def _option(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
-            yield self._read_as_talk(parse, arc, start)
+        if parse.in_question:
+            yield self._read_in_question(parse, arc, start)
             return
         amount = parse.amount
         bare = IDLE if parse.bare and amount is not None else 0.0
@@ -352,9 +352,9 @@ class Names(Groups):
             return
         # The amount and the noun may be the name of a choice.
         yield from self._attach(parse, spoken, arc, start, space, min(arc.cost, HEAD_AGAIN) + extra + bare)
-        if not {entry.group for entry in found} <= {entry.group for entry in spoken.entries}:  # or a plain choice
-            plain = SpokenOption(found, amount, 1, start, start + arc.length, arc.cost)
-            yield from self._attach(parse, plain, arc, start, space, arc.cost + LESS_LIKELY + extra + bare)
+        if not {entry.group for entry in found} <= {entry.group for entry in spoken.entries}:  # or the choice by itself
+            uncombined = SpokenOption(found, amount, 1, start, start + arc.length, arc.cost)
+            yield from self._attach(parse, uncombined, arc, start, space, arc.cost + LESS_LIKELY + extra + bare)
 
     def _spoken_option(self, found: tuple[ChoiceRef, ...], amount: Amount | None, arc: Arc, start: int, space: SearchSpace) -> SpokenOption:
         if amount is not None:
@@ -499,8 +499,8 @@ class Names(Groups):
         return REFERENCE if self._replaces_last(parse, option, joint) else CONFLICT
 
     def _item(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
-            yield self._read_as_talk(parse, arc, start)
+        if parse.in_question:
+            yield self._read_in_question(parse, arc, start)
             return
         items: tuple[str, ...] = arc.value
         if parse.joint == ONTO_NEXT or parse.amount == "no" or parse.flags & (REMOVE | REPLACE | SET | ALL | IS_PART | MORE):
