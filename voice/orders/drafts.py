@@ -28,7 +28,7 @@ class Draft:
     touched_at: int = -1  # first token of the last of these groups
 
     def touch(self, group: Group) -> None:
-        """Extend the span over a group that changes the line, and add the group's cost and doubt once."""
+        """Extend the span over a group that changes the line, and add the group's cost and penalty once."""
         if self.cost is None or group.start != self.touched_at:
             self.cost = (self.cost or 0.0) + max(0.0, group.cost)
             self.log_odds_penalty += log_odds_penalty_of(group)
@@ -46,7 +46,7 @@ class Draft:
         )
 
     def priced(self, pricing: Pricing, tokens: Sequence[Token], confidence: float | None) -> Line:
-        """Return the line with its price; `tokens`: those of the utterance."""
+        """Return the line with its price; `tokens`: the utterance's."""
         span = (tokens[self.start].start, tokens[self.end - 1].end) if self.start >= 0 else None
         return pricing.line(self.item, self.quantity, self.options, confidence=confidence, span=span)
 

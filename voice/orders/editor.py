@@ -1,4 +1,4 @@
-"""Apply a parse to the order so far: each group edits it; then the reply is made of prices, changes, questions and unmatched words."""
+"""Apply a parse to the order so far: each group edits it; the reply has prices, changes, questions and unmatched words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,13 +15,13 @@ from voice.orders.reader import Reader
 from voice.orders.search import Group, Parse, SpokenOption, UnusedSpan
 from voice.orders.words import Token
 
-# Above this cost an item is asked about: one wrong vowel and one wrong letter, or the modifier of a name alone.
+# An item of a higher cost becomes a question: one wrong vowel and one wrong letter, or the modifier of a name alone.
 MAX_ITEM_COST: Final = 0.8
-MAX_COUNTED_COST: Final = 1.3  # with a number the item is meant
+MAX_COUNTED_COST: Final = 1.3  # of an item with a number, which is rarely misunderstood
 MAX_OFFERED: Final = 3  # items offered in place of an unavailable one
 MAX_CHOICES: Final = 8  # of a question
 MAX_LINE_QUANTITY: Final = 999
-# The bounds of schemas.OrderRequest: a reply that exceeds one could not be sent back.
+# The bounds of schemas.OrderRequest: the next request could not contain a reply beyond them.
 MAX_LINES: Final = 200
 MAX_OPTIONS: Final = 100  # of a line
 MAX_ALTERNATIVES: Final = 100  # of an open option
@@ -36,7 +36,7 @@ class Editor:
     def __init__(
         self, pricing: Pricing, reader: Reader, utterance: str, tokens: list[Token], before: list[Draft], ask_below: float
     ) -> None:
-        """Begin with the order so far; an edit of a confidence below `ask_below` is not made but asked about."""
+        """Begin with the order so far; an edit of a confidence below `ask_below` becomes a question."""
         self.pricing = pricing
         self.reader = reader
         self.menu = pricing.menu
@@ -50,16 +50,16 @@ class Editor:
         self.line_in_focus: Draft | None = self.drafts[-1] if self.drafts else None
         self.replaced: Group | None = None  # the group to be replaced by a later one
         self.removed: Draft | None = None  # the last line that was removed
-        self.removals: list[tuple[Draft, float]] = []  # removed lines of the order so far, with the doubt of the removal
+        self.removals: list[tuple[Draft, float]] = []  # removed lines of the order so far, with the log-odds penalty of the removal
         self.chosen: set[str] = set()  # option groups with a choice in the utterance
         self.excluded: list[SpokenOption] = []  # options with the amount "no"
         self.has_unread_words = False  # some words are unread
         self.rest = False  # a group names the remainder of a line
         self.people = 0  # number of people; 0: unknown
-        self.people_span: tuple[int, int] | None = None  # the tokens of that number, until a group uses it
-        self.unused_spans: list[tuple[int, int]] = []  # tokens
+        self.people_span: tuple[int, int] | None = None  # tokens of the number of people, until a group uses it
+        self.unused_spans: list[tuple[int, int]] = []  # tokens that no group uses
         self.unknown: set[int] = set()  # first tokens of unread spans
-        self.statements: set[int] = set()  # unread tokens that order nothing for certain: a sum of money, a time, a question
+        self.statements: set[int] = set()  # unread tokens that certainly order nothing: a sum of money, a time, a question
         self.whole: set[int] = set()  # unread tokens that are reported even if they are function words
         self.questions: dict[tuple[object, ...], tuple[Draft | None, Question]] = {}  # by the key of their subject
 
@@ -98,7 +98,7 @@ class Editor:
         return self._reply()
 
     def _keep_to_what_was_ordered(self, item_id: str) -> None:
-        """Undo what the utterance added of an item that has become unavailable since it was ordered, and ask."""
+        """Undo the additional units of an item that has become unavailable since it was ordered, and ask."""
         lines = [draft for draft in self.drafts if draft.item == item_id]
         excess = sum([line.quantity for line in lines]) - sum([line.quantity for line in self.before if line.item == item_id])
         if excess <= 0:
@@ -141,7 +141,7 @@ class Editor:
         return (surface,) in self.reader.lexicon.statements.fillers and surface not in self.reader.lexicon.linking
 
     def _resolved(self, said: list[Group]) -> list[Group]:
-        """Give each group what it shares with others: an item that comes with a later one, options that come with an earlier one."""
+        """Resolve ellipsis: items named later, options named earlier."""
         found: list[Group] = []
         for position, one in enumerate(said):
             group = one
@@ -161,7 +161,7 @@ class Editor:
         return found
 
     def _dealt(self, said: list[Group], position: int) -> bool:
-        """Give a group's options to the groups behind it that name, one by one, the items that it counts."""
+        """Copy the options of a counted group to the groups behind it that name its items one by one; False if there are none."""
         group = said[position]
         open_ = group.flags == search.FORWARD or (len(group.items) > 1 and not group.flags)
         if not open_ or not group.number:
@@ -174,17 +174,17 @@ class Editor:
                 break
             left -= one.number or 1
             end += 1
-        if left != 0 or end < position + 3:  # it needs two others
+        if left != 0 or end < position + 3:  # at least two groups share its options
             return False
         said[position + 1 : end] = [one._replace(options=(*group.options, *one.options)) for one in said[position + 1 : end]]
         return True
 
     def _continued(self, before: Group, group: Group) -> Group:
-        """Give a group the flags of the one before it that hold for both."""
+        """Copy to a group the flags of the group before it that apply to both."""
         if before.flags & search.INTO and before.items and before.number and group.number and group.flags & (search.ALSO | search.ADDED):
             there = [line for line in self.before if line.item in group.items]
             if len(there) == 1:
-                return group._replace(flags=search.INTO)  # both objects of the verb are on the order
+                return group._replace(flags=search.INTO)  # the verb sets both lines on the order
         if before.items and group.items and group.start <= before.end + 1 and group.flags & (search.ALSO | search.ADDED):
             return group._replace(flags=group.flags | before.flags & _EVERYBODYS)  # both items are for everybody
         changed = group.flags & (search.REPLACE | search.INTO)
@@ -203,12 +203,12 @@ class Editor:
 
     @staticmethod
     def _is_apart(group: Group) -> bool:
-        """Return whether a part is not applied together with the parts before it."""
+        """Return whether a part is applied separately from the parts before it."""
         return bool(group.flags & search.CORRECT) or group.number > MAX_LINE_QUANTITY
 
     @staticmethod
     def _is_number(group: Group) -> bool:
-        """Return whether a group is a number alone."""
+        """Return whether a group is only a number."""
         return bool(group.number) and not group.items and not group.options and not group.flags & ~(search.CLASSIFIED | search.IS_PART)
 
     def _is_miscounted(self, group: Group, following: Group | None) -> bool:
@@ -271,7 +271,7 @@ class Editor:
             self._number(group)
 
     def _question_quantity(self, group: Group) -> None:
-        """Ask how many where a number is not whole, or whether so many where it exceeds a line; zero removes the line."""
+        """Ask for the quantity if it is no integer; ask for a confirmation if it exceeds `MAX_LINE_QUANTITY`; zero removes the line."""
         lines = self._referred(group) if group.items else [self.line_in_focus] if self.line_in_focus is not None else []
         if group.number == NO:
             if not lines:
@@ -289,7 +289,7 @@ class Editor:
             self._ask_so_many("set", lines[-1], more + group.number)
 
     def _question_new_line(self, group: Group) -> None:
-        """Ask about the quantity of a new line; it is added with quantity 1 where the number is not whole."""
+        """Ask about the quantity of a new line; if the number is no integer, the line is added with quantity 1."""
         if group.number == UNCLEAR:
             before = len(self.new_lines)
             self._add(group._replace(number=0, flags=0))
@@ -312,7 +312,7 @@ class Editor:
         self._question(line if op == "set" else None, "check", None, [], text, pending)
 
     def _count_more(self, line: Draft, group: Group) -> None:
-        """Add to the quantity of a line, or ask where the sum exceeds it."""
+        """Add to the quantity of a line, or ask if the sum exceeds `MAX_LINE_QUANTITY`."""
         quantity = line.quantity + (group.number or 1)
         if quantity > MAX_LINE_QUANTITY:
             self._ask_so_many("set", line, quantity)
@@ -354,7 +354,7 @@ class Editor:
         self.line_in_focus = draft
 
     def _said_again(self, group: Group, item: str) -> bool:
-        """Return whether a line of the draft is meant, and if so, change it."""
+        """Change the line of the draft to which a group refers; False if it refers to none."""
         if group.flags & search.MORE:
             before = [line for line in self.drafts if line.item == item and line.index is not None]
             before = [line for line in before if all(self._has(line, option) for option in group.options)]
@@ -392,7 +392,7 @@ class Editor:
         return True
 
     def _decide(self, group: Group) -> str | None:
-        """Return the item; None if it is ambiguous or unavailable, which is asked about."""
+        """Return the item of a group; ask and return None if it is ambiguous or unavailable."""
         items = self.menu.items
         available = [item for item in group.items if items[item].available]
         if not available:
@@ -405,7 +405,7 @@ class Editor:
 
     @staticmethod
     def _is_guess(group: Group) -> bool:
-        """Return whether the name of an item is too uncertain whatever the threshold is."""
+        """Return whether the name of an item is too uncertain, independently of `ask_below`."""
         return bool(group.items) and group.item_cost > (MAX_COUNTED_COST if group.number else MAX_ITEM_COST)
 
     def _each(self, group: Group) -> None:
@@ -446,7 +446,7 @@ class Editor:
         return group.number in {0, lines[0].quantity} and bool(changes) and not following.flags & (search.ALL | search.CORRECT)
 
     def _replace(self, old: Group | None, new: Group) -> None:
-        """Replace one thing by the other; the one that is on the order is replaced."""
+        """Replace the group that is on the order, whichever was said first."""
         lines = self._replaceable(old) if old is not None else []
         if not lines and (old is None or not (old.items or old.options)):
             if self.removed is not None and new.items:
@@ -461,7 +461,7 @@ class Editor:
                 old, new = new, old
         if old is not None and old.options and not old.items:
             for line in lines:
-                for option in old.options:  # an option that is left out only describes the line
+                for option in old.options:  # a negated option only describes the line
                     line.options = [
                         listed for listed in line.options if not self._names(option, listed) or (option.amount == listed["amount"] == "no")
                     ]
@@ -471,13 +471,13 @@ class Editor:
         )
 
     def _replaceable(self, group: Group) -> list[Draft]:
-        """Return the lines to be replaced: of the items, or with the options."""
+        """Return the lines to replace: the lines of the group's items, or with its options."""
         if group.items:
             return self._referred(group)
         return next(([line] for line in self._nearest() if group.options and all(self._lists(line, one) for one in group.options)), [])
 
     def _late(self, group: Group) -> None:
-        """Put options on the nearest line that accepts them, else on a new line of the only item that does."""
+        """Put options on the nearest line that accepts them, else on a new line if only one item accepts them."""
         described = self._described(group)
         if described is not None:
             self._put(described, group._replace(options=tuple(one for one in group.options if not self._lists(described, one))))
@@ -489,7 +489,7 @@ class Editor:
         for option in group.options:
             line = next((draft for draft in self._nearest() if self.reader.takes(draft.item, option)), None)
             replaced = option.amount == "no" and all(self._one(entry.group) and entry.group in self.chosen for entry in option.entries)
-            if replaced:  # the choice that replaces it is another option of the utterance
+            if replaced:  # another option of the utterance replaces the choice
                 self.line_in_focus = next((draft for draft in self._nearest() if self._lists(draft, option)), self.line_in_focus)
             elif line is None:
                 rest.append(option)
@@ -503,7 +503,7 @@ class Editor:
         """Remove the last option where a correction names another choice of its group."""
         last = line.options[-1] if line.options else None
         if last is None or (last["amount"] != "no" and any(self._names(option, last) for option in self.excluded)):
-            return  # the negation removes the other choice by itself
+            return  # the negation already removes the other choice
         if last["amount"] == corrected.amount and last["group"] in {entry.group for entry in corrected.entries}:
             line.options = line.options[:-1]
 
@@ -567,7 +567,7 @@ class Editor:
                 self._like(base, part)
 
     def _counts_whole(self, base: Draft, part: Group) -> bool:
-        """Return whether a number with options counts the line itself, and if so, change it."""
+        """Change the quantity of a line if a number with options counts the whole line; False if it counts a part."""
         listed = all(self._lists(base, option) for option in part.options)
         bare = (
             base in self.new_lines
@@ -601,7 +601,7 @@ class Editor:
         elif group.end in self.unknown and group.flags & (search.ADDED | search.ALSO):
             self.unused_spans.append((group.start, group.end))
         elif (group.flags & search.IS_PART and group.number < line.quantity) or (self.has_unread_words and not group.flags):
-            self.unused_spans.append((group.start, group.end))  # a part of which nothing else is understood
+            self.unused_spans.append((group.start, group.end))  # a part without any other understood word
         elif group.flags & search.ARTICLE and not group.flags & search.MORE:
             return
         elif group.flags & search.AGAIN:
@@ -609,7 +609,7 @@ class Editor:
             if alike and alike[-1].options and not line.options and line in self.new_lines:
                 line.options = self._offered(line.item, alike[-1].options)  # copies the options of the line before
                 line.touch(group)
-            elif line.index is None or line.cost is None:  # else it has just been added
+            elif line.index is None or line.cost is None:  # unless it has just been added
                 self._like(line, group)
         elif group.flags & search.MORE:
             self._count_more(line, group)
@@ -647,7 +647,7 @@ class Editor:
 
     def _some(self, lines: list[Draft], number: int) -> list[Draft]:
         """Split a number off a line."""
-        lines = [line for line in lines if any(line is draft for draft in self.drafts)]  # some may be removed by now
+        lines = [line for line in lines if any(line is draft for draft in self.drafts)]  # some may have been removed since
         if not lines or not 0 < number < lines[-1].quantity:
             return lines
         line = lines[-1]
@@ -665,7 +665,7 @@ class Editor:
         return replace(line, quantity=number, options=list(line.options), index=None, origin=origin)
 
     def _take_back(self, group: Group) -> None:
-        """Retract a number: the line that has it gets the quantity of the new line."""
+        """Retract a number: the older line with that number gets the quantity of the new line."""
         line = self.line_in_focus
         if line is None or line not in self.new_lines:
             return
@@ -718,7 +718,7 @@ class Editor:
                 self._add(group._replace(flags=group.flags & ~search.ALL))
                 return
         elif self.line_in_focus is not None and self.line_in_focus.quantity == group.number > 1:
-            lines = [self.line_in_focus]  # of one line with this quantity
+            lines = [self.line_in_focus]  # all units of one line
         else:
             lines = list(self.new_lines) or list(self.drafts)
         if not group.options and not lines:
@@ -740,7 +740,7 @@ class Editor:
                 yield draft
 
     def _referred(self, group: Group) -> list[Draft]:
-        """Return the lines that a group names: of its items, and with its options if any line has them."""
+        """Return the lines of a group's items; of these, if it removes or replaces, the lines with its options."""
         lines = [draft for draft in self.drafts if draft.item in group.items and group.line in (-1, draft.index)]
         if group.flags & (search.REMOVE | search.REPLACE) and group.options:
             listed = [line for line in lines if all(self._lists(line, option) for option in group.options)]
@@ -748,8 +748,8 @@ class Editor:
         return lines
 
     def _described(self, group: Group) -> Draft | None:
-        """Return the line that a group's options describe, where the line in focus has another choice."""
-        if len(group.options) < 2 or group.flags & search.CORRECT or self.line_in_focus is None:  # noqa: PLR2004 - one describes, one is new
+        """Return the line that an option of a group describes, if the line in focus has another choice."""
+        if len(group.options) < 2 or group.flags & search.CORRECT or self.line_in_focus is None:  # noqa: PLR2004 - the first describes the line, the second is new
             return None
         for option in group.options:
             if option.amount is not None or not all(self._one(entry.group) for entry in option.entries):
@@ -785,7 +785,7 @@ class Editor:
         """Put the options of a group on a line."""
         line.touch(group)
         halves = [option for option in group.options if self._is_half(option)]
-        for option in group.options:  # halves are no small amounts
+        for option in group.options:  # two halves are no small amounts
             self._put_option(line, option._replace(amount=None) if option in halves and len(halves) > 1 else option)
 
     def _is_half(self, option: SpokenOption) -> bool:
@@ -813,7 +813,7 @@ class Editor:
             ]
             line.options = [option for option in line.options if not (option["group"] == group_id and option["choice"] in choices)]
             if listed or (self._one(group_id) and any(option["group"] == group_id for option in line.options)):
-                return  # it was listed, or another choice is
+                return  # removed from the line, or another choice is on it
         elif self._one(group_id):
             line.options = [option for option in line.options if option["group"] != group_id]
         elif len(choices) == 1:  # said again, or said more exactly
@@ -838,7 +838,7 @@ class Editor:
             self._ask("ambiguous", line, group_id, choices, names)
 
     def _ask_portions(self, line: Draft, group_id: str, choices: list[str]) -> None:
-        """Ask whether one portion is meant, where the number is not whole or exceeds a line."""
+        """Ask for a confirmation of one portion, if the number is no integer or exceeds `MAX_PORTIONS`."""
         option = self.pricing.option(group_id, choices, None, 1)
         pending: Pending = {"op": "set", "item": line.item, "quantity": line.quantity, "options": [*line.options, option]}
         text = sentence(self.language, "check", {"quantity": "1", "name": option["name"]})
@@ -861,7 +861,7 @@ class Editor:
     def _question(
         self, line: Draft | None, kind: QuestionKind, group: str | None, choices: list[str], text: str, pending: Pending | None = None
     ) -> None:
-        """Add a question, one for the same line, group and choices; a later one for the same edit replaces the earlier."""
+        """Add a question; a later question about the same line, group and choices, or the same edit, replaces the earlier."""
         question: Question = {"kind": kind, "line": None, "group": group, "choices": choices, "text": text, "blocks": True, "times": 1}
         if pending is not None:
             question["pending"] = pending
@@ -888,7 +888,7 @@ class Editor:
         merged: dict[tuple[object, ...], Draft] = {}
         into: dict[int, Draft] = {}
         kept = []
-        crowded = len(self.drafts) > MAX_LINES  # then a split may have to be undone
+        crowded = len(self.drafts) > MAX_LINES  # then a split may be undone
         for draft in self.drafts:
             if crowded and draft.origin is not None:
                 kept.append(draft)
@@ -930,7 +930,7 @@ class Editor:
         }
 
     def _open_questions(self) -> list[Question]:
-        """Return the questions that are still open: one for a line and group, and no more than a request accepts."""
+        """Return the questions that are still open: one per line and group, at most `MAX_QUESTIONS`."""
         if not self.questions:
             return []
         places = {id(draft): number for number, draft in enumerate(self.drafts)}
@@ -947,10 +947,10 @@ class Editor:
                     found.setdefault((id(line), group), question)
         return list(found.values())[:MAX_QUESTIONS]
 
-    # --- Doubt ----------------------------------------------------------------------------------------------------------------------
+    # --- Confidence ----------------------------------------------------------------------------------------------------------------------
 
     def _suspend_uncertain(self, unused: int) -> None:
-        """Undo and ask about the edits that are less probable than the threshold: new lines, and changes of lines."""
+        """Undo the edits whose confidence is below `ask_below`, and ask: new lines, and changes of lines."""
         for draft in list(self.drafts):
             if draft.index is None and draft.origin is None and self._is_below_threshold(draft.log_odds_penalty, unused):
                 self._drop(draft)
@@ -971,7 +971,7 @@ class Editor:
         return confidence_of(log_odds_penalty, unused) < self.ask_below
 
     def _restore(self, index: int, family: list[Draft]) -> None:
-        """Restore a line, in place of it and the lines split off it, and ask about the change."""
+        """Restore a line in place of its changed self and the lines split off it, and ask about the change."""
         line = replace(self.before[index], options=list(self.before[index].options))
         place = self._place(family[0]) if family else sum(0 <= _root(draft) < index for draft in self.drafts)
         for draft in family:
@@ -982,7 +982,7 @@ class Editor:
         self._check("check", line, "set" if family else "remove", became)
 
     def _suspend_surplus(self) -> None:
-        """Undo and ask about the last new lines, where there are more than a request accepts."""
+        """Undo the last new lines beyond `MAX_LINES`, and ask about them."""
         while len(self.drafts) > MAX_LINES:
             draft = next(draft for draft in reversed(self.drafts) if draft.index is None)
             if draft.origin is None:
@@ -1028,7 +1028,7 @@ class Editor:
         return changes
 
     def _unmatched(self) -> list[str]:
-        """Return the content words that no group uses, as in the utterance; adjacent words together."""
+        """Return the content words that no group uses, as written in the utterance; adjacent words are one string."""
         stretches: list[tuple[int, int]] = []
         for start, end in sorted(set(self.unused_spans)):
             if stretches and start <= stretches[-1][1]:
@@ -1043,11 +1043,11 @@ class Editor:
 
 
 def _edit(pending: Pending) -> tuple[object, ...]:
-    """Return the key of a suspended addition: additions with equal keys are asked about together."""
+    """Return the key of a suspended addition; additions with equal keys become one question."""
     return pending.get("item"), repr(pending["options"])
 
 
 def _root(draft: Draft) -> int:
-    """Return the index of a line in the order so far, or of the line that it was split from; -1: none."""
+    """Return the index, in the order so far, of a line or of the line from which it was split; -1: none."""
     origin = draft if draft.index is not None else draft.origin
     return -1 if origin is None or origin.index is None else origin.index

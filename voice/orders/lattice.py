@@ -1,6 +1,6 @@
 """The lattice of an utterance: the arcs that begin at each token.
 
-`voice.orders.lexicon` has the arcs that depend on the tokens behind their first one alone. Here are those that depend on more: names that
+`voice.orders.lexicon` returns the arcs that depend only on the tokens behind their first one. This module adds the others: names that
 overlap or share words, names by their sound, names of option groups, typed numbers, statements and questions.
 """
 
@@ -26,7 +26,7 @@ from voice.orders.numbers import Number
 from voice.orders.spans import Span, SpanKind
 from voice.orders.words import Token
 
-UNCLEAR: Final = 10**9  # value of a quantity that has to be asked about
+UNCLEAR: Final = 10**9  # value of a quantity that needs a question
 NO: Final = UNCLEAR + 1  # value of the quantity zero
 _UNCLEAR_KINDS: Final = frozenset({SpanKind.FRACTION, SpanKind.RANGE})
 _PAUSE: Final = [Arc(1, Role.PAUSE, None, 0.0)]
@@ -37,11 +37,11 @@ _LABEL_ENDS: Final = frozenset(
 _CLAUSE_STARTS: Final = frozenset({Role.STOP, Role.PAUSE, Role.REQUEST, Role.JOIN})
 _CLAUSE_ENDS: Final = frozenset({Role.STOP, Role.PAUSE, Role.REQUEST, Role.FILLER})
 MIN_SIMILARITY: Final = 0.4  # of the letters of a name and the words that sound like it
-MIN_CONSONANTS: Final = 2  # of such words: fewer are in too many words
-MAX_SOUND_WORDS: Final = 4  # as which one name may be recognised
+MIN_CONSONANTS: Final = 2  # of words that sound like a name: fewer match too many names
+MAX_SOUND_WORDS: Final = 4  # the recogniser may write one name as several words
 MAX_LABEL_WORDS: Final = 5
 MAX_LABELLED_WORDS: Final = 3  # of a choice before the name of its group
-MAX_SHARED_WORDS: Final = 3  # of a choice before the words that it shares with an item
+MAX_SHARED_WORDS: Final = 3  # of a choice before the words shared with an item
 MAX_LIST_LINKS: Final = 4  # words between two members of a list
 MAX_NAME_WORDS: Final = 3
 MAX_ALLERGY_WORDS: Final = 8
@@ -49,7 +49,7 @@ MAX_ASKED_WORDS: Final = 8  # between the first and the last words of a question
 
 
 def _arc_of(span: Span, number: Number | None) -> Arc | None:
-    """Return the arc of a typed number; None where the lexicon has it."""
+    """Return the arc of a typed number; None if the lexicon has the arc."""
     length = span.end - span.start
     if span.kind is SpanKind.QUANTITY:
         if span.value == 0:
@@ -68,7 +68,7 @@ def _arc_of(span: Span, number: Number | None) -> Arc | None:
 
 
 def _counts_people(span: Span, arcs: list[list[Arc]]) -> bool:
-    """Return whether a span is a number of people by which the order may be multiplied."""
+    """Return whether a span is a number of people, which may multiply the order."""
     return span.kind is SpanKind.PARTY and any(arc.role is Role.PEOPLE for row in arcs[span.start : span.end] for arc in row)
 
 
@@ -87,7 +87,7 @@ class Lattice:
         numbers = self._lexicon.numbers.parse_all(tokens, has_diacritics=has_diacritics)
         arcs: list[list[Arc]] = []
         covered = [0] * len(tokens)  # the end of the complete names over each token
-        ends = set()  # of these names
+        ends = set()  # of the complete names
         breakable: list[int] = []  # tokens at which parts of names or unknown words may begin
         foreign: list[int] = []  # tokens that may be fillers of a language that is not the menu's
         items: list[tuple[int, Arc]] = []  # that may share words with another name
@@ -128,16 +128,16 @@ class Lattice:
 
     @staticmethod
     def _cover(covered: list[int], start: int, end: int) -> None:
-        """Note a complete name: the end of the longest one over each token."""
+        """Record, for each token of a complete name, the end of the longest complete name over it."""
         for position in range(start, end):
             if covered[position] < end:
                 covered[position] = end
 
     @staticmethod
     def _unbroken(row: list[Arc], start: int, end: int) -> list[Arc]:
-        """Return the arcs at a token within a complete name without those of parts of names and unknown words that end within it.
+        """Drop the arcs of unknown words and of parts of names that lie within a complete name.
 
-        A part stays where the same words are also a complete name. Behind the end of the first of two overlapping names, anything goes.
+        A part stays where the same words are also a complete name. After the first of two overlapping names ends, all arcs stay.
         """
         wholes = {arc.length for arc in row if arc.role in NAMING and not arc.part}
         kept = [
@@ -149,7 +149,7 @@ class Lattice:
 
     @staticmethod
     def _penalize_numbers_behind_articles(arcs: list[list[Arc]], numbers: Sequence[Number | None]) -> None:
-        """Raise the cost of a number behind an article, which is rather a size: "a 20 piece wings"."""
+        """Raise the cost of a number behind an article; it is more often a size: "a 20 piece wings"."""
         for number in numbers:
             if number is not None and number.article and number.end < len(arcs) and numbers[number.end] is not None:
                 row = arcs[number.end]
@@ -187,7 +187,7 @@ class Lattice:
 
     @staticmethod
     def _penalize_foreign_fillers(arcs: list[list[Arc]], starts: Sequence[int]) -> None:
-        """Raise the cost of fillers of languages that are not the menu's; called where a third of the words has diacritics."""
+        """Raise the cost of fillers of languages that are not the menu's; called if more than a third of the words has diacritics."""
         for start in starts:
             arcs[start] = [arc.at(arc.cost + ELSEWHERE) if arc.role is Role.FILLER else arc for arc in arcs[start]]
 
@@ -212,7 +212,7 @@ class Lattice:
 
     def _add_shared_words(self, tokens: Sequence[Token], keys: list[str], arcs: list[list[Arc]], items: Sequence[tuple[int, Arc]]) -> None:
         """Add the items of a list that have their first or last words in common: "a ham and a turkey sandwich"."""
-        waiting: dict[tuple[int, str, str], None] = {}  # start, first and last keys of a further member of the list
+        waiting: dict[tuple[int, str, str], None] = {}  # of a possible further member: start, its shared first and last keys
         for start, item in items:
             end = start + item.length
             begin = self._next_member(tokens, end)
@@ -269,7 +269,7 @@ class Lattice:
     def _item_between(
         self, tokens: Sequence[Token], keys: list[str], start: int, head: str, tail: str, lengths: Sequence[int]
     ) -> Arc | None:
-        """Return the item whose keys are a head, those of `lengths` tokens and a tail; the first length that fits one."""
+        """Return the item whose keys are `head`, those of the next n tokens and `tail`, for the first n of `lengths` that fits one."""
         if head + keys[start] not in self._lexicon.index:
             return None
         for length in lengths:
@@ -330,13 +330,13 @@ class Lattice:
 
     @staticmethod
     def _add_choices(arcs: list[list[Arc]], start: int, option: Arc, group: str, length: int) -> None:
-        """Add the choices of an option in the group that is named beside it."""
+        """Add those choices of an option that belong to the group named beside it."""
         entries = tuple([entry for entry in option.value if entry.group == group]) if option.role is Role.OPTION else ()
         if entries and not option.part:
             arcs[start] = [*arcs[start], Arc(length, Role.OPTION, entries, option.cost + EMPTY)]
 
     def _sounding(self, surfaces: tuple[str, ...], start: int, unknown: Sequence[int]) -> list[Arc]:
-        """Return the names that sound like tokens with an unknown word: "peppa roni", "bơ gơ"."""
+        """Return the arcs of names that sound like tokens with an unknown word: "peppa roni", "bơ gơ"."""
         found = []
         for end in range(start + 1, min(start + MAX_SOUND_WORDS, len(surfaces)) + 1):
             if any(word in self._lexicon.function_words or not word.isalpha() for word in (surfaces[start], surfaces[end - 1])):
@@ -344,7 +344,7 @@ class Lattice:
             if not any(start <= position < end for position in unknown):
                 continue
             if end == start + 1 and not surfaces[start].isascii():
-                continue  # a single syllable with diacritics is spelt as it is meant
+                continue  # a single syllable with diacritics is spelt correctly
             said = "".join((*surfaces[start : end - 1], words.singular(surfaces[end - 1])))
             skeleton = words.skeleton(said)
             if len(skeleton) < MIN_CONSONANTS:
@@ -392,7 +392,7 @@ class Lattice:
     def _add_name(self, tokens: Sequence[Token], arcs: list[list[Arc]], start: int, length: int, *, certain: bool) -> None:
         """Add the name of a person behind `length` words: a word, or several with capital letters.
 
-        `certain`: the words before it introduce nothing else.
+        `certain`: the words before it introduce only names.
         """
         begin = start + length
         end = begin
@@ -408,7 +408,7 @@ class Lattice:
         return (token.capital or certain) and token.surface.isalpha() and token.surface not in self._lexicon.function_words
 
     def _add_allergy(self, arcs: list[list[Arc]], start: int, behind: int) -> None:
-        """Add the statement of an allergy, which ends with the clause or before the next number or item."""
+        """Add the statement of an allergy; it ends with the clause, or before the next number or item."""
         end = behind
         while end < min(len(arcs), start + MAX_ALLERGY_WORDS):
             whole = [arc.role for arc in arcs[end] if not arc.part and arc.cost <= SEGMENT]
@@ -420,7 +420,7 @@ class Lattice:
         arcs[start] = [*arcs[start], Arc(end - start, Role.STATEMENT, REPORTED_WHOLE, SEGMENT)]
 
     def _add_allergy_noun(self, surfaces: tuple[str, ...], arcs: list[list[Arc]], noun: int) -> None:
-        """Add the statement of an allergy that ends with a noun; it begins with its verb, or the word before the noun."""
+        """Add the statement of an allergy that ends with a noun; it begins with its verb, else with the word before the noun."""
         begin = max(0, noun - 1)
         for place in range(noun - 1, max(-1, noun - MAX_ASKED_WORDS), -1):
             if any(arc.role in _CLAUSE_STARTS and arc.length == 1 and arc.cost <= SEGMENT for arc in arcs[place]):
@@ -444,7 +444,7 @@ class Lattice:
 
     @staticmethod
     def _add_numbered(surfaces: tuple[str, ...], arcs: list[list[Arc]], start: int, length: int, cost: float) -> None:
-        """Add a title with a number behind it, which is a name; further numbers in digits belong to it."""
+        """Add a person's title with a number in place of the name; further numbers in digits belong to it."""
         behind = start + length
         while behind < len(arcs):
             number = next((arc for arc in arcs[behind] if arc.role is Role.NUMBER or arc.role is Role.STATEMENT), None)

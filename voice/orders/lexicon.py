@@ -1,6 +1,6 @@
-"""The lexicon of one menu: its names and the function words of all languages in one index, and the arcs that begin at a token.
+"""The lexicon of one menu: an index of its names and of the function words of all languages, and the arcs that begin at a token.
 
-An arc depends only on the tokens that follow; `voice.orders.lattice` adds those that depend on the whole utterance.
+These arcs depend only on the tokens that follow; `voice.orders.lattice` adds the arcs that depend on the whole utterance.
 """
 
 from collections import Counter, defaultdict
@@ -41,14 +41,14 @@ from voice.orders.words import Token
 
 MAX_REMEMBERED: Final = 4096  # cached look-ups: bounds the memory and the duration of a garbage collection
 MAX_WORDS: Final = 12  # of a phrase
-MAX_CORRECTIONS: Final = 8  # menu words for which an unknown token may stand
+MAX_CORRECTIONS: Final = 8  # menu words of which an unknown token may be a misspelling
 MIN_CORRECTED: Final = 3  # letters of its key
 MIN_DELETION_KEY: Final = 4  # letters: shorter words have too many neighbours
 MIN_GLUED: Final = 6  # letters: a shorter token is a word more often than several words without a space
 MIN_GLUED_NAME: Final = 4
 MIN_CORRECTED_FUNCTION_WORD: Final = 6  # letters: shorter words have too many neighbours
 MAX_PEOPLE_WORDS: Final = 2  # behind their number
-MAX_PARTIAL: Final = 24  # items or choices: a part of more names than that is too ambiguous to ask about
+MAX_PARTIAL: Final = 24  # items or choices: a part of more names is too ambiguous to ask about
 MAX_FUNCTION_DISTANCE: Final = 0.45  # one wrong tone, or a long phrase without diacritics
 
 
@@ -187,7 +187,7 @@ class Lexicon:
     _glued: tuple[dict[str, tuple[str, ...]], set[str]] | None = None  # built for the first unknown word
 
     def __init__(self, menu: Menu) -> None:
-        """Compile the menu; about 1 ms for each 20 items."""
+        """Compile the menu."""
         self.menu = menu
         self.bits = {group: 1 << number for number, group in enumerate(menu.option_groups)}
         self.index: dict[str, list[LexicalEntry] | None] = {}
@@ -203,7 +203,7 @@ class Lexicon:
         # Cached rows and the number of tokens on which they depend, without diacritics and with them.
         self._rows: tuple[tuple[dict[tuple[str, ...], Row], dict[str, int]], ...] = (({}, {}), ({}, {}))
         packs = language_packs().values()
-        # Customers may leave out diacritics only in a language that has some.
+        # Words may lack their diacritics only on a menu in a language with diacritics.
         spoken = [pack for pack in packs if pack.language in menu.languages or not menu.languages]
         self._has_marks = any(not word.isascii() for pack in spoken for word in pack.function_words())
         self.numbers = NumberWords(packs, are_diacritics_optional=self._has_marks)
@@ -306,7 +306,7 @@ class Lexicon:
         for role, value, name in dict.fromkeys(named):
             for phrase in self._variants(name):
                 phrases.add(phrase)
-                # A choice that is named like an amount is the less likely role of that word.
+                # A word that is both a choice and an amount is less likely the choice.
                 self._add(role, value, phrase, OTHER_REGION if phrase != name else LESS_LIKELY if phrase in amounts else 0.0)
                 self.skeletons[words.skeleton("".join(phrase))].append(LexicalEntry(role, value, phrase, 0.0))
             for phrase, cost in self._short_forms(role, name, heads):
@@ -364,7 +364,7 @@ class Lexicon:
     ) -> None:
         """Index parts of names: the head, or a modifier alone, unless it is a complete name of the same option group, or of an item.
 
-        `figured`: the same names with numbers in digits, of which a single digit is no part.
+        `figured`: the same names with numbers in digits; a single digit is not indexed as a part.
         """
         whole: dict[tuple[Role, tuple[str, ...]], int] = defaultdict(int)
         for role, value, phrase in named:
@@ -564,7 +564,7 @@ class Lexicon:
     ) -> Iterator[tuple[int, tuple[str, ...], list[LexicalEntry]]]:
         """Yield the phrases that begin at a token: end, words and entries, near spellings included.
 
-        The last element has no entries; its end is that of the tokens on which the result depends.
+        The last element has no entries; its end is the end of the tokens on which the result depends.
         """
         index = self.index
         paths: list[tuple[str, int, tuple[str, ...]]] = [
@@ -608,10 +608,10 @@ class Lexicon:
     def row(
         self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, has_diacritics: bool
     ) -> Row:
-        """Return the arcs that begin at a token, cached by the tokens on which they depend.
+        """Return the arcs that begin at a token.
 
-        The number of these is known after the first look-up; the cache has its maximum for each first token, and the rows by that many
-        tokens. The end of the utterance counts as a token.
+        A row depends on the next n tokens; n is kept per first token, and the row is cached under those n tokens. The end of the
+        utterance counts as a token.
         """
         rows, reaches = self._rows[has_diacritics]
         first = surfaces[start]
@@ -652,7 +652,7 @@ class Lexicon:
             found = _distinct(found)
             found += self._counted(surfaces, start, number)
             reach = max(reach, number.end + MAX_PEOPLE_WORDS)
-        counts = {arc.length for arc in found if arc.role is Role.CLASSIFIER}  # an option that is also a classifier takes its "of" along
+        counts = {arc.length for arc in found if arc.role is Role.CLASSIFIER}  # an option that is also a classifier may be followed by "of"
         found += [arc.over(arc.length + 1) for arc in found if arc.role is Role.OPTION and arc.length + 1 in counts and not arc.part]
         unused: dict[int, Arc] = {}
         for arc in found:
@@ -664,13 +664,13 @@ class Lexicon:
         if whole > 1:  # "instead" corrects, "instead of" does not
             found = [arc for arc in found if arc.length >= whole or arc.role is not Role.CORRECT]
             found = [arc.at(arc.cost + BROKEN) if arc.length < whole and arc in phrases else arc for arc in found]
-        # A function word without doubt cannot be unknown.
+        # A phrase that is certainly a function word has no unknown arc.
         if not any(arc.cost <= SEGMENT + EMPTY and arc.role not in NAMING for arc in found):
             found.append(UNKNOWN)
         return found, reach
 
     def _arcs_of(self, said: tuple[str, ...], entries: list[LexicalEntry], *, has_diacritics: bool) -> list[Arc]:
-        """Return an arc for each role of a phrase; one of a name has all items or choices that fit equally well."""
+        """Return an arc for each role of a phrase; the arc of a name lists all items or choices that fit equally well."""
         best: dict[Role, list[tuple[float, LexicalEntry]]] = {}
         length = len(said)
         exact = length == 1 and self.numbers.is_number_word(said[0])
@@ -694,7 +694,7 @@ class Lexicon:
         for role, weighed in best.items():
             cost, entry = min(weighed, key=lambda pair: pair[0])
             if role in NAMING:
-                # The rest of the order decides between names of equal cost.
+                # The context decides between names of equal cost.
                 level = tuple(dict.fromkeys([other.value for other_cost, other in weighed if other_cost <= cost + 1e-9]))
                 plural = said[-1].endswith("s") and not entry.phrase[-1].endswith("s") and words.singular(said[-1]) == entry.phrase[-1]
                 found.append(Arc(length, role, level, cost + SEGMENT, part=entry.cost >= MISSING_HEAD, plural=plural))
@@ -708,7 +708,7 @@ class Lexicon:
     def _other_groups(
         length: int, level: tuple[Any, ...], weighed: Sequence[tuple[float, LexicalEntry]], missing_diacritics: float
     ) -> Iterator[Arc]:
-        """Yield an arc for choices of other groups, which other items may have, at a higher cost.
+        """Yield an arc for choices of other groups, at a higher cost: an item may lack the cheapest choice's group.
 
         `missing_diacritics`: the cost of missing diacritics, which does not distinguish the groups.
         """
@@ -734,7 +734,7 @@ class Lexicon:
                     return
 
     def _counted(self, surfaces: tuple[str, ...], start: int, number: Number) -> Iterator[Arc]:
-        """Yield the arcs of a number; `voice.orders.spans` types those that count nothing."""
+        """Yield the arcs of a number; `voice.orders.spans` classifies the numbers that count nothing."""
         length = number.end - start
         if number.article:
             yield Arc(length, Role.ARTICLE, 1, SEGMENT + self._an_article)
@@ -768,7 +768,7 @@ class Lexicon:
         return any(name[place : place + len(said)] == said for name in names for place in range(len(name) - len(said) + 1))
 
     def measured(self, amount: Amount, tokens: Sequence[Token], start: int, end: int) -> list[ChoiceRef]:
-        """Return the choices that are that amount of something: "no" and "ice" give the choice "no ice"."""
+        """Return the choices whose names consist of an amount and the tokens: "no" and "ice" give the choice "no ice"."""
         measured = self._measured.get((amount, "".join([token.key for token in tokens[start:end]])))
         if not measured:
             return []

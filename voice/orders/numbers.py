@@ -11,9 +11,9 @@ from voice.orders.words import Token
 
 NumberRoleName = Literal["unit", "end", "ten", "times", "article", "half", "join"]
 
-MAX_DISTANCE: Final = 0.45  # of a number word: one wrong tone, or no diacritics at all
+MAX_DISTANCE: Final = 0.45  # of a number word: one wrong tone, or no diacritics
 MAX_DIGITS: Final = 6
-MIN_DIGIT_RUN: Final = 4  # digits spoken one by one: nobody orders four numbers of nothing
+MIN_DIGIT_RUN: Final = 4  # digits spoken one by one; fewer may be quantities
 TEN: Final = 10
 HUNDRED: Final = 100
 THOUSAND: Final = 1000
@@ -114,7 +114,7 @@ class NumberWords:
         return number.finished()
 
     def digit_runs(self, tokens: Sequence[Token], numbers: Sequence[Number | None]) -> list[tuple[int, int]]:
-        """Return the start and end tokens of digits that are spoken one by one; `numbers`: those of `parse_all`."""
+        """Return the start and end tokens of digits that are spoken one by one; `numbers`: the result of `parse_all`."""
         bounds, start = [], 0
         for position, token in enumerate(tokens):
             number = numbers[position]
@@ -146,8 +146,8 @@ class _PartialNumber:
 
     def __init__(self) -> None:
         self.complete = 0  # hundreds and thousands to which only lower ones are added
-        self.open = 0  # what a multiplier may still multiply
-        self.base = 0  # the last power of ten, or dozen: below it the number may go on
+        self.open = 0  # the part that a multiplier may still multiply
+        self.base = 0  # the last power of ten, or dozen: only a smaller number may follow
         self.half = False  # "half" waits for its multiplier
         self.last = ""  # role of the last word
         self.last_multiplier = 0  # value of the last word, if it multiplies

@@ -1,6 +1,6 @@
-"""Distances between the spelling of a spoken or typed word and that of a known one.
+"""Distances between a spoken or typed spelling and the spelling of a known word.
 
-The unit is the cost of a word that the engine cannot explain (1). The distance of two phrases is the sum over their words.
+The unit is the cost of an unread word (1). The distance of two phrases is the sum over their words.
 """
 
 import re
@@ -16,7 +16,7 @@ MISSING_DIACRITICS_AMONG_OTHERS: Final = 0.3  # a function word without diacriti
 PLURAL: Final = 0.05
 SPLIT: Final = 0.05  # written as one word, or as several
 TONE: Final = 0.3  # another tone mark, the commonest recognition error
-VOWEL: Final = 0.55  # a vowel that the recogniser confuses with it: more often another word than an error
+VOWEL: Final = 0.55  # another vowel; usually a different word, so it costs more
 FUNCTION_TONE: Final = 0.4  # another tone mark on a function word
 SOUND: Final = 0.3  # another letter of the same sound group (`words.phonetic_key`)
 TYPO: Final = 1.8  # times the share of letters edited: one edit in four letters costs 0.45
@@ -114,6 +114,6 @@ def _diacritics_distance(said: str, meant: str, *, is_folded: bool) -> float:
 
 
 def _rime(word: str) -> str:
-    """Return the vowels of a word, those that the recogniser confuses as one."""
+    """Return the vowels of a word; vowels that the recogniser confuses become one letter."""
     letters = re.sub("gi(?=[aouơư])", "d", toneless(word).translate(_CONFUSED_VOWELS))
     return "".join(letter for letter in letters if letter in _VOWELS)

@@ -1,4 +1,4 @@
-"""Tokens of an utterance, and the normal forms under which different spellings of a word meet.
+"""Tokens of an utterance, and normal forms that different spellings of a word share.
 
 `voice.orders.spelling` measures the distance between two spellings.
 """
@@ -138,7 +138,10 @@ def singular(word: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def phonetic_key(surface: str) -> str:
-    """Return the coarse key that near spellings of a word share: no diacritics, no plural, one letter for each group of confused sounds."""
+    """Return the phonetic key that near spellings of a word share.
+
+    It has no diacritics, no plural ending and one letter for each group of confused sounds.
+    """
     folded = fold(surface)
     syllable = _SYLLABLE.fullmatch(folded)
     if syllable is None:

@@ -17,7 +17,7 @@ from voice.orders.parser.roles import NAMING
 from voice.orders.parser.shift import SHIFTS
 from voice.orders.parser.state import Hypothesis, OpenQuestion
 
-MAX_HYPOTHESES: Final = 14  # that are followed from a token
+MAX_HYPOTHESES: Final = 14  # that continue from a token
 MAX_COST_BEHIND: Final = 6.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
 

@@ -18,11 +18,11 @@ class Role(Enum):
     # Numbers and amounts
     NUMBER = auto()
     ARTICLE = auto()
-    PORTION = auto()  # "double": so many portions of the next option
+    PORTION = auto()  # "double": the number of portions of the next option
     AMOUNT = auto()  # "no", "light", "extra", "regular", before the option
-    AMOUNT_BEHIND = auto()  # the same behind the option
+    AMOUNT_BEHIND = auto()  # an amount behind its option
     TIMES = auto()  # between an option or item and its number
-    PEOPLE = auto()  # the number of people who order
+    PEOPLE = auto()  # the number of people
     SHARE = auto()  # a fraction of a line
     # Operations
     REQUEST = auto()

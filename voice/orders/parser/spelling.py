@@ -11,10 +11,10 @@ from voice.orders import words
 from voice.orders.parser.model import Features
 
 MIN_TYPO_LETTERS: Final = 4
-MAX_TYPO_SHARE: Final = 4  # one edit in so many letters
+MAX_TYPO_SHARE: Final = 4  # letters per edit
 MIN_INEXACT_LETTERS: Final = 3  # shorter words have too many neighbours
 MIN_PREFIX_LETTERS: Final = 3  # of a word that is cut short
-MIN_CUT_LETTERS: Final = 3  # that are missing from it
+MIN_CUT_LETTERS: Final = 3  # letters missing from such a word
 MIN_SKELETON: Final = 3  # consonants
 MAX_CACHED: Final = 8192  # words, each with and without diacritics around it
 EXACT: Final[Features] = ()

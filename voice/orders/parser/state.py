@@ -15,7 +15,7 @@ ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of
 class OpenQuestion:
     """The question of the dialogue that an utterance may answer."""
 
-    kind: str  # as in `schemas.Question`
+    kind: str  # as in corpus/README.md, a superset of the kinds of `schemas.Question`
     line: int | None = None
     group: str | None = None  # None: its choices are items
     choices: tuple[str, ...] = ()
@@ -167,7 +167,7 @@ class Hypothesis:
         self.is_negation_open = False  # "no" may cover the next option of an enumeration
         self.forwarded: tuple[Forwarded, ...] = ()
         self.target: ReplacementTarget | None = None
-        self.n_people = 0  # who order; 0: unknown
+        self.n_people = 0  # number of people; 0: unknown
         self.is_inquiry = False  # the customer asks
         self.n_edits = 0
         self.unread: Any = None  # linked list of token indices, last one first: (index, rest)

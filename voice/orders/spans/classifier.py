@@ -1,4 +1,4 @@
-"""Classify the numbers of an utterance by type: only quantities and fractions of them count something."""
+"""Classify the numbers of an utterance by type: only quantities and fractions count items."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -19,7 +19,7 @@ from voice.orders.spans.utterance import Utterance
 from voice.orders.spans.vocabulary import Phrase, SpanVocabulary
 from voice.orders.words import Token
 
-MAX_SPOKEN_ZEROS: Final = 2  # among the first digits of a telephone number; they are no cardinal numbers
+MAX_SPOKEN_ZEROS: Final = 2  # among the first digits of a telephone number; zeros are no cardinal numbers
 # Source: ISO 4217, currencies without a minor unit.
 WHOLE_CURRENCIES: Final = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
@@ -39,7 +39,7 @@ class SpanClassifier:
         currency: str,
         languages: Iterable[str] = (),
     ) -> None:
-        """Index the words of the languages and the names of items and choices; `languages`: those of the menu, all if empty."""
+        """Index the words of the languages and the names of items and choices; `languages`: the menu's, all if empty."""
         all_packs = list(packs)
         menu_languages = set(languages)
         menu_packs = [pack for pack in all_packs if pack.language in menu_languages or not menu_languages]
@@ -58,13 +58,13 @@ class SpanClassifier:
         return self._names.in_digits_and_labelled(name)
 
     def needed(self, surfaces: tuple[str, ...], numbers: Sequence[Number | None]) -> bool:
-        """Return whether an utterance may have a number other than a quantity, so that it has to be classified."""
+        """Return whether an utterance may have a number other than a quantity, so that `classify` is needed."""
         return self._prefilter.passes(surfaces, numbers)
 
     def classify(self, tokens: Sequence[Token], numbers: Sequence[Number | None], *, has_diacritics: bool) -> list[Span]:
         """Return the spans in order; they do not overlap.
 
-        `numbers`: those of `NumberWords.parse_all`; `has_diacritics`: the utterance is written with diacritics.
+        `numbers`: the result of `NumberWords.parse_all`; `has_diacritics`: the utterance is written with diacritics.
         """
         utterance = self._utterance(tokens, numbers, has_diacritics=has_diacritics)
         cardinals = sum([number is not None for number in numbers])
@@ -89,7 +89,7 @@ class SpanClassifier:
         return Utterance(tokens, numbers, vocabulary, self._names, self.numbers, has_minor_unit=self._has_minor_unit)
 
     def _measures(self, name: Sequence[Token]) -> list[tuple[SpanKind, int | Fraction]]:
-        """Return the sizes, prices and the like in a name of the menu."""
+        """Return the sizes, prices and other typed numbers in a name of the menu."""
         has_diacritics = words.has_diacritics(name)
         utterance = self._utterance(name, self.numbers.parse_all(name, has_diacritics=has_diacritics), has_diacritics=has_diacritics)
         measures: list[tuple[SpanKind, int | Fraction]] = []
@@ -116,7 +116,7 @@ def _may_begin_number(utterance: Utterance, start: int) -> bool:
 
 
 def _span_at(utterance: Utterance, start: int, left: int) -> Span | None:
-    """Return the span of the number that begins at a token; its opening phrase begins at `left` at the earliest."""
+    """Return the span of the number that begins at a token; `left`: the end of the previous span."""
     surface = utterance.surfaces[start]
     name_end = utterance.names.numbered_end(utterance.tokens, utterance.numbers, start)
     if name_end:

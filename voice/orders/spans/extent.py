@@ -12,7 +12,7 @@ MINUTES: Final = 60
 
 
 def extended(utterance: Utterance, kind: SpanKind, start: int, end: int, value: int | Fraction | None) -> Span:
-    """Return a span that reaches over its continuations."""
+    """Return a span with its continuations."""
     while end < utterance.count:
         longer = (
             utterance.closing_end(kind, end)

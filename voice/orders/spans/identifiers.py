@@ -1,4 +1,4 @@
-"""Numbers that identify something: telephone numbers, codes, house numbers."""
+"""Identifiers: telephone numbers, codes, house numbers."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ MAX_STREET_WORDS: Final = 3  # between a house number and "street"
 
 
 def spoken_digits(utterance: Utterance) -> dict[int, int]:
-    """Map the starts of digits that are spoken one by one to their ends; a last one before a noun counts that and is left out."""
+    """Map the starts of digits that are spoken one by one to their ends; a last digit before a noun is its quantity and left out."""
     ends = {}
     for start, end in utterance.number_words.digit_runs(utterance.tokens, utterance.numbers):
         last = end - 1 if utterance.is_countable(end) else end
@@ -23,13 +23,13 @@ def spoken_digits(utterance: Utterance) -> dict[int, int]:
 
 
 def phone_span(utterance: Utterance, start: int, end: int, left: int) -> Span:
-    """Return a telephone number with its opening phrase, which begins at `left` at the earliest."""
+    """Return a telephone number with its opening phrase; `left`: the end of the previous span."""
     opening = utterance.opening(utterance.vocabulary.openings, start, left)
     return Span(SpanKind.PHONE, opening[1] if opening is not None and opening[0] is SpanKind.PHONE else start, end, None)
 
 
 def phone_number(utterance: Utterance, start: int, left: int) -> Span | None:
-    """Parse a telephone number in digits: many of them, in groups or not, or a leading zero."""
+    """Parse a telephone number in digits: at least `MIN_PHONE_DIGITS`, grouped or not, or a leading zero."""
     surfaces = utterance.surfaces
     leading_zero = surfaces[start].startswith("0") and surfaces[start].isdecimal() and len(surfaces[start]) > 1
     end, digits = start, 0

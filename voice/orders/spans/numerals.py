@@ -8,7 +8,7 @@ from voice.orders.spans.kinds import Numeral, SpanKind
 from voice.orders.spans.utterance import Utterance
 
 HOURS: Final = 24
-MAX_QUANTITY_DIGITS: Final = 9  # more digits are not read as a numeral
+MAX_QUANTITY_DIGITS: Final = 9  # a longer number is no numeral
 ROUND_MINUTES: Final = 5  # other values of a unit that is also a classifier count servings: "3p"
 MAX_DENOMINATOR: Final = 8
 _GROUPED: Final = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
@@ -23,7 +23,7 @@ def is_grouped(surface: str) -> bool:
 
 
 def vulgar_fraction(surface: str) -> Fraction | None:
-    """Return the value of a fraction below one that is written with a slash; None for anything else, as a date."""
+    """Return the value of a fraction below one that is written with a slash; None for other digits, such as a date."""
     match = _VULGAR_FRACTION.fullmatch(surface)
     if match is None or not 0 < int(match[1]) < int(match[2]) <= MAX_DENOMINATOR:
         return None
@@ -60,7 +60,7 @@ def numeral_at(utterance: Utterance, start: int) -> Numeral | None:
 
 
 def _written(utterance: Utterance, start: int) -> Numeral | None:
-    """Parse a number that is no cardinal number of words and digits: a long one, a decimal, a fraction, a zero."""
+    """Parse a number other than a cardinal number: many digits, a decimal, a fraction, a zero."""
     surface = utterance.surfaces[start]
     vocabulary = utterance.vocabulary
     if surface.isdecimal() and len(surface) <= MAX_QUANTITY_DIGITS:
@@ -104,7 +104,7 @@ def half_at(utterance: Utterance, start: int) -> Numeral | None:
 
 
 def unit_behind(utterance: Utterance, numeral: Numeral, *, in_name: bool = False) -> tuple[SpanKind, int] | None:
-    """Return the type that the unit behind a numeral gives it, and the unit's end; `in_name`: the tokens are a name of the menu."""
+    """Return the type that the unit behind a numeral assigns to it, and the unit's end; `in_name`: the tokens are a name of the menu."""
     end = numeral.end
     if end >= utterance.count:
         return None
@@ -127,7 +127,7 @@ def unit_behind(utterance: Utterance, numeral: Numeral, *, in_name: bool = False
 
 
 def _is_unit(utterance: Utterance, numeral: Numeral, kind: SpanKind, end: int) -> bool:
-    """Return whether the words of a unit, which end before `end`, are that unit here and not a noun or a classifier."""
+    """Return whether the words before `end` are a unit here, and not a noun or a classifier."""
     surface = utterance.surfaces[numeral.end]
     if kind is SpanKind.TIME and not 0 <= numeral.value <= HOURS and surface != "past":
         return False

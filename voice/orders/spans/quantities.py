@@ -1,4 +1,4 @@
-"""Quantities: fractions, ranges, and words that sound like a number."""
+"""Quantities: fractions, ranges, and homophones of numbers."""
 
 from fractions import Fraction
 from typing import Final
@@ -14,7 +14,7 @@ HALF: Final = Fraction(1, 2)
 
 
 def quantity(utterance: Utterance, numeral: Numeral, start: int) -> Span:
-    """Return a numeral of something as a quantity, with a half behind its classifier: "2 ly rưỡi"."""
+    """Return a numeral as a quantity, with a half behind its classifier: "2 ly rưỡi"."""
     if utterance.is_classifier(numeral.end):
         half_end = utterance.phrase_end(utterance.vocabulary.half_suffixes, numeral.end + 1)
         if half_end:
@@ -24,7 +24,7 @@ def quantity(utterance: Utterance, numeral: Numeral, start: int) -> Span:
 
 
 def share(utterance: Utterance, start: int) -> Span | None:
-    """Parse half a unit ("nửa lít"), or a share of an item, which is no number of items ("a quarter of a pizza")."""
+    """Parse half a unit ("nửa lít") or a share of an item ("a quarter of a pizza")."""
     end = utterance.phrase_end(utterance.vocabulary.share_prefixes, start)
     if end and (utterance.item_end(end) or utterance.is_countable(end)):
         return Span(SpanKind.FRACTION, start, end, None)
@@ -36,7 +36,7 @@ def share(utterance: Utterance, start: int) -> Span | None:
 
 
 def half(utterance: Utterance, start: int) -> Span | None:
-    """Parse a half of something, or a half behind something without a number, which stands for one and a half."""
+    """Parse a half before a noun, or a half behind a noun without a number, which means one and a half."""
     vocabulary, surfaces = utterance.vocabulary, utterance.surfaces
     end = utterance.phrase_end(vocabulary.half_prefixes, start)
     if end and any(utterance.names.begins_with_half(surfaces[place:]) for place in (start, start + 1)):
@@ -52,7 +52,7 @@ def half(utterance: Utterance, start: int) -> Span | None:
 
 
 def number_range(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
-    """Parse two numbers of which one is meant, or between which the meant one lies; with a unit, the type is the unit's."""
+    """Parse "2 or 3" or "2 to 3"; a unit decides the type."""
     if numeral.end >= utterance.count:
         return None
     vocabulary = utterance.vocabulary

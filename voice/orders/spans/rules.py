@@ -1,4 +1,4 @@
-"""Rules that type a numeral by its unit, its opening phrase and its size; `classify_numeral` tries them in the order of their reliability."""
+"""Rules that assign a type to a numeral by its unit, opening phrase and size; `classify_numeral` tries the most reliable first."""
 
 import re
 from fractions import Fraction
@@ -19,7 +19,7 @@ _CENTS: Final = re.compile(r"\d+\.\d\d")
 
 
 def classify_numeral(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
-    """Type a numeral by the words around it; None for an article without a unit. An opening begins at `left` at the earliest."""
+    """Classify a numeral by the words around it; None for an article without a unit. `left`: the end of the previous span."""
     span = (
         _date_with_opening(utterance, numeral, start, left)
         or _ordinal_with_opening(utterance, numeral, start, left)
@@ -59,7 +59,7 @@ def _with_unit(utterance: Utterance, numeral: Numeral, start: int, left: int) ->
 
 
 def _money_in_words(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
-    """Type a number whose last word is also a unit of money ("hai mươi nghìn"), where no classifier follows it."""
+    """Classify a number whose last word is also a unit of money ("hai mươi nghìn"), unless a classifier follows."""
     unit = utterance.surfaces[numeral.end - 1]
     if numeral.end - 1 <= start or ((unit,), SpanKind.MONEY) not in utterance.vocabulary.units.get(unit, ()):
         return None
@@ -81,7 +81,7 @@ def _date_with_opening(utterance: Utterance, numeral: Numeral, start: int, left:
 
 
 def _ordinal_with_opening(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
-    """Type "thứ 2": an ordinal or a weekday; before a classifier it is a quantity."""
+    """Classify "thứ 2" as an ordinal or a weekday; before a classifier it is a quantity."""
     opened = start > left and utterance.surfaces[start - 1] in utterance.vocabulary.ordinal_openings
     if not opened or utterance.is_classifier(numeral.end):
         return None
@@ -89,7 +89,7 @@ def _ordinal_with_opening(utterance: Utterance, numeral: Numeral, start: int, le
 
 
 def _ordinal_with_suffix(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
-    """Type "2nd"."""
+    """Classify "2nd"."""
     end = numeral.end
     if not utterance.is_glued(end) or utterance.surfaces[end] not in utterance.vocabulary.ordinal_suffixes:
         return None
@@ -120,7 +120,7 @@ def _year(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
 
 
 def _missing_in_series(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
-    """Type a number that a numbered series of the menu does not have: "combo 9"."""
+    """Classify a number that a numbered series of the menu lacks: "combo 9"."""
     head = utterance.unknown_in_series(start, numeral.value)
     if head < left or utterance.is_classifier(numeral.end):
         return None
@@ -141,7 +141,7 @@ def _with_opening(utterance: Utterance, numeral: Numeral, start: int, left: int)
 
 
 def _with_weak_opening(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
-    """Type a numeral behind a phrase that has other meanings before a quantity, so nothing countable may follow."""
+    """Classify a numeral behind an ambiguous opening phrase, if nothing countable follows."""
     end, value = numeral.end, numeral.value
     vocabulary = utterance.vocabulary
     opening = utterance.opening(vocabulary.weak_openings, start, left)
@@ -165,7 +165,7 @@ def _with_weak_opening(utterance: Utterance, numeral: Numeral, start: int, left:
 
 
 def _price(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
-    """Type a number with cents, where the currency has them, or one too large to count something."""
+    """Classify a number with cents, if the currency has cents, or a number too large for a quantity."""
     one_token = numeral.end == start + 1
     cents = utterance.has_minor_unit and one_token and _CENTS.fullmatch(utterance.surfaces[start]) is not None
     if not cents and (numeral.value < THOUSAND or not _is_price(utterance, numeral, start)):

@@ -1,4 +1,4 @@
-"""Digits with separators, typed by these: clock times, dates, telephone numbers, ranges; and the prefixes of chat messages."""
+"""Digits with separators: clock times, dates, telephone numbers, ranges; and the prefixes of chat messages."""
 
 import re
 from typing import Final
@@ -23,7 +23,7 @@ def is_clock_time(surface: str) -> bool:
 
 
 def separated_digits(utterance: Utterance, start: int, left: int) -> Span | None:
-    """Type digits by their separators; None for decimals, grouped numbers and fractions. An opening begins at `left` at the earliest."""
+    """Classify digits by their separators; None for decimals, grouped numbers and fractions. `left`: the end of the previous span."""
     surface = utterance.surfaces[start]
     opening = utterance.opening(utterance.vocabulary.openings, start, left)
     if is_clock_time(surface):

@@ -1,4 +1,4 @@
-"""The words of the language packs that type a number."""
+"""The words of the language packs that assign a type to a number."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,14 @@ PhraseTable = dict[str, list[tuple[Phrase, SpanKind]]]  # by the first word, ope
 
 
 class SpanVocabulary:
-    """The words of all languages that type a number, in one spelling."""
+    """The words of all languages that assign a type to a number, with diacritics or without."""
 
     def __init__(self, packs: Sequence[LanguagePack], menu_packs: Sequence[LanguagePack], *, folded: bool) -> None:
-        """Index the words; `menu_packs`: languages of the menu, `folded`: the spelling without diacritics."""
+        """Index the words; `menu_packs`: languages of the menu, `folded`: spell the words without diacritics."""
         self.is_folded = folded
         # Without diacritics a unit may spell another language's function word: "độ" (degree) and "do".
         self._function_words = {word for pack in packs for word in pack.function_words() if word.isascii()} if folded else set()
-        self.ambiguous_units: PhraseTable = defaultdict(list)  # such words: units only where a clause ends
+        self.ambiguous_units: PhraseTable = defaultdict(list)  # units like that: only where a clause ends
         spans = [pack.spans for pack in packs]
         self.units = self._table([row.units for row in spans])
         # A letter behind digits abbreviates other units in other languages, so only the menu's languages count.
