@@ -154,10 +154,10 @@ def test_a_fault_in_a_reply_is_found(tea):
 
 # --- Confidence ---------------------------------------------------------------------------------------------------------------------
 
-DOUBTFUL = [("hai bún chã", ""), ("thêm một trà đá", "pho-ga"), ("bỏ trà đá", "tra-da; pho-ga"), ("trà đá lấy ba ly", "tra-da")]
+UNCERTAIN = [("hai bún chã", ""), ("thêm một trà đá", "pho-ga"), ("bỏ trà đá", "tra-da; pho-ga"), ("trà đá lấy ba ly", "tra-da")]
 
 
-@pytest.mark.parametrize(("utterance", "before"), DOUBTFUL)
+@pytest.mark.parametrize(("utterance", "before"), UNCERTAIN)
 def test_an_edit_below_the_threshold_is_not_made_but_asked_about(utterance, before):
     engine = OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml"), ask_below=1.01)
     lines = lines_of(engine.menu, before)
@@ -227,7 +227,7 @@ def test_the_default_of_the_setting_is_that_of_the_engine():
     assert Settings.model_fields["ask_below"].default == ASK_BELOW
 
 
-def test_a_line_without_any_doubt_is_certain(pho):
+def test_a_line_without_a_penalty_is_certain(pho):
     assert [line["confidence"] for line in pho.understand("hai bún chả")["lines"]] == [1.0]
 
 

@@ -21,7 +21,7 @@ class SessionOrder:
         """
         self.lines: Sequence[LineRequest] = ()
         self._current_menu, self._menu = current_menu, current_menu()
-        # The last parse: text and whether it is doubtful, lines before, order after.
+        # The last parse: text and whether its recognition is uncertain, lines before, order after.
         self._parsed: tuple[tuple[str, bool], Sequence[LineRequest], Order] | None = None
 
     @property

@@ -17,7 +17,7 @@ from voice.orders.words import Token
 
 # An item of a higher cost becomes a question: one wrong vowel and one wrong letter, or the modifier of a name alone.
 MAX_ITEM_COST: Final = 0.8
-MAX_COUNTED_COST: Final = 1.3  # of an item with a number, which is rarely misunderstood
+MAX_COUNTED_COST: Final = 1.3  # of an item with a number: rarely misunderstood
 MAX_OFFERED: Final = 3  # items offered in place of an unavailable one
 MAX_CHOICES: Final = 8  # of a question
 MAX_LINE_QUANTITY: Final = 999
@@ -60,7 +60,7 @@ class Editor:
         self.unused_spans: list[tuple[int, int]] = []  # tokens that no group uses
         self.unknown: set[int] = set()  # first tokens of unread spans
         self.statements: set[int] = set()  # unread tokens that certainly order nothing: a sum of money, a time, a question
-        self.whole: set[int] = set()  # unread tokens that are reported even if they are function words
+        self.reported_whole: set[int] = set()  # unread tokens that are reported even if they are function words
         self.questions: dict[tuple[object, ...], tuple[Draft | None, Question]] = {}  # by the key of their subject
 
     def apply(self, chosen: Parse) -> Order:
@@ -94,10 +94,10 @@ class Editor:
             self._report(skipped)
         for item_id in dict.fromkeys([draft.item for draft in self.before]):
             if not self.menu.items[item_id].available:
-                self._keep_to_what_was_ordered(item_id)
+                self._undo_unavailable(item_id)
         return self._reply()
 
-    def _keep_to_what_was_ordered(self, item_id: str) -> None:
+    def _undo_unavailable(self, item_id: str) -> None:
         """Undo the additional units of an item that has become unavailable since it was ordered, and ask."""
         lines = [draft for draft in self.drafts if draft.item == item_id]
         excess = sum([line.quantity for line in lines]) - sum([line.quantity for line in self.before if line.item == item_id])
@@ -130,7 +130,7 @@ class Editor:
                 end += 1  # noqa: PLW2901 - the stretch grows
             if not negative or end in unused:
                 self.unused_spans.append((start, end))
-                self.whole.update(range(start, end))
+                self.reported_whole.update(range(start, end))
 
     def _is_label(self, position: int) -> bool:
         """Return whether a word is the name of an option group."""
@@ -145,7 +145,7 @@ class Editor:
         found: list[Group] = []
         for position, one in enumerate(said):
             group = one
-            if self._dealt(said, position):
+            if self._copy_options_forward(said, position):
                 continue
             if group.flags & search.FORWARD:  # the item comes with a later group
                 items = next((later.items for later in said[position:] if later.items), ())
@@ -160,7 +160,7 @@ class Editor:
             found.append(group)
         return found
 
-    def _dealt(self, said: list[Group], position: int) -> bool:
+    def _copy_options_forward(self, said: list[Group], position: int) -> bool:
         """Copy the options of a counted group to the groups behind it that name its items one by one; False if there are none."""
         group = said[position]
         open_ = group.flags == search.FORWARD or (len(group.items) > 1 and not group.flags)
@@ -340,7 +340,7 @@ class Editor:
         ):
             portion = SpokenOption((entry,), None, 1, group.start, group.start + 1, 0.0)  # the number is the name of a size
             group = group._replace(number=1, options=(portion, *group.options))
-        if self._said_again(group, item):
+        if self._change_existing_line(group, item):
             return
         draft = Draft(item, group.number or 1, counted=group.number > 0)
         if group.flags & search.AGAIN:
@@ -353,7 +353,7 @@ class Editor:
         self.new_lines.append(draft)
         self.line_in_focus = draft
 
-    def _said_again(self, group: Group, item: str) -> bool:
+    def _change_existing_line(self, group: Group, item: str) -> bool:
         """Change the line of the draft to which a group refers; False if it refers to none."""
         if group.flags & search.MORE:
             before = [line for line in self.drafts if line.item == item and line.index is not None]
@@ -1004,10 +1004,10 @@ class Editor:
     def _unused(self) -> int:
         """Return the number of content words that no group uses."""
         unused = {position for start, end in self.unused_spans for position in range(start, end)}
-        return sum(self._is_told(position) for position in unused - self.whole - self.statements)
+        return sum(self._is_reported(position) for position in unused - self.reported_whole - self.statements)
 
-    def _is_told(self, position: int) -> bool:
-        return position in self.whole or not self.reader.lexicon.is_function_word(self.tokens[position])
+    def _is_reported(self, position: int) -> bool:
+        return position in self.reported_whole or not self.reader.lexicon.is_function_word(self.tokens[position])
 
     def _changes(self) -> list[Change]:
         changes: list[Change] = []
@@ -1036,7 +1036,7 @@ class Editor:
             stretches.append((start, end))
         found = []
         for start, end in stretches:
-            tokens = [self.tokens[position] for position in range(start, end) if self._is_told(position)]
+            tokens = [self.tokens[position] for position in range(start, end) if self._is_reported(position)]
             if tokens:
                 found.append(self.utterance[tokens[0].start : tokens[-1].end])
         return found

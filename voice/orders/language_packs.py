@@ -26,7 +26,7 @@ class Numbers(BaseModel):
     ends: dict[str, int]  # units that occur only behind a ten
     tens: dict[str, int]
     times: dict[str, int]  # multipliers
-    wholes: dict[str, int]  # numbers by themselves, which combine with none
+    wholes: dict[str, int]  # complete numbers that combine with no other
     homophones: dict[str, int]  # other words that the recogniser confuses with numbers
     zeros: list[str]  # among digits that are spoken one by one
     zero_determiners: list[str]  # zeros before a noun
@@ -86,7 +86,7 @@ class LanguagePack(BaseModel):
     eaches: list[str]  # apply a number or an option to each unit: "each"
     everyones: list[str]  # apply a number or an option to each person
     # Function words
-    requests: list[str]  # before something that is ordered
+    requests: list[str]  # before an ordered item or option
     fillers: list[str]  # without a function
     joins: list[str]  # conjunctions
     buts: list[str]  # conjunctions that end a list
@@ -103,7 +103,7 @@ class LanguagePack(BaseModel):
     replaces: list[str]
     intos: list[str]  # between the old and the new part of a replacement
     insteads: list[str]  # before the old part
-    keeps: list[str]  # leave something unchanged
+    keeps: list[str]  # leave a line or an option unchanged
     sets: list[str]  # before the new quantity or option of a line
     set_pronouns: list[str]  # before the new quantity or option of the last line, with a pronoun: "make it"
     agains: list[str]  # repeat the last line
@@ -124,7 +124,7 @@ class LanguagePack(BaseModel):
     # Statements
     names: list[str]  # titles and pronouns before the name of a person
     name_openings: list[str]  # other phrases before a name: "my name is"
-    givers: list[str]  # before the person for whom something is
+    givers: list[str]  # before the recipient of an item: "for"
     likewise: list[str]  # ask for the order of somebody else
     allergies: list[str]  # begin a statement of an allergy
     allergy_nouns: list[str]  # end one: "a nut allergy"

@@ -68,7 +68,7 @@ def _arc_of(span: Span, number: Number | None) -> Arc | None:
 
 
 def _counts_people(span: Span, arcs: list[list[Arc]]) -> bool:
-    """Return whether a span is a number of people, which may multiply the order."""
+    """Return whether a span is a number of people; it may multiply the order."""
     return span.kind is SpanKind.PARTY and any(arc.role is Role.PEOPLE for row in arcs[span.start : span.end] for arc in row)
 
 
@@ -269,7 +269,7 @@ class Lattice:
     def _item_between(
         self, tokens: Sequence[Token], keys: list[str], start: int, head: str, tail: str, lengths: Sequence[int]
     ) -> Arc | None:
-        """Return the item whose keys are `head`, those of the next n tokens and `tail`, for the first n of `lengths` that fits one."""
+        """Return the item with the keys `head`, those of the next n tokens, and `tail`, for the first n of `lengths` that fits an item."""
         if head + keys[start] not in self._lexicon.index:
             return None
         for length in lengths:

@@ -41,7 +41,7 @@ from voice.orders.words import Token
 
 MAX_REMEMBERED: Final = 4096  # cached look-ups: bounds the memory and the duration of a garbage collection
 MAX_WORDS: Final = 12  # of a phrase
-MAX_CORRECTIONS: Final = 8  # menu words of which an unknown token may be a misspelling
+MAX_CORRECTIONS: Final = 8  # menu words as corrections of an unknown token
 MIN_CORRECTED: Final = 3  # letters of its key
 MIN_DELETION_KEY: Final = 4  # letters: shorter words have too many neighbours
 MIN_GLUED: Final = 6  # letters: a shorter token is a word more often than several words without a space
@@ -341,7 +341,7 @@ class Lexicon:
             yield (name[0][0] + name[1][0], *name[2:]), UNJOINED  # the initials of the head: "bm trứng"
 
     def _add_amounts(self, named: Iterable[tuple[Role, object, tuple[str, ...]]]) -> None:
-        """Index choices that are amounts of something ("no ice") under the phrases of every language for that amount."""
+        """Index choices named by an amount and a noun ("no ice") under every language's phrases for that amount."""
         self._measured: dict[tuple[Amount, str], list[tuple[tuple[str, ...], ChoiceRef]]] = defaultdict(list)
         ways = {words.phrase(way): amount for pack in language_packs().values() for amount, ways in pack.amounts.items() for way in ways}
         for role, value, phrase in named:
@@ -537,7 +537,7 @@ class Lexicon:
     # --- Look-up --------------------------------------------------------------------------------------------------------------------
 
     def _corrections(self, token: Token) -> tuple[str, ...]:
-        """Return the keys of menu words of which an unknown token may be a misspelling."""
+        """Return the keys of menu words that an unknown token may misspell."""
         found = self._near.get(token.surface)
         if found is None:
             candidates = dict.fromkeys([key for variant in _deletions(token.key) for key in self._deletions.get(variant, ())])
@@ -549,7 +549,7 @@ class Lexicon:
         return found
 
     def corrected_function_word(self, token: Token) -> Token:
-        """Return the function word of which an unknown token is a misspelling, or the token itself."""
+        """Return the function word that an unknown token misspells, else the token itself."""
         if token.key in self.known or len(token.surface) < MIN_CORRECTED_FUNCTION_WORD or not token.surface.isascii():
             return token
         near = [word for variant in _deletions(token.surface) for word in self._misspelt.get(variant, ())]
@@ -710,7 +710,7 @@ class Lexicon:
     ) -> Iterator[Arc]:
         """Yield an arc for choices of other groups, at a higher cost: an item may lack the cheapest choice's group.
 
-        `missing_diacritics`: the cost of missing diacritics, which does not distinguish the groups.
+        `missing_diacritics`: the cost of missing diacritics, equal for all groups.
         """
         groups = {entry.group for entry in level}
         others = [
@@ -724,7 +724,7 @@ class Lexicon:
             yield Arc(length, Role.OPTION, tuple(entries), cost + SEGMENT)
 
     def _ellipsis(self, tokens: Sequence[Token], start: int) -> Iterator[Arc]:
-        """Yield the option of an adjective whose noun follows behind a conjunction: "red and green peppers"."""
+        """Yield the option of an adjective that shares the noun behind a conjunction: "red and green peppers"."""
         if start + 2 >= len(tokens) or tokens[start + 1].surface not in self._joins:
             return
         for head in range(start + 3, min(start + 5, len(tokens))):

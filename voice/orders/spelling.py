@@ -90,7 +90,7 @@ def _word_distance(said: str, meant: str, *, has_diacritics: bool) -> float:
     if singular(said_folded) == singular(meant_folded):
         return PLURAL
     if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_folded:
-        return DIFFERENT  # a stop, which is not confused with the fricatives d, gi, r
+        return DIFFERENT  # the stop đ is not confused with the fricatives d, gi, r
     if phonetic_key(said) == phonetic_key(meant):
         if said != said_folded and _rime(said) != _rime(meant):
             return DIFFERENT

@@ -156,7 +156,7 @@ def phonetic_key(surface: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def skeleton(text: str) -> str:
-    """Return the consonant classes of a word, which a phonetic misspelling preserves: "bơ gơ" and "burger" share one.
+    """Return the consonant classes of a word; phonetic misspellings preserve them: "bơ gơ" and "burger" share one skeleton.
 
     Source: the idea of Soundex (Russell 1918), here over the whole word, with soft c and g, and no r before a consonant.
     """

@@ -8,7 +8,7 @@ from voice.orders.parser.state import FLAG_NAMES, Chunk, ChunkFlag, Hypothesis, 
 
 
 class Context:
-    """A hypothesis whose chunk is to be reduced, and the lines to which the chunk may refer."""
+    """A hypothesis before the reduction of its chunk, and the lines to which the chunk may refer."""
 
     def __init__(self, hypothesis: Hypothesis, index: MenuIndex, question: OpenQuestion | None) -> None:
         self.hypothesis = hypothesis

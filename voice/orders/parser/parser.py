@@ -23,7 +23,7 @@ MAX_PARSES: Final = 20
 
 
 class Parse(NamedTuple):
-    """A parse of an utterance: the draft after it, and what led there."""
+    """A parse of an utterance: the draft after it, its probability, and the arcs and events of the derivation."""
 
     draft: Draft
     cost: float
@@ -115,7 +115,7 @@ class Parser:
 
 
 def _named(lattice: Sequence[Sequence[Arc]]) -> set[int]:
-    """Return the tokens that may name something of the menu."""
+    """Return the tokens that may belong to a name of the menu."""
     return {number for start, row in enumerate(lattice) for arc in row if arc.role in NAMING for number in range(start, start + arc.length)}
 
 

@@ -10,7 +10,7 @@ from voice.orders.language_packs import LanguagePack
 class Role(Enum):
     """The role of a span of tokens. The names are parts of feature names: renaming one loses its weights."""
 
-    __hash__ = object.__hash__  # members are singletons; Enum's own hash hashes the name, which is slower
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is slower, as it hashes the name
 
     # The menu's names
     ITEM = auto()

@@ -37,7 +37,7 @@ def spelling_features(said: str, meant: str) -> Features | None:
     if words.singular(said_folded) == words.singular(meant_folded):
         return (("spelt.plural", 1.0),)
     if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_folded:
-        return None  # a stop, which recognisers do not confuse with the fricatives d, gi, r
+        return None  # the stop đ is not confused with the fricatives d, gi, r
     if words.phonetic_key(said) == words.phonetic_key(meant):
         return SOUND
     n_cut = len(meant_folded) - len(said_folded)
@@ -75,7 +75,7 @@ class SpellingIndex:
     """
 
     def __init__(self, vocabulary: Iterable[str], guarded: frozenset[str]) -> None:
-        """`guarded`: function words, which stand for no other word by a typing error."""
+        """`guarded`: function words; none is a misspelling of another word."""
         self._vocabulary = frozenset(vocabulary)
         self._guarded = guarded
         self._by_key: dict[str, set[str]] = defaultdict(set)
@@ -125,7 +125,7 @@ class SpellingIndex:
 
 
 def _deletions(key: str) -> Iterator[str]:
-    """Yield a key and each of its variants with one letter deleted; nothing for short keys, which have too many neighbours."""
+    """Yield a key and each of its variants with one letter deleted; nothing for short keys: they have too many neighbours."""
     if len(key) >= MIN_TYPO_LETTERS:
         yield key
         for place in range(len(key)):

@@ -36,7 +36,7 @@ def share(utterance: Utterance, start: int) -> Span | None:
 
 
 def half(utterance: Utterance, start: int) -> Span | None:
-    """Parse a half before a noun, or a half behind a noun without a number, which means one and a half."""
+    """Parse a half before a noun, or a half behind a noun without a number (one and a half)."""
     vocabulary, surfaces = utterance.vocabulary, utterance.surfaces
     end = utterance.phrase_end(vocabulary.half_prefixes, start)
     if end and any(utterance.names.begins_with_half(surfaces[place:]) for place in (start, start + 1)):

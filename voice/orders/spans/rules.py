@@ -59,7 +59,7 @@ def _with_unit(utterance: Utterance, numeral: Numeral, start: int, left: int) ->
 
 
 def _money_in_words(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
-    """Classify a number whose last word is also a unit of money ("hai mươi nghìn"), unless a classifier follows."""
+    """Classify a number that ends with a unit of money ("hai mươi nghìn"), unless a classifier follows."""
     unit = utterance.surfaces[numeral.end - 1]
     if numeral.end - 1 <= start or ((unit,), SpanKind.MONEY) not in utterance.vocabulary.units.get(unit, ()):
         return None
