@@ -749,7 +749,7 @@ class Editor:
 
     def _described(self, group: Group) -> Draft | None:
         """Return the line that an option of a group describes, if the line in focus has another choice."""
-        if len(group.options) < 2 or group.flags & search.CORRECT or self.line_in_focus is None:  # noqa: PLR2004 - the first describes the line, the second is new
+        if len(group.options) < 2 or group.flags & search.CORRECT or self.line_in_focus is None:  # noqa: PLR2004 - a description, a new option
             return None
         for option in group.options:
             if option.amount is not None or not all(self._one(entry.group) for entry in option.entries):
