@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from schemas import LineRequest
 from tests.any_words import MAX_LINES, any_lines, any_words, faults
+from voice.orders.corpus import sentence_menus
 from voice.orders.engine import OrderEngine
-from voice.orders.parser.corpus import sentence_menus
 
 TURNS = 4
 LONG_ORDERS = 10  # one conversation in LONG_ORDERS starts with MAX_LINES lines

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from schemas import LineRequest
+from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, Example, conversation_sets, conversations, sentence_sets, sentences
 from voice.orders.engine import OrderEngine
 from voice.orders.line_confidence import ASK_BELOW
-from voice.orders.parser.corpus import DEVELOPMENT, Example, conversation_sets, conversations, sentence_sets, sentences
 from voice.orders.parser.draft import MenuIndex, denotation
 
 DEVELOPMENT_USE, FIRST_CONTACT_USE = "development", "first contact"  # as in corpus/README.md
@@ -92,7 +92,7 @@ def main() -> None:
     totals: dict[tuple[str, str], Counter[str | None]] = {}
     for name in arguments.sets:
         kind, _, set_name = name.partition("/")
-        use = DEVELOPMENT_USE if kind == "sentences" or set_name in DEVELOPMENT else FIRST_CONTACT_USE
+        use = DEVELOPMENT_USE if kind == "sentences" or set_name in DEVELOPMENT_CONVERSATIONS else FIRST_CONTACT_USE
         kinds = measure(name, arguments.ask_below)
         totals[kind, use] = totals.get((kind, use), Counter()) + kinds
         print(line(name, use, kinds, misses=arguments.misses), flush=True)

@@ -15,8 +15,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from schemas import LineRequest
+from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, conversation_sets, conversations
 from voice.orders.engine import OrderEngine
-from voice.orders.parser.corpus import DEVELOPMENT, conversation_sets, conversations
 from voice.orders.parser.draft import denotation
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Parser
@@ -43,7 +43,7 @@ def compare(name: str, model: Model) -> None:
             count[part, "engine"] += denotation(parser.index.draft(served)) in right
             count[part, "parser"] += meanings[0] in right
             count[part, "oracle"] += not right.isdisjoint(meanings)
-    use = "development" if name in DEVELOPMENT else "first contact"
+    use = "development" if name in DEVELOPMENT_CONVERSATIONS else "first contact"
     for part in ("all", "changing", "unchanged"):
         n_turns = count[part, "turns"]
         shares = "  ".join(f"{kind} {count[part, kind] / n_turns:.3f}" for kind in ("engine", "parser", "oracle"))

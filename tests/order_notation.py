@@ -1,11 +1,11 @@
-"""Compare orders by their meaning; their notation is that of `voice.orders.parser.corpus`."""
+"""Compare orders by their meaning; their notation is that of `voice.orders.corpus`."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schemas import LineRequest
-from voice.orders.parser.corpus import SENTENCES, lines_of
+from voice.orders.corpus import SENTENCES, lines_of
 
 __all__ = ["MENUS", "lines_of", "meaning"]
 MENUS = SENTENCES / "basic"

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from bench.corpus import DEVELOPMENT_USE, FIRST_CONTACT_USE, line, miss
-from voice.orders.parser.corpus import SENTENCES, Example, lines_of, menu_of
+from voice.orders.corpus import SENTENCES, Example, lines_of, menu_of
 
 MENU = menu_of(SENTENCES / "basic/quan-pho.menu.yaml")
 

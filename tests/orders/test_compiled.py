@@ -18,10 +18,10 @@ import json, sys
 from itertools import groupby
 from operator import attrgetter
 from voice.orders.engine import OrderEngine
-from voice.orders.parser.corpus import TRAINING, sentences
+from voice.orders.corpus import TRAINING_SENTENCES, sentences
 
 orders = []
-for name in TRAINING:
+for name in TRAINING_SENTENCES:
     for _, examples in groupby(sentences(name), key=attrgetter("menu.id")):
         examples = list(examples)
         engine = OrderEngine(examples[0].menu)

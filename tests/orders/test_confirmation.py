@@ -13,7 +13,7 @@ from voice.orders.confirmation import CONFIRM_BELOW, confirmed, recognition_conf
 from voice.orders.engine import OrderEngine
 
 ENGINE = OrderEngine(read_menu(ROOT / "menus" / "quan-nha.yaml"))
-DOUBTFUL, SURE = CONFIRM_BELOW - 0.01, CONFIRM_BELOW
+UNCERTAIN, SURE = CONFIRM_BELOW - 0.01, CONFIRM_BELOW
 
 
 def segments(text, confidence):
@@ -45,8 +45,8 @@ def test_confident_speech_changes_the_order_like_text():
     assert turn("hai cà phê sữa", None)[0]["lines"]
 
 
-def test_a_doubtful_line_becomes_a_question_with_its_quantity_and_options():
-    order, plain = turn("hai cà phê sữa lớn ít đường và một latte", DOUBTFUL)
+def test_an_uncertain_line_becomes_a_question_with_its_quantity_and_options():
+    order, plain = turn("hai cà phê sữa lớn ít đường và một latte", UNCERTAIN)
     assert (order["lines"], order["changes"], order["total"]) == ([], [], 0)
     assert checks(order) == [(None, "add", "ca-phe-sua", 2), (None, "add", "latte", 1)]
     first = order["questions"][0]
@@ -65,10 +65,10 @@ CHANGES: dict[str, list[tuple[int | None, str, str, int]]] = {
 }
 
 
-def test_doubtful_edits_leave_the_lines_unchanged():
+def test_uncertain_edits_leave_the_lines_unchanged():
     before, _ = turn("hai cà phê sữa và một latte", SURE)
     for text, expected in CHANGES.items():
-        order, plain = turn(text, DOUBTFUL, before)
+        order, plain = turn(text, UNCERTAIN, before)
         assert list(map(item_and_quantity, order["lines"])) == list(map(item_and_quantity, before["lines"]))
         assert (order["total"], order["changes"]) == (before["total"], [])
         assert set(checks(order)) == set(expected)
@@ -76,7 +76,7 @@ def test_doubtful_edits_leave_the_lines_unchanged():
 
 
 def test_questions_about_items_stay_and_those_about_a_line_that_is_not_added_go():
-    order, plain = turn("ba trà và một sinh tố bơ trân châu", DOUBTFUL)
+    order, plain = turn("ba trà và một sinh tố bơ trân châu", UNCERTAIN)
     assert [question["kind"] for question in plain["questions"] if question["line"] is None] == ["ambiguous"]
     assert sorted(question["kind"] for question in order["questions"]) == ["ambiguous", "check"]
     assert all(question["line"] is None for question in order["questions"])
@@ -89,8 +89,8 @@ def test_the_confidence_is_the_mean_over_words_and_none_without_any():
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("confidence", "n_lines", "kinds"), [(SURE, 1, []), (DOUBTFUL, 0, ["check"])])
-async def test_the_order_route_asks_before_a_doubtful_edit(state, confidence, n_lines, kinds):
+@pytest.mark.parametrize(("confidence", "n_lines", "kinds"), [(SURE, 1, []), (UNCERTAIN, 0, ["check"])])
+async def test_the_order_route_asks_before_an_uncertain_edit(state, confidence, n_lines, kinds):
     class Mumbled(FixedRecogniser):
         async def transcribe(self, audio: bytes, **how: Any) -> Any:
             return await super().transcribe(audio, **how) | {"segments": segments(self.text, confidence)}

@@ -11,9 +11,9 @@ from tests.any_words import any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
 from voice.menus.loading import MenuBook
 from voice.orders import words
+from voice.orders.corpus import menu_of, sentence_menus
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
-from voice.orders.parser.corpus import menu_of, sentence_menus
 
 SHARED = Path(__file__).parents[3] / "shared" / "orders"
 

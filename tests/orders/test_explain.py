@@ -1,7 +1,7 @@
 from tests.order_notation import MENUS
+from voice.orders.corpus import menu_of
 from voice.orders.engine import OrderEngine
 from voice.orders.explain import explain
-from voice.orders.parser.corpus import menu_of
 
 PHO = OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml"))
 

@@ -21,7 +21,7 @@ def arcs(text):
     tokens = words.tokenize(text)
     return [
         (" ".join(token.surface for token in tokens[start : start + arc.length]), arc.role, named(arc.value))
-        for start, row in enumerate(LATTICE.read(tokens))
+        for start, row in enumerate(LATTICE.build(tokens))
         for arc in row
         if arc.role is not Role.UNUSED
     ]
@@ -33,7 +33,7 @@ def roles_of(text, said):
 
 @pytest.mark.parametrize("text", ["", "xylophone", "two lattes, no ice. and a ham sandwich", "latte latte latte", "0 5 12/5 $4"])
 def test_every_token_begins_an_arc_that_ends_within_the_utterance(text):
-    lattice = LATTICE.read(words.tokenize(text))
+    lattice = LATTICE.build(words.tokenize(text))
     assert all(lattice)
     assert all(start + arc.length <= len(lattice) for start, row in enumerate(lattice) for arc in row)
 
@@ -66,7 +66,7 @@ def test_an_option_beside_the_name_of_its_group_is_one_of_that_group():
 
 @pytest.mark.parametrize("text", ["table 5", "combo 3", "$4", "at 8:15", "12 oz"])
 def test_a_number_of_another_type_orders_nothing(text):
-    assert (" ".join(token.surface for token in words.tokenize(text)), Role.TALK, None) in arcs(text)
+    assert (" ".join(token.surface for token in words.tokenize(text)), Role.STATEMENT, None) in arcs(text)
     assert Role.NUMBER not in {role for _, role, _ in arcs(text)}
 
 
@@ -78,8 +78,8 @@ def test_a_quantity_that_is_no_positive_integer_has_to_be_asked_about(text, valu
 
 def test_a_homophone_of_a_number_is_a_dearer_quantity():
     tokens = words.tokenize("for lattes please")
-    costs = {arc.value: arc.cost for arc in LATTICE.read(tokens)[0] if arc.role is Role.NUMBER}
-    plain = {arc.value: arc.cost for arc in LATTICE.read(words.tokenize("four lattes please"))[0] if arc.role is Role.NUMBER}
+    costs = {arc.value: arc.cost for arc in LATTICE.build(tokens)[0] if arc.role is Role.NUMBER}
+    plain = {arc.value: arc.cost for arc in LATTICE.build(words.tokenize("four lattes please"))[0] if arc.role is Role.NUMBER}
     assert costs.keys() == plain.keys() == {4}
     assert costs[4] > plain[4]
 
@@ -95,7 +95,7 @@ def test_a_homophone_of_a_number_is_a_dearer_quantity():
     ],
 )
 def test_a_statement_or_a_question_is_one_arc_that_orders_nothing(text, statement):
-    assert Role.TALK in roles_of(text, statement)
+    assert Role.STATEMENT in roles_of(text, statement)
 
 
 def test_a_question_before_an_item_is_an_inquiry():

@@ -13,9 +13,9 @@ NO_ICE = ChoiceRef(LEXICON.bits["ice"], "ice", "none")
 def arcs_at_first(text, role=None):
     """The arcs at the first token as (length, role, value), cheapest first."""
     tokens = words.tokenize(text)
-    marked = words.is_marked(tokens)
+    has_diacritics = words.has_diacritics(tokens)
     surfaces = tuple(token.surface for token in tokens)
-    row = LEXICON.row(tokens, surfaces, LEXICON.numbers.parse_all(tokens, marked=marked), 0, marked=marked)
+    row = LEXICON.row(tokens, surfaces, LEXICON.numbers.parse_all(tokens, has_diacritics=has_diacritics), 0, has_diacritics=has_diacritics)
     arcs = sorted(row.arcs, key=lambda arc: arc.cost)
     return [(arc.length, arc.role, arc.value) for arc in arcs if arc.role is not Role.UNUSED and role in {None, arc.role}]
 
@@ -32,7 +32,7 @@ def test_a_name_is_found_in_each_spelling(text):
 def test_a_name_that_is_spelt_exactly_is_cheaper_than_a_misspelling():
     def cost(text):
         tokens = words.tokenize(text)
-        (row,) = [LEXICON.row(tokens, tuple(one.surface for one in tokens), [None], 0, marked=False)]
+        (row,) = [LEXICON.row(tokens, tuple(one.surface for one in tokens), [None], 0, has_diacritics=False)]
         return next(arc.cost for arc in row.arcs if arc.role is Role.ITEM)
 
     assert cost("latte") < cost("lattes")
@@ -41,7 +41,7 @@ def test_a_name_that_is_spelt_exactly_is_cheaper_than_a_misspelling():
 def test_a_part_of_names_is_one_arc_with_all_items_that_have_it():
     assert arcs_at_first("sandwich", Role.ITEM) == [(1, Role.ITEM, ("ham", "turkey"))]
     tokens = words.tokenize("sandwich")
-    assert all(arc.part for arc in LEXICON.row(tokens, ("sandwich",), [None], 0, marked=False).arcs if arc.role is Role.ITEM)
+    assert all(arc.part for arc in LEXICON.row(tokens, ("sandwich",), [None], 0, has_diacritics=False).arcs if arc.role is Role.ITEM)
 
 
 @pytest.mark.parametrize(("text", "item"), [("combo 2", "combo-2"), ("combo hai", "combo-2"), ("combo number one", "combo-1")])
@@ -87,14 +87,14 @@ def test_an_amount_and_a_noun_are_the_choice_of_that_name():
 
 
 def test_words_that_are_written_together_are_split():
-    assert [part.surface for part in LEXICON.unglued(token("hailatte"))] == ["hai", "latte"]
-    assert [(part.start, part.end) for part in LEXICON.unglued(token("hailatte"))] == [(0, 3), (3, 8)]
-    assert [part.surface for part in LEXICON.unglued(token("xylophone"))] == ["xylophone"]
+    assert [part.surface for part in LEXICON.split_glued(token("hailatte"))] == ["hai", "latte"]
+    assert [(part.start, part.end) for part in LEXICON.split_glued(token("hailatte"))] == [(0, 3), (3, 8)]
+    assert [part.surface for part in LEXICON.split_glued(token("xylophone"))] == ["xylophone"]
 
 
 @pytest.mark.parametrize(("said", "meant"), [("remvoe", "remove"), ("xylophone", "xylophone"), ("latte", "latte")])
 def test_a_misspelt_function_word_is_corrected(said, meant):
-    assert LEXICON.mended(token(said)).surface == meant
+    assert LEXICON.corrected_function_word(token(said)).surface == meant
 
 
 def test_words_that_languages_use_are_function_words_and_names_are_not():

@@ -13,11 +13,11 @@ def confidence(text):
     return ENGINE.understand(text)["lines"][0]["confidence"]
 
 
-def test_a_line_without_doubt_is_certain():
+def test_a_line_without_a_penalty_is_certain():
     assert confidence_of(0.0, 0) == pytest.approx(1.0)
 
 
-def test_doubt_and_unmatched_words_lower_the_confidence():
+def test_penalties_and_unmatched_words_lower_the_confidence():
     assert confidence_of(0.0, 0) > confidence_of(1.0, 0) > confidence_of(1.0, 1) > confidence_of(2.0, 1) > 0.0
 
 
@@ -25,7 +25,7 @@ def test_more_unmatched_words_than_the_maximum_change_nothing():
     assert confidence_of(1.0, MAX_UNMATCHED) == confidence_of(1.0, MAX_UNMATCHED + 5) < confidence_of(1.0, MAX_UNMATCHED - 1)
 
 
-def test_any_doubt_gives_a_probability():
+def test_any_penalty_gives_a_probability():
     assert 0.0 <= confidence_of(1e9, 1000) < 1e-9
     assert confidence_of(INTERCEPT, 0) == pytest.approx(0.5, abs=0.01)
 

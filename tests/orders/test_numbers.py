@@ -12,7 +12,7 @@ NUMBERS = NumberWords(language_packs().values())
 def parse(text: str) -> tuple[int, str] | None:
     """The number at the beginning of a text, and the rest of the text."""
     tokens = words.tokenize(text)
-    number = NUMBERS.parse(tokens, 0, marked=words.is_marked(tokens))
+    number = NUMBERS.parse(tokens, 0, has_diacritics=words.has_diacritics(tokens))
     return None if number is None else (number.value, " ".join(token.surface for token in tokens[number.end :]))
 
 
@@ -104,7 +104,7 @@ def test_every_number_to_999_is_parsed_from_its_vietnamese_words():
 
 def number_at(text: str, start: int = 0):
     tokens = words.tokenize(text)
-    return NUMBERS.parse_all(tokens, marked=words.is_marked(tokens))[start]
+    return NUMBERS.parse_all(tokens, has_diacritics=words.has_diacritics(tokens))[start]
 
 
 def test_an_article_is_one_and_marked_as_an_article():
@@ -123,18 +123,22 @@ def test_a_misspelt_number_costs_more_than_an_exact_one():
 
 def test_numbers_are_parsed_at_every_token():
     tokens = words.tokenize("two hundred lattes")
-    assert [number and (number.end, number.value) for number in NUMBERS.parse_all(tokens, marked=False)] == [(2, 200), (2, 100), None]
+    assert [number and (number.end, number.value) for number in NUMBERS.parse_all(tokens, has_diacritics=False)] == [
+        (2, 200),
+        (2, 100),
+        None,
+    ]
 
 
 def test_digits_that_are_spoken_one_by_one_are_a_run():
     tokens = words.tokenize("call oh nine two three seven, two lattes")
-    assert NUMBERS.digit_runs(tokens, NUMBERS.parse_all(tokens, marked=False)) == [(1, 6)]
+    assert NUMBERS.digit_runs(tokens, NUMBERS.parse_all(tokens, has_diacritics=False)) == [(1, 6)]
 
 
 def test_without_missing_diacritics_a_plain_word_is_no_number():
-    strict = NumberWords(language_packs().values(), plain=False)
-    assert strict.parse(words.tokenize("muoi"), 0, marked=False) is None
-    assert NUMBERS.parse(words.tokenize("muoi"), 0, marked=False) is not None
+    strict = NumberWords(language_packs().values(), are_diacritics_optional=False)
+    assert strict.parse(words.tokenize("muoi"), 0, has_diacritics=False) is None
+    assert NUMBERS.parse(words.tokenize("muoi"), 0, has_diacritics=False) is not None
 
 
 def test_the_function_of_a_word_in_numbers_is_known_by_its_exact_spelling():

@@ -11,9 +11,9 @@ from settings import Settings
 from tests.any_words import any_lines, any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
 from voice.orders import spelling
+from voice.orders.corpus import SENTENCES, TRAINING_SENTENCES, Example, menu_of, sentence_menus, sentences
 from voice.orders.engine import OrderEngine
 from voice.orders.line_confidence import ASK_BELOW
-from voice.orders.parser.corpus import SENTENCES, TRAINING, Example, menu_of, sentence_menus, sentences
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +154,10 @@ def test_a_fault_in_a_reply_is_found(tea):
 
 # --- Confidence ---------------------------------------------------------------------------------------------------------------------
 
-DOUBTFUL = [("hai bún chã", ""), ("thêm một trà đá", "pho-ga"), ("bỏ trà đá", "tra-da; pho-ga"), ("trà đá lấy ba ly", "tra-da")]
+UNCERTAIN = [("hai bún chã", ""), ("thêm một trà đá", "pho-ga"), ("bỏ trà đá", "tra-da; pho-ga"), ("trà đá lấy ba ly", "tra-da")]
 
 
-@pytest.mark.parametrize(("utterance", "before"), DOUBTFUL)
+@pytest.mark.parametrize(("utterance", "before"), UNCERTAIN)
 def test_an_edit_below_the_threshold_is_not_made_but_asked_about(utterance, before):
     engine = OrderEngine(menu_of(MENUS / "quan-pho.menu.yaml"), ask_below=1.01)
     lines = lines_of(engine.menu, before)
@@ -212,7 +212,7 @@ def test_right_edits_are_rarely_asked_about():
     """At most 3 % of the turns; 0.45 % when the threshold was chosen."""
     asked = right = 0
     by_menu: dict[str, list[Example]] = {}
-    for example in (example for name in TRAINING for example in sentences(name)):
+    for example in (example for name in TRAINING_SENTENCES for example in sentences(name)):
         by_menu.setdefault(example.menu.id, []).append(example)
     for examples in list(by_menu.values())[::12]:
         engine = OrderEngine(examples[0].menu)
@@ -227,7 +227,7 @@ def test_the_default_of_the_setting_is_that_of_the_engine():
     assert Settings.model_fields["ask_below"].default == ASK_BELOW
 
 
-def test_a_line_without_any_doubt_is_certain(pho):
+def test_a_line_without_a_penalty_is_certain(pho):
     assert [line["confidence"] for line in pho.understand("hai bún chả")["lines"]] == [1.0]
 
 
@@ -335,12 +335,12 @@ def test_an_amount_of_an_option_is_not_reported(pho):
     ],
 )
 def test_in_an_utterance_with_diacritics_only_measured_confusions_are_near(said, meant, near):
-    assert (spelling.distance((said,), (meant,), marked=True) <= spelling.MAX_NEAR) is near
+    assert (spelling.distance((said,), (meant,), has_diacritics=True) <= spelling.MAX_NEAR) is near
 
 
 @pytest.mark.parametrize(("said", "meant"), [("toi", "tỏi"), ("bo", "bơ"), ("dau phong", "đậu phộng")])
 def test_an_utterance_without_diacritics_is_folded(said, meant):
-    assert spelling.distance(tuple(said.split()), tuple(meant.split()), marked=False) <= 0.1
+    assert spelling.distance(tuple(said.split()), tuple(meant.split()), has_diacritics=False) <= 0.1
 
 
 def test_a_bowl_is_not_large():

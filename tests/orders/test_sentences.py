@@ -6,8 +6,8 @@ from operator import attrgetter
 import pytest
 
 from tests.order_notation import meaning
+from voice.orders.corpus import sentence_sets, sentences
 from voice.orders.engine import OrderEngine
-from voice.orders.parser.corpus import sentence_sets, sentences
 
 MISSED = pytest.mark.xfail(reason="known miss", raises=AssertionError, strict=True)
 

@@ -25,8 +25,8 @@ MENU = classifier()
 def spans(text: str, menu: SpanClassifier = MENU) -> list[tuple[str, str, object]]:
     """The type, the words and the value of each number of a text."""
     tokens = words.tokenize(text)
-    marked = words.is_marked(tokens)
-    found = menu.classify(tokens, menu.numbers.parse_all(tokens, marked=marked), marked=marked)
+    has_diacritics = words.has_diacritics(tokens)
+    found = menu.classify(tokens, menu.numbers.parse_all(tokens, has_diacritics=has_diacritics), has_diacritics=has_diacritics)
     return [(span.kind.value, text[tokens[span.start].start : tokens[span.end - 1].end], span.value) for span in found]
 
 
@@ -240,13 +240,15 @@ def test_a_letter_behind_a_number_is_a_unit_of_the_languages_of_the_menu():
 def test_an_utterance_with_plain_quantities_alone_is_not_classified(text):
     tokens = words.tokenize(text)
     surfaces = tuple(token.surface for token in tokens)
-    assert not MENU.needed(surfaces, MENU.numbers.parse_all(tokens, marked=words.is_marked(tokens)))
+    assert not MENU.needed(surfaces, MENU.numbers.parse_all(tokens, has_diacritics=words.has_diacritics(tokens)))
 
 
 @pytest.mark.parametrize("text", ["latte at 8", "$5 latte", "half a latte", "two or three lattes", "for lattes", "table 4", "1234", "B12"])
 def test_an_utterance_with_another_number_is_classified(text):
     tokens = words.tokenize(text)
-    assert MENU.needed(tuple(token.surface for token in tokens), MENU.numbers.parse_all(tokens, marked=words.is_marked(tokens)))
+    assert MENU.needed(
+        tuple(token.surface for token in tokens), MENU.numbers.parse_all(tokens, has_diacritics=words.has_diacritics(tokens))
+    )
 
 
 @pytest.mark.parametrize(("text", "kind"), [("42.0001/2", "date"), ("8:15/2", "date"), ("1/2/3 latte", "date"), ("3/4", "date")])
@@ -263,5 +265,5 @@ def test_a_unit_types_the_number_before_it(text, kind):
 def test_spans_are_in_order_and_do_not_overlap(kind):
     text = f"[10:32] Lan: {kind.value} 2 lattes at 8:15, 1.5 muffins for $5, table 4, ngày 12 tháng 3, 50% đường, combo 1"
     tokens = words.tokenize(text)
-    found = MENU.classify(tokens, MENU.numbers.parse_all(tokens, marked=True), marked=True)
+    found = MENU.classify(tokens, MENU.numbers.parse_all(tokens, has_diacritics=True), has_diacritics=True)
     assert all(one.end <= other.start for one, other in pairwise(found))

@@ -6,7 +6,7 @@ from voice.orders import spelling, words
 
 
 def distance(said: str, meant: str) -> float:
-    return spelling.distance(words.phrase(said), words.phrase(meant), marked=words.is_marked(words.tokenize(said)))
+    return spelling.distance(words.phrase(said), words.phrase(meant), has_diacritics=words.has_diacritics(words.tokenize(said)))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_nearer_spelling_costs_less(nearer, farther, meant):
 @pytest.mark.parametrize(
     ("said", "meant", "cost"),
     [
-        ("sua", "sữa", spelling.PLAIN),
+        ("sua", "sữa", spelling.MISSING_DIACRITICS),
         ("sửa", "sữa", spelling.TONE),
         ("bơ", "bò", spelling.DIFFERENT),
         ("lattes", "latte", spelling.PLURAL),
@@ -71,16 +71,16 @@ def test_each_kind_of_error_has_its_cost(said, meant, cost):
 
 
 def test_a_plain_word_in_a_marked_utterance_costs_more():
-    plain = spelling.distance(("da",), ("đá",), marked=False)
-    assert plain < spelling.distance(("da",), ("đá",), marked=True)
+    plain = spelling.distance(("da",), ("đá",), has_diacritics=False)
+    assert plain < spelling.distance(("da",), ("đá",), has_diacritics=True)
 
 
 def test_a_function_word_may_differ_in_its_diacritics_alone():
-    assert spelling.function_distance(("khong",), ("không",), marked=False) == spelling.PLAIN
-    assert spelling.function_distance(("khong",), ("không",), marked=True) == spelling.PLAIN_AMONG_MARKED
-    assert spelling.function_distance(("khống",), ("không",), marked=True) == spelling.FUNCTION_TONE
-    assert spelling.function_distance(("with",), ("wit",), marked=False) == spelling.DIFFERENT
-    assert spelling.function_distance(("không",), ("không", "lấy"), marked=True) == spelling.DIFFERENT
+    assert spelling.function_distance(("khong",), ("không",), has_diacritics=False) == spelling.MISSING_DIACRITICS
+    assert spelling.function_distance(("khong",), ("không",), has_diacritics=True) == spelling.MISSING_DIACRITICS_AMONG_OTHERS
+    assert spelling.function_distance(("khống",), ("không",), has_diacritics=True) == spelling.FUNCTION_TONE
+    assert spelling.function_distance(("with",), ("wit",), has_diacritics=False) == spelling.DIFFERENT
+    assert spelling.function_distance(("không",), ("không", "lấy"), has_diacritics=True) == spelling.DIFFERENT
 
 
 def test_similarity_ignores_diacritics():

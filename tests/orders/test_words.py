@@ -58,8 +58,8 @@ def test_a_phrase_has_no_punctuation():
 
 
 def test_one_word_with_diacritics_makes_an_utterance_marked():
-    assert words.is_marked(words.tokenize("hai ly trà"))
-    assert not words.is_marked(words.tokenize("hai ly tra"))
+    assert words.has_diacritics(words.tokenize("hai ly trà"))
+    assert not words.has_diacritics(words.tokenize("hai ly tra"))
 
 
 def test_folding_removes_all_diacritics_and_tone_removal_keeps_the_vowels():

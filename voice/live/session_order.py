@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from errors import ApiError, FieldError, ItemNotFound, ValidationFailed
 from schemas import LineRequest, Order, Segment
 from voice.live.decoder import text_of
-from voice.orders.confirmation import confirmed, is_doubtful
+from voice.orders.confirmation import confirmed, is_recognition_uncertain
 from voice.orders.engine import OrderEngine
 
 
@@ -21,7 +21,7 @@ class SessionOrder:
         """
         self.lines: Sequence[LineRequest] = ()
         self._current_engine, self._engine = current_engine, current_engine()
-        # The last parse: (text, is doubtful), lines before, order after.
+        # The last parse: text and whether its recognition is uncertain, lines before, order after.
         self._parsed: tuple[tuple[str, bool], Sequence[LineRequest], Order] | None = None
 
     @property
@@ -53,7 +53,7 @@ class SessionOrder:
 
     def parse(self, segments: Sequence[Segment]) -> Order:
         """Parse the words against the lines; the same words against the same lines are parsed once."""
-        words = text_of(segments), is_doubtful(segments)
+        words = text_of(segments), is_recognition_uncertain(segments)
         if self._parsed and self._parsed[0] == words and self._parsed[1] is self.lines:
             return self._parsed[2]
         order = self._engine.understand(words[0], self.lines)

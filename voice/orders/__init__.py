@@ -4,10 +4,14 @@
               -> numbers     cardinal numbers;  spans: which of them are money, times, sizes, labels, ... instead of quantities
               -> lexicon     arcs: tokens in a role, from the menu's names and the function words of the language packs
               -> lattice     all arcs of the utterance
-              -> reader      the cheapest consistent reading (search, names, groups; `costs` and `spelling` have its costs)
+              -> reader      the cheapest consistent parse (search, groups, item_steps; `costs` and `spelling` have its costs)
               -> editor      edits of the draft lines (drafts), calibrated (line_confidence)
               -> pricing     priced lines, with changes, questions and unmatched words
 
-`engine` runs these for one menu, `explain` shows what each did, `confirmation` asks before it applies edits of doubtful speech.
-`parser` is a parser with learned weights, in shadow mode. `compiled` compiles the modules.
+`engine` runs these for one menu, `explain` prints the result of each, `confirmation` turns edits of uncertainly recognised speech into
+questions. `compiled` compiles the modules. `corpus` reads the sentences and conversations that measure them.
+
+`engine` serves every request and consists of the modules of this package and of `spans`. `parser` is a second parser with learned weights,
+not served; only benchmarks and tests use it: its modules and classes of the same names (`lexicon`, `names`, `spelling`, `Lexicon`, `Arc`,
+`Role`, `ChoiceRef`) are its own, and it shares `words`, `numbers`, `spans`, `language_packs` and the distances of `spelling`.
 """

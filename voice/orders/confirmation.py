@@ -1,4 +1,4 @@
-"""Confirmation of edits whose words were recognised with low confidence: the edit becomes a question."""
+"""Confirmation of edits from speech that was recognised with low confidence: each edit becomes a question."""
 
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -6,8 +6,8 @@ from typing import Final, Literal
 from schemas import Change, Line, Order, Pending, Question, Segment
 from voice.orders.language_packs import sentence
 
-# Below it are 4 of 272 spoken orders that were recognised in their own language, clean and in kitchen noise of 12 dB and 6 dB (all 4 at
-# 6 dB), and all of 43 transcripts in a wrong language that would change an order (the highest has .57). `docs/decisions.md` has the curve.
+# This threshold asks about 4 of 272 right transcripts (clean, and in kitchen noise of 12 dB and 6 dB; all 4 at 6 dB) and stops all 43
+# wrong-language ones that would change an order (the highest has .57). `docs/decisions.md` has the curve.
 CONFIRM_BELOW: Final = 0.6
 
 
@@ -18,7 +18,7 @@ def recognition_confidence(segments: Sequence[Segment]) -> float | None:
     return sum(confidence * n_words for confidence, n_words in weighted) / total_words if total_words else None
 
 
-def is_doubtful(segments: Sequence[Segment]) -> bool:
+def is_recognition_uncertain(segments: Sequence[Segment]) -> bool:
     """Return whether an edit from these segments needs a confirmation."""
     confidence = recognition_confidence(segments)
     return confidence is not None and confidence < CONFIRM_BELOW
@@ -27,9 +27,9 @@ def is_doubtful(segments: Sequence[Segment]) -> bool:
 def confirmed(order: Order, before: Sequence[Line], segments: Sequence[Segment], languages: Sequence[str]) -> Order:
     """Return the order after an utterance, or, if its edits need a confirmation, the order before it with a question for each edit.
 
-    `before`: the priced lines before the utterance; `languages`: those of the menu.
+    `before`: the priced lines before the utterance; `languages`: the menu's.
     """
-    if not order["changes"] or not is_doubtful(segments):
+    if not order["changes"] or not is_recognition_uncertain(segments):
         return order
     language = languages[0] if languages else "en"
     old_indices = _old_indices(order["changes"], len(before))
@@ -46,7 +46,7 @@ def confirmed(order: Order, before: Sequence[Line], segments: Sequence[Segment],
 
 
 def _old_indices(changes: Sequence[Change], n_before: int) -> list[int]:
-    """Return the index before the changes of each line after them; added lines, which come last, have none."""
+    """Map each old line that is left to its index before the changes; added lines come last and are left out."""
     removed = {change["line"] for change in changes if change["op"] == "remove"}
     return [index for index in range(n_before) if index not in removed]
 

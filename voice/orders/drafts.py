@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from errors import ItemNotFound, ValidationFailed
 from schemas import Line, LineRequest, Option
-from voice.orders.line_confidence import doubt_of
+from voice.orders.line_confidence import log_odds_penalty_of
 from voice.orders.pricing import Pricing
 from voice.orders.search import Group
 from voice.orders.words import Token
@@ -24,14 +24,14 @@ class Draft:
     end: int = -1
     counted: bool = True  # the utterance said the quantity
     origin: "Draft | None" = None  # the line from which it was split
-    doubt: float = 0.0  # of the groups that changed it, in log odds
+    log_odds_penalty: float = 0.0  # of the groups that changed it, in log odds
     touched_at: int = -1  # first token of the last of these groups
 
     def touch(self, group: Group) -> None:
-        """Extend the span over a group that changes the line, and add the group's cost and doubt once."""
+        """Extend the span over a group that changes the line, and add the group's cost and penalty once."""
         if self.cost is None or group.start != self.touched_at:
             self.cost = (self.cost or 0.0) + max(0.0, group.cost)
-            self.doubt += doubt_of(group)
+            self.log_odds_penalty += log_odds_penalty_of(group)
         self.touched_at = group.start
         if group.start >= 0:
             self.start = group.start if self.start < 0 else min(self.start, group.start)
@@ -46,7 +46,7 @@ class Draft:
         )
 
     def priced(self, pricing: Pricing, tokens: Sequence[Token], confidence: float | None) -> Line:
-        """Return the line with its price; `tokens`: those of the utterance."""
+        """Return the line with its price; `tokens`: the utterance's."""
         span = (tokens[self.start].start, tokens[self.end - 1].end) if self.start >= 0 else None
         return pricing.line(self.item, self.quantity, self.options, confidence=confidence, span=span)
 

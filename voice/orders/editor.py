@@ -1,4 +1,4 @@
-"""Apply a parse to the order so far: each group edits it; then the reply is made of prices, changes, questions and unmatched words."""
+"""Apply a parse to the order so far: each group edits it; the reply has prices, changes, questions and unmatched words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -9,19 +9,19 @@ from voice.orders import search
 from voice.orders.drafts import Draft
 from voice.orders.language_packs import sentence
 from voice.orders.lattice import NO, UNCLEAR
-from voice.orders.line_confidence import confidence_of, doubt_of
+from voice.orders.line_confidence import confidence_of, log_odds_penalty_of
 from voice.orders.pricing import Pricing
 from voice.orders.reader import Reader
 from voice.orders.search import Group, Parse, SpokenOption, UnusedSpan
 from voice.orders.words import Token
 
-# Above this cost an item is asked about: one wrong vowel and one wrong letter, or the modifier of a name alone.
+# An item of a higher cost becomes a question: one wrong vowel and one wrong letter, or the modifier of a name alone.
 MAX_ITEM_COST: Final = 0.8
-MAX_COUNTED_COST: Final = 1.3  # with a number the item is meant
+MAX_COUNTED_COST: Final = 1.3  # of an item with a number: rarely misunderstood
 MAX_OFFERED: Final = 3  # items offered in place of an unavailable one
 MAX_CHOICES: Final = 8  # of a question
 MAX_LINE_QUANTITY: Final = 999
-# The bounds of schemas.OrderRequest: a reply that exceeds one could not be sent back.
+# The bounds of schemas.OrderRequest: the next request could not contain a reply beyond them.
 MAX_LINES: Final = 200
 MAX_OPTIONS: Final = 100  # of a line
 MAX_ALTERNATIVES: Final = 100  # of an open option
@@ -36,7 +36,7 @@ class Editor:
     def __init__(
         self, pricing: Pricing, reader: Reader, utterance: str, tokens: list[Token], before: list[Draft], ask_below: float
     ) -> None:
-        """Begin with the order so far; an edit of a confidence below `ask_below` is not made but asked about."""
+        """Begin with the order so far; an edit of a confidence below `ask_below` becomes a question."""
         self.pricing = pricing
         self.reader = reader
         self.menu = pricing.menu
@@ -47,31 +47,31 @@ class Editor:
         self.ask_below = ask_below
         self.drafts = [replace(draft, options=list(draft.options)) for draft in before]
         self.new_lines: list[Draft] = []  # that this utterance added
-        self.last: Draft | None = self.drafts[-1] if self.drafts else None
+        self.line_in_focus: Draft | None = self.drafts[-1] if self.drafts else None
         self.replaced: Group | None = None  # the group to be replaced by a later one
         self.removed: Draft | None = None  # the last line that was removed
-        self.removals: list[tuple[Draft, float]] = []  # removed lines of the order so far, with the doubt of the removal
+        self.removals: list[tuple[Draft, float]] = []  # removed lines of the order so far, with the log-odds penalty of the removal
         self.chosen: set[str] = set()  # option groups with a choice in the utterance
         self.excluded: list[SpokenOption] = []  # options with the amount "no"
-        self.doubtful = False  # some words are unread
+        self.has_unread_words = False  # some words are unread
         self.rest = False  # a group names the remainder of a line
         self.people = 0  # number of people; 0: unknown
-        self.served: tuple[int, int] | None = None  # the tokens of that number, until a group uses it
-        self.lost: list[tuple[int, int]] = []  # tokens
+        self.people_span: tuple[int, int] | None = None  # tokens of the number of people, until a group uses it
+        self.unused_spans: list[tuple[int, int]] = []  # tokens that no group uses
         self.unknown: set[int] = set()  # first tokens of unread spans
-        self.talk: set[int] = set()  # unread tokens that order nothing for certain: a sum of money, a time, a question
-        self.whole: set[int] = set()  # unread tokens that are reported even if they are function words
+        self.statements: set[int] = set()  # unread tokens that certainly order nothing: a sum of money, a time, a question
+        self.reported_whole: set[int] = set()  # unread tokens that are reported even if they are function words
         self.questions: dict[tuple[object, ...], tuple[Draft | None, Question]] = {}  # by the key of their subject
 
     def apply(self, chosen: Parse) -> Order:
         """Apply the groups of a parse and return the order."""
         said = self._resolved(search.groups(chosen))
         options = [option for group in said for option in group.options]
-        self.rest = any(group.flags & search.REST for group in said)
+        self.rest = any(group.flags & search.REMAINDER for group in said)
         self.excluded = [option for option in options if option.amount == "no"]
-        unused_spans = search.unused_spans(chosen)
-        unread = [span for span in unused_spans if span.kind < search.AMOUNT]
-        self.doubtful = bool(unread)
+        skipped = search.unused_spans(chosen)
+        unread = [span for span in skipped if span.kind < search.SPAN_AMOUNT]
+        self.has_unread_words = bool(unread)
         self.unknown = {span.start for span in unread}
         self.chosen = {entry.group for option in options if option.amount != "no" for entry in option.entries}
         position = 0
@@ -87,18 +87,18 @@ class Editor:
             else:
                 self._apply(group, said[behind] if behind < len(said) else None)
             position = behind
-        self.lost += [(span.start, span.end) for span in unread]
-        if self.served is not None:
-            self.lost.append(self.served)
-        if unused_spans:
-            self._report(unused_spans)
+        self.unused_spans += [(span.start, span.end) for span in unread]
+        if self.people_span is not None:
+            self.unused_spans.append(self.people_span)
+        if skipped:
+            self._report(skipped)
         for item_id in dict.fromkeys([draft.item for draft in self.before]):
             if not self.menu.items[item_id].available:
-                self._keep_to_what_was_ordered(item_id)
+                self._undo_unavailable(item_id)
         return self._reply()
 
-    def _keep_to_what_was_ordered(self, item_id: str) -> None:
-        """Undo what the utterance added of an item that has become unavailable since it was ordered, and ask."""
+    def _undo_unavailable(self, item_id: str) -> None:
+        """Undo the additional units of an item that has become unavailable since it was ordered, and ask."""
         lines = [draft for draft in self.drafts if draft.item == item_id]
         excess = sum([line.quantity for line in lines]) - sum([line.quantity for line in self.before if line.item == item_id])
         if excess <= 0:
@@ -116,21 +116,21 @@ class Editor:
                 line.cost, line.start, line.end = None, -1, -1
         self._ask_unavailable(item_id)
 
-    def _report(self, unused_spans: Sequence[UnusedSpan]) -> None:
+    def _report(self, skipped: Sequence[UnusedSpan]) -> None:
         """Report whole statements that are not understood, amounts without an option, and negations with their object."""
-        lost = {position for start, end in self.lost for position in range(start, end)}
-        for start, end, kind in unused_spans:
-            if kind == search.TALK:
-                self.talk.update(range(start, end))
-            if kind < search.UNREAD_WHOLE:
+        unused = {position for start, end in self.unused_spans for position in range(start, end)}
+        for start, end, kind in skipped:
+            if kind == search.SPAN_STATEMENT:
+                self.statements.update(range(start, end))
+            if kind < search.SPAN_REPORTED_WHOLE:
                 continue
-            negative = kind == search.NEGATION
+            negative = kind == search.SPAN_NEGATION
             goes_on = self._is_empty if negative else self._is_label  # articles behind a negation; the name of a group behind an amount
-            while kind != search.UNREAD_WHOLE and end < len(self.tokens) and end not in lost and goes_on(end):
+            while kind != search.SPAN_REPORTED_WHOLE and end < len(self.tokens) and end not in unused and goes_on(end):
                 end += 1  # noqa: PLW2901 - the stretch grows
-            if not negative or end in lost:
-                self.lost.append((start, end))
-                self.whole.update(range(start, end))
+            if not negative or end in unused:
+                self.unused_spans.append((start, end))
+                self.reported_whole.update(range(start, end))
 
     def _is_label(self, position: int) -> bool:
         """Return whether a word is the name of an option group."""
@@ -141,11 +141,11 @@ class Editor:
         return (surface,) in self.reader.lexicon.statements.fillers and surface not in self.reader.lexicon.linking
 
     def _resolved(self, said: list[Group]) -> list[Group]:
-        """Give each group what it shares with others: an item that comes with a later one, options that come with an earlier one."""
+        """Resolve ellipsis: items named later, options named earlier."""
         found: list[Group] = []
         for position, one in enumerate(said):
             group = one
-            if self._dealt(said, position):
+            if self._copy_options_forward(said, position):
                 continue
             if group.flags & search.FORWARD:  # the item comes with a later group
                 items = next((later.items for later in said[position:] if later.items), ())
@@ -153,15 +153,15 @@ class Editor:
                 if items:
                     found.append(group._replace(items=items, flags=group.flags & ~search.FORWARD))
                 else:  # its item was not understood
-                    self.lost.append((group.start, group.end))
+                    self.unused_spans.append((group.start, group.end))
                 continue
             if found:
                 group = self._continued(found[-1], group)
             found.append(group)
         return found
 
-    def _dealt(self, said: list[Group], position: int) -> bool:
-        """Give a group's options to the groups behind it that name, one by one, the items that it counts."""
+    def _copy_options_forward(self, said: list[Group], position: int) -> bool:
+        """Copy the options of a counted group to the groups behind it that name its items one by one; False if there are none."""
         group = said[position]
         open_ = group.flags == search.FORWARD or (len(group.items) > 1 and not group.flags)
         if not open_ or not group.number:
@@ -174,17 +174,17 @@ class Editor:
                 break
             left -= one.number or 1
             end += 1
-        if left != 0 or end < position + 3:  # it needs two others
+        if left != 0 or end < position + 3:  # at least two groups share its options
             return False
         said[position + 1 : end] = [one._replace(options=(*group.options, *one.options)) for one in said[position + 1 : end]]
         return True
 
     def _continued(self, before: Group, group: Group) -> Group:
-        """Give a group the flags of the one before it that hold for both."""
+        """Copy to a group the flags of the group before it that apply to both."""
         if before.flags & search.INTO and before.items and before.number and group.number and group.flags & (search.ALSO | search.ADDED):
             there = [line for line in self.before if line.item in group.items]
             if len(there) == 1:
-                return group._replace(flags=search.INTO)  # both objects of the verb are on the order
+                return group._replace(flags=search.INTO)  # the verb sets both lines on the order
         if before.items and group.items and group.start <= before.end + 1 and group.flags & (search.ALSO | search.ADDED):
             return group._replace(flags=group.flags | before.flags & _EVERYBODYS)  # both items are for everybody
         changed = group.flags & (search.REPLACE | search.INTO)
@@ -197,18 +197,18 @@ class Editor:
     def _is_part(self, group: Group) -> bool:
         """Return whether a group is a part of a line: a number and options, without an item."""
         flags = group.flags
-        part = (group.number or flags & search.IS_PART) if group.options else flags & (search.PLAIN | search.REST)
+        part = (group.number or flags & search.IS_PART) if group.options else flags & (search.NO_OPTIONS | search.REMAINDER)
         whole = search.SET | search.INTO | search.ALL | search.REMOVE | search.REPLACE | search.AS_IS
         return bool(not group.items and part) and not flags & whole
 
     @staticmethod
     def _is_apart(group: Group) -> bool:
-        """Return whether a part is not applied together with the parts before it."""
+        """Return whether a part is applied separately from the parts before it."""
         return bool(group.flags & search.CORRECT) or group.number > MAX_LINE_QUANTITY
 
     @staticmethod
     def _is_number(group: Group) -> bool:
-        """Return whether a group is a number alone."""
+        """Return whether a group is only a number."""
         return bool(group.number) and not group.items and not group.options and not group.flags & ~(search.CLASSIFIED | search.IS_PART)
 
     def _is_miscounted(self, group: Group, following: Group | None) -> bool:
@@ -224,19 +224,19 @@ class Editor:
             return
         if flags & search.PEOPLE:
             self.people = group.number
-            self.served = group.start, group.end
+            self.people_span = group.start, group.end
         elif flags & search.EACH and (group.items or group.number):
             self._each(group)
         elif flags & search.NOT_THAT:
             self._take_back(group)
         elif flags & search.CANCEL:
-            self.removals += [(line, doubt_of(group)) for line in self.drafts]
+            self.removals += [(line, log_odds_penalty_of(group)) for line in self.drafts]
             self.drafts.clear()
             self.new_lines.clear()
             self.questions.clear()
-            self.last = None
+            self.line_in_focus = None
         elif flags & search.REMOVE and self._is_miscounted(group, following):
-            self.last = self._referred(group)[-1]  # the quantity is corrected
+            self.line_in_focus = self._referred(group)[-1]  # the quantity is corrected
         elif flags & search.REMOVE:
             self._remove(group)
         elif following is not None and following.flags & search.INTO and (flags & search.REPLACE or self._is_number(group)):
@@ -245,9 +245,9 @@ class Editor:
             lines = self._referred(group)
             if lines:
                 self._set(group._replace(items=(), number=0), lines)  # options of the named line
-            elif self.last is not None:
+            elif self.line_in_focus is not None:
                 takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in group.options)]
-                self._set(group, takers[:1] or [self.last])  # an item or options for the line in focus
+                self._set(group, takers[:1] or [self.line_in_focus])  # an item or options for the line in focus
         elif flags & search.INTO:
             self._replace(self.replaced, group)
             self.replaced = None
@@ -255,14 +255,14 @@ class Editor:
             self._all(group)
         elif flags & search.SET and self._referred(group):
             self._set_referred(group)
-        elif flags & search.SET and group.items and flags & search.ITS and self.last is not None and group.number <= 1:
-            self._set(group._replace(number=0), [self.last])  # a pronoun: the line in focus
+        elif flags & search.SET and group.items and flags & search.ITS and self.line_in_focus is not None and group.number <= 1:
+            self._set(group._replace(number=0), [self.line_in_focus])  # a pronoun: the line in focus
         elif flags & search.SET and not group.items:
             takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in group.options)]
-            self._set(group, takers[:1] or ([self.last] if self.last else []))
+            self._set(group, takers[:1] or ([self.line_in_focus] if self.line_in_focus else []))
         elif (flags & search.REFER and self._referred(group)) or self._restates(group, following):
-            self.last = self._referred(group)[-1]
-            self._put(self.last, group)  # options of a line on the order
+            self.line_in_focus = self._referred(group)[-1]
+            self._put(self.line_in_focus, group)  # options of a line on the order
         elif group.items:
             self._add(group)
         elif group.options:
@@ -271,11 +271,11 @@ class Editor:
             self._number(group)
 
     def _question_quantity(self, group: Group) -> None:
-        """Ask how many where a number is not whole, or whether so many where it exceeds a line; zero removes the line."""
-        lines = self._referred(group) if group.items else [self.last] if self.last is not None else []
+        """Ask for the quantity if it is no integer; ask for a confirmation if it exceeds `MAX_LINE_QUANTITY`; zero removes the line."""
+        lines = self._referred(group) if group.items else [self.line_in_focus] if self.line_in_focus is not None else []
         if group.number == NO:
             if not lines:
-                self.lost.append((group.start, group.end))
+                self.unused_spans.append((group.start, group.end))
             for line in lines:
                 self._take_off(line, group)
         elif group.items and not (lines and group.flags & (search.MORE | search.REMOVE | search.SET)):
@@ -289,12 +289,12 @@ class Editor:
             self._ask_so_many("set", lines[-1], more + group.number)
 
     def _question_new_line(self, group: Group) -> None:
-        """Ask about the quantity of a new line; it is added with quantity 1 where the number is not whole."""
+        """Ask about the quantity of a new line; if the number is no integer, the line is added with quantity 1."""
         if group.number == UNCLEAR:
             before = len(self.new_lines)
             self._add(group._replace(number=0, flags=0))
-            if len(self.new_lines) > before and self.last is not None:
-                self._ask_how_many(self.last)
+            if len(self.new_lines) > before and self.line_in_focus is not None:
+                self._ask_how_many(self.line_in_focus)
             return
         item = self._decide(group)
         if item is not None:
@@ -312,7 +312,7 @@ class Editor:
         self._question(line if op == "set" else None, "check", None, [], text, pending)
 
     def _count_more(self, line: Draft, group: Group) -> None:
-        """Add to the quantity of a line, or ask where the sum exceeds it."""
+        """Add to the quantity of a line, or ask if the sum exceeds `MAX_LINE_QUANTITY`."""
         quantity = line.quantity + (group.number or 1)
         if quantity > MAX_LINE_QUANTITY:
             self._ask_so_many("set", line, quantity)
@@ -321,16 +321,16 @@ class Editor:
             line.touch(group)
 
     def _add(self, group: Group) -> None:
-        if group.flags & search.CORRECT and self.new_lines and self.last in self.new_lines:
+        if group.flags & search.CORRECT and self.new_lines and self.line_in_focus in self.new_lines:
             again = [line for line in self._nearest() if line in self.new_lines and line.item in group.items]
             if again and not group.options:
                 again[0].quantity = group.number or again[0].quantity
                 again[0].touch(group)
                 return
-            self._drop(self.last)
+            self._drop(self.line_in_focus)
         item = self._decide(group)
         if item is None:
-            self.lost += [(option.start, option.end) for option in group.options]
+            self.unused_spans += [(option.start, option.end) for option in group.options]
             return
         entry = self.reader.lexicon.sold_by.get((item, group.number))
         if (
@@ -340,7 +340,7 @@ class Editor:
         ):
             portion = SpokenOption((entry,), None, 1, group.start, group.start + 1, 0.0)  # the number is the name of a size
             group = group._replace(number=1, options=(portion, *group.options))
-        if self._said_again(group, item):
+        if self._change_existing_line(group, item):
             return
         draft = Draft(item, group.number or 1, counted=group.number > 0)
         if group.flags & search.AGAIN:
@@ -351,16 +351,16 @@ class Editor:
             return
         self.drafts.append(draft)
         self.new_lines.append(draft)
-        self.last = draft
+        self.line_in_focus = draft
 
-    def _said_again(self, group: Group, item: str) -> bool:
-        """Return whether a line of the draft is meant, and if so, change it."""
+    def _change_existing_line(self, group: Group, item: str) -> bool:
+        """Change the line of the draft to which a group refers; False if it refers to none."""
         if group.flags & search.MORE:
             before = [line for line in self.drafts if line.item == item and line.index is not None]
             before = [line for line in before if all(self._has(line, option) for option in group.options)]
             if len(before) == 1:
                 self._count_more(before[0], group)
-                self.last = before[0]
+                self.line_in_focus = before[0]
                 return True
         only = group.flags & search.ONLY and group.number and not group.options
         if group.flags & (search.MORE | search.ALSO) and not only:
@@ -376,7 +376,7 @@ class Editor:
         fewer = group.number < line.quantity
         some = group.flags & search.IS_PART or (self.rest and fewer) or (group.flags & search.POST and fewer and new)
         if some and group.number and group.options:
-            self.last = line  # a part of the line
+            self.line_in_focus = line  # a part of the line
             self._parts([group._replace(items=())])
             return True
         if only:
@@ -388,11 +388,11 @@ class Editor:
         else:
             return False
         self._put(line, group)
-        self.last = line
+        self.line_in_focus = line
         return True
 
     def _decide(self, group: Group) -> str | None:
-        """Return the item; None if it is ambiguous or unavailable, which is asked about."""
+        """Return the item of a group; ask and return None if it is ambiguous or unavailable."""
         items = self.menu.items
         available = [item for item in group.items if items[item].available]
         if not available:
@@ -405,7 +405,7 @@ class Editor:
 
     @staticmethod
     def _is_guess(group: Group) -> bool:
-        """Return whether the name of an item is too uncertain whatever the threshold is."""
+        """Return whether the name of an item is too uncertain, independently of `ask_below`."""
         return bool(group.items) and group.item_cost > (MAX_COUNTED_COST if group.number else MAX_ITEM_COST)
 
     def _each(self, group: Group) -> None:
@@ -414,7 +414,7 @@ class Editor:
         if group.items:
             heads = 1
             if group.flags & search.EVERYONE:
-                self.served = None
+                self.people_span = None
                 heads = self.people = self.people or sum(line.quantity for line in lines) or 1
             everybodys = group._replace(number=(group.number or 1) * heads, flags=group.flags & ~(search.ALL | search.EACH))
             if everybodys.number > MAX_LINE_QUANTITY:
@@ -446,7 +446,7 @@ class Editor:
         return group.number in {0, lines[0].quantity} and bool(changes) and not following.flags & (search.ALL | search.CORRECT)
 
     def _replace(self, old: Group | None, new: Group) -> None:
-        """Replace one thing by the other; the one that is on the order is replaced."""
+        """Replace the group that is on the order, whichever was said first."""
         lines = self._replaceable(old) if old is not None else []
         if not lines and (old is None or not (old.items or old.options)):
             if self.removed is not None and new.items:
@@ -461,38 +461,41 @@ class Editor:
                 old, new = new, old
         if old is not None and old.options and not old.items:
             for line in lines:
-                for option in old.options:  # an option that is left out only describes the line
+                for option in old.options:  # a negated option only describes the line
                     line.options = [
                         listed for listed in line.options if not self._names(option, listed) or (option.amount == listed["amount"] == "no")
                     ]
-        self._set(new._replace(flags=0), self._some(lines, old.number if old is not None else 0) or ([self.last] if self.last else []))
+        self._set(
+            new._replace(flags=0),
+            self._some(lines, old.number if old is not None else 0) or ([self.line_in_focus] if self.line_in_focus else []),
+        )
 
     def _replaceable(self, group: Group) -> list[Draft]:
-        """Return the lines to be replaced: of the items, or with the options."""
+        """Return the lines to replace: the lines of the group's items, or with its options."""
         if group.items:
             return self._referred(group)
         return next(([line] for line in self._nearest() if group.options and all(self._lists(line, one) for one in group.options)), [])
 
     def _late(self, group: Group) -> None:
-        """Put options on the nearest line that accepts them, else on a new line of the only item that does."""
+        """Put options on the nearest line that accepts them, else on a new line if only one item accepts them."""
         described = self._described(group)
         if described is not None:
             self._put(described, group._replace(options=tuple(one for one in group.options if not self._lists(described, one))))
-            self.last = described
+            self.line_in_focus = described
             return
-        if group.flags & search.CORRECT and self.last in self.new_lines:
-            self._take_option_back(self.last, group.options[0])
+        if group.flags & search.CORRECT and self.line_in_focus in self.new_lines:
+            self._take_option_back(self.line_in_focus, group.options[0])
         rest: list[SpokenOption] = []
         for option in group.options:
             line = next((draft for draft in self._nearest() if self.reader.takes(draft.item, option)), None)
             replaced = option.amount == "no" and all(self._one(entry.group) and entry.group in self.chosen for entry in option.entries)
-            if replaced:  # the choice that replaces it is another option of the utterance
-                self.last = next((draft for draft in self._nearest() if self._lists(draft, option)), self.last)
+            if replaced:  # another option of the utterance replaces the choice
+                self.line_in_focus = next((draft for draft in self._nearest() if self._lists(draft, option)), self.line_in_focus)
             elif line is None:
                 rest.append(option)
             else:
                 self._put(line, group._replace(options=(option,)))
-                self.last = line
+                self.line_in_focus = line
         if rest:
             self._imply(group._replace(options=tuple(rest)))
 
@@ -500,7 +503,7 @@ class Editor:
         """Remove the last option where a correction names another choice of its group."""
         last = line.options[-1] if line.options else None
         if last is None or (last["amount"] != "no" and any(self._names(option, last) for option in self.excluded)):
-            return  # the negation removes the other choice by itself
+            return  # the negation already removes the other choice
         if last["amount"] == corrected.amount and last["group"] in {entry.group for entry in corrected.entries}:
             line.options = line.options[:-1]
 
@@ -509,19 +512,19 @@ class Editor:
         if len(takers) == 1:
             self._add(group._replace(items=(takers[0],), flags=0))
         else:
-            self.lost += [(option.start, option.end) for option in group.options]
+            self.unused_spans += [(option.start, option.end) for option in group.options]
 
     def _parts(self, parts: list[Group]) -> None:
         """Split the line before into parts, or add lines like it."""
-        if len(parts) == 1 and parts[0].flags & search.REST and self.last is not None:
-            others = [line for line in self.drafts if line.item == self.last.item and line is not self.last]
+        if len(parts) == 1 and parts[0].flags & search.REMAINDER and self.line_in_focus is not None:
+            others = [line for line in self.drafts if line.item == self.line_in_focus.item and line is not self.line_in_focus]
             for line in others:  # the other lines of the item
                 self._put(line, parts[0])
             if others:
                 return
         options = [option for part in parts for option in part.options]
         takers = [line for line in self._nearest() if all(self.reader.takes(line.item, option) for option in options)]
-        base = takers[0] if takers else self.last
+        base = takers[0] if takers else self.line_in_focus
         if base is None or not takers:
             for part in parts:
                 if base is not None and all(self.reader.takes(base.item, option) for option in part.options):
@@ -531,12 +534,12 @@ class Editor:
                 else:
                     self._late(part)
             return
-        rest = base.quantity - sum(part.number or 1 for part in parts if not part.flags & search.REST)
-        parts = [part._replace(number=max(1, rest)) if part.flags & search.REST else part for part in parts]
+        rest = base.quantity - sum(part.number or 1 for part in parts if not part.flags & search.REMAINDER)
+        parts = [part._replace(number=max(1, rest)) if part.flags & search.REMAINDER else part for part in parts]
         total = sum(part.number or 1 for part in parts)
-        marked = any(part.flags & search.IS_PART for part in parts)
+        has_part_flag = any(part.flags & search.IS_PART for part in parts)
         counted = any(part.number and (not part.flags & search.ARTICLE or part.flags & (search.AGAIN | search.MORE)) for part in parts)
-        if not counted and not marked and (len(parts) == 1 or total != base.quantity):  # articles do not split a line
+        if not counted and not has_part_flag and (len(parts) == 1 or total != base.quantity):  # articles do not split a line
             for part in parts:
                 self._late(part)
             return
@@ -545,7 +548,7 @@ class Editor:
         if not base.counted and len(parts) > 1:
             base.quantity = total  # the parts count the line
         further = any(part.flags & (search.ALSO | search.MORE) for part in parts) and bool(base.options)
-        if base.quantity > 1 and total <= base.quantity and (marked or total == base.quantity or not further):
+        if base.quantity > 1 and total <= base.quantity and (has_part_flag or total == base.quantity or not further):
             place = self._place(base)
             for part in parts:
                 place += 1
@@ -553,18 +556,18 @@ class Editor:
                 self._put(piece, part)
                 self.drafts.insert(place, piece)
                 self.new_lines.append(piece)
-                self.last = piece
+                self.line_in_focus = piece
             base.quantity -= total
             base.cost = base.cost or 0.0
             if base.quantity == 0:
                 self._drop(base)
-                self.last = self.new_lines[-1]
+                self.line_in_focus = self.new_lines[-1]
         else:
             for part in parts:
                 self._like(base, part)
 
     def _counts_whole(self, base: Draft, part: Group) -> bool:
-        """Return whether a number with options counts the line itself, and if so, change it."""
+        """Change the quantity of a line if a number with options counts the whole line; False if it counts a part."""
         listed = all(self._lists(base, option) for option in part.options)
         bare = (
             base in self.new_lines
@@ -579,7 +582,7 @@ class Editor:
         else:
             return False
         self._put(base, part)
-        self.last = base
+        self.line_in_focus = base
         return True
 
     def _like(self, base: Draft, part: Group) -> None:
@@ -588,17 +591,17 @@ class Editor:
         self._put(draft, part)
         self.drafts.append(draft)
         self.new_lines.append(draft)
-        self.last = draft
+        self.line_in_focus = draft
 
     def _number(self, group: Group) -> None:
-        line = self.last
+        line = self.line_in_focus
         if line is None:
             if not group.flags & search.ARTICLE:
                 self._ask("missing", None, None, [], [])
         elif group.end in self.unknown and group.flags & (search.ADDED | search.ALSO):
-            self.lost.append((group.start, group.end))
-        elif (group.flags & search.IS_PART and group.number < line.quantity) or (self.doubtful and not group.flags):
-            self.lost.append((group.start, group.end))  # a part of which nothing else is understood
+            self.unused_spans.append((group.start, group.end))
+        elif (group.flags & search.IS_PART and group.number < line.quantity) or (self.has_unread_words and not group.flags):
+            self.unused_spans.append((group.start, group.end))  # a part without any other understood word
         elif group.flags & search.ARTICLE and not group.flags & search.MORE:
             return
         elif group.flags & search.AGAIN:
@@ -606,7 +609,7 @@ class Editor:
             if alike and alike[-1].options and not line.options and line in self.new_lines:
                 line.options = self._offered(line.item, alike[-1].options)  # copies the options of the line before
                 line.touch(group)
-            elif line.index is None or line.cost is None:  # else it has just been added
+            elif line.index is None or line.cost is None:  # unless it has just been added
                 self._like(line, group)
         elif group.flags & search.MORE:
             self._count_more(line, group)
@@ -615,36 +618,36 @@ class Editor:
             line.touch(group)
 
     def _remove(self, group: Group) -> None:
-        if group.flags & search.REST:
+        if group.flags & search.REMAINDER:
             lines = [line for line in self.drafts if line.cost is None]
         elif group.items:
             lines = self._referred(group)
         elif group.options:
             lines = self._replaceable(group)
         else:
-            lines = [self.last] if self.last else []
+            lines = [self.line_in_focus] if self.line_in_focus else []
         if not lines:
-            self.lost.append((group.start, group.end))
+            self.unused_spans.append((group.start, group.end))
             return
-        if group.number and not group.flags & search.REST:
+        if group.number and not group.flags & search.REMAINDER:
             line = lines[-1]
             if group.number < line.quantity:
                 line.quantity -= group.number
                 line.touch(group)
-                self.last = line  # a quantity may follow
+                self.line_in_focus = line  # a quantity may follow
                 return
             lines = [line]
         for line in lines:
             self._take_off(line, group)
 
     def _take_off(self, line: Draft, group: Group) -> None:
-        self.removals.append((line, doubt_of(group)))
+        self.removals.append((line, log_odds_penalty_of(group)))
         self._drop(line)
         self.removed = line
 
     def _some(self, lines: list[Draft], number: int) -> list[Draft]:
         """Split a number off a line."""
-        lines = [line for line in lines if any(line is draft for draft in self.drafts)]  # some may be removed by now
+        lines = [line for line in lines if any(line is draft for draft in self.drafts)]  # some may have been removed since
         if not lines or not 0 < number < lines[-1].quantity:
             return lines
         line = lines[-1]
@@ -662,8 +665,8 @@ class Editor:
         return replace(line, quantity=number, options=list(line.options), index=None, origin=origin)
 
     def _take_back(self, group: Group) -> None:
-        """Retract a number: the line that has it gets the quantity of the new line."""
-        line = self.last
+        """Retract a number: the older line with that number gets the quantity of the new line."""
+        line = self.line_in_focus
         if line is None or line not in self.new_lines:
             return
         old = next(
@@ -674,7 +677,7 @@ class Editor:
             old.cost = (old.cost or 0.0) + (line.cost or 0.0)
             old.start, old.end = line.start, line.end
             self._drop(line)
-            self.last = old
+            self.line_in_focus = old
 
     def _set_referred(self, group: Group) -> None:
         self._set(group._replace(items=()), self._referred(group))
@@ -691,7 +694,7 @@ class Editor:
         if group.items and item is None:
             return
         if group.number and group.options and not group.flags & search.ARTICLE and not item and group.number < lines[-1].quantity:
-            self.last = lines[-1]
+            self.line_in_focus = lines[-1]
             self._parts([group._replace(flags=group.flags | search.IS_PART)])
             return
         for line in lines:
@@ -706,7 +709,7 @@ class Editor:
             if group.flags & search.CORRECT and group.options and line in self.new_lines:
                 self._take_option_back(line, group.options[0])  # the last option is corrected
             self._put(line, group)
-            self.last = line
+            self.line_in_focus = line
 
     def _all(self, group: Group) -> None:
         if group.items:
@@ -714,8 +717,8 @@ class Editor:
             if not lines:
                 self._add(group._replace(flags=group.flags & ~search.ALL))
                 return
-        elif self.last is not None and self.last.quantity == group.number > 1:
-            lines = [self.last]  # of one line with this quantity
+        elif self.line_in_focus is not None and self.line_in_focus.quantity == group.number > 1:
+            lines = [self.line_in_focus]  # all units of one line
         else:
             lines = list(self.new_lines) or list(self.drafts)
         if not group.options and not lines:
@@ -730,14 +733,14 @@ class Editor:
     # --- Lines ----------------------------------------------------------------------------------------------------------------------
 
     def _nearest(self) -> Iterable[Draft]:
-        if self.last is not None:
-            yield self.last
+        if self.line_in_focus is not None:
+            yield self.line_in_focus
         for draft in reversed(self.drafts):
-            if draft is not self.last:
+            if draft is not self.line_in_focus:
                 yield draft
 
     def _referred(self, group: Group) -> list[Draft]:
-        """Return the lines that a group names: of its items, and with its options if any line has them."""
+        """Return the lines of a group's items; of these, if it removes or replaces, the lines with its options."""
         lines = [draft for draft in self.drafts if draft.item in group.items and group.line in (-1, draft.index)]
         if group.flags & (search.REMOVE | search.REPLACE) and group.options:
             listed = [line for line in lines if all(self._lists(line, option) for option in group.options)]
@@ -745,14 +748,14 @@ class Editor:
         return lines
 
     def _described(self, group: Group) -> Draft | None:
-        """Return the line that a group's options describe, where the line in focus has another choice."""
-        if len(group.options) < 2 or group.flags & search.CORRECT or self.last is None:  # noqa: PLR2004 - one describes, one is new
+        """Return the line that an option of a group describes, if the line in focus has another choice."""
+        if len(group.options) < 2 or group.flags & search.CORRECT or self.line_in_focus is None:  # noqa: PLR2004 - a description, a new option
             return None
         for option in group.options:
             if option.amount is not None or not all(self._one(entry.group) for entry in option.entries):
                 continue
             listing = [line for line in self.drafts if self._lists(line, option)]
-            chosen = {listed["group"] for listed in self.last.options}
+            chosen = {listed["group"] for listed in self.line_in_focus.options}
             if len(listing) == 1 and (group.flags & search.DESCRIBED or any(entry.group in chosen for entry in option.entries)):
                 return listing[0]
         return None
@@ -775,14 +778,14 @@ class Editor:
         self.drafts = [other for other in self.drafts if other is not draft]
         self.new_lines = [other for other in self.new_lines if other is not draft]
         self.questions = {key: asked for key, asked in self.questions.items() if asked[0] is not draft}
-        if self.last is draft:
-            self.last = self.new_lines[-1] if self.new_lines else self.drafts[-1] if self.drafts else None
+        if self.line_in_focus is draft:
+            self.line_in_focus = self.new_lines[-1] if self.new_lines else self.drafts[-1] if self.drafts else None
 
     def _put(self, line: Draft, group: Group) -> None:
         """Put the options of a group on a line."""
         line.touch(group)
         halves = [option for option in group.options if self._is_half(option)]
-        for option in group.options:  # halves are no small amounts
+        for option in group.options:  # two halves are no small amounts
             self._put_option(line, option._replace(amount=None) if option in halves and len(halves) > 1 else option)
 
     def _is_half(self, option: SpokenOption) -> bool:
@@ -795,7 +798,7 @@ class Editor:
             if entry.group in offered:
                 by_group.setdefault(entry.group, []).append(entry.choice)
         if not by_group:
-            self.lost.append((spoken.start, spoken.end))
+            self.unused_spans.append((spoken.start, spoken.end))
             return
         taken = {option["group"] for option in line.options}
         group_id = min(by_group, key=lambda group: (self._one(group) and group in taken, offered.index(group)))
@@ -810,7 +813,7 @@ class Editor:
             ]
             line.options = [option for option in line.options if not (option["group"] == group_id and option["choice"] in choices)]
             if listed or (self._one(group_id) and any(option["group"] == group_id for option in line.options)):
-                return  # it was listed, or another choice is
+                return  # removed from the line, or another choice is on it
         elif self._one(group_id):
             line.options = [option for option in line.options if option["group"] != group_id]
         elif len(choices) == 1:  # said again, or said more exactly
@@ -823,7 +826,7 @@ class Editor:
         else:
             line.options = [option for option in line.options if option["group"] != group_id or option.get("alternatives") != choices]
         if len(line.options) >= MAX_OPTIONS:
-            self.lost.append((spoken.start, spoken.end))
+            self.unused_spans.append((spoken.start, spoken.end))
             return
         if spoken.portions > search.MAX_PORTIONS:
             self._ask_portions(line, group_id, choices)
@@ -835,7 +838,7 @@ class Editor:
             self._ask("ambiguous", line, group_id, choices, names)
 
     def _ask_portions(self, line: Draft, group_id: str, choices: list[str]) -> None:
-        """Ask whether one portion is meant, where the number is not whole or exceeds a line."""
+        """Ask for a confirmation of one portion, if the number is no integer or exceeds `MAX_PORTIONS`."""
         option = self.pricing.option(group_id, choices, None, 1)
         pending: Pending = {"op": "set", "item": line.item, "quantity": line.quantity, "options": [*line.options, option]}
         text = sentence(self.language, "check", {"quantity": "1", "name": option["name"]})
@@ -858,7 +861,7 @@ class Editor:
     def _question(
         self, line: Draft | None, kind: QuestionKind, group: str | None, choices: list[str], text: str, pending: Pending | None = None
     ) -> None:
-        """Add a question, one for the same line, group and choices; a later one for the same edit replaces the earlier."""
+        """Add a question; a later question about the same line, group and choices, or the same edit, replaces the earlier."""
         question: Question = {"kind": kind, "line": None, "group": group, "choices": choices, "text": text, "blocks": True, "times": 1}
         if pending is not None:
             question["pending"] = pending
@@ -885,7 +888,7 @@ class Editor:
         merged: dict[tuple[object, ...], Draft] = {}
         into: dict[int, Draft] = {}
         kept = []
-        crowded = len(self.drafts) > MAX_LINES  # then a split may have to be undone
+        crowded = len(self.drafts) > MAX_LINES  # then a split may be undone
         for draft in self.drafts:
             if crowded and draft.origin is not None:
                 kept.append(draft)
@@ -907,13 +910,13 @@ class Editor:
         self.questions = {key: (into.get(id(line), line), question) for key, (line, question) in self.questions.items()}
 
     def _reply(self) -> Order:
-        unused = self._unused() if self.lost else 0
-        self._suspend_doubtful(unused)
+        unused = self._unused() if self.unused_spans else 0
+        self._suspend_uncertain(unused)
         if self.new_lines or any(draft.cost is not None for draft in self.drafts):
             self._merge()
         self._suspend_surplus()
         lines = [
-            draft.priced(self.pricing, self.tokens, None if draft.cost is None else confidence_of(draft.doubt, unused))
+            draft.priced(self.pricing, self.tokens, None if draft.cost is None else confidence_of(draft.log_odds_penalty, unused))
             for draft in self.drafts
         ]
         return {
@@ -927,7 +930,7 @@ class Editor:
         }
 
     def _open_questions(self) -> list[Question]:
-        """Return the questions that are still open: one for a line and group, and no more than a request accepts."""
+        """Return the questions that are still open: one per line and group, at most `MAX_QUESTIONS`."""
         if not self.questions:
             return []
         places = {id(draft): number for number, draft in enumerate(self.drafts)}
@@ -944,15 +947,15 @@ class Editor:
                     found.setdefault((id(line), group), question)
         return list(found.values())[:MAX_QUESTIONS]
 
-    # --- Doubt ----------------------------------------------------------------------------------------------------------------------
+    # --- Confidence ----------------------------------------------------------------------------------------------------------------------
 
-    def _suspend_doubtful(self, unused: int) -> None:
-        """Undo and ask about the edits that are less probable than the threshold: new lines, and changes of lines."""
+    def _suspend_uncertain(self, unused: int) -> None:
+        """Undo the edits whose confidence is below `ask_below`, and ask: new lines, and changes of lines."""
         for draft in list(self.drafts):
-            if draft.index is None and draft.origin is None and self._is_doubtful(draft.doubt, unused):
+            if draft.index is None and draft.origin is None and self._is_below_threshold(draft.log_odds_penalty, unused):
                 self._drop(draft)
                 self._check("check", None, "add", draft)
-        removals = {_root(draft): doubt for draft, doubt in self.removals}
+        removals = {_root(draft): penalty for draft, penalty in self.removals}
         families: dict[int, list[Draft]] = {}
         for draft in self.drafts:
             families.setdefault(_root(draft), []).append(draft)
@@ -960,15 +963,15 @@ class Editor:
             family = families.get(index, [])
             if len(family) == 1 and (family[0].item, family[0].quantity) == (before.item, before.quantity):
                 continue
-            doubts = [draft.doubt for draft in family if draft.cost is not None] + [removals.get(index, 0.0)]
-            if self._is_doubtful(max(doubts), unused):
+            penalties = [draft.log_odds_penalty for draft in family if draft.cost is not None] + [removals.get(index, 0.0)]
+            if self._is_below_threshold(max(penalties), unused):
                 self._restore(index, family)
 
-    def _is_doubtful(self, doubt: float, unused: int) -> bool:
-        return confidence_of(doubt, unused) < self.ask_below
+    def _is_below_threshold(self, log_odds_penalty: float, unused: int) -> bool:
+        return confidence_of(log_odds_penalty, unused) < self.ask_below
 
     def _restore(self, index: int, family: list[Draft]) -> None:
-        """Restore a line, in place of it and the lines split off it, and ask about the change."""
+        """Restore a line in place of its changed self and the lines split off it, and ask about the change."""
         line = replace(self.before[index], options=list(self.before[index].options))
         place = self._place(family[0]) if family else sum(0 <= _root(draft) < index for draft in self.drafts)
         for draft in family:
@@ -979,7 +982,7 @@ class Editor:
         self._check("check", line, "set" if family else "remove", became)
 
     def _suspend_surplus(self) -> None:
-        """Undo and ask about the last new lines, where there are more than a request accepts."""
+        """Undo the last new lines beyond `MAX_LINES`, and ask about them."""
         while len(self.drafts) > MAX_LINES:
             draft = next(draft for draft in reversed(self.drafts) if draft.index is None)
             if draft.origin is None:
@@ -1000,11 +1003,11 @@ class Editor:
 
     def _unused(self) -> int:
         """Return the number of content words that no group uses."""
-        lost = {position for start, end in self.lost for position in range(start, end)}
-        return sum(self._is_told(position) for position in lost - self.whole - self.talk)
+        unused = {position for start, end in self.unused_spans for position in range(start, end)}
+        return sum(self._is_reported(position) for position in unused - self.reported_whole - self.statements)
 
-    def _is_told(self, position: int) -> bool:
-        return position in self.whole or not self.reader.lexicon.is_function_word(self.tokens[position])
+    def _is_reported(self, position: int) -> bool:
+        return position in self.reported_whole or not self.reader.lexicon.is_function_word(self.tokens[position])
 
     def _changes(self) -> list[Change]:
         changes: list[Change] = []
@@ -1025,26 +1028,26 @@ class Editor:
         return changes
 
     def _unmatched(self) -> list[str]:
-        """Return the content words that no group uses, as in the utterance; adjacent words together."""
+        """Return the content words that no group uses, as written in the utterance; adjacent words are one string."""
         stretches: list[tuple[int, int]] = []
-        for start, end in sorted(set(self.lost)):
+        for start, end in sorted(set(self.unused_spans)):
             if stretches and start <= stretches[-1][1]:
                 start, end = stretches[-1][0], max(end, stretches.pop()[1])  # noqa: PLW2901 - one stretch with the one before
             stretches.append((start, end))
         found = []
         for start, end in stretches:
-            tokens = [self.tokens[position] for position in range(start, end) if self._is_told(position)]
+            tokens = [self.tokens[position] for position in range(start, end) if self._is_reported(position)]
             if tokens:
                 found.append(self.utterance[tokens[0].start : tokens[-1].end])
         return found
 
 
 def _edit(pending: Pending) -> tuple[object, ...]:
-    """Return the key of a suspended addition: additions with equal keys are asked about together."""
+    """Return the key of a suspended addition; additions with equal keys become one question."""
     return pending.get("item"), repr(pending["options"])
 
 
 def _root(draft: Draft) -> int:
-    """Return the index of a line in the order so far, or of the line that it was split from; -1: none."""
+    """Return the index, in the order so far, of a line or of the line from which it was split; -1: none."""
     origin = draft if draft.index is not None else draft.origin
     return -1 if origin is None or origin.index is None else origin.index

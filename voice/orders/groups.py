@@ -1,4 +1,4 @@
-"""The groups of a parse: which options an item accepts, and the cost of what is incomplete when a group is closed."""
+"""The groups of a parse: the options that an item accepts, and the cost of closing an incomplete group."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -33,14 +33,14 @@ from voice.orders.search import (
     INTO,
     IS_PART,
     MORE,
+    NO_OPTIONS,
     NOT_THAT,
     OPERATIONS,
     PEOPLE,
-    PLAIN,
     REFER,
+    REMAINDER,
     REMOVE,
     REPLACE,
-    REST,
     SET,
     Group,
     Link,
@@ -49,12 +49,12 @@ from voice.orders.search import (
     SpokenOption,
 )
 
-UNDIVIDED: Final = -(10**6)  # the quantity that parts leave which are not of one line
-WHOLE: Final = FORWARD | SET | INTO | ALL | REPLACE | REMOVE  # with one of these a number counts no part of a line
+UNDIVIDED: Final = -(10**6)  # returned when the parts are not of one line
+NOT_A_PART: Final = FORWARD | SET | INTO | ALL | REPLACE | REMOVE  # a group with any of these is no part of a line
 
 
 class Groups:
-    """Opens and closes groups, and finds what incomplete ones cost."""
+    """Opens and closes groups, and computes the cost of incomplete groups."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         """Precompute the option groups of each item."""
@@ -77,7 +77,7 @@ class Groups:
         return found
 
     def taken_behind(self, start: int, space: SearchSpace) -> int:
-        """Return the bits of the option groups that items behind a token offer."""
+        """Return the bits of the option groups of the items behind a token."""
         if space.taken is None:
             taken = space.taken = [0] * (len(space.arcs) + 1)
             for place in range(space.last_item, -1, -1):
@@ -95,7 +95,7 @@ class Groups:
         return any(entry.bit & mask for entry in option.entries)
 
     def _close(self, parse: Parse, space: SearchSpace) -> Parse:
-        """Close the present group, at the cost of what is incomplete."""
+        """Close the present group, at a cost if it is incomplete."""
         new = parse.fork(self._closing(parse, space))
         if self._looks_forward(parse, space):
             parse = parse.fork(0.0)
@@ -142,7 +142,7 @@ class Groups:
 
     @staticmethod
     def _without(parse: Parse) -> tuple[SpokenOption, ...]:
-        """Return the options that a number with a bare "no" behind it leaves out: those of the part before."""
+        """Return the options of the part before as negations, if the present group is a number with a bare "no" behind it."""
         part = parse.done.value if parse.done is not None else None
         if not parse.number or parse.items or parse.options or parse.bare or parse.flags & (NOT_THAT | OPERATIONS):
             return ()
@@ -172,7 +172,7 @@ class Groups:
         return cost + (AIMLESS if flags & ALL else 0.0)
 
     def _looks_forward(self, parse: Parse, space: SearchSpace) -> bool:
-        """Return whether options with a number may get their item from a later group."""
+        """Return whether options with a number may belong to the item of a later group."""
         if parse.items or not parse.options or not parse.number or parse.flags & (OPERATIONS | IS_PART):
             return False
         if space.last_item < parse.end or any(all(self.takes(item, option) for option in parse.options) for item in parse.base):
@@ -181,7 +181,7 @@ class Groups:
         return all(any(entry.bit & behind for entry in option.entries) for option in parse.options)
 
     def _unkept(self, parse: Parse) -> float:
-        """Return the cost of groups whose later item is missing, or does not accept their options."""
+        """Return the cost of groups that await a later item, if it is missing or does not accept their options."""
         cost, link = 0.0, parse.done
         while link is not None and link.value.flags & FORWARD:
             options: tuple[SpokenOption, ...] = link.value.options
@@ -220,29 +220,29 @@ class Groups:
             return 0.0
         if flags & ARTICLE:
             return REFERENCE if flags & MORE and (parse.base or space.order) else DANGLING_ARTICLE
-        if flags & PLAIN and parse.base:
+        if flags & NO_OPTIONS and parse.base:
             return PART
         base = parse.done.value if parse.done is not None else None
         if isinstance(base, Group) and base.flags & REMOVE and base.items and base.number:
-            return REFERENCE  # the line is counted anew
+            return REFERENCE  # a new quantity for the line
         if not (flags & OPERATIONS and (parse.base or flags & MORE)):
             return DANGLING_NUMBER
         uncounted = flags & MORE and isinstance(base, Group) and base.items and not base.number and not base.options
         return PART + REFERENCE if uncounted else REFERENCE  # it counts the item before
 
     def _divided(self, done: Link, space: SearchSpace) -> float:
-        """Return the cost of a part beyond PART: negative while the parts may be the whole line."""
+        """Return what to add to PART; -PART while the parts still fit the line."""
         left, parts = self._division(done, space)
         return -PART if left >= 0 else PART * (parts - 1) if left + done.value.number >= 0 else 0.0
 
     def _undivided(self, done: Link, space: SearchSpace) -> float:
-        """Return the cost of parts that are not the whole line."""
+        """Return the cost of parts that do not add up to the line."""
         left, parts = self._division(done, space)
         return PART * parts if left > 0 or (left == 0 and parts == 1) else 0.0
 
     def _division(self, done: Link, space: SearchSpace) -> tuple[int, int]:
-        """Return the quantity that the parts of a line leave, UNDIVIDED if they are not of one line, and the number of parts."""
-        rest = done.value.flags & REST
+        """Return the quantity of a line minus its parts (UNDIVIDED if they are not of one line), and the number of parts."""
+        rest = done.value.flags & REMAINDER
         parts: list[Group] = []
         link: Link | None = done
         while link is not None and self._is_part(link.value):
@@ -258,18 +258,18 @@ class Groups:
             said += part.number
             if not any(all(self.takes(item, option) for option in part.options) for item in base.items):
                 return UNDIVIDED, 0
-        # The quantity of a line on the order is unknown here: one part may be some of it, several are all of it.
+        # The quantity of a line on the order is unknown here: one part may leave a remainder, several parts add up to it.
         left = base.number - said if base.number else int(len(parts) == 1)
         return (min(left, 0) if rest else left), len(parts)
 
     @staticmethod
     def _is_part(group: Group) -> bool:
         """Return whether a group is a part of the line before it."""
-        return bool(group.number and (group.options or group.flags & PLAIN)) and not group.items and not group.flags & WHOLE
+        return bool(group.number and (group.options or group.flags & NO_OPTIONS)) and not group.items and not group.flags & NOT_A_PART
 
     @staticmethod
     def _lone_part(done: Link | None) -> float:
-        """Return the cost of counting the only part of a line whose number it may be."""
+        """Return the cost of a sole part whose number may be the line's."""
         part = done.value if done is not None else None
         base = done.past.value if done is not None and done.past is not None else None
         if not isinstance(part, Group) or not isinstance(base, Group) or part.items or not part.options or not part.number:

@@ -23,13 +23,13 @@ class Numbers(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     units: dict[str, int]
-    ends: dict[str, int]  # units that only stand behind a ten
+    ends: dict[str, int]  # units that occur only behind a ten
     tens: dict[str, int]
     times: dict[str, int]  # multipliers
-    wholes: dict[str, int]  # numbers by themselves, which combine with none
+    wholes: dict[str, int]  # complete numbers that combine with no other
     homophones: dict[str, int]  # other words that the recogniser confuses with numbers
     zeros: list[str]  # among digits that are spoken one by one
-    nones: list[str]  # zeros before a noun
+    zero_determiners: list[str]  # zeros before a noun
     halves: list[str]  # before a multiplier
     joins: list[str]  # between hundreds and units
     articles: dict[str, int]
@@ -43,13 +43,13 @@ class SpanWords(BaseModel):
     units: dict[SpanName, list[str]]  # behind the number
     articles: list[str]  # units before which an article counts: "an hour"
     glued: dict[SpanName, list[str]]  # units that are written together with digits
-    decimal: dict[SpanName, list[str]]  # the same, behind a decimal
+    decimal: dict[SpanName, list[str]]  # units that are written together with a decimal
     openings: dict[SpanName, list[str]]  # before the number
-    weak_openings: dict[SpanName, list[str]]  # the same, unless something countable stands behind the number
+    weak_openings: dict[SpanName, list[str]]  # before a number without a countable noun behind it
     figure_labels: list[str]  # before digits that end a name of the menu
     streets: list[str]  # behind the name of a street
     no_openings: list[str]  # phrases that end like a weak opening and are none
-    closings: dict[SpanName, list[str]]  # behind a span of that type, and part of it
+    closings: dict[SpanName, list[str]]  # the last words of a span of that type
     ordinals: list[str]  # suffixes of digits
     ordinal_openings: list[str]  # before the number
     weekdays: list[str]  # beside an ordinal that is a day of the week
@@ -57,7 +57,7 @@ class SpanWords(BaseModel):
     half_of: list[str]  # half of the noun that follows
     shares_of: list[str]  # other shares of the noun that follows
     points: list[str]  # between the digits of a decimal
-    ranges: list[str]  # between two numbers of which one is meant
+    ranges: list[str]  # alternatives, between two numbers: "or"
     betweens: list[str]  # before two bounds
     throughs: list[str]  # between two bounds
 
@@ -77,16 +77,16 @@ class LanguagePack(BaseModel):
     spans: SpanWords
     portions: dict[str, int]  # how many portions of an option: "double"
     classifiers: list[str]  # between a number and its noun: "ly", "cups of"
-    people: list[str]  # nouns for persons, which a number before them counts
+    people: list[str]  # countable nouns for persons
     multiplies: list[str]  # before a number that follows its item: "latte x 2"
-    mores: dict[str, int]  # ask for that many more of something; 0: for an unknown number
-    fewers: dict[str, int]  # ask for that many fewer
-    alls: dict[str, int]  # all lines or units; of that many, 0: of any number
-    shares: dict[str, int]  # one of that many equal parts of a line
-    eaches: list[str]  # distribute a number or an option over units: "each"
-    everyones: list[str]  # distribute it over persons
+    mores: dict[str, int]  # ask for more of something; the value is how many more, 0 if unknown
+    fewers: dict[str, int]  # ask for fewer of something; the value is how many fewer
+    all_references: dict[str, int]  # refers to all lines or units; the value is how many there are, 0 if unknown
+    shares: dict[str, int]  # one of several equal parts of a line; the value is how many parts
+    eaches: list[str]  # apply a number or an option to each unit: "each"
+    everyones: list[str]  # apply a number or an option to each person
     # Function words
-    requests: list[str]  # before something that is ordered
+    requests: list[str]  # before an ordered item or option
     fillers: list[str]  # without a function
     joins: list[str]  # conjunctions
     buts: list[str]  # conjunctions that end a list
@@ -96,20 +96,20 @@ class LanguagePack(BaseModel):
     onlys: list[str]
     # Options and their amounts
     amounts: dict[Amount, list[str]]  # before the option
-    afters: dict[Amount, list[str]]  # behind it
+    amounts_behind: dict[Amount, list[str]]  # behind the option
     plains: list[str]  # an item without options
     # Edits
     removes: list[str]
     replaces: list[str]
     intos: list[str]  # between the old and the new part of a replacement
     insteads: list[str]  # before the old part
-    keeps: list[str]  # leave something unchanged
+    keeps: list[str]  # leave a line or an option unchanged
     sets: list[str]  # before the new quantity or option of a line
-    its: list[str]  # the same, with a pronoun for the last line: "make it"
+    set_pronouns: list[str]  # before the new quantity or option of the last line, with a pronoun: "make it"
     agains: list[str]  # repeat the last line
-    corrects: list[str]  # retract the words before
+    corrects: list[str]  # retract the words before them
     cancels: list[str]  # empty the order
-    noes: list[str]  # behind a number: retract it
+    retractions: list[str]  # retract the number before them
     # References
     parts: list[str]  # some units of the line before: "of them"
     rests: list[str]  # its other units
@@ -118,35 +118,39 @@ class LanguagePack(BaseModel):
     ordinals: dict[str, int]  # the position of a line; -1: the last
     # Questions and answers
     inquiries: list[str]  # before a question of the customer
-    questions: list[tuple[str, str]]  # first and last words of one
-    asked: list[str]  # a question by themselves
+    questions: list[tuple[str, str]]  # the first and the last words of a question
+    asked: list[str]  # complete questions
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least
     # Statements
     names: list[str]  # titles and pronouns before the name of a person
-    calls: list[str]  # other phrases before a name: "my name is"
-    givers: list[str]  # before the person for whom something is
+    name_openings: list[str]  # other phrases before a name: "my name is"
+    givers: list[str]  # before the recipient of an item: "for"
     likewise: list[str]  # ask for the order of somebody else
     allergies: list[str]  # begin a statement of an allergy
     allergy_nouns: list[str]  # end one: "a nut allergy"
     allergy_verbs: list[str]  # begin one that ends with such a noun
     # Vocabulary
-    adjectives: list[str]  # name nothing without a noun
+    adjectives: list[str]  # no names without a noun
     adjectives_first: bool  # they stand before their noun
     shorthand: dict[str, list[str]]  # short spellings of function words in chats
     synonyms: list[list[str]]
     sentences: dict[str, str]  # of the replies, by their name
 
     def phrases(self) -> set[str]:
-        """Return all phrases of function words, without those about numbers in spans, people, statements and questions."""
+        """Return the phrases of function words.
+
+        Left out are `spans`, `people`, `retractions`, `adjectives`, questions, answers and statements, and of `numbers` everything but
+        `units`, `ends`, `tens`, `times` and `articles`.
+        """
         numbers = self.numbers
         return set(
             _phrases_of(
                 [
                     *(numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
-                    *(self.portions, self.classifiers, self.multiplies, self.mores, self.fewers, self.alls, self.shares),
+                    *(self.portions, self.classifiers, self.multiplies, self.mores, self.fewers, self.all_references, self.shares),
                     *(self.eaches, self.everyones, self.requests, self.fillers, self.joins, self.buts, self.ors, self.withs),
-                    *(self.ontos, self.onlys, self.amounts, self.afters, self.plains, self.removes, self.replaces, self.intos),
-                    *(self.insteads, self.keeps, self.sets, self.its, self.agains, self.corrects, self.cancels),
+                    *(self.ontos, self.onlys, self.amounts, self.amounts_behind, self.plains, self.removes, self.replaces, self.intos),
+                    *(self.insteads, self.keeps, self.sets, self.set_pronouns, self.agains, self.corrects, self.cancels),
                     *(self.parts, self.rests, self.ones, self.refers, self.ordinals, self.inquiries),
                 ]
             )
@@ -168,7 +172,7 @@ class LanguagePack(BaseModel):
 
 
 def _phrases_of(fields: Iterable[Iterable[str] | Mapping[str, object]]) -> Iterable[str]:
-    """Yield the phrases of fields: of lists, the keys of dictionaries with a value for each phrase, the lists of tables."""
+    """Yield the phrases of fields: the elements of a list, the keys of a dictionary of numbers, the lists in a dictionary of lists."""
     for field in fields:
         if isinstance(field, dict):
             for key, value in field.items():

@@ -1,6 +1,6 @@
 """The lattice of an utterance: the arcs that begin at each token.
 
-`voice.orders.lexicon` has the arcs that depend on the tokens behind their first one alone. Here are those that depend on more: names that
+`voice.orders.lexicon` returns the arcs that depend only on the tokens behind their first one. This module adds the others: names that
 overlap or share words, names by their sound, names of option groups, typed numbers, statements and questions.
 """
 
@@ -8,13 +8,25 @@ from collections.abc import Sequence
 from typing import Final
 
 from voice.orders import spelling, words
-from voice.orders.costs import AN_ARTICLE, ELSEWHERE, EMPTY, MISHEARD, NAME, ONE_OF, OTHER_REGION, SEGMENT, SHARED_WORD, SOUNDING, TALK
-from voice.orders.lexicon import MAX_WORDS, NAMING, UNKNOWN, WHOLE, Arc, Lexicon, Role
+from voice.orders.costs import (
+    AN_ARTICLE,
+    ELSEWHERE,
+    EMPTY,
+    MISHEARD,
+    NAME,
+    NUMBER_AFTER_ARTICLE,
+    OTHER_REGION,
+    SEGMENT,
+    SHARED_WORD,
+    SOUNDING,
+    STATEMENT,
+)
+from voice.orders.lexicon import MAX_WORDS, NAMING, REPORTED_WHOLE, UNKNOWN, Arc, Lexicon, Role
 from voice.orders.numbers import Number
 from voice.orders.spans import Span, SpanKind
 from voice.orders.words import Token
 
-UNCLEAR: Final = 10**9  # value of a quantity that has to be asked about
+UNCLEAR: Final = 10**9  # value of a quantity that needs a question
 NO: Final = UNCLEAR + 1  # value of the quantity zero
 _UNCLEAR_KINDS: Final = frozenset({SpanKind.FRACTION, SpanKind.RANGE})
 _PAUSE: Final = [Arc(1, Role.PAUSE, None, 0.0)]
@@ -25,11 +37,11 @@ _LABEL_ENDS: Final = frozenset(
 _CLAUSE_STARTS: Final = frozenset({Role.STOP, Role.PAUSE, Role.REQUEST, Role.JOIN})
 _CLAUSE_ENDS: Final = frozenset({Role.STOP, Role.PAUSE, Role.REQUEST, Role.FILLER})
 MIN_SIMILARITY: Final = 0.4  # of the letters of a name and the words that sound like it
-MIN_CONSONANTS: Final = 2  # of such words: fewer are in too many words
-MAX_SOUND_WORDS: Final = 4  # as which one name may be recognised
+MIN_CONSONANTS: Final = 2  # of words that sound like a name: fewer match too many names
+MAX_SOUND_WORDS: Final = 4  # the recogniser may write one name as several words
 MAX_LABEL_WORDS: Final = 5
 MAX_LABELLED_WORDS: Final = 3  # of a choice before the name of its group
-MAX_SHARED_WORDS: Final = 3  # of a choice before the words that it shares with an item
+MAX_SHARED_WORDS: Final = 3  # of a choice before the words shared with an item
 MAX_LIST_LINKS: Final = 4  # words between two members of a list
 MAX_NAME_WORDS: Final = 3
 MAX_ALLERGY_WORDS: Final = 8
@@ -37,7 +49,7 @@ MAX_ASKED_WORDS: Final = 8  # between the first and the last words of a question
 
 
 def _arc_of(span: Span, number: Number | None) -> Arc | None:
-    """Return the arc of a typed number; None where the lexicon has it."""
+    """Return the arc of a typed number; None if the lexicon has the arc."""
     length = span.end - span.start
     if span.kind is SpanKind.QUANTITY:
         if span.value == 0:
@@ -52,11 +64,11 @@ def _arc_of(span: Span, number: Number | None) -> Arc | None:
         return None
     if span.kind is SpanKind.ORDINAL:
         return Arc(length, Role.ORDINAL, span.value, SEGMENT)
-    return Arc(length, Role.TALK, None, SEGMENT)
+    return Arc(length, Role.STATEMENT, None, SEGMENT)
 
 
 def _counts_people(span: Span, arcs: list[list[Arc]]) -> bool:
-    """Return whether a span is a number of people by which the order may be multiplied."""
+    """Return whether a span is a number of people; it may multiply the order."""
     return span.kind is SpanKind.PARTY and any(arc.role is Role.PEOPLE for row in arcs[span.start : span.end] for arc in row)
 
 
@@ -67,15 +79,15 @@ class Lattice:
         """Build lattices with `lexicon`."""
         self._lexicon = lexicon
 
-    def read(self, tokens: Sequence[Token]) -> list[list[Arc]]:
+    def build(self, tokens: Sequence[Token]) -> list[list[Arc]]:
         """Return the arcs that begin at each token; a token without any has UNKNOWN. Rows are cached: do not change them."""
-        marked = words.is_marked(tokens)
+        has_diacritics = words.has_diacritics(tokens)
         surfaces = tuple([token.surface for token in tokens])
         keys = [token.key for token in tokens]
-        numbers = self._lexicon.numbers.parse_all(tokens, marked=marked)
+        numbers = self._lexicon.numbers.parse_all(tokens, has_diacritics=has_diacritics)
         arcs: list[list[Arc]] = []
         covered = [0] * len(tokens)  # the end of the complete names over each token
-        ends = set()  # of these names
+        ends = set()  # of the complete names
         breakable: list[int] = []  # tokens at which parts of names or unknown words may begin
         foreign: list[int] = []  # tokens that may be fillers of a language that is not the menu's
         items: list[tuple[int, Arc]] = []  # that may share words with another name
@@ -84,20 +96,20 @@ class Lattice:
             if words.is_punctuation(surface):
                 arcs.append(_PAUSE if surface == "," else _STOP)
                 continue
-            row = self._lexicon.row(tokens, surfaces, numbers, start, marked=marked)
+            row = self._lexicon.row(tokens, surfaces, numbers, start, has_diacritics=has_diacritics)
             near_unknown = unknown and unknown[0] < start + MAX_SOUND_WORDS and unknown[-1] >= start
             arcs.append(row.arcs + self._sounding(surfaces, start, unknown) if near_unknown else row.arcs)
-            if not row.solid:
+            if not row.has_only_whole_names:
                 breakable.append(start)
             if row.sharing:
                 items += [(start, item) for item in row.sharing]
-            if row.foreign:
+            if row.may_be_foreign_filler:
                 foreign.append(start)
             for length in row.wholes:
                 ends.add(start + length)
                 self._cover(covered, start, start + length)
         self._penalize_numbers_behind_articles(arcs, numbers)
-        if foreign and marked and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
+        if foreign and has_diacritics and 3 * sum([not surface.isascii() for surface in surfaces]) > len(surfaces):
             self._penalize_foreign_fillers(arcs, foreign)
         items = [(start, item) for start, item in items if not (item.part and covered[start])]  # no category within a name
         if items:
@@ -108,24 +120,24 @@ class Lattice:
         for start in breakable:
             if covered[start] and start not in ends:
                 arcs[start] = self._unbroken(arcs[start], start, covered[start])
-        if not self._lexicon.talk_openings.isdisjoint(surfaces):
-            self._add_talk(tokens, surfaces, arcs)
+        if not self._lexicon.statement_openings.isdisjoint(surfaces):
+            self._add_statements(tokens, surfaces, arcs)
         if self._lexicon.spans.needed(surfaces, numbers):
-            self._add_spans(self._lexicon.spans.classify(tokens, numbers, marked=marked), numbers, surfaces, arcs)
+            self._add_spans(self._lexicon.spans.classify(tokens, numbers, has_diacritics=has_diacritics), numbers, surfaces, arcs)
         return arcs
 
     @staticmethod
     def _cover(covered: list[int], start: int, end: int) -> None:
-        """Note a complete name: the end of the longest one over each token."""
+        """Record, for each token of a complete name, the end of the longest complete name over it."""
         for position in range(start, end):
             if covered[position] < end:
                 covered[position] = end
 
     @staticmethod
     def _unbroken(row: list[Arc], start: int, end: int) -> list[Arc]:
-        """Return the arcs at a token within a complete name without those of parts of names and unknown words that end within it.
+        """Drop the arcs of unknown words and of parts of names that lie within a complete name.
 
-        A part stays where the same words are also a complete name. Behind the end of the first of two overlapping names, anything goes.
+        A part stays where the same words are also a complete name. After the first of two overlapping names ends, all arcs stay.
         """
         wholes = {arc.length for arc in row if arc.role in NAMING and not arc.part}
         kept = [
@@ -137,11 +149,11 @@ class Lattice:
 
     @staticmethod
     def _penalize_numbers_behind_articles(arcs: list[list[Arc]], numbers: Sequence[Number | None]) -> None:
-        """Raise the cost of a number behind an article, which is rather a size: "a 20 piece wings"."""
+        """Raise the cost of a number behind an article; it is more often a size: "a 20 piece wings"."""
         for number in numbers:
             if number is not None and number.article and number.end < len(arcs) and numbers[number.end] is not None:
                 row = arcs[number.end]
-                arcs[number.end] = [arc.at(arc.cost + ONE_OF) if arc.role is Role.NUMBER else arc for arc in row]
+                arcs[number.end] = [arc.at(arc.cost + NUMBER_AFTER_ARTICLE) if arc.role is Role.NUMBER else arc for arc in row]
 
     def _add_spans(self, spans: Sequence[Span], numbers: Sequence[Number | None], surfaces: tuple[str, ...], arcs: list[list[Arc]]) -> None:
         """Replace the arcs of typed numbers that the lexicon does not have."""
@@ -175,7 +187,7 @@ class Lattice:
 
     @staticmethod
     def _penalize_foreign_fillers(arcs: list[list[Arc]], starts: Sequence[int]) -> None:
-        """Raise the cost of fillers of languages that are not the menu's; called where a third of the words has diacritics."""
+        """Raise the cost of fillers of languages that are not the menu's; called if more than a third of the words has diacritics."""
         for start in starts:
             arcs[start] = [arc.at(arc.cost + ELSEWHERE) if arc.role is Role.FILLER else arc for arc in arcs[start]]
 
@@ -200,7 +212,7 @@ class Lattice:
 
     def _add_shared_words(self, tokens: Sequence[Token], keys: list[str], arcs: list[list[Arc]], items: Sequence[tuple[int, Arc]]) -> None:
         """Add the items of a list that have their first or last words in common: "a ham and a turkey sandwich"."""
-        waiting: dict[tuple[int, str, str], None] = {}  # start, first and last keys of a further member of the list
+        waiting: dict[tuple[int, str, str], None] = {}  # of a possible further member: start, its shared first and last keys
         for start, item in items:
             end = start + item.length
             begin = self._next_member(tokens, end)
@@ -257,7 +269,7 @@ class Lattice:
     def _item_between(
         self, tokens: Sequence[Token], keys: list[str], start: int, head: str, tail: str, lengths: Sequence[int]
     ) -> Arc | None:
-        """Return the item whose keys are a head, those of `lengths` tokens and a tail; the first length that fits one."""
+        """Return the item with the keys `head`, those of the next n tokens, and `tail`, for the first n of `lengths` that fits an item."""
         if head + keys[start] not in self._lexicon.index:
             return None
         for length in lengths:
@@ -266,13 +278,16 @@ class Lattice:
             if not entries:
                 continue
             said = tuple([token.surface for token in tokens[start : start + length]])
-            marked = words.is_marked(tokens[start : start + length])
+            has_diacritics = words.has_diacritics(tokens[start : start + length])
             found: dict[object, None] = {}
             for entry in entries:
                 if entry.role is Role.ITEM and entry.cost <= OTHER_REGION:
                     phrase = entry.phrase
                     meant = phrase[len(phrase) - length :] if head else phrase[:length]
-                    if length < len(phrase) and spelling.distance(said, meant, marked=marked) <= spelling.PLAIN * length:
+                    if (
+                        length < len(phrase)
+                        and spelling.distance(said, meant, has_diacritics=has_diacritics) <= spelling.MISSING_DIACRITICS * length
+                    ):
                         found[entry.value] = None
             if found:
                 return Arc(length, Role.ITEM, tuple(found), SEGMENT + SHARED_WORD)
@@ -315,13 +330,13 @@ class Lattice:
 
     @staticmethod
     def _add_choices(arcs: list[list[Arc]], start: int, option: Arc, group: str, length: int) -> None:
-        """Add the choices of an option in the group that is named beside it."""
+        """Add those choices of an option that belong to the group named beside it."""
         entries = tuple([entry for entry in option.value if entry.group == group]) if option.role is Role.OPTION else ()
         if entries and not option.part:
             arcs[start] = [*arcs[start], Arc(length, Role.OPTION, entries, option.cost + EMPTY)]
 
     def _sounding(self, surfaces: tuple[str, ...], start: int, unknown: Sequence[int]) -> list[Arc]:
-        """Return the names that sound like tokens with an unknown word: "peppa roni", "bơ gơ"."""
+        """Return the arcs of names that sound like tokens with an unknown word: "peppa roni", "bơ gơ"."""
         found = []
         for end in range(start + 1, min(start + MAX_SOUND_WORDS, len(surfaces)) + 1):
             if any(word in self._lexicon.function_words or not word.isalpha() for word in (surfaces[start], surfaces[end - 1])):
@@ -329,7 +344,7 @@ class Lattice:
             if not any(start <= position < end for position in unknown):
                 continue
             if end == start + 1 and not surfaces[start].isascii():
-                continue  # a single syllable with diacritics is spelt as it is meant
+                continue  # a single syllable with diacritics is spelt correctly
             said = "".join((*surfaces[start : end - 1], words.singular(surfaces[end - 1])))
             skeleton = words.skeleton(said)
             if len(skeleton) < MIN_CONSONANTS:
@@ -350,10 +365,10 @@ class Lattice:
             found += [Arc(end - start, role, tuple(values), cost + SEGMENT, part=True) for role, (cost, values) in best.items()]
         return found
 
-    def _add_talk(self, tokens: Sequence[Token], surfaces: tuple[str, ...], arcs: list[list[Arc]]) -> None:
+    def _add_statements(self, tokens: Sequence[Token], surfaces: tuple[str, ...], arcs: list[list[Arc]]) -> None:
         """Add the statements and questions that order nothing."""
         for start, surface in enumerate(surfaces):
-            if surface not in self._lexicon.talk_openings:
+            if surface not in self._lexicon.statement_openings:
                 continue
             for length in range(1, min(MAX_LABEL_WORDS, len(surfaces) - start) + 1):
                 if length == 1 and surface in self._lexicon.names:
@@ -364,7 +379,7 @@ class Lattice:
                     self._add_asked(arcs, start, start + length)
                 if label in self._lexicon.statements.allergies:
                     self._add_allergy(arcs, start, start + length)
-                if label in self._lexicon.statements.calls:
+                if label in self._lexicon.statements.name_openings:
                     self._add_name(tokens, arcs, start, length, certain=label not in self._lexicon.statements.fillers)
             if surface in self._lexicon.statements.allergy_nouns:
                 self._add_allergy_noun(surfaces, arcs, start)
@@ -377,7 +392,7 @@ class Lattice:
     def _add_name(self, tokens: Sequence[Token], arcs: list[list[Arc]], start: int, length: int, *, certain: bool) -> None:
         """Add the name of a person behind `length` words: a word, or several with capital letters.
 
-        `certain`: the words before it introduce nothing else.
+        `certain`: the words before it introduce only names.
         """
         begin = start + length
         end = begin
@@ -386,14 +401,14 @@ class Lattice:
         if end > begin:
             named = any(arc.role in NAMING and not arc.part and arc.cost <= SEGMENT for arc in arcs[begin])
             cost = SEGMENT + (NAME if named and not certain else 0.0)
-            arcs[start] = [*arcs[start], Arc(end - start, Role.TALK, WHOLE, cost)]
+            arcs[start] = [*arcs[start], Arc(end - start, Role.STATEMENT, REPORTED_WHOLE, cost)]
 
     def _is_name(self, token: Token, *, certain: bool) -> bool:
         """Return whether a word may be the name of a person."""
         return (token.capital or certain) and token.surface.isalpha() and token.surface not in self._lexicon.function_words
 
     def _add_allergy(self, arcs: list[list[Arc]], start: int, behind: int) -> None:
-        """Add the statement of an allergy, which ends with the clause or before the next number or item."""
+        """Add the statement of an allergy; it ends with the clause, or before the next number or item."""
         end = behind
         while end < min(len(arcs), start + MAX_ALLERGY_WORDS):
             whole = [arc.role for arc in arcs[end] if not arc.part and arc.cost <= SEGMENT]
@@ -402,10 +417,10 @@ class Lattice:
             if end > behind and Role.ITEM in whole:
                 break
             end += 1
-        arcs[start] = [*arcs[start], Arc(end - start, Role.TALK, WHOLE, SEGMENT)]
+        arcs[start] = [*arcs[start], Arc(end - start, Role.STATEMENT, REPORTED_WHOLE, SEGMENT)]
 
     def _add_allergy_noun(self, surfaces: tuple[str, ...], arcs: list[list[Arc]], noun: int) -> None:
-        """Add the statement of an allergy that ends with a noun; it begins with its verb, or the word before the noun."""
+        """Add the statement of an allergy that ends with a noun; it begins with its verb, else with the word before the noun."""
         begin = max(0, noun - 1)
         for place in range(noun - 1, max(-1, noun - MAX_ASKED_WORDS), -1):
             if any(arc.role in _CLAUSE_STARTS and arc.length == 1 and arc.cost <= SEGMENT for arc in arcs[place]):
@@ -413,7 +428,7 @@ class Lattice:
             if surfaces[place] in self._lexicon.statements.allergy_verbs:
                 begin = place
                 break
-        arcs[begin] = [*arcs[begin], Arc(noun + 1 - begin, Role.TALK, WHOLE, SEGMENT)]
+        arcs[begin] = [*arcs[begin], Arc(noun + 1 - begin, Role.STATEMENT, REPORTED_WHOLE, SEGMENT)]
 
     def _add_asked(self, arcs: list[list[Arc]], start: int, end: int) -> None:
         """Add a question by its last words ("trà đào bao nhiêu một ly"), or by its first ones ("how much is a latte")."""
@@ -423,22 +438,22 @@ class Lattice:
             end += number.length + max(counted) if counted else 0
         begin = self._clause_start(arcs, start)
         if begin < start or end >= len(arcs) or any(arc.role in (Role.STOP, Role.PAUSE) for arc in arcs[end]):
-            arcs[begin] = [*arcs[begin], Arc(end - begin, Role.TALK, None, SEGMENT + TALK)]
+            arcs[begin] = [*arcs[begin], Arc(end - begin, Role.STATEMENT, None, SEGMENT + STATEMENT)]
         else:
             arcs[start] = [*arcs[start], Arc(end - start, Role.INQUIRY, None, SEGMENT)]
 
     @staticmethod
     def _add_numbered(surfaces: tuple[str, ...], arcs: list[list[Arc]], start: int, length: int, cost: float) -> None:
-        """Add a title with a number behind it, which is a name; further numbers in digits belong to it."""
+        """Add a person's title with a number in place of the name; further numbers in digits belong to it."""
         behind = start + length
         while behind < len(arcs):
-            number = next((arc for arc in arcs[behind] if arc.role is Role.NUMBER or arc.role is Role.TALK), None)
+            number = next((arc for arc in arcs[behind] if arc.role is Role.NUMBER or arc.role is Role.STATEMENT), None)
             if number is None:
                 return
             behind += number.length
             digits = surfaces[start + length].isdecimal() and surfaces[behind : behind + 1] and surfaces[behind].isdecimal()
             named = any(arc.role in NAMING and not arc.part and start + arc.length == behind for arc in arcs[start])
-            arcs[start] = [*arcs[start], Arc(behind - start, Role.TALK, None, cost + (NAME if named else 0.0))]
+            arcs[start] = [*arcs[start], Arc(behind - start, Role.STATEMENT, None, cost + (NAME if named else 0.0))]
             if not digits:
                 return
 
@@ -451,7 +466,7 @@ class Lattice:
             if surfaces[close:end] == closing:
                 if end >= len(surfaces) or any(arc.role in _CLAUSE_ENDS and arc.cost <= SEGMENT + EMPTY for arc in arcs[end]):
                     begin = self._clause_start(arcs, start)
-                    arcs[begin] = [*arcs[begin], Arc(end - begin, Role.TALK, None, SEGMENT + TALK)]
+                    arcs[begin] = [*arcs[begin], Arc(end - begin, Role.STATEMENT, None, SEGMENT + STATEMENT)]
                 return
 
     @staticmethod

@@ -1,6 +1,6 @@
-"""The lexicon of one menu: its names and the function words of all languages in one index, and the arcs that begin at a token.
+"""The lexicon of one menu: an index of its names and of the function words of all languages, and the arcs that begin at a token.
 
-An arc depends only on the tokens that follow; `voice.orders.lattice` adds those that depend on the whole utterance.
+These arcs depend only on the tokens that follow; `voice.orders.lattice` adds the arcs that depend on the whole utterance.
 """
 
 from collections import Counter, defaultdict
@@ -32,7 +32,7 @@ from voice.orders.costs import (
     ROTATED,
     SEGMENT,
     UNJOINED,
-    UNSAID,
+    UNREAD_NAME,
 )
 from voice.orders.language_packs import LanguagePack, language_packs
 from voice.orders.numbers import Number, NumberWords
@@ -41,14 +41,14 @@ from voice.orders.words import Token
 
 MAX_REMEMBERED: Final = 4096  # cached look-ups: bounds the memory and the duration of a garbage collection
 MAX_WORDS: Final = 12  # of a phrase
-MAX_CORRECTIONS: Final = 8  # menu words for which an unknown token may stand
+MAX_CORRECTIONS: Final = 8  # menu words as corrections of an unknown token
 MIN_CORRECTED: Final = 3  # letters of its key
 MIN_DELETION_KEY: Final = 4  # letters: shorter words have too many neighbours
 MIN_GLUED: Final = 6  # letters: a shorter token is a word more often than several words without a space
 MIN_GLUED_NAME: Final = 4
-MIN_MENDED: Final = 6  # letters: shorter words have too many neighbours
+MIN_CORRECTED_FUNCTION_WORD: Final = 6  # letters: shorter words have too many neighbours
 MAX_PEOPLE_WORDS: Final = 2  # behind their number
-MAX_PARTIAL: Final = 24  # items or choices: a part of more names than that is too ambiguous to ask about
+MAX_PARTIAL: Final = 24  # items or choices: a part of more names is too ambiguous to ask about
 MAX_FUNCTION_DISTANCE: Final = 0.45  # one wrong tone, or a long phrase without diacritics
 
 
@@ -93,7 +93,7 @@ class Role(Enum):
     WITH = auto()
     ONTO = auto()
     FILLER = auto()
-    TALK = auto()
+    STATEMENT = auto()
     PAUSE = auto()
     STOP = auto()
     UNKNOWN = auto()
@@ -155,11 +155,11 @@ class Row(NamedTuple):
     arcs: list[Arc]
     wholes: list[int]  # lengths of complete names
     sharing: list[Arc]  # items that may share words with another name
-    foreign: bool  # may be a filler of a language that is not the menu's
-    solid: bool  # no part of a name, and not unknown
+    may_be_foreign_filler: bool  # may be a filler of a language that is not the menu's
+    has_only_whole_names: bool  # no part of a name, and not unknown
 
 
-WHOLE: Final = 1  # value of a TALK arc that is reported with its function words
+REPORTED_WHOLE: Final = 1  # value of a STATEMENT arc that is reported with its function words
 UNKNOWN: Final = Arc(1, Role.UNKNOWN, None, 1.0)
 
 
@@ -171,14 +171,14 @@ class Statements:
         """Collect the words, with diacritics and without."""
         packs = list(packs)
         others = {(word,) for pack in packs for word in pack.function_words()}  # "tên" without its diacritic is an English number
-        self.calls = {words.phrase(way) for pack in packs for way in pack.calls}
-        self.calls |= {spelt for pack in packs for spelt in _spellings(pack.calls) if spelt not in others}
+        self.name_openings = {words.phrase(way) for pack in packs for way in pack.name_openings}
+        self.name_openings |= {spelt for pack in packs for spelt in _spellings(pack.name_openings) if spelt not in others}
         self.allergies = {spelt for pack in packs for spelt in _spellings(pack.allergies)}
         self.allergy_nouns = {word for pack in packs for word in pack.allergy_nouns}
         self.allergy_verbs = {word for pack in packs for word in pack.allergy_verbs}
-        self.noes = {word for pack in packs for word in pack.noes}
+        self.retractions = {word for pack in packs for word in pack.retractions}
         self.fillers = {words.phrase(way) for pack in packs for way in pack.fillers}
-        self.openings = {phrase[0] for phrase in (*self.calls, *self.allergies)} | self.allergy_nouns
+        self.openings = {phrase[0] for phrase in (*self.name_openings, *self.allergies)} | self.allergy_nouns
 
 
 class Lexicon:
@@ -187,7 +187,7 @@ class Lexicon:
     _glued: tuple[dict[str, tuple[str, ...]], set[str]] | None = None  # built for the first unknown word
 
     def __init__(self, menu: Menu) -> None:
-        """Compile the menu; about 1 ms for each 20 items."""
+        """Compile the menu."""
         self.menu = menu
         self.bits = {group: 1 << number for number, group in enumerate(menu.option_groups)}
         self.index: dict[str, list[LexicalEntry] | None] = {}
@@ -203,10 +203,10 @@ class Lexicon:
         # Cached rows and the number of tokens on which they depend, without diacritics and with them.
         self._rows: tuple[tuple[dict[tuple[str, ...], Row], dict[str, int]], ...] = (({}, {}), ({}, {}))
         packs = language_packs().values()
-        # Customers may leave out diacritics only in a language that has some.
+        # Words may lack their diacritics only on a menu in a language with diacritics.
         spoken = [pack for pack in packs if pack.language in menu.languages or not menu.languages]
         self._has_marks = any(not word.isascii() for pack in spoken for word in pack.function_words())
-        self.numbers = NumberWords(packs, plain=self._has_marks)
+        self.numbers = NumberWords(packs, are_diacritics_optional=self._has_marks)
         item_names = [name for item in menu.items.values() for name in (item.name, *item.aliases)]
         choices = [choice for group in menu.option_groups.values() for choice in group.choices.values()]
         choice_names = [name for choice in choices for name in (choice.name, *choice.aliases)]
@@ -226,13 +226,13 @@ class Lexicon:
         self.function_words = {word for pack in packs for word in pack.function_words()}
         self._misspelt: dict[str, list[str]] = defaultdict(list)
         for word in sorted(self.function_words):
-            for variant in _deletions(word) if len(word) >= MIN_MENDED - 1 and word.isascii() else ():
+            for variant in _deletions(word) if len(word) >= MIN_CORRECTED_FUNCTION_WORD - 1 and word.isascii() else ():
                 self._misspelt[variant].append(word)
         self.before_nouns = {word for pack in packs if pack.adjectives_first for word in pack.adjectives}
         self.labels_of = self._group_labels(packs, menu_phrases)
         self.statements = Statements(packs)
         asked = (*self.asked, *[opening for opening, _ in self.questions])
-        self.talk_openings = self.statements.openings | self.names | {phrase[0] for phrase in asked}
+        self.statement_openings = self.statements.openings | self.names | {phrase[0] for phrase in asked}
 
     def _group_labels(
         self, packs: Iterable[LanguagePack], menu_phrases: set[tuple[str, ...]]
@@ -241,7 +241,7 @@ class Lexicon:
         categories = {words.phrase(item.category) for item in self.menu.items.values() if item.category is not None}
         known = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs, *pack.ors, *pack.ontos)}
         known |= menu_phrases - categories
-        amounts = {words.key_of(way) for pack in packs for ways in pack.amounts.values() for way in ways}
+        amounts = {words.phonetic_key(way) for pack in packs for ways in pack.amounts.values() for way in ways}
         labels: list[tuple[tuple[str, ...], str]] = []
         names = [(words.phrase(group.name), group_id) for group_id, group in self.menu.option_groups.items()]
         names += [(name[:length], group_id) for name, group_id in names for length in range(2, len(name))]
@@ -251,7 +251,7 @@ class Lexicon:
         labels += [((word,), group_id) for name, group_id in labels for word in name if len(name) > 1 and (word,) not in known]
         by_key: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         for name, group_id in labels:
-            keys = tuple(map(words.key_of, name))
+            keys = tuple(map(words.phonetic_key, name))
             if not amounts.issuperset(keys):
                 by_key[keys[0]].append((keys, group_id))
         return by_key
@@ -261,7 +261,7 @@ class Lexicon:
     def _add(self, role: Role, value: object, phrase: tuple[str, ...], cost: float = 0.0) -> None:
         if not phrase or len(phrase) > MAX_WORDS:
             return
-        key = "".join(map(words.key_of, phrase))
+        key = "".join(map(words.phonetic_key, phrase))
         for length in range(1, len(key)):
             self.index.setdefault(key[:length], None)
         entries = self.index.get(key)
@@ -296,7 +296,7 @@ class Lexicon:
         self._name_fillers = {words.phrase(way) for pack in packs if pack.language in self.menu.languages for way in pack.fillers}
         self._name_classifiers = {words.phrase(way) for pack in packs for way in pack.classifiers}
         phrases = set()
-        items = {name: tuple(map(words.key_of, name)) for role, _, name in named if role is Role.ITEM}
+        items = {name: tuple(map(words.phonetic_key, name)) for role, _, name in named if role is Role.ITEM}
         heads = Counter([name[:2] for name in items])
         begins = Counter(["".join(keys[:length]) for keys in items.values() for length in range(1, len(keys))])
         ends = Counter(["".join(keys[length:]) for keys in items.values() for length in range(1, len(keys))])
@@ -306,7 +306,7 @@ class Lexicon:
         for role, value, name in dict.fromkeys(named):
             for phrase in self._variants(name):
                 phrases.add(phrase)
-                # A choice that is named like an amount is the less likely role of that word.
+                # A word that is both a choice and an amount is less likely the choice.
                 self._add(role, value, phrase, OTHER_REGION if phrase != name else LESS_LIKELY if phrase in amounts else 0.0)
                 self.skeletons[words.skeleton("".join(phrase))].append(LexicalEntry(role, value, phrase, 0.0))
             for phrase, cost in self._short_forms(role, name, heads):
@@ -341,7 +341,7 @@ class Lexicon:
             yield (name[0][0] + name[1][0], *name[2:]), UNJOINED  # the initials of the head: "bm trứng"
 
     def _add_amounts(self, named: Iterable[tuple[Role, object, tuple[str, ...]]]) -> None:
-        """Index choices that are amounts of something ("no ice") under the phrases of every language for that amount."""
+        """Index choices named by an amount and a noun ("no ice") under every language's phrases for that amount."""
         self._measured: dict[tuple[Amount, str], list[tuple[tuple[str, ...], ChoiceRef]]] = defaultdict(list)
         ways = {words.phrase(way): amount for pack in language_packs().values() for amount, ways in pack.amounts.items() for way in ways}
         for role, value, phrase in named:
@@ -349,7 +349,7 @@ class Lexicon:
                 amount = ways.get(phrase[:length])
                 if role is Role.OPTION and amount is not None and isinstance(value, ChoiceRef):
                     for rest in self._variants(phrase[length:]):
-                        entries = self._measured[amount, "".join(map(words.key_of, rest))]
+                        entries = self._measured[amount, "".join(map(words.phonetic_key, rest))]
                         if (rest, value) not in entries:
                             entries.append((rest, value))
                         other = OTHER_REGION if rest != phrase[length:] else 0.0
@@ -364,7 +364,7 @@ class Lexicon:
     ) -> None:
         """Index parts of names: the head, or a modifier alone, unless it is a complete name of the same option group, or of an item.
 
-        `figured`: the same names with numbers in digits, of which a single digit is no part.
+        `figured`: the same names with numbers in digits; a single digit is not indexed as a part.
         """
         whole: dict[tuple[Role, tuple[str, ...]], int] = defaultdict(int)
         for role, value, phrase in named:
@@ -421,7 +421,7 @@ class Lexicon:
             (Role.INSTEAD, None, pack.insteads),
             (Role.KEEP, None, pack.keeps),
             (Role.SET, False, pack.sets),
-            (Role.SET, True, pack.its),
+            (Role.SET, True, pack.set_pronouns),
             (Role.MORE, 2, pack.agains),
             (Role.ONLY, None, pack.onlys),
             (Role.CORRECT, None, pack.corrects),
@@ -435,21 +435,21 @@ class Lexicon:
             (Role.TIMES, None, pack.multiplies),
             (Role.REFER, None, pack.refers),
             (Role.INQUIRY, None, pack.inquiries),
-            (Role.TALK, WHOLE, pack.likewise),
+            (Role.STATEMENT, REPORTED_WHOLE, pack.likewise),
             *[(Role.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()],
-            *[(Role.AFTER, amount, ways) for amount, ways in pack.afters.items()],
+            *[(Role.AFTER, amount, ways) for amount, ways in pack.amounts_behind.items()],
             *[(Role.MORE, count, [way]) for way, count in pack.mores.items()],
             *[(Role.REMOVE, count, [way]) for way, count in pack.fewers.items()],
             *[(Role.SHARE, count, [way]) for way, count in pack.shares.items()],
             *[(Role.ORDINAL, place, [way]) for way, place in pack.ordinals.items()],
-            *[(Role.ALL, count, [way]) for way, count in pack.alls.items()],
+            *[(Role.ALL, count, [way]) for way, count in pack.all_references.items()],
             *[(Role.PORTION, count, [way]) for way, count in pack.portions.items()],
             *[(Role.NUMBER, number, [way]) for way, number in pack.numbers.wholes.items()],
         ]
-        menu_keys = {"".join(map(words.key_of, phrase)) for phrase in menu_phrases}
+        menu_keys = {"".join(map(words.phonetic_key, phrase)) for phrase in menu_phrases}
         for role, value, ways in roles:
             for phrase in [spelt for way in ways for spelt in self._spelt(words.phrase(way), pack)]:
-                keys = [words.key_of(word) for word in phrase]
+                keys = [words.phonetic_key(word) for word in phrase]
                 own = "".join(keys) in menu_keys
                 if role is Role.REQUEST:
                     own = own or keys[-1] in menu_keys
@@ -493,7 +493,7 @@ class Lexicon:
         openings = {way for number in numbers for way in (*number.units, *number.tens)} | {way for pack in packs for way in pack.requests}
         return names, {one for way in openings if " " not in way for one in (way, words.fold(way))}
 
-    def unglued(self, token: Token) -> list[Token]:
+    def split_glued(self, token: Token) -> list[Token]:
         """Split a token of numbers, requests and names that are written without spaces: "haitradao"."""
         surface = token.surface
         if len(surface) < MIN_GLUED or len(surface) != token.end - token.start or token.key in self.known or self.index.get(token.key):
@@ -504,7 +504,7 @@ class Lexicon:
         parts = _split(surface, names, openings)
         found, start = [], token.start
         for part in parts or (surface,):
-            found.append(Token(part, words.key_of(part), start, start + len(part), token.capital))
+            found.append(Token(part, words.phonetic_key(part), start, start + len(part), token.capital))
             start += len(part)
         return found if parts else [token]
 
@@ -520,24 +520,24 @@ class Lexicon:
     def _spelling_index(self) -> dict[str, list[str]]:
         """Return the keys of the menu's words by these keys with one letter deleted. Source: Garbe 2012, symmetric deletes."""
         index: dict[str, list[str]] = defaultdict(list)
-        self.known = {words.key_of(word) for entries in self.index.values() if entries for entry in entries for word in entry.phrase}
+        self.known = {words.phonetic_key(word) for entries in self.index.values() if entries for entry in entries for word in entry.phrase}
         vocabulary = {
             word for entries in self.index.values() if entries for entry in entries if entry.role in NAMING for word in entry.phrase
         }
-        for key in sorted({words.key_of(word) for word in vocabulary}):
+        for key in sorted({words.phonetic_key(word) for word in vocabulary}):
             if len(key) >= MIN_DELETION_KEY:
                 for variant in _deletions(key):
                     index[variant].append(key)
         self._prefixes: dict[str, list[str]] = defaultdict(list)
         for word in sorted({words.fold(word) for word in vocabulary}):
             for length in range(spelling.MIN_ABBREVIATION, len(word) - spelling.MIN_OMITTED + 1):
-                self._prefixes[word[:length]].append(words.key_of(word))
+                self._prefixes[word[:length]].append(words.phonetic_key(word))
         return index
 
     # --- Look-up --------------------------------------------------------------------------------------------------------------------
 
     def _corrections(self, token: Token) -> tuple[str, ...]:
-        """Return the keys of menu words of which an unknown token may be a misspelling."""
+        """Return the keys of menu words that an unknown token may misspell."""
         found = self._near.get(token.surface)
         if found is None:
             candidates = dict.fromkeys([key for variant in _deletions(token.key) for key in self._deletions.get(variant, ())])
@@ -548,23 +548,23 @@ class Lexicon:
             self._near[token.surface] = found
         return found
 
-    def mended(self, token: Token) -> Token:
-        """Return the function word of which an unknown token is a misspelling, or the token itself."""
-        if token.key in self.known or len(token.surface) < MIN_MENDED or not token.surface.isascii():
+    def corrected_function_word(self, token: Token) -> Token:
+        """Return the function word that an unknown token misspells, else the token itself."""
+        if token.key in self.known or len(token.surface) < MIN_CORRECTED_FUNCTION_WORD or not token.surface.isascii():
             return token
         near = [word for variant in _deletions(token.surface) for word in self._misspelt.get(variant, ())]
         word = next((word for word in near if OSA.distance(token.surface, word) == 1), None)
         named = self._corrections(token)  # a word of the menu is likelier
-        if word is None or (named and words.key_of(word) not in named):
+        if word is None or (named and words.phonetic_key(word) not in named):
             return token
-        return Token(word, words.key_of(word), token.start, token.end, token.capital)
+        return Token(word, words.phonetic_key(word), token.start, token.end, token.capital)
 
     def _phrases(
         self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int
     ) -> Iterator[tuple[int, tuple[str, ...], list[LexicalEntry]]]:
         """Yield the phrases that begin at a token: end, words and entries, near spellings included.
 
-        The last element has no entries; its end is that of the tokens on which the result depends.
+        The last element has no entries; its end is the end of the tokens on which the result depends.
         """
         index = self.index
         paths: list[tuple[str, int, tuple[str, ...]]] = [
@@ -605,23 +605,25 @@ class Lexicon:
 
     # --- The lattice ----------------------------------------------------------------------------------------------------------------
 
-    def row(self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool) -> Row:
-        """Return the arcs that begin at a token, cached by the tokens on which they depend.
+    def row(
+        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, has_diacritics: bool
+    ) -> Row:
+        """Return the arcs that begin at a token.
 
-        The number of these is known after the first look-up; the cache has its maximum for each first token, and the rows by that many
-        tokens. The end of the utterance counts as a token.
+        A row depends on the next n tokens; n is kept per first token, and the row is cached under those n tokens. The end of the
+        utterance counts as a token.
         """
-        rows, reaches = self._rows[marked]
+        rows, reaches = self._rows[has_diacritics]
         first = surfaces[start]
         window = (*surfaces, "")[start : start + reaches.get(first, 1)]
         row = rows.get(window)
         if row is None:
-            found, reach = self._arcs_at(tokens, surfaces, numbers, start, marked=marked)
+            found, reach = self._arcs_at(tokens, surfaces, numbers, start, has_diacritics=has_diacritics)
             whole = [arc for arc in found if arc.role in NAMING and not arc.part and arc.cost < MISSING_HEAD]
             sharing = [arc for arc in found if arc.role is Role.ITEM and (len(arc.value) > 1 if arc.part else arc.length > 1)]
-            foreign = any(arc.role is Role.FILLER and arc.value for arc in found)
-            solid = not any(arc.part or arc.role is Role.UNKNOWN for arc in found)
-            row = Row(found, [arc.length for arc in whole], sharing, foreign, solid)
+            may_be_foreign_filler = any(arc.role is Role.FILLER and arc.value for arc in found)
+            has_only_whole_names = not any(arc.part or arc.role is Role.UNKNOWN for arc in found)
+            row = Row(found, [arc.length for arc in whole], sharing, may_be_foreign_filler, has_only_whole_names)
             length = max(reach - start, reaches.get(first, 1))
             if len(rows) > MAX_REMEMBERED:
                 rows.clear()
@@ -631,7 +633,7 @@ class Lexicon:
         return row
 
     def _arcs_at(
-        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool
+        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, has_diacritics: bool
     ) -> tuple[list[Arc], int]:
         found: list[Arc] = []
         reach = start + 1
@@ -640,7 +642,7 @@ class Lexicon:
                 reach = max(reach, end)
                 continue
             length = end - start
-            meant = self._arcs_of(said, entries, marked=marked)
+            meant = self._arcs_of(said, entries, has_diacritics=has_diacritics)
             found += meant if length == len(said) else [arc.over(length) for arc in meant]
         if surfaces[start] in self._adjectives:
             found += self._ellipsis(tokens, start)
@@ -650,69 +652,71 @@ class Lexicon:
             found = _distinct(found)
             found += self._counted(surfaces, start, number)
             reach = max(reach, number.end + MAX_PEOPLE_WORDS)
-        counts = {arc.length for arc in found if arc.role is Role.CLASSIFIER}  # an option that is also a classifier takes its "of" along
+        counts = {arc.length for arc in found if arc.role is Role.CLASSIFIER}  # an option that is also a classifier may be followed by "of"
         found += [arc.over(arc.length + 1) for arc in found if arc.role is Role.OPTION and arc.length + 1 in counts and not arc.part]
         unused: dict[int, Arc] = {}
         for arc in found:
-            if arc.role in NAMING and (arc.length not in unused or arc.cost + UNSAID < unused[arc.length].cost):
-                unused[arc.length] = Arc(arc.length, Role.UNUSED, None, arc.cost + UNSAID, part=arc.part)
+            if arc.role in NAMING and (arc.length not in unused or arc.cost + UNREAD_NAME < unused[arc.length].cost):
+                unused[arc.length] = Arc(arc.length, Role.UNUSED, None, arc.cost + UNREAD_NAME, part=arc.part)
         found += unused.values()
         phrases = [arc for arc in found if arc.role not in _WITHOUT_PHRASE]
         whole = max([arc.length for arc in phrases if arc.cost <= SEGMENT], default=1)
         if whole > 1:  # "instead" corrects, "instead of" does not
             found = [arc for arc in found if arc.length >= whole or arc.role is not Role.CORRECT]
             found = [arc.at(arc.cost + BROKEN) if arc.length < whole and arc in phrases else arc for arc in found]
-        # A function word without doubt cannot be unknown.
+        # A phrase that is certainly a function word has no unknown arc.
         if not any(arc.cost <= SEGMENT + EMPTY and arc.role not in NAMING for arc in found):
             found.append(UNKNOWN)
         return found, reach
 
-    def _arcs_of(self, said: tuple[str, ...], entries: list[LexicalEntry], *, marked: bool) -> list[Arc]:
-        """Return an arc for each role of a phrase; one of a name has all items or choices that fit equally well."""
+    def _arcs_of(self, said: tuple[str, ...], entries: list[LexicalEntry], *, has_diacritics: bool) -> list[Arc]:
+        """Return an arc for each role of a phrase; the arc of a name lists all items or choices that fit equally well."""
         best: dict[Role, list[tuple[float, LexicalEntry]]] = {}
         length = len(said)
         exact = length == 1 and self.numbers.is_number_word(said[0])
         ascii_said = "".join(said).isascii()
         # A function word that is spelt with its diacritics is no misspelling of a name.
-        spelt = marked and length == 1 and not ascii_said and said[0] in self.function_words
+        spelt = has_diacritics and length == 1 and not ascii_said and said[0] in self.function_words
         for entry in entries:
             named = entry.role in NAMING
             if not (named or self._has_marks) and ascii_said and not "".join(entry.phrase).isascii():
                 continue  # diacritics are missing only where the menu's language has some
             compare = spelling.distance if named else spelling.function_distance
-            distance = compare(said, entry.phrase, marked=marked)
+            distance = compare(said, entry.phrase, has_diacritics=has_diacritics)
             if named and spelt and distance > 0.0:
                 continue
             if distance <= (spelling.MAX_NEAR if named else MAX_FUNCTION_DISTANCE):
                 best.setdefault(entry.role, []).append((distance + entry.cost, entry))
                 exact = exact or (not named and distance == 0.0)
-        if exact and (marked or not self._has_marks):  # a function word without an error is no misspelling of another one
+        if exact and (has_diacritics or not self._has_marks):  # a function word without an error is no misspelling of another one
             best = {role: weighed for role, weighed in best.items() if role in NAMING or any(entry.phrase == said for _, entry in weighed)}
         found = []
         for role, weighed in best.items():
             cost, entry = min(weighed, key=lambda pair: pair[0])
             if role in NAMING:
-                # The rest of the order decides between names of equal cost.
+                # The context decides between names of equal cost.
                 level = tuple(dict.fromkeys([other.value for other_cost, other in weighed if other_cost <= cost + 1e-9]))
                 plural = said[-1].endswith("s") and not entry.phrase[-1].endswith("s") and words.singular(said[-1]) == entry.phrase[-1]
                 found.append(Arc(length, role, level, cost + SEGMENT, part=entry.cost >= MISSING_HEAD, plural=plural))
                 if role is Role.OPTION:
-                    found += self._other_groups(length, level, weighed, 0.0 if marked else spelling.PLAIN * len(said))
+                    found += self._other_groups(length, level, weighed, 0.0 if has_diacritics else spelling.MISSING_DIACRITICS * len(said))
             else:
                 found.append(Arc(length, role, entry.value, cost + SEGMENT))
         return found
 
     @staticmethod
-    def _other_groups(length: int, level: tuple[Any, ...], weighed: Sequence[tuple[float, LexicalEntry]], plain: float) -> Iterator[Arc]:
-        """Yield an arc for choices of other groups, which other items may have, at a higher cost.
+    def _other_groups(
+        length: int, level: tuple[Any, ...], weighed: Sequence[tuple[float, LexicalEntry]], missing_diacritics: float
+    ) -> Iterator[Arc]:
+        """Yield an arc for choices of other groups, at a higher cost: an item may lack the cheapest choice's group.
 
-        `plain`: the cost of missing diacritics, which does not distinguish the groups.
+        `missing_diacritics`: the cost of missing diacritics, equal for all groups.
         """
         groups = {entry.group for entry in level}
         others = [
             (cost, entry)
             for cost, entry in weighed
-            if cost <= entry.cost + (spelling.PLURAL if entry.cost > 0.0 else plain) and entry.value.group not in groups
+            if cost <= entry.cost + (spelling.PLURAL if entry.cost > 0.0 else missing_diacritics) and entry.value.group not in groups
         ]
         if others:
             cost = min(cost for cost, _ in others)
@@ -720,7 +724,7 @@ class Lexicon:
             yield Arc(length, Role.OPTION, tuple(entries), cost + SEGMENT)
 
     def _ellipsis(self, tokens: Sequence[Token], start: int) -> Iterator[Arc]:
-        """Yield the option of an adjective whose noun follows behind a conjunction: "red and green peppers"."""
+        """Yield the option of an adjective that shares the noun behind a conjunction: "red and green peppers"."""
         if start + 2 >= len(tokens) or tokens[start + 1].surface not in self._joins:
             return
         for head in range(start + 3, min(start + 5, len(tokens))):
@@ -730,7 +734,7 @@ class Lexicon:
                     return
 
     def _counted(self, surfaces: tuple[str, ...], start: int, number: Number) -> Iterator[Arc]:
-        """Yield the arcs of a number; `voice.orders.spans` types those that count nothing."""
+        """Yield the arcs of a number; `voice.orders.spans` classifies the numbers that count nothing."""
         length = number.end - start
         if number.article:
             yield Arc(length, Role.ARTICLE, 1, SEGMENT + self._an_article)
@@ -749,14 +753,14 @@ class Lexicon:
 
     def says_part(self, item_id: str, tokens: Sequence[Token], start: int, end: int) -> bool:
         """Return whether the tokens are a part of an item's name; diacritics count if the utterance has some."""
-        marked = words.is_marked(tokens)
-        names = self._part_names.get((item_id, marked))
+        has_diacritics = words.has_diacritics(tokens)
+        names = self._part_names.get((item_id, has_diacritics))
         if names is None:
             item = self.menu.items[item_id]
             ways = [words.phrase(way) for way in (item.name, *item.aliases)]
-            names = [tuple([words.singular(word) if marked else words.key_of(word) for word in way]) for way in ways]
-            self._part_names[item_id, marked] = names
-        if marked:
+            names = [tuple([words.singular(word) if has_diacritics else words.phonetic_key(word) for word in way]) for way in ways]
+            self._part_names[item_id, has_diacritics] = names
+        if has_diacritics:
             said = tuple([words.singular(token.surface) for token in tokens[start:end]])
         else:
             keys = [token.key if token.key in self.known else next(iter(self._corrections(token)), "") for token in tokens[start:end]]
@@ -764,12 +768,12 @@ class Lexicon:
         return any(name[place : place + len(said)] == said for name in names for place in range(len(name) - len(said) + 1))
 
     def measured(self, amount: Amount, tokens: Sequence[Token], start: int, end: int) -> list[ChoiceRef]:
-        """Return the choices that are that amount of something: "no" and "ice" give the choice "no ice"."""
+        """Return the choices whose names consist of an amount and the tokens: "no" and "ice" give the choice "no ice"."""
         measured = self._measured.get((amount, "".join([token.key for token in tokens[start:end]])))
         if not measured:
             return []
         said = tuple([token.surface for token in tokens[start:end]])
-        near = [(spelling.distance(said, phrase, marked=words.is_marked(tokens)), entry) for phrase, entry in measured]
+        near = [(spelling.distance(said, phrase, has_diacritics=words.has_diacritics(tokens)), entry) for phrase, entry in measured]
         nearest = min(distance for distance, _ in near)
         return list(dict.fromkeys([entry for distance, entry in near if distance == nearest])) if nearest <= MAX_FUNCTION_DISTANCE else []
 

@@ -11,9 +11,9 @@ from voice.orders.words import Token
 
 NumberRoleName = Literal["unit", "end", "ten", "times", "article", "half", "join"]
 
-MAX_DISTANCE: Final = 0.45  # of a number word: one wrong tone, or no diacritics at all
+MAX_DISTANCE: Final = 0.45  # of a number word: one wrong tone, or no diacritics
 MAX_DIGITS: Final = 6
-MIN_DIGIT_RUN: Final = 4  # digits spoken one by one: nobody orders four numbers of nothing
+MIN_DIGIT_RUN: Final = 4  # digits spoken one by one; fewer may be quantities
 TEN: Final = 10
 HUNDRED: Final = 100
 THOUSAND: Final = 1000
@@ -44,9 +44,9 @@ class Number:
 class NumberWords:
     """The number words of all languages; a number may mix them."""
 
-    def __init__(self, packs: Iterable[LanguagePack], *, plain: bool = True) -> None:
-        """Index the words by their keys; `plain`: diacritics may be missing."""
-        self._plain = plain
+    def __init__(self, packs: Iterable[LanguagePack], *, are_diacritics_optional: bool = True) -> None:
+        """Index the words by their keys; `are_diacritics_optional`: a word may lack its diacritics."""
+        self._are_diacritics_optional = are_diacritics_optional
         self._roles: dict[str, list[NumberRole]] = defaultdict(list)
         self._zeros: set[str] = set()
         for pack in packs:
@@ -64,17 +64,17 @@ class NumberWords:
             for name, table in tables:
                 for word, value in table.items():
                     surface = word.lower()
-                    self._roles[words.key_of(surface)].append(NumberRole(name, value, surface))
+                    self._roles[words.phonetic_key(surface)].append(NumberRole(name, value, surface))
 
     # --- Words, exactly as they are spelt ---------------------------------------------------------------------------------------------
 
     def is_number_word(self, surface: str) -> bool:
         """Return whether a word has any function within numbers."""
-        return any(role.surface == surface for role in self._roles.get(words.key_of(surface), ()))
+        return any(role.surface == surface for role in self._roles.get(words.phonetic_key(surface), ()))
 
     def is_half(self, surface: str) -> bool:
         """Return whether a word is a half."""
-        return any(role.surface == surface and role.name == "half" for role in self._roles.get(words.key_of(surface), ()))
+        return any(role.surface == surface and role.name == "half" for role in self._roles.get(words.phonetic_key(surface), ()))
 
     def is_zero(self, surface: str) -> bool:
         """Return whether a word is a zero among digits."""
@@ -82,20 +82,20 @@ class NumberWords:
 
     def multiplier(self, surface: str) -> int:
         """Return the factor of a word, 12 of "dozen"; 0: it has none."""
-        roles = self._roles.get(words.key_of(surface), ())
+        roles = self._roles.get(words.phonetic_key(surface), ())
         return next((role.value for role in roles if role.surface == surface and role.name == "times"), 0)
 
     # --- Numbers in an utterance ------------------------------------------------------------------------------------------------------
 
-    def parse_all(self, tokens: Sequence[Token], *, marked: bool) -> list[Number | None]:
-        """Parse the longest number that begins at each token; `marked`: the utterance is written with diacritics."""
+    def parse_all(self, tokens: Sequence[Token], *, has_diacritics: bool) -> list[Number | None]:
+        """Parse the longest number that begins at each token; `has_diacritics`: the utterance is written with diacritics."""
         roles = self._roles
         return [
-            self.parse(tokens, start, marked=marked) if token.key in roles or token.surface.isdecimal() else None
+            self.parse(tokens, start, has_diacritics=has_diacritics) if token.key in roles or token.surface.isdecimal() else None
             for start, token in enumerate(tokens)
         ]
 
-    def parse(self, tokens: Sequence[Token], start: int, *, marked: bool) -> Number | None:
+    def parse(self, tokens: Sequence[Token], start: int, *, has_diacritics: bool) -> Number | None:
         """Parse the longest number that begins at a token; None where there is none, or where it has more than `MAX_DIGITS` digits."""
         first = tokens[start]
         number = _PartialNumber()
@@ -106,7 +106,7 @@ class NumberWords:
             position += 1
             number.add(NumberRole("unit", int(first.surface), first.surface), 0.0, position)
         while position < len(tokens):
-            nearest = self._continuation(tokens[position], number, marked=marked)
+            nearest = self._continuation(tokens[position], number, has_diacritics=has_diacritics)
             if nearest is None:
                 break
             position += 1
@@ -114,7 +114,7 @@ class NumberWords:
         return number.finished()
 
     def digit_runs(self, tokens: Sequence[Token], numbers: Sequence[Number | None]) -> list[tuple[int, int]]:
-        """Return the start and end tokens of digits that are spoken one by one; `numbers`: those of `parse_all`."""
+        """Return the start and end tokens of digits that are spoken one by one; `numbers`: the result of `parse_all`."""
         bounds, start = [], 0
         for position, token in enumerate(tokens):
             number = numbers[position]
@@ -125,13 +125,13 @@ class NumberWords:
         bounds.append((start, len(tokens)))
         return [(start, end) for start, end in bounds if end - start >= MIN_DIGIT_RUN]
 
-    def _continuation(self, token: Token, number: "_PartialNumber", *, marked: bool) -> tuple[float, NumberRole] | None:
+    def _continuation(self, token: Token, number: "_PartialNumber", *, has_diacritics: bool) -> tuple[float, NumberRole] | None:
         """Return the nearest role in which a token may continue a number, and its distance."""
         nearest: tuple[float, NumberRole] | None = None
         for role in self._roles.get(token.key, ()):
-            if not self._plain and token.surface.isascii() and not role.surface.isascii():
+            if not self._are_diacritics_optional and token.surface.isascii() and not role.surface.isascii():
                 continue
-            distance = function_distance((token.surface,), (role.surface,), marked=marked)
+            distance = function_distance((token.surface,), (role.surface,), has_diacritics=has_diacritics)
             max_distance = 0.0 if role.name == "article" else MAX_DISTANCE
             if distance <= max_distance and number.accepts(role) and (nearest is None or distance < nearest[0]):
                 nearest = distance, role
@@ -146,8 +146,8 @@ class _PartialNumber:
 
     def __init__(self) -> None:
         self.complete = 0  # hundreds and thousands to which only lower ones are added
-        self.open = 0  # what a multiplier may still multiply
-        self.base = 0  # the last power of ten, or dozen: below it the number may go on
+        self.open = 0  # the part that a multiplier may still multiply
+        self.base = 0  # the last power of ten, or dozen: only a smaller number may follow
         self.half = False  # "half" waits for its multiplier
         self.last = ""  # role of the last word
         self.last_multiplier = 0  # value of the last word, if it multiplies

@@ -1,4 +1,4 @@
-"""The steps of the search over connectives, operations and references, and the search for the cheapest parses of an utterance."""
+"""The search steps for connectives, operations and references, and the search for the cheapest parses of an utterance."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -6,19 +6,19 @@ from typing import Final
 from voice.orders.costs import (
     ABSENT,
     AIMLESS,
+    CLASSIFIER_ALONE,
     CONTRADICTED,
     DANGLING_AMOUNT,
     EARLY_JOINED,
     IDLE,
+    QUESTION_WORD,
     REFERENCE,
     RETRACTED,
-    TALK,
-    TALK_WORD,
-    UNCOUNTED,
-    UNSAID,
+    STATEMENT,
+    UNREAD_NAME,
 )
+from voice.orders.item_steps import CLAUSE_END_KINDS, ItemSteps
 from voice.orders.lexicon import NAMING, UNKNOWN, Arc, Lexicon, Role
-from voice.orders.names import CLAUSE_END_KINDS, Names
 from voice.orders.search import (
     AGAIN,
     ALL,
@@ -37,6 +37,7 @@ from voice.orders.search import (
     ITS,
     JOINED,
     MORE,
+    NO_OPTIONS,
     NONE,
     NOT_THAT,
     ONLY,
@@ -44,11 +45,10 @@ from voice.orders.search import (
     OPERATIONS,
     PAUSED,
     PEOPLE,
-    PLAIN,
     REFER,
+    REMAINDER,
     REMOVE,
     REPLACE,
-    REST,
     SET,
     WITH,
     Parse,
@@ -58,11 +58,11 @@ from voice.orders.search import (
 )
 from voice.orders.words import Token
 
-_INSTEAD_OF_INTO: Final = frozenset({Role.WITH, Role.FILLER, Role.ONTO})  # roles that the same words have where nothing is changed
+_INSTEAD_OF_INTO: Final = frozenset({Role.WITH, Role.FILLER, Role.ONTO})  # other roles of the words of INTO
 POSTPOSED_WORDS: Final = 2  # between an item and a verb of removal behind it
 
 
-class Reader(Names):
+class Reader(ItemSteps):
     """Parses utterances about one menu: a step for each role, and the best-first search over all of them."""
 
     def __init__(self, lexicon: Lexicon) -> None:
@@ -107,19 +107,19 @@ class Reader(Names):
             Role.FILLER: self._skip,
             Role.PAUSE: self._pause,
             Role.TIMES: self._skip,
-            Role.TALK: self._leave_unread,
+            Role.STATEMENT: self._leave_unread,
             Role.UNKNOWN: self._leave_unread,
             Role.UNUSED: self._leave_unread,
         }
 
     def read(self, tokens: Sequence[Token], order: tuple[str, ...], count: int = 1) -> list[Parse]:
         """Return the `count` cheapest parses of an utterance; `order` holds the item of each line of the order so far."""
-        arcs = self.lattice.read(tokens)
+        arcs = self.lattice.build(tokens)
         space = SearchSpace(tokens, arcs, order)
         found = cheapest(space, self._steps, lambda parse: self._finish(parse, space), count)
         if found:
             return found
-        # No path leads through the lattice: each role needs words that are missing. Then any word may be left unread.
+        # No path covers the utterance; retry with every word skippable.
         space = SearchSpace(tokens, [[*row, UNKNOWN] for row in arcs], order)
         return cheapest(space, self._steps, lambda parse: self._finish(parse, space), count)
 
@@ -130,10 +130,10 @@ class Reader(Names):
         answers = parse.amount == "no" and parse.done is None and parse.headless and not parse.options  # an answer before the order
         new = parse.fork(arc.cost + (CONTRADICTED if answers else 0.0))
         if parse.amount is not None and space.tokens[start].surface != ",":
-            new.amount = None  # a negation of words that are not on the menu
+            new.amount = None  # the negated words are not on the menu
             new.cost += REFERENCE
         yield new
-        if parse.amount == "no" and not parse.bare and not parse.talk:
+        if parse.amount == "no" and not parse.bare and not parse.in_question:
             if parse.headless and parse.options:
                 yield self._retracted(parse, arc.cost)
             new = parse.fork(arc.cost)  # a correction
@@ -144,14 +144,14 @@ class Reader(Names):
 
     def _join(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
         if parse.flags & NOT_THAT and parse.headless and not parse.options:
-            new = self._close(parse, space)  # the rejected number ends
+            new = self._close(parse, space)  # the group of the rejected number ends
             new.cost += arc.cost
             yield new
             return
         new = parse.fork(arc.cost + self._corrected_by_more(parse))
         without = self._without(parse) if parse.amount == "no" else ()
         if without:
-            new.options, new.amount = without, None  # "no" without an object, of the options of the part before
+            new.options, new.amount = without, None  # "no" without an object negates the options of the part before
         elif parse.amount == "no":
             new.amount = None  # its object is not on the menu
             new.cost += REFERENCE
@@ -168,22 +168,22 @@ class Reader(Names):
         yield new
 
     def _boundary(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
-        if not parse.talk and parse.amount is None and not parse.carry:
+        if not parse.in_question and parse.amount is None and not parse.carry:
             yield parse.fork(arc.cost)
             return
         without = self._without(parse) if parse.amount == "no" else ()
         dangling = 0.0 if parse.amount is None or without else ABSENT if parse.amount == "no" else DANGLING_AMOUNT
         new = parse.fork(arc.cost + dangling)
-        new.options = new.options or without  # "no" without an object, of the options of the part before
-        new.talk = new.carry = False
+        new.options = new.options or without  # "no" without an object negates the options of the part before
+        new.in_question = new.carry = False
         new.amount = None
         yield new
 
     def _remove(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
-        if parse.flags & REST and not parse.options:
+        if parse.flags & REMAINDER and not parse.options:
             new = parse.fork(arc.cost)  # the verb behind its object
             new.flags |= REMOVE
             yield new
@@ -213,16 +213,16 @@ class Reader(Names):
             yield new
 
     def _operation(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
         if arc.role is Role.SET and not parse.base and not parse.items:
-            yield parse.fork(arc.cost)  # nothing to set yet: the verb is part of a request
+            yield parse.fork(arc.cost)  # there is no line to set yet: the verb is part of a request
             return
         if arc.role is Role.SET and not parse.options and parse.flags & (ALL if parse.headless else IS_PART):
             new = parse.fork(arc.cost)  # the verb behind its object
             if parse.items and parse.number and not space.there.isdisjoint(parse.items):
-                new.flags = REPLACE  # a part of a line is to be another item
+                new.flags = REPLACE  # another item replaces a part of the line
                 new = self._open(new, space, REFERENCE)
                 new.flags = INTO
             yield new
@@ -256,9 +256,9 @@ class Reader(Names):
         yield new
 
     def _keep(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.flags & REST and not parse.options:
+        if parse.flags & REMAINDER and not parse.options:
             new = parse.fork(arc.cost)  # the verb behind its object, the remainder
-            new.flags, new.number = AS_IS | REST, 0
+            new.flags, new.number = AS_IS | REMAINDER, 0
             yield new
             return
         if parse.headless and parse.number and not parse.options:
@@ -266,7 +266,7 @@ class Reader(Names):
             return
         if parse.items and not parse.options and not parse.number:
             new = parse.fork(arc.cost + (CONTRADICTED if parse.flags & REMOVE else 0.0))
-            new.cost -= REFERENCE if space.there.issuperset(parse.items) else 0.0  # one expects no number then
+            new.cost -= REFERENCE if space.there.issuperset(parse.items) else 0.0  # a number is not expected here
             new.flags = AS_IS  # the verb behind its object
             yield new
         new = self._open(parse, space, arc.cost)
@@ -274,7 +274,7 @@ class Reader(Names):
         yield new
 
     def _into(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.flags & (REPLACE | SET) and not parse.talk:
+        if parse.flags & (REPLACE | SET) and not parse.in_question:
             empty = parse.headless and not parse.options and not parse.number
             new = parse.fork(arc.cost) if empty else self._open(parse, space, arc.cost)
             if parse.options and not parse.items and parse.flags & REPLACE:
@@ -286,17 +286,17 @@ class Reader(Names):
 
     def _more(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
         named = any(other.role in NAMING for other in space.arcs_at(start + arc.length))
-        apart = parse.number and (parse.joint == PAUSED or (parse.options and named))  # "more" is said of the option behind it
-        if parse.headless and not (parse.options or parse.talk or apart):
+        apart = parse.number and (parse.joint == PAUSED or (parse.options and named))  # "more" belongs to the option behind it
+        if parse.headless and not (parse.options or parse.in_question or apart):
             new = parse.fork(arc.cost)
-        elif parse.headless and parse.number and not (parse.talk or arc.value or apart):
+        elif parse.headless and parse.number and not (parse.in_question or arc.value or apart):
             new = parse.fork(arc.cost)  # behind its number
         else:
-            yield parse.fork(arc.cost + (AIMLESS if arc.value else IDLE))  # the determiner before a number adds nothing to it
-            if parse.talk:
+            yield parse.fork(arc.cost + (AIMLESS if arc.value else IDLE))  # a determiner before a number
+            if parse.in_question:
                 return
             if arc.value > 1 and parse.items and not parse.options and not space.there.isdisjoint(parse.items):
-                new = parse.fork(arc.cost)  # a line like one on the order, with a difference
+                new = parse.fork(arc.cost)  # a line like one on the order, with other options
                 new.flags |= MORE | AGAIN
                 yield new
             new = self._open(parse, space, arc.cost)
@@ -310,7 +310,7 @@ class Reader(Names):
         yield new
 
     def _only(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.headless and not parse.options and not parse.talk:
+        if parse.headless and not parse.options and not parse.in_question:
             new = parse.fork(arc.cost)
             new.flags |= ONLY
             yield new
@@ -362,17 +362,17 @@ class Reader(Names):
         new.extend_span(arc, start)
         yield self._close(new, space)
         behind = space.arcs_at(start + arc.length)
-        if any(other.role is Role.ITEM for other in behind) and not parse.talk:
+        if any(other.role is Role.ITEM for other in behind) and not parse.in_question:
             new = parse.fork(arc.cost)  # before its object, an item
             new.amount, new.bare, new.carry = "no", True, False
             yield new
 
     def _all(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
         if parse.flags & REPLACE and parse.items and not parse.options:
-            yield parse.fork(arc.cost)  # adds nothing to the verb
+            yield parse.fork(arc.cost)  # redundant beside the verb
             return
         new = (
             parse.fork(arc.cost)
@@ -380,7 +380,7 @@ class Reader(Names):
             else self._open(parse, space, arc.cost)
         )
         new.flags |= ALL
-        new.number = new.number or arc.value  # a number may have been said already
+        new.number = new.number or arc.value  # a number may precede the word
         yield new
         last = parse.options[-1] if parse.options else None
         if (
@@ -391,7 +391,7 @@ class Reader(Names):
             and not parse.flags & ALL
             and (len(parse.options) > 1 or parse.items)
         ):
-            new = self._detach(parse, space, arc.cost + EARLY_JOINED)  # behind the last option, which is of all lines
+            new = self._detach(parse, space, arc.cost + EARLY_JOINED)  # behind the last option, which applies to all lines
             new.flags, new.number = ALL, arc.value
             yield new
         behind_options = parse.headless and parse.options and not parse.number and parse.amount is None
@@ -404,32 +404,32 @@ class Reader(Names):
             yield new
 
     def _each(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
-        whose = EVERYONE if arc.value else 0
+        everyone = EVERYONE if arc.value else 0
         if parse.headless and not (parse.options and parse.number):
             new = parse.fork(arc.cost)  # behind a number, or with options
-            new.flags |= ALL | EACH | whose
+            new.flags |= ALL | EACH | everyone
         else:
             ends = all(other.role in CLAUSE_END_KINDS for other in space.arcs_at(start + arc.length))
-            named = whose or not (parse.options and parse.options[-1].end == parse.end)
+            named = everyone or not (parse.options and parse.options[-1].end == parse.end)
             if ends and named and parse.items and not parse.flags & EACH:
                 new = parse.fork(arc.cost)  # behind the item, at the end of a clause
                 new.flags |= EACH | EVERYONE
                 yield new
             new = self._open(parse, space, arc.cost)
-            new.flags |= ALL | EACH | whose
+            new.flags |= ALL | EACH | everyone
             last = parse.options[-1] if parse.options else None
             if last is not None and last.end == parse.end and parse.amount is None:
-                late = self._detach(parse, space, arc.cost + REFERENCE)  # behind the last option, which is of all lines
-                late.flags = ALL | EACH | whose
+                late = self._detach(parse, space, arc.cost + REFERENCE)  # behind the last option, which applies to all lines
+                late.flags = ALL | EACH | everyone
                 yield late
         new.carry = False
         yield new
 
     def _people(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
         new = self._open(parse, space, arc.cost)
@@ -439,12 +439,12 @@ class Reader(Names):
 
     def _rest(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
         if not parse.base and not parse.items:
-            yield from self._leave_unread(parse, arc.at(TALK), start, space)
+            yield from self._leave_unread(parse, arc.at(STATEMENT), start, space)
             return
-        counted = parse.headless and parse.number and not (parse.options or parse.flags & PLAIN)  # behind its number
+        counted = parse.headless and parse.number and not (parse.options or parse.flags & NO_OPTIONS)  # behind its number
         new = parse.fork(arc.cost) if counted else self._open(parse, space, arc.cost)
-        new.flags |= IS_PART | REST
-        new.number = parse.number if counted else 1  # or more: what the other parts leave
+        new.flags |= IS_PART | REMAINDER
+        new.number = parse.number if counted else 1  # at least; `Editor._parts` computes the remainder
         new.extend_span(arc, start)
         yield new
 
@@ -453,8 +453,8 @@ class Reader(Names):
         whole, done = parse.number if parse.items else 0, parse.done
         while done is not None and not whole:
             whole, done = done.value.number if done.value.items else 0, done.past
-        if parse.talk or not whole or whole % arc.value:
-            yield from self._leave_unread(parse, arc.at(UNSAID), start, space)
+        if parse.in_question or not whole or whole % arc.value:
+            yield from self._leave_unread(parse, arc.at(UNREAD_NAME), start, space)
             return
         new = self._open(parse, space, arc.cost)
         new.flags |= IS_PART
@@ -465,7 +465,7 @@ class Reader(Names):
     def _plain(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
         if parse.headless and parse.number and not parse.options and not parse.flags & ARTICLE:
             new = parse.fork(arc.cost)  # a part without options
-            new.flags |= IS_PART | PLAIN
+            new.flags |= IS_PART | NO_OPTIONS
             new.extend_span(arc, start)
             yield new
         else:
@@ -490,7 +490,7 @@ class Reader(Names):
             new.extend_span(arc, start)
             yield new
         else:
-            yield from self._leave_unread(parse, arc.at(UNSAID), start, space)
+            yield from self._leave_unread(parse, arc.at(UNREAD_NAME), start, space)
 
     def _part(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
         counted = parse.items and parse.number and not parse.options and not parse.flags & OPERATIONS
@@ -525,11 +525,11 @@ class Reader(Names):
         yield parse.fork(arc.cost)
 
     def _inquiry(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
-        new = self._open(parse, space, arc.cost + TALK_WORD)
-        new.talk = True
+        new = self._open(parse, space, arc.cost + QUESTION_WORD)
+        new.in_question = True
         new.leave_unread(arc, start)
         yield new
 
@@ -540,4 +540,4 @@ class Reader(Names):
             yield new
         else:
             named = any(other.role is Role.OPTION for other in space.arcs_at(start))  # the word is an option here
-            yield parse.fork(arc.cost + (UNCOUNTED if named else 0.0))
+            yield parse.fork(arc.cost + (CLASSIFIER_ALONE if named else 0.0))

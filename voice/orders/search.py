@@ -1,7 +1,7 @@
 """Parses of an utterance, and the best-first search for the cheapest one.
 
 A parse is a chain of groups; a group has at most one item. The search is A* (Hart, Nilsson and Raphael 1968) over the lattice: the
-estimate is the cost of the cheapest path through the rest of the lattice. The number of parses that are followed from a token is bounded.
+estimate is the cost of the cheapest path through the rest of the lattice. The number of parses that continue from a token is bounded.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,26 +9,26 @@ from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple, final
 
 from schemas import Amount
-from voice.orders.costs import HEAD_AGAIN, SEGMENT, TALK_WORD
+from voice.orders.costs import HEAD_AGAIN, QUESTION_WORD, SEGMENT
 from voice.orders.lexicon import Arc, ChoiceRef, Role
 from voice.orders.words import Token
 
-# Parses with an item, and as many without, that are followed from a token. A larger number changes no case of the development sets.
+# Limit of the parses with an item, and of those without, that continue from a token. A larger one changes no case of the development sets.
 WIDTH: Final = 5
 MIN_WIDTH: Final = 2  # in a long utterance
-WORK: Final = 250  # parses in all, about: a long utterance has a smaller width
+WORK: Final = 250  # width times tokens: a long utterance has a smaller width
 MAX_PORTIONS: Final = 99  # of an option
 ANY_ONE: Final = -1  # an article: one portion, or the one choice of a group
 
 # Flags of a group. Integers, because each operator of enum.IntFlag is a Python function that takes 0.8 to 1.1 us, compiled or not.
 MORE: Final = 1 << 0  # more of a line
 ONLY: Final = 1 << 1  # no more than the number
-CORRECT: Final = 1 << 2  # corrects what was said before
-ALL: Final = 1 << 3  # speaks of all lines
-IS_PART: Final = 1 << 4  # speaks of some of the line before
+CORRECT: Final = 1 << 2  # corrects the groups before
+ALL: Final = 1 << 3  # edits all lines
+IS_PART: Final = 1 << 4  # edits some units of the line before
 REFER: Final = 1 << 5  # refers to a line on the order
 SET: Final = 1 << 6  # sets a line to its item, number or options
-REMOVE: Final = 1 << 7  # removes
+REMOVE: Final = 1 << 7  # removes lines or units
 REPLACE: Final = 1 << 8  # is replaced by the next group
 INTO: Final = 1 << 9  # replaces the group before
 CANCEL: Final = 1 << 10  # cancels the order
@@ -39,24 +39,24 @@ ADDED: Final = 1 << 14  # its number stands behind "with"
 ALSO: Final = 1 << 15  # its number stands behind "and"
 AS_IS: Final = 1 << 16  # stays as it is
 NOT_THAT: Final = 1 << 17  # its number is rejected
-EACH: Final = 1 << 18  # its number is of each line or person
-EVERYONE: Final = 1 << 19  # of each person
+EACH: Final = 1 << 18  # its number applies to each line or person
+EVERYONE: Final = 1 << 19  # its number applies to each person
 PEOPLE: Final = 1 << 20  # its number counts people
-REST: Final = 1 << 21  # the remainder of a line
+REMAINDER: Final = 1 << 21  # the remainder of a line
 ITS: Final = 1 << 22  # its object is a pronoun: the line before
 AGAIN: Final = 1 << 23  # a line like the one before
-PLAIN: Final = 1 << 24  # a part without options
+NO_OPTIONS: Final = 1 << 24  # a part without options
 FORWARD: Final = 1 << 25  # its item comes with a later group
 DESCRIBED: Final = 1 << 26  # some of its options describe a line
 OPERATIONS: Final = MORE | ONLY | CORRECT | ALL | SET | REMOVE | REPLACE | INTO
 # Kinds of unused spans
-UNREAD: Final = 0
-TALK: Final = 1  # a sum of money, a time, a question
-UNREAD_WHOLE: Final = 2  # a statement that is reported with its function words
-AMOUNT: Final = 3  # without an option
-NEGATION: Final = 4  # without an option
+SPAN_UNREAD: Final = 0
+SPAN_STATEMENT: Final = 1  # a sum of money, a time, a question
+SPAN_REPORTED_WHOLE: Final = 2  # a statement that is reported with its function words
+SPAN_AMOUNT: Final = 3  # an amount without an option
+SPAN_NEGATION: Final = 4  # a negation without an option
 # Connectives before a token
-KEEP: Final = -1  # the token leaves the connective before it in force
+SAME_JOINT: Final = -1  # the token keeps the connective before it
 NONE: Final = 0
 MULTIPLIED: Final = 1
 PAUSED: Final = 2
@@ -101,7 +101,7 @@ class Group(NamedTuple):
 
 @final
 class Link:
-    """A linked list, last value first: parses share the values before."""
+    """A linked list, last value first; parses share its tail."""
 
     __slots__ = ("past", "value")
 
@@ -124,6 +124,7 @@ class Parse:
         "done",
         "end",
         "flags",
+        "in_question",
         "item_cost",
         "items",
         "joint",
@@ -132,14 +133,13 @@ class Parse:
         "options",
         "own",
         "start",
-        "talk",
         "unused",
         "used",
     )
 
     cost: float
     done: Link | None  # groups
-    unused: Link | None  # UnusedSpans, and as integers the first tokens of those amounts that an option has
+    unused: Link | None  # UnusedSpan values; an int is the first token of an amount that has got its option
     base: tuple[str, ...]  # items of the line before the present group
     flags: int
     number: int
@@ -156,7 +156,7 @@ class Parse:
     bare: bool  # the amount is a verb of removal
     count: int  # portions of the next option
     carry: bool  # a negation may cover the next option of an enumeration
-    talk: bool
+    in_question: bool
     joint: int  # the connective right before the next token
 
     def fork(self, cost: float) -> "Parse":
@@ -181,12 +181,12 @@ class Parse:
         new.bare = self.bare
         new.count = self.count
         new.carry = self.carry
-        new.talk = self.talk
+        new.in_question = self.in_question
         new.joint = self.joint
         return new
 
     def is_like(self, other: "Parse") -> bool:
-        """Return whether both parses are in the same search state; parts that they share are compared by identity."""
+        """Return whether both parses are in the same search state; shared parts are compared by identity."""
         return (
             self.options is other.options
             and self.flags == other.flags
@@ -196,7 +196,7 @@ class Parse:
             and self.number == other.number
             and self.amount == other.amount
             and self.joint == other.joint
-            and self.talk == other.talk
+            and self.in_question == other.in_question
             and self.carry == other.carry
             and self.bare == other.bare
             and self.count == other.count
@@ -209,19 +209,19 @@ class Parse:
         self.end = start + arc.length
 
     def note_amount(self, arc: Arc, start: int, *, negative: bool) -> None:
-        """Note an amount before its option."""
+        """Record an amount before its option."""
         self.amount_at = start
-        self.unused = Link(self.unused, UnusedSpan(start, start + arc.length, NEGATION if negative else AMOUNT))
+        self.unused = Link(self.unused, UnusedSpan(start, start + arc.length, SPAN_NEGATION if negative else SPAN_AMOUNT))
 
     def use_amount(self) -> None:
-        """Note that an option has the last amount."""
+        """Record that an option has the last amount."""
         if self.amount_at >= 0:
             self.unused = Link(self.unused, self.amount_at)
             self.amount_at = -1
 
     def leave_unread(self, arc: Arc, start: int) -> None:
-        """Note tokens that order nothing."""
-        kind = UNREAD_WHOLE if arc.value else TALK if arc.role is Role.TALK else UNREAD
+        """Record tokens that order nothing."""
+        kind = SPAN_REPORTED_WHOLE if arc.value else SPAN_STATEMENT if arc.role is Role.STATEMENT else SPAN_UNREAD
         self.unused = Link(self.unused, UnusedSpan(start, start + arc.length, kind))
 
     @property
@@ -231,20 +231,20 @@ class Parse:
 
 
 def groups(parse: Parse) -> list[Group]:
-    """Return the groups of a parse, first one first."""
+    """Return the groups of a parse, in order."""
     return _unroll(parse.done)
 
 
 def unused_spans(parse: Parse) -> list[UnusedSpan]:
-    """Return the unused spans of a parse, first one first; amounts and negations only if no option has them."""
+    """Return the unused spans of a parse, in order; amounts and negations only if no option has them."""
     found = _unroll(parse.unused)
     taken = {span for span in found if isinstance(span, int)}
-    return [span for span in found if isinstance(span, UnusedSpan) and (span.kind < AMOUNT or span.start not in taken)]
+    return [span for span in found if isinstance(span, UnusedSpan) and (span.kind < SPAN_AMOUNT or span.start not in taken)]
 
 
 def unread_spans(parse: Parse) -> list[tuple[int, int]]:
-    """Return start and end of the unread spans of a parse, first one first."""
-    return [(span.start, span.end) for span in _unroll(parse.unused) if isinstance(span, UnusedSpan) and span.kind < AMOUNT]
+    """Return start and end of the unread spans of a parse, in order."""
+    return [(span.start, span.end) for span in _unroll(parse.unused) if isinstance(span, UnusedSpan) and span.kind < SPAN_AMOUNT]
 
 
 def _unroll(link: Link | None) -> list[Any]:
@@ -268,8 +268,8 @@ class SearchSpace:
         self.there = frozenset(order)
         self.last_item = -1
         self.taken: list[int] | None = None  # bits of the option groups that items from each token on offer, once computed
-        # The cheapest path through the lattice from each token to the end, for parses that order and for those within a question, where
-        # every word is cheap. No parse is cheaper: the estimate is admissible.
+        # The cost of the cheapest path through the lattice from each token to the end. One estimate for ordering, one for a question, where
+        # every word is cheap. Both are lower bounds.
         infinite = float("inf")
         count = len(tokens)
         self.rest = ordering, asking = [infinite] * count + [0.0], [infinite] * count + [0.0]
@@ -280,7 +280,7 @@ class SearchSpace:
             for arc in arcs[start]:
                 kind, cost, end = arc.role, arc.cost, start + arc.length
                 if kind is Role.INQUIRY:
-                    estimate = cost + TALK_WORD + asking[end]
+                    estimate = cost + QUESTION_WORD + asking[end]
                 else:
                     estimate = (HEAD_AGAIN if arc.part and cost > HEAD_AGAIN and kind is not Role.UNUSED else cost) + ordering[end]
                     if kind is Role.ITEM and start > self.last_item:
@@ -291,7 +291,7 @@ class SearchSpace:
                         least = estimate
                 if asked:
                     ends = kind is Role.REQUEST or kind is Role.STOP
-                    estimate = cost + ordering[end] if ends else min(cost, TALK_WORD) + asking[end]
+                    estimate = cost + ordering[end] if ends else min(cost, QUESTION_WORD) + asking[end]
                     if estimate < infinite:
                         self.ahead[1][start].append((estimate, arc))
                         asking[start] = min(asking[start], estimate)
@@ -303,7 +303,7 @@ class SearchSpace:
 
     @staticmethod
     def said(parse: Parse) -> list[str]:
-        """Return the items that this utterance ordered so far, each once, first one first."""
+        """Return the items that this utterance has ordered so far, each once, in order."""
         found = [parse.items[0]] if parse.items else []
         link = parse.done
         while link is not None:
@@ -336,7 +336,7 @@ def empty_parse(order: tuple[str, ...]) -> Parse:
     parse.start = parse.end = parse.line = parse.amount_at = -1
     parse.joint = BREAK
     parse.amount = None
-    parse.bare = parse.carry = parse.talk = False
+    parse.bare = parse.carry = parse.in_question = False
     return parse
 
 
@@ -351,8 +351,8 @@ JOINTS: Final = {
     Role.ONTO: ONTO_NEXT,
     Role.STOP: BREAK,
     Role.REQUEST: BREAK,
-    Role.FILLER: KEEP,
-    Role.CLASSIFIER: KEEP,
+    Role.FILLER: SAME_JOINT,
+    Role.CLASSIFIER: SAME_JOINT,
 }
 
 Steps = Mapping[Role, Callable[[Parse, Arc, int, SearchSpace], Iterator[Parse]]]
@@ -363,9 +363,9 @@ def cheapest(space: SearchSpace, steps: Steps, finish: Callable[[Parse], Parse],
     ahead, rest = space.ahead, space.rest
     goal = len(space.tokens)
     width = max(MIN_WIDTH, min(WIDTH, WORK // (goal + 1)))
-    met: list[list[Parse]] = [[] for _ in range(2 * goal + 2)]  # the cheapest parse of each state at each token
+    met: list[list[Parse]] = [[] for _ in range(2 * goal + 2)]  # the cheapest parse in each state at each token
     found: list[Parse] = []
-    number = 0  # breaks ties: the parse that is farthest first, then the first found
+    number = 0  # breaks ties: the farthest parse first, then the first found
     heap: list[tuple[float, int, int, Parse, Arc | None]] = [(rest[0][0], 0, 0, empty_parse(space.order), None)]
     while heap:
         _, negative, _, parse, arc = heappop(heap)
@@ -373,20 +373,20 @@ def cheapest(space: SearchSpace, steps: Steps, finish: Callable[[Parse], Parse],
         if arc is not None:
             start, position = position, position + arc.length
             joint = JOINTS.get(arc.role, NONE)
-            plain = min(SEGMENT, arc.cost)
+            shared_cost = min(SEGMENT, arc.cost)
             for new in steps[arc.role](parse, arc, start, space):
                 number += 1
-                new.own -= plain  # a cost that all parses have
-                if joint != KEEP:
+                new.own -= shared_cost  # a cost that all parses have
+                if joint != SAME_JOINT:
                     new.joint = max(joint, parse.joint) if joint else NONE
-                heappush(heap, (new.cost + rest[new.talk][position], -position, number, new, None))
+                heappush(heap, (new.cost + rest[new.in_question][position], -position, number, new, None))
         elif position < goal:
             place = 2 * position + (not parse.items)  # a parse without an item looks cheaper than it is
             others = met[place]
             if len(others) < width and not any(map(parse.is_like, others)):
                 others.append(parse)
                 cost = parse.cost
-                for estimate, arc in ahead[parse.talk][position]:
+                for estimate, arc in ahead[parse.in_question][position]:
                     number += 1
                     heappush(heap, (cost + estimate, -position, number, parse, arc))
         elif position == goal:

@@ -1,6 +1,6 @@
-"""Distances between the spelling of a spoken or typed word and that of a known one.
+"""Distances between a spoken or typed spelling and the spelling of a known word.
 
-The unit is the cost of a word that the engine cannot explain (1). The distance of two phrases is the sum over their words.
+The unit is the cost of an unread word (1). The distance of two phrases is the sum over their words.
 """
 
 import re
@@ -9,16 +9,16 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-from voice.orders.words import fold, key_of, singular, tone_marks, toneless
+from voice.orders.words import fold, phonetic_key, singular, tone_marks, toneless
 
-PLAIN: Final = 0.04  # typed without diacritics in an utterance that has none
-PLAIN_AMONG_MARKED: Final = 0.3  # a function word without diacritics in an utterance that has some
+MISSING_DIACRITICS: Final = 0.04  # typed without diacritics in an utterance that has none
+MISSING_DIACRITICS_AMONG_OTHERS: Final = 0.3  # a function word without diacritics in an utterance that has some
 PLURAL: Final = 0.05
 SPLIT: Final = 0.05  # written as one word, or as several
 TONE: Final = 0.3  # another tone mark, the commonest recognition error
-VOWEL: Final = 0.55  # a vowel that the recogniser confuses with it: more often another word than an error
+VOWEL: Final = 0.55  # another vowel; usually a different word, so it costs more
 FUNCTION_TONE: Final = 0.4  # another tone mark on a function word
-SOUND: Final = 0.3  # another letter of the same sound group (`words.key_of`)
+SOUND: Final = 0.3  # another letter of the same sound group (`words.phonetic_key`)
 TYPO: Final = 1.8  # times the share of letters edited: one edit in four letters costs 0.45
 ABBREVIATION: Final = 0.4  # the beginning of a long word
 MAX_NEAR: Final = 1.3  # phrases at a larger distance are different phrases
@@ -37,25 +37,25 @@ _VOWELS: Final = frozenset("aeiouêơư")
 
 
 @lru_cache(maxsize=131_072)
-def distance(said: tuple[str, ...], meant: tuple[str, ...], *, marked: bool) -> float:
+def distance(said: tuple[str, ...], meant: tuple[str, ...], *, has_diacritics: bool) -> float:
     """Return the cost of `said` as a spelling of the name `meant`: 0 for equal words, above `MAX_NEAR` for different ones.
 
-    `marked`: the utterance is written with diacritics.
+    `has_diacritics`: the utterance is written with diacritics.
     """
     if said == meant:
         return 0.0
     if len(said) == len(meant):
-        return sum(_word_distance(a, b, marked=marked) for a, b in zip(said, meant, strict=True))
-    if "".join(map(key_of, said)) == "".join(map(key_of, meant)) and fold("".join(said)) != fold("".join(meant)):
+        return sum(_word_distance(a, b, has_diacritics=has_diacritics) for a, b in zip(said, meant, strict=True))
+    if "".join(map(phonetic_key, said)) == "".join(map(phonetic_key, meant)) and fold("".join(said)) != fold("".join(meant)):
         return SPLIT + SOUND
-    return SPLIT + _word_distance("".join(said), "".join(meant), marked=marked)
+    return SPLIT + _word_distance("".join(said), "".join(meant), has_diacritics=has_diacritics)
 
 
 @lru_cache(maxsize=65_536)
-def function_distance(said: tuple[str, ...], meant: tuple[str, ...], *, marked: bool) -> float:
+def function_distance(said: tuple[str, ...], meant: tuple[str, ...], *, has_diacritics: bool) -> float:
     """Return the cost of `said` as a spelling of the function words `meant`; they are short, so only diacritics may differ.
 
-    `marked`: the utterance is written with diacritics.
+    `has_diacritics`: the utterance is written with diacritics.
     """
     if said == meant:
         return 0.0
@@ -65,10 +65,10 @@ def function_distance(said: tuple[str, ...], meant: tuple[str, ...], *, marked: 
     for a, b in zip(said, meant, strict=True):
         if a == b:
             continue
-        plain = fold(b)
-        if a == plain:
-            cost += PLAIN_AMONG_MARKED if marked else PLAIN
-        elif fold(a) == plain and toneless(a) == toneless(b):
+        folded = fold(b)
+        if a == folded:
+            cost += MISSING_DIACRITICS_AMONG_OTHERS if has_diacritics else MISSING_DIACRITICS
+        elif fold(a) == folded and toneless(a) == toneless(b):
             cost += FUNCTION_TONE
         else:
             return DIFFERENT
@@ -81,39 +81,39 @@ def similarity(said: str, meant: str) -> float:
     return OSA.normalized_similarity(fold(said), fold(meant))
 
 
-def _word_distance(said: str, meant: str, *, marked: bool) -> float:
+def _word_distance(said: str, meant: str, *, has_diacritics: bool) -> float:
     if said == meant:
         return 0.0
-    said_plain, meant_plain = fold(said), fold(meant)
-    if said_plain == meant_plain:
-        return _diacritics_distance(said, meant, is_plain=said == said_plain and not marked)
-    if singular(said_plain) == singular(meant_plain):
+    said_folded, meant_folded = fold(said), fold(meant)
+    if said_folded == meant_folded:
+        return _diacritics_distance(said, meant, is_folded=said == said_folded and not has_diacritics)
+    if singular(said_folded) == singular(meant_folded):
         return PLURAL
-    if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_plain:
-        return DIFFERENT  # a stop, which is not confused with the fricatives d, gi, r
-    if key_of(said) == key_of(meant):
-        if said != said_plain and _rime(said) != _rime(meant):
+    if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_folded:
+        return DIFFERENT  # the stop đ is not confused with the fricatives d, gi, r
+    if phonetic_key(said) == phonetic_key(meant):
+        if said != said_folded and _rime(said) != _rime(meant):
             return DIFFERENT
-        return SOUND if said == said_plain or tone_marks(said) == tone_marks(meant) else SOUND + 0.5 * TONE
-    omitted = len(meant_plain) - len(said_plain)
-    if len(said_plain) >= MIN_ABBREVIATION and omitted >= MIN_OMITTED and meant_plain.startswith(said_plain):
+        return SOUND if said == said_folded or tone_marks(said) == tone_marks(meant) else SOUND + 0.5 * TONE
+    omitted = len(meant_folded) - len(said_folded)
+    if len(said_folded) >= MIN_ABBREVIATION and omitted >= MIN_OMITTED and meant_folded.startswith(said_folded):
         return ABBREVIATION
-    letters = max(len(said_plain), len(meant_plain))
+    letters = max(len(said_folded), len(meant_folded))
     max_edits = letters // LETTERS_PER_EDIT
-    edits = OSA.distance(said_plain, meant_plain, score_cutoff=max_edits)
+    edits = OSA.distance(said_folded, meant_folded, score_cutoff=max_edits)
     return TYPO * edits / letters if edits <= max_edits else DIFFERENT
 
 
-def _diacritics_distance(said: str, meant: str, *, is_plain: bool) -> float:
+def _diacritics_distance(said: str, meant: str, *, is_folded: bool) -> float:
     """Return the cost of a word that differs in its diacritics alone."""
-    if is_plain:
-        return PLAIN
+    if is_folded:
+        return MISSING_DIACRITICS
     if toneless(said) == toneless(meant):
         return TONE
     return VOWEL if _rime(said) == _rime(meant) else DIFFERENT
 
 
 def _rime(word: str) -> str:
-    """Return the vowels of a word, those that the recogniser confuses as one."""
+    """Return the vowels of a word; vowels that the recogniser confuses become one letter."""
     letters = re.sub("gi(?=[aouơư])", "d", toneless(word).translate(_CONFUSED_VOWELS))
     return "".join(letter for letter in letters if letter in _VOWELS)

@@ -1,4 +1,4 @@
-"""Tokens of an utterance, and the normal forms under which different spellings of a word meet.
+"""Tokens of an utterance, and normal forms that different spellings of a word share.
 
 `voice.orders.spelling` measures the distance between two spellings.
 """
@@ -58,7 +58,7 @@ class Token:
 
     def __init__(self, surface: str, key: str, start: int, end: int, capital: bool) -> None:  # noqa: FBT001 - in the order of the slots
         self.surface = surface  # lower case, NFC, without apostrophes
-        self.key = key  # `key_of(surface)`
+        self.key = key  # `phonetic_key(surface)`
         self.start = start  # code points of the utterance
         self.end = end
         self.capital = capital  # spelt like a proper name: "Anna", not "ANNA"
@@ -85,7 +85,7 @@ def _normalize(raw: str) -> tuple[str, str, bool]:
     surface = _SIGN_WORDS.get(surface, surface)
     if raw[0].isdecimal():
         surface = surface.replace(",", ".")  # 2,5 and 2.5
-    return surface, key_of(surface), raw[0].isupper() and not raw.isupper()
+    return surface, phonetic_key(surface), raw[0].isupper() and not raw.isupper()
 
 
 @lru_cache(maxsize=65_536)
@@ -99,7 +99,7 @@ def is_punctuation(surface: str) -> bool:
     return surface in _PUNCTUATION
 
 
-def is_marked(tokens: Iterable[Token]) -> bool:
+def has_diacritics(tokens: Iterable[Token]) -> bool:
     """Return whether an utterance is written with diacritics."""
     return not "".join([token.surface for token in tokens]).isascii()
 
@@ -137,12 +137,15 @@ def singular(word: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def key_of(surface: str) -> str:
-    """Return the coarse key that near spellings of a word share: no diacritics, no plural, one letter for each group of confused sounds."""
-    plain = fold(surface)
-    syllable = _SYLLABLE.fullmatch(plain)
+def phonetic_key(surface: str) -> str:
+    """Return the phonetic key that near spellings of a word share.
+
+    It has no diacritics, no plural ending and one letter for each group of confused sounds.
+    """
+    folded = fold(surface)
+    syllable = _SYLLABLE.fullmatch(folded)
     if syllable is None:
-        return singular(plain)
+        return singular(folded)
     onset, rime, coda = syllable.group("onset") or "", syllable.group("rime"), syllable.group("coda") or ""
     if onset == "g" and rime.startswith("i"):
         onset = "gi"
@@ -153,15 +156,15 @@ def key_of(surface: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def skeleton(text: str) -> str:
-    """Return the consonant classes of a word, which a phonetic misspelling preserves: "bơ gơ" and "burger" share one.
+    """Return the consonant classes of a word; phonetic misspellings preserve them: "bơ gơ" and "burger" share one skeleton.
 
     Source: the idea of Soundex (Russell 1918), here over the whole word, with soft c and g, and no r before a consonant.
     """
-    plain = re.sub(r"[^a-z]", "", fold(text).lower())
-    plain = re.sub(r"(.)\1+", r"\1", plain)
-    plain = re.sub(r"c(?=[eiy])", "s", plain)
+    reduced = re.sub(r"[^a-z]", "", fold(text).lower())
+    reduced = re.sub(r"(.)\1+", r"\1", reduced)
+    reduced = re.sub(r"c(?=[eiy])", "s", reduced)
     for letters, sound in _CONSONANTS:
-        plain = plain.replace(letters, sound)
-    plain = re.sub(r"r(?![aeiouy])", "", plain.replace("c", "k"))
-    consonants = re.sub(r"[aeiouyhw]", "", plain)
-    return ("a" if plain[:1] in set("aeiouy") else "") + re.sub(r"(.)\1+", r"\1", consonants)
+        reduced = reduced.replace(letters, sound)
+    reduced = re.sub(r"r(?![aeiouy])", "", reduced.replace("c", "k"))
+    consonants = re.sub(r"[aeiouyhw]", "", reduced)
+    return ("a" if reduced[:1] in set("aeiouy") else "") + re.sub(r"(.)\1+", r"\1", consonants)

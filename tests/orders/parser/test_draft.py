@@ -1,7 +1,7 @@
 import pytest
 
 from tests.orders.parser.kiosk import MENU, modifier
-from voice.orders.parser.corpus import lines_of
+from voice.orders.corpus import lines_of
 from voice.orders.parser.draft import DraftLine, DraftOption, MenuIndex, denotation
 
 INDEX = MenuIndex(MENU)

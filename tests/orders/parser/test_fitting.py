@@ -1,5 +1,5 @@
 from tests.orders.parser.kiosk import MENU
-from voice.orders.parser.corpus import Example, lines_of
+from voice.orders.corpus import Example, lines_of
 from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Parser

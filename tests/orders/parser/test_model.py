@@ -13,5 +13,5 @@ def test_an_event_has_features_for_itself_each_attribute_each_flag_and_each_pair
 
 
 def test_an_event_costs_the_weights_of_its_features():
-    model = Model({"no_edit": 0.5, "no_edit.schema=add": 0.25})
+    model = Model({"no_edit": 0.5, "no_edit.production=add": 0.25})
     assert (model.cost(("no_edit", "add")), model.cost(("no_edit", "split"))) == (0.75, 0.5)

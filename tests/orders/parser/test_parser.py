@@ -3,7 +3,7 @@
 import pytest
 
 from tests.orders.parser.kiosk import MENU
-from voice.orders.parser.corpus import lines_of
+from voice.orders.corpus import lines_of
 from voice.orders.parser.draft import denotation
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Parser

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.orders.parser.kiosk import MENU, modifier
-from voice.orders.parser.corpus import lines_of
+from voice.orders.corpus import lines_of
 from voice.orders.parser.draft import MenuIndex, denotation
 from voice.orders.parser.model import Model
 from voice.orders.parser.reduce import PRODUCTIONS, Reducer

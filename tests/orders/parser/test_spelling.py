@@ -29,21 +29,21 @@ def test_another_word_has_no_features(said, meant):
 @pytest.mark.parametrize(("said", "word"), [("lattte", "latte"), ("mayo", "mayonnaise"), ("cpchn", "cappuccino"), ("pho", "phở")])
 def test_a_word_is_found_by_a_typing_error_a_prefix_its_consonants_or_its_letters(said, word):
     index = SpellingIndex(["latte", "mayonnaise", "cappuccino", "phở"], frozenset())
-    assert [found for found, _ in index.near(said, marked=False)] == [word]
+    assert [found for found, _ in index.near(said, has_diacritics=False)] == [word]
 
 
 def test_a_function_word_stands_for_no_other_word_by_a_typing_error():
-    assert SpellingIndex(["latte"], frozenset({"late"})).near("late", marked=False) == []
-    assert SpellingIndex(["latte"], frozenset()).near("late", marked=False) != []
+    assert SpellingIndex(["latte"], frozenset({"late"})).near("late", has_diacritics=False) == []
+    assert SpellingIndex(["latte"], frozenset()).near("late", has_diacritics=False) != []
 
 
 def test_missing_diacritics_are_a_feature_of_their_own_among_words_with_diacritics():
     index = SpellingIndex(["phở"], frozenset())
-    assert index.near("pho", marked=True) == [("phở", (("spelt.plain_among_marked", 1.0),))]
-    assert function_spelling(("khong",), ("không",), marked=True) == (("function.plain_among_marked", 1.0),)
-    assert function_spelling(("khong",), ("không",), marked=False) == (("function.plain", 1.0),)
+    assert index.near("pho", has_diacritics=True) == [("phở", (("spelt.plain_among_marked", 1.0),))]
+    assert function_spelling(("khong",), ("không",), has_diacritics=True) == (("function.plain_among_marked", 1.0),)
+    assert function_spelling(("khong",), ("không",), has_diacritics=False) == (("function.plain", 1.0),)
 
 
 def test_a_function_phrase_differs_by_diacritics_only():
-    assert function_spelling(("withe",), ("with",), marked=False) is None
-    assert function_spelling(("in",), ("in", "stead"), marked=False) is None
+    assert function_spelling(("withe",), ("with",), has_diacritics=False) is None
+    assert function_spelling(("in",), ("in", "stead"), has_diacritics=False) is None

@@ -102,7 +102,7 @@ class MenuIndex:
         return self._leave_out(line, modifier, groups) if modifier.amount == "no" else self._put(line, modifier, groups)
 
     def modify_all(self, line: DraftLine, modifiers: Iterable[Modifier], asked_group: str | None = None) -> ModifiedLine | None:
-        """Apply modifiers one after another; None if one of them is not accepted."""
+        """Apply modifiers one after another; None if the line does not accept all."""
         is_replacement = False
         for modifier in modifiers:
             modified = self.modify(line, modifier, asked_group)

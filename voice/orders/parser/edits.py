@@ -8,7 +8,7 @@ from voice.orders.parser.state import FLAG_NAMES, Chunk, ChunkFlag, Hypothesis, 
 
 
 class Context:
-    """A hypothesis whose chunk is to be reduced, and the lines that the chunk may speak of."""
+    """A hypothesis before the reduction of its chunk, and the lines to which the chunk may refer."""
 
     def __init__(self, hypothesis: Hypothesis, index: MenuIndex, question: OpenQuestion | None) -> None:
         self.hypothesis = hypothesis
@@ -77,7 +77,7 @@ class Edit:
         self.new_lines = hypothesis.new_lines
         self.forwarded = hypothesis.forwarded
         self.target = hypothesis.target
-        self.is_edit = is_edit  # False: the draft stays as it is, and words remain without an effect or wait for others
+        self.is_edit = is_edit  # False: nothing is edited yet
         self.more_events: tuple[Event, ...] = ()
 
 

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MARGIN: Final = 0.5  # cost by which a wrong parse is to be dearer than a right one
+MARGIN: Final = 0.5  # a wrong parse should cost this much more than a right one
 N_EPOCHS: Final = 60
 STEP: Final = 0.05
-STEP_DECAY_EPOCHS: Final = 30  # after so many epochs the step is half as long
+STEP_DECAY_EPOCHS: Final = 30  # the step is halved after this many epochs
 REGULARISATION: Final = 2e-4  # lambda
 # The weights that fitting begins with and is regularised towards: an unread word costs 1, a word that is read costs little.
 PRIOR: Final[Mapping[str, float]] = {
@@ -84,7 +84,7 @@ class Candidate(NamedTuple):
     """A parse of an example."""
 
     features: Mapping[str, float]  # sums of values
-    is_right: bool  # whether its order is
+    is_right: bool  # its order is right
 
 
 Pool = dict[Any, Candidate]  # the parses of one example from all rounds

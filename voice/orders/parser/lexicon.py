@@ -29,55 +29,55 @@ class Lexicon:
         packs = list(language_packs().values())
         self._model = model
         self._names = NameIndex(menu, packs, model)
-        self._numbers = NumberWords(packs, plain=True)
+        self._numbers = NumberWords(packs, are_diacritics_optional=True)
         self._spans = _span_classifier(menu, packs, self._numbers)
         self._people = frozenset({words.phrase(spelt) for pack in packs for way in pack.people for spelt in (way, words.fold(way))})
         self._functions: dict[str, list[tuple[tuple[str, ...], Role, Any]]] = defaultdict(list)  # phrases by the key of the first word
         for pack in packs:
             for role, value, spelt in phrases(pack):
                 for phrase in filter(None, map(words.phrase, spelt)):
-                    self._functions[words.key_of(phrase[0])].append((phrase, role, value))
+                    self._functions[words.phonetic_key(phrase[0])].append((phrase, role, value))
         self._rows: dict[tuple[object, ...], tuple[Arc, ...]] = {}
         self._reach: dict[tuple[str, bool], int] = {}
 
     def lattice(self, tokens: Sequence[Token]) -> list[tuple[Arc, ...]]:
         """Return the arcs that begin at each token; each token has one that leaves it unread."""
-        marked = words.is_marked(tokens)
+        has_diacritics = words.has_diacritics(tokens)
         surfaces = tuple([token.surface for token in tokens])
-        numbers = self._numbers.parse_all(tokens, marked=marked)
-        rows = [self._row(tokens, surfaces, numbers, start, marked=marked) for start in range(len(tokens))]
+        numbers = self._numbers.parse_all(tokens, has_diacritics=has_diacritics)
+        rows = [self._row(tokens, surfaces, numbers, start, has_diacritics=has_diacritics) for start in range(len(tokens))]
         if self._spans.needed(surfaces, numbers):
-            for span in self._spans.classify(tokens, numbers, marked=marked):
+            for span in self._spans.classify(tokens, numbers, has_diacritics=has_diacritics):
                 self._add_span(span, rows)
         return rows
 
     def _row(
-        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool
+        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, has_diacritics: bool
     ) -> tuple[Arc, ...]:
         """Return the arcs at a token, cached under the tokens that they depend on."""
-        first = surfaces[start], marked
+        first = surfaces[start], has_diacritics
         reach = self._reach.get(first, 1)
-        row = self._rows.get(_window(surfaces, start, reach, marked=marked))
+        row = self._rows.get(_window(surfaces, start, reach, has_diacritics=has_diacritics))
         if row is None:
-            arcs, looked_at = self._arcs_at(tokens, surfaces, numbers, start, marked=marked)
+            arcs, looked_at = self._arcs_at(tokens, surfaces, numbers, start, has_diacritics=has_diacritics)
             row = tuple(arcs)
             if len(self._rows) > MAX_CACHED:
                 self._rows.clear()
                 self._reach.clear()
                 reach = 1
             reach = self._reach[first] = max(looked_at, reach)
-            self._rows[_window(surfaces, start, reach, marked=marked)] = row
+            self._rows[_window(surfaces, start, reach, has_diacritics=has_diacritics)] = row
         return row
 
     def _arcs_at(
-        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, marked: bool
+        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, has_diacritics: bool
     ) -> tuple[list[Arc], int]:
         """Return the arcs at a token, and the number of tokens that were looked at."""
         surface = surfaces[start]
         if words.is_punctuation(surface):
             return [Arc(1, Role.COMMA if surface == "," else Role.STOP, surface, (), 0.0)], 1
-        arcs, reach = self._names.arcs_at(surfaces, start, marked=marked)
-        functions = list(self._function_arcs(tokens, surfaces, start, marked=marked))
+        arcs, reach = self._names.arcs_at(surfaces, start, has_diacritics=has_diacritics)
+        functions = list(self._function_arcs(tokens, surfaces, start, has_diacritics=has_diacritics))
         functions += self._number_arcs(surfaces, numbers[start], start)
         longest = max([arc.length for arc in functions], default=1)
         phrase_reach = max([len(phrase) for phrase, _, _ in self._functions.get(tokens[start].key, ())], default=1)
@@ -99,11 +99,11 @@ class Lexicon:
             features.append(("unread.short", 1.0))
         return self._arc(1, Role.UNREAD, None, tuple(features))
 
-    def _function_arcs(self, tokens: Sequence[Token], surfaces: tuple[str, ...], start: int, *, marked: bool) -> Iterator[Arc]:
+    def _function_arcs(self, tokens: Sequence[Token], surfaces: tuple[str, ...], start: int, *, has_diacritics: bool) -> Iterator[Arc]:
         """Yield an arc for each role and value of the function phrases that begin at a token: the cheapest spelling of each."""
         best: dict[tuple[int, Role, Any], Arc] = {}
         for phrase, role, value in self._functions.get(tokens[start].key, ()):
-            spelling = function_spelling(surfaces[start : start + len(phrase)], phrase, marked=marked)
+            spelling = function_spelling(surfaces[start : start + len(phrase)], phrase, has_diacritics=has_diacritics)
             if spelling is None:
                 continue
             features = (("function", 1.0), (f"function.{role.name}", 1.0), *spelling)
@@ -149,9 +149,9 @@ class Lexicon:
         return self._arc(arc.length, arc.role, arc.value, (*arc.features, ("number.typed", 1.0), (f"number.typed.{kind}", 1.0)))
 
 
-def _window(surfaces: tuple[str, ...], start: int, reach: int, *, marked: bool) -> tuple[object, ...]:
+def _window(surfaces: tuple[str, ...], start: int, reach: int, *, has_diacritics: bool) -> tuple[object, ...]:
     """Return the cache key of a row: the tokens within reach, and whether the utterance ends there."""
-    return (marked, *surfaces[start : start + reach], start + reach >= len(surfaces))
+    return (has_diacritics, *surfaces[start : start + reach], start + reach >= len(surfaces))
 
 
 def _span_classifier(menu: Menu, packs: Sequence[LanguagePack], numbers: NumberWords) -> SpanClassifier:

@@ -60,7 +60,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "unread": ("what",),
     "say": ("role", "kind", "first"),
     # The final draft: voice.orders.parser.parser
-    "no_edit": ("schema",),
+    "no_edit": ("production",),
     "unanswered": ("kind",),
     "changed": ("kind", "inquiry"),
     "unchanged": ("kind", "inquiry"),

@@ -15,7 +15,7 @@ Hypotheses = Iterator[Hypothesis]
 
 
 class Shift:
-    """The shift of one arc onto one hypothesis, which stays unchanged."""
+    """The shift of one arc onto one hypothesis; the hypothesis stays unchanged."""
 
     __slots__ = ("arc", "at", "hypothesis", "question", "reducer")
 
@@ -70,7 +70,7 @@ class Shift:
 
     @property
     def cuts_nothing_off(self) -> bool:
-        """True if a new chunk would be the same as the open one, which is empty."""
+        """True if the open chunk is empty and equal to a new one."""
         hypothesis = self.hypothesis
         return hypothesis.chunk.is_empty and hypothesis.amount is None and not hypothesis.portions
 

@@ -83,7 +83,7 @@ class NameIndex:
             if item.category is not None:
                 self._categories[tuple(map(words.singular, words.phrase(item.category)))].append(item_id)
         self._spellings = SpellingIndex(self._postings, self._function_words)
-        self.keys = frozenset({"".join(map(words.key_of, name.words)) for name in self._names})  # sound keys of whole names
+        self.keys = frozenset({"".join(map(words.phonetic_key, name.words)) for name in self._names})  # sound keys of whole names
 
     # --- Compilation
 
@@ -119,7 +119,7 @@ class NameIndex:
 
     # --- Look-up
 
-    def arcs_at(self, surfaces: Sequence[str], start: int, *, marked: bool) -> tuple[list[Arc], int]:
+    def arcs_at(self, surfaces: Sequence[str], start: int, *, has_diacritics: bool) -> tuple[list[Arc], int]:
         """Return the arcs of names that begin at a token, and the number of tokens that were looked at."""
         arcs: list[Arc] = []
         by_end: dict[int, dict[int, Match]] = {start: {}}  # matches by the token behind them and by name
@@ -133,18 +133,18 @@ class NameIndex:
             if end == len(surfaces):
                 break
             reach = max(reach, end + 2)
-            self._extend(by_end, matches, surfaces, end, is_first=end == start, marked=marked)
+            self._extend(by_end, matches, surfaces, end, is_first=end == start, has_diacritics=has_diacritics)
             if end > start and surfaces[end] in CONNECTORS and end + 1 < len(surfaces):
                 reach = max(reach, end + 3)
                 skipped = {number: match._replace(features=(*match.features, ("name.connector", 1.0))) for number, match in matches.items()}
-                self._extend(by_end, skipped, surfaces, end + 1, is_first=False, marked=marked)
+                self._extend(by_end, skipped, surfaces, end + 1, is_first=False, has_diacritics=has_diacritics)
         arcs += self._category_arcs(surfaces, start)
         return arcs, reach - start
 
-    def _words_at(self, surfaces: Sequence[str], start: int, *, marked: bool) -> Iterator[tuple[int, list[tuple[str, Features]]]]:
+    def _words_at(self, surfaces: Sequence[str], start: int, *, has_diacritics: bool) -> Iterator[tuple[int, list[tuple[str, Features]]]]:
         """Yield indexed words that one token, or two tokens written apart, may stand for, with the number of tokens."""
         surface = surfaces[start]
-        near = self._spellings.near(surface, marked=marked)
+        near = self._spellings.near(surface, has_diacritics=has_diacritics)
         digits = self._digits.get(surface)
         if digits in self._postings:
             near = [*near, (str(digits), (("spelt.digits", 1.0),))]
@@ -152,8 +152,14 @@ class NameIndex:
         behind = surfaces[start + 1] if start + 1 < len(surfaces) else ""
         if surface.isalpha() and behind.isalpha() and len(surface + behind) > MIN_TYPO_LETTERS:
             joined = surface + behind
-            if joined in self._postings or not near or not self._spellings.near(behind, marked=marked):
-                yield 2, [(word, (*features, ("spelt.apart", 1.0))) for word, features in self._spellings.near(joined, marked=marked)]
+            if joined in self._postings or not near or not self._spellings.near(behind, has_diacritics=has_diacritics):
+                yield (
+                    2,
+                    [
+                        (word, (*features, ("spelt.apart", 1.0)))
+                        for word, features in self._spellings.near(joined, has_diacritics=has_diacritics)
+                    ],
+                )
 
     def _extend(
         self,
@@ -163,10 +169,10 @@ class NameIndex:
         at: int,
         *,
         is_first: bool,
-        marked: bool,
+        has_diacritics: bool,
     ) -> None:
         """Match the next token with one more word of each name; keep the cheapest match of a name."""
-        for length, near in self._words_at(surfaces, at, marked=marked):
+        for length, near in self._words_at(surfaces, at, has_diacritics=has_diacritics):
             reached = by_end.setdefault(at + length, {})
             for word, features in near:
                 cost = self._model.cost_of(features)

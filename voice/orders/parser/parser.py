@@ -17,13 +17,13 @@ from voice.orders.parser.roles import NAMING
 from voice.orders.parser.shift import SHIFTS
 from voice.orders.parser.state import Hypothesis, OpenQuestion
 
-MAX_HYPOTHESES: Final = 14  # that are followed from a token
+MAX_HYPOTHESES: Final = 14  # that continue from a token
 MAX_COST_BEHIND: Final = 6.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
 
 
 class Parse(NamedTuple):
-    """A parse of an utterance: the draft after it, and what led there."""
+    """A parse of an utterance: the draft after it, its probability, and the arcs and events of the derivation."""
 
     draft: Draft
     cost: float
@@ -115,7 +115,7 @@ class Parser:
 
 
 def _named(lattice: Sequence[Sequence[Arc]]) -> set[int]:
-    """Return the tokens that may name something of the menu."""
+    """Return the tokens that may belong to a name of the menu."""
     return {number for start, row in enumerate(lattice) for arc in row if arc.role in NAMING for number in range(start, start + arc.length)}
 
 

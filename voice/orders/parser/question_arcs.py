@@ -21,9 +21,10 @@ def with_question_arcs(
 ) -> list[Sequence[Arc]]:
     """Return the lattice with an arc for each token that may name choices of the open question."""
     distinguishing = _distinguishing_words(question, menu)
-    marked = words.is_marked(tokens)
+    has_diacritics = words.has_diacritics(tokens)
     return [
-        (*row, *_question_arcs(token, distinguishing, question, model, marked=marked)) for token, row in zip(tokens, lattice, strict=True)
+        (*row, *_question_arcs(token, distinguishing, question, model, has_diacritics=has_diacritics))
+        for token, row in zip(tokens, lattice, strict=True)
     ]
 
 
@@ -41,7 +42,7 @@ def _distinguishing_words(question: OpenQuestion, menu: Menu) -> dict[str, set[s
 
 
 def _question_arcs(
-    token: Token, distinguishing: dict[str, set[str]], question: OpenQuestion, model: Model, *, marked: bool
+    token: Token, distinguishing: dict[str, set[str]], question: OpenQuestion, model: Model, *, has_diacritics: bool
 ) -> Iterator[Arc]:
     """Yield an arc to the choices with the nearest word, if any is near."""
     said = token.surface
@@ -49,9 +50,9 @@ def _question_arcs(
         return
     near: dict[str, float] = {}
     for word, choices in distinguishing.items():
-        if token.key[:1] != words.key_of(word)[:1]:
+        if token.key[:1] != words.phonetic_key(word)[:1]:
             continue
-        distance = spelling.distance((said,), (word,), marked=marked)
+        distance = spelling.distance((said,), (word,), has_diacritics=has_diacritics)
         for choice in choices if distance <= MAX_SPELLING else ():
             near[choice] = min(near.get(choice, distance), distance)
     if near:

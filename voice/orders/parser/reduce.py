@@ -14,7 +14,7 @@ from voice.orders.parser.roles import Role
 from voice.orders.parser.state import Chunk, Hypothesis, OpenQuestion
 
 MAX_REDUCTIONS: Final = 8  # of a chunk
-# Of reductions of equal cost, the one of the earlier production comes first.
+# Reductions of equal cost are in the order of their productions.
 PRODUCTIONS: Final[tuple[Production, ...]] = (
     add,
     add_implied,

@@ -10,7 +10,7 @@ from voice.orders.language_packs import LanguagePack
 class Role(Enum):
     """The role of a span of tokens. The names are parts of feature names: renaming one loses its weights."""
 
-    __hash__ = object.__hash__  # members are singletons; Enum's own hash hashes the name, which is slower
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is slower, as it hashes the name
 
     # The menu's names
     ITEM = auto()
@@ -18,11 +18,11 @@ class Role(Enum):
     # Numbers and amounts
     NUMBER = auto()
     ARTICLE = auto()
-    PORTION = auto()  # "double": so many portions of the next option
+    PORTION = auto()  # "double": the number of portions of the next option
     AMOUNT = auto()  # "no", "light", "extra", "regular", before the option
-    AMOUNT_BEHIND = auto()  # the same behind the option
+    AMOUNT_BEHIND = auto()  # an amount behind its option
     TIMES = auto()  # between an option or item and its number
-    PEOPLE = auto()  # the number of people who order
+    PEOPLE = auto()  # the number of people
     SHARE = auto()  # a fraction of a line
     # Operations
     REQUEST = auto()
@@ -89,7 +89,7 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.INSTEAD, None, pack.insteads),
         (Role.KEEP, None, pack.keeps),
         (Role.SET, None, pack.sets),
-        (Role.SET_IT, None, pack.its),
+        (Role.SET_IT, None, pack.set_pronouns),
         (Role.AGAIN, None, pack.agains),
         (Role.ONLY, None, pack.onlys),
         (Role.CORRECTION, None, pack.corrects),
@@ -104,13 +104,13 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.INQUIRY, None, (*pack.inquiries, *pack.asked)),
     ]
     yield from [(Role.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()]
-    yield from [(Role.AMOUNT_BEHIND, amount, ways) for amount, ways in pack.afters.items()]
+    yield from [(Role.AMOUNT_BEHIND, amount, ways) for amount, ways in pack.amounts_behind.items()]
     for role, table in (
         (Role.MORE, pack.mores),
         (Role.REMOVE, pack.fewers),
         (Role.SHARE, pack.shares),
         (Role.ORDINAL, pack.ordinals),
-        (Role.ALL, pack.alls),
+        (Role.ALL, pack.all_references),
         (Role.PORTION, pack.portions),
         (Role.NUMBER, pack.numbers.wholes),
     ):

@@ -11,15 +11,15 @@ from voice.orders import words
 from voice.orders.parser.model import Features
 
 MIN_TYPO_LETTERS: Final = 4
-MAX_TYPO_SHARE: Final = 4  # one edit in so many letters
+MAX_TYPO_SHARE: Final = 4  # letters per edit
 MIN_INEXACT_LETTERS: Final = 3  # shorter words have too many neighbours
 MIN_PREFIX_LETTERS: Final = 3  # of a word that is cut short
-MIN_CUT_LETTERS: Final = 3  # that are missing from it
+MIN_CUT_LETTERS: Final = 3  # letters missing from such a word
 MIN_SKELETON: Final = 3  # consonants
 MAX_CACHED: Final = 8192  # words, each with and without diacritics around it
 EXACT: Final[Features] = ()
-PLAIN: Final[Features] = (("spelt.plain", 1.0),)
-PLAIN_AMONG_MARKED: Final[Features] = (("spelt.plain_among_marked", 1.0),)
+MISSING_DIACRITICS: Final[Features] = (("spelt.plain", 1.0),)
+MISSING_DIACRITICS_AMONG_OTHERS: Final[Features] = (("spelt.plain_among_marked", 1.0),)
 SOUND: Final[Features] = (("spelt.sound", 1.0),)
 SKELETON: Final[Features] = (("spelt.skeleton", 1.0),)
 
@@ -29,28 +29,28 @@ def spelling_features(said: str, meant: str) -> Features | None:
     """Return how a spoken word differs from a word of the menu; None if it is another word."""
     if said == meant:
         return EXACT
-    said_plain, meant_plain = words.fold(said), words.fold(meant)
-    if said_plain == meant_plain:
-        if said == said_plain:
-            return PLAIN
+    said_folded, meant_folded = words.fold(said), words.fold(meant)
+    if said_folded == meant_folded:
+        if said == said_folded:
+            return MISSING_DIACRITICS
         return (("spelt.tone", 1.0),) if words.toneless(said) == words.toneless(meant) else (("spelt.vowel", 1.0),)
-    if words.singular(said_plain) == words.singular(meant_plain):
+    if words.singular(said_folded) == words.singular(meant_folded):
         return (("spelt.plural", 1.0),)
-    if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_plain:
-        return None  # a stop, which recognisers do not confuse with the fricatives d, gi, r
-    if words.key_of(said) == words.key_of(meant):
+    if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_folded:
+        return None  # the stop đ is not confused with the fricatives d, gi, r
+    if words.phonetic_key(said) == words.phonetic_key(meant):
         return SOUND
-    n_cut = len(meant_plain) - len(said_plain)
-    if len(said_plain) >= MIN_PREFIX_LETTERS and n_cut >= MIN_CUT_LETTERS and meant_plain.startswith(said_plain):
+    n_cut = len(meant_folded) - len(said_folded)
+    if len(said_folded) >= MIN_PREFIX_LETTERS and n_cut >= MIN_CUT_LETTERS and meant_folded.startswith(said_folded):
         return (("spelt.prefix", 1.0),)
-    n_letters = max(len(said_plain), len(meant_plain))
-    n_edits = OSA.distance(said_plain, meant_plain, score_cutoff=n_letters // MAX_TYPO_SHARE)
+    n_letters = max(len(said_folded), len(meant_folded))
+    n_edits = OSA.distance(said_folded, meant_folded, score_cutoff=n_letters // MAX_TYPO_SHARE)
     if n_letters >= MIN_TYPO_LETTERS and n_edits * MAX_TYPO_SHARE <= n_letters:
         return (("spelt.typo", 1.0), ("spelt.typo.share", n_edits / n_letters))
     return None
 
 
-def function_spelling(said: Sequence[str], phrase: Sequence[str], *, marked: bool) -> Features | None:
+def function_spelling(said: Sequence[str], phrase: Sequence[str], *, has_diacritics: bool) -> Features | None:
     """Return how spoken words differ from a function phrase, by diacritics only; None if they are other words."""
     if len(said) < len(phrase):
         return None
@@ -58,10 +58,10 @@ def function_spelling(said: Sequence[str], phrase: Sequence[str], *, marked: boo
     for word, meant in zip(said, phrase, strict=True):
         if word == meant:
             continue
-        plain = words.fold(meant)
-        if word == plain:
-            features.append(("function.plain_among_marked" if marked else "function.plain", 1.0))
-        elif words.fold(word) == plain and words.toneless(word) == words.toneless(meant):
+        folded = words.fold(meant)
+        if word == folded:
+            features.append(("function.plain_among_marked" if has_diacritics else "function.plain", 1.0))
+        elif words.fold(word) == folded and words.toneless(word) == words.toneless(meant):
             features.append(("function.tone", 1.0))
         else:
             return None
@@ -75,7 +75,7 @@ class SpellingIndex:
     """
 
     def __init__(self, vocabulary: Iterable[str], guarded: frozenset[str]) -> None:
-        """`guarded`: function words, which stand for no other word by a typing error."""
+        """`guarded`: function words; none is a misspelling of another word."""
         self._vocabulary = frozenset(vocabulary)
         self._guarded = guarded
         self._by_key: dict[str, set[str]] = defaultdict(set)
@@ -84,38 +84,38 @@ class SpellingIndex:
         self._by_skeleton: dict[str, set[str]] = defaultdict(set)
         self._near: dict[tuple[str, bool], list[tuple[str, Features]]] = {}
         for word in self._vocabulary:
-            key, plain = words.key_of(word), words.fold(word)
+            key, folded = words.phonetic_key(word), words.fold(word)
             self._by_key[key].add(word)
             for variant in _deletions(key):
                 self._by_deletion[variant].add(word)
-            for length in range(MIN_PREFIX_LETTERS, len(plain) - MIN_CUT_LETTERS + 1):
-                self._by_prefix[plain[:length]].add(word)
+            for length in range(MIN_PREFIX_LETTERS, len(folded) - MIN_CUT_LETTERS + 1):
+                self._by_prefix[folded[:length]].add(word)
             if len(words.skeleton(word)) >= MIN_SKELETON:
                 self._by_skeleton[words.skeleton(word)].add(word)
 
-    def near(self, said: str, *, marked: bool) -> list[tuple[str, Features]]:
-        """Return vocabulary words with the features of the difference; `marked`: the utterance is written with diacritics."""
-        near = self._near.get((said, marked))
+    def near(self, said: str, *, has_diacritics: bool) -> list[tuple[str, Features]]:
+        """Return vocabulary words with the features of the difference; `has_diacritics`: the utterance is written with diacritics."""
+        near = self._near.get((said, has_diacritics))
         if near is None:
             if len(self._near) > MAX_CACHED:
                 self._near.clear()
-            near = self._near[said, marked] = list(self._search(said, marked=marked))
+            near = self._near[said, has_diacritics] = list(self._search(said, has_diacritics=has_diacritics))
         return near
 
-    def _search(self, said: str, *, marked: bool) -> Iterator[tuple[str, Features]]:
+    def _search(self, said: str, *, has_diacritics: bool) -> Iterator[tuple[str, Features]]:
         is_guarded, is_found = said in self._guarded, False
         for word in sorted(self._candidates(said)):
             features = spelling_features(said, word)
             if features is None or (features == SOUND and is_guarded):
                 continue
             is_found = True
-            yield word, PLAIN_AMONG_MARKED if marked and features == PLAIN else features
+            yield word, MISSING_DIACRITICS_AMONG_OTHERS if has_diacritics and features == MISSING_DIACRITICS else features
         skeleton = words.skeleton(said) if not is_found and not is_guarded else ""
         if len(skeleton) >= MIN_SKELETON:
             yield from [(word, SKELETON) for word in sorted(self._by_skeleton.get(skeleton, ()))]
 
     def _candidates(self, said: str) -> set[str]:
-        key = words.key_of(said)
+        key = words.phonetic_key(said)
         candidates = set(self._by_key.get(key, ()))
         if said not in self._vocabulary and said not in self._guarded and len(said) >= MIN_INEXACT_LETTERS:
             for variant in _deletions(key):
@@ -125,7 +125,7 @@ class SpellingIndex:
 
 
 def _deletions(key: str) -> Iterator[str]:
-    """Yield a key and each of its variants with one letter deleted; nothing for short keys, which have too many neighbours."""
+    """Yield a key and each of its variants with one letter deleted; nothing for short keys: they have too many neighbours."""
     if len(key) >= MIN_TYPO_LETTERS:
         yield key
         for place in range(len(key)):

@@ -1,4 +1,4 @@
-"""The state of a parse: the open question, the open chunk, and the hypothesis that holds the draft and what led to it."""
+"""The state of a parse: the open question, the open chunk, and the hypothesis: the draft and its derivation."""
 
 from dataclasses import dataclass
 from enum import Flag, auto
@@ -15,7 +15,7 @@ ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of
 class OpenQuestion:
     """The question of the dialogue that an utterance may answer."""
 
-    kind: str  # as in `schemas.Question`
+    kind: str  # of `schemas.Question`, or "more", "confirm" or "offer" as in the corpus
     line: int | None = None
     group: str | None = None  # None: its choices are items
     choices: tuple[str, ...] = ()
@@ -117,7 +117,7 @@ class Chunk:
 
 
 class Forwarded(NamedTuple):
-    """A number and modifiers whose item comes in a later chunk."""
+    """A number and modifiers that await their item in a later chunk."""
 
     number: int
     modifiers: tuple[Modifier, ...]
@@ -167,7 +167,7 @@ class Hypothesis:
         self.is_negation_open = False  # "no" may cover the next option of an enumeration
         self.forwarded: tuple[Forwarded, ...] = ()
         self.target: ReplacementTarget | None = None
-        self.n_people = 0  # who order; 0: unknown
+        self.n_people = 0  # number of people; 0: unknown
         self.is_inquiry = False  # the customer asks
         self.n_edits = 0
         self.unread: Any = None  # linked list of token indices, last one first: (index, rest)
@@ -175,7 +175,7 @@ class Hypothesis:
         self.reductions: list[Hypothesis] | None = None  # of the open chunk, once computed
 
     def fork(self) -> "Hypothesis":
-        """Return a copy that may be changed, except for the open chunk, which both share."""
+        """Return a copy that may be changed; both share the open chunk."""
         new = Hypothesis.__new__(Hypothesis)
         new.cost = self.cost
         new.draft = self.draft

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, TRAINING_SENTENCES, Example, conversations, sentences
 from voice.orders.parser.arc import Arc
-from voice.orders.parser.corpus import DEVELOPMENT, TRAINING, Example, conversations, sentences
 from voice.orders.parser.draft import denotation
 from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
 from voice.orders.parser.model import WEIGHTS_FILE, Model, features_of
@@ -45,8 +45,8 @@ def features_of_parse(parse: Parse) -> dict[str, float]:
 
 def examples_by_menu() -> list[list[Example]]:
     """Return the examples that the weights are fitted to."""
-    found = [example for name in TRAINING for example in sentences(name)]
-    found += [example for name in DEVELOPMENT for example in conversations(name)]
+    found = [example for name in TRAINING_SENTENCES for example in sentences(name)]
+    found += [example for name in DEVELOPMENT_CONVERSATIONS for example in conversations(name)]
     found.sort(key=lambda example: example.menu.id)
     return [list(examples) for _, examples in groupby(found, key=lambda example: id(example.menu))]
 

@@ -2,18 +2,18 @@
 
 Independent of orders: tokens, language packs and the names of a menu go in, spans come out.
 
-    kinds         the types, spans and amounts
-    vocabulary    the words of the language packs that type a number
+    kinds         the types, spans and numerals
+    vocabulary    the words of the language packs that assign a type to a number
     menu_names    the names of the menu: countable nouns, names with a number
     utterance     one utterance, and the words around its numbers
-    amounts       numbers with fractions, multipliers and units
-    extent        how far a typed span reaches
+    numerals      numbers with fractions, multipliers and units
+    extent        the end of a typed span
     separators    digits with separators: clock times, dates, ranges; chat prefixes
     identifiers   telephone numbers, codes, addresses
     quantities    quantities, fractions, ranges, homophones of numbers
-    rules         amounts by their unit, opening phrase and size
-    prefilter     whether an utterance needs any of this
-    classifier    the whole, for one menu
+    rules         the type of a numeral by its unit, opening phrase and size
+    prefilter     a quick test of whether an utterance needs a classification
+    classifier    all spans of an utterance, for one menu
 """
 
 from voice.orders.spans.classifier import SpanClassifier

@@ -1,4 +1,4 @@
-"""Classify the numbers of an utterance by type: only quantities and fractions of them count something."""
+"""Classify the numbers of an utterance by type: only quantities and fractions count items."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -7,19 +7,19 @@ from typing import Final
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack
 from voice.orders.numbers import MIN_DIGIT_RUN, THOUSAND, Number, NumberWords
-from voice.orders.spans.amounts import amount_at, begins_below_one, unit_behind
 from voice.orders.spans.identifiers import code, phone_number, phone_span, spoken_digits
 from voice.orders.spans.kinds import Span, SpanKind
 from voice.orders.spans.menu_names import MenuNames
+from voice.orders.spans.numerals import begins_below_one, numeral_at, unit_behind
 from voice.orders.spans.prefilter import Prefilter
 from voice.orders.spans.quantities import half, homophone, share
-from voice.orders.spans.rules import typed
+from voice.orders.spans.rules import classify_numeral
 from voice.orders.spans.separators import chat_prefix, separated_digits
 from voice.orders.spans.utterance import Utterance
 from voice.orders.spans.vocabulary import Phrase, SpanVocabulary
 from voice.orders.words import Token
 
-MAX_SPOKEN_ZEROS: Final = 2  # among the first digits of a telephone number; they are no cardinal numbers
+MAX_SPOKEN_ZEROS: Final = 2  # among the first digits of a telephone number; zeros are no cardinal numbers
 # Source: ISO 4217, currencies without a minor unit.
 WHOLE_CURRENCIES: Final = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
@@ -39,16 +39,16 @@ class SpanClassifier:
         currency: str,
         languages: Iterable[str] = (),
     ) -> None:
-        """Index the words of the languages and the names of items and choices; `languages`: those of the menu, all if empty."""
+        """Index the words of the languages and the names of items and choices; `languages`: the menu's, all if empty."""
         all_packs = list(packs)
         menu_languages = set(languages)
         menu_packs = [pack for pack in all_packs if pack.language in menu_languages or not menu_languages]
         self.numbers = number_words
         self._has_minor_unit = currency not in WHOLE_CURRENCIES
-        self._marked = SpanVocabulary(all_packs, menu_packs, plain=False)
-        self._plain = SpanVocabulary(all_packs, menu_packs, plain=True)
-        vocabularies = (self._marked, self._plain)
-        self.homophones = self._marked.homophones
+        self._with_diacritics = SpanVocabulary(all_packs, menu_packs, folded=False)
+        self._without_diacritics = SpanVocabulary(all_packs, menu_packs, folded=True)
+        vocabularies = (self._with_diacritics, self._without_diacritics)
+        self.homophones = self._with_diacritics.homophones
         self._names = MenuNames(number_words, all_packs, vocabularies, items, choices)
         self._names.measures = {measure for name in self._names.with_number for measure in self._measures(name)}
         self._prefilter = Prefilter(vocabularies, self._names, number_words)
@@ -58,15 +58,15 @@ class SpanClassifier:
         return self._names.in_digits_and_labelled(name)
 
     def needed(self, surfaces: tuple[str, ...], numbers: Sequence[Number | None]) -> bool:
-        """Return whether an utterance may have a number that is no plain quantity, so that it has to be classified."""
+        """Return whether an utterance may have a number other than a quantity, so that `classify` is needed."""
         return self._prefilter.passes(surfaces, numbers)
 
-    def classify(self, tokens: Sequence[Token], numbers: Sequence[Number | None], *, marked: bool) -> list[Span]:
+    def classify(self, tokens: Sequence[Token], numbers: Sequence[Number | None], *, has_diacritics: bool) -> list[Span]:
         """Return the spans in order; they do not overlap.
 
-        `numbers`: those of `NumberWords.parse_all`; `marked`: the utterance is written with diacritics.
+        `numbers`: the result of `NumberWords.parse_all`; `has_diacritics`: the utterance is written with diacritics.
         """
-        utterance = self._utterance(tokens, numbers, marked=marked)
+        utterance = self._utterance(tokens, numbers, has_diacritics=has_diacritics)
         cardinals = sum([number is not None for number in numbers])
         digit_runs = spoken_digits(utterance) if cardinals >= MIN_DIGIT_RUN - MAX_SPOKEN_ZEROS else {}
         spans: list[Span] = []
@@ -84,20 +84,20 @@ class SpanClassifier:
                 start = left = max(span.end, start + 1)
         return spans
 
-    def _utterance(self, tokens: Sequence[Token], numbers: Sequence[Number | None], *, marked: bool) -> Utterance:
-        vocabulary = self._marked if marked else self._plain
+    def _utterance(self, tokens: Sequence[Token], numbers: Sequence[Number | None], *, has_diacritics: bool) -> Utterance:
+        vocabulary = self._with_diacritics if has_diacritics else self._without_diacritics
         return Utterance(tokens, numbers, vocabulary, self._names, self.numbers, has_minor_unit=self._has_minor_unit)
 
     def _measures(self, name: Sequence[Token]) -> list[tuple[SpanKind, int | Fraction]]:
-        """Return the sizes, prices and the like in a name of the menu."""
-        marked = words.is_marked(name)
-        utterance = self._utterance(name, self.numbers.parse_all(name, marked=marked), marked=marked)
+        """Return the sizes, prices and other typed numbers in a name of the menu."""
+        has_diacritics = words.has_diacritics(name)
+        utterance = self._utterance(name, self.numbers.parse_all(name, has_diacritics=has_diacritics), has_diacritics=has_diacritics)
         measures: list[tuple[SpanKind, int | Fraction]] = []
         for start in range(len(name)):
-            amount = amount_at(utterance, start)
-            unit = unit_behind(utterance, amount, in_name=True) if amount is not None else None
-            if amount is not None and (unit is not None or amount.value >= THOUSAND):
-                measures.append((unit[0] if unit is not None else SpanKind.MONEY, amount.value))
+            numeral = numeral_at(utterance, start)
+            unit = unit_behind(utterance, numeral, in_name=True) if numeral is not None else None
+            if numeral is not None and (unit is not None or numeral.value >= THOUSAND):
+                measures.append((unit[0] if unit is not None else SpanKind.MONEY, numeral.value))
         return measures
 
 
@@ -116,7 +116,7 @@ def _may_begin_number(utterance: Utterance, start: int) -> bool:
 
 
 def _span_at(utterance: Utterance, start: int, left: int) -> Span | None:
-    """Return the span of the number that begins at a token; its opening phrase begins at `left` at the earliest."""
+    """Return the span of the number that begins at a token; `left`: the end of the previous span."""
     surface = utterance.surfaces[start]
     name_end = utterance.names.numbered_end(utterance.tokens, utterance.numbers, start)
     if name_end:
@@ -128,7 +128,7 @@ def _span_at(utterance: Utterance, start: int, left: int) -> Span | None:
         span = separated_digits(utterance, start, left)
     if span is not None:
         return span
-    amount = amount_at(utterance, start)
-    if amount is None:
+    numeral = numeral_at(utterance, start)
+    if numeral is None:
         return phone_number(utterance, start, left) if surface.isdecimal() else half(utterance, start)
-    return code(utterance, amount, start, left) or typed(utterance, amount, start, left) or half(utterance, start)
+    return code(utterance, numeral, start, left) or classify_numeral(utterance, numeral, start, left) or half(utterance, start)

@@ -4,15 +4,15 @@ from fractions import Fraction
 from typing import Final
 
 from voice.orders.numbers import THOUSAND
-from voice.orders.spans.amounts import amount_at, unit_behind
-from voice.orders.spans.kinds import Amount, Span, SpanKind
+from voice.orders.spans.kinds import Numeral, Span, SpanKind
+from voice.orders.spans.numerals import numeral_at, unit_behind
 from voice.orders.spans.utterance import Utterance
 
 MINUTES: Final = 60
 
 
 def extended(utterance: Utterance, kind: SpanKind, start: int, end: int, value: int | Fraction | None) -> Span:
-    """Return a span that reaches over its continuations."""
+    """Return a span with its continuations."""
     while end < utterance.count:
         longer = (
             utterance.closing_end(kind, end)
@@ -38,9 +38,9 @@ def _continuation_end(utterance: Utterance, kind: SpanKind, end: int) -> int:
         return end + 1 if utterance.is_glued(end) and surface.isdecimal() else 0  # "1l5"
     if kind is SpanKind.DATE:
         return _date_end(utterance, end)
-    amount = amount_at(utterance, end)
-    if amount is not None and not amount.article:
-        return _smaller_unit_end(utterance, kind, end, amount)
+    numeral = numeral_at(utterance, end)
+    if numeral is not None and not numeral.article:
+        return _smaller_unit_end(utterance, kind, end, numeral)
     return _until_end(utterance, end) if kind is SpanKind.TIME else 0
 
 
@@ -50,9 +50,9 @@ def _date_end(utterance: Utterance, end: int) -> int:
         if kind is SpanKind.DATE and utterance.surfaces[end : end + len(unit)] == unit:
             return end + len(unit)
     for number_start in range(end + 1, min(end + 3, utterance.count)):
-        amount = amount_at(utterance, number_start)
-        if amount is not None and utterance.opening(utterance.vocabulary.openings, number_start, end) == (SpanKind.DATE, end):
-            return amount.end
+        numeral = numeral_at(utterance, number_start)
+        if numeral is not None and utterance.opening(utterance.vocabulary.openings, number_start, end) == (SpanKind.DATE, end):
+            return numeral.end
     return 0
 
 
@@ -60,19 +60,19 @@ def _until_end(utterance: Utterance, end: int) -> int:
     """Return the end of a second time of day: "from 5 to 6"."""
     if utterance.surfaces[end] not in utterance.vocabulary.range_joins or end + 1 >= utterance.count:
         return 0
-    amount = amount_at(utterance, end + 1)
-    return amount.end if amount is not None and not amount.article and not utterance.is_countable(amount.end) else 0
+    numeral = numeral_at(utterance, end + 1)
+    return numeral.end if numeral is not None and not numeral.article and not utterance.is_countable(numeral.end) else 0
 
 
-def _smaller_unit_end(utterance: Utterance, kind: SpanKind, end: int, amount: Amount) -> int:
-    """Return the end of an amount in the same or a smaller unit: minutes, cents."""
-    unit = unit_behind(utterance, amount)
+def _smaller_unit_end(utterance: Utterance, kind: SpanKind, end: int, numeral: Numeral) -> int:
+    """Return the end of a numeral in the same or a smaller unit: minutes, cents."""
+    unit = unit_behind(utterance, numeral)
     if unit is not None:
         minutes = kind is SpanKind.TIME and unit[0] is SpanKind.DURATION
         minutes = minutes and utterance.surfaces[end - 1] not in utterance.vocabulary.conjunctions
         return unit[1] if unit[0] is kind or minutes else 0
-    if kind is SpanKind.MONEY and amount.value < THOUSAND and not utterance.is_countable(amount.end):
-        return amount.end
-    if kind is SpanKind.TIME and amount.value < MINUTES and (utterance.is_glued(end) or not utterance.is_countable(amount.end)):
-        return amount.end
+    if kind is SpanKind.MONEY and numeral.value < THOUSAND and not utterance.is_countable(numeral.end):
+        return numeral.end
+    if kind is SpanKind.TIME and numeral.value < MINUTES and (utterance.is_glued(end) or not utterance.is_countable(numeral.end)):
+        return numeral.end
     return 0

@@ -1,4 +1,4 @@
-"""The types of numbers, and the spans of tokens that have one."""
+"""The types of numbers, numerals before they have a type, and typed spans."""
 
 from enum import Enum
 from fractions import Fraction
@@ -39,8 +39,8 @@ class Span(NamedTuple):
 
 
 @final
-class Amount:
-    """A number of an utterance whose type is not known yet."""
+class Numeral:
+    """A number of an utterance before it has a type."""
 
     __slots__ = ("article", "decimal", "end", "value")
 

@@ -1,4 +1,4 @@
-"""The names of one menu, as far as they matter to numbers: nouns that may be counted, and names that contain a number."""
+"""The names of one menu that numbers depend on: countable nouns, and names that contain a number."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -33,17 +33,17 @@ class MenuNames:
         self._function_words = {word for pack in packs for word in pack.function_words()}
         self._figure_labels = [word for pack in packs for word in pack.spans.figure_labels]  # "number"
         self._half_words = {word for vocabulary in vocabularies for word in vocabulary.half_words}
-        self.measures: set[tuple[SpanKind, int | Fraction]] = set()  # sizes, prices and the like within names
+        self.measures: set[tuple[SpanKind, int | Fraction]] = set()  # sizes, prices and other typed numbers within names
         self.with_number: list[list[Token]] = []
         self.series_words: set[str] = set()  # words of names that end with a number
         self._items: dict[str, list[Phrase]] = defaultdict(list)  # keys, by the first one
         self._numbered: dict[str, list[Phrase]] = defaultdict(list)  # keys of names with a number, in digits; by the first one
         self._nouns: set[str] = set()  # words of names, with diacritics and without
-        self._unmeasured: set[str] = set()  # the same, without those behind a number
+        self._unmeasured: set[str] = set()  # words of names that do not follow a number, with diacritics and without
         self._halves: set[Phrase] = set()  # names that begin with a half
         self._series: dict[Phrase, set[str]] = defaultdict(set)  # numbers of "combo 1" and "combo 2", by the keys before them
         whole_names = {self._add(name, is_item=True) for name in items} | {self._add(name, is_item=False) for name in choices}
-        label_keys = {words.key_of(word) for vocabulary in vocabularies for word in vocabulary.openings}
+        label_keys = {words.phonetic_key(word) for vocabulary in vocabularies for word in vocabulary.openings}
         for head, numbers in list(self._series.items()):
             if head in whole_names or (len(numbers) == 1 and head[-1] not in label_keys):
                 del self._series[head]
@@ -54,7 +54,7 @@ class MenuNames:
         if not tokens:
             return ()
         surfaces = tuple([token.surface for token in tokens])
-        spellings = [tuple(map(words.key_of, spelling)) for spelling in self.in_digits_and_labelled(surfaces)]
+        spellings = [tuple(map(words.phonetic_key, spelling)) for spelling in self.in_digits_and_labelled(surfaces)]
         if is_item:
             self._items[tokens[0].key].append(tuple([token.key for token in tokens]))
         for word in surfaces:
@@ -64,7 +64,7 @@ class MenuNames:
             self._halves |= {surfaces, tuple(map(words.fold, surfaces))}
         measured = {place + 1 for place, word in enumerate(surfaces) if word[0].isdecimal()}
         if any(key[0].isdecimal() for key in spellings[0]):
-            numbers = self._number_words.parse_all(tokens, marked=words.is_marked(tokens))
+            numbers = self._number_words.parse_all(tokens, has_diacritics=words.has_diacritics(tokens))
             measured |= {number.end for number in numbers if number is not None}
             self.with_number.append(tokens)
             self._numbered[spellings[0][0]] += spellings
@@ -83,7 +83,7 @@ class MenuNames:
         if not any(word[0].isdecimal() or self._number_words.is_number_word(word) for word in name):
             return name
         tokens = [token for word in name for token in words.tokenize(word)]
-        numbers = self._number_words.parse_all(tokens, marked=words.is_marked(tokens))
+        numbers = self._number_words.parse_all(tokens, has_diacritics=words.has_diacritics(tokens))
         spelling, place = [], 0
         while place < len(tokens):
             number = numbers[place]
@@ -137,9 +137,9 @@ class MenuNames:
         return any(surfaces[: len(name)] == name for name in self._halves)
 
     def unknown_in_series(self, tokens: Sequence[Token], start: int, value: int | Fraction) -> int:
-        """Return the start of the head of a numbered series before a token, if the series lacks the number; else -1.
+        """Return the start of the head of a numbered series before a token if the series lacks the number, else -1.
 
-        The head is "combo" of combo 1 and combo 2. The thousands of a number may be missing, as those of a price.
+        The head is "combo" of combo 1 and combo 2. Prices may be said in thousands: "45" for 45000.
         """
         keys = [token.key for token in tokens[max(0, start - MAX_SERIES_HEAD) : start]]
         for length in range(len(keys), 0, -1):

@@ -1,11 +1,11 @@
-"""A quick test of whether an utterance may have a number that is no plain quantity: a tenth of the time of classifying its spans."""
+"""A quick test of whether an utterance may have a number other than a quantity: a tenth of the time of classifying its spans."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from voice.orders.numbers import MIN_DIGIT_RUN, TEN, THOUSAND, Number, NumberWords
-from voice.orders.spans.amounts import VULGAR_FRACTIONS
 from voice.orders.spans.menu_names import MenuNames
+from voice.orders.spans.numerals import VULGAR_FRACTIONS
 from voice.orders.spans.vocabulary import SpanVocabulary
 
 MIN_LONG_NUMBER: Final = 3  # digits
@@ -13,22 +13,22 @@ _CLAUSE_STARTS: Final = frozenset(",;.:!?…\n")
 
 
 class Prefilter:
-    """The words beside which a number may be typed, in all spellings together."""
+    """The words beside which a number may have another type than a quantity, with diacritics and without."""
 
     def __init__(self, vocabularies: Sequence[SpanVocabulary], names: MenuNames, number_words: NumberWords) -> None:
         """Collect the words."""
         self._names = names
         self._number_words = number_words
-        marked = vocabularies[0]
-        self._homophones = marked.homophones
-        self._streets = marked.streets
-        self._article_units = marked.article_units
-        self._adjectives = marked.adjectives
-        self._special: set[str] = set(VULGAR_FRACTIONS) | marked.zero_words  # words of numbers that are no cardinal numbers
+        with_diacritics = vocabularies[0]
+        self._homophones = with_diacritics.homophones
+        self._streets = with_diacritics.streets
+        self._article_units = with_diacritics.article_units
+        self._adjectives = with_diacritics.adjectives
+        self._special: set[str] = set(VULGAR_FRACTIONS) | with_diacritics.zero_words  # words of numbers that are no cardinal numbers
         self._homophone_openers = set(_CLAUSE_STARTS)
         self._weak_openings: set[str] = set()
         openings: set[str] = set()
-        self._behind: set[str] = set(VULGAR_FRACTIONS)  # words that type a number before them
+        self._behind: set[str] = set(VULGAR_FRACTIONS)  # words that assign a type to the number before them
         for vocabulary in vocabularies:
             self._special |= vocabulary.half_words | {phrase[0] for phrase in vocabulary.half_suffixes if len(phrase) == 1}
             self._special |= {phrase[0] for phrase in vocabulary.share_prefixes} - {"a"}
@@ -40,10 +40,10 @@ class Prefilter:
             self._behind |= vocabulary.ordinal_suffixes | vocabulary.ranges | vocabulary.range_joins | vocabulary.decimal_points
             self._behind |= {phrase[0] for phrase in vocabulary.half_suffixes}
             self._behind |= {phrase[1] for phrase in vocabulary.share_prefixes if len(phrase) > 1}
-        self._before = (openings - self._weak_openings) | names.series_words  # words that type a number behind them
+        self._before = (openings - self._weak_openings) | names.series_words  # words that assign a type to the number behind them
 
     def passes(self, surfaces: tuple[str, ...], numbers: Sequence[Number | None]) -> bool:
-        """Return whether the utterance has to be classified; `numbers`: those of `NumberWords.parse_all`."""
+        """Return whether the utterance needs a classification; `numbers`: the result of `NumberWords.parse_all`."""
         digits = 0  # spoken one by one up to here
         for start, surface in enumerate(surfaces):
             number = numbers[start]
@@ -62,7 +62,7 @@ class Prefilter:
         return False
 
     def _is_special(self, surfaces: tuple[str, ...], start: int) -> bool:
-        """Return whether a token that is no cardinal number may be a number or type one."""
+        """Return whether a token other than a cardinal number may be a number or assign a type to one."""
         surface = surfaces[start]
         if surface[0].isdecimal() or surface in self._special or (start and surface in self._streets):
             return True

@@ -1,42 +1,42 @@
-"""Quantities: fractions, ranges, and words that sound like a number."""
+"""Quantities: fractions, ranges, and homophones of numbers."""
 
 from fractions import Fraction
 from typing import Final
 
 from voice.orders import words
-from voice.orders.spans.amounts import HOURS, amount_at, half_at, unit_behind
 from voice.orders.spans.extent import extended
-from voice.orders.spans.kinds import Amount, Span, SpanKind
+from voice.orders.spans.kinds import Numeral, Span, SpanKind
+from voice.orders.spans.numerals import HOURS, half_at, numeral_at, unit_behind
 from voice.orders.spans.utterance import Utterance
 
 MAX_MODIFIERS: Final = 2  # between a homophone of a number and its noun
 HALF: Final = Fraction(1, 2)
 
 
-def quantity(utterance: Utterance, amount: Amount, start: int) -> Span:
-    """Return an amount of something as a quantity, with a half behind its classifier: "2 ly rưỡi"."""
-    if utterance.is_classifier(amount.end):
-        half_end = utterance.phrase_end(utterance.vocabulary.half_suffixes, amount.end + 1)
+def quantity(utterance: Utterance, numeral: Numeral, start: int) -> Span:
+    """Return a numeral as a quantity, with a half behind its classifier: "2 ly rưỡi"."""
+    if utterance.is_classifier(numeral.end):
+        half_end = utterance.phrase_end(utterance.vocabulary.half_suffixes, numeral.end + 1)
         if half_end:
-            return Span(SpanKind.FRACTION, start, half_end, amount.value + HALF)
-    kind = SpanKind.QUANTITY if isinstance(amount.value, int) else SpanKind.FRACTION
-    return Span(kind, start, amount.end, amount.value)
+            return Span(SpanKind.FRACTION, start, half_end, numeral.value + HALF)
+    kind = SpanKind.QUANTITY if isinstance(numeral.value, int) else SpanKind.FRACTION
+    return Span(kind, start, numeral.end, numeral.value)
 
 
 def share(utterance: Utterance, start: int) -> Span | None:
-    """Parse half a unit ("nửa lít"), or a share of an item, which is no number of items ("a quarter of a pizza")."""
+    """Parse half a unit ("nửa lít") or a share of an item ("a quarter of a pizza")."""
     end = utterance.phrase_end(utterance.vocabulary.share_prefixes, start)
     if end and (utterance.item_end(end) or utterance.is_countable(end)):
         return Span(SpanKind.FRACTION, start, end, None)
-    amount = half_at(utterance, start)
-    unit = unit_behind(utterance, amount) if amount is not None else None
-    if amount is None or unit is None or unit[0] is SpanKind.LABEL or utterance.names.begins_with_half(utterance.surfaces[start:]):
+    numeral = half_at(utterance, start)
+    unit = unit_behind(utterance, numeral) if numeral is not None else None
+    if numeral is None or unit is None or unit[0] is SpanKind.LABEL or utterance.names.begins_with_half(utterance.surfaces[start:]):
         return None
-    return extended(utterance, unit[0], start, unit[1], amount.value)
+    return extended(utterance, unit[0], start, unit[1], numeral.value)
 
 
 def half(utterance: Utterance, start: int) -> Span | None:
-    """Parse a half of something, or a half behind something without a number, which stands for one and a half."""
+    """Parse a half before a noun, or a half behind a noun without a number (one and a half)."""
     vocabulary, surfaces = utterance.vocabulary, utterance.surfaces
     end = utterance.phrase_end(vocabulary.half_prefixes, start)
     if end and any(utterance.names.begins_with_half(surfaces[place:]) for place in (start, start + 1)):
@@ -51,18 +51,18 @@ def half(utterance: Utterance, start: int) -> Span | None:
     return Span(SpanKind.FRACTION, start, end, 1 + HALF) if utterance.ends_clause(end) else None
 
 
-def number_range(utterance: Utterance, amount: Amount, start: int) -> Span | None:
-    """Parse two numbers of which one is meant, or between which the meant one lies; with a unit, the type is the unit's."""
-    if amount.end >= utterance.count:
+def number_range(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
+    """Parse "2 or 3" or "2 to 3"; a unit decides the type."""
+    if numeral.end >= utterance.count:
         return None
     vocabulary = utterance.vocabulary
-    word = utterance.surfaces[amount.end]
+    word = utterance.surfaces[numeral.end]
     bounded = start > 0 and utterance.surfaces[start - 1] in vocabulary.range_openings
     joined = word in vocabulary.range_joins or (bounded and word in vocabulary.conjunctions)
     if word not in vocabulary.ranges and not joined:
         return None
-    second = amount_at(utterance, amount.end + 1) if amount.end + 1 < utterance.count else None
-    if second is None or second.article or not amount.value < second.value:
+    second = numeral_at(utterance, numeral.end + 1) if numeral.end + 1 < utterance.count else None
+    if second is None or second.article or not numeral.value < second.value:
         return None
     unit = unit_behind(utterance, second)
     if unit is not None:

@@ -1,14 +1,14 @@
-"""Rules that type an amount by its unit, its opening phrase and its size; `typed` tries them in the order of their reliability."""
+"""Rules that assign a type to a numeral by its unit, opening phrase and size; `classify_numeral` tries the most reliable first."""
 
 import re
 from fractions import Fraction
 from typing import Final
 
 from voice.orders.numbers import THOUSAND
-from voice.orders.spans.amounts import HOURS, unit_behind
 from voice.orders.spans.extent import MINUTES, extended
 from voice.orders.spans.identifiers import address, phone_number
-from voice.orders.spans.kinds import Amount, Span, SpanKind
+from voice.orders.spans.kinds import Numeral, Span, SpanKind
+from voice.orders.spans.numerals import HOURS, unit_behind
 from voice.orders.spans.quantities import number_range, quantity
 from voice.orders.spans.utterance import Utterance
 
@@ -18,87 +18,87 @@ YEARS: Final = range(1900, 2100)
 _CENTS: Final = re.compile(r"\d+\.\d\d")
 
 
-def typed(utterance: Utterance, amount: Amount, start: int, left: int) -> Span | None:
-    """Type an amount by the words around it; None for an article without a unit. An opening begins at `left` at the earliest."""
+def classify_numeral(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
+    """Classify a numeral by the words around it; None for an article without a unit. `left`: the end of the previous span."""
     span = (
-        _date_with_opening(utterance, amount, start, left)
-        or _ordinal_with_opening(utterance, amount, start, left)
-        or _with_unit(utterance, amount, start, left)
+        _date_with_opening(utterance, numeral, start, left)
+        or _ordinal_with_opening(utterance, numeral, start, left)
+        or _with_unit(utterance, numeral, start, left)
     )
-    if span is not None or amount.article:
+    if span is not None or numeral.article:
         return span
     return (
-        number_range(utterance, amount, start)
-        or _money_in_words(utterance, amount, start)
-        or _ordinal_with_suffix(utterance, amount, start, left)
+        number_range(utterance, numeral, start)
+        or _money_in_words(utterance, numeral, start)
+        or _ordinal_with_suffix(utterance, numeral, start, left)
         or phone_number(utterance, start, left)
-        or _missing_in_series(utterance, amount, start, left)
-        or _with_opening(utterance, amount, start, left)
-        or _with_weak_opening(utterance, amount, start, left)
-        or address(utterance, amount, start)
-        or _year(utterance, amount, start)
-        or _price(utterance, amount, start)
-        or quantity(utterance, amount, start)
+        or _missing_in_series(utterance, numeral, start, left)
+        or _with_opening(utterance, numeral, start, left)
+        or _with_weak_opening(utterance, numeral, start, left)
+        or address(utterance, numeral, start)
+        or _year(utterance, numeral, start)
+        or _price(utterance, numeral, start)
+        or quantity(utterance, numeral, start)
     )
 
 
 # --- Units --------------------------------------------------------------------------------------------------------------------------
 
 
-def _with_unit(utterance: Utterance, amount: Amount, start: int, left: int) -> Span | None:
-    unit = unit_behind(utterance, amount)
+def _with_unit(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
+    unit = unit_behind(utterance, numeral)
     if unit is None:
         return None
     kind, end = unit
-    if (kind, amount.value) in utterance.names.measures:
-        return Span(SpanKind.NAME, start, end, amount.value)
+    if (kind, numeral.value) in utterance.names.measures:
+        return Span(SpanKind.NAME, start, end, numeral.value)
     vocabulary = utterance.vocabulary
     opening = utterance.opening(vocabulary.openings, start, left) or utterance.opening(vocabulary.weak_openings, start, left)
     begin = opening[1] if opening is not None and opening[0] is kind else start
-    return extended(utterance, kind, begin, end, amount.value)
+    return extended(utterance, kind, begin, end, numeral.value)
 
 
-def _money_in_words(utterance: Utterance, amount: Amount, start: int) -> Span | None:
-    """Type a number whose last word is also a unit of money ("hai mươi nghìn"), where no classifier follows it."""
-    unit = utterance.surfaces[amount.end - 1]
-    if amount.end - 1 <= start or ((unit,), SpanKind.MONEY) not in utterance.vocabulary.units.get(unit, ()):
+def _money_in_words(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
+    """Classify a number that ends with a unit of money ("hai mươi nghìn"), unless a classifier follows."""
+    unit = utterance.surfaces[numeral.end - 1]
+    if numeral.end - 1 <= start or ((unit,), SpanKind.MONEY) not in utterance.vocabulary.units.get(unit, ()):
         return None
-    if utterance.is_classifier(amount.end):
+    if utterance.is_classifier(numeral.end):
         return None
-    if (SpanKind.MONEY, amount.value) in utterance.names.measures:
-        return Span(SpanKind.NAME, start, amount.end, amount.value)
-    return extended(utterance, SpanKind.MONEY, start, amount.end, amount.value)
+    if (SpanKind.MONEY, numeral.value) in utterance.names.measures:
+        return Span(SpanKind.NAME, start, numeral.end, numeral.value)
+    return extended(utterance, SpanKind.MONEY, start, numeral.end, numeral.value)
 
 
 # --- Dates and ordinals -------------------------------------------------------------------------------------------------------------
 
 
-def _date_with_opening(utterance: Utterance, amount: Amount, start: int, left: int) -> Span | None:
+def _date_with_opening(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
     opening = utterance.opening(utterance.vocabulary.openings, start, left)
-    if opening is None or opening[0] is not SpanKind.DATE or amount.article:
+    if opening is None or opening[0] is not SpanKind.DATE or numeral.article:
         return None
-    return extended(utterance, SpanKind.DATE, opening[1], amount.end, amount.value)
+    return extended(utterance, SpanKind.DATE, opening[1], numeral.end, numeral.value)
 
 
-def _ordinal_with_opening(utterance: Utterance, amount: Amount, start: int, left: int) -> Span | None:
-    """Type "thứ 2": an ordinal or a weekday; before a classifier it is a quantity."""
+def _ordinal_with_opening(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
+    """Classify "thứ 2" as an ordinal or a weekday; before a classifier it is a quantity."""
     opened = start > left and utterance.surfaces[start - 1] in utterance.vocabulary.ordinal_openings
-    if not opened or utterance.is_classifier(amount.end):
+    if not opened or utterance.is_classifier(numeral.end):
         return None
-    return _ordinal(utterance, start - 1, amount.end, left, amount.value)
+    return _ordinal(utterance, start - 1, numeral.end, left, numeral.value)
 
 
-def _ordinal_with_suffix(utterance: Utterance, amount: Amount, start: int, left: int) -> Span | None:
-    """Type "2nd"."""
-    end = amount.end
+def _ordinal_with_suffix(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
+    """Classify "2nd"."""
+    end = numeral.end
     if not utterance.is_glued(end) or utterance.surfaces[end] not in utterance.vocabulary.ordinal_suffixes:
         return None
-    return _ordinal(utterance, start, end + 1, left, amount.value)
+    return _ordinal(utterance, start, end + 1, left, numeral.value)
 
 
 def _ordinal(utterance: Utterance, start: int, end: int, left: int, value: int | Fraction) -> Span:
     """Distinguish an ordinal, a date, a weekday and a numbered street."""
-    unit = unit_behind(utterance, Amount(end, value, decimal=False, article=False))
+    unit = unit_behind(utterance, Numeral(end, value, decimal=False, article=False))
     if unit is not None and unit[0] in {SpanKind.DATE, SpanKind.LABEL}:
         return extended(utterance, unit[0], start, unit[1], value)
     opening = utterance.opening(utterance.vocabulary.openings, start, left)
@@ -109,40 +109,40 @@ def _ordinal(utterance: Utterance, start: int, end: int, left: int, value: int |
     return Span(kind, start, end, value)
 
 
-def _year(utterance: Utterance, amount: Amount, start: int) -> Span | None:
-    one_token = amount.end == start + 1
-    if amount.value not in YEARS or amount.decimal or not one_token or utterance.is_countable(amount.end):
+def _year(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
+    one_token = numeral.end == start + 1
+    if numeral.value not in YEARS or numeral.decimal or not one_token or utterance.is_countable(numeral.end):
         return None
-    return extended(utterance, SpanKind.DATE, start, amount.end, amount.value)
+    return extended(utterance, SpanKind.DATE, start, numeral.end, numeral.value)
 
 
 # --- Opening phrases ----------------------------------------------------------------------------------------------------------------
 
 
-def _missing_in_series(utterance: Utterance, amount: Amount, start: int, left: int) -> Span | None:
-    """Type a number that a numbered series of the menu does not have: "combo 9"."""
-    head = utterance.unknown_in_series(start, amount.value)
-    if head < left or utterance.is_classifier(amount.end):
+def _missing_in_series(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
+    """Classify a number that a numbered series of the menu lacks: "combo 9"."""
+    head = utterance.unknown_in_series(start, numeral.value)
+    if head < left or utterance.is_classifier(numeral.end):
         return None
-    return Span(SpanKind.LABEL, head, amount.end, amount.value)
+    return Span(SpanKind.LABEL, head, numeral.end, numeral.value)
 
 
-def _with_opening(utterance: Utterance, amount: Amount, start: int, left: int) -> Span | None:
+def _with_opening(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
     opening = utterance.opening(utterance.vocabulary.openings, start, left)
     if opening is None:
         return None
     kind, begin = opening
     # Without diacritics the opening of a label may be another word: "ban" is "bàn" (table) or "bán" (sell).
-    if kind is SpanKind.LABEL and utterance.vocabulary.is_plain and utterance.is_countable(amount.end):
+    if kind is SpanKind.LABEL and utterance.vocabulary.is_folded and utterance.is_countable(numeral.end):
         return None
-    if kind is SpanKind.TIME and amount.value > HOURS:
+    if kind is SpanKind.TIME and numeral.value > HOURS:
         return None
-    return extended(utterance, kind, begin, amount.end, amount.value)
+    return extended(utterance, kind, begin, numeral.end, numeral.value)
 
 
-def _with_weak_opening(utterance: Utterance, amount: Amount, start: int, left: int) -> Span | None:
-    """Type an amount behind a phrase that has other meanings before a quantity, so nothing countable may follow."""
-    end, value = amount.end, amount.value
+def _with_weak_opening(utterance: Utterance, numeral: Numeral, start: int, left: int) -> Span | None:
+    """Classify a numeral behind an ambiguous opening phrase, if nothing countable follows."""
+    end, value = numeral.end, numeral.value
     vocabulary = utterance.vocabulary
     opening = utterance.opening(vocabulary.weak_openings, start, left)
     if opening is None or utterance.is_countable(end) or utterance.phrase_end(vocabulary.partitives, end):
@@ -164,19 +164,19 @@ def _with_weak_opening(utterance: Utterance, amount: Amount, start: int, left: i
 # --- Prices -------------------------------------------------------------------------------------------------------------------------
 
 
-def _price(utterance: Utterance, amount: Amount, start: int) -> Span | None:
-    """Type a number with cents, where the currency has them, or one too large to count something."""
-    one_token = amount.end == start + 1
+def _price(utterance: Utterance, numeral: Numeral, start: int) -> Span | None:
+    """Classify a number with cents, if the currency has cents, or a number too large for a quantity."""
+    one_token = numeral.end == start + 1
     cents = utterance.has_minor_unit and one_token and _CENTS.fullmatch(utterance.surfaces[start]) is not None
-    if not cents and (amount.value < THOUSAND or not _is_price(utterance, amount, start)):
+    if not cents and (numeral.value < THOUSAND or not _is_price(utterance, numeral, start)):
         return None
-    return extended(utterance, SpanKind.MONEY, start, amount.end, amount.value)
+    return extended(utterance, SpanKind.MONEY, start, numeral.end, numeral.value)
 
 
-def _is_price(utterance: Utterance, amount: Amount, start: int) -> bool:
+def _is_price(utterance: Utterance, numeral: Numeral, start: int) -> bool:
     """Return whether a large number counts nothing behind it and is not the new quantity of a line."""
     if utterance.follows(utterance.vocabulary.quantity_setters, start):
         return False
-    if not utterance.has_minor_unit and amount.decimal and not utterance.is_plural(amount.end):
-        return not utterance.is_classifier(amount.end)
-    return (not utterance.has_minor_unit or amount.decimal) and not utterance.is_countable(amount.end)
+    if not utterance.has_minor_unit and numeral.decimal and not utterance.is_plural(numeral.end):
+        return not utterance.is_classifier(numeral.end)
+    return (not utterance.has_minor_unit or numeral.decimal) and not utterance.is_countable(numeral.end)

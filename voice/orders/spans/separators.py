@@ -1,12 +1,12 @@
-"""Digits with separators, typed by these: clock times, dates, telephone numbers, ranges; and the prefixes of chat messages."""
+"""Digits with separators: clock times, dates, telephone numbers, ranges; and the prefixes of chat messages."""
 
 import re
 from typing import Final
 
-from voice.orders.spans.amounts import is_grouped, unit_behind, vulgar_fraction
 from voice.orders.spans.extent import extended
 from voice.orders.spans.identifiers import MIN_PHONE_DIGITS
-from voice.orders.spans.kinds import Amount, Span, SpanKind
+from voice.orders.spans.kinds import Numeral, Span, SpanKind
+from voice.orders.spans.numerals import is_grouped, unit_behind, vulgar_fraction
 from voice.orders.spans.utterance import Utterance
 
 MAX_RANGE: Final = 99
@@ -23,7 +23,7 @@ def is_clock_time(surface: str) -> bool:
 
 
 def separated_digits(utterance: Utterance, start: int, left: int) -> Span | None:
-    """Type digits by their separators; None for decimals, grouped numbers and fractions. An opening begins at `left` at the earliest."""
+    """Classify digits by their separators; None for decimals, grouped numbers and fractions. `left`: the end of the previous span."""
     surface = utterance.surfaces[start]
     opening = utterance.opening(utterance.vocabulary.openings, start, left)
     if is_clock_time(surface):
@@ -58,7 +58,7 @@ def _dashed(utterance: Utterance, start: int, parts: list[str]) -> Span:
     """Distinguish a range, a date and a telephone number."""
     end = start + 1
     if len(parts) == PAIR and sum(map(len, parts)) < MIN_PHONE_DIGITS and int(parts[0]) < int(parts[1]):
-        unit = unit_behind(utterance, Amount(end, int(parts[1]), decimal=False, article=False))
+        unit = unit_behind(utterance, Numeral(end, int(parts[1]), decimal=False, article=False))
         if unit is not None:
             return extended(utterance, unit[0], start, unit[1], None)
         if int(parts[1]) <= MAX_RANGE:

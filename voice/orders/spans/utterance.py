@@ -14,7 +14,7 @@ from voice.orders.words import Token
 class Utterance:
     """The tokens of an utterance with the vocabulary and the menu's names against which they are matched.
 
-    Methods that look for something return the token behind it, 0 where it is not there.
+    Methods named `*_end` return the token behind a match, 0 if there is none.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Utterance:
         *,
         has_minor_unit: bool,
     ) -> None:
-        """`numbers`: those of `NumberWords.parse_all`; `has_minor_unit`: the menu's currency has cents."""
+        """`numbers`: the result of `NumberWords.parse_all`; `has_minor_unit`: the menu's currency has cents."""
         self.tokens = tokens
         self.numbers = numbers
         self.vocabulary = vocabulary
@@ -51,7 +51,10 @@ class Utterance:
         return any(start >= len(phrase) and self.surfaces[start - len(phrase) : start] == phrase for phrase in phrases)
 
     def opening(self, table: PhraseTable, start: int, left: int) -> tuple[SpanKind, int] | None:
-        """Return the type that a phrase before a number gives it, and the token where the phrase begins, `left` at the earliest."""
+        """Return the type that a phrase before a number assigns to it, and the token where the phrase begins.
+
+        The phrase does not begin before `left`, the end of the previous span.
+        """
         if start - 1 > left and self.surfaces[start - 1] == "." and self.is_glued(start) and self.is_glued(start - 1):
             start -= 1  # an abbreviation: "P.302"
         if start <= left:
@@ -69,7 +72,7 @@ class Utterance:
         return None
 
     def closing_end(self, kind: SpanKind, start: int) -> int:
-        """Return the end of a phrase that may close a span of a type and begins at a token."""
+        """Return the end of a phrase at a token that may be the last of a span of this type."""
         if start < self.count:
             for phrase, closed_kind in self.vocabulary.closings.get(self.surfaces[start], ()):
                 if closed_kind is kind and self.surfaces[start : start + len(phrase)] == phrase:
@@ -95,14 +98,14 @@ class Utterance:
         return position < self.count and self.surfaces[position] in self.vocabulary.classifiers
 
     def is_countable(self, position: int) -> bool:
-        """Return whether something that may be counted begins at a token."""
+        """Return whether a countable phrase begins at a token."""
         if position >= self.count:
             return False
         surface = self.surfaces[position]
         return surface in self.vocabulary.classifiers or surface in self.vocabulary.adjectives or self.names.is_noun(surface)
 
     def is_plural(self, position: int) -> bool:
-        """Return whether something that may be counted begins at a token, in an English plural."""
+        """Return whether a countable phrase begins at a token, with an English plural."""
         return self.is_countable(position) and self.surfaces[position] != words.singular(self.surfaces[position])
 
     def multiplier(self, position: int) -> int:

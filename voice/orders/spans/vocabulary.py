@@ -1,4 +1,4 @@
-"""The words of the language packs that type a number."""
+"""The words of the language packs that assign a type to a number."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,14 @@ PhraseTable = dict[str, list[tuple[Phrase, SpanKind]]]  # by the first word, ope
 
 
 class SpanVocabulary:
-    """The words of all languages that type a number, in one spelling."""
+    """The words of all languages that assign a type to a number, with diacritics or without."""
 
-    def __init__(self, packs: Sequence[LanguagePack], menu_packs: Sequence[LanguagePack], *, plain: bool) -> None:
-        """Index the words; `menu_packs`: languages of the menu, `plain`: the spelling without diacritics."""
-        self.is_plain = plain
+    def __init__(self, packs: Sequence[LanguagePack], menu_packs: Sequence[LanguagePack], *, folded: bool) -> None:
+        """Index the words; `menu_packs`: languages of the menu, `folded`: spell the words without diacritics."""
+        self.is_folded = folded
         # Without diacritics a unit may spell another language's function word: "độ" (degree) and "do".
-        self._function_words = {word for pack in packs for word in pack.function_words() if word.isascii()} if plain else set()
-        self.ambiguous_units: PhraseTable = defaultdict(list)  # such words: units only where a clause ends
+        self._function_words = {word for pack in packs for word in pack.function_words() if word.isascii()} if folded else set()
+        self.ambiguous_units: PhraseTable = defaultdict(list)  # units like that: only where a clause ends
         spans = [pack.spans for pack in packs]
         self.units = self._table([row.units for row in spans])
         # A letter behind digits abbreviates other units in other languages, so only the menu's languages count.
@@ -47,7 +47,7 @@ class SpanVocabulary:
         self.share_starts = self.half_words | {phrase[0] for phrase in self.share_prefixes}
         self.fraction_starts = self.share_starts | {phrase[0] for phrase in (*self.half_prefixes, *self.half_suffixes)}
 
-        self.zero_words = {word for pack in packs for word in pack.numbers.nones}
+        self.zero_words = {word for pack in packs for word in pack.numbers.zero_determiners}
         self.homophones = {word: value for pack in packs for word, value in pack.numbers.homophones.items()}
         # Phrases that begin with a homophone and contain no number: "for here".
         long_phrases = [words.phrase(phrase) for pack in packs for phrase in pack.phrases() if " " in phrase]
@@ -59,11 +59,13 @@ class SpanVocabulary:
         self.conjunctions = self._words([phrase for pack in packs for phrase in pack.joins])
         self.multiplication_signs = {word for pack in packs for word in pack.multiplies}
         self.requests = self._phrases([phrase for pack in packs for phrase in pack.requests])
-        self.quantity_setters = self._phrases([phrase for pack in packs for phrase in (*pack.sets, *pack.its, *pack.intos)])
-        self.change_verbs = {words.phrase(self._spell(phrase))[0] for pack in packs for phrase in (*pack.replaces, *pack.sets, *pack.its)}
+        self.quantity_setters = self._phrases([phrase for pack in packs for phrase in (*pack.sets, *pack.set_pronouns, *pack.intos)])
+        self.change_verbs = {
+            words.phrase(self._spell(phrase))[0] for pack in packs for phrase in (*pack.replaces, *pack.sets, *pack.set_pronouns)
+        }
 
     def _spell(self, phrase: str) -> str:
-        return words.fold(phrase) if self.is_plain else phrase
+        return words.fold(phrase) if self.is_folded else phrase
 
     def _words(self, single_words: Iterable[str]) -> set[str]:
         return {self._spell(word) for word in single_words}

@@ -14,7 +14,7 @@ Target = tuple[tuple[int, ...], str]  # lines, and the attribute `target` of eve
 
 
 def _targets(context: Context) -> Iterator[Target]:
-    """Yield the lines that modifiers or a number may be said of."""
+    """Yield the lines to which modifiers or a number may apply."""
     chunk = context.chunk
     if chunk.items or chunk.place:
         yield from [((number,), "named") for number in context.named[-2:]]
@@ -65,7 +65,7 @@ def set_options(context: Context) -> Iterator[Edit]:
 
 
 def _options_set(context: Context, numbers: tuple[int, ...], target: str) -> Edit | None:
-    """Return the edit that sets options of those lines that accept them; None if there are none, or if the number means a part."""
+    """Return the edit that sets options of the lines that accept them; None if no line does, or if the number means a part."""
     chunk, draft = context.chunk, context.draft
     is_changed = is_replacement = False
     for number in numbers:
@@ -166,7 +166,7 @@ def split(context: Context) -> Iterator[Edit]:
 
 
 def _split_off(context: Context, number: int, rank: int) -> Edit | None:
-    """Return the edit that splits a part off a line; None if the part is not told apart, or larger than the line."""
+    """Return the edit that splits a part off a line; None if nothing distinguishes the part, or if it is larger than the line."""
     chunk, line = context.chunk, context.draft[number]
     share = line.quantity // chunk.share if chunk.share else 0
     part = chunk.number or share or (line.quantity if context.has(ChunkFlag.REST) else 1)

@@ -11,7 +11,7 @@ JOINTS: Final[Mapping[Role, str]] = {Role.COMMA: "comma", Role.STOP: "stop", Rol
 
 
 def shift_joint(shift: Shift) -> Hypotheses:
-    """Note the connective before the next token."""
+    """Record the connective before the next token."""
     new = shift.pass_by()
     new.joint = JOINTS[shift.arc.role]
     if shift.arc.value == "?":
@@ -20,7 +20,7 @@ def shift_joint(shift: Shift) -> Hypotheses:
 
 
 def shift_with(shift: Shift) -> Hypotheses:
-    """Note a preposition, together with the connective before it."""
+    """Record a preposition, together with the connective before it."""
     new = shift.pass_by()
     joint, before = "with" if shift.arc.role is Role.WITH else "onto", shift.hypothesis.joint
     new.joint = f"{before}.{joint}" if before in {"and", "comma", "correction"} else joint
@@ -28,7 +28,7 @@ def shift_with(shift: Shift) -> Hypotheses:
 
 
 def shift_filler(shift: Shift) -> Hypotheses:
-    """Pass by a word that orders nothing; note a classifier, the number of people, an inquiry."""
+    """Skip a word that orders nothing; record a classifier, the number of people, an inquiry."""
     new = shift.pass_by()
     role = shift.arc.role
     if role is Role.CLASSIFIER:

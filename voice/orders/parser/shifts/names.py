@@ -9,7 +9,7 @@ from voice.orders.parser.state import ChunkFlag, Hypothesis
 
 
 def shift_item(shift: Shift) -> Hypotheses:
-    """Read items as those of the open chunk, or as the beginning of a new chunk."""
+    """Add items to the open chunk, or begin a new chunk with them."""
     hypothesis, arc = shift.hypothesis, shift.arc
     chunk = hypothesis.chunk
     asked = _asked_items(shift)
@@ -105,7 +105,7 @@ def _amounts(hypothesis: Hypothesis) -> Iterator[tuple[Amount | None, tuple[obje
 
 
 def shift_amount(shift: Shift) -> Hypotheses:
-    """Note the amount of the next option; "no" may also begin a correction."""
+    """Record the amount of the next option; "no" may also begin a correction."""
     before, value = shift.hypothesis.amount, shift.arc.value
     new = shift.pass_by()
     if before is not None:
@@ -119,7 +119,7 @@ def shift_amount(shift: Shift) -> Hypotheses:
 
 
 def shift_amount_behind(shift: Shift) -> Hypotheses:
-    """Read an amount as that of the modifier before it; "no" may also remove the item before it."""
+    """Apply an amount to the modifier before it; "no" may also remove the item before it."""
     hypothesis, value = shift.hypothesis, shift.arc.value
     chunk = hypothesis.chunk
     if chunk.modifiers and hypothesis.joint == "" and chunk.modifiers[-1].amount is None:

@@ -6,7 +6,7 @@ from voice.orders.parser.state import ANY_ONE, ChunkFlag
 
 
 def shift_number(shift: Shift) -> Hypotheses:
-    """Read a number as that of the open chunk, as portions of the next option, or as the beginning of a new chunk."""
+    """Add a number to the open chunk or as portions to the next option, or begin a new chunk with it."""
     hypothesis, value = shift.hypothesis, shift.arc.value
     chunk = hypothesis.chunk
     if hypothesis.joint == "times":
@@ -64,7 +64,7 @@ def _multiply(shift: Shift) -> Hypotheses:
 
 
 def shift_portion(shift: Shift) -> Hypotheses:
-    """Note the portions of the next option."""
+    """Record the portions of the next option."""
     new = shift.pass_by()
     new.portions = shift.arc.value
     yield new

@@ -20,7 +20,7 @@ POSTPOSED_VERBS: Final = frozenset({"remove", "change", "set", "keep"})  # they 
 
 
 def shift_verb(shift: Shift) -> Hypotheses:
-    """Read a verb as that of a new chunk, or of the open chunk before it; "remove" may also mean "no"."""
+    """Begin a new chunk with a verb, or apply the verb to the open chunk before it; "remove" may also mean "no"."""
     arc, chunk = shift.arc, shift.hypothesis.chunk
     verb = VERBS[arc.role]
     for begun, fresh in shift.begin("correction" if chunk.link == "correction" and chunk.is_empty else None):
@@ -42,7 +42,7 @@ def shift_verb(shift: Shift) -> Hypotheses:
 
 
 def shift_more(shift: Shift) -> Hypotheses:
-    """Read "more" as said of the open chunk, of a new one, or as a connective like "with"."""
+    """Apply "more" to the open chunk or to a new one, or read it as a connective like "with"."""
     chunk, value = shift.hypothesis.chunk, shift.arc.value
     if (chunk.items or chunk.number) and not chunk.flags & ChunkFlag.MORE and shift.hypothesis.joint == "":
         new, more = shift.extend()

@@ -7,7 +7,7 @@ from voice.orders.parser.state import FLAG_OF_ROLE, Chunk, ChunkFlag, Hypothesis
 
 
 def shift_reference(shift: Shift) -> Hypotheses:
-    """Read a reference as said of the open chunk, or as the beginning of a new one; a pronoun may have no effect."""
+    """Apply a reference to the open chunk, or begin a new one with it; a pronoun may have no effect."""
     flag, chunk = FLAG_OF_ROLE[shift.arc.role], shift.hypothesis.chunk
     if flag is not ChunkFlag.REST or chunk.is_empty or chunk.verb not in {"", "add"}:
         new, flagged = shift.extend()

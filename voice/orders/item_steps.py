@@ -1,4 +1,4 @@
-"""The steps of the search over items, options, numbers and amounts."""
+"""The search steps for items, options, numbers and amounts."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -32,14 +32,14 @@ from voice.orders.costs import (
     PLURAL_ALONE,
     POSTPOSED,
     POSTPOSED_BARE,
+    QUESTION_WORD,
     REFERENCE,
     RETRACTED,
     SEGMENT,
     SEPARATED,
-    TALK_WORD,
     UNDECIDED_OPTION,
     UNFIT,
-    UNSAID,
+    UNREAD_NAME,
 )
 from voice.orders.groups import Groups
 from voice.orders.lattice import NO
@@ -78,20 +78,20 @@ from voice.orders.search import (
 )
 from voice.orders.words import is_punctuation, singular
 
-COUNTED_KINDS: Final = frozenset({Role.ITEM, Role.OPTION, Role.CLASSIFIER, Role.AMOUNT, Role.MORE})  # what may stand behind a number
+COUNTED_KINDS: Final = frozenset({Role.ITEM, Role.OPTION, Role.CLASSIFIER, Role.AMOUNT, Role.MORE})  # roles that may follow a number
 CLAUSE_END_KINDS: Final = frozenset({Role.PAUSE, Role.STOP, Role.FILLER, Role.REQUEST})
 MAX_CORRECTION: Final = 2  # tokens between a choice and the one that replaces it
-OPENINGS: Final = {WITH: ADDED, ONTO_NEXT: ADDED, JOINED: ALSO}  # what a joint says of the number behind it
+OPENINGS: Final = {WITH: ADDED, ONTO_NEXT: ADDED, JOINED: ALSO}  # the flag of a number behind a connective
 
 
-class Names(Groups):
-    """Steps over items, options, numbers and amounts."""
+class ItemSteps(Groups):
+    """The search steps for items, options, numbers and amounts; a step yields the parses that an arc extends a parse to."""
 
     def _leave_unread(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        new = parse.fork(TALK_WORD if parse.talk else arc.cost)
+        new = parse.fork(QUESTION_WORD if parse.in_question else arc.cost)
         new.own = parse.own + SEGMENT
         if parse.amount != "no" or arc.role is Role.UNUSED:
-            new.amount = None  # the unknown word was its object; behind "no" it may be a verb
+            new.amount = None  # the unknown word was the amount's object; behind "no" it may be a verb
         new.leave_unread(arc, start)
         yield new
         if new.amount is not None and not any(other.role is Role.OPTION for other in space.arcs_at(start + arc.length)):
@@ -99,17 +99,17 @@ class Names(Groups):
             new.amount = None  # the unknown word may be the object of "no"
             yield new
 
-    def _read_as_talk(self, parse: Parse, arc: Arc, start: int) -> Parse:
-        new = parse.fork(TALK_WORD)
+    def _read_in_question(self, parse: Parse, arc: Arc, start: int) -> Parse:
+        new = parse.fork(QUESTION_WORD)
         new.leave_unread(arc, start)
         return new
 
     def _number(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
-            yield self._read_as_talk(parse, arc, start)
+        if parse.in_question:
+            yield self._read_in_question(parse, arc, start)
             return
         if arc.cost > MISHEARD and not any(other.role in COUNTED_KINDS for other in space.arcs_at(start + arc.length)):
-            return  # a homophone, where nothing can be counted
+            return  # a homophone of a number, without a countable word behind it
         if parse.items and self._counts_unknown(parse, arc, start, space):
             yield from self._leave_unread(parse, arc, start, space)
             return
@@ -128,15 +128,15 @@ class Names(Groups):
             made = article and parse.flags & SET and parse.items and parse.joint == NONE  # article of the new option or item
             onto = parse.joint == ONTO_NEXT and parse.headless and parse.options  # some of the lines before
             new = self._open(parse, space, arc.cost + (BARE_ITEM if made else REFERENCE if onto else 0.0))
-            counted = parse.headless and parse.number and not parse.options  # the amount was of the number before
-            if parse.amount is not None and parse.joint not in LISTED and not counted:  # the amount is of this number
+            counted = parse.headless and parse.number and not parse.options  # the amount belonged to the number before
+            if parse.amount is not None and parse.joint not in LISTED and not counted:  # the amount belongs to this number
                 new.amount, new.bare = parse.amount, parse.bare
                 new.cost -= DANGLING_AMOUNT
         new.flags &= ~ARTICLE
         if new.amount == "no" and not new.bare:
             corrects = parse.items and parse.number and self._answers_no(arc, start, space)  # a correction, not a negation
             new.amount = None if corrects else "no"
-            new.flags |= CORRECT if corrects else NOT_THAT  # unless something follows that is counted
+            new.flags |= CORRECT if corrects else NOT_THAT  # until a counted word follows
         yield self._count(new, arc, start, article | OPENINGS.get(parse.joint, 0))
         if article:
             if parse.items and parse.flags & (SET | INTO | REPLACE):
@@ -154,13 +154,13 @@ class Names(Groups):
             yield self._count(parse.fork(arc.cost + (POSTPOSED if classified else POSTPOSED_BARE)), arc, start, flags)
 
     def _answers_no(self, arc: Arc, start: int, space: SearchSpace) -> bool:
-        """Return whether a "no" before a number retracts the number before: it is not "not", and no option follows."""
+        """Return whether a "no" before a number retracts an earlier number: the word is a retraction, and no option follows."""
         behind = {other.role for other in space.arcs_at(start + arc.length)}
-        return space.tokens[start - 1].surface in self.lexicon.statements.noes and (Role.OPTION not in behind or Role.ITEM in behind)
+        return space.tokens[start - 1].surface in self.lexicon.statements.retractions and (Role.OPTION not in behind or Role.ITEM in behind)
 
     @staticmethod
     def _counts_unknown(parse: Parse, arc: Arc, start: int, space: SearchSpace) -> bool:
-        """Return whether a number behind an item counts something that is not on the menu."""
+        """Return whether a number behind an item counts an unknown word."""
         behind = start + arc.length
         if behind >= len(space.tokens) or any(other.role is not Role.UNKNOWN for other in space.arcs_at(behind)):
             return False
@@ -230,7 +230,7 @@ class Names(Groups):
         return added or parse.flags & (MORE | ONLY | CORRECT) > 0
 
     def _counts_last(self, parse: Parse, last: SpokenOption, arc: Arc, start: int, space: SearchSpace) -> bool:
-        """Return whether a number with a classifier counts portions of the option before it: the line has a number, and the clause ends."""
+        """Return whether a number with a classifier, at the end of a clause of a counted line, counts portions of the option before it."""
         if not parse.number or parse.flags & ARTICLE or arc.role is Role.ARTICLE or arc.value == NO:
             return False
         if (
@@ -248,16 +248,16 @@ class Names(Groups):
 
     @staticmethod
     def _is_dual(options: Sequence[SpokenOption], space: SearchSpace) -> bool:
-        """Return whether the last option may also be an item: then an item behind it may also be an option."""
+        """Return whether the last option is also the name of an item; then the next item name may be an option, too."""
         last = options[-1] if options else None
         return last is not None and any(arc.role is Role.ITEM and arc.length == last.end - last.start for arc in space.arcs_at(last.start))
 
     def _goes_on(self, parse: Parse, start: int, space: SearchSpace) -> bool:
-        """Return whether an item that begins here may be one more choice of the line, as in a combo."""
+        """Return whether an item name here may be a further choice of the line, as in a combo."""
         return self._is_dual(parse.options, space) or self._fills(parse, start, space)
 
     def _fills(self, parse: Parse, start: int, space: SearchSpace) -> bool:
-        """Return whether a choice that begins here may fill a group that the line still lacks."""
+        """Return whether a choice here may fill a group in which the line has no choice yet."""
         if not parse.options or parse.options[-1].amount or not all(entry.bit & self._one for entry in parse.options[-1].entries):
             return False
         lacking = 0
@@ -267,13 +267,13 @@ class Names(Groups):
 
     def _portion(self, parse: Parse, arc: Arc, start: int, _: SearchSpace) -> Iterator[Parse]:
         new = parse.fork(arc.cost)
-        if not parse.talk:
+        if not parse.in_question:
             new.count = arc.value
             new.note_amount(arc, start, negative=False)
         yield new
 
     def _amount(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
+        if parse.in_question:
             yield parse.fork(arc.cost)
             return
         amount: Amount = arc.value
@@ -317,7 +317,7 @@ class Names(Groups):
             or apart
             or any(entry.bit & self._one for entry in last.entries)
         ):
-            yield from self._leave_unread(parse, arc.at(UNSAID), start, space)
+            yield from self._leave_unread(parse, arc.at(UNREAD_NAME), start, space)
             return
         new = parse.fork(arc.cost + IDLE)  # amount or particle behind the option
         new.options = (*parse.options[:-1], last._replace(amount=arc.value))
@@ -325,8 +325,8 @@ class Names(Groups):
         yield new
 
     def _option(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
-            yield self._read_as_talk(parse, arc, start)
+        if parse.in_question:
+            yield self._read_in_question(parse, arc, start)
             return
         amount = parse.amount
         bare = IDLE if parse.bare and amount is not None else 0.0
@@ -350,11 +350,11 @@ class Names(Groups):
         if spoken.amount == amount:
             yield from self._attach(parse, spoken, arc, start, space, arc.cost + extra + bare)
             return
-        # The amount and the noun may be the name of a choice.
+        # The amount and the noun may together be the name of a choice.
         yield from self._attach(parse, spoken, arc, start, space, min(arc.cost, HEAD_AGAIN) + extra + bare)
-        if not {entry.group for entry in found} <= {entry.group for entry in spoken.entries}:  # or a plain choice
-            plain = SpokenOption(found, amount, 1, start, start + arc.length, arc.cost)
-            yield from self._attach(parse, plain, arc, start, space, arc.cost + LESS_LIKELY + extra + bare)
+        if not {entry.group for entry in found} <= {entry.group for entry in spoken.entries}:  # or the choice by itself
+            uncombined = SpokenOption(found, amount, 1, start, start + arc.length, arc.cost)
+            yield from self._attach(parse, uncombined, arc, start, space, arc.cost + LESS_LIKELY + extra + bare)
 
     def _spoken_option(self, found: tuple[ChoiceRef, ...], amount: Amount | None, arc: Arc, start: int, space: SearchSpace) -> SpokenOption:
         if amount is not None:
@@ -433,7 +433,7 @@ class Names(Groups):
             yield new
 
     def _early(self, joint: int, arc: Arc, start: int, space: SearchSpace) -> float:
-        """Return the cost of attaching an option to the next line where the present one accepts it."""
+        """Return the cost of attaching an option to the next line although the present one accepts it."""
         behind = space.arcs_at(start + arc.length)
         if joint in APART:
             return EARLY_JOINED if any(other.role in NAMING for other in behind) else EARLY
@@ -441,7 +441,7 @@ class Names(Groups):
         taken = any(entry.bit & self._mask[item] for entry in arc.value for item in nouns)
         said = space.tokens[start : start + arc.length]
         adjective = taken and all(token.surface in self.lexicon.before_nouns for token in said)
-        return EARLY_JOINED if adjective else EARLY  # such adjectives stand before their noun
+        return EARLY_JOINED if adjective else EARLY  # these adjectives precede their noun
 
     def _detach(self, parse: Parse, space: SearchSpace, cost: float) -> Parse:
         """Begin a new group with the last option of the present one."""
@@ -453,14 +453,14 @@ class Names(Groups):
         return new
 
     def _offered(self, entries: tuple[ChoiceRef, ...], items: tuple[str, ...]) -> tuple[ChoiceRef, ...]:
-        """Return the choices that one of the items offers; all if there are none."""
+        """Return the choices that any of the items offers; all choices if none is offered."""
         return tuple([entry for entry in entries if any(entry.bit & self._mask.get(item, 0) for item in items)]) or entries
 
     @staticmethod
     def _same(before: SpokenOption, option: SpokenOption, *, head_only: bool) -> tuple[ChoiceRef, ...]:
-        """Return the choices that two adjacent phrases mean together; none if they mean two choices.
+        """Return the choices that two adjacent phrases name together; none if they name two choices.
 
-        "cheddar cheese", where either may stand alone; "ranch dressing", where "dressing" only ever ends other names.
+        Either word may name the choice alone ("cheddar cheese"), or the second ends the names of other choices ("ranch dressing").
         """
         common = tuple([entry for entry in option.entries if entry in before.entries])
         if common:
@@ -499,15 +499,17 @@ class Names(Groups):
         return REFERENCE if self._replaces_last(parse, option, joint) else CONFLICT
 
     def _item(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        if parse.talk:
-            yield self._read_as_talk(parse, arc, start)
+        if parse.in_question:
+            yield self._read_in_question(parse, arc, start)
             return
         items: tuple[str, ...] = arc.value
         if parse.joint == ONTO_NEXT or parse.amount == "no" or parse.flags & (REMOVE | REPLACE | SET | ALL | IS_PART | MORE):
             there = space.mentioned(parse)
             if there.isdisjoint(items):
-                known = tuple([item for item in there if self.lexicon.says_part(item, space.tokens, start, start + arc.length)])
-                if known:  # what is on the order is meant rather than an item of the same words
+                # Lines of the order first, in their order: the order of a set depends on PYTHONHASHSEED.
+                ordered = dict.fromkeys([*space.order, *sorted(there)])
+                known = tuple([item for item in ordered if self.lexicon.says_part(item, space.tokens, start, start + arc.length)])
+                if known:  # an item on the order is likelier than another item with the same words
                     items, arc = known, Arc(arc.length, arc.role, known, max(arc.cost, SEGMENT + HEAD_AGAIN), part=True)
         if parse.flags & SET and parse.items and not parse.number and not space.there.isdisjoint(parse.items):
             new = parse.fork(0.0)  # the first item is replaced by the second
@@ -519,7 +521,7 @@ class Names(Groups):
             yield new
         if parse.items and parse.amount is None and parse.end >= start - (1 if len(parse.items) > 1 else 0):
             same = tuple([item for item in items if item in parse.items])
-            if same:  # two names of one item; or two parts of a name around an unknown word
+            if same:  # two names of an item, or two parts of its name around an unknown word
                 new = parse.fork(min(arc.cost, HEAD_AGAIN) + self._uncounted(parse, arc))
                 new.items = same
                 new.extend_span(arc, start)
@@ -528,7 +530,7 @@ class Names(Groups):
         if parse.joint == ONTO_NEXT and options and options[-1].end == parse.end and (parse.items or len(options) > 1):
             known = tuple([item for item in items if item in space.mentioned(parse)])
             if known:
-                new = self._detach(parse, space, arc.cost + EARLY_JOINED)  # the item of the last option
+                new = self._detach(parse, space, arc.cost + EARLY_JOINED)  # the last option belongs to this item
                 new.flags = SET
                 self._set_item(new, known, arc, start)
                 yield new
@@ -540,13 +542,13 @@ class Names(Groups):
             yield from self._item_behind_line(parse, items, arc, start, space)
 
     def _ordinal(self, parse: Parse, arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        """Read an ordinal as the item of that line."""
+        """Read an ordinal as the item of the line at that position."""
         place: int = arc.value
         if parse.flags & EACH:
             yield parse.fork(arc.cost + AIMLESS)  # behind "each" it is a number
             return
         said = space.said(parse)
-        if len(said) > 1 and place <= len(said):  # of the items of this utterance
+        if len(said) > 1 and place <= len(said):  # an item of this utterance
             yield from self._item(parse, arc.of((said[place - 1 if place > 0 else place],)), start, space)
         elif 0 < place <= len(space.order) or (place < 0 and space.order):
             line = place - 1 if place > 0 else len(space.order) + place
@@ -558,7 +560,7 @@ class Names(Groups):
             yield from self._leave_unread(parse, arc.at(arc.cost + IDLE), start, space)
 
     def _item_of_open_group(self, parse: Parse, items: tuple[str, ...], arc: Arc, start: int, space: SearchSpace) -> Iterator[Parse]:
-        """Read an item behind a number or options: they belong to it, or it begins a group of its own."""
+        """Read an item behind a number or options: it joins their group or begins another one."""
         joint = parse.joint
         fitting, cost = self._fitting(parse, items, arc, space)
         if fitting and not (joint == ONTO_NEXT and parse.flags & REMOVE):  # the option is removed, not its item
@@ -573,7 +575,7 @@ class Names(Groups):
             known = tuple([item for item in fitting if item in there])
             if known and arc.part and not parse.number and (not parse.options or joint == ONTO_NEXT):
                 cut = self._cut_short(arc, known, space)
-                new = parse.fork(cut + apart + REFERENCE)  # a part of its name is enough for an item on the order
+                new = parse.fork(cut + apart + REFERENCE)  # a part of its name suffices for an item on the order
                 new.flags |= SET if parse.options else 0
                 exact = all(self.lexicon.says_part(item, space.tokens, start, start + arc.length) for item in known)
                 self._set_item(new, known, arc.at(cut) if exact else arc, start)
@@ -590,7 +592,7 @@ class Names(Groups):
             )
 
     def _fitting(self, parse: Parse, items: tuple[str, ...], arc: Arc, space: SearchSpace) -> tuple[tuple[str, ...], float]:
-        """Return those of the items that an open group may have, and the cost."""
+        """Return the items that fit an open group, and the cost."""
         cost, fitting = arc.cost, items
         if parse.options:
             fitting = tuple([item for item in items if all(self.takes(item, option) for option in parse.options)])
@@ -608,7 +610,7 @@ class Names(Groups):
         source = parse.done.value if parse.flags & INTO and parse.done is not None else None
         if isinstance(source, Group) and source.flags & REPLACE:
             if source.options and not source.items:
-                fitting = ()  # an option is changed into an option
+                fitting = ()  # an option is replaced by an option
             elif arc.part and source.items:
                 kinds = {self.lexicon.menu.items[item].category for item in source.items} - {None}
                 alike = tuple([item for item in fitting if self.lexicon.menu.items[item].category in kinds])
@@ -635,11 +637,11 @@ class Names(Groups):
             sizes = [other for other in space.arcs_at(place) if other.role is Role.OPTION and place + other.length == parse.end]
             if any(not other.part and other.cost <= SEGMENT for other in sizes):
                 return PART + REFERENCE  # the number is also the name of a size
-        # the number is of the line before rather than of this item
+        # the number more likely belongs to the line before
         return SEPARATED if joint in APART else ADDED_ITEM if joint == WITH else 0.0
 
     def _takes_place(self, parse: Parse, start: int, space: SearchSpace) -> bool:
-        """Return whether a choice that begins here may replace one that was just left out."""
+        """Return whether a choice here may replace the choice that the group before negates."""
         base = parse.done.value if parse.done is not None else None
         if not isinstance(base, Group) or base.items or not base.options or base.options[-1].amount != "no":
             return False
@@ -647,7 +649,7 @@ class Names(Groups):
         return any(entry.group in groups for arc in space.arcs_at(start) if arc.role is Role.OPTION for entry in arc.value)
 
     def _added(self, parse: Parse, start: int, space: SearchSpace) -> float:
-        """Return the cost of a line of its own behind "with", or behind "and" and an option that may be an item."""
+        """Return the cost of a new line behind "with", or behind "and" if the last option is also the name of an item."""
         if parse.flags & ADDED:
             return ADDED_ITEM
         base = parse.done.value if parse.done is not None else None
@@ -668,7 +670,7 @@ class Names(Groups):
         there = space.mentioned(parse) if joint == ONTO_NEXT else space.there
         known = tuple([item for item in items if item in there])
         if joint == ONTO_NEXT and known:
-            bare += BARE_ITEM  # the line on the order rather than another one
+            bare += BARE_ITEM  # more likely the line on the order than another one
         yield self._line(parse, items, arc, start, space, bare)
         if known and arc.part and joint in APART:
             cut = arc.at(self._cut_short(arc, known, space))
@@ -692,7 +694,7 @@ class Names(Groups):
 
     def _set_item(self, parse: Parse, items: tuple[str, ...], arc: Arc, start: int) -> None:
         parse.items = items
-        if parse.count:  # portions of no option
+        if parse.count:  # portions without an option
             parse.cost += DANGLING_NUMBER
             parse.count = 0
         parse.flags &= ~NOT_THAT
@@ -722,5 +724,5 @@ class Names(Groups):
 
     @staticmethod
     def _cut_short(arc: Arc, known: Sequence[str], space: SearchSpace) -> float:
-        """Return the cost of a name that refers to a line of the order: a part of it is enough."""
+        """Return the cost of a name that refers to a line of the order: a part of the name suffices."""
         return min(arc.cost, SEGMENT + HEAD_AGAIN) if arc.part and space.there.issuperset(known) else arc.cost

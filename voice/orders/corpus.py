@@ -11,13 +11,13 @@ import yaml
 from schemas import LineRequest, Menu
 from voice.orders.parser.state import OpenQuestion
 
-_ROOT: Final = Path(__file__).parents[3]
+_ROOT: Final = Path(__file__).parents[2]
 CONVERSATIONS: Final = _ROOT / "corpus/conversations"
 SENTENCES: Final = _ROOT / "corpus/sentences"
-# Sets of sentences that the weights are fitted to.
-TRAINING: Final = ("en1", "en2", "en3", "vi1", "vi2", "vi3")
-# Worked with; the other sets of conversations are kept for the first contact.
-DEVELOPMENT: Final = ("en1", "en2", "vi1")
+# Sets of sentences to which the parser's weights are fitted.
+TRAINING_SENTENCES: Final = ("en1", "en2", "en3", "vi1", "vi2", "vi3")
+# Sets of conversations for development; the others are kept for the first contact.
+DEVELOPMENT_CONVERSATIONS: Final = ("en1", "en2", "vi1")
 _LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
 _OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+)")
 _UNKNOWN_KEYS: Final = frozenset({"required", "description"})  # of the corpus's menu files, which `schemas.Menu` lacks
@@ -44,7 +44,7 @@ def lines_of(menu: Menu, text: str) -> list[LineRequest]:
     """Parse the notation of orders, `2 x pho-tai [lon, no hanh, 2*quay]; tra-da`.
 
     Raises:
-        ValueError: the text is not in the notation, or names what the menu does not have.
+        ValueError: the text is not in the notation, or names an item or choice that the menu lacks.
 
     """
     return [_line_of(menu, part) for part in filter(None, map(str.strip, text.split(";")))]

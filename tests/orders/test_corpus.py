@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from settings import ROOT
-from voice.orders.parser.corpus import CONVERSATIONS, DEVELOPMENT, conversation_sets, conversations, sentence_sets, sentences
+from voice.orders.corpus import CONVERSATIONS, DEVELOPMENT_CONVERSATIONS, conversation_sets, conversations, sentence_sets, sentences
 
 KINDS = {"ambiguous", "missing", "unavailable", "check", "offer", "more", "confirm"}
 ACTS = {"order", "answer", "change", "remove", "done", "deny", "confirm", "cancel", "question", "repeat", "human", "smalltalk", "none"}
@@ -49,6 +49,6 @@ def test_the_corpus_lists_every_set_with_its_size_and_its_use():
     assert sizes == {f"sentences/{name}": len(list(sentences(name))) for name in sentence_sets()} | {
         f"conversations/{name}": len(list(conversations(name))) for name in conversation_sets()
     }
-    developed = {f"sentences/{name}" for name in sentence_sets()} | {f"conversations/{name}" for name in DEVELOPMENT}
+    developed = {f"sentences/{name}" for name in sentence_sets()} | {f"conversations/{name}" for name in DEVELOPMENT_CONVERSATIONS}
     assert uses == {name: "development" if name in developed else "first contact" for name in sizes}
     assert all(date.fromisoformat(written) for _, written, _, _, _ in table)
