@@ -55,7 +55,10 @@ ITEM = "id: quan\nname: Quán\ncurrency: VND\nitems:\n  "
     ("text", "place"),
     [
         (GOOD.replace("price: 5000", "price: cheap"), "line 13, column 27: items.tra.price"),
-        (GOOD.replace("options: [size]", "options: [colour]"), "line 1, column 1: menu: Value error, item 'tra' names the option group"),
+        (
+            GOOD.replace("options: [size]", "options: [colour]"),
+            "line 1, column 1: menu: Value error, item 'tra' names the unknown option group",
+        ),
         (GOOD.replace("default: s", "default: m"), "line 7, column 5: option_groups.size: Value error, default 'm'"),
         (GOOD + "  tra: {name: Trà đá, price: 1}\n", "line 14, column 3: the key 'tra' occurs twice"),
         (GOOD.replace("name: Quán", "nam: Quán"), "line 1, column 1: name: Field required"),
