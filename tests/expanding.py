@@ -96,7 +96,7 @@ WITH_TAGS = {"flac": flac_with_tags, "mp3": mp3_with_tags, "m4a": m4a_with_tags,
 
 
 def index_of(n_samples: int) -> bytes:
-    """Return an MP4 file whose fragment declares so many samples, each of which costs memory."""
+    """Return an MP4 file whose fragment declares this number of samples; a decoder allocates memory for each."""
     audio = bytearray(encoded(tone(0.3), container="mp4", codec="aac", rate=16_000, movflags="frag_keyframe+empty_moov"))
     place = audio.index(b"trun") + 4
     audio[place : place + 8] = struct.pack(">II", 1, n_samples)

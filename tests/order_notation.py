@@ -12,7 +12,7 @@ MENUS = SENTENCES / "basic"
 
 
 def meaning(lines: Iterable[Any]) -> Counter[Any]:
-    """Return the meaning of an order: equal for equal orders, whatever the sequence of lines and options."""
+    """Return the meaning of an order: independent of the sequence of lines and options."""
     plain: Iterable[Mapping[str, Any]] = [line.model_dump() if isinstance(line, LineRequest) else line for line in lines]
     return Counter(
         (

@@ -1,4 +1,4 @@
-"""Audio of every accepted format decodes to the same waveform; damaged files yield what is left, contradictory ones are rejected."""
+"""Every accepted format decodes to the same waveform. Damaged files are decoded up to the damage; contradictory files are rejected."""
 
 import io
 import tracemalloc

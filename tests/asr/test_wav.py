@@ -1,4 +1,4 @@
-"""WAV files yield the samples that they contain, whatever their sizes claim."""
+"""WAV files yield the samples that they contain, even if their headers declare other sizes."""
 
 import struct
 

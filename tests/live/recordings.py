@@ -1,4 +1,4 @@
-"""The example recordings, with what is said and ordered in them."""
+"""The example recordings, with their transcripts and orders."""
 
 from typing import Any
 

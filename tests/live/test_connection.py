@@ -89,6 +89,6 @@ async def test_a_client_holds_at_most_its_limit_on_all_its_connections(connect):
     with pytest.raises(RateLimited):
         await same.receive_command(LINES, 1)
     await other.receive_command(LINES, MAX_QUEUED_BYTES + 1)
-    await connect("one").receive_command(LINES, MAX_QUEUED_BYTES)  # a connection that holds little is served whatever the others hold
+    await connect("one").receive_command(LINES, MAX_QUEUED_BYTES)  # served, although others fill their bounds
     one.buffered_bytes = 0
     await connect("one").receive_command(LINES, MAX_QUEUED_BYTES + 1)

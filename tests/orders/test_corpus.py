@@ -1,4 +1,4 @@
-"""The corpus fits its menus, and its README lists what is there."""
+"""The orders of the corpus fit its menus, and its README lists every set."""
 
 import re
 from collections import Counter

@@ -65,7 +65,7 @@ async def following(recommenders, store):
 
 async def until(condition, seconds=60):
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
 
 

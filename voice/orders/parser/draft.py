@@ -165,7 +165,7 @@ def _line_of(line: LineRequest, origin: int) -> DraftLine:
 
 
 def denotation(draft: Iterable[DraftLine]) -> frozenset[Any]:
-    """Return the meaning of an order: equal for equal orders, whatever the sequence of lines and options."""
+    """Return the meaning of an order: independent of the sequence of lines and options."""
     count: Counter[Any] = Counter()
     for line in draft:
         if line.quantity > 0:
