@@ -50,6 +50,7 @@ class DraftLine(NamedTuple):
     quantity: int
     options: tuple[DraftOption, ...] = ()
     origin: int = NEW  # index in the order before the utterance
+    beside: int = NEW  # draft index of the line from which it was split; NEW: it was not split
 
     @property
     def is_new(self) -> bool:

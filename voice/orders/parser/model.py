@@ -129,4 +129,4 @@ class Model:
     def cost_of(self, features: Sequence[tuple[str, float]]) -> float:
         """Return the sum of weight times value; a feature without a weight costs nothing."""
         weights = self.weights
-        return sum([weights.get(feature, 0.0) * value for feature, value in features])
+        return sum([weights.get(feature, 0.0) * value for feature, value in features], 0.0)

@@ -189,7 +189,7 @@ class NameIndex:
         best: dict[Entity, MatchedEntity] = {}
         for number, match in matches.items():
             name = self._names[number]
-            share = sum([weight for place, weight in enumerate(name.weights) if match.said >> place & 1]) / sum(name.weights)
+            share = sum([weight for place, weight in enumerate(name.weights) if match.said >> place & 1], 0.0) / sum(name.weights, 0.0)
             if share < MIN_SHARE:
                 continue
             features = match.features + self._name_features(name, match.said, share, surfaces)

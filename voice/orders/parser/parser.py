@@ -7,19 +7,27 @@ from typing import Any, Final, NamedTuple
 from schemas import LineRequest, Menu
 from voice.orders import words
 from voice.orders.parser.arc import Arc
-from voice.orders.parser.draft import Draft, MenuIndex, denotation
+from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, denotation
 from voice.orders.parser.lexicon import Lexicon
 from voice.orders.parser.model import Event, Model
 from voice.orders.parser.moves import Shift
 from voice.orders.parser.question_arcs import with_question_arcs
 from voice.orders.parser.reduce import Reducer
-from voice.orders.parser.roles import NAMING
+from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.shift import SHIFTS
-from voice.orders.parser.state import Hypothesis, OpenQuestion
+from voice.orders.parser.state import EditRecord, Hypothesis, OpenQuestion
 
 MAX_HYPOTHESES: Final = 14  # that continue from a token
 MAX_COST_BEHIND: Final = 6.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
+
+
+class Unresolved(NamedTuple):
+    """A line that is not on the order, because its words fit several items, or none that is available."""
+
+    line: DraftLine  # its items are the available ones of several, or all that are unavailable
+    is_available: bool
+    replaces: int  # draft index of the line whose item it would replace; NEW: it would be added
 
 
 class Parse(NamedTuple):
@@ -29,8 +37,24 @@ class Parse(NamedTuple):
     cost: float
     probability: float  # of the draft, over the parses found
     events: tuple[Event | Arc, ...]
+    edits: tuple[EditRecord, ...]
     unread: tuple[int, ...]  # tokens
     n_edits: int
+    unresolved: tuple[Unresolved, ...]
+
+    def says(self, role: Role) -> bool:
+        """Return whether a word of the utterance is read in the role of an answer: yes, no, done, any, most, least."""
+        return any([event[0] == "say" and event[1] == role.name.lower() for event in self.events if not isinstance(event, Arc)])
+
+    def touched(self) -> dict[int, tuple[int, int]]:
+        """Return the tokens that changed each line, by draft index: the first one, and the one behind the last."""
+        found: dict[int, tuple[int, int]] = {}
+        for start, end, before, after in self.edits:
+            for number, line in enumerate(after):
+                if start >= 0 and (number >= len(before) or line != before[number]):
+                    first, last = found.get(number, (start, end))
+                    found[number] = min(first, start), max(last, end)
+        return found
 
 
 class Parser:
@@ -62,11 +86,10 @@ class Parser:
         if question is not None and question.line is not None and question.line < len(before):
             focus = (question.line,)
         start = Hypothesis(before, tuple([number for number in focus if number < len(before)]))
-        finished = list(self._search(lattice, start, question, max_hypotheses))
         named = _named(lattice)
         talk = tuple(dict.fromkeys([token.surface for number, token in enumerate(tokens) if number not in named]))
-        for hypothesis in finished:
-            self._finish(hypothesis, before, talk, question.kind if question is not None else "")
+        kind = question.kind if question is not None else ""
+        finished = [self._finished(parsed, before, talk, kind) for parsed in self._search(lattice, start, question, max_hypotheses)]
         return _best(finished, max_parses)
 
     def _search(
@@ -83,15 +106,13 @@ class Parser:
         for hypothesis in _pruned(beams[-1], max_hypotheses):
             yield from self._reducer.reduce(hypothesis, question)
 
-    def _finish(self, parsed: Hypothesis, before: Draft, talk: Sequence[str], kind: str) -> None:
-        """Take unavailable items off the draft, and add the events of the final draft.
+    def _finished(self, parsed: Hypothesis, before: Draft, talk: Sequence[str], kind: str) -> "_Finished":
+        """Take the lines without a definite available item off the draft, and add the events of the final draft.
 
         `talk`: the words that name nothing of the menu; `kind`: of the open question, "" if there is none.
         """
         note = self._reducer.note
-        parsed.draft = tuple(
-            [line._replace(quantity=0) if line.is_new and not self._is_available(line.items) else line for line in parsed.draft]
-        )
+        parsed.draft, unresolved = self._resolved(parsed.draft, before)
         if parsed.forwarded:
             note(parsed, ("left", "waiting"))
         if parsed.target is not None:
@@ -104,14 +125,34 @@ class Parser:
                 note(parsed, ("changed_by", word))
         else:
             note(parsed, ("unchanged", kind, parsed.is_inquiry))
+        for one in unresolved:
+            note(parsed, ("open", "items at the end" if one.is_available else "unavailable"))
         for line in parsed.draft:
-            if line.quantity and len(line.items) > 1:
-                note(parsed, ("open", "items at the end"))
             if line.quantity and any([len(option.choices) > 1 and option.amount != "no" for option in line.options]) and line not in before:
                 note(parsed, ("open", "choices at the end"))
 
-    def _is_available(self, items: Sequence[str]) -> bool:
-        return any([self.menu.items[item].available for item in items])
+        return _Finished(parsed, unresolved)
+
+    def _resolved(self, draft: Draft, before: Draft) -> tuple[Draft, tuple[Unresolved, ...]]:
+        """Return the draft with definite available items, and the lines that have none; a line that was to be replaced stays."""
+        lines: list[DraftLine] = []
+        unresolved: list[Unresolved] = []
+        for number, line in enumerate(draft):
+            old = None if line.is_new else before[line.origin]
+            available = tuple([item for item in line.items if self.menu.items[item].available])
+            if line.quantity == 0 or (old is not None and old.items == line.items) or len(available) == 1:
+                lines.append(line if len(line.items) == 1 or not available else line._replace(items=available))
+                continue
+            unresolved.append(Unresolved(line._replace(items=available or line.items), bool(available), number if old is not None else NEW))
+            lines.append(line._replace(items=line.items[:1], quantity=0) if old is None else old)
+        return tuple(lines), tuple(unresolved)
+
+
+class _Finished(NamedTuple):
+    """A hypothesis at the end of the utterance, and its lines that are not on the order."""
+
+    hypothesis: Hypothesis
+    unresolved: tuple[Unresolved, ...]
 
 
 def _named(lattice: Sequence[Sequence[Arc]]) -> set[int]:
@@ -137,16 +178,16 @@ def _pruned(beam: list[Hypothesis], max_hypotheses: int) -> list[Hypothesis]:
     return followed
 
 
-def _best(finished: list[Hypothesis], max_parses: int) -> list[Parse]:
+def _best(finished: list["_Finished"], max_parses: int) -> list[Parse]:
     """Return the cheapest parse of each denotation, with the probability of all parses of that denotation."""
-    finished.sort(key=lambda hypothesis: hypothesis.cost)
-    least_cost = finished[0].cost if finished else 0.0
-    cheapest: dict[Any, Hypothesis] = {}
+    finished.sort(key=lambda one: one.hypothesis.cost)
+    least_cost = finished[0].hypothesis.cost if finished else 0.0
+    cheapest: dict[Any, _Finished] = {}
     mass: dict[Any, float] = {}
-    for hypothesis in finished:
-        meaning = denotation(hypothesis.draft)
-        cheapest.setdefault(meaning, hypothesis)
-        mass[meaning] = mass.get(meaning, 0.0) + math.exp(least_cost - hypothesis.cost)
+    for one in finished:
+        meaning = denotation(one.hypothesis.draft)
+        cheapest.setdefault(meaning, one)
+        mass[meaning] = mass.get(meaning, 0.0) + math.exp(least_cost - one.hypothesis.cost)
     total = sum(mass.values())
     return [
         Parse(
@@ -154,10 +195,12 @@ def _best(finished: list[Hypothesis], max_parses: int) -> list[Parse]:
             hypothesis.cost,
             mass[meaning] / total,
             tuple(_unlinked(hypothesis.trace)),
+            tuple(_unlinked(hypothesis.edits)),
             tuple(_unlinked(hypothesis.unread)),
             hypothesis.n_edits,
+            unresolved,
         )
-        for meaning, hypothesis in list(cheapest.items())[:max_parses]
+        for meaning, (hypothesis, unresolved) in list(cheapest.items())[:max_parses]
     ]
 
 

@@ -11,7 +11,7 @@ from voice.orders.parser.productions.answering import choose, choose_by_role
 from voice.orders.parser.productions.removing import drop, hold, keep, remove, remove_options, replace, replace_options
 from voice.orders.parser.productions.setting import increment, set_described, set_each, set_options, set_quantity, split
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import Chunk, Hypothesis, OpenQuestion
+from voice.orders.parser.state import Chunk, EditRecord, Hypothesis, OpenQuestion
 
 MAX_REDUCTIONS: Final = 8  # of a chunk
 # Reductions of equal cost are in the order of their productions.
@@ -69,6 +69,8 @@ class Reducer:
         reduced.draft, reduced.focus, reduced.new_lines = edit.draft, edit.focus, edit.new_lines
         reduced.forwarded, reduced.target = edit.forwarded, edit.target
         reduced.n_edits += edit.is_edit
+        if edit.draft is not hypothesis.draft:
+            reduced.edits = (EditRecord(hypothesis.chunk.start, hypothesis.chunk.end, hypothesis.draft, edit.draft), hypothesis.edits)
         self.note(reduced, edit.event)
         for event in edit.more_events:
             self.note(reduced, event)

@@ -5,7 +5,7 @@ from enum import Flag, auto
 from typing import Any, Final, NamedTuple, final
 
 from schemas import Amount  # noqa: TC001 - annotations may be evaluated
-from voice.orders.parser.draft import Draft, Modifier
+from voice.orders.parser.draft import Draft, DraftLine, Modifier
 from voice.orders.parser.roles import Role
 
 ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of a group
@@ -19,6 +19,7 @@ class OpenQuestion:
     line: int | None = None
     group: str | None = None  # None: its choices are items
     choices: tuple[str, ...] = ()
+    pending: DraftLine | None = None  # the line that an answer with an item completes: its quantity and options
 
 
 class ChunkFlag(Flag):
@@ -123,6 +124,15 @@ class Forwarded(NamedTuple):
     modifiers: tuple[Modifier, ...]
 
 
+class EditRecord(NamedTuple):
+    """The tokens of a chunk, and the drafts before and after its edit."""
+
+    start: int
+    end: int
+    before: Draft
+    after: Draft
+
+
 class ReplacementTarget(NamedTuple):
     """A line, or some options of it, that the object of a later chunk replaces."""
 
@@ -140,6 +150,7 @@ class Hypothesis:
         "chunk",
         "cost",
         "draft",
+        "edits",
         "focus",
         "forwarded",
         "is_inquiry",
@@ -170,16 +181,15 @@ class Hypothesis:
         self.n_people = 0  # number of people; 0: unknown
         self.is_inquiry = False  # the customer asks
         self.n_edits = 0
+        self.edits: Any = None  # linked list of edit records, last one first: (record, rest)
         self.unread: Any = None  # linked list of token indices, last one first: (index, rest)
         self.trace: Any = None  # linked list of events and arcs, last one first
         self.reductions: list[Hypothesis] | None = None  # of the open chunk, once computed
 
     def fork(self) -> "Hypothesis":
         """Return a copy that may be changed; both share the open chunk."""
-        new = Hypothesis.__new__(Hypothesis)
+        new = Hypothesis(self.draft, self.focus)
         new.cost = self.cost
-        new.draft = self.draft
-        new.focus = self.focus
         new.new_lines = self.new_lines
         new.chunk = self.chunk
         new.joint = self.joint
@@ -191,9 +201,9 @@ class Hypothesis:
         new.n_people = self.n_people
         new.is_inquiry = self.is_inquiry
         new.n_edits = self.n_edits
+        new.edits = self.edits
         new.unread = self.unread
         new.trace = self.trace
-        new.reductions = None
         return new
 
     @property

@@ -19,13 +19,22 @@ def add(context: Context) -> Iterator[Edit]:
         return
     n_people = hypothesis.n_people if context.has(ChunkFlag.EACH) else 0
     quantity = (chunk.number or 1) * (n_people or 1)
-    modified = context.modify(DraftLine(chunk.items, quantity), chunk.modifiers)
+    modified = context.modify(_pending(context, DraftLine(chunk.items, quantity)), chunk.modifiers)
     if modified is None:
         return
     line = modified.line
     event = context.event("add", "new", "new", "on" if context.named else "off", _asked(context, line), not hypothesis.n_edits)
     yield added(context, event, (*_forwarded_lines(context, line), line), forwarded=())
     yield from _add_as_part(context, event, line, quantity)
+
+
+def _pending(context: Context, line: DraftLine) -> DraftLine:
+    """Return a new line with the number and the options that were said before the open question, if it answers that question."""
+    question = context.question
+    pending = question.pending if question is not None and not context.hypothesis.n_edits else None
+    if question is None or pending is None or question.group is not None or not (set(line.items) <= set(question.choices or line.items)):
+        return line
+    return line._replace(quantity=context.chunk.number or pending.quantity, options=pending.options)
 
 
 def _add_as_part(context: Context, event: Event, line: DraftLine, quantity: int) -> Iterator[Edit]:

@@ -42,6 +42,16 @@ def choose_by_role(context: Context, role: Role) -> Iterator[Edit]:
             yield from _accept(context, (picked,), role.name.lower())
 
 
+def _pending_lines(context: Context, items: Sequence[str]) -> list[DraftLine]:
+    """Return the pending line with each item that was accepted: they share its quantity equally, or else have one unit each."""
+    pending = context.question.pending if context.question is not None else None
+    if pending is None:
+        return [DraftLine((item,), context.chunk.number or 1) for item in items]
+    share, rest = divmod(pending.quantity, max(1, len(items)))
+    quantity = context.chunk.number or (share if share and not rest else 1)
+    return [DraftLine((item,), quantity, pending.options) for item in items]
+
+
 def _accept(context: Context, choices: Sequence[str], how: str) -> Iterator[Edit]:
     """Accept choices of the open question: options of its line, or items."""
     question = context.question
@@ -49,7 +59,7 @@ def _accept(context: Context, choices: Sequence[str], how: str) -> Iterator[Edit
         return
     event = ("accept", how, question.kind, question.group is not None)
     if question.group is None:
-        lines = [DraftLine((choice,), context.chunk.number or 1) for choice in choices if choice in context.index.menu.items]
+        lines = _pending_lines(context, [choice for choice in choices if choice in context.index.menu.items])
         if lines:
             yield added(context, event, lines, forwarded=context.hypothesis.forwarded)
         return

@@ -131,7 +131,7 @@ def _replaced(context: Context, production: str, place: tuple[int, str, int], af
     line = context.draft[number]
     event = context.event(production, target, context.age(number), *more)
     if part:
-        draft = (*context.with_line(number, line._replace(quantity=line.quantity - part)), after._replace(origin=NEW))
+        draft = (*context.with_line(number, line._replace(quantity=line.quantity - part)), after._replace(origin=NEW, beside=number))
         edit = Edit(context, event, draft, (len(draft) - 1,))
     else:
         edit = Edit(context, event, context.with_line(number, after), (number,))

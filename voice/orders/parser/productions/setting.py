@@ -185,6 +185,6 @@ def _split_off(context: Context, number: int, rank: int) -> Edit | None:
         draft, focus = context.with_line(number, split_off), (number,)
     else:
         rest = context.with_line(number, line._replace(quantity=line.quantity - part))
-        draft, focus = (*rest, split_off._replace(origin=NEW)), (len(rest), number)
+        draft, focus = (*rest, split_off._replace(origin=NEW, beside=number)), (len(rest), number)
     event = context.event("split", "part", context.age(number), min(rank, 2), is_whole, bool(chunk.items))
     return Edit(context, event, draft, focus)
