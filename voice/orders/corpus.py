@@ -17,7 +17,10 @@ SENTENCES: Final = _ROOT / "corpus/sentences"
 # Sets of sentences to which the parser's weights are fitted.
 TRAINING_SENTENCES: Final = ("en1", "en2", "en3", "vi1", "vi2", "vi3")
 # Sets of conversations for development; the others are kept for the first contact.
-DEVELOPMENT_CONVERSATIONS: Final = ("en1", "en2", "en3", "en4", "en5", "en6", "vi1", "vi2", "vi3", "vi4", "vi5", "vi6")
+DEVELOPMENT_CONVERSATIONS: Final = (
+    *("en1", "en2", "en3", "en4", "en5", "en6", "en12", "en13"),
+    *("vi1", "vi2", "vi3", "vi4", "vi5", "vi6", "vi11"),
+)
 _LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
 _OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+)")
 _UNKNOWN_KEYS: Final = frozenset({"required", "description"})  # of the corpus's menu files, which `schemas.Menu` lacks

@@ -90,6 +90,7 @@ class LanguagePack(BaseModel):
     fillers: list[str]  # without a function
     joins: list[str]  # conjunctions
     buts: list[str]  # conjunctions that end a list
+    excepts: list[str]  # before what an edit does not apply to
     ors: list[str]
     withs: list[str]  # before an option
     ontos: list[str]  # before the item to which an option is added

@@ -77,6 +77,10 @@ class MenuIndex:
         self._rank = {item_id: {group: rank for rank, group in enumerate(item.options)} for item_id, item in menu.items.items()}
         self._is_one_of = {group_id: group.select == "one" for group_id, group in menu.option_groups.items()}
 
+    def is_one_of(self, group: str) -> bool:
+        """Return whether a line may have one choice of a group at most."""
+        return self._is_one_of[group]
+
     def accepts(self, item: str, modifier: Modifier) -> bool:
         """Return whether an item offers a group of the modifier."""
         offered = self.offers[item]
@@ -112,8 +116,7 @@ class MenuIndex:
             line, is_replacement = modified.line, is_replacement or modified.is_replacement
         return ModifiedLine(line, is_replacement)
 
-    @staticmethod
-    def _leave_out(line: DraftLine, modifier: Modifier, groups: Sequence[str]) -> ModifiedLine:
+    def _leave_out(self, line: DraftLine, modifier: Modifier, groups: Sequence[str]) -> ModifiedLine:
         """Remove the options that the line lists; list with amount "no" a choice that it does not list."""
         listed = [
             option
@@ -124,6 +127,8 @@ class MenuIndex:
             left = tuple([option for option in line.options if option not in listed])
             return ModifiedLine(line._replace(options=left), is_replacement=False)
         choices = modifier.choices(groups[0])
+        if self._is_one_of[groups[0]] and any([option.group == groups[0] and option.amount != "no" for option in line.options]):
+            return ModifiedLine(line, is_replacement=False)  # the line has another choice of the group
         others = [option for option in line.options if (option.group, option.choices) != (groups[0], choices)]
         return ModifiedLine(line._replace(options=(*others, DraftOption(groups[0], choices, "no"))), is_replacement=False)
 

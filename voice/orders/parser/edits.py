@@ -1,8 +1,9 @@
 """Edits, and the context in which productions make them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-from voice.orders.parser.draft import Draft, DraftLine, MenuIndex, ModifiedLine, Modifier
+from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, ModifiedLine, Modifier
 from voice.orders.parser.model import Event
 from voice.orders.parser.state import FLAG_NAMES, Chunk, ChunkFlag, Hypothesis, OpenQuestion
 
@@ -23,7 +24,10 @@ class Context:
         pool = self.named if chunk.items or chunk.place else self.live
         self.described = [number for number in pool if chunk.modifiers and index.describes(chunk.modifiers, self.draft[number])]
         focus = [number for number in hypothesis.focus if self.draft[number].quantity > 0]
+        self.focus = focus
         self.last = focus[-1] if focus else self.live[-1] if self.live else None  # the line in focus
+        self.selected = tuple(focus) if hypothesis.is_selected else ()  # lines to which the chunk before referred
+        self.part = hypothesis.part if hypothesis.is_selected else 0  # units of the selected line; 0: all
         self.new_lines = [number for number in hypothesis.new_lines if self.draft[number].quantity > 0]
         self._flags = tuple([name for flag, name in FLAG_NAMES if flag in chunk.flags])
 
@@ -31,11 +35,16 @@ class Context:
         """Return the lines that the chunk names, by place or by item."""
         chunk = self.chunk
         if chunk.place:
-            old = [number for number in self.live if not self.draft[number].is_new] or self.live
+            old = self.old
             place = chunk.place - 1 if chunk.place > 0 else len(old) + chunk.place
             return [old[place]] if 0 <= place < len(old) else []
         items = set(chunk.items)
         return [number for number in self.live if not items.isdisjoint(self.draft[number].items)]
+
+    @property
+    def old(self) -> list[int]:
+        """The lines of the order before the utterance; those of the utterance if there are none."""
+        return [number for number in self.live if not self.draft[number].is_new] or self.live
 
     @property
     def counted(self) -> int:
@@ -59,15 +68,35 @@ class Context:
         """Apply modifiers to a line; None if it does not accept one of them."""
         return self.index.modify_all(line, modifiers, self.asked_group)
 
+    def changed(self, numbers: Sequence[int], part: int, modifiers: Sequence[Modifier]) -> "ChangedLines | None":
+        """Apply modifiers to the lines that accept them, or to a part of the only line; None if no line accepts them."""
+        draft, changed = self.draft, []
+        is_replacement = False
+        for number in numbers:
+            modified = self.modify(draft[number], modifiers)
+            if modified is not None:
+                is_replacement = is_replacement or modified.is_replacement
+                draft, number = with_part(draft, number, part, modified.line)  # noqa: PLW2901 - a part is a line of its own
+                changed.append(number)
+        return ChangedLines(draft, tuple(changed), is_replacement) if changed else None
+
     def with_line(self, number: int, line: DraftLine) -> Draft:
         """Return the draft with one line replaced."""
         return with_line(self.draft, number, line)
 
 
+class ChangedLines(NamedTuple):
+    """A draft with changed lines."""
+
+    draft: Draft
+    numbers: tuple[int, ...]  # of the changed lines
+    is_replacement: bool  # a one-of group had another choice
+
+
 class Edit:
     """The result of a reduction; productions change the attributes that differ from the hypothesis."""
 
-    __slots__ = ("draft", "event", "focus", "forwarded", "is_edit", "more_events", "new_lines", "target")
+    __slots__ = ("draft", "event", "focus", "forwarded", "is_edit", "is_selected", "more_events", "new_lines", "part", "target")
 
     def __init__(self, context: Context, event: Event, draft: Draft, focus: tuple[int, ...], *, is_edit: bool = True) -> None:
         hypothesis = context.hypothesis
@@ -78,10 +107,21 @@ class Edit:
         self.forwarded = hypothesis.forwarded
         self.target = hypothesis.target
         self.is_edit = is_edit  # False: nothing is edited yet
+        self.part = 0 if is_edit else hypothesis.part
+        self.is_selected = not is_edit and hypothesis.is_selected
         self.more_events: tuple[Event, ...] = ()
 
 
 Production = Callable[[Context], Iterator[Edit]]
+
+
+def with_part(draft: Draft, number: int, part: int, line: DraftLine) -> tuple[Draft, int]:
+    """Replace some units of a line, which become a line of their own; part 0: all units. Return the draft and the line's number."""
+    quantity = draft[number].quantity
+    if not 0 < part < quantity:
+        return with_line(draft, number, line), number
+    rest = with_line(draft, number, draft[number]._replace(quantity=quantity - part))
+    return (*rest, line._replace(quantity=part, origin=NEW, beside=number)), len(rest)
 
 
 def with_line(draft: Draft, number: int, line: DraftLine) -> Draft:

@@ -77,6 +77,8 @@ PRIOR: Final[Mapping[str, float]] = {
     "no_edit": 0.4,
     "left": 0.6,
     "open": 0.25,
+    "act.changed": 0.7,
+    "act.unchanged": 0.7,
 }
 
 

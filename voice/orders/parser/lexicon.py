@@ -36,7 +36,8 @@ class Lexicon:
         for pack in packs:
             for role, value, spelt in phrases(pack):
                 for phrase in filter(None, map(words.phrase, spelt)):
-                    self._functions[words.phonetic_key(phrase[0])].append((phrase, role, value))
+                    for spelling in {phrase, _with_digits(phrase, pack)}:
+                        self._functions[words.phonetic_key(spelling[0])].append((spelling, role, value))
         self._rows: dict[tuple[object, ...], tuple[Arc, ...]] = {}
         self._reach: dict[tuple[str, bool], int] = {}
 
@@ -147,6 +148,12 @@ class Lexicon:
 
     def _typed(self, arc: Arc, kind: str) -> Arc:
         return self._arc(arc.length, arc.role, arc.value, (*arc.features, ("number.typed", 1.0), (f"number.typed.{kind}", 1.0)))
+
+
+def _with_digits(phrase: tuple[str, ...], pack: LanguagePack) -> tuple[str, ...]:
+    """Return a phrase of several words with digits for its number words."""
+    units = pack.numbers.units
+    return tuple([str(units[word]) if word in units else word for word in phrase]) if len(phrase) > 1 else phrase
 
 
 def _window(surfaces: tuple[str, ...], start: int, reach: int, *, has_diacritics: bool) -> tuple[object, ...]:

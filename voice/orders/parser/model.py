@@ -7,7 +7,7 @@ Source: Berger, Della Pietra and Della Pietra 1996, A maximum entropy approach t
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +25,17 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "add_implied": (*_REDUCTION, "n_items"),
     "set_options": (*_REDUCTION, "asked", "replaced"),
     "set_described": _REDUCTION,
-    "set_quantity": (*_REDUCTION, "direction"),
+    "set_quantity": (*_REDUCTION, "direction", "asked"),
+    "select": _REDUCTION,
+    "set_on": _REDUCTION,
+    "exclude": _REDUCTION,
     "set_each": _REDUCTION,
     "split": (*_REDUCTION, "rank", "whole", "named"),
     "increment": _REDUCTION,
     "repeat": _REDUCTION,
+    "copy_asked": _REDUCTION,
+    "repeat_number": _REDUCTION,
+    "same_for": _REDUCTION,
     "remove": _REDUCTION,
     "remove_options": _REDUCTION,
     "remove_absent": _REDUCTION,
@@ -62,6 +68,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     # The final draft: voice.orders.parser.parser
     "no_edit": ("production",),
     "unanswered": ("kind",),
+    "word": ("production", "place", "word"),
     "changed": ("kind", "inquiry"),
     "unchanged": ("kind", "inquiry"),
     "changed_by": ("word",),
@@ -69,6 +76,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "left": ("what",),
 }
 PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "drop": (("named", "verb"), ("named", "number"), ("named", "link")),
     "add": (("on_order", "number"), ("link", "number"), ("number", "options"), ("asked", "link"), ("on_order", "verb")),
     "set_options": (
         ("target", "link"),
@@ -78,7 +86,9 @@ PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("replaced", "link"),
         ("replaced", "verb"),
     ),
-    "set_quantity": (("target", "link"), ("target", "verb"), ("direction", "verb"), ("direction", "link")),
+    "select": (("target", "link"), ("target", "verb"), ("target", "number")),
+    "set_on": (("target", "link"),),
+    "set_quantity": (("asked", "direction"), ("target", "link"), ("target", "verb"), ("direction", "verb"), ("direction", "link")),
     "split": (("rank", "age"), ("whole", "options"), ("number", "link"), ("named", "options")),
     "remove": (("target", "verb"), ("target", "link"), ("target", "age")),
     "remove_options": (("target", "verb"),),
@@ -92,9 +102,14 @@ PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
+WORD_EVENTS: Final = frozenset({"word", "changed_by"})  # their last attribute is a word of the utterance
+
+
 def features_of(event: Event) -> Features:
     """Return the features of an event; the attribute `flags` is a tuple and yields one feature for each flag."""
     name, attributes = event[0], event[1:]
+    if name in WORD_EVENTS:
+        return ((f"{name} {' '.join(attributes)}", 1.0),)
     names = EVENTS[name]
     found = [name]
     for attribute, value in zip(names, attributes, strict=True):
@@ -110,8 +125,11 @@ def features_of(event: Event) -> Features:
 class Model:
     """The weights, and a cache of the costs of events."""
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
+    def __init__(self, weights: Mapping[str, float], vocabulary: Collection[str] | None = None) -> None:
+        """`vocabulary`: the words that features may have; by default those with a weight."""
         self.weights = dict(weights)
+        of_weights = [feature.rsplit(" ", 1)[-1] for feature in weights if feature.split(" ", 1)[0] in WORD_EVENTS]
+        self.vocabulary = frozenset(of_weights if vocabulary is None else vocabulary)
         self._costs: dict[Event, float] = {}
 
     @classmethod

@@ -1,11 +1,12 @@
 """Parse an utterance in the state of its dialogue: beam search over shifts and reductions to the k best drafts."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from schemas import LineRequest, Menu
 from voice.orders import words
+from voice.orders.parser.acts import ActModel, act_features, masked
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, denotation
 from voice.orders.parser.lexicon import Lexicon
@@ -20,6 +21,8 @@ from voice.orders.parser.state import EditRecord, Hypothesis, OpenQuestion
 MAX_HYPOTHESES: Final = 14  # that continue from a token
 MAX_COST_BEHIND: Final = 6.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
+MIN_PROBABILITY: Final = 1e-6
+MAX_ACT_COST: Final = 4.0  # -log P; a very improbable act counts as much as one of 2 %
 
 
 class Unresolved(NamedTuple):
@@ -60,8 +63,9 @@ class Parse(NamedTuple):
 class Parser:
     """Parses utterances about one menu; stateless between calls, and safe to share between threads."""
 
-    def __init__(self, menu: Menu, model: Model) -> None:
+    def __init__(self, menu: Menu, model: Model, act_model: ActModel) -> None:
         self.menu = menu
+        self._act_model = act_model
         self.index = MenuIndex(menu)
         self._model = model
         self._lexicon = Lexicon(menu, model)
@@ -74,10 +78,14 @@ class Parser:
         *,
         question: OpenQuestion | None = None,
         focus: tuple[int, ...] = (),
+        act_costs: Mapping[str, float] | None = None,
         max_parses: int = MAX_PARSES,
         max_hypotheses: int = MAX_HYPOTHESES,
     ) -> list[Parse]:
-        """Return the best parse of each denotation, cheapest first; `focus`: lines that the turn before changed."""
+        """Return the best parse of each denotation, cheapest first.
+
+        `focus`: lines that the turn before changed; `act_costs`: -log P of each act, by default of the act model.
+        """
         tokens = words.tokenize(words.nfc(utterance))
         before = self.index.draft(lines)
         lattice: list[Sequence[Arc]] = [*self._lexicon.lattice(tokens)]
@@ -85,11 +93,15 @@ class Parser:
             lattice = with_question_arcs(tokens, lattice, question, self.menu, self._model)
         if question is not None and question.line is not None and question.line < len(before):
             focus = (question.line,)
-        start = Hypothesis(before, tuple([number for number in focus if number < len(before)]))
-        named = _named(lattice)
-        talk = tuple(dict.fromkeys([token.surface for number, token in enumerate(tokens) if number not in named]))
         kind = question.kind if question is not None else ""
-        finished = [self._finished(parsed, before, talk, kind) for parsed in self._search(lattice, start, question, max_hypotheses)]
+        surfaces = [token.surface for token in tokens]
+        if act_costs is None:
+            act_costs = self._act_model.costs(act_features(masked(surfaces, lattice), kind))
+        spoken = self._spoken(surfaces, lattice)
+        start = Hypothesis(before, tuple([number for number in focus if number < len(before)]), spoken)
+        talk = tuple(dict.fromkeys([word for word in spoken if word not in {"", "<name>"}]))
+        acts = _arcs_of_acts(act_costs, self._model)
+        finished = [self._finished(parsed, before, talk, kind, acts) for parsed in self._search(lattice, start, question, max_hypotheses)]
         return _best(finished, max_parses)
 
     def _search(
@@ -106,7 +118,12 @@ class Parser:
         for hypothesis in _pruned(beams[-1], max_hypotheses):
             yield from self._reducer.reduce(hypothesis, question)
 
-    def _finished(self, parsed: Hypothesis, before: Draft, talk: Sequence[str], kind: str) -> "_Finished":
+    def _spoken(self, surfaces: Sequence[str], lattice: Sequence[Sequence[Arc]]) -> tuple[str, ...]:
+        """Return the words as features have them: names masked, and "" for words that no weight knows."""
+        named, vocabulary = _named(lattice), self._model.vocabulary
+        return tuple(["<name>" if at in named else word if word in vocabulary else "" for at, word in enumerate(surfaces)])
+
+    def _finished(self, parsed: Hypothesis, before: Draft, talk: Sequence[str], kind: str, acts: Sequence[Arc]) -> "_Finished":
         """Take the lines without a definite available item off the draft, and add the events of the final draft.
 
         `talk`: the words that name nothing of the menu; `kind`: of the open question, "" if there is none.
@@ -123,8 +140,12 @@ class Parser:
             note(parsed, ("changed", kind, parsed.is_inquiry))
             for word in talk:
                 note(parsed, ("changed_by", word))
+            arc = acts[0]
         else:
+            arc = acts[1]
             note(parsed, ("unchanged", kind, parsed.is_inquiry))
+        parsed.cost += arc.cost
+        parsed.trace = (arc, parsed.trace)
         for one in unresolved:
             note(parsed, ("open", "items at the end" if one.is_available else "unavailable"))
         for line in parsed.draft:
@@ -148,6 +169,16 @@ class Parser:
         return tuple(lines), tuple(unresolved)
 
 
+def _arcs_of_acts(act_costs: Mapping[str, float], model: Model) -> tuple[Arc, Arc]:
+    """Return arcs with the cost of the act, for parses that change the draft and for those that do not."""
+    edit = act_costs["edit"]
+    no_edit = -math.log(max(MIN_PROBABILITY, 1 - math.exp(-edit)))
+    return (
+        Arc.scored(model, 0, Role.UNREAD, None, (("act.changed", min(MAX_ACT_COST, edit)),)),
+        Arc.scored(model, 0, Role.UNREAD, None, (("act.unchanged", min(MAX_ACT_COST, no_edit)),)),
+    )
+
+
 class _Finished(NamedTuple):
     """A hypothesis at the end of the utterance, and its lines that are not on the order."""
 
@@ -156,8 +187,14 @@ class _Finished(NamedTuple):
 
 
 def _named(lattice: Sequence[Sequence[Arc]]) -> set[int]:
-    """Return the tokens that may belong to a name of the menu."""
-    return {number for start, row in enumerate(lattice) for arc in row if arc.role in NAMING for number in range(start, start + arc.length)}
+    """Return the tokens that may belong to a whole name of the menu."""
+    return {
+        number
+        for start, row in enumerate(lattice)
+        for arc in row
+        if arc.role in NAMING and not arc.is_partial
+        for number in range(start, start + arc.length)
+    }
 
 
 def _pruned(beam: list[Hypothesis], max_hypotheses: int) -> list[Hypothesis]:

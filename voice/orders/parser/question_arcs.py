@@ -28,39 +28,44 @@ def with_question_arcs(
     ]
 
 
-def _distinguishing_words(question: OpenQuestion, menu: Menu) -> dict[str, set[str]]:
-    """Return the words of the choices that not all of them have, each with its choices."""
+def _distinguishing_words(question: OpenQuestion, menu: Menu) -> dict[str, dict[str, int]]:
+    """Return the words of the choices that not all of them have, each with its choices and the words of the shortest name with it."""
     group = menu.option_groups.get(question.group) if question.group is not None else None
-    choices_of: dict[str, set[str]] = {}
+    choices_of: dict[str, dict[str, int]] = {}
     for choice in question.choices:
         named = menu.items.get(choice) if question.group is None else group.choices.get(choice) if group else None
         for name in (named.name, *named.aliases) if named else ():
-            for word in words.phrase(name):
-                choices_of.setdefault(word, set()).add(choice)
+            phrase = words.phrase(name)
+            for word in phrase:
+                lengths = choices_of.setdefault(word, {})
+                lengths[choice] = min(len(phrase), lengths.get(choice, len(phrase)))
     n_choices = len(question.choices)
     return {word: choices for word, choices in choices_of.items() if len(choices) < n_choices or n_choices == 1}
 
 
 def _question_arcs(
-    token: Token, distinguishing: dict[str, set[str]], question: OpenQuestion, model: Model, *, has_diacritics: bool
+    token: Token, distinguishing: dict[str, dict[str, int]], question: OpenQuestion, model: Model, *, has_diacritics: bool
 ) -> Iterator[Arc]:
     """Yield an arc to the choices with the nearest word, if any is near."""
     said = token.surface
     if len(said) < MIN_LETTERS and not said.isdecimal():
         return
-    near: dict[str, float] = {}
+    near: dict[str, tuple[float, int]] = {}  # distance and words of the name, by choice
     for word, choices in distinguishing.items():
         if token.key[:1] != words.phonetic_key(word)[:1]:
             continue
         distance = spelling.distance((said,), (word,), has_diacritics=has_diacritics)
-        for choice in choices if distance <= MAX_SPELLING else ():
-            near[choice] = min(near.get(choice, distance), distance)
-    if near:
-        nearest = min(near.values())
-        chosen = [choice for choice in question.choices if near.get(choice) == nearest]
-        features = (("asked.word", 1.0), ("asked.spelling", nearest), ("asked.open", float(len(chosen) > 1)))
+        for choice, length in choices.items() if distance <= MAX_SPELLING else ():
+            near[choice] = min(near.get(choice, (distance, length)), (distance, length))
+    if not near:
+        return
+    nearest = min(near.values())
+    as_near = [choice for choice in question.choices if choice in near and near[choice][0] == nearest[0]]
+    chosen = [choice for choice in as_near if near[choice] == nearest]
+    for named in (chosen, as_near) if len(as_near) > len(chosen) else (chosen,):
+        features = (("asked.word", 1.0), ("asked.spelling", nearest[0]), ("asked.open", float(len(named) > 1)))
         if question.group is None:
-            yield Arc.scored(model, 1, Role.ITEM, tuple(chosen), features, is_partial=True)
+            yield Arc.scored(model, 1, Role.ITEM, tuple(named), features, is_partial=True)
         else:
-            refs = tuple([ChoiceRef(question.group, choice) for choice in chosen])
+            refs = tuple([ChoiceRef(question.group, choice) for choice in named])
             yield Arc.scored(model, 1, Role.OPTION, refs, features, is_partial=True)

@@ -6,9 +6,11 @@ from typing import Final
 from voice.orders.parser.draft import MenuIndex
 from voice.orders.parser.edits import Context, Edit, Production
 from voice.orders.parser.model import Event, Model
-from voice.orders.parser.productions.adding import add, add_implied, forward, repeat
+from voice.orders.parser.productions.adding import add, add_implied, forward
 from voice.orders.parser.productions.answering import choose, choose_by_role
 from voice.orders.parser.productions.removing import drop, hold, keep, remove, remove_options, replace, replace_options
+from voice.orders.parser.productions.repeating import repeat, repeat_number, same_for
+from voice.orders.parser.productions.selecting import exclude, select
 from voice.orders.parser.productions.setting import increment, set_described, set_each, set_options, set_quantity, split
 from voice.orders.parser.roles import Role
 from voice.orders.parser.state import Chunk, EditRecord, Hypothesis, OpenQuestion
@@ -19,12 +21,16 @@ PRODUCTIONS: Final[tuple[Production, ...]] = (
     add,
     add_implied,
     repeat,
+    repeat_number,
+    same_for,
     set_options,
     set_described,
     set_quantity,
     set_each,
     increment,
     split,
+    select,
+    exclude,
     remove,
     remove_options,
     hold,
@@ -69,14 +75,26 @@ class Reducer:
         reduced.draft, reduced.focus, reduced.new_lines = edit.draft, edit.focus, edit.new_lines
         reduced.forwarded, reduced.target = edit.forwarded, edit.target
         reduced.n_edits += edit.is_edit
+        reduced.part, reduced.is_selected = edit.part, edit.is_selected
         if edit.draft is not hypothesis.draft:
             reduced.edits = (EditRecord(hypothesis.chunk.start, hypothesis.chunk.end, hypothesis.draft, edit.draft), hypothesis.edits)
         self.note(reduced, edit.event)
         for event in edit.more_events:
             self.note(reduced, event)
+        self._note_words(reduced, hypothesis, edit.event[0])
         if edit.is_edit and edit.draft == hypothesis.draft:
             self.note(reduced, ("no_edit", edit.event[0]))
         return self._closed(reduced)
+
+    def _note_words(self, reduced: Hypothesis, hypothesis: Hypothesis, production: str) -> None:
+        """Add an event for the first word of a chunk, the last one, and its neighbours."""
+        start, end, spoken = hypothesis.chunk.start, hypothesis.chunk.end, hypothesis.words
+        if start < 0:
+            return
+        for place, at in (("before", start - 1), ("first", start), ("last", end - 1), ("behind", end)):
+            word = spoken[at] if 0 <= at < len(spoken) else "<end>"
+            if word:
+                self.note(reduced, ("word", production, place, word))
 
     def _closed(self, reduced: Hypothesis) -> Hypothesis:
         """Begin an empty chunk; an amount or portions without an option dangle."""

@@ -53,6 +53,7 @@ class Role(Enum):
     WITH = auto()
     ONTO = auto()
     COMMA = auto()
+    EXCEPT = auto()
     STOP = auto()
     INQUIRY = auto()  # the customer asks
     CLASSIFIER = auto()  # a counting word between number and noun
@@ -65,6 +66,7 @@ class Role(Enum):
     ANY = auto()
     MOST = auto()
     LEAST = auto()
+    MIDDLE = auto()
 
     UNREAD = auto()
 
@@ -81,6 +83,7 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.AND, None, pack.joins),
         (Role.COMMA, None, pack.buts),
         (Role.OR, None, pack.ors),
+        (Role.EXCEPT, None, pack.excepts),
         (Role.WITH, None, pack.withs),
         (Role.ONTO, None, pack.ontos),
         (Role.REMOVE, 0, pack.removes),

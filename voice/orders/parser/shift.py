@@ -11,7 +11,7 @@ from voice.orders.parser.roles import Role
 from voice.orders.parser.shifts.connectives import JOINTS, shift_filler, shift_joint, shift_only, shift_request, shift_unread, shift_with
 from voice.orders.parser.shifts.names import shift_amount, shift_amount_behind, shift_item, shift_option
 from voice.orders.parser.shifts.numbers import shift_number, shift_portion
-from voice.orders.parser.shifts.operations import VERBS, shift_again, shift_cancel, shift_correction, shift_more, shift_verb
+from voice.orders.parser.shifts.operations import VERBS, shift_again, shift_cancel, shift_correction, shift_except, shift_more, shift_verb
 from voice.orders.parser.shifts.references import shift_answer, shift_ordinal, shift_reference, shift_share
 from voice.orders.parser.state import FLAG_OF_ROLE
 
@@ -29,6 +29,7 @@ SHIFTS: Final[Mapping[Role, Callable[[Shift], Hypotheses]]] = {
     Role.ONLY: shift_only,
     Role.CORRECTION: shift_correction,
     Role.CANCEL: shift_cancel,
+    Role.EXCEPT: shift_except,
     Role.ORDINAL: shift_ordinal,
     Role.SHARE: shift_share,
     Role.WITH: shift_with,
@@ -38,5 +39,5 @@ SHIFTS: Final[Mapping[Role, Callable[[Shift], Hypotheses]]] = {
     **dict.fromkeys(VERBS, shift_verb),
     **dict.fromkeys(FLAG_OF_ROLE, shift_reference),
     **dict.fromkeys((Role.FILLER, Role.CLASSIFIER, Role.TALK, Role.PEOPLE, Role.INQUIRY), shift_filler),
-    **dict.fromkeys((Role.YES, Role.NO, Role.DONE, Role.ANY, Role.MOST, Role.LEAST), shift_answer),
+    **dict.fromkeys((Role.YES, Role.NO, Role.DONE, Role.ANY, Role.MOST, Role.LEAST, Role.MIDDLE), shift_answer),
 }

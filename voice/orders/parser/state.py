@@ -1,6 +1,5 @@
 """The state of a parse: the open question, the open chunk, and the hypothesis: the draft and its derivation."""
 
-from dataclasses import dataclass
 from enum import Flag, auto
 from typing import Any, Final, NamedTuple, final
 
@@ -11,8 +10,7 @@ from voice.orders.parser.roles import Role
 ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of a group
 
 
-@dataclass(frozen=True)
-class OpenQuestion:
+class OpenQuestion(NamedTuple):
     """The question of the dialogue that an utterance may answer."""
 
     kind: str  # of `schemas.Question`, or "more", "confirm" or "offer" as in the corpus
@@ -155,18 +153,22 @@ class Hypothesis:
         "forwarded",
         "is_inquiry",
         "is_negation_open",
+        "is_selected",
         "joint",
         "n_edits",
         "n_people",
         "new_lines",
+        "part",
         "portions",
         "reductions",
         "target",
         "trace",
         "unread",
+        "words",
     )
 
-    def __init__(self, draft: Draft, focus: tuple[int, ...]) -> None:
+    def __init__(self, draft: Draft, focus: tuple[int, ...], words: tuple[str, ...]) -> None:
+        self.words = words  # of the utterance, as features have them; "" for a word that features leave out
         self.cost = 0.0
         self.draft = draft
         self.focus = focus  # lines that were edited last
@@ -178,6 +180,8 @@ class Hypothesis:
         self.is_negation_open = False  # "no" may cover the next option of an enumeration
         self.forwarded: tuple[Forwarded, ...] = ()
         self.target: ReplacementTarget | None = None
+        self.is_selected = False  # the chunk before referred to the lines in focus
+        self.part = 0  # units of the line in focus that it referred to; 0: all
         self.n_people = 0  # number of people; 0: unknown
         self.is_inquiry = False  # the customer asks
         self.n_edits = 0
@@ -188,7 +192,7 @@ class Hypothesis:
 
     def fork(self) -> "Hypothesis":
         """Return a copy that may be changed; both share the open chunk."""
-        new = Hypothesis(self.draft, self.focus)
+        new = Hypothesis(self.draft, self.focus, self.words)
         new.cost = self.cost
         new.new_lines = self.new_lines
         new.chunk = self.chunk
@@ -198,6 +202,8 @@ class Hypothesis:
         new.is_negation_open = self.is_negation_open
         new.forwarded = self.forwarded
         new.target = self.target
+        new.is_selected = self.is_selected
+        new.part = self.part
         new.n_people = self.n_people
         new.is_inquiry = self.is_inquiry
         new.n_edits = self.n_edits
@@ -219,5 +225,7 @@ class Hypothesis:
             self.forwarded,
             self.target,
             self.is_inquiry,
+            self.is_selected,
+            self.part,
             self.chunk.key,
         )

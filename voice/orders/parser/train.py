@@ -1,35 +1,81 @@
-"""Fit the weights of the model: `python -m voice.orders.parser.train`.
+"""Fit the weights of the parser and of the act model: `python -m voice.orders.parser.train`.
 
 An example tells the order after an utterance, not the parse that leads there. Each round parses all examples with the present weights,
-adds the parses to those of earlier rounds, and fits the weights to all of them (`voice.orders.parser.fitting`).
+adds the parses to those of earlier rounds, and fits the weights to all of them (`voice.orders.parser.fitting`). The parser sees act
+probabilities from act models that were fitted without the example's menu.
 """
 
+import argparse
 import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
+from voice.orders import words
 from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, TRAINING_SENTENCES, Example, conversations, sentences
+from voice.orders.parser.acts import ACT_WEIGHTS_FILE, ActModel, act_features, fit_acts, masked
 from voice.orders.parser.arc import Arc
-from voice.orders.parser.draft import denotation
+from voice.orders.parser.draft import MenuIndex, denotation
 from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
+from voice.orders.parser.generation import generated
+from voice.orders.parser.lexicon import Lexicon
 from voice.orders.parser.model import WEIGHTS_FILE, Model, features_of
 from voice.orders.parser.parser import Parse, Parser
 
-N_ROUNDS: Final = 5
+N_ROUNDS: Final = 4
+N_GENERATED: Final = 40  # examples on each menu
+N_FOLDS: Final = 6  # of the menus, for the act models
 MAX_CANDIDATES: Final = 30  # parses of an example in a round
-MIN_WEIGHT: Final = 1e-3  # smaller ones are not written
+MIN_WEIGHT: Final = 2e-3  # smaller ones are not written
+MIN_WORD_COUNT: Final = 4  # rarer words have no features
+ACT_OF: Final = dict.fromkeys(("order", "answer", "change", "remove"), "edit") | dict.fromkeys(("smalltalk", "none"), "other")
 
 Parsed = list[tuple[Any, Candidate]]  # denotations and parses of an example, the likeliest first
 
 
-def candidates(parser: Parser, example: Example) -> Parsed:
+class Prepared(NamedTuple):
+    """An example with what the act model sees."""
+
+    example: Example
+    masked_words: tuple[str, ...]
+    features: Sequence[str]
+    act: str  # of ACTS, "" if the example is not annotated and changes nothing
+
+
+def prepare(examples: Sequence[Example]) -> list[Prepared]:
+    """Mask the names in the examples of one menu."""
+    menu = examples[0].menu
+    lexicon, index = Lexicon(menu, Model(PRIOR)), MenuIndex(menu)
+    prepared = []
+    for example in examples:
+        tokens = words.tokenize(words.nfc(example.utterance))
+        spoken = masked([token.surface for token in tokens], lexicon.lattice(tokens))
+        before = denotation(index.draft(example.lines))
+        is_edit = all(denotation(index.draft(lines)) != before for lines in example.right)
+        act = ACT_OF.get(example.act, example.act) or ("edit" if is_edit else "")
+        kind = example.question.kind if example.question is not None else ""
+        prepared.append(Prepared(example, spoken, act_features(spoken, kind), act))
+    return prepared
+
+
+def fold_models(menus: Sequence[Sequence[Prepared]]) -> list[ActModel]:
+    """Return an act model for each fold of the menus, fitted to the other folds."""
+    models = []
+    for fold in range(N_FOLDS):
+        others = [one for number, menu in enumerate(menus) if number % N_FOLDS != fold for one in menu if one.act]
+        models.append(ActModel(fit_acts([(one.features, one.act) for one in others])))
+    return models
+
+
+def candidates(parser: Parser, example: Example, act_costs: Mapping[str, float] | None = None) -> Parsed:
     """Parse an example."""
     right = {denotation(parser.index.draft(lines)) for lines in example.right}
-    parses = parser.parse(example.utterance, example.lines, question=example.question, max_parses=MAX_CANDIDATES)
+    parses = parser.parse(example.utterance, example.lines, question=example.question, act_costs=act_costs, max_parses=MAX_CANDIDATES)
     meanings = [denotation(parse.draft) for parse in parses]
     return [(meaning, Candidate(features_of_parse(parse), meaning in right)) for meaning, parse in zip(meanings, parses, strict=True)]
 
@@ -43,37 +89,76 @@ def features_of_parse(parse: Parse) -> dict[str, float]:
     return found
 
 
-def examples_by_menu() -> list[list[Example]]:
-    """Return the examples that the weights are fitted to."""
+def examples_by_menu(left_out: Collection[str] = ()) -> list[list[Example]]:
+    """Return the examples that the weights are fitted to, without some sets."""
     found = [example for name in TRAINING_SENTENCES for example in sentences(name)]
-    found += [example for name in DEVELOPMENT_CONVERSATIONS for example in conversations(name)]
+    found += [example for name in DEVELOPMENT_CONVERSATIONS if name not in left_out for example in conversations(name)]
     found.sort(key=lambda example: example.menu.id)
-    return [list(examples) for _, examples in groupby(found, key=lambda example: id(example.menu))]
+    menus = [list(examples) for _, examples in groupby(found, key=lambda example: id(example.menu))]
+    return [[*examples, *generated(examples[0].menu, _language_of(examples), N_GENERATED)] for examples in menus]
 
 
-def parse_examples(task: tuple[Mapping[str, float], Sequence[Example]]) -> list[Parsed]:
+def _language_of(examples: Sequence[Example]) -> str:
+    """Return the language of most utterances: Vietnamese if half of them have its diacritics."""
+    n_marked = sum(words.has_diacritics(words.tokenize(words.nfc(example.utterance))) for example in examples)
+    return "vi" if n_marked * 2 > len(examples) else "en"
+
+
+class Task(NamedTuple):
+    """The examples of one menu, to be parsed with some weights."""
+
+    weights: Mapping[str, float]
+    vocabulary: Collection[str]
+    examples: Sequence[Example]
+    act_costs: Sequence[Mapping[str, float]]  # of each example
+
+
+def parse_examples(task: Task) -> list[Parsed]:
     """Parse the examples of one menu with some weights."""
-    weights, examples = task
-    parser = Parser(examples[0].menu, Model(weights))
-    return [candidates(parser, example) for example in examples]
+    parser = Parser(task.examples[0].menu, Model(task.weights, task.vocabulary), ActModel({}))
+    return [candidates(parser, example, costs) for example, costs in zip(task.examples, task.act_costs, strict=True)]
+
+
+def rounds(menus: Sequence[Sequence[Prepared]]) -> Iterator[tuple[dict[str, float], str]]:
+    """Yield the weights after each round, and a line about it."""
+    count = Counter(word for menu in menus for one in menu for word in one.masked_words)
+    vocabulary = frozenset(word for word, n in count.items() if n >= MIN_WORD_COUNT)
+    models = fold_models(menus)
+    act_costs = [[models[place % N_FOLDS].costs(one.features) for one in menu] for place, menu in enumerate(menus)]
+    pools: list[Pool] = [{} for menu in menus for _ in menu]
+    weights: dict[str, float] = dict(PRIOR)
+    for number in range(N_ROUNDS):
+        tasks = [Task(weights, vocabulary, [one.example for one in menu], costs) for menu, costs in zip(menus, act_costs, strict=True)]
+        with multiprocessing.get_context("fork").Pool(os.cpu_count()) as processes:
+            found = [parsed for menu in processes.map(parse_examples, tasks, 1) for parsed in menu]
+        for pool, parsed in zip(pools, found, strict=True):
+            pool.update({(number, meaning): candidate for meaning, candidate in parsed})
+        n_right = sum(bool(parsed) and parsed[0][1].is_right for parsed in found)
+        n_found = sum(any(candidate.is_right for _, candidate in parsed) for parsed in found)
+        weights, loss = fit(pools, weights)
+        yield weights, f"round {number + 1}: {n_right} right, {n_found} found, of {len(pools)}; loss {loss:.4f}, {len(weights)} features"
+
+
+def write(path: Path, weights: Mapping[str, Any]) -> None:
+    """Write weights as JSON, one line each."""
+    path.write_text(json.dumps(weights, indent=0, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def main() -> None:
     """Fit the weights and write them; ten minutes on two cores."""
-    menus = examples_by_menu()
-    pools: list[Pool] = [{} for examples in menus for _ in examples]
-    weights: dict[str, float] = dict(PRIOR)
-    for number in range(N_ROUNDS):
-        with multiprocessing.get_context("fork").Pool(os.cpu_count()) as processes:
-            found = [parsed for menu in processes.map(parse_examples, [(weights, examples) for examples in menus], 1) for parsed in menu]
-        for pool, parsed in zip(pools, found, strict=True):
-            pool.update({(number, meaning): candidate for meaning, candidate in parsed})
-        n_right = sum(bool(parsed) and parsed[0][1].is_right for parsed in found)
-        weights, loss = fit(pools, weights)
-        sys.stdout.write(f"round {number + 1}: {n_right} of {len(pools)} right, loss {loss:.4f}, {len(weights)} features\n")
+    command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_argument("--leave-out", nargs="*", default=(), metavar="SET", help="sets of conversations, for validation")
+    command.add_argument("--output", type=Path, default=WEIGHTS_FILE.parent, metavar="DIRECTORY")
+    arguments = command.parse_args()
+    menus = [prepare(examples) for examples in examples_by_menu(arguments.leave_out)]
+    annotated = [one for menu in menus for one in menu if one.act]
+    act_weights = fit_acts([(one.features, one.act) for one in annotated])
+    write(arguments.output / ACT_WEIGHTS_FILE.name, {feature: row for feature, row in act_weights.items() if any(row)})
+    for weights, line in rounds(menus):
+        sys.stdout.write(line + "\n")
         sys.stdout.flush()
-    written = {feature: round(weight, 4) for feature, weight in weights.items() if abs(weight) >= MIN_WEIGHT}
-    WEIGHTS_FILE.write_text(json.dumps(written, indent=0, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        written = {feature: round(weight, 4) for feature, weight in weights.items() if abs(weight) >= MIN_WEIGHT}
+        write(arguments.output / WEIGHTS_FILE.name, written)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from voice.orders.parser.draft import NEW, DraftLine
+from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.edits import Context, Edit
 from voice.orders.parser.model import Event
 from voice.orders.parser.state import ChunkFlag, Forwarded
@@ -92,14 +92,6 @@ def add_implied(context: Context) -> Iterator[Edit]:
     if modified is not None:
         event = context.event("add_implied", "new", "new", len(modified.line.items))
         yield added(context, event, (modified.line,), forwarded=context.hypothesis.forwarded)
-
-
-def repeat(context: Context) -> Iterator[Edit]:
-    """Add a line like the one in focus."""
-    if context.has(ChunkFlag.AGAIN) and context.last is not None:
-        line = context.draft[context.last]._replace(quantity=context.chunk.number or 1, origin=NEW)
-        event = context.event("repeat", "focus", context.age(context.last))
-        yield added(context, event, (line,), forwarded=context.hypothesis.forwarded)
 
 
 def forward(context: Context) -> Iterator[Edit]:

@@ -1,55 +1,77 @@
-"""Productions that answer the open question."""
+"""Productions that answer the open question by anything else than a name."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from voice.orders.parser.draft import ChoiceRef, DraftLine, Modifier
-from voice.orders.parser.edits import Context, Edit
+from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine, Modifier
+from voice.orders.parser.edits import Context, Edit, with_part
 from voice.orders.parser.productions.adding import added
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import ChunkFlag
+from voice.orders.parser.state import ChunkFlag, OpenQuestion
+
+MIN_FOR_MIDDLE: Final = 3  # choices
 
 
 def choose(context: Context) -> Iterator[Edit]:
-    """Accept choices of the open question by place, by a pronoun, or all of them."""
+    """Accept choices of the open question by place, by a pronoun, all of them, or the only one that is not excluded."""
     question, chunk = context.question, context.chunk
-    if question is None or not question.choices or chunk.items or chunk.modifiers or context.hypothesis.n_edits:
+    if question is None or not question.choices or context.hypothesis.n_edits:
+        return
+    if chunk.items or chunk.modifiers:
+        yield from _choose_other(context, question)
         return
     choices = question.choices
     if chunk.place:
-        place = chunk.place - 1 if chunk.place > 0 else len(choices) + chunk.place
-        if 0 <= place < len(choices):
-            yield from _accept(context, (choices[place],), "place")
+        count = max(1, context.counted)
+        first = chunk.place - 1 if chunk.place > 0 else len(choices) + chunk.place - count + 1
+        if first >= 0 and first + count <= len(choices):
+            yield from _accept(context, choices[first : first + count], "place")
     elif context.has(ChunkFlag.ALL | ChunkFlag.EACH) and chunk.scope in {0, len(choices)}:
         yield from _accept(context, choices, "all")
     elif len(choices) == 1 and (context.has(ChunkFlag.REFERENCE | ChunkFlag.ONES) or chunk.number):
         yield from _accept(context, choices, "number" if chunk.number else "reference")
 
 
+def _choose_other(context: Context, question: OpenQuestion) -> Iterator[Edit]:
+    """Accept the only choice that the chunk does not exclude."""
+    chunk = context.chunk
+    if question.group is None:
+        excluded = set(chunk.items) if chunk.verb == "remove" and not chunk.modifiers else set()
+    else:
+        excluded = {choice for modifier in chunk.modifiers if modifier.amount == "no" for choice in modifier.choices(question.group)}
+    left = [choice for choice in question.choices if choice not in excluded]
+    if excluded and len(left) == 1:
+        yield from _accept(context, left, "other")
+
+
 def choose_by_role(context: Context, role: Role) -> Iterator[Edit]:
-    """Accept a sole choice by "yes", or one of several by preference: any, the dearest, the cheapest."""
+    """Accept a sole choice by "yes", or one of several by preference: any, the dearest, the cheapest, the one between."""
     question = context.question
     if question is None or not question.choices:
         return
     if role is Role.YES and len(question.choices) == 1:
         yield from _accept(context, question.choices, "yes")
-    elif role in {Role.ANY, Role.MOST, Role.LEAST} and question.group in context.index.menu.option_groups:
-        group = context.index.menu.option_groups[question.group]
-        by_price = sorted(
-            [choice for choice in question.choices if choice in group.choices], key=lambda choice: group.choices[choice].price
-        )
-        if by_price:
-            picked = {Role.MOST: by_price[-1], Role.LEAST: by_price[0], Role.ANY: group.default or by_price[0]}[role]
-            yield from _accept(context, (picked,), role.name.lower())
+    elif role in {Role.ANY, Role.MOST, Role.LEAST, Role.MIDDLE}:
+        ranked = _by_price(context, question)
+        if role is Role.MIDDLE and len(ranked) < MIN_FOR_MIDDLE:
+            return
+        if ranked:
+            rank = {Role.MOST: len(ranked) - 1, Role.LEAST: 0, Role.ANY: 0, Role.MIDDLE: len(ranked) // 2}[role]
+            group = context.index.menu.option_groups.get(question.group or "")
+            picked = group.default if role is Role.ANY and group is not None and group.default in ranked else ranked[rank]
+            yield from _accept(context, (picked or ranked[rank],), role.name.lower())
 
 
-def _pending_lines(context: Context, items: Sequence[str]) -> list[DraftLine]:
-    """Return the pending line with each item that was accepted: they share its quantity equally, or else have one unit each."""
-    pending = context.question.pending if context.question is not None else None
-    if pending is None:
-        return [DraftLine((item,), context.chunk.number or 1) for item in items]
-    share, rest = divmod(pending.quantity, max(1, len(items)))
-    quantity = context.chunk.number or (share if share and not rest else 1)
-    return [DraftLine((item,), quantity, pending.options) for item in items]
+def _by_price(context: Context, question: OpenQuestion) -> list[str]:
+    """Return the choices, the cheapest first, those of equal price in the order of the question."""
+    menu = context.index.menu
+    if question.group is None:
+        return sorted([item for item in question.choices if item in menu.items], key=lambda item: menu.items[item].price)
+    group = menu.option_groups.get(question.group)
+    if group is None:
+        return []
+    choices = group.choices
+    return sorted([choice for choice in question.choices if choice in choices], key=lambda choice: choices[choice].price)
 
 
 def _accept(context: Context, choices: Sequence[str], how: str) -> Iterator[Edit]:
@@ -66,6 +88,38 @@ def _accept(context: Context, choices: Sequence[str], how: str) -> Iterator[Edit
     number = question.line
     if number is None or number >= len(context.draft) or context.draft[number].quantity == 0:
         return
-    modified = context.modify(context.draft[number], [Modifier((ChoiceRef(question.group, choice),)) for choice in choices])
+    if len(choices) > 1 and context.index.is_one_of(question.group):
+        yield from _distribute(context, event, number, choices)
+        return
+    portions = context.counted or 1
+    modifiers = [Modifier((ChoiceRef(question.group, choice),), None, portions) for choice in choices]
+    modified = context.modify(context.draft[number], modifiers)
     if modified is not None:
         yield Edit(context, event, context.with_line(number, modified.line), (number,))
+
+
+def _distribute(context: Context, event: tuple[object, ...], number: int, choices: Sequence[str]) -> Iterator[Edit]:
+    """Give equal parts of a line one choice each."""
+    question, line = context.question, context.draft[number]
+    part, rest = divmod(line.quantity, len(choices))
+    if question is None or question.group is None or rest or part < 1 or context.counted not in {0, part}:
+        return
+    draft: Draft = context.draft
+    numbers = []
+    for choice in reversed(choices):  # the first choice stays on the line
+        modified = context.modify(line, (Modifier((ChoiceRef(question.group, choice),)),))
+        if modified is None:
+            return
+        draft, changed = with_part(draft, number, part, modified.line)
+        numbers.append(changed)
+    yield Edit(context, event, draft, tuple(numbers))
+
+
+def _pending_lines(context: Context, items: Sequence[str]) -> list[DraftLine]:
+    """Return the pending line with each item that was accepted: they share its quantity equally, or else have one unit each."""
+    pending = context.question.pending if context.question is not None else None
+    if pending is None:
+        return [DraftLine((item,), context.chunk.number or 1) for item in items]
+    share, rest = divmod(pending.quantity, max(1, len(items)))
+    quantity = context.chunk.number or (share if share and not rest else 1)
+    return [DraftLine((item,), quantity, pending.options) for item in items]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from voice.orders.parser.draft import NEW, DraftLine
-from voice.orders.parser.edits import Context, Edit, with_line
+from voice.orders.parser.draft import DraftLine
+from voice.orders.parser.edits import Context, Edit, with_line, with_part
 from voice.orders.parser.state import ChunkFlag, ReplacementTarget
 
 REMOVING_VERBS: Final = frozenset({"remove", "instead"})
@@ -31,6 +31,8 @@ def _removable(context: Context) -> Iterator[tuple[tuple[int, ...], str]]:
             yield tuple(context.named), "all_named"
     elif chunk.modifiers:
         yield from [((number,), "described") for number in context.described[-2:]]
+    elif context.selected:
+        yield context.selected, "selected"
     elif context.has(ChunkFlag.ALL) and context.live:
         yield tuple(context.live), "all"
     elif context.last is not None:
@@ -95,7 +97,7 @@ def replace(context: Context) -> Iterator[Edit]:
     if number is None or context.draft[number].quantity == 0:
         return
     line = context.draft[number]
-    part = held.number if held is not None and 0 < held.number < line.quantity else 0
+    part = held.number if held is not None and 0 < held.number < line.quantity else context.part
     quantity = context.counted or part or line.quantity
     kept = tuple([option for option in line.options if all([option.group in context.index.offers[item] for item in chunk.items])])
     for options in (kept, ()) if kept else ((),):
@@ -120,7 +122,7 @@ def replace_options(context: Context) -> Iterator[Edit]:
     modified = context.modify(line._replace(options=options), chunk.modifiers)
     if modified is None:
         return
-    part = held.number if held is not None and chunk.modifiers and 0 < held.number < line.quantity else 0
+    part = held.number if held is not None and chunk.modifiers and 0 < held.number < line.quantity else context.part
     after = modified.line._replace(quantity=context.counted or part or line.quantity)
     yield _replaced(context, "replace_options", (number, "held" if held else "focus", part), after)
 
@@ -128,13 +130,9 @@ def replace_options(context: Context) -> Iterator[Edit]:
 def _replaced(context: Context, production: str, place: tuple[int, str, int], after: DraftLine, *more: object) -> Edit:
     """Return the edit that replaces a line, or a part of it; `place`: line, attribute `target`, and the part or 0."""
     number, target, part = place
-    line = context.draft[number]
     event = context.event(production, target, context.age(number), *more)
-    if part:
-        draft = (*context.with_line(number, line._replace(quantity=line.quantity - part)), after._replace(origin=NEW, beside=number))
-        edit = Edit(context, event, draft, (len(draft) - 1,))
-    else:
-        edit = Edit(context, event, context.with_line(number, after), (number,))
+    draft, changed = with_part(context.draft, number, part, after)
+    edit = Edit(context, event, draft, (changed,))
     edit.target = None
     return edit
 

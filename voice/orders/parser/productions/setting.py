@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from voice.orders.parser.draft import NEW, Draft
-from voice.orders.parser.edits import Context, Edit, with_line
+from voice.orders.parser.edits import Context, Edit, with_line, with_part
 from voice.orders.parser.state import ChunkFlag
 
 NON_SETTING_VERBS: Final = frozenset({"remove", "instead", "keep"})
@@ -20,6 +19,8 @@ def _targets(context: Context) -> Iterator[Target]:
         yield from [((number,), "named") for number in context.named[-2:]]
         if len(context.named) > 1:
             yield tuple(context.named), "all_named"
+    elif context.selected and not context.has(ChunkFlag.ALL | ChunkFlag.REST):
+        yield context.selected, "selected"
     elif context.has(ChunkFlag.ALL):
         yield from _all_lines(context)
     elif not context.has(ChunkFlag.REST):
@@ -66,23 +67,20 @@ def set_options(context: Context) -> Iterator[Edit]:
 
 def _options_set(context: Context, numbers: tuple[int, ...], target: str) -> Edit | None:
     """Return the edit that sets options of the lines that accept them; None if no line does, or if the number means a part."""
-    chunk, draft = context.chunk, context.draft
-    is_changed = is_replacement = False
-    for number in numbers:
-        modified = context.modify(draft[number], chunk.modifiers)
-        if modified is not None:
-            is_changed, is_replacement = True, is_replacement or modified.is_replacement
-            draft = with_line(draft, number, modified.line)
-    if not is_changed:
+    chunk = context.chunk
+    changed = context.changed(numbers, context.part if target == "selected" else 0, chunk.modifiers)
+    if changed is None:
         return None
-    first = numbers[0]
-    if context.counted and len(numbers) == 1 and context.counted != context.draft[first].quantity:
+    draft, first = changed.draft, changed.numbers[0]
+    if context.counted and len(numbers) == 1 and context.counted != draft[first].quantity:
         sets_number = chunk.verb in {"set", "into", "change"} or chunk.link == "correction" or context.has(ChunkFlag.ONLY)
         if not sets_number:
             return None
         draft = with_line(draft, first, draft[first]._replace(quantity=chunk.number))
-    event = context.event("set_options", target, context.age(first), _asked(context, numbers), is_replacement)
-    return Edit(context, event, draft, numbers)
+    event = context.event("set_options", target, context.age(numbers[0]), _asked(context, numbers), changed.is_replacement)
+    edit = Edit(context, event, draft, changed.numbers)
+    edit.is_selected = target == "selected"
+    return edit
 
 
 def _asked(context: Context, numbers: Sequence[int]) -> str:
@@ -120,7 +118,8 @@ def set_quantity(context: Context) -> Iterator[Edit]:
 def _quantity_set(context: Context, number: int, target: str) -> Edit:
     line, quantity = context.draft[number], context.chunk.number
     direction = "same" if quantity == line.quantity else "less" if quantity < line.quantity else "more"
-    event = context.event("set_quantity", target, context.age(number), direction)
+    asked = context.question.kind if context.question is not None and context.question.group is None else "none"
+    event = context.event("set_quantity", target, context.age(number), direction, asked)
     return Edit(context, event, context.with_line(number, line._replace(quantity=quantity)), (number,))
 
 
@@ -178,13 +177,7 @@ def _split_off(context: Context, number: int, rank: int) -> Edit | None:
     if modified is None:
         return None
     is_whole = part == line.quantity
-    split_off = modified.line._replace(quantity=part)
-    draft: Draft
-    focus: tuple[int, ...]
-    if is_whole:
-        draft, focus = context.with_line(number, split_off), (number,)
-    else:
-        rest = context.with_line(number, line._replace(quantity=line.quantity - part))
-        draft, focus = (*rest, split_off._replace(origin=NEW, beside=number)), (len(rest), number)
+    draft, split_off = with_part(context.draft, number, part, modified.line)
+    focus = (number,) if is_whole else (split_off, number)
     event = context.event("split", "part", context.age(number), min(rank, 2), is_whole, bool(chunk.items))
     return Edit(context, event, draft, focus)

@@ -14,7 +14,8 @@ def shift_number(shift: Shift) -> Hypotheses:
         return
     is_article = shift.arc.role is Role.ARTICLE
     yield from _count_chunk(shift, is_article=is_article)
-    if (chunk.items or chunk.modifiers or chunk.verb) and not hypothesis.portions:
+    is_asked = shift.question is not None and shift.question.group is not None
+    if (chunk.items or chunk.modifiers or chunk.verb or is_asked) and not hypothesis.portions:
         new = shift.pass_by()
         new.portions = ANY_ONE if is_article else value
         shift.note(new, "portions", hypothesis.joint, "article" if is_article else "one" if value == 1 else "many")
@@ -39,12 +40,24 @@ def _count_chunk(shift: Shift, *, is_article: bool) -> Hypotheses:
         counted.number, counted.is_article = shift.arc.value, is_article
         new.joint = ""
         yield new
-    elif is_behind:
+    elif chunk.modifiers and not chunk.items and hypothesis.joint in {"", "comma"} and chunk.modifiers[-1].quantity == 1 and not is_article:
+        yield from _portions_behind(shift)
+    if is_behind:
         new, counted = shift.extend()
         counted.number = shift.arc.value
         counted.flags |= ChunkFlag.NUMBER_BEHIND
         shift.note(new, "postposed", "options" if chunk.modifiers else "item")
         yield new
+
+
+def _portions_behind(shift: Shift) -> Hypotheses:
+    """Yield the open chunk with a number of portions of its last option, behind it."""
+    new, multiplied = shift.extend()
+    *before, last = multiplied.modifiers
+    multiplied.modifiers = (*before, last._replace(quantity=min(MAX_PORTIONS, shift.arc.value)))
+    new.joint = ""
+    shift.note(new, "postposed", "portions")
+    yield new
 
 
 def _multiply(shift: Shift) -> Hypotheses:

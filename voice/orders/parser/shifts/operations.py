@@ -74,6 +74,12 @@ def shift_correction(shift: Shift) -> Hypotheses:
         yield begun
 
 
+def shift_except(shift: Shift) -> Hypotheses:
+    """Begin a chunk that names the lines to which the edit before does not apply."""
+    for begun, _ in shift.begin("except"):
+        yield begun
+
+
 def shift_cancel(shift: Shift) -> Hypotheses:
     """Empty the draft."""
     for begun, fresh in shift.begin():

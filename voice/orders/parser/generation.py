@@ -1,0 +1,353 @@
+"""Generated examples: random orders and edits on the menus of the corpus, put into words by templates.
+
+The corpus has few plain turns, as its writers were asked for the hard ones; without plain ones the weights explain each sentence as a
+special case. Generated examples only add weight to fitting: no figure is measured on them.
+
+`corpus/templates/LANGUAGE.yaml`: `{i}` and `{j}` stand for items, `{o}` for an option, `{c}` and `{d}` for choices, `{n}` and `{m}` for
+numbers, `{x}` for a line.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from schemas import LineRequest, Menu, OptionRequest
+from voice.orders import words
+from voice.orders.corpus import Example
+from voice.orders.language_packs import language_packs
+from voice.orders.parser.state import OpenQuestion
+
+TEMPLATES: Final = Path(__file__).parents[3] / "corpus/templates"
+MAX_LINES: Final = 3
+NUMBERS: Final = (1, 1, 1, 2, 2, 3, 4, 5, 6)
+
+
+@cache
+def templates_of(language: str) -> dict[str, Any]:
+    """Read the templates of a language, once."""
+    templates: dict[str, Any] = yaml.safe_load((TEMPLATES / f"{language}.yaml").read_text(encoding="utf-8"))
+    return templates
+
+
+def generated(menu: Menu, language: str, count: int) -> Iterator[Example]:
+    """Yield `count` examples on a menu; the same ones at each call."""
+    return _Generator(menu, language).examples(count)
+
+
+class _Generator:
+    """Random orders, edits and their words; one menu and one language."""
+
+    def __init__(self, menu: Menu, language: str) -> None:
+        self.menu = menu
+        self.random = random.Random(f"{menu.id} {language}")  # noqa: S311 - examples, no secrets
+        self.templates = templates_of(language)
+        units = language_packs()[language].numbers.units
+        self.number_words = {value: word for word, value in reversed(units.items())}
+        self.items = [item_id for item_id, item in menu.items.items() if item.available]
+        self.makers: Sequence[tuple[int, Callable[[], Example | None]]] = (
+            (10, self._order),
+            (3, self._add),
+            (1, self._more),
+            (2, self._remove),
+            (2, self._quantity),
+            (2, self._replace),
+            (3, self._option),
+            (1, self._no_option),
+            (1, self._all_option),
+            (4, self._answer),
+            (1, self._two_answers),
+            (1, self._split),
+            (5, self._nothing),
+        )
+
+    def examples(self, count: int) -> Iterator[Example]:
+        """Yield examples of all kinds, by weight."""
+        makers = [maker for weight, maker in self.makers for _ in range(weight)]
+        made = attempts = 0
+        while made < count and attempts < 10 * count:
+            attempts += 1
+            example = self.random.choice(makers)()
+            if example is not None:
+                made += 1
+                yield example
+
+    # --- Parts of orders
+
+    def _line(self, item: str | None = None, *, max_options: int = 3) -> LineRequest:
+        item = item or self.random.choice(self.items)
+        groups = [group for group in self.menu.items[item].options if self.menu.option_groups[group].choices]
+        options: list[OptionRequest] = []
+        for group in self.random.sample(groups, min(len(groups), self.random.choice([0, 0, 1, 1, 2, max_options]))):
+            options += self._options(group)
+        return LineRequest(item=item, quantity=self.random.choice(NUMBERS), options=options)
+
+    def _options(self, group_id: str) -> list[OptionRequest]:
+        group = self.menu.option_groups[group_id]
+        if group.select == "one":
+            return [OptionRequest(group=group_id, choice=self.random.choice(list(group.choices)))]
+        chosen = self.random.sample(list(group.choices), min(len(group.choices), self.random.choice([1, 1, 2])))
+        amounts: list[Any] = [None, None, None, "no", "no", "extra", "light"]
+        return [OptionRequest(group=group_id, choice=choice, amount=self.random.choice(amounts)) for choice in chosen]
+
+    def _lines(self, count: int) -> list[LineRequest]:
+        """Return lines of different items."""
+        return [self._line(item) for item in self.random.sample(self.items, min(count, len(self.items)))]
+
+    def _chance(self, probability: float) -> bool:
+        return self.random.random() < probability
+
+    # --- Words
+
+    def _pick(self, *keys: str) -> str:
+        found: Any = self.templates
+        for key in keys:
+            found = found[key]
+        return str(self.random.choice(found))
+
+    def _name(self, named: Any) -> str:
+        """Return a name: the first one half of the time, else an alias."""
+        names = [named.name, *named.aliases]
+        return " ".join(words.phrase(names[0] if self._chance(0.6) else self.random.choice(names)))
+
+    def _item_words(self, item: str) -> str:
+        return self._name(self.menu.items[item])
+
+    def _choice_words(self, group: str, choice: str | None) -> str:
+        return self._name(self.menu.option_groups[group].choices[choice or ""])
+
+    def _option_words(self, option: OptionRequest) -> str:
+        name = self._choice_words(option.group, option.choice)
+        return name if option.amount in {None, "regular"} else self._pick(str(option.amount)).replace("{c}", name)
+
+    def _number(self, value: int) -> str:
+        return self.number_words.get(value, str(value)) if self._chance(0.75) else str(value)
+
+    def _line_words(self, line: LineRequest, *, article: bool = True) -> str:
+        """Put a line into words: number, item, options before or behind it."""
+        if line.quantity == 1 and article:
+            number = self._pick("articles")
+        else:
+            number = self._number(line.quantity)
+        unit = self._pick("units")
+        name = self._item_words(line.item)
+        if line.quantity > 1 and not unit and self._chance(0.7):
+            name += self.templates["plural"]
+        before: list[str] = []
+        behind: list[str] = []
+        for option in line.options:
+            is_plain = option.amount is None and self.templates["options"]["before"]
+            (before if is_plain and self._chance(0.5) else behind).append(self._option_words(option))
+        spoken = " ".join(filter(None, [number, unit if not before else "", *before, name]))
+        if behind:
+            joined = behind[0]
+            for option_words in behind[1:]:
+                joined += (
+                    f" {self.random.choice(['and', ',', '']) if self.templates['plural'] else self.random.choice([',', ''])} {option_words}"
+                )
+            spoken += " " + self._pick("options", "behind").replace("{o}", joined)
+        return spoken
+
+    def _said(self, spoken: str, *, opening: bool = False) -> str:
+        """Add an opening, a closing and a mark; a fifth of utterances is typed without diacritics or in capitals."""
+        parts = [self._pick("openings") if opening else "", spoken, self._pick("closings")]
+        utterance = " ".join(filter(None, parts)) + self._pick("marks")
+        if self._chance(0.12):
+            utterance = words.fold(utterance)
+        return " ".join(utterance.replace(" ,", ",").split())
+
+    def _filled(self, template: str, **values: str) -> str:
+        for key, value in values.items():
+            template = template.replace("{" + key + "}", value)
+        return template
+
+    # --- Examples
+
+    def _example(
+        self, say: str, before: Sequence[LineRequest], after: Sequence[LineRequest], question: OpenQuestion | None = None
+    ) -> Example:
+        act = "order" if list(before) != list(after) else ""
+        return Example(self.menu, say, before, [after], question, act)
+
+    def _asked(self) -> OpenQuestion | None:
+        return self.random.choice([None, None, OpenQuestion("more")])
+
+    def _order(self) -> Example:
+        same = self._chance(0.3)  # lines of one item with different options
+        count = self.random.choice([1, 1, 1, 2, 2, MAX_LINES])
+        item = self.random.choice(self.items)
+        lines = [self._line(item) for _ in range(count)] if same else self._lines(count)
+        spoken = self._line_words(lines[0])
+        for line in lines[1:]:
+            spoken += f" {self._pick('line_joins')} {self._line_words(line)}"
+        return self._example(self._said(spoken, opening=True), (), lines)
+
+    def _add(self) -> Example:
+        *before, new = self._lines(self.random.choice([2, 3]))
+        return self._example(
+            self._said(self._filled(self._pick("edits", "add"), x=self._line_words(new))), before, [*before, new], self._asked()
+        )
+
+    def _more(self) -> Example:
+        before = self._lines(2)
+        line = self.random.choice(before).model_copy(update={"options": []})
+        plain = [line if one.item == line.item else one for one in before]
+        after = [one.model_copy(update={"quantity": one.quantity + 1}) if one.item == line.item else one for one in plain]
+        return self._example(
+            self._said(self._filled(self._pick("edits", "more"), i=self._item_words(line.item))), plain, after, self._asked()
+        )
+
+    def _remove(self) -> Example:
+        before = self._lines(self.random.choice([1, 2, 3]))
+        line = self.random.choice(before)
+        after = [one for one in before if one is not line]
+        return self._example(
+            self._said(self._filled(self._pick("edits", "remove"), i=self._item_words(line.item))), before, after, self._asked()
+        )
+
+    def _quantity(self) -> Example:
+        before = self._lines(self.random.choice([1, 2, 3]))
+        is_last = self._chance(0.4)
+        line = before[-1] if is_last else self.random.choice(before)
+        number = self.random.choice([value for value in (1, 2, 3, 4, 5, 6) if value != line.quantity])
+        template = self._pick("edits", "last_quantity" if is_last else "quantity")
+        say = self._filled(template, i=self._item_words(line.item), n=self._number(number), m=self._number(line.quantity))
+        after = [one.model_copy(update={"quantity": number}) if one is line else one for one in before]
+        return self._example(self._said(say), before, after, self._asked())
+
+    def _replace(self) -> Example | None:
+        before = [line.model_copy(update={"options": []}) for line in self._lines(self.random.choice([1, 2]))]
+        line = self.random.choice(before)
+        others = [item for item in self.items if item not in {one.item for one in before}]
+        if not others:
+            return None
+        other = self.random.choice(others)
+        after = [one.model_copy(update={"item": other}) if one is line else one for one in before]
+        say = self._filled(self._pick("edits", "replace"), i=self._item_words(line.item), j=self._item_words(other))
+        return self._example(self._said(say), before, after, self._asked())
+
+    def _option(self) -> Example | None:
+        before = self._lines(self.random.choice([1, 2, 3]))
+        is_last = self._chance(0.4)
+        line = before[-1] if is_last else self.random.choice(before)
+        empty = [group for group in self.menu.items[line.item].options if group not in {option.group for option in line.options}]
+        if not empty:
+            return None
+        option = self._options(self.random.choice(empty))[0]
+        say = self._filled(
+            self._pick("edits", "last_option" if is_last else "option"), i=self._item_words(line.item), o=self._option_words(option)
+        )
+        after = [one.model_copy(update={"options": [*one.options, option]}) if one is line else one for one in before]
+        return self._example(self._said(say), before, after, self._asked())
+
+    def _no_option(self) -> Example | None:
+        before = self._lines(self.random.choice([1, 2]))
+        line = self.random.choice(before)
+        many = [group for group in self.menu.items[line.item].options if self.menu.option_groups[group].select == "many"]
+        filled = {option.group for option in line.options}
+        if not many or filled.intersection(many):
+            return None
+        group = self.random.choice(many)
+        choice = self.random.choice(list(self.menu.option_groups[group].choices))
+        say = self._filled(self._pick("edits", "no_option"), i=self._item_words(line.item), c=self._choice_words(group, choice))
+        option = OptionRequest(group=group, choice=choice, amount="no")
+        after = [one.model_copy(update={"options": [*one.options, option]}) if one is line else one for one in before]
+        return self._example(self._said(say), before, after, self._asked())
+
+    def _all_option(self) -> Example | None:
+        before = self._lines(2)
+        if len(before) < 2:  # noqa: PLR2004 - "both" needs two
+            return None
+        shared = [group for group in self.menu.items[before[0].item].options if group in self.menu.items[before[1].item].options]
+        shared = [group for group in shared if all(group != option.group for line in before for option in line.options)]
+        if not shared:
+            return None
+        option = self._options(self.random.choice(shared))[0]
+        say = self._filled(self._pick("edits", "all_option"), o=self._option_words(option))
+        return self._example(
+            self._said(say), before, [one.model_copy(update={"options": [*one.options, option]}) for one in before], self._asked()
+        )
+
+    def _question(self) -> tuple[list[LineRequest], int, OpenQuestion] | None:
+        """Return an order, a line of it, and a question about an empty group of that line."""
+        before = self._lines(self.random.choice([1, 1, 2]))
+        number = self.random.randrange(len(before))
+        filled = {option.group for option in before[number].options}
+        empty = [group for group in self.menu.items[before[number].item].options if group not in filled]
+        if not empty:
+            return None
+        group = self.random.choice(empty)
+        choices = tuple(self.menu.option_groups[group].choices)
+        return before, number, OpenQuestion("missing", number, group, choices)
+
+    def _answer(self) -> Example | None:
+        asked = self._question()
+        if asked is None or asked[2].group is None:
+            return None
+        before, number, question = asked
+        choice = self.random.choice(question.choices)
+        option = OptionRequest(group=question.group or "", choice=choice)
+        after = [one.model_copy(update={"options": [*one.options, option]}) if at == number else one for at, one in enumerate(before)]
+        name = self._choice_words(option.group, choice)
+        if self._chance(0.3):
+            new = self._line(self.random.choice([item for item in self.items if item not in {one.item for one in before}] or self.items))
+            if new.item in {one.item for one in before}:
+                return None
+            say = self._filled(self._pick("answers_more"), c=name, x=self._line_words(new))
+            return self._example(self._said(say), before, [*after, new], question)
+        return self._example(self._said(self._filled(self._pick("answers"), c=name)), before, after, question)
+
+    def _two_answers(self) -> Example | None:
+        asked = self._question()
+        if asked is None:
+            return None
+        before, number, question = asked
+        group = question.group or ""
+        if len(question.choices) < 2 or self.menu.option_groups[group].select != "one":  # noqa: PLR2004 - two answers
+            return None
+        before[number] = before[number].model_copy(update={"quantity": 2})
+        chosen = self.random.sample(question.choices, 2)
+        parts = [
+            before[number].model_copy(
+                update={"quantity": 1, "options": [*before[number].options, OptionRequest(group=group, choice=choice)]}
+            )
+            for choice in chosen
+        ]
+        names = [self._choice_words(group, choice) for choice in chosen]
+        say = self._filled(self._pick("two_answers"), c=names[0], d=names[1])
+        return self._example(self._said(say), before, [*before[:number], *parts, *before[number + 1 :]], question)
+
+    def _split(self) -> Example | None:
+        line = self._line(max_options=1)
+        empty = [group for group in self.menu.items[line.item].options if group not in {option.group for option in line.options}]
+        if not empty:
+            return None
+        line = line.model_copy(update={"quantity": self.random.choice([2, 3, 4])})
+        number = self.random.randrange(1, line.quantity)
+        option = self._options(self.random.choice(empty))[0]
+        say = self._filled(self._pick("split"), n=self._number(number), o=self._option_words(option))
+        parts = [
+            line.model_copy(update={"quantity": line.quantity - number}),
+            line.model_copy(update={"quantity": number, "options": [*line.options, option]}),
+        ]
+        return self._example(self._said(say), [line], parts, self._asked())
+
+    def _nothing(self) -> Example:
+        before = self._lines(self.random.choice([0, 1, 2]))
+        item, other = self.random.choice(self.items), self.random.choice(self.items)
+        groups = list(self.menu.option_groups)
+        group = self.random.choice(groups) if groups else ""
+        choice = self._choice_words(group, self.random.choice(list(self.menu.option_groups[group].choices))) if group else "ice"
+        say = self._filled(
+            self._pick("nothing"),
+            i=self._item_words(item),
+            j=self._item_words(other),
+            c=choice,
+            o=choice,
+            n=self._number(self.random.choice(NUMBERS)),
+        )
+        question = OpenQuestion("more") if before else None
+        return Example(self.menu, say, before, [before], question, "")
