@@ -7,7 +7,7 @@ a conversion, and pydantic describes them in the OpenAPI document.
 import binascii
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 
@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetPydanticSchema,
     Json,
     JsonValue,
@@ -121,6 +122,8 @@ RawEncoding = Literal["pcm_s16le", "mulaw", "alaw"]
 Amount = Literal["no", "light", "extra", "regular"]
 Quantity = Annotated[int, Field(ge=1, le=999)]
 Portions = Annotated[int, Field(ge=1, le=99)]
+LineIndex = Annotated[int, Field(ge=0)]
+Spoken = Annotated[str, StringConstraints(max_length=2000), AfterValidator(nfc)]
 Scope = Literal["speech", "order", "recommend"]
 # Any JSON value, dropped by the validator: on_error="default" builds no Python object; a megabyte of `{}` would become 24 MB of them.
 Ignored = Annotated[
@@ -152,6 +155,7 @@ class OptionGroup(Model):
 
     name: NameStr
     select: Literal["one", "many"] = "one"
+    required: bool = Field(default=False, description="Asked for if nobody says it and there is no default.")
     default: Id | None = Field(None, description="The choice that is priced if none is ordered.")
     choices: dict[Id, Choice]
 
@@ -230,6 +234,20 @@ class SpeechRequest(SpeechOptions):
     audio: Audio = Field(repr=False)
 
 
+def null_as(default: Callable[[], object]) -> GetPydanticSchema:
+    """Annotate a field whose null stands for its default; unlike a validator that runs first, it builds no Python object from JSON."""
+
+    def schema(source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        nullable = core_schema.nullable_schema(handler(source))
+        return core_schema.no_info_after_validator_function(lambda value: default() if value is None else value, nullable)
+
+    return GetPydanticSchema(schema)
+
+
+NULL_AS_EMPTY = null_as(list)
+NULL_AS_ONE = null_as(lambda: 1)
+
+
 # A request may have 20,000 options: 200 bytes each as a dataclass with slots, 650 as a model. Only `quantity` is strict, because only it
 # would be coerced; a fully strict dataclass rejects dictionaries.
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -238,19 +256,24 @@ class OptionRequest:
 
     group: Id
     choice: Id | None = None
-    alternatives: list[Id] = Field(default_factory=list, max_length=100)
+    alternatives: Annotated[list[Id], Field(max_length=100), NULL_AS_EMPTY] = Field(default_factory=list)
     amount: Amount | None = None
     quantity: Portions = Field(default=1, strict=True)
+    options: Ignored = None  # nested options
     name: Ignored = None
     price: Ignored = None
+
+
+Options = Annotated[list[OptionRequest], Field(max_length=100), NULL_AS_EMPTY]
 
 
 class LineRequest(Model):
     """A line of the order so far; a line of a reply is accepted unchanged. Prices always come from the menu."""
 
     item: Id
-    quantity: Quantity = 1
-    options: list[OptionRequest] = Field(default_factory=list, max_length=100)
+    quantity: Annotated[Quantity, NULL_AS_ONE] = 1
+    options: Options = Field(default_factory=list)
+    note: Spoken | None = None
     name: Ignored = None
     unit_price: Ignored = None
     total: Ignored = None
@@ -258,21 +281,84 @@ class LineRequest(Model):
     span: Ignored = None
 
 
-class OrderOptions(SpeechOptions):
-    """The order so far, and the parameters of audio in any of its three forms."""
+class PendingRequest(Model):
+    """The edit that the answer to a question completes."""
 
-    lines: list[LineRequest] = Field(default_factory=list, max_length=200)
+    op: Annotated[Literal["add", "set", "remove"], null_as(lambda: "add")] = "add"
+    item: Id | None = None
+    quantity: Annotated[Quantity, NULL_AS_ONE] = 1
+    options: Options = Field(default_factory=list)
+
+
+class QuestionRequest(Model):
+    """A question that the customer was asked; one of an unknown kind is ignored."""
+
+    kind: Annotated[str, StringConstraints(max_length=64)]
+    line: LineIndex | None = None
+    lines: Annotated[list[LineIndex], Field(max_length=200), NULL_AS_EMPTY] = Field(default_factory=list)
+    group: Id | None = None
+    choices: Annotated[list[Id], Field(max_length=1000), NULL_AS_EMPTY] = Field(default_factory=list)
+    pending: PendingRequest | None = None
+    times: Annotated[int, Field(ge=0, le=1000), NULL_AS_ONE] = 1
+    path: Ignored = None
+    text: Ignored = None
+    blocks: Ignored = None
+
+
+class ChangeRequest(Model):
+    """An edit of the turn before."""
+
+    op: Annotated[str, StringConstraints(max_length=64)]
+    line: LineIndex | None = None
+    item: Id | None = None
+    quantity: Annotated[int, Field(ge=0)] | None = None
+
+
+class NoteRequest(Model):
+    """A note of the conversation; one of an unknown kind is ignored."""
+
+    kind: Annotated[str, StringConstraints(max_length=64)]
+    line: LineIndex | None = None
+    text: Annotated[Spoken, null_as(str)] = ""
+    value: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+Lines = Annotated[list[LineRequest], Field(max_length=200), NULL_AS_EMPTY]
+Questions = Annotated[list[QuestionRequest], Field(max_length=200), NULL_AS_EMPTY]
+Changes = Annotated[list[ChangeRequest], Field(max_length=200), NULL_AS_EMPTY]
+Notes = Annotated[list[NoteRequest], Field(max_length=200), NULL_AS_EMPTY]
+
+
+class Conversation(Model):
+    """The state of a conversation, as the last reply had it."""
+
+    lines: Lines = Field(default_factory=list)
+    questions: Questions = Field(default_factory=list)
+    changes: Changes = Field(default_factory=list)
+    notes: Notes = Field(default_factory=list)
+
+
+class OrderOptions(Conversation, SpeechOptions):
+    """The state of the conversation, and the parameters of audio in any of its three forms."""
+
+    reply_language: Language | None = None
+    at: Timestamp | None = None
+    offer: bool = False
+    explain: bool = False
     customer_id: PrimaryKey | None = None
 
 
 class OrderFields(OrderOptions):
     """OrderOptions as fields of a form or a query, where a list is a JSON string."""
 
-    lines: Json[Annotated[list[LineRequest], Field(max_length=200)]] = Field(default_factory=list)
+    lines: Json[Lines] = Field(default_factory=list)
+    questions: Json[Questions] = Field(default_factory=list)
+    changes: Json[Changes] = Field(default_factory=list)
+    notes: Json[Notes] = Field(default_factory=list)
 
 
 class OrderRequest(OrderOptions):
-    """An utterance, as text or as audio, and the order so far."""
+    """An utterance, as text or as audio, and the state of the conversation."""
 
     text: Utterance | None = Field(None, repr=False)
     audio: Audio | None = Field(None, repr=False)
@@ -295,8 +381,8 @@ class LiveOptions(Model):
     encoding: RawEncoding = "pcm_s16le"
 
 
-class LiveLines(Model):
-    """Replaces the order of the connection."""
+class LiveLines(Conversation):
+    """Replaces the state of the connection's conversation."""
 
     type: Literal["lines"]
     lines: list[LineRequest] = Field(max_length=200)
@@ -317,6 +403,7 @@ class StoreOrderRequest(Model):
 
     menu: Id
     lines: list[LineRequest] = Field(min_length=1, max_length=200)
+    notes: Notes = Field(default_factory=list)
     customer_id: PrimaryKey | None = None
     placed_at: Timestamp | None = None
 
@@ -403,6 +490,7 @@ class Line(TypedDict):
     total: int
     confidence: float | None
     span: tuple[int, int] | None
+    note: NotRequired[str]
 
 
 class Change(TypedDict):
@@ -424,13 +512,14 @@ class Pending(TypedDict):
 
 
 class Question(TypedDict):
-    """An open question; `choices` are ids of choices if there is a group, else of items.
+    """An open question; `choices` are ids of choices if there is a group, else of items. One answer may serve several `lines`.
 
     `blocks`: the order is incomplete without the answer. `times`: consecutive turns in which the question was asked.
     """
 
-    kind: Literal["ambiguous", "unavailable", "missing", "check"]
+    kind: Literal["ambiguous", "missing", "unavailable", "check", "offer", "more", "confirm"]
     line: int | None
+    lines: NotRequired[list[int]]
     group: str | None
     choices: list[str]
     text: str
@@ -439,16 +528,38 @@ class Question(TypedDict):
     times: int
 
 
+class Note(TypedDict):
+    """What the customer said besides the order; `line` is null for the whole order."""
+
+    kind: Literal["allergy", "diet", "person", "service", "offer", "other"]
+    line: int | None
+    text: str
+    value: NotRequired[str]
+
+
+class Say(TypedDict):
+    """The shop's next sentence, ready for speech synthesis."""
+
+    text: str
+    language: str
+
+
 class Order(TypedDict):
-    """The order after the utterance."""
+    """The state of the conversation after the utterance, and the shop's next sentence."""
 
     menu: str
     lines: list[Line]
     total: int
     currency: str
+    act: Literal[
+        "human", "cancel", "answer", "order", "change", "remove", "done", "deny", "confirm", "question", "repeat", "smalltalk", "none"
+    ]
+    status: Literal["handoff", "cancelled", "asking", "confirmed", "confirming", "open"]
+    say: Say
     changes: list[Change]
-    unmatched: list[str]
     questions: list[Question]
+    unmatched: list[str]
+    notes: list[Note]
     transcript: NotRequired[Transcript]
 
 

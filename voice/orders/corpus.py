@@ -89,6 +89,19 @@ def conversations(name: str) -> Iterator[Example]:
                 before = right[0]
 
 
+def scripts(name: str) -> Iterator[tuple[Menu, list[tuple[Any, str, list[Any], str]]]]:
+    """Yield the conversations of a set, each with its menu: the asked question, the words, the right orders and the act of each turn."""
+    for path in sorted((CONVERSATIONS / name).glob("*.menu.yaml")):
+        menu = menu_of(path)
+        for conversation in _read(path.with_name(f"{menu.id}.conversations.yaml"))["conversations"]:
+            turns = []
+            for turn in conversation["turns"]:
+                orders = [lines_of(menu, order or "") for order in (turn["order"], *turn.get("or", ()))]
+                dumped = [[line.model_dump(include={"item", "quantity", "options"}) for line in lines] for lines in orders]
+                turns.append((turn["asked"], turn["say"], dumped, turn["act"]))
+            yield menu, turns
+
+
 def sentence_sets() -> list[str]:
     """Name the sets of sentences."""
     return sorted(path.name for path in SENTENCES.iterdir() if path.is_dir())

@@ -121,6 +121,7 @@ class LanguagePack(BaseModel):
     questions: list[tuple[str, str]]  # the first and the last words of a question
     asked: list[str]  # complete questions
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least
+    acts: dict[str, list[str]]  # phrases that tell a dialogue act: human, repeat, smalltalk
     # Statements
     names: list[str]  # titles and pronouns before the name of a person
     name_openings: list[str]  # other phrases before a name: "my name is"

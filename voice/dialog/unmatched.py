@@ -1,0 +1,57 @@
+"""The words of substance that nothing used."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from voice.dialog.state import Act, Turn
+from voice.orders import words
+from voice.orders.language_packs import language_packs
+from voice.orders.parser.arc import Arc
+from voice.orders.parser.parser import Parse
+from voice.orders.parser.roles import Role
+from voice.orders.words import Token
+
+_EXPLAINED = frozenset({Act.SMALLTALK, Act.QUESTION, Act.REPEAT, Act.HUMAN, Act.CANCEL})
+
+
+def unmatched_words(utterance: str, tokens: Sequence[Token], parse: Parse, turn: Turn) -> tuple[str, ...]:
+    """Return the words of substance that nothing used, as they were said; adjacent ones are one string, with a negation before them."""
+    if turn.act in _EXPLAINED:
+        return ()
+    unread = [number for number in parse.unread if not _is_function_word(tokens[number])]
+    negations = _negations(parse)
+    stretches: list[list[int]] = []
+    for number in unread:
+        if stretches and number == stretches[-1][1] + 1:
+            stretches[-1][1] = number
+        else:
+            start = number - negations.get(number, 0)
+            stretches.append([start, number])
+    return tuple([utterance[tokens[start].start : tokens[end].end] for start, end in stretches])
+
+
+def _negations(parse: Parse) -> dict[int, int]:
+    """Return the length of the negation that ends right before a token."""
+    found = {}
+    at = 0
+    for event in parse.events:
+        if isinstance(event, Arc):
+            at += event.length
+            if event.role is Role.AMOUNT and event.value == "no":
+                found[at] = event.length
+    return found
+
+
+def _is_function_word(token: Token) -> bool:
+    return words.is_punctuation(token.surface) or token.surface in _function_words()
+
+
+@lru_cache(maxsize=1)
+def _function_words() -> frozenset[str]:
+    found: set[str] = set()
+    for pack in language_packs().values():
+        for phrase in [*pack.phrases(), *[way for ways in (*pack.answers.values(), *pack.acts.values()) for way in ways]]:
+            phrase_words = words.phrase(phrase)
+            if len(phrase_words) == 1:
+                found.update((phrase_words[0], words.fold(phrase_words[0])))
+    return frozenset(found)
