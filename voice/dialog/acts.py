@@ -1,10 +1,11 @@
 """The dialogue act of a turn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from voice.dialog.answers import Outcome
+from voice.dialog.phrases import Phrases, phrases_of
 from voice.dialog.state import Act, Question, QuestionKind
 from voice.orders import words
 from voice.orders.language_packs import language_packs
@@ -41,41 +42,27 @@ class Heard(NamedTuple):
 
 def heard(tokens: Sequence[Token]) -> Heard:
     """Find the phrases of an utterance that have a function in a conversation, the longest first."""
-    phrases, fillers = _phrases(is_folded=not words.has_diacritics(tokens))
+    is_folded = not words.has_diacritics(tokens)
+    fillers = _fillers(is_folded=is_folded)
     surfaces = [token.surface for token in tokens]
-    found = []
-    at = n_rest = 0
-    while at < len(surfaces):
-        for phrase, function in phrases.get(surfaces[at], ()):
-            if tuple(surfaces[at : at + len(phrase)]) == phrase:
-                found.append(HeardPhrase(function, at, at + len(phrase)))
-                at += len(phrase)
-                break
-        else:
-            n_rest += surfaces[at] not in fillers and not words.is_punctuation(surfaces[at])
-            at += 1
-    return Heard(tuple(found), n_rest)
-
-
-Phrases = Mapping[str, Sequence[tuple[tuple[str, ...], str]]]
+    found = [HeardPhrase(*one) for one in _phrases(is_folded=is_folded).find(surfaces)]
+    covered = {at for phrase in found for at in range(phrase.start, phrase.end)}
+    rest = [at for at, surface in enumerate(surfaces) if at not in covered and surface not in fillers and not words.is_punctuation(surface)]
+    return Heard(tuple(found), len(rest))
 
 
 @lru_cache(maxsize=2)
-def _phrases(*, is_folded: bool) -> tuple[Phrases, frozenset[str]]:
-    """Return the phrases of all language packs by their first word, the longest first, and the words without a function."""
-    by_first: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    fillers: set[str] = set()
-    for pack in language_packs().values():
-        functions: dict[str, list[str]] = {**pack.acts, **{name: pack.answers.get(name, []) for name in ("yes", "no", "done")}}
-        for function, spelt in functions.items():
-            for way in spelt:
-                phrase = words.phrase(words.fold(way) if is_folded else way)
-                by_first.setdefault(phrase[0], []).append((phrase, function))
-        for way in pack.fillers:
-            fillers.update(words.phrase(words.fold(way) if is_folded else way))
-    for entries in by_first.values():
-        entries.sort(key=lambda entry: -len(entry[0]))
-    return by_first, frozenset(fillers)
+def _phrases(*, is_folded: bool) -> Phrases[str]:
+    return phrases_of(
+        lambda pack: [*pack.acts.items(), *[(name, pack.answers[name]) for name in ("yes", "no", "done")]], is_folded=is_folded
+    )
+
+
+@lru_cache(maxsize=2)
+def _fillers(*, is_folded: bool) -> frozenset[str]:
+    """Return the words without a function."""
+    phrases = [words.phrase(words.fold(way) if is_folded else way) for pack in language_packs().values() for way in pack.fillers]
+    return frozenset([word for phrase in phrases for word in phrase])
 
 
 def act_of_words(said: Heard, asked: Question | None, *, is_inquiry: bool) -> Act:  # noqa: PLR0911 - the order of precedence
@@ -97,52 +84,48 @@ def act_of_words(said: Heard, asked: Question | None, *, is_inquiry: bool) -> Ac
     return Act.SMALLTALK if said.has("smalltalk") else Act.NONE
 
 
-class TurnFacts(NamedTuple):
+class EditFacts(NamedTuple):
     """What a turn did, as far as its act depends on it."""
 
-    words_act: Act
-    asked: Question | None
-    outcome: Outcome
     is_cancelled: bool
-    is_edited: bool  # an edit was made, or raised a question
+    is_edit: bool  # the order changed, or an edit raised a question
     adds: bool
     only_removes: bool
     has_note: bool
 
 
-def act_of(facts: TurnFacts) -> Act:
+def act_of(words_act: Act, asked: Question | None, outcome: Outcome, facts: EditFacts) -> Act:
     """Return the first act that applies."""
-    if facts.words_act is Act.HUMAN:
+    if words_act is Act.HUMAN:
         return Act.HUMAN
     if facts.is_cancelled:
         return Act.CANCEL
-    if facts.is_edited:
-        return _act_of_edit(facts)
-    if facts.outcome is Outcome.DECLINED:
-        return Act.DONE if facts.words_act is Act.DONE else Act.DENY
-    if facts.outcome in ACTS_OF_OUTCOMES:
-        return ACTS_OF_OUTCOMES[facts.outcome]
-    return Act.SMALLTALK if facts.words_act is Act.NONE and facts.has_note else facts.words_act
+    if facts.is_edit:
+        return _act_of_edit(asked, outcome, facts)
+    if outcome is Outcome.DECLINED:
+        return Act.DONE if words_act is Act.DONE else Act.DENY
+    if outcome in ACTS_OF_OUTCOMES:
+        return ACTS_OF_OUTCOMES[outcome]
+    return Act.SMALLTALK if words_act is Act.NONE and facts.has_note else words_act
 
 
 ACTS_OF_OUTCOMES: Final = {Outcome.ACCEPTED: Act.CONFIRM, Outcome.ANSWERED: Act.ANSWER}
 
 
-def _act_of_edit(facts: TurnFacts) -> Act:
-    if _is_confirmation(facts):
+def _act_of_edit(asked: Question | None, outcome: Outcome, facts: EditFacts) -> Act:
+    if _is_confirmation(asked, outcome):
         return Act.CONFIRM
-    if facts.outcome is not Outcome.OPEN:
+    if outcome is not Outcome.OPEN:
         return Act.ANSWER
     if facts.adds:
         return Act.ORDER
     return Act.REMOVE if facts.only_removes else Act.CHANGE
 
 
-def _is_confirmation(facts: TurnFacts) -> bool:
-    """Return whether the edit is a yes to an offer of one choice, or to a question about one thing of a line."""
-    asked = facts.asked
-    if asked is None or facts.outcome not in {Outcome.ACCEPTED, Outcome.ANSWERED}:
+def _is_confirmation(asked: Question | None, outcome: Outcome) -> bool:
+    """Return whether an edit accepts an offer of one choice, or is a yes to a question about one thing of a line."""
+    if asked is None:
         return False
     if asked.kind is QuestionKind.OFFER:
-        return len(asked.choices) == 1
-    return asked.kind is QuestionKind.CONFIRM and asked.line is not None and facts.outcome is Outcome.ACCEPTED
+        return len(asked.choices) == 1 and outcome in {Outcome.ACCEPTED, Outcome.ANSWERED}
+    return asked.kind is QuestionKind.CONFIRM and asked.line is not None and outcome is Outcome.ACCEPTED

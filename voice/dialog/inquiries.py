@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 
+from voice.dialog.phrases import is_asking
 from voice.dialog.state import Inquiry, InquiryKind
-from voice.orders.parser.arc import Arc
 from voice.orders.parser.parser import Parse
-from voice.orders.parser.roles import Role
 from voice.orders.words import Token
 
 
-def find_inquiry(tokens: Sequence[Token], parse: Parse) -> Inquiry | None:
+def find_inquiry(tokens: Sequence[Token], parse: Parse) -> Inquiry | None:  # noqa: ARG001 - placeholder
     """Return what the customer asks; None if nothing is asked."""
-    if any(isinstance(event, Arc) and event.role is Role.INQUIRY for event in parse.events) or any(
-        token.surface == "?" for token in tokens
-    ):
-        return Inquiry(InquiryKind.OTHER)
-    return None
+    return Inquiry(InquiryKind.OTHER) if is_asking(tokens) else None

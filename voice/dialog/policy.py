@@ -12,7 +12,7 @@ def is_read_back(question: Question) -> bool:
     return question.kind is QuestionKind.CONFIRM and question.line is None
 
 
-def with_closing_question(questions: Sequence[Question], lines: Draft, act: Act, *, is_confirmed: bool) -> list[Question]:
+def closed(questions: Sequence[Question], lines: Draft, act: Act, *, is_confirmed: bool) -> list[Question]:
     """Return the questions with the read-back or "anything else?" last, as the act demands.
 
     `is_confirmed`: the read-back was asked and the customer said yes.

@@ -11,6 +11,7 @@ from voice.orders.parser.draft import Draft, DraftLine
 from voice.orders.parser.parser import Unresolved
 
 MAX_QUESTIONS: Final = 200
+MAX_TIMES: Final = 3  # consecutive turns in which a blocking question is asked; then a person takes over
 MAX_NEAR: Final = 4  # items that are offered instead of one that is not available
 
 
@@ -143,23 +144,14 @@ def in_order_of_asking(questions: Iterable[Question]) -> list[Question]:
     return kept[:MAX_QUESTIONS]
 
 
-def counted(questions: Sequence[Question], asked: Question | None, *, is_reset: bool) -> list[Question]:
+def counted(questions: Sequence[Question], unanswered: Question | None) -> list[Question]:
     """Return the questions with the number of consecutive turns in which each was asked; the first is asked now.
 
-    `asked`: the question before the turn, with the present indices of its lines.
+    `unanswered`: the question that was asked before a turn that neither answered it nor edited, with the present indices of its lines.
     """
-    counted_questions = []
-    for number, question in enumerate(questions):
-        times = 0
-        if number == 0:
-            same = (
-                asked is not None
-                and not is_reset
-                and (question.kind, question.line, question.group) == (asked.kind, asked.line, asked.group)
-            )
-            times = min(asked.times, MAX_TIMES - 1) + 1 if same and asked is not None else 1
-        counted_questions.append(question if question.times == times else replace(question, times=times))
-    return counted_questions
-
-
-MAX_TIMES: Final = 3  # consecutive turns in which a blocking question is asked; then a person takes over
+    if not questions:
+        return []
+    first, times = questions[0], 1
+    if unanswered is not None and (first.kind, first.line, first.group) == (unanswered.kind, unanswered.line, unanswered.group):
+        times = min(unanswered.times + 1, MAX_TIMES)
+    return [replace(first, times=times), *[replace(question, times=0) for question in questions[1:]]]

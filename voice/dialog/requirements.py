@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from schemas import Menu, OptionGroup
+from voice.dialog.state import Note
 from voice.orders.parser.draft import DraftLine
 
 
@@ -24,3 +25,8 @@ def open_groups(line: DraftLine) -> Iterator[tuple[str, tuple[str, ...]]]:
     for option in line.options:
         if len(option.choices) > 1 and option.amount != "no":
             yield option.group, option.choices
+
+
+def vouches(menu: Menu, line: DraftLine, note: Note) -> bool:  # noqa: ARG001 - menus do not tell diets yet
+    """Return whether the menu vouches that a line fits a diet or an allergy."""
+    return False

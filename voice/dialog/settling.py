@@ -14,7 +14,10 @@ Span = tuple[int, int]
 
 
 class Settled(NamedTuple):
-    """The order after the edits of a turn. `spans` counts tokens; it and `confidences` are None for lines that were not touched."""
+    """The order after the edits of a turn.
+
+    `spans` counts code points of the utterance; it and `confidences` are None for lines that were not touched.
+    """
 
     lines: Draft  # `origin`: the index before the turn
     spans: tuple[Span | None, ...]
@@ -63,7 +66,7 @@ def settle(
             _merge(other, entry)
     return Settled(
         tuple([entry.line for entry in entries]),
-        tuple([entry.span for entry in entries]),
+        tuple([entry.span if entry.is_touched else None for entry in entries]),
         tuple([entry.confidence if entry.is_touched else None for entry in entries]),
         tuple(_changes(entries, before)),
         {number: place for place, entry in enumerate(entries) for number in entry.numbers},

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from schemas import Menu
 from voice.dialog.lines import is_changed
+from voice.dialog.questions import unresolved_question
 from voice.dialog.settling import MAX_LINES, MAX_QUANTITY
 from voice.dialog.state import PendingEdit, Question, QuestionKind
-from voice.orders.parser.draft import Draft, DraftLine
-from voice.orders.parser.parser import Parse
+from voice.orders.parser.draft import NEW, Draft, DraftLine
+from voice.orders.parser.parser import Parse, Unresolved
 
 MAX_LIKELY: Final = 99  # units of a line; the largest of the corpus's conversations is 55
 MIN_PROBABILITY: Final = 0.02  # of a parse that counts towards the confidence of a line
@@ -53,6 +55,20 @@ def suspend(draft: list[DraftLine], before: Draft, confidence_of: Mapping[int, f
         questions.append(_check(number, line, before))
         draft[number] = line._replace(quantity=0) if line.is_new else before[line.origin]
         n_lines -= line.is_new
+    return questions
+
+
+def suspend_unavailable(menu: Menu, draft: list[DraftLine], before: Draft) -> list[Question]:
+    """Undo what adds units to lines whose item is no longer available; return the questions what to have instead."""
+    questions = []
+    for number, line in enumerate(draft):
+        if line.is_new or menu.items[line.items[0]].available:
+            continue
+        old = before[line.origin]
+        if line.items == old.items and line.quantity > old.quantity:
+            more = line._replace(quantity=line.quantity - old.quantity)
+            questions.append(unresolved_question(menu, Unresolved(more, is_available=False, replaces=NEW)))
+            draft[number] = line._replace(quantity=old.quantity)
     return questions
 
 

@@ -1,11 +1,9 @@
 """The words of substance that nothing used."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
+from voice.dialog.phrases import is_function_word
 from voice.dialog.state import Act, Turn
-from voice.orders import words
-from voice.orders.language_packs import language_packs
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.parser import Parse
 from voice.orders.parser.roles import Role
@@ -18,7 +16,7 @@ def unmatched_words(utterance: str, tokens: Sequence[Token], parse: Parse, turn:
     """Return the words of substance that nothing used, as they were said; adjacent ones are one string, with a negation before them."""
     if turn.act in _EXPLAINED:
         return ()
-    unread = [number for number in parse.unread if not _is_function_word(tokens[number])]
+    unread = [number for number in parse.unread if not is_function_word(tokens[number])]
     negations = _negations(parse)
     stretches: list[list[int]] = []
     for number in unread:
@@ -40,18 +38,3 @@ def _negations(parse: Parse) -> dict[int, int]:
             if event.role is Role.AMOUNT and event.value == "no":
                 found[at] = event.length
     return found
-
-
-def _is_function_word(token: Token) -> bool:
-    return words.is_punctuation(token.surface) or token.surface in _function_words()
-
-
-@lru_cache(maxsize=1)
-def _function_words() -> frozenset[str]:
-    found: set[str] = set()
-    for pack in language_packs().values():
-        for phrase in [*pack.phrases(), *[way for ways in (*pack.answers.values(), *pack.acts.values()) for way in ways]]:
-            phrase_words = words.phrase(phrase)
-            if len(phrase_words) == 1:
-                found.update((phrase_words[0], words.fold(phrase_words[0])))
-    return frozenset(found)

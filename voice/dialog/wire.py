@@ -5,14 +5,17 @@ from typing import get_args
 
 import schemas
 from schemas import Conversation, Menu, PendingRequest
-from voice.dialog.lines import draft_of, draft_options, priced_options
-from voice.dialog.state import Change, Note, NoteKind, PendingEdit, Question, QuestionKind, State
+from voice.dialog.lines import draft_of, draft_options, priced, priced_options
+from voice.dialog.question_text import question_text
+from voice.dialog.say import say
+from voice.dialog.settling import Settled
+from voice.dialog.state import Change, Note, NoteKind, PendingEdit, Question, QuestionKind, State, Turn
 from voice.orders.parser.draft import DraftLine
 from voice.orders.pricing import Pricing
 
 _QUESTION_KINDS = {kind.value: kind for kind in QuestionKind}
 _NOTE_KINDS = {kind: kind for kind in get_args(NoteKind)}
-_OPS = {"add": "add", "set": "set", "remove": "remove"}
+MAX_CHANGES = 200  # that a request may have
 
 
 def state_of(menu: Menu, request: Conversation) -> State:
@@ -61,6 +64,34 @@ def _change_of(asked: schemas.ChangeRequest) -> Change | None:
 def _note_of(asked: schemas.NoteRequest, n_lines: int) -> Note:
     line = asked.line if asked.line is not None and asked.line < n_lines else None
     return Note(_NOTE_KINDS[asked.kind], asked.text, line, asked.value)
+
+
+def order_reply(turn: Turn, settled: Settled, menu: Menu, pricing: Pricing, language: str) -> schemas.Order:
+    """Return the reply to a turn."""
+    after = turn.after
+    lines = [_line_reply(after, settled, number, pricing) for number in range(len(after.lines))]
+    texts = [question_text(question, after, menu, pricing, language) for question in after.questions]
+    return {
+        "menu": menu.id,
+        "lines": lines,
+        "total": sum([line["total"] for line in lines]),
+        "currency": menu.currency,
+        "act": turn.act.value,
+        "status": turn.status.value,
+        "say": {"text": say(turn, menu, pricing, language), "language": language},
+        "changes": change_replies(after.changes[:MAX_CHANGES]),
+        "questions": [question_reply(question, text, pricing) for question, text in zip(after.questions, texts, strict=True)],
+        "unmatched": list(turn.unmatched),
+        "notes": note_replies(after.notes),
+    }
+
+
+def _line_reply(after: State, settled: Settled, number: int, pricing: Pricing) -> schemas.Line:
+    reply = priced(pricing, after.lines[number], confidence=settled.confidences[number], span=settled.spans[number])
+    note = after.line_notes[number] if after.line_notes else None
+    if note is not None:
+        reply["note"] = note
+    return reply
 
 
 def question_reply(question: Question, text: str, pricing: Pricing) -> schemas.Question:
