@@ -32,12 +32,17 @@ class Heard(NamedTuple):
         """Return whether a phrase with this function was said."""
         return any(phrase.function == function for phrase in self.phrases)
 
+    def leads(self, function: str) -> bool:
+        """Return whether the utterance begins with a phrase of this function, or is little else."""
+        return any(phrase.function == function and self._leads(phrase) for phrase in self.phrases)
+
     def leading(self) -> str:
         """Return the function of the first yes or no, if the utterance begins with it or is little else; "" without one."""
-        for phrase in self.phrases:
-            if phrase.function in {"yes", "no"}:
-                return phrase.function if phrase.start <= 1 or self.n_rest <= MAX_REST else ""
-        return ""
+        first = next((phrase for phrase in self.phrases if phrase.function in {"yes", "no"}), None)
+        return first.function if first is not None and self._leads(first) else ""
+
+    def _leads(self, phrase: HeardPhrase) -> bool:
+        return phrase.start <= 1 or self.n_rest <= MAX_REST
 
 
 def heard(tokens: Sequence[Token]) -> Heard:
@@ -65,23 +70,24 @@ def _fillers(*, is_folded: bool) -> frozenset[str]:
     return frozenset([word for phrase in phrases for word in phrase])
 
 
-def act_of_words(said: Heard, asked: Question | None, *, is_inquiry: bool) -> Act:  # noqa: PLR0911 - the order of precedence
+def act_of_words(said: Heard, asked: Question | None, *, is_inquiry: bool) -> Act:
     """Return the act of an utterance that edits nothing, from its words and the question before it."""
     kind = asked.kind if asked is not None else None
-    answer = said.leading()
     if said.has("human"):
         return Act.HUMAN
-    if said.has("done") and not is_inquiry:
+    if said.leads("done") if is_inquiry else said.has("done"):
         return Act.CONFIRM if kind is QuestionKind.CONFIRM else Act.DONE
-    if answer == "no" and kind is QuestionKind.MORE and not is_inquiry:
+    answer = said.leading()
+    if answer == "no" and kind is QuestionKind.MORE:
         return Act.DONE
-    if said.has("repeat"):
-        return Act.REPEAT
-    if is_inquiry:
-        return Act.QUESTION
-    if answer:
-        return Act.DENY if answer == "no" else Act.CONFIRM
-    return Act.SMALLTALK if said.has("smalltalk") else Act.NONE
+    if answer == "yes" and kind is QuestionKind.CONFIRM:
+        return Act.CONFIRM
+    if said.has("repeat") or is_inquiry:
+        return Act.REPEAT if said.has("repeat") else Act.QUESTION
+    return ACTS_OF_ANSWERS.get(answer, Act.SMALLTALK if said.has("smalltalk") else Act.NONE)
+
+
+ACTS_OF_ANSWERS: Final = {"yes": Act.CONFIRM, "no": Act.DENY}
 
 
 class EditFacts(NamedTuple):

@@ -61,6 +61,9 @@ class Resolution:
 
 def resolve(resolution: Resolution) -> None:
     """Find out how the turn answers the question, and complete the draft."""
+    for number in resolution.lines:
+        if number < len(resolution.draft):
+            resolution.draft[number] = _decided(resolution.draft[number])
     kind = resolution.question.kind
     if kind in {QuestionKind.CHECK, QuestionKind.CONFIRM} and resolution.question.group is None:
         _resolve_yes_or_no(resolution)
@@ -78,6 +81,19 @@ def resolve(resolution: Resolution) -> None:
             _accept(resolution)
         elif resolution.says_no:
             _decline(resolution)
+
+
+def _decided(line: DraftLine) -> DraftLine:
+    """Return a line without the open options of which a choice is on the line, too."""
+    chosen = {(option.group, option.choices[0]) for option in line.options if len(option.choices) == 1 and option.amount != "no"}
+    kept = tuple(
+        [
+            option
+            for option in line.options
+            if len(option.choices) == 1 or not any((option.group, choice) in chosen for choice in option.choices)
+        ]
+    )
+    return line if len(kept) == len(line.options) else line._replace(options=kept)
 
 
 def _asks_quantity(question: Question) -> bool:
@@ -138,6 +154,8 @@ def _answers_item(resolution: Resolution) -> bool:
         offered = resolution.index.offers[draft[number].items[0]]
         draft[number] = draft[number]._replace(options=tuple([option for option in draft[number].options if option.group in offered]))
     pending = question.pending
+    if pending is not None and len(taken) == 1 and draft[taken[0]].quantity == 1 and not resolution.number:
+        draft[taken[0]] = draft[taken[0]]._replace(quantity=pending.line.quantity)
     if pending is not None and pending.op == "set" and question.line is not None and len(taken) == 1:
         old, new = draft[question.line], draft[taken[0]]
         draft[question.line] = old._replace(items=new.items, quantity=new.quantity, options=new.options)

@@ -86,3 +86,20 @@ def is_asking(tokens: Sequence[Token]) -> bool:
 @lru_cache(maxsize=2)
 def _inquiries(*, is_folded: bool) -> Phrases[str]:
     return phrases_of(lambda pack: [("inquiry", [*pack.inquiries, *pack.asked])], is_folded=is_folded)
+
+
+def is_pronoun(token: Token) -> bool:
+    """Return whether a token may stand for a noun: "one"."""
+    return any(token.surface in pack.ones for pack in language_packs().values())
+
+
+def without_conjunction(tokens: Sequence[Token], start: int, end: int) -> int:
+    """Return the start of a stretch without the words like "with" before a negation."""
+    while start + 1 < end and tokens[start].surface in _conjunctions():
+        start += 1
+    return start
+
+
+@lru_cache(maxsize=1)
+def _conjunctions() -> frozenset[str]:
+    return frozenset([way for pack in language_packs().values() for way in (*pack.withs, *pack.buts, *pack.joins)])

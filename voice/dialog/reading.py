@@ -8,13 +8,14 @@ from voice.dialog.acts import Heard, act_of_words, heard
 from voice.dialog.inquiries import find_inquiry
 from voice.dialog.lines import request_of
 from voice.dialog.notes import FoundNote, NoteFinder, without_statements
+from voice.dialog.phrases import is_pronoun
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.orders import words
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import MenuIndex
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Parse, Parser
-from voice.orders.parser.roles import Role
+from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
 
@@ -41,7 +42,11 @@ class Reading(NamedTuple):
     @property
     def is_cancelled(self) -> bool:
         """True if the customer cancels the whole order."""
-        return any(not isinstance(event, Arc) and event[0] == "cancel" for event in self.parse.events)
+        return self.has_event("cancel")
+
+    def has_event(self, name: str) -> bool:
+        """Return whether the best parse has an event of this name."""
+        return any(not isinstance(event, Arc) and event[0] == name for event in self.parse.events)
 
     @property
     def is_plain(self) -> bool:
@@ -60,8 +65,17 @@ class Reading(NamedTuple):
 
     @property
     def number(self) -> int:
-        """The first number that was said; 0: none."""
-        return next((arc.value for arc in self.parse.events if isinstance(arc, Arc) and arc.role is Role.NUMBER), 0)
+        """The first number that was said; 0: none. "One" behind a name is a pronoun."""
+        before: Arc | None = None
+        at = 0
+        for event in self.parse.events:
+            if not isinstance(event, Arc):
+                continue
+            if event.role is Role.NUMBER and not (before is not None and before.role in NAMING and is_pronoun(self.tokens[at])):
+                return int(event.value)
+            before = event
+            at += event.length
+        return 0
 
 
 class UtteranceReader:

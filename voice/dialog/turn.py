@@ -120,7 +120,8 @@ class DialogEngine:
         spans.update(parse.touched())
         places = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in spans.items() if end > start}
         certain = {number: certainty.get(number, parse.probability) for number in range(len(draft))}
-        return _Edited(settle(tuple(draft), before, places, certain, state.line_notes), resolution, raised, reading.is_cancelled)
+        settled = settle(tuple(draft), before, places, certain, state.line_notes)
+        return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"))
 
     def _turn(self, reading: Reading, edited: "_Edited", state: State, suggest: Suggest | None) -> Turn:
         """Return the turn: its act, the state after it and the status."""
@@ -177,6 +178,7 @@ class _Edited(NamedTuple):
     resolution: Resolution | None
     raised: Sequence[Question]
     is_cancelled: bool
+    counts_up: bool  # a line got more units
 
     @property
     def outcome(self) -> Outcome:
@@ -194,7 +196,9 @@ class _Edited(NamedTuple):
         return acts.EditFacts(
             self.is_cancelled and not self.settled.lines,
             self.is_edit,
-            self.settled.adds or any(question.pending is not None and question.pending.op == "add" for question in self.raised),
+            self.settled.adds
+            or self.counts_up
+            or any(question.pending is not None and question.pending.op == "add" for question in self.raised),
             bool(changes) and all(change.op == "remove" for change in changes),
             has_note,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from voice.dialog.phrases import is_function_word
+from voice.dialog.phrases import is_function_word, without_conjunction
 from voice.dialog.state import Act, Turn
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.parser import Parse
@@ -23,7 +23,7 @@ def unmatched_words(utterance: str, tokens: Sequence[Token], parse: Parse, turn:
         if stretches and number == stretches[-1][1] + 1:
             stretches[-1][1] = number
         else:
-            start = number - negations.get(number, 0)
+            start = without_conjunction(tokens, number - negations.get(number, 0), number)
             stretches.append([start, number])
     return tuple([utterance[tokens[start].start : tokens[end].end] for start, end in stretches])
 
