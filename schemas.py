@@ -7,9 +7,9 @@ a conversion, and pydantic describes them in the OpenAPI document.
 import binascii
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Literal, NotRequired, TypeVar
+from typing import Annotated, Any, Generic, Literal, NotRequired, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
     JsonValue,
     RootModel,
     StringConstraints,
+    TypeAdapter,
     WithJsonSchema,
     model_validator,
 )
@@ -135,6 +136,50 @@ Ignored = Annotated[
 
 # --- Menu files ---------------------------------------------------------------------------------------------------------------------
 
+_TEXT = TypeAdapter(Annotated[NameStr, Field(strict=True)])
+_TEXT_BY_LANGUAGE = TypeAdapter(Annotated[dict[Language, Annotated[NameStr, Field(strict=True)]], Field(min_length=1)])
+
+
+class Name(str):
+    """A name: the string in the menu's first language, so that code without a language uses it as it is, and the names by language.
+
+    `by_language` is empty where the file has one string. Equality and hash are those of the string.
+    """
+
+    __slots__ = ("by_language",)
+    by_language: Mapping[str, str]
+
+    def __new__(cls, text: str, by_language: Mapping[str, str] | None = None) -> Self:
+        """Create a name."""
+        name = super().__new__(cls, text)
+        name.by_language = by_language or {}
+        return name
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> core_schema.CoreSchema:
+        """Accept a string or a mapping from languages to strings; serialise to the same."""
+        to_file = core_schema.plain_serializer_function_ser_schema(lambda name: dict(name.by_language) or str(name))
+        return core_schema.no_info_plain_validator_function(cls._parse, serialization=to_file)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, Any]:
+        """Describe both forms."""
+        text = _TEXT.json_schema()
+        return {"anyOf": [text, {"type": "object", "additionalProperties": text, "minProperties": 1}]}
+
+    @classmethod
+    def _parse(cls, value: object) -> "Name":
+        """Parse a name of a file; a ValidationError has its place below the name."""
+        if isinstance(value, dict):
+            by_language = _TEXT_BY_LANGUAGE.validate_python(value)
+            return cls(next(iter(by_language.values())), by_language)
+        return value if isinstance(value, Name) else cls(_TEXT.validate_python(value))
+
+    def led_by(self, language: str) -> "Name":
+        """Return the name with its string in a language, if it has one."""
+        return Name(self.by_language.get(language, str(self)), self.by_language)
+
+
 # The largest total fits 64 bits: 200 lines of 999, each with its item, 100 options of 99 portions and 100 defaults, are 8.0e18 of 9.2e18.
 MAX_PRICE = 4_000_000_000
 
@@ -142,7 +187,7 @@ MAX_PRICE = 4_000_000_000
 class Choice(Model):
     """A choice of an option group; its price is added to the item's price and may be negative."""
 
-    name: NameStr
+    name: Name
     aliases: tuple[NameStr, ...] = Field((), strict=False)
     price: Annotated[int, Field(ge=-MAX_PRICE, le=MAX_PRICE)] = 0
 
@@ -150,7 +195,7 @@ class Choice(Model):
 class OptionGroup(Model):
     """A group of choices that items may offer."""
 
-    name: NameStr
+    name: Name
     select: Literal["one", "many"] = "one"
     default: Id | None = Field(None, description="The choice that is priced if none is ordered.")
     choices: dict[Id, Choice]
@@ -167,9 +212,9 @@ class OptionGroup(Model):
 class Item(Model):
     """An item of the menu."""
 
-    name: NameStr
+    name: Name
     aliases: tuple[NameStr, ...] = Field((), strict=False)
-    category: NameStr | None = None
+    category: Name | None = None
     price: Annotated[int, Field(ge=0, le=MAX_PRICE)]
     options: tuple[Id, ...] = Field((), strict=False, max_length=100)
     available: bool = True
@@ -179,11 +224,24 @@ class Menu(Model):
     """A menu file. Prices are integers in the currency's minor unit."""
 
     id: Id
-    name: NameStr
+    name: Name
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     languages: tuple[Language, ...] = Field(("vi", "en"), strict=False)
     option_groups: dict[Id, OptionGroup] = {}
     items: dict[Id, Item]
+
+    @model_validator(mode="after")
+    def names_are_in_the_first_language(self) -> "Menu":
+        """Let each name's string be in the menu's first language."""
+        if self.languages:
+            first = self.languages[0]
+            choices = [choice for group in self.option_groups.values() for choice in group.choices.values()]
+            for named in (self, *self.items.values(), *self.option_groups.values(), *choices):
+                for field in ("name", "category"):
+                    name = getattr(named, field, None)
+                    if isinstance(name, Name) and name.by_language:
+                        named.__dict__[field] = name.led_by(first)
+        return self
 
     @model_validator(mode="after")
     def options_are_groups(self) -> "Menu":

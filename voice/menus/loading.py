@@ -201,7 +201,7 @@ class MenuBook(Generic[T]):
         """
         try:
             menu = read_menu(path)
-            if menu.id in entries and entries[menu.id].menu == menu:
+            if menu.id in entries and entries[menu.id].menu.model_dump() == menu.model_dump():  # names are equal if one language is
                 return
             entries[menu.id] = LoadedMenu(menu, self._compile(menu))
         except MenuBroken:
