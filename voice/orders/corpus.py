@@ -20,7 +20,6 @@ TRAINING_SENTENCES: Final = ("en1", "en2", "en3", "vi1", "vi2", "vi3")
 DEVELOPMENT_CONVERSATIONS: Final = ("en1", "en2", "en3", "en4", "en5", "en6", "vi1", "vi2", "vi3", "vi4", "vi5", "vi6")
 _LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
 _OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+)")
-_UNKNOWN_KEYS: Final = frozenset({"required", "description"})  # of the corpus's menu files, which `schemas.Menu` lacks
 
 
 class Example(NamedTuple):
@@ -130,11 +129,7 @@ def _question_of(asked: Any) -> OpenQuestion | None:
 @cache
 def menu_of(path: Path) -> Menu:
     """Read a menu file of the corpus, once."""
-    menu = _read(path)
-    for part in (*menu.get("option_groups", {}).values(), *menu["items"].values()):
-        for key in _UNKNOWN_KEYS.intersection(part):
-            del part[key]
-    return Menu.model_validate(menu)
+    return Menu.model_validate(_read(path))
 
 
 def _read(path: Path) -> Any:
