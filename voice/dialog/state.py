@@ -131,6 +131,7 @@ class Inquiry(NamedTuple):
     choices: tuple[ChoiceRef, ...] = ()
     category: str | None = None
     value: str | None = None
+    groups: tuple[str, ...] = ()  # option groups that are asked about: sizes
 
 
 class Turn(NamedTuple):
