@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from schemas import Menu
 from voice.dialog.acts import Heard, act_of_words, heard
-from voice.dialog.inquiries import find_inquiry
+from voice.dialog.inquiries import InquiryFinder
 from voice.dialog.lines import request_of
 from voice.dialog.notes import FoundNote, NoteFinder, without_statements
 from voice.dialog.phrases import is_pronoun
@@ -85,6 +85,7 @@ class UtteranceReader:
         """Compile the menu."""
         self._parser = Parser(menu, model)
         self._notes = NoteFinder(menu)
+        self._inquiries = InquiryFinder(menu)
 
     @property
     def index(self) -> MenuIndex:
@@ -100,7 +101,9 @@ class UtteranceReader:
             tokens = words.tokenize(utterance)
         asked, parses = self._parse(utterance, state)
         said = heard(tokens)
-        inquiry = find_inquiry(tokens, parses[0])
+        inquiry = None
+        if not parses[0].n_edits:
+            inquiry = self._inquiries.find(tokens, self._parser._lexicon.lattice(tokens), state)  # noqa: SLF001 - no other way to the names
         return Reading(utterance, tokens, parses, asked, said, act_of_words(said, asked, is_inquiry=inquiry is not None), inquiry, notes)
 
     def _parse(self, utterance: str, state: State) -> tuple[Question | None, list[Parse]]:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from schemas import Line, LineRequest, Menu, Order
 from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
+from voice.dialog.availability import Availability
 from voice.dialog.languages import language_of
 from voice.dialog.lines import draft_of, priced, request_of
 from voice.dialog.phrases import names_of
@@ -23,6 +24,7 @@ from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
 from voice.orders import words
 from voice.orders.engine import OrderEngine
+from voice.orders.language_packs import language_packs
 from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
@@ -43,7 +45,9 @@ class DialogEngine:
         self.ask_below = ask_below
         self.vocabulary = tuple(dict.fromkeys(names_of(menu)))
         self._reader = UtteranceReader(menu, model or Model.load())
+        self._availability = Availability(menu)
         self._pricing = Pricing(menu)
+        self._pricings = {language: Pricing(menu, language) for language in {*menu.languages, *language_packs()}}
 
     def price(self, lines: Sequence[LineRequest]) -> list[Line]:
         """Return the lines priced from the menu, none merged.
@@ -95,20 +99,21 @@ class DialogEngine:
         edited = self._edit(reading, state, ALWAYS_ASK if is_uncertain else self.ask_below)
         turn = self._turn(reading, edited, state, suggest)
         language = reply_language or language_of(reading.tokens, self.menu)
-        return order_reply(turn, edited.settled, self.menu, self._pricing, language)
+        return order_reply(turn, edited.settled, self.menu, self._pricings.get(language, self._pricing), language)
 
     def _edit(self, reading: Reading, state: State, ask_below: float) -> "_Edited":
         """Apply the edits of the best parse and of the answer, except uncertain ones."""
         parse, before, tokens = reading.parse, state.lines, reading.tokens
+        absent = self._availability.at(state.at)
         draft = list(parse.draft)
         certainty = confidences(reading.parses, before)
         resolution = None
         raised: list[Question] = []
         if not reading.is_cancelled:
             raised = [
-                *suspend_unavailable(self.menu, draft, before),
-                *suspend(draft, before, certainty, ask_below),
-                *[questions.unresolved_question(self.menu, one) for one in parse.unresolved],
+                *suspend_unavailable(self.menu, absent, draft, before),
+                *suspend(self.menu, draft, before, certainty, ask_below),
+                *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved],
             ]
             if reading.asked is not None:
                 resolution = Resolution(
@@ -131,7 +136,7 @@ class DialogEngine:
         new_notes = notes.placed(reading.notes, settled)
         if edited.resolution is not None and edited.resolution.note is not None:
             new_notes.append(edited.resolution.note)
-        checks = notes.diet_checks(self.menu, settled, kept_notes, new_notes)
+        checks = notes.diet_checks(self.menu, self._pricing, settled, kept_notes, new_notes)
         all_notes = notes.merged(kept_notes, new_notes)
 
         open_questions = self._questions(edited, state, asked, checks)
@@ -168,7 +173,7 @@ class DialogEngine:
             if still_open is not None:
                 found.append(still_open)
         found += checks
-        return questions.in_order_of_asking([*found, *questions.raised(self.menu, settled.lines, found)])
+        return questions.in_order_of_asking([*found, *questions.raised(self.menu, self._availability.at(state.at), settled.lines, found)])
 
 
 class _Edited(NamedTuple):

@@ -217,8 +217,6 @@ class LanguagePack(BaseModel):
     allergies: list[str]  # begin a statement of an allergy
     allergy_nouns: list[str]  # end one: "a nut allergy"
     allergy_verbs: list[str]  # begin one that ends with such a noun
-    allergens: dict[str, list[str]]  # by their names in menu files
-    diets: dict[str, list[str]]  # by their names in menu files
     diet_openings: list[str]  # before a diet: "I'm"
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
