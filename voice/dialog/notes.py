@@ -143,14 +143,6 @@ def _allergies_before(
     return [_found(Note("allergy", "", value=value), utterance, tokens, first, end) for value in values]
 
 
-def without_statements(utterance: str, notes: Iterable[FoundNote]) -> str:
-    """Return the utterance with spaces in place of allergies and diets, so that places in it stay the same."""
-    for found in notes:
-        if found.is_statement:
-            utterance = utterance[: found.start] + " " * (found.end - found.start) + utterance[found.end :]
-    return utterance
-
-
 def placed(found: Sequence[FoundNote], settled: Settled) -> list[Note]:
     """Return new notes; a diet beside the words of one line belongs to this line."""
     notes = []

@@ -105,6 +105,29 @@ def _without_absent_choices(menu: Menu, absent: Absent, draft: list[DraftLine], 
     return questions
 
 
+def suspend_part_numbers(
+    draft: list[DraftLine], before: Draft, numbers: Sequence[tuple[int, int]], places: Mapping[int, tuple[int, int]], last: int | None
+) -> list[Question]:
+    """Return the questions how many units lines have whose number is no number of units; they keep the number that they had.
+
+    `numbers`, `places`: of these numbers, and of the words of each changed line, in code points. `last`: the line in focus.
+    """
+    questions = []
+    for start, end in numbers:
+        distances = {
+            number: max(first - end, start - behind, 0) for number, (first, behind) in places.items() if is_changed(draft[number], before)
+        }
+        number = min(distances, key=distances.__getitem__, default=last)
+        if number is None:
+            continue
+        line = draft[number]
+        draft[number] = (
+            line._replace(quantity=max(1, line.quantity)) if line.is_new else line._replace(quantity=before[line.origin].quantity)
+        )
+        questions.append(Question(QuestionKind.MISSING, number))
+    return questions
+
+
 def _check(number: int, line: DraftLine, before: Draft) -> Question:
     """Return the question whether to make an edit."""
     if line.is_new:

@@ -19,7 +19,7 @@ from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
 from voice.dialog.settling import Settled, Span, settle
 from voice.dialog.state import Act, Note, Question, QuestionKind, State, Turn
-from voice.dialog.suspending import confidences, suspend, suspend_unavailable
+from voice.dialog.suspending import confidences, suspend, suspend_part_numbers, suspend_unavailable
 from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
 from voice.orders import words
@@ -106,11 +106,13 @@ class DialogEngine:
         parse, before, tokens = reading.parse, state.lines, reading.tokens
         absent = self._availability.at(state.at)
         draft = list(parse.draft)
+        touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
         certainty = confidences(reading.parses, before)
         resolution = None
         raised: list[Question] = []
         if not reading.is_cancelled:
             raised = [
+                *suspend_part_numbers(draft, before, reading.part_numbers, touched, _line_in_focus(state)),
                 *suspend_unavailable(self.menu, absent, draft, before),
                 *suspend(self.menu, draft, before, certainty, ask_below),
                 *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved],
@@ -121,9 +123,8 @@ class DialogEngine:
                 )
                 resolve(resolution)
                 raised += [resolution.follow_up] if resolution.follow_up is not None else []
-        spans: dict[int, Span] = dict.fromkeys(range(len(draft)), (0, len(tokens)))
-        spans.update(parse.touched())
-        places = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in spans.items() if end > start}
+        whole = (tokens[0].start, tokens[-1].end) if tokens else (0, 0)
+        places: dict[int, Span] = {**dict.fromkeys(range(len(draft)), whole), **touched}
         certain = {number: certainty.get(number, parse.probability) for number in range(len(draft))}
         settled = settle(tuple(draft), before, places, certain, state.line_notes)
         return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"))
@@ -213,6 +214,12 @@ def _line_notes(state: State, settled: Settled) -> tuple[str | None, ...]:
     if not state.line_notes:
         return ()
     return tuple([state.line_notes[line.origin] if line.origin >= 0 else None for line in settled.lines])
+
+
+def _line_in_focus(state: State) -> int | None:
+    """Return the line that the turn before changed last, or the last line."""
+    changed = [change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)]
+    return changed[-1] if changed else len(state.lines) - 1 if state.lines else None
 
 
 def _offers(suggest: Suggest, lines: Draft, noted: Sequence[Note]) -> list[Question]:
