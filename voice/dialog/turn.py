@@ -155,7 +155,7 @@ class DialogEngine:
 
         after = State(settled.lines, tuple(open_questions), settled.changes, all_notes, state.at, _line_notes(state, settled))
         turn = Turn(state, after, act, status, reading.inquiry if act is Act.QUESTION else None)
-        return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, turn))
+        return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, act))
 
     def _questions(self, edited: "_Edited", state: State, asked: Question | None, checks: Sequence[Question]) -> list[Question]:
         """Return the questions that stay open and those that the turn raises, in the order of asking."""
