@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any, ClassVar, Generic, Literal, NotRequired, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NotRequired, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -795,10 +795,14 @@ class Question(TypedDict):
     times: int
 
 
+NoteKind = Literal["allergy", "diet", "person", "service", "offer", "other"]
+NOTE_KINDS: dict[str, NoteKind] = {kind: kind for kind in get_args(NoteKind)}
+
+
 class Note(TypedDict):
     """What the customer said besides the order; `line` is null for the whole order."""
 
-    kind: Literal["allergy", "diet", "person", "service", "offer", "other"]
+    kind: NoteKind
     line: int | None
     text: str
     value: NotRequired[str]
@@ -859,6 +863,7 @@ class StoredOrder(TypedDict):
     order_id: str
     menu: str
     lines: list[Line]
+    notes: list[Note]
     total: int
     currency: str
     customer_id: int | None

@@ -13,7 +13,7 @@ from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
 from voice.dialog.languages import language_of
-from voice.dialog.lines import draft_of, priced, request_of
+from voice.dialog.lines import draft_of, priced, request_of, with_note
 from voice.dialog.phrases import names_of
 from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
@@ -56,7 +56,7 @@ class DialogEngine:
             ItemNotFound, ValidationFailed: a line names an item, group or choice that the menu lacks.
 
         """
-        return [priced(self._pricing, line) for line in draft_of(self.menu, lines)]
+        return [with_note(priced(self._pricing, line), asked.note) for line, asked in zip(draft_of(self.menu, lines), lines, strict=True)]
 
     @cached_property
     def _scorer(self) -> OrderEngine:
