@@ -28,6 +28,7 @@ from voice.orders.language_packs import language_packs
 from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
+from voice.orders.parser.roles import Role
 from voice.orders.pricing import Pricing
 
 ALWAYS_ASK: Final = 2.0  # above any confidence
@@ -119,7 +120,15 @@ class DialogEngine:
             ]
             if reading.asked is not None:
                 resolution = Resolution(
-                    self.menu, self._reader.index, reading.asked, before, draft, reading.says_yes, reading.says_no, reading.number
+                    self.menu,
+                    self._reader.index,
+                    reading.asked,
+                    before,
+                    draft,
+                    reading.says_yes,
+                    reading.says_no,
+                    reading.number,
+                    reading.has_role(Role.ITEM, Role.ORDINAL),
                 )
                 resolve(resolution)
                 raised += [resolution.follow_up] if resolution.follow_up is not None else []
