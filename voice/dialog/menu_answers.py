@@ -141,7 +141,7 @@ class _Answer:
         if not items and self._state.changes:
             items = tuple([change.item for change in self._state.changes if change.op != "remove"])[-1:]
         if not items:
-            return self._listed("items", self._priced_choices(groups)) if groups else self._unknown()
+            return self._listed("choices_all", self._priced_choices(groups)) if groups else self._unknown()
         item = items[0]
         name = self._wording.item(item)
         offered = self._menu.items[item].options

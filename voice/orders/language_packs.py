@@ -137,6 +137,8 @@ class Asks(BaseModel):
     available: list[str]
     description: list[str]
     other: list[str]  # what no menu tells
+    openings: list[str]  # announce a question
+    shorthand: dict[str, list[str]]  # spellings of question words in chats
     contains: list[str]  # beside an allergen, they ask for it
     negations: list[str]  # turn a question about a choice round
     pronouns: list[str]  # for the line that the turn before changed
