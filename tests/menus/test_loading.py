@@ -56,10 +56,13 @@ ITEM = "id: quan\nname: Quán\ncurrency: VND\nitems:\n  "
     [
         (GOOD.replace("price: 5000", "price: cheap"), "line 13, column 27: items.tra.price"),
         (
-            GOOD.replace("options: [size]", "options: [colour]"),
-            "line 1, column 1: menu: Value error, item 'tra' names the unknown option group",
+            GOOD.replace("options: [size]", "options: [size, colour]"),
+            "line 13, column 49: items.tra.options.1: item 'tra' names the unknown option group 'colour'",
         ),
-        (GOOD.replace("default: s", "default: m"), "line 7, column 5: option_groups.size: Value error, default 'm'"),
+        (
+            GOOD.replace("default: s", "default: m"),
+            "line 8, column 14: option_groups.size.default: default 'm' is not a choice of the group",
+        ),
         (GOOD + "  tra: {name: Trà đá, price: 1}\n", "line 14, column 3: the key 'tra' occurs twice"),
         (GOOD.replace("name: Quán", "nam: Quán"), "line 1, column 1: name: Field required"),
         (GOOD.replace("languages: [vi]", "languages: [vi"), "line 5, column 14: did not find"),

@@ -7,7 +7,7 @@ import pytest
 
 from errors import ItemNotFound, MenuNotFound, OrderConflict, ValidationFailed
 from schemas import Menu, StoreOrderRequest
-from voice.orders.engine import OrderEngine
+from voice.dialog.turn import DialogEngine
 from voice.store.placing import place_order
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +21,7 @@ def make_request(**changes):
 
 @pytest.fixture
 def engine(menu):
-    return OrderEngine(menu)
+    return DialogEngine(menu)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def no_menu(_):
 
 
 def without_coffee(menu):
-    engine = OrderEngine(Menu.model_validate(menu.model_dump() | {"items": {"tea": menu.items["tea"].model_dump()}}))
+    engine = DialogEngine(Menu.model_validate(menu.model_dump() | {"items": {"tea": menu.items["tea"].model_dump()}}))
     return lambda _: engine
 
 

@@ -48,10 +48,13 @@ class Question:
         return self.kind in BLOCKING
 
 
+NoteKind = Literal["allergy", "diet", "person", "service", "offer", "other"]
+
+
 class Note(NamedTuple):
     """What the customer said besides the order; `line` is an index, None for the whole order."""
 
-    kind: Literal["allergy", "diet", "person", "service", "offer", "other"]
+    kind: NoteKind
     text: str
     line: int | None = None
     value: str | None = None
@@ -74,6 +77,7 @@ class State(NamedTuple):
     changes: tuple[Change, ...] = ()  # of the turn before: what "it" refers to
     notes: tuple[Note, ...] = ()
     at: datetime | None = None  # None: now
+    line_notes: tuple[str | None, ...] = ()  # of the lines; empty: none has one
 
 
 class Act(StrEnum):

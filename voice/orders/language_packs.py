@@ -210,6 +210,7 @@ class LanguagePack(BaseModel):
     questions: list[tuple[str, str]]  # the first and the last words of a question
     asked: list[str]  # complete questions
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least
+    acts: dict[str, list[str]]  # phrases that tell a dialogue act: human, repeat, smalltalk
     # Statements
     names: list[str]  # titles and pronouns before the name of a person
     name_openings: list[str]  # other phrases before a name: "my name is"
@@ -218,6 +219,10 @@ class LanguagePack(BaseModel):
     allergies: list[str]  # begin a statement of an allergy
     allergy_nouns: list[str]  # end one: "a nut allergy"
     allergy_verbs: list[str]  # begin one that ends with such a noun
+    allergens: dict[str, list[str]]  # by their names in menu files
+    diets: dict[str, list[str]]  # by their names in menu files
+    diet_openings: list[str]  # before a diet: "I'm"
+    services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
     adjectives: list[str]  # no names without a noun
     adjectives_first: bool  # they stand before their noun

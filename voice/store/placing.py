@@ -12,7 +12,7 @@ from voice.store.stored_orders import build_order, order_digest
 
 
 class Pricer(Protocol):
-    """A menu and its prices; `voice.orders.engine.OrderEngine` is one."""
+    """A menu and its prices; `voice.dialog.turn.DialogEngine` is one."""
 
     menu: Menu
 
