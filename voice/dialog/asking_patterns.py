@@ -9,7 +9,9 @@ from voice.orders import words
 from voice.orders.language_packs import Asks
 
 GAP: Final = "*"
+CLAUSE_START: Final = "^"
 CLAUSE_END: Final = "$"
+NAME: Final = "@"
 MAX_GAP: Final = 8  # words
 MAX_CLOSINGS: Final = 3  # words between a pattern and the end of its clause
 
@@ -25,8 +27,8 @@ class Found(NamedTuple, Generic[T]):
     end: int
 
 
-class Phrases(Generic[T]):
-    """Phrases with a value each, by their first word; words may lack their diacritics."""
+class PhraseTable(Generic[T]):
+    """PhraseTable with a value each, by their first word; words may lack their diacritics."""
 
     def __init__(self, entries: Iterable[tuple[Phrase, T]]) -> None:
         self._by_first: dict[str, list[tuple[Phrase, Phrase, T]]] = defaultdict(list)
@@ -61,60 +63,69 @@ def _fits(said: str, word: str, folded: str) -> bool:
 class Match(NamedTuple):
     """The tokens of a pattern."""
 
-    kind: InquiryKind
+    kind: InquiryKind | None  # None: a question about anything
     tokens: frozenset[int]
+    needs_name: bool  # it asks only beside a name of the menu
 
 
 class _Rest(NamedTuple):
     """A pattern behind its first phrase."""
 
-    kind: InquiryKind | None  # None: it asks for contents
-    phrases: tuple[Phrases[None], ...]  # one each
+    kind: InquiryKind | None
+    phrases: tuple[PhraseTable[None], ...]  # one each
+    begins_clause: bool
     ends_clause: bool
+    needs_name: bool
 
 
 class Patterns:
     """The patterns of all languages, by the kind of question."""
 
     def __init__(self, asks: Sequence[Asks]) -> None:
-        self._closings = frozenset({word for ask in asks for closing in ask.closings for word in (closing, words.fold(closing))})
-        kinds: list[tuple[InquiryKind | None, str]] = [
-            (kind, text) for ask in asks for kind in InquiryKind for text in getattr(ask, kind.value, ())
-        ]
-        self._patterns = Phrases(_pattern(kind, text) for kind, text in kinds)
-        self._contents = Phrases(_pattern(None, text) for ask in asks for text in ask.contains)
+        self._closings = _words(ask.closings for ask in asks)
+        self._lead_ins = _words(ask.lead_ins for ask in asks)
+        self._not_before = _words(ask.not_before for ask in asks)
+        kinds: list[tuple[InquiryKind | None, str]] = [(None, text) for ask in asks for text in ask.forms]
+        kinds += [(kind, text) for ask in asks for kind in InquiryKind for text in getattr(ask, kind.value, ())]
+        self._patterns = PhraseTable(_pattern(kind, text) for kind, text in kinds)
+        self._contents = PhraseTable(_pattern(None, text) for ask in asks for text in ask.contains)
 
     def matches(self, surfaces: Sequence[str]) -> list[Match]:
         """Return the matches of all patterns."""
         found = []
         for start in range(len(surfaces)):
-            for (kind, phrases, ends_clause), _, end in self._patterns.at(surfaces, start):
-                tokens = self._matched(phrases, surfaces, start, end, ends_clause=ends_clause)
-                if tokens is not None and kind is not None:
-                    found.append(Match(kind, tokens))
+            for rest, _, end in self._patterns.at(surfaces, start):
+                tokens = self._matched(rest, surfaces, start, end)
+                if tokens is not None:
+                    found.append(Match(rest.kind, tokens, rest.needs_name))
         return found
 
     def ask_for_contents(self, surfaces: Sequence[str]) -> bool:
         """Return whether words ask what something contains."""
         return any(
-            self._matched(phrases, surfaces, start, end, ends_clause=ends_clause) is not None
+            self._matched(rest, surfaces, start, end) is not None
             for start in range(len(surfaces))
-            for (_, phrases, ends_clause), _, end in self._contents.at(surfaces, start)
+            for rest, _, end in self._contents.at(surfaces, start)
         )
 
-    def _matched(
-        self, rest: Sequence[Phrases[None]], surfaces: Sequence[str], start: int, end: int, *, ends_clause: bool
-    ) -> frozenset[int] | None:
+    def _matched(self, rest: _Rest, surfaces: Sequence[str], start: int, end: int) -> frozenset[int] | None:
         """Return the tokens of a pattern whose first phrase is said; None if the others are not."""
+        if rest.begins_clause and not self._is_clause_start(surfaces, start):
+            return None
         tokens = set(range(start, end))
-        for phrase in rest:
+        for phrase in rest.phrases:
             ahead = range(end + 1, min(len(surfaces), end + 1 + MAX_GAP))
             found = next((one for place in ahead for one in phrase.at(surfaces, place)), None)
             if found is None or any(words.is_punctuation(surface) for surface in surfaces[end : found.start]):
                 return None
             end = found.end
             tokens |= set(range(found.start, end))
-        return frozenset(tokens) if not ends_clause or self._is_clause_end(surfaces, end) else None
+        if end < len(surfaces) and surfaces[end] in self._not_before:
+            return None
+        return frozenset(tokens) if not rest.ends_clause or self._is_clause_end(surfaces, end) else None
+
+    def _is_clause_start(self, surfaces: Sequence[str], start: int) -> bool:
+        return start == 0 or words.is_punctuation(surfaces[start - 1]) or surfaces[start - 1] in self._lead_ins
 
     def _is_clause_end(self, surfaces: Sequence[str], end: int) -> bool:
         for surface in surfaces[end : end + MAX_CLOSINGS]:
@@ -125,7 +136,13 @@ class Patterns:
         return len(surfaces) <= end + MAX_CLOSINGS or words.is_punctuation(surfaces[end + MAX_CLOSINGS])
 
 
+def _words(lists: Iterable[Iterable[str]]) -> frozenset[str]:
+    """Return single words, with and without their diacritics."""
+    return frozenset({way for texts in lists for text in texts for way in (text, words.fold(text))})
+
+
 def _pattern(kind: InquiryKind | None, text: str) -> tuple[Phrase, _Rest]:
     """Return the first phrase of a pattern, and what follows it."""
-    first, *rest = [words.phrase(part) for part in text.removesuffix(CLAUSE_END).split(GAP)]
-    return first, _Rest(kind, tuple([Phrases([(phrase, None)]) for phrase in rest]), text.endswith(CLAUSE_END))
+    first, *others = [words.phrase(part) for part in text.strip(f" {CLAUSE_START}{CLAUSE_END}{NAME}").split(GAP)]
+    rest = tuple([PhraseTable([(phrase, None)]) for phrase in others])
+    return first, _Rest(kind, rest, text.startswith(CLAUSE_START), text.endswith(CLAUSE_END), text.endswith(NAME))

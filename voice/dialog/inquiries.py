@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas import Menu
-from voice.dialog.asking_patterns import Found, Match, Patterns, Phrase, Phrases
+from voice.dialog.asking_patterns import Found, Match, Patterns, Phrase, PhraseTable
 from voice.dialog.state import Inquiry, InquiryKind, QuestionKind, State
 from voice.menus.names import all_names
 from voice.orders import words
@@ -19,9 +19,11 @@ MAX_COST: Final = 5.0  # of a name; a dearer one is another word that sounds lik
 CERTAIN_COST: Final = 1.5  # of a name that is one although a pattern has its words
 FUNCTION_WORD: Final = frozenset({"name.whole.function_word", "name.item.function_word", "name.option.function_word"})
 RIGHT_SPELLINGS: Final = frozenset({"spelt.plain", "spelt.plural", "spelt.digits", "spelt.apart", "spelt.together"})
+MIN_FORM_WORDS: Final = 3  # of a question that has only the form of one
 MIN_SIZES: Final = 2  # choices of a group of sizes that are called by a size
 # Of kinds with patterns of equal length, the earlier one decides.
 BY_LENGTH: Final = (InquiryKind.CHOICES, InquiryKind.ITEMS, InquiryKind.DESCRIPTION, InquiryKind.AVAILABLE, InquiryKind.OTHER)
+DECISIVE: Final = (InquiryKind.PRICE, InquiryKind.HOURS)  # their words decide whatever else is said
 # Kinds that may ask about the line that the turn before changed, or about the choices of the open question.
 REFERRING: Final = frozenset({InquiryKind.PRICE, InquiryKind.DESCRIPTION, InquiryKind.AVAILABLE, InquiryKind.CHOICES, InquiryKind.HOURS})
 
@@ -80,28 +82,34 @@ class InquiryFinder:
         tables = [table for pack in packs for table in (pack.shorthand, pack.asks.shorthand)]
         self._shorthand = {short: word for table in tables for word, shorts in table.items() for short in shorts}
         self._patterns = Patterns(asks)
-        self._openings = Phrases((words.phrase(text), None) for ask in asks for text in ask.openings)
-        self._pronouns = Phrases((words.phrase(text), None) for ask in asks for text in ask.pronouns)
-        self._negations = Phrases((words.phrase(text), None) for ask in asks for text in ask.negations)
-        self._sizes = Phrases((words.phrase(text), None) for ask in asks for text in ask.sizes)
-        self._diets = _valued(ask.diets for ask in asks)
-        self._allergens = _valued(ask.allergens for ask in asks)
-        self._categories = Phrases(_categories(menu))
-        self._groups = Phrases(_groups(menu, packs))
+        self._openings = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.openings)
+        self._topics = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.topics)
+        self._no_questions = PhraseTable((words.phrase(text), None) for pack in packs for text in _statements(pack))
+        self._pronouns = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.pronouns)
+        self._negations = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.negations)
+        self._sizes = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.sizes)
+        self._diets = _valued(table for pack in packs for table in (pack.diets, pack.asks.diets))
+        self._allergens = _valued(pack.allergens for pack in packs)
+        self._categories = PhraseTable(_categories(menu))
+        self._groups = PhraseTable(_groups(menu, packs))
         self._size_groups = _size_groups(menu, asks)
 
     def find(self, tokens: Sequence[Token], lattice: Sequence[Sequence[Arc]], state: State) -> Inquiry | None:
         """Return what the customer asks; None if no words ask. `lattice`: of the tokens, `state`: before the utterance."""
         surfaces = [self._shorthand.get(token.surface, token.surface) for token in tokens]
-        matches = self._patterns.matches(surfaces)
-        if not matches:
-            return Inquiry(InquiryKind.OTHER) if self._openings.is_in(surfaces) else None
-        entities = self._entities(surfaces, lattice, frozenset().union(*[match.tokens for match in matches]))
-        kind = self._kind(matches, entities)
+        matches = self._uncovered(self._patterns.matches(surfaces), surfaces)
+        kinds = [match for match in matches if match.kind is not None]
+        if not kinds and not self._asks_anything(matches, surfaces):
+            return None
+        entities = self._entities(surfaces, lattice, frozenset().union(*[match.tokens for match in kinds]))
+        kinds = [match for match in kinds if entities.named or not match.needs_name]
+        if not kinds and not self._asks_anything(matches, surfaces):
+            return None
+        kind = self._kind(kinds, entities, is_off_topic=self._topics.is_in(surfaces))
         if kind is InquiryKind.TOTAL:
             return Inquiry(kind)
         value, may_refer = None, kind in REFERRING
-        if kind not in (InquiryKind.PRICE, InquiryKind.HOURS):
+        if kind not in DECISIVE:
             found = self._diet(surfaces, entities)
             if found is not None:
                 kind, value, entities = InquiryKind.DIET, found.value, entities.without(found.start, found.end)
@@ -114,24 +122,39 @@ class InquiryFinder:
 
     # --- The kind of question
 
+    def _uncovered(self, matches: Sequence[Match], surfaces: Sequence[str]) -> list[Match]:
+        """Return the matches that are no part of an answer or of small talk: "how are you"."""
+        if not matches:
+            return []
+        said = [frozenset(range(found.start, found.end)) for found in self._no_questions.find(surfaces)]
+        return [match for match in matches if not any(match.tokens <= tokens for tokens in said)]
+
+    def _asks_anything(self, matches: Sequence[Match], surfaces: Sequence[str]) -> bool:
+        """Return whether words ask what no pattern tells: by a form of questions, or by a topic and a sign."""
+        if self._openings.is_in(surfaces):
+            return True
+        is_form = any(match.kind is None for match in matches) and len(surfaces) >= MIN_FORM_WORDS
+        return is_form or ("?" in surfaces and self._topics.is_in(surfaces))
+
     @staticmethod
-    def _kind(matches: Sequence[Match], entities: Entities) -> InquiryKind:
+    def _kind(matches: Sequence[Match], entities: Entities, *, is_off_topic: bool) -> InquiryKind:
         """Return what is asked for, by the words of the question and by what it names."""
         kinds = {match.kind for match in matches}
         is_named = bool(entities.items or entities.choices or entities.categories)
         if InquiryKind.TOTAL in kinds and not (is_named and InquiryKind.PRICE in kinds):
             return InquiryKind.TOTAL
-        for kind in (InquiryKind.PRICE, InquiryKind.HOURS):
-            if kind in kinds:
-                return kind
-        if InquiryKind.OTHER in kinds and not is_named:
+        is_off_topic = is_off_topic or InquiryKind.OTHER in kinds or not kinds
+        if is_off_topic and not is_named and InquiryKind.PRICE not in kinds:
             return InquiryKind.OTHER
-        longest = max(matches, key=lambda match: (len(match.tokens), -BY_LENGTH.index(match.kind)))
-        if longest.kind is InquiryKind.ITEMS and entities.groups and not (entities.items or entities.categories):
+        if decisive := [kind for kind in DECISIVE if kind in kinds]:
+            return decisive[0]
+        n_tokens = {kind: max([len(match.tokens) for match in matches if match.kind is kind], default=0) for kind in BY_LENGTH}
+        longest = max(BY_LENGTH, key=n_tokens.__getitem__) if kinds else InquiryKind.OTHER
+        if longest is InquiryKind.ITEMS and entities.groups and not (entities.items or entities.categories):
             return InquiryKind.CHOICES
-        if longest.kind is InquiryKind.CHOICES and entities.categories and not (entities.groups or entities.items):
+        if longest is InquiryKind.CHOICES and entities.categories and not (entities.groups or entities.items):
             return InquiryKind.ITEMS
-        return longest.kind
+        return longest
 
     def _diet(self, surfaces: Sequence[str], entities: Entities) -> Found[str] | None:
         """Return the allergen or the diet that the question is about; an allergen that is a choice needs words that ask for contents."""
@@ -217,8 +240,14 @@ def _changed(state: State) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]]:
     return line.items, tuple([ChoiceRef(option.group, option.choices[0]) for option in options])
 
 
-def _valued(tables: Iterable[dict[str, list[str]]]) -> Phrases[str]:
-    return Phrases((words.phrase(text), value) for table in tables for value, texts in table.items() for text in texts)
+def _statements(pack: LanguagePack) -> Iterable[str]:
+    """Yield answers, small talk and requests for a person or a repetition."""
+    for ways in (*pack.answers.values(), *pack.acts.values(), pack.cancels):
+        yield from ways
+
+
+def _valued(tables: Iterable[dict[str, list[str]]]) -> PhraseTable[str]:
+    return PhraseTable((words.phrase(text), value) for table in tables for value, texts in table.items() for text in texts)
 
 
 def _is_name(arc: Arc, start: int, least: Sequence[float], asking: frozenset[int]) -> bool:
