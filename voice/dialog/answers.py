@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final
 
 from schemas import Menu
-from voice.dialog.requirements import minimum
+from voice.dialog.requirements import is_required
 from voice.dialog.state import Note, PendingEdit, Question, QuestionKind
 from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, MenuIndex, Modifier
 
@@ -269,7 +269,7 @@ def _decline_offer(resolution: Resolution) -> None:
 def _decline_missing(resolution: Resolution) -> None:
     """Close the question unless its group is required, or it asks for a quantity."""
     question = resolution.question
-    if question.line is not None and (question.group is None or minimum(resolution.menu.option_groups[question.group])):
+    if question.line is not None and (question.group is None or is_required(resolution.menu.option_groups[question.group])):
         return
     resolution.outcome = Outcome.DECLINED
 
@@ -280,7 +280,7 @@ def _decline_ambiguous(resolution: Resolution) -> None:
     if question.group is None:
         resolution.outcome = Outcome.DECLINED
         return
-    if minimum(resolution.menu.option_groups[question.group]):
+    if is_required(resolution.menu.option_groups[question.group]):
         return
     for number in resolution.lines:
         line = resolution.draft[number]

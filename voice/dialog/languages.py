@@ -14,13 +14,32 @@ def language_of(tokens: Sequence[Token], menu: Menu) -> str:
     languages_of = _languages_of_words()
     count: dict[str, int] = {}
     for token in tokens:
-        for language in languages_of.get(token.surface, ()):
+        for language in languages_of.get(token.surface) or _languages_of_letters(token.surface):
             count[language] = count.get(language, 0) + 1
     best = sorted(count.values(), reverse=True)
-    first = menu.languages[0] if menu.languages else "en"
     if not best or (len(best) > 1 and best[0] == best[1]):
-        return first
+        return menu.languages[0] if menu.languages else "en"
     return max(count, key=count.__getitem__)
+
+
+def _languages_of_letters(surface: str) -> tuple[str, ...]:
+    """Return the language whose letters a word has, if they are not those of all."""
+    if surface.isascii():
+        return ()
+    for language, letters in _letters().items():
+        if letters.issuperset(surface):
+            return (language,)
+    return ()
+
+
+@lru_cache(maxsize=1)
+def _letters() -> Mapping[str, frozenset[str]]:
+    """Return the letters of each language with letters of its own."""
+    return {
+        language: letters
+        for language, pack in language_packs().items()
+        if not (letters := frozenset("".join(pack.phrases()))).issubset(map(chr, range(128)))
+    }
 
 
 @lru_cache(maxsize=1)

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from schemas import Menu
-from voice.dialog.phrases import Phrases, is_asking, is_function_word, names_of, phrases_of
-from voice.dialog.requirements import vouches
+from schemas import Menu, Option
+from voice.dialog.lines import priced_options
+from voice.dialog.phrases import Phrases, is_asking, is_function_word, is_negation, names_of, phrases_of
 from voice.dialog.settling import Settled
 from voice.dialog.state import Note, NoteKind, Question, QuestionKind
+from voice.menus.diets import ALLERGENS, DIETS, Verdict, verdict_on
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack
+from voice.orders.parser.draft import DraftLine
+from voice.orders.pricing import Pricing
 from voice.orders.words import Token
 
 MAX_NOTES: Final = 200
@@ -70,7 +73,7 @@ class NoteFinder:
             if len(found) == 1 or found[1][0][0] != "diet" or found[1][1] != end:
                 return []
             (_, value), _, end = found[1]
-        elif tuple([token.surface for token in tokens[start:end]]) in self._named or is_asking(tokens):
+        elif tuple([token.surface for token in tokens[start:end]]) in self._named or is_negation(tokens[start]) or is_asking(tokens):
             return []
         return [_found(Note("diet", "", value=value), utterance, tokens, start, end)]
 
@@ -88,8 +91,8 @@ def _labels(*, is_folded: bool) -> Phrases[Label]:
     """Return the phrases of notes of all languages."""
 
     def of_pack(pack: LanguagePack) -> Iterable[tuple[Label, Iterable[str]]]:
-        yield from [(("allergen", value), ways) for value, ways in pack.allergens.items()]
-        yield from [(("diet", value), ways) for value, ways in pack.diets.items()]
+        yield from [(("allergen", value), ways) for value, ways in pack.asks.allergens.items()]
+        yield from [(("diet", value), ways) for value, ways in pack.asks.diets.items()]
         yield from [(("service", value), ways) for value, ways in pack.services.items()]
         yield ("allergy", ""), pack.allergies
         yield ("allergy_noun", ""), pack.allergy_nouns
@@ -140,14 +143,6 @@ def _allergies_before(
     return [_found(Note("allergy", "", value=value), utterance, tokens, first, end) for value in values]
 
 
-def without_statements(utterance: str, notes: Iterable[FoundNote]) -> str:
-    """Return the utterance with spaces in place of allergies and diets, so that places in it stay the same."""
-    for found in notes:
-        if found.is_statement:
-            utterance = utterance[: found.start] + " " * (found.end - found.start) + utterance[found.end :]
-    return utterance
-
-
 def placed(found: Sequence[FoundNote], settled: Settled) -> list[Note]:
     """Return new notes; a diet beside the words of one line belongs to this line."""
     notes = []
@@ -188,14 +183,22 @@ def merged(before: Sequence[Note], new: Iterable[Note]) -> tuple[Note, ...]:
     return tuple(notes[-MAX_NOTES:])
 
 
-def diet_checks(menu: Menu, settled: Settled, before: Sequence[Note], new: Sequence[Note]) -> list[Question]:
+def diet_checks(menu: Menu, pricing: Pricing, settled: Settled, before: Sequence[Note], new: Sequence[Note]) -> list[Question]:
     """Return the questions whether lines may stay that the menu does not vouch for: new lines and choices, or a new note."""
     wishes = [note for note in (*before, *new) if note.kind in {"allergy", "diet"}]
     if not wishes:
         return []
     questions = []
     for number, line in enumerate(settled.lines):
+        options = priced_options(pricing, line)
         relevant = [note for note in wishes if note.line in {None, number} and (number in settled.touched or note in new)]
-        if any(not vouches(menu, line, note) for note in relevant):
+        if any(not _is_vouched(menu, options, line, note) for note in relevant):
             questions.append(Question(QuestionKind.CHECK, number, choices=line.items))
     return questions
+
+
+def _is_vouched(menu: Menu, options: Sequence[Option], line: DraftLine, note: Note) -> bool:
+    """Return whether the menu vouches that a line fits a diet or an allergy; it cannot for one without a name in the menu format."""
+    if note.value not in {*ALLERGENS, *DIETS}:
+        return False
+    return verdict_on(menu, line.items[0], options, note.value) is Verdict.VOUCHED

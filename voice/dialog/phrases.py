@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from schemas import Choice, Item, Menu
+from voice.menus.names import all_names
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack, language_packs
 from voice.orders.words import Token
@@ -56,7 +57,8 @@ def names_of(menu: Menu) -> Iterator[str]:
     """Yield the names and aliases of a menu: names of items, names of choices, then aliases."""
     named: list[Item | Choice] = [*menu.items.values()]
     named += [choice for group in menu.option_groups.values() for choice in group.choices.values()]
-    yield from [one.name for one in named]
+    for one in named:
+        yield from all_names(one.name)
     for one in named:
         yield from one.aliases
 
@@ -103,3 +105,13 @@ def without_conjunction(tokens: Sequence[Token], start: int, end: int) -> int:
 @lru_cache(maxsize=1)
 def _conjunctions() -> frozenset[str]:
     return frozenset([way for pack in language_packs().values() for way in (*pack.withs, *pack.buts, *pack.joins)])
+
+
+def is_negation(token: Token) -> bool:
+    """Return whether a token leaves out what follows."""
+    return token.surface in _negations()
+
+
+@lru_cache(maxsize=1)
+def _negations() -> frozenset[str]:
+    return frozenset([spelt for pack in language_packs().values() for way in pack.amounts["no"] for spelt in (way, words.fold(way))])

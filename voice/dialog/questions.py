@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Final
 
 from schemas import Menu
+from voice.dialog.availability import Absent
 from voice.dialog.requirements import open_groups, unmet_groups
 from voice.dialog.state import PendingEdit, Question, QuestionKind
-from voice.orders.parser.draft import Draft, DraftLine
+from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine
 from voice.orders.parser.parser import Unresolved
 
 MAX_QUESTIONS: Final = 200
@@ -84,35 +85,32 @@ def _needs(kind: QuestionKind, line: DraftLine, group: str, menu: Menu) -> bool:
     return True
 
 
-def unresolved_question(menu: Menu, unresolved: Unresolved) -> Question:
+def unresolved_question(menu: Menu, absent: Absent, unresolved: Unresolved) -> Question:
     """Return the question for a line whose words fit several items, or none that is available; its line is a draft index."""
     line = unresolved.line
     number = unresolved.replaces if unresolved.replaces >= 0 else None
-    op = PendingEdit("add" if number is None else "set", DraftLine(line.items, line.quantity, line.options))
+    edit = PendingEdit("add" if number is None else "set", DraftLine(line.items, line.quantity, line.options))
     if unresolved.is_available:
-        pending = op._replace(line=op.line._replace(items=()))
-        return Question(QuestionKind.AMBIGUOUS, number, choices=line.items, pending=pending)
-    return Question(
-        QuestionKind.UNAVAILABLE,
-        number,
-        choices=near(menu, line.items[0]),
-        pending=op._replace(line=op.line._replace(items=line.items[:1])),
-    )
+        pending = edit._replace(line=edit.line._replace(items=()))
+        here = tuple([item for item in line.items if item not in absent.items])
+        return Question(QuestionKind.AMBIGUOUS, number, choices=here or line.items, pending=pending)
+    pending = edit._replace(line=edit.line._replace(items=line.items[:1]))
+    return Question(QuestionKind.UNAVAILABLE, number, choices=near(menu, absent, line.items[0]), pending=pending)
 
 
-def near(menu: Menu, item_id: str) -> tuple[str, ...]:
+def near(menu: Menu, absent: Absent, item_id: str) -> tuple[str, ...]:
     """Return the available items of the same category, nearest in price first."""
     item = menu.items[item_id]
     if item.category is None:
         return ()
     others = [
-        other_id for other_id, other in menu.items.items() if other.category == item.category and other.available and other_id != item_id
+        other for other, one in menu.items.items() if one.category == item.category and other not in absent.items and other != item_id
     ]
-    others.sort(key=lambda other_id: abs(menu.items[other_id].price - item.price))
+    others.sort(key=lambda other: abs(menu.items[other].price - item.price))
     return tuple(others[:MAX_NEAR])
 
 
-def raised(menu: Menu, lines: Draft, covered: Sequence[Question]) -> list[Question]:
+def raised(menu: Menu, absent: Absent, lines: Draft, covered: Sequence[Question]) -> list[Question]:
     """Return the questions that the lines raise, except those that are asked already: open choices, then required groups."""
     asked = {(number, question.group) for question in covered for number in (question.lines or (question.line,)) if number is not None}
     questions = []
@@ -126,7 +124,7 @@ def raised(menu: Menu, lines: Draft, covered: Sequence[Question]) -> list[Questi
             if (number, group) not in asked:
                 missing.setdefault(group, []).append(number)
     for group, numbers in missing.items():
-        choices = tuple(menu.option_groups[group].choices)
+        choices = tuple([choice for choice in menu.option_groups[group].choices if ChoiceRef(group, choice) not in absent.choices])
         questions.append(Question(QuestionKind.MISSING, numbers[0], group, choices, lines=tuple(numbers) if len(numbers) > 1 else ()))
     return questions
 

@@ -1,13 +1,14 @@
 """Read an utterance: its notes, its parses in the state of the conversation, and the act that its words tell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas import Menu
 from voice.dialog.acts import Heard, act_of_words, heard
-from voice.dialog.inquiries import find_inquiry
+from voice.dialog.inquiries import InquiryFinder
 from voice.dialog.lines import request_of
-from voice.dialog.notes import FoundNote, NoteFinder, without_statements
+from voice.dialog.notes import FoundNote, NoteFinder
+from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.orders import words
@@ -25,7 +26,7 @@ MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is
 class Reading(NamedTuple):
     """An utterance as the dialog reads it."""
 
-    utterance: str  # without allergies and diets
+    utterance: str  # with spaces in place of allergies, diets, and numbers that are no number of units
     tokens: Sequence[Token]
     parses: Sequence[Parse]  # cheapest first
     asked: Question | None  # the question that the utterance is read to answer
@@ -33,6 +34,7 @@ class Reading(NamedTuple):
     words_act: Act
     inquiry: Inquiry | None
     notes: Sequence[FoundNote]
+    part_numbers: Sequence[tuple[int, int]]  # numbers that are no number of units, in code points
 
     @property
     def parse(self) -> Parse:
@@ -85,6 +87,8 @@ class UtteranceReader:
         """Compile the menu."""
         self._parser = Parser(menu, model)
         self._notes = NoteFinder(menu)
+        self._inquiries = InquiryFinder(menu)
+        self._part_numbers = PartNumberFinder(menu)
 
     @property
     def index(self) -> MenuIndex:
@@ -95,13 +99,19 @@ class UtteranceReader:
         """Read an utterance; the questions of the state are valid."""
         tokens = words.tokenize(utterance)
         notes = self._notes.find(utterance, tokens)
-        if notes:
-            utterance = without_statements(utterance, notes)
+        part_numbers = self._part_numbers.find(tokens)
+        unparsed = [*part_numbers, *[(note.start, note.end) for note in notes if note.is_statement]]
+        if unparsed:
+            utterance = blanked(utterance, unparsed)
             tokens = words.tokenize(utterance)
         asked, parses = self._parse(utterance, state)
         said = heard(tokens)
-        inquiry = find_inquiry(tokens, parses[0])
-        return Reading(utterance, tokens, parses, asked, said, act_of_words(said, asked, is_inquiry=inquiry is not None), inquiry, notes)
+        inquiry = None
+        if not parses[0].n_edits:
+            inquiry = self._inquiries.find(tokens, self._parser._lexicon.lattice(tokens), state)  # noqa: SLF001 - no other way to the names
+        return Reading(
+            utterance, tokens, parses, asked, said, act_of_words(said, asked, is_inquiry=inquiry is not None), inquiry, notes, part_numbers
+        )
 
     def _parse(self, utterance: str, state: State) -> tuple[Question | None, list[Parse]]:
         """Return the parses in the light of the first question, or of a later one that the utterance answers instead."""
@@ -134,3 +144,10 @@ def _for_parser(asked: Question | None) -> OpenQuestion | None:
     pending = asked.pending.line if asked.pending is not None else None
     line = None if pending is not None and asked.group is None else asked.line
     return OpenQuestion(asked.kind.value, line, asked.group, asked.choices, pending)
+
+
+def blanked(utterance: str, places: Iterable[tuple[int, int]]) -> str:
+    """Return an utterance with spaces in some places, so that all other places stay the same."""
+    for start, end in places:
+        utterance = utterance[:start] + " " * (end - start) + utterance[end:]
+    return utterance

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from schemas import Line, LineRequest, Menu, Order
 from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
+from voice.dialog.availability import Availability
 from voice.dialog.languages import language_of
 from voice.dialog.lines import draft_of, priced, request_of
 from voice.dialog.phrases import names_of
@@ -18,11 +19,12 @@ from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
 from voice.dialog.settling import Settled, Span, settle
 from voice.dialog.state import Act, Note, Question, QuestionKind, State, Turn
-from voice.dialog.suspending import confidences, suspend, suspend_unavailable
+from voice.dialog.suspending import confidences, suspend, suspend_part_numbers, suspend_unavailable
 from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
 from voice.orders import words
 from voice.orders.engine import OrderEngine
+from voice.orders.language_packs import language_packs
 from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
@@ -43,7 +45,9 @@ class DialogEngine:
         self.ask_below = ask_below
         self.vocabulary = tuple(dict.fromkeys(names_of(menu)))
         self._reader = UtteranceReader(menu, model or Model.load())
+        self._availability = Availability(menu)
         self._pricing = Pricing(menu)
+        self._pricings = {language: Pricing(menu, language) for language in {*menu.languages, *language_packs()}}
 
     def price(self, lines: Sequence[LineRequest]) -> list[Line]:
         """Return the lines priced from the menu, none merged.
@@ -95,20 +99,23 @@ class DialogEngine:
         edited = self._edit(reading, state, ALWAYS_ASK if is_uncertain else self.ask_below)
         turn = self._turn(reading, edited, state, suggest)
         language = reply_language or language_of(reading.tokens, self.menu)
-        return order_reply(turn, edited.settled, self.menu, self._pricing, language)
+        return order_reply(turn, edited.settled, self.menu, self._pricings.get(language, self._pricing), language)
 
     def _edit(self, reading: Reading, state: State, ask_below: float) -> "_Edited":
         """Apply the edits of the best parse and of the answer, except uncertain ones."""
         parse, before, tokens = reading.parse, state.lines, reading.tokens
+        absent = self._availability.at(state.at)
         draft = list(parse.draft)
+        touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
         certainty = confidences(reading.parses, before)
         resolution = None
         raised: list[Question] = []
         if not reading.is_cancelled:
             raised = [
-                *suspend_unavailable(self.menu, draft, before),
-                *suspend(draft, before, certainty, ask_below),
-                *[questions.unresolved_question(self.menu, one) for one in parse.unresolved],
+                *suspend_part_numbers(draft, before, reading.part_numbers, touched, _line_in_focus(state)),
+                *suspend_unavailable(self.menu, absent, draft, before),
+                *suspend(self.menu, draft, before, certainty, ask_below),
+                *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved],
             ]
             if reading.asked is not None:
                 resolution = Resolution(
@@ -116,9 +123,8 @@ class DialogEngine:
                 )
                 resolve(resolution)
                 raised += [resolution.follow_up] if resolution.follow_up is not None else []
-        spans: dict[int, Span] = dict.fromkeys(range(len(draft)), (0, len(tokens)))
-        spans.update(parse.touched())
-        places = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in spans.items() if end > start}
+        whole = (tokens[0].start, tokens[-1].end) if tokens else (0, 0)
+        places: dict[int, Span] = {**dict.fromkeys(range(len(draft)), whole), **touched}
         certain = {number: certainty.get(number, parse.probability) for number in range(len(draft))}
         settled = settle(tuple(draft), before, places, certain, state.line_notes)
         return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"))
@@ -131,7 +137,7 @@ class DialogEngine:
         new_notes = notes.placed(reading.notes, settled)
         if edited.resolution is not None and edited.resolution.note is not None:
             new_notes.append(edited.resolution.note)
-        checks = notes.diet_checks(self.menu, settled, kept_notes, new_notes)
+        checks = notes.diet_checks(self.menu, self._pricing, settled, kept_notes, new_notes)
         all_notes = notes.merged(kept_notes, new_notes)
 
         open_questions = self._questions(edited, state, asked, checks)
@@ -149,7 +155,7 @@ class DialogEngine:
 
         after = State(settled.lines, tuple(open_questions), settled.changes, all_notes, state.at, _line_notes(state, settled))
         turn = Turn(state, after, act, status, reading.inquiry if act is Act.QUESTION else None)
-        return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, turn))
+        return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, act))
 
     def _questions(self, edited: "_Edited", state: State, asked: Question | None, checks: Sequence[Question]) -> list[Question]:
         """Return the questions that stay open and those that the turn raises, in the order of asking."""
@@ -168,7 +174,7 @@ class DialogEngine:
             if still_open is not None:
                 found.append(still_open)
         found += checks
-        return questions.in_order_of_asking([*found, *questions.raised(self.menu, settled.lines, found)])
+        return questions.in_order_of_asking([*found, *questions.raised(self.menu, self._availability.at(state.at), settled.lines, found)])
 
 
 class _Edited(NamedTuple):
@@ -208,6 +214,12 @@ def _line_notes(state: State, settled: Settled) -> tuple[str | None, ...]:
     if not state.line_notes:
         return ()
     return tuple([state.line_notes[line.origin] if line.origin >= 0 else None for line in settled.lines])
+
+
+def _line_in_focus(state: State) -> int | None:
+    """Return the line that the turn before changed last, or the last line."""
+    changed = [change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)]
+    return changed[-1] if changed else len(state.lines) - 1 if state.lines else None
 
 
 def _offers(suggest: Suggest, lines: Draft, noted: Sequence[Note]) -> list[Question]:

@@ -152,7 +152,8 @@ class Asks(BaseModel):
     closings: list[str]  # words that may follow the end of a clause
     sizes: list[str]  # ask for a group of sizes
     size_names: list[str]  # of its choices
-    diets: dict[str, list[str]]  # more words for diets than statements have; by their names in menu files
+    diets: dict[str, list[str]]  # by their names in menu files
+    allergens: dict[str, list[str]]  # by their names in menu files
 
     @field_validator("total", "price", "hours", "choices", "items", "available", "description", "other", mode="before")
     @classmethod
@@ -225,8 +226,6 @@ class LanguagePack(BaseModel):
     allergies: list[str]  # begin a statement of an allergy
     allergy_nouns: list[str]  # end one: "a nut allergy"
     allergy_verbs: list[str]  # begin one that ends with such a noun
-    allergens: dict[str, list[str]]  # by their names in menu files
-    diets: dict[str, list[str]]  # by their names in menu files
     diet_openings: list[str]  # before a diet: "I'm"
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
