@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from schemas import Menu
+from schemas import Menu, Option
 from voice.dialog.numbers_in_words import cardinal, price_in_words, spoken_figure
 from voice.menus.names import name_in
 from voice.orders.language_packs import LanguagePack, Speech, language_packs, speech_of
@@ -144,10 +144,13 @@ class Wording:
             return name
         return self.sentence("dearer" if difference > 0 else "cheaper", name=name, price=self.price(abs(difference)))
 
+    def options(self, line: DraftLine) -> list[Option]:
+        """Return the options of a line as replies have them."""
+        return [self.pricing.option(option.group, option.choices, option.amount, option.quantity) for option in line.options]
+
     def unit_price(self, line: DraftLine) -> int:
         """Return the price of one unit of a line."""
-        options = [self.pricing.option(option.group, option.choices, option.amount, option.quantity) for option in line.options]
-        return self.pricing.unit_price(line.items[0], options)
+        return self.pricing.unit_price(line.items[0], self.options(line))
 
     def total(self, lines: Iterable[DraftLine]) -> int:
         """Return the price of lines."""
