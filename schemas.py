@@ -246,7 +246,8 @@ class Choice(Model):
 
     def as_item(self, item: "Item") -> "Choice":
         """Return the choice with what the item gives."""
-        given = frozenset({"name", "aliases", "options", "diet", "contains"} - self.model_fields_set)
+        own = self.model_fields_set - self._from_item
+        given = frozenset({"name", "aliases", "options", "diet", "contains"} - own)
         choice = self.model_copy(update={field: getattr(item, field) for field in given})
         choice._from_item = given  # noqa: SLF001 - of this class
         return choice
