@@ -36,6 +36,7 @@ from errors import (
     MenuNotFound,
     NotReady,
     OrderConflict,
+    OrderIncomplete,
     OrderNotFound,
     Overloaded,
     RateLimited,
@@ -62,11 +63,13 @@ from schemas import (
 )
 from settings import LOCAL_TOKEN_SECRET, Settings, read_settings
 from voice.asr.recogniser import Recogniser
+from voice.dialog.turn import DialogEngine
+from voice.dialog.wire import state_of
 from voice.live.sessions import LiveSessions
 from voice.menus.loading import MenuBook
 from voice.orders import compiled
-from voice.orders.confirmation import confirmed
-from voice.orders.engine import OrderEngine
+from voice.orders.confirmation import is_recognition_uncertain
+from voice.orders.parser.model import Model
 from voice.recommend.sync import Recommenders
 from voice.store.placing import place_order
 from voice.store.store import Store
@@ -98,7 +101,7 @@ class State(TypedDict):
     admission: Admission
     bodies: BodyReader
     metrics: HttpMetrics
-    menus: MenuBook[OrderEngine]
+    menus: MenuBook[DialogEngine]
     recogniser: Recogniser
     live: LiveSessions
     recommenders: Recommenders
@@ -139,20 +142,26 @@ async def transcribe(request: Request) -> Response:
     status={200: "Understood."},
 )
 async def take_order(request: Request) -> Response:
-    """Turn an utterance into an order.
+    """Take one turn of a conversation.
 
     The utterance is text, or audio (which needs the scope speech too) in any form that the speech route accepts; in a query or a form,
-    `lines` is a JSON string. The request has the order so far, the reply the order after the utterance; nothing is stored. A line of a
-    reply may be sent back unchanged; prices always come from the menu.
+    a list is a JSON string. The request has the state of the conversation as the last reply had it, the reply the state after the
+    utterance and the shop's next sentence; nothing is stored. Prices always come from the menu.
     """
     state: State = request.scope["state"]
     text, audio, options = await read_order(request, state["bodies"], state["admission"])
     engine = state["menus"].get(options.menu)
+    conversation = state_of(engine.menu, options, options.at)
+    take_turn = partial(engine.take_turn, reply_language=options.reply_language)
+    if options.offer:
+        await state["recommenders"].started()
+        recommender = state["recommenders"].get(caller_of(request).id, engine.menu)
+        at = options.at or datetime.now(UTC)
+        take_turn = partial(take_turn, suggest=partial(recommender.next_item, customer_id=options.customer_id, at=at))
     if audio is None:
-        return reply(request, engine.understand(text, options.lines))
-    transcript = await recognise(request, state["recogniser"], audio, options, engine, options.lines)
-    order = engine.understand(transcript["text"], options.lines)
-    order = confirmed(order, engine.price(options.lines), transcript["segments"], engine.menu.languages)
+        return reply(request, take_turn(text, conversation))
+    transcript = await recognise(request, state["recogniser"], audio, options, engine, conversation)
+    order = take_turn(transcript["text"], conversation, is_uncertain=is_recognition_uncertain(transcript["segments"]))
     return reply(request, order | {"transcript": transcript})
 
 
@@ -160,7 +169,7 @@ async def take_order(request: Request) -> Response:
     scope="order",
     body=StoreOrderRequest,
     returns=StoredOrder,
-    raises=(MenuNotFound, ItemNotFound, OrderNotFound, OrderConflict, Overloaded),
+    raises=(MenuNotFound, ItemNotFound, OrderIncomplete, OrderNotFound, OrderConflict, Overloaded),
     status={200: "Stored before.", 201: "Stored."},
 )
 async def put_order(request: Request) -> Response:
@@ -357,7 +366,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     for module in compiled.stale():
         log.warning("voice/orders/%s.py was changed since it was compiled: `make .venv`", module)
     admission = open_admission(settings, http_metrics)
-    menus = MenuBook(settings.menu_dir, partial(OrderEngine, ask_below=settings.ask_below))
+    menus = MenuBook(settings.menu_dir, partial(DialogEngine, ask_below=settings.ask_below, model=Model.load()))
     await asyncio.to_thread(menus.refresh)
     recogniser = Recogniser(
         model=settings.speech_model,

@@ -144,7 +144,7 @@ async def parts(state: State) -> None:
         "read and validate": lambda: at_once(bodies.read_json(request, RecommendRequest)),
         "domain: suggest again": suggest,
         "domain: suggest": lambda: suggest(["nothing-of-this-name"]),  # a request with `exclude` is not cached
-        "domain: understand": lambda: engine.understand(order.text or "", ()),
+        "domain: a turn": lambda: engine.take_turn(order.text or ""),
         "reply: envelope and JSON": lambda: reply(request, answer),
         "reply: send": lambda: at_once(ready(scope, request.receive, discard)),
         "metrics": lambda: log.record(scope, 200, 0, 0.001),

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from schemas import Choice, Item, LineRequest, Menu, Order, OrderRequest
+from voice.menus.names import spoken_names
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
 
@@ -27,7 +28,7 @@ def names_of(menu: Menu) -> list[str]:
     """Return the names and aliases of a menu."""
     named: list[Item | Choice] = [*menu.items.values()]
     named += [choice for group in menu.option_groups.values() for choice in group.choices.values()]
-    return [name for one in named for name in (one.name, *one.aliases)]
+    return [name for one in named for name in spoken_names(one)]
 
 
 def any_words(menu: Menu, rng: random.Random) -> tuple[str, list[LineRequest]]:

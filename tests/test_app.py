@@ -8,14 +8,14 @@ import httpx
 import pytest
 
 from errors import Overloaded
-from schemas import LineRequest, OptionRequest
+from schemas import LineRequest, Menu, OptionRequest
 from settings import ROOT, project_version
 from tests.conftest import CLIENT_KEYS, DOCUMENT, client_of
 from tests.web.fakes import FixedRecogniser
 from tests.web.routes import MENU, ORDER, RECOMMEND, SPEECH
 from voice.asr.audio import decode
+from voice.dialog.turn import DialogEngine
 from voice.menus.loading import MenuBook
-from voice.orders.engine import OrderEngine
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +97,7 @@ def sold_out(state, tmp_path):
     """The menu without lattes: they stand there, and are not available."""
     menu = (ROOT / f"menus/{MENU}.yaml").read_text("utf-8")
     (tmp_path / f"{MENU}.yaml").write_text(menu.replace("latte: {", "latte: {available: false, ", 1), "utf-8")
-    menus = MenuBook(tmp_path, OrderEngine)
+    menus = MenuBook(tmp_path, DialogEngine)
     menus.refresh()
     return client_of(state, menus=menus)
 
@@ -129,6 +129,14 @@ async def test_an_unknown_menu_is_not_found(client):
         response = await client.post(path, json=body)
         assert (response.status_code, response.json()["data"]["error"]) == (404, "MENU_NOT_FOUND")
     assert (await client.get("/api/v1/voice/menus/nope")).json()["data"]["error"] == "MENU_NOT_FOUND"
+
+
+async def test_a_menu_is_given_as_loaded_and_could_be_loaded_again(client, state):
+    loaded = state["menus"].get(MENU).menu
+    given = (await client.get(f"/api/v1/voice/menus/{MENU}")).json()["data"]["menu"]
+    assert given["items"]["ca-phe-sua"]["name"] == {"vi": "Cà phê sữa", "en": "Milk coffee"}
+    assert given["option_groups"]["combo-drink"]["choices"]["juice"] == {"item": "nuoc-cam", "price": 6000, "available": True}
+    assert Menu.model_validate(given).model_dump() == loaded.model_dump()
 
 
 async def test_a_spoken_order_is_recognised_with_the_menus_words_and_carries_its_transcript(state):
@@ -182,7 +190,7 @@ async def test_a_stored_order_is_returned_after_its_menu_was_removed(state, clie
     path = f"{ORDER}/{uuid4()}"
     body = {"menu": MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}]}
     created = await client.put(path, json=body)
-    async with client_of(state, menus=MenuBook(tmp_path, OrderEngine)) as later:
+    async with client_of(state, menus=MenuBook(tmp_path, DialogEngine)) as later:
         again = await later.put(path, json=body)
         other = await later.put(path, json={**body, "customer_id": 8})
         unknown = await later.put(f"{ORDER}/{uuid4()}", json=body)

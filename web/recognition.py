@@ -1,16 +1,17 @@
 """Recognise the audio of a request; cancel when the caller disconnects or the deadline passes."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from errors import Overloaded
-from schemas import LineRequest, SpeechOptions, Transcript
+from schemas import SpeechOptions, Transcript
 from voice.asr.recogniser import MODELS_RETRY_S, Recogniser
-from voice.orders.engine import OrderEngine
+from voice.dialog.state import State
+from voice.dialog.turn import EMPTY, DialogEngine
 from web.context import caller_of
 
 T = TypeVar("T")
@@ -24,12 +25,12 @@ async def recognise(  # noqa: PLR0913, PLR0917 - the inputs of a recognition
     recogniser: Recogniser,
     audio: bytes,
     options: SpeechOptions,
-    engine: OrderEngine | None,
-    lines: Sequence[LineRequest] = (),
+    engine: DialogEngine | None,
+    state: State = EMPTY,
     *,
     deadline_s: float = RECOGNITION_DEADLINE_S,
 ) -> Transcript:
-    """Return the transcript; `engine`: the order engine of the expected menu, None without one.
+    """Return the transcript; `engine`: of the expected menu, None without one; `state`: of the conversation.
 
     Raises:
         Overloaded: the models are being loaded, the queue is full, or the deadline passed.
@@ -46,10 +47,10 @@ async def recognise(  # noqa: PLR0913, PLR0917 - the inputs of a recognition
         channels=options.channels,
         language=options.language,
         languages=engine.menu.languages if engine else (),
-        phrases=engine.vocabulary if engine else (),
+        phrases=engine.phrases(state) if engine else (),
         words=options.words,
         client=caller_of(request).id,
-        scorer=partial(engine.score, lines=lines) if engine else None,
+        scorer=partial(engine.score, state=state) if engine else None,
     )
     try:
         async with asyncio.timeout(deadline_s):

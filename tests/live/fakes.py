@@ -11,8 +11,8 @@ from schemas import Menu
 from tests.live.recordings import SILENCE, waveform
 from voice.asr.audio import SAMPLE_RATE
 from voice.asr.engine import DecodeJob
+from voice.dialog.turn import DialogEngine
 from voice.live.session import StreamingSession
-from voice.orders.engine import OrderEngine
 
 SPOKEN = np.concatenate([waveform("en"), SILENCE])
 
@@ -48,7 +48,7 @@ class ChangingMenu:
 
     def __init__(self, menu: Menu) -> None:
         self.menu = menu
-        self.engine: OrderEngine | None = OrderEngine(menu)
+        self.engine: DialogEngine | None = DialogEngine(menu)
 
     def change(self, item: str, **update: Any) -> None:
         self._serve({**self.menu.items, item: self.menu.items[item].model_copy(update=update)})
@@ -58,9 +58,9 @@ class ChangingMenu:
 
     def _serve(self, items: Any) -> None:
         self.menu = self.menu.model_copy(update={"items": items})
-        self.engine = OrderEngine(self.menu)
+        self.engine = DialogEngine(self.menu)
 
-    def __call__(self) -> OrderEngine:
+    def __call__(self) -> DialogEngine:
         if self.engine is None:
             raise MenuNotFound
         return self.engine

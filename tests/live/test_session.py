@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from errors import ApiError
-from schemas import LineRequest, LiveEnd, LiveLines
+from schemas import Conversation, LineRequest, LiveEnd, LiveLines
 from settings import ROOT
 from tests.live.fakes import SPOKEN, ScriptedSession
 from tests.live.recordings import ITEMS, SILENCE, TRANSCRIPTS, items, waveform
@@ -83,7 +83,7 @@ async def test_a_pause_ends_an_utterance_and_the_next_one_continues_from_its_lin
 
 async def test_an_end_command_is_answered_without_speech_and_silence_is_not(session):
     one = session("vi")
-    one.order.lines = [LineRequest(item="ca-phe-sua", quantity=2)]
+    one.order.set_state(Conversation(lines=[LineRequest(item="ca-phe-sua", quantity=2)]))
     assert list(one.advance(np.zeros(3 * SAMPLE_RATE, np.float32))) == []
     (final,) = one.advance(np.zeros(0, np.float32), LiveEnd(type="end"))
     assert (final["text"], items(final), final["segments"]) == ("", [("ca-phe-sua", 2)], [])
@@ -125,7 +125,7 @@ def test_a_menu_that_changes_within_an_utterance_holds_for_the_rest_of_it(menu):
 
 def test_lines_that_the_menu_no_longer_has_are_reported_once_and_the_rest_is_kept(menu):
     session = ScriptedSession(menu)
-    session.order.lines = [LineRequest(item="cappuccino"), LineRequest(item="latte")]
+    session.order.set_state(Conversation(lines=[LineRequest(item="cappuccino"), LineRequest(item="latte")]))
     menu.remove("cappuccino")
     error, *_, final = session.say("one ca phe sua")
     assert (error.error, [place["loc"] for place in error.errors]) == ("ITEM_NOT_FOUND", [["lines", 0, "item"]])
@@ -135,7 +135,7 @@ def test_lines_that_the_menu_no_longer_has_are_reported_once_and_the_rest_is_kep
 
 def test_a_lines_command_with_an_item_that_the_menu_no_longer_has_is_rejected_whole(menu):
     session = ScriptedSession(menu)
-    session.order.lines = [LineRequest(item="cappuccino")]
+    session.order.set_state(Conversation(lines=[LineRequest(item="cappuccino")]))
     command = LiveLines(type="lines", lines=[LineRequest(item="latte"), LineRequest(item="ca-phe-sua")])
     menu.remove("latte")
     (error,) = session.advance(np.zeros(0, np.float32), command)

@@ -1,6 +1,6 @@
 from typing import Any
 
-from schemas import LineRequest, OptionRequest
+from schemas import Conversation, LineRequest, OptionRequest
 from tests.live.fakes import ScriptedSession
 from tests.live.recordings import items
 from voice.live.session_order import SessionOrder, remove_missing
@@ -40,7 +40,7 @@ def test_the_same_words_are_parsed_again_only_if_the_lines_or_the_menu_changed(m
     assert items(order.parse(segments("two lattes"))) == []
     menu.change("latte", available=True)
     order.follow_menu()
-    order.lines = [LineRequest(item="cappuccino")]
+    order.set_state(Conversation(lines=[LineRequest(item="cappuccino")]))
     assert items(order.parse(segments("two lattes"))) == [("cappuccino", 1), ("latte", 2)]
 
 

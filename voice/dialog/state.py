@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
+from schemas import NoteKind
 from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine
 
 
@@ -51,7 +52,7 @@ class Question:
 class Note(NamedTuple):
     """What the customer said besides the order; `line` is an index, None for the whole order."""
 
-    kind: Literal["allergy", "diet", "person", "service", "offer", "other"]
+    kind: NoteKind
     text: str
     line: int | None = None
     value: str | None = None
@@ -74,6 +75,7 @@ class State(NamedTuple):
     changes: tuple[Change, ...] = ()  # of the turn before: what "it" refers to
     notes: tuple[Note, ...] = ()
     at: datetime | None = None  # None: now
+    line_notes: tuple[str | None, ...] = ()  # of the lines; empty: none has one
 
 
 class Act(StrEnum):
@@ -127,6 +129,7 @@ class Inquiry(NamedTuple):
     choices: tuple[ChoiceRef, ...] = ()
     category: str | None = None
     value: str | None = None
+    groups: tuple[str, ...] = ()  # option groups that are asked about: sizes
 
 
 class Turn(NamedTuple):

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from errors import ApiError
-from schemas import LineRequest, LiveEnd, LiveFinal, LiveLines, LivePartial, Order, Segment
+from schemas import LiveEnd, LiveFinal, LiveLines, LivePartial, Order, Segment
 from voice.asr.audio import Waveform
 from voice.asr.transcript import round_segment
 from voice.asr.vad import FRAME_SAMPLES, SPEECH_PROBABILITY, StreamingVad
+from voice.dialog.turn import DialogEngine
 from voice.live.decoder import STEP_S, text_of
 from voice.live.endpointing import MAX_UTTERANCE_S, OnsetDetector, is_end
 from voice.live.session_order import SessionOrder
 from voice.live.utterance import EnginePair, Utterance
-from voice.orders.engine import OrderEngine
 
 Event = LivePartial | LiveFinal | ApiError
 Command = LiveLines | LiveEnd
@@ -26,7 +26,7 @@ class StreamingSession:
         self,
         engines: EnginePair,
         languages: Sequence[str],
-        current_engine: Callable[[], OrderEngine],
+        current_engine: Callable[[], DialogEngine],
         *,
         max_utterance_s: float = MAX_UTTERANCE_S,
     ) -> None:
@@ -69,7 +69,7 @@ class StreamingSession:
         if isinstance(command, LiveEnd):
             events += self._finish(is_commanded=True)
         elif isinstance(command, LiveLines):
-            events += self.order.set_lines(command.lines)
+            events += self.order.set_state(command)
         if self.utterance:
             events += self._decode(self.utterance, waited_s)
         return events
@@ -100,7 +100,7 @@ class StreamingSession:
         self._undecoded, self._gain = onset.frames, onset.gain
         length = len(onset.frames) * FRAME_SAMPLES
         start = self._n_samples - length
-        self.utterance = Utterance(self._engines, self._languages, self.order.vocabulary, start=start, lead=onset.lead)
+        self.utterance = Utterance(self._engines, self._languages, self.order.phrases, start=start, lead=onset.lead)
         self.utterance.speech_end = length
 
     def _take_undecoded(self) -> Waveform:
@@ -133,7 +133,7 @@ class StreamingSession:
         text = text_of(segments)
         if text or is_commanded or self._last_partial:
             order = self.order.parse(segments)
-            self.order.lines = [LineRequest.model_validate(line) for line in order["lines"]]
+            self.order.accept(order)
             self.n_finals += 1
             yield {
                 "type": "final",

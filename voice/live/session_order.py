@@ -1,68 +1,80 @@
-"""The order of a session, parsed and priced with its current menu."""
+"""The conversation of a session: understood and priced with its current menu."""
 
 from collections.abc import Callable, Sequence
 
 from errors import ApiError, FieldError, ItemNotFound, ValidationFailed
-from schemas import LineRequest, Order, Segment
+from schemas import Conversation, LineRequest, Order, Segment
+from voice.dialog.lines import draft_of
+from voice.dialog.state import State  # noqa: TC001 - annotations may be evaluated
+from voice.dialog.turn import EMPTY, DialogEngine
+from voice.dialog.wire import state_of
 from voice.live.decoder import text_of
-from voice.orders.confirmation import confirmed, is_recognition_uncertain
-from voice.orders.engine import OrderEngine
+from voice.orders.confirmation import is_recognition_uncertain
 
 
 class SessionOrder:
-    """The lines of a session, changed by utterances, by the client and by changes of the menu."""
+    """The state of a session's conversation, changed by utterances, by the client and by changes of the menu."""
 
-    def __init__(self, current_engine: Callable[[], OrderEngine]) -> None:
+    def __init__(self, current_engine: Callable[[], DialogEngine]) -> None:
         """`current_engine` returns the engine of the session's menu; called at each step, since menus change.
 
         Raises:
             MenuNotFound: by `current_engine`, here and in `follow_menu`.
 
         """
-        self.lines: Sequence[LineRequest] = ()
+        self.state = EMPTY
+        self._lines: Sequence[LineRequest] = ()  # of `state`
         self._current_engine, self._engine = current_engine, current_engine()
-        # The last parse: text and whether its recognition is uncertain, lines before, order after.
-        self._parsed: tuple[tuple[str, bool], Sequence[LineRequest], Order] | None = None
+        # The last turn: text and whether its recognition is uncertain, the state before, the order after.
+        self._taken: tuple[tuple[str, bool], State, Order] | None = None
 
     @property
-    def vocabulary(self) -> Sequence[str]:
+    def phrases(self) -> Sequence[str]:
         """The phrases that the recognition is biased towards."""
-        return self._engine.vocabulary
+        return self._engine.phrases(self.state)
 
     def follow_menu(self) -> list[ApiError]:
         """Switch to the menu served now; remove missing items and options from the lines, and return the error that reports them."""
         engine = self._current_engine()
         if engine is self._engine:
             return []
-        self._engine, self._parsed = engine, None
-        self.lines, errors = remove_missing(engine, self.lines)
-        return [ItemNotFound("The menu has changed and no longer has a part of the order.", errors)] if errors else []
+        self._engine, self._taken = engine, None
+        self._lines, errors = remove_missing(engine, self._lines)
+        if not errors:
+            return []
+        notes = tuple([note._replace(line=None) for note in self.state.notes])
+        self.state = EMPTY._replace(lines=draft_of(engine.menu, self._lines), notes=notes)
+        return [ItemNotFound("The menu has changed and no longer has a part of the order.", errors)]
 
-    def set_lines(self, lines: Sequence[LineRequest]) -> list[ApiError]:
-        """Replace the lines; if the menu lacks a part of them, return the error and keep the previous lines."""
+    def set_state(self, conversation: Conversation) -> list[ApiError]:
+        """Replace the state; if the menu lacks a part of the lines, return the error and keep the previous state."""
         try:
-            self._engine.price(lines)
+            self.state = state_of(self._engine.menu, conversation)
         except ValidationFailed as error:
             return [error.with_traceback(None)]  # the traceback keeps the lines alive
-        self.lines = lines
+        self._lines = conversation.lines
         return []
 
     def score(self, text: str) -> float | None:
-        """Score a text as an order; lower is better, None if it orders nothing."""
-        return self._engine.score(text, self.lines)
+        """Score a text as the next utterance; lower is better, None if it orders nothing."""
+        return self._engine.score(text, self.state)
 
     def parse(self, segments: Sequence[Segment]) -> Order:
-        """Parse the words against the lines; the same words against the same lines are parsed once."""
+        """Return the turn of these words; the same words in the same state are understood once."""
         words = text_of(segments), is_recognition_uncertain(segments)
-        if self._parsed and self._parsed[0] == words and self._parsed[1] is self.lines:
-            return self._parsed[2]
-        order = self._engine.understand(words[0], self.lines)
-        order = confirmed(order, self._engine.price(self.lines), segments, self._engine.menu.languages)
-        self._parsed = words, self.lines, order
+        if self._taken and self._taken[0] == words and self._taken[1] is self.state:
+            return self._taken[2]
+        order = self._engine.take_turn(words[0], self.state, is_uncertain=words[1])
+        self._taken = words, self.state, order
         return order
 
+    def accept(self, order: Order) -> None:
+        """Take the state of a turn's reply."""
+        request = Conversation.model_validate({name: order[name] for name in ("lines", "questions", "changes", "notes")})
+        self.state, self._lines = state_of(self._engine.menu, request), request.lines
 
-def remove_missing(engine: OrderEngine, lines: Sequence[LineRequest]) -> tuple[Sequence[LineRequest], list[FieldError]]:
+
+def remove_missing(engine: DialogEngine, lines: Sequence[LineRequest]) -> tuple[Sequence[LineRequest], list[FieldError]]:
     """Return the lines without items and options missing from the menu, and an error for each of these."""
     if not _price_errors(engine, lines):
         return lines, []
@@ -82,7 +94,7 @@ def remove_missing(engine: OrderEngine, lines: Sequence[LineRequest]) -> tuple[S
     return kept, errors
 
 
-def _price_errors(engine: OrderEngine, lines: Sequence[LineRequest]) -> Sequence[FieldError]:
+def _price_errors(engine: DialogEngine, lines: Sequence[LineRequest]) -> Sequence[FieldError]:
     try:
         engine.price(lines)
     except ValidationFailed as error:

@@ -11,11 +11,11 @@ from errors import Overloaded
 from schemas import LiveOptions
 from voice.asr.audio import RawStream
 from voice.asr.recogniser import Recogniser
+from voice.dialog.turn import DialogEngine
 from voice.live.connection import LiveConnection
 from voice.live.endpointing import MAX_UTTERANCE_S
 from voice.live.metrics import LiveMetrics
 from voice.live.session import StreamingSession
-from voice.orders.engine import OrderEngine
 
 # Each uses some 100 KB; one client may open half of them.
 MAX_CONNECTIONS = 512
@@ -46,7 +46,7 @@ class LiveSessions:
         self._tasks: set[asyncio.Future[None]] = set()
 
     @contextlib.contextmanager
-    def connect(self, current_engine: Callable[[], OrderEngine], options: LiveOptions, client: str) -> Iterator[LiveConnection]:
+    def connect(self, current_engine: Callable[[], DialogEngine], options: LiveOptions, client: str) -> Iterator[LiveConnection]:
         """Open a connection; `current_engine` is called at each step, since menus change.
 
         Raises:

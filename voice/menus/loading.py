@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from errors import MenuNotFound
 from schemas import Menu
 from voice import bounded_yaml
-from voice.orders import words
+from voice.menus.names import spoken_names
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ REFRESH_S = 1.0
 SUFFIXES = (".yaml", ".yml", ".json")
 # A word in a name costs the order engine up to 70 us and 4 KB: 4 s and 200 MB at most. 5,000 items with two aliases have 45,000.
 MAX_WORDS = 50_000
+_WORD = re.compile(r"[^\W\d_]+|\d+")
 # The coarsest resolution of file times (FAT 2 s, ext4 4 ms): two writes within it may have the same time.
 TIME_STEP_NS = 2_000_000_000
 
@@ -90,7 +92,7 @@ def read_menu(path: Path) -> Menu:
     if menu.id != path.stem:
         message = f"{document.position(('id',))}: id {menu.id!r} differs from the file name"
         raise MenuBroken(message)
-    n_words = sum(len(words.phrase(name)) for name in _names(menu))
+    n_words = sum(len(_WORD.findall(name)) for name in _names(menu))
     if n_words > MAX_WORDS:
         message = f"{document.position(())}: {n_words} words in names and aliases; the maximum is {MAX_WORDS}"
         raise MenuBroken(message)
@@ -100,10 +102,10 @@ def read_menu(path: Path) -> Menu:
 def _names(menu: Menu) -> Iterator[str]:
     """Yield the names and aliases of all items and choices."""
     for item in menu.items.values():
-        yield from (item.name, *item.aliases)
+        yield from spoken_names(item)
     for group in menu.option_groups.values():
         for choice in group.choices.values():
-            yield from (choice.name, *choice.aliases)
+            yield from spoken_names(choice)
 
 
 def _stamps(directory: Path) -> dict[Path, Stamp]:
@@ -201,7 +203,7 @@ class MenuBook(Generic[T]):
         """
         try:
             menu = read_menu(path)
-            if menu.id in entries and entries[menu.id].menu == menu:
+            if menu.id in entries and entries[menu.id].menu.model_dump() == menu.model_dump():  # names are equal if one language is
                 return
             entries[menu.id] = LoadedMenu(menu, self._compile(menu))
         except MenuBroken:

@@ -23,7 +23,6 @@ DEVELOPMENT_CONVERSATIONS: Final = (
 )
 _LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
 _OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+)")
-_UNKNOWN_KEYS: Final = frozenset({"required", "description"})  # of the corpus's menu files, which `schemas.Menu` lacks
 
 
 class Example(NamedTuple):
@@ -92,6 +91,19 @@ def conversations(name: str) -> Iterator[Example]:
                 before = right[0]
 
 
+def scripts(name: str) -> Iterator[tuple[Menu, list[tuple[Any, str, list[Any], str]]]]:
+    """Yield the conversations of a set, each with its menu: the asked question, the words, the right orders and the act of each turn."""
+    for path in sorted((CONVERSATIONS / name).glob("*.menu.yaml")):
+        menu = menu_of(path)
+        for conversation in _read(path.with_name(f"{menu.id}.conversations.yaml"))["conversations"]:
+            turns = []
+            for turn in conversation["turns"]:
+                orders = [lines_of(menu, order or "") for order in (turn["order"], *turn.get("or", ()))]
+                dumped = [[line.model_dump(include={"item", "quantity", "options"}) for line in lines] for lines in orders]
+                turns.append((turn["asked"], turn["say"], dumped, turn["act"]))
+            yield menu, turns
+
+
 def sentence_sets() -> list[str]:
     """Name the sets of sentences."""
     return sorted(path.name for path in SENTENCES.iterdir() if path.is_dir())
@@ -120,11 +132,7 @@ def _question_of(asked: Any) -> OpenQuestion | None:
 @cache
 def menu_of(path: Path) -> Menu:
     """Read a menu file of the corpus, once."""
-    menu = _read(path)
-    for part in (*menu.get("option_groups", {}).values(), *menu["items"].values()):
-        for key in _UNKNOWN_KEYS.intersection(part):
-            del part[key]
-    return Menu.model_validate(menu)
+    return Menu.model_validate(_read(path))
 
 
 def _read(path: Path) -> Any:

@@ -919,7 +919,7 @@ class Editor:
             draft.priced(self.pricing, self.tokens, None if draft.cost is None else confidence_of(draft.log_odds_penalty, unused))
             for draft in self.drafts
         ]
-        return {
+        return {  # type: ignore[typeddict-item]  # without the fields of a conversation
             "menu": self.menu.id,
             "lines": lines,
             "total": sum(line["total"] for line in lines),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from schemas import Choice, Item, Line, LineRequest, Menu, Order
+from voice.menus.names import all_names
 from voice.orders import search, words
 from voice.orders.drafts import drafts_of
 from voice.orders.editor import Editor
@@ -118,5 +119,5 @@ def _vocabulary(menu: Menu) -> tuple[str, ...]:
     """Return the menu's phrases for a recogniser, most distinctive first: names of items, names of choices, aliases."""
     named: list[Item | Choice] = [*menu.items.values()]
     named += [choice for group in menu.option_groups.values() for choice in group.choices.values()]
-    names = [one.name for one in named]
+    names = [name for one in named for name in all_names(one.name)]
     return tuple(dict.fromkeys(names + [alias for one in named for alias in one.aliases]))

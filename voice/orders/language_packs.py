@@ -66,6 +66,102 @@ class SpanWords(BaseModel):
         return set(_phrases_of(getattr(self, name) for name in type(self).model_fields))
 
 
+class Plurals(BaseModel):
+    """How names form their plural. Names with other letters than ASCII have none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    heads: list[str]  # the noun is the last word before one of these: "cup of tea"
+    unchanged: list[str]
+    irregular: dict[str, str]
+    endings: list[tuple[str, str]]  # of the singular and of the plural; the first that fits
+
+
+class MoneyPatterns(BaseModel):
+    """How amounts of money are spoken. An empty pattern is not used."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    thousands: list[str]  # currencies that are left out behind thousands
+    whole: str
+    part: str  # below one unit
+    both: str
+    short: str  # instead of `both`, below a hundred
+    short_ones: str  # the same, with fewer than ten subunits
+    negative: str
+
+
+class Clock(BaseModel):
+    """How times of day are spoken, in hours from 1 to 12."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parts: dict[int, str]  # of the day, by their first hour
+    hour: str
+    minutes: str
+    few_minutes: str  # fewer than ten
+
+
+class Speech(BaseModel):
+    """What the shop says, as a synthesiser reads it: words and punctuation alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    digits: list[str]  # 0 to 9, spoken one by one
+    decimal_point: str
+    repeats_billions: bool  # higher powers of ten are multiples of a billion
+    symbols: dict[str, str]
+    measures: dict[str, str]  # abbreviations behind a number
+    plurals: Plurals
+    currencies: dict[str, tuple[str, str, str, str]]  # one unit, several; one subunit, several
+    money: MoneyPatterns
+    clock: Clock
+    weekdays: dict[str, str]  # by their names in menu files
+    options: dict[Amount, str]
+    services: dict[str, str]  # by the values of service notes
+    diets: dict[str, str]  # behind "is"; by their names in menu files
+    allergens: dict[str, str]  # by their names in menu files
+    sentences: dict[str, str]
+
+
+class Asks(BaseModel):
+    """How customers ask.
+
+    In a pattern "*" is a gap of some words, a first "^" begins a clause, a last "$" ends one, a last "@" asks for a name of the menu.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    total: list[str]
+    price: list[str]
+    hours: list[str]
+    choices: list[str]
+    items: list[str]
+    available: list[str]
+    description: list[str]
+    other: list[str]  # what no menu tells
+    topics: list[str]  # the same, where a form, a sign or an opening makes a question of them
+    forms: list[str]  # patterns of questions about anything
+    lead_ins: list[str]  # words that may stand before the beginning of a clause
+    not_before: list[str]  # words behind a pattern that make it no question: "gì cũng được"
+    openings: list[str]  # announce a question
+    shorthand: dict[str, list[str]]  # spellings of question words in chats
+    contains: list[str]  # beside an allergen, they ask for it
+    negations: list[str]  # turn a question about a choice round
+    pronouns: list[str]  # for the line that the turn before changed
+    closings: list[str]  # words that may follow the end of a clause
+    sizes: list[str]  # ask for a group of sizes
+    size_names: list[str]  # of its choices
+    diets: dict[str, list[str]]  # by their names in menu files
+    allergens: dict[str, list[str]]  # by their names in menu files
+
+    @field_validator("total", "price", "hours", "choices", "items", "available", "description", "other", mode="before")
+    @classmethod
+    def split_rows(cls, rows: list[str]) -> list[str]:
+        """Split rows of several patterns at their commas."""
+        return _split(rows)
+
+
 class LanguagePack(BaseModel):
     """The phrases of a language, by their function in an order."""
 
@@ -122,6 +218,7 @@ class LanguagePack(BaseModel):
     questions: list[tuple[str, str]]  # the first and the last words of a question
     asked: list[str]  # complete questions
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least
+    acts: dict[str, list[str]]  # phrases that tell a dialogue act: human, repeat, smalltalk
     # Statements
     names: list[str]  # titles and pronouns before the name of a person
     name_openings: list[str]  # other phrases before a name: "my name is"
@@ -130,12 +227,16 @@ class LanguagePack(BaseModel):
     allergies: list[str]  # begin a statement of an allergy
     allergy_nouns: list[str]  # end one: "a nut allergy"
     allergy_verbs: list[str]  # begin one that ends with such a noun
+    diet_openings: list[str]  # before a diet: "I'm"
+    services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
     adjectives: list[str]  # no names without a noun
     adjectives_first: bool  # they stand before their noun
     shorthand: dict[str, list[str]]  # short spellings of function words in chats
     synonyms: list[list[str]]
     sentences: dict[str, str]  # of the replies, by their name
+    speech: Speech
+    asks: Asks
 
     def phrases(self) -> set[str]:
         """Return the phrases of function words.
@@ -169,7 +270,11 @@ class LanguagePack(BaseModel):
     @classmethod
     def split_rows(cls, rows: list[str]) -> list[str]:
         """Split rows of several phrases at their commas."""
-        return [phrase.strip() for row in rows for phrase in row.split(",")]
+        return _split(rows)
+
+
+def _split(rows: list[str]) -> list[str]:
+    return [phrase.strip() for row in rows for phrase in row.split(",")]
 
 
 def _phrases_of(fields: Iterable[Iterable[str] | Mapping[str, object]]) -> Iterable[str]:
@@ -202,3 +307,9 @@ def sentence(language: str, name: str, values: Mapping[str, str]) -> str:
     """Return a sentence of the replies, in English for an unknown language."""
     packs = language_packs()
     return (packs.get(language) or packs["en"]).sentences[name].format(**values)
+
+
+def speech_of(language: str) -> Speech:
+    """Return what the shop says in a language, in English for an unknown one."""
+    packs = language_packs()
+    return (packs.get(language) or packs["en"]).speech

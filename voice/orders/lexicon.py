@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, final
 from rapidfuzz.distance import OSA
 
 from schemas import Amount, Choice, Item, Menu
+from voice.menus.names import spoken_names
 from voice.orders import spelling, words
 from voice.orders.costs import (
     ADJECTIVE,
@@ -207,9 +208,9 @@ class Lexicon:
         spoken = [pack for pack in packs if pack.language in menu.languages or not menu.languages]
         self._has_marks = any(not word.isascii() for pack in spoken for word in pack.function_words())
         self.numbers = NumberWords(packs, are_diacritics_optional=self._has_marks)
-        item_names = [name for item in menu.items.values() for name in (item.name, *item.aliases)]
+        item_names = [name for item in menu.items.values() for name in spoken_names(item)]
         choices = [choice for group in menu.option_groups.values() for choice in group.choices.values()]
-        choice_names = [name for choice in choices for name in (choice.name, *choice.aliases)]
+        choice_names = [name for choice in choices for name in spoken_names(choice)]
         self.spans = SpanClassifier(packs, self.numbers, item_names, choice_names, currency=menu.currency, languages=menu.languages)
         self._synonyms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for row in [row for pack in packs for row in pack.synonyms]:
@@ -286,11 +287,11 @@ class Lexicon:
     def _add_menu(self) -> set[tuple[str, ...]]:
         named: list[tuple[Role, object, tuple[str, ...]]] = []
         for item_id, item in self.menu.items.items():
-            named += [(Role.ITEM, item_id, words.phrase(alias)) for alias in (item.name, *item.aliases)]
+            named += [(Role.ITEM, item_id, words.phrase(alias)) for alias in spoken_names(item)]
         for group_id, group in self.menu.option_groups.items():
             for choice_id, choice in group.choices.items():
                 entry = ChoiceRef(self.bits[group_id], group_id, choice_id)
-                named += [(Role.OPTION, entry, words.phrase(alias)) for alias in (choice.name, *choice.aliases)]
+                named += [(Role.OPTION, entry, words.phrase(alias)) for alias in spoken_names(choice)]
         packs = language_packs().values()
         self._name_joins = {words.phrase(way) for pack in packs for way in (*pack.joins, *pack.withs)}
         self._name_fillers = {words.phrase(way) for pack in packs if pack.language in self.menu.languages for way in pack.fillers}
@@ -316,7 +317,7 @@ class Lexicon:
             self._add(role, value, name)
         self._add_amounts(named)
         self._add_parts(named, figured)
-        self._comma_names = any("," in way for item in self.menu.items.values() for way in (item.name, *item.aliases))
+        self._comma_names = any("," in way for item in self.menu.items.values() for way in spoken_names(item))
         phrases |= {words.phrase(item.category) for item in self.menu.items.values() if item.category is not None}
         for item_id, item in self.menu.items.items():
             if item.category is not None:
@@ -476,7 +477,7 @@ class Lexicon:
             for group_id in item.options:
                 group = self.menu.option_groups[group_id]
                 for choice_id, choice in group.choices.items() if group.select == "one" else ():
-                    for way in (choice.name, *choice.aliases):
+                    for way in spoken_names(choice):
                         said = words.phrase(way)
                         if len(said) == 2 and said[0].isdecimal() and words.singular(said[1]) in counted:  # noqa: PLR2004 - "12 pieces"
                             found[item_id, int(said[0])] = ChoiceRef(self.bits[group_id], group_id, choice_id)
@@ -486,7 +487,7 @@ class Lexicon:
         """Return names without spaces with their words, and the numbers and requests that may be written together with a name."""
         named: list[Item | Choice] = [*self.menu.items.values()]
         named += [choice for group in self.menu.option_groups.values() for choice in group.choices.values()]
-        phrases = [words.phrase(way) for one in named for way in (one.name, *one.aliases)]
+        phrases = [words.phrase(way) for one in named for way in spoken_names(one)]
         spelt = [one for phrase in phrases for one in (phrase, tuple(map(words.fold, phrase)))]
         names = {"".join(phrase): phrase for phrase in spelt if len("".join(phrase)) >= MIN_GLUED_NAME and "".join(phrase).isalpha()}
         numbers = [pack.numbers for pack in packs]
@@ -757,7 +758,7 @@ class Lexicon:
         names = self._part_names.get((item_id, has_diacritics))
         if names is None:
             item = self.menu.items[item_id]
-            ways = [words.phrase(way) for way in (item.name, *item.aliases)]
+            ways = [words.phrase(way) for way in spoken_names(item)]
             names = [tuple([words.singular(word) if has_diacritics else words.phonetic_key(word) for word in way]) for way in ways]
             self._part_names[item_id, has_diacritics] = names
         if has_diacritics:

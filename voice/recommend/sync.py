@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from errors import MenuNotFound, Overloaded
-from schemas import Menu
+from schemas import Menu, Name
 from voice.recommend.fit_process import FIT_COMMAND, run_fit
 from voice.recommend.fitting import pack_task, unpack_fitted
 from voice.recommend.past_orders import CountsSnapshot, PastOrder, RecommenderStore
@@ -159,7 +159,7 @@ class Recommenders:
         try:
             menu = self._find_menu(menu_id)
         except MenuNotFound:
-            menu = Menu(id=menu_id, name=menu_id, currency="XXX", items={})  # ISO 4217: no currency
+            menu = Menu(id=menu_id, name=Name(menu_id), currency="XXX", items={})  # ISO 4217: no currency
         return self.get(client, menu)
 
     # Snapshots

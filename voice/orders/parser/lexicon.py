@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from schemas import Menu
+from voice.menus.names import spoken_names
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack, language_packs
 from voice.orders.numbers import Number, NumberWords
@@ -162,7 +163,7 @@ def _window(surfaces: tuple[str, ...], start: int, reach: int, *, has_diacritics
 
 
 def _span_classifier(menu: Menu, packs: Sequence[LanguagePack], numbers: NumberWords) -> SpanClassifier:
-    items = [name for item in menu.items.values() for name in (item.name, *item.aliases)]
+    items = [name for item in menu.items.values() for name in spoken_names(item)]
     choices = [choice for group in menu.option_groups.values() for choice in group.choices.values()]
-    named = [name for choice in choices for name in (choice.name, *choice.aliases)]
+    named = [name for choice in choices for name in spoken_names(choice)]
     return SpanClassifier(packs, numbers, items, named, currency=menu.currency, languages=menu.languages)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from schemas import Menu
+from voice.menus.names import spoken_names
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack
 from voice.orders.parser.arc import Arc
@@ -267,10 +268,10 @@ def _matched(before: Match | None, posting: Posting, cost: float, features: Feat
 def _names_of(menu: Menu) -> Iterator[tuple[Entity, Phrase, bool]]:
     """Yield names and aliases."""
     for item_id, item in menu.items.items():
-        yield from [(item_id, words.phrase(name), False) for name in (item.name, *item.aliases)]
+        yield from [(item_id, words.phrase(name), False) for name in spoken_names(item)]
     for group_id, group in menu.option_groups.items():
         for choice_id, choice in group.choices.items():
-            yield from [(ChoiceRef(group_id, choice_id), words.phrase(name), False) for name in (choice.name, *choice.aliases)]
+            yield from [(ChoiceRef(group_id, choice_id), words.phrase(name), False) for name in spoken_names(choice)]
 
 
 def _synonyms_of(menu: Menu, packs: Sequence[LanguagePack]) -> Iterator[tuple[Entity, Phrase, bool]]:

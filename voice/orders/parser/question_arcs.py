@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from schemas import Menu
+from voice.menus.names import spoken_names
 from voice.orders import spelling, words
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import ChoiceRef
@@ -34,7 +35,7 @@ def _distinguishing_words(question: OpenQuestion, menu: Menu) -> dict[str, dict[
     choices_of: dict[str, dict[str, int]] = {}
     for choice in question.choices:
         named = menu.items.get(choice) if question.group is None else group.choices.get(choice) if group else None
-        for name in (named.name, *named.aliases) if named else ():
+        for name in spoken_names(named) if named else ():
             phrase = words.phrase(name)
             for word in phrase:
                 lengths = choices_of.setdefault(word, {})

@@ -1,0 +1,100 @@
+"""Lines of an order: from a request to the draft that the parser edits, and back to priced lines."""
+
+from collections.abc import Iterable, Sequence
+
+from errors import ItemNotFound, ValidationFailed
+from schemas import Line, LineRequest, Menu, Option, OptionRequest
+from voice.orders.parser.draft import NEW, Draft, DraftLine, DraftOption
+from voice.orders.pricing import Pricing
+
+
+def draft_of(menu: Menu, lines: Sequence[LineRequest]) -> Draft:
+    """Return the lines of a request as a draft.
+
+    Raises:
+        ItemNotFound: the menu lacks an item.
+        ValidationFailed: the item lacks an option group, or the group a choice.
+
+    """
+    return tuple(
+        [
+            DraftLine((_item_of(menu, number, line),), line.quantity, _options_of(menu, number, line), number)
+            for number, line in enumerate(lines)
+        ]
+    )
+
+
+def _item_of(menu: Menu, number: int, line: LineRequest) -> str:
+    if line.item not in menu.items:
+        raise ItemNotFound(errors=[{"loc": ["lines", number, "item"], "msg": "The menu has no such item", "type": "item_not_found"}])
+    return line.item
+
+
+def _options_of(menu: Menu, number: int, line: LineRequest) -> tuple[DraftOption, ...]:
+    for position, option in enumerate(line.options):
+        location: list[str | int] = ["lines", number, "options", position]
+        if option.group not in menu.items[line.item].options:
+            raise ValidationFailed(
+                errors=[{"loc": [*location, "group"], "msg": "The item has no such option group", "type": "group_not_found"}]
+            )
+        choices = choices_of(option)
+        if not choices or any(choice not in menu.option_groups[option.group].choices for choice in choices):
+            raise ValidationFailed(
+                errors=[{"loc": [*location, "choice"], "msg": "The option group has no such choice", "type": "choice_not_found"}]
+            )
+    return draft_options(line.options)
+
+
+def choices_of(option: OptionRequest) -> tuple[str, ...]:
+    """Return the choice of an option, or the alternatives between which it is open."""
+    return (option.choice,) if option.choice is not None else tuple(option.alternatives)
+
+
+def draft_options(options: Iterable[OptionRequest]) -> tuple[DraftOption, ...]:
+    """Return options of a request as options of a draft."""
+    return tuple([DraftOption(option.group, choices_of(option), option.amount, option.quantity) for option in options])
+
+
+def request_of(line: DraftLine) -> LineRequest:
+    """Return a line of a draft as a request has it; nothing is validated."""
+    options = [
+        OptionRequest(
+            group=option.group,
+            choice=option.choices[0] if len(option.choices) == 1 else None,
+            alternatives=[*option.choices] if len(option.choices) != 1 else [],
+            amount=option.amount,
+            quantity=option.quantity,
+        )
+        for option in line.options
+    ]
+    return LineRequest.model_construct(item=line.items[0], quantity=line.quantity, options=options)
+
+
+def priced_options(pricing: Pricing, line: DraftLine) -> list[Option]:
+    """Return the options of a line with their prices."""
+    return [pricing.option(option.group, option.choices, option.amount, option.quantity) for option in line.options]
+
+
+def priced(pricing: Pricing, line: DraftLine, *, confidence: float | None = None, span: tuple[int, int] | None = None) -> Line:
+    """Return a line with its price; `span`: in code points of the utterance."""
+    return pricing.line(line.items[0], line.quantity, priced_options(pricing, line), confidence=confidence, span=span)
+
+
+def with_note(line: Line, note: str | None) -> Line:
+    """Add a note to a line, if there is one."""
+    if note is not None:
+        line["note"] = note
+    return line
+
+
+def meaning_of(line: DraftLine) -> tuple[object, ...]:
+    """Return the item and the options of a line: equal lines share them."""
+    return line.items, frozenset([(option.group, frozenset(option.choices), option.amount, option.quantity) for option in line.options])
+
+
+def is_changed(line: DraftLine, before: Draft) -> bool:
+    """Return whether an utterance made or changed a line of its draft."""
+    if line.origin == NEW:
+        return True
+    old = before[line.origin]
+    return line.quantity != old.quantity or line.options != old.options or line.items != old.items

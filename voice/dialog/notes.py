@@ -1,0 +1,204 @@
+"""Notes: what the customer says besides the order, and what it means for the lines.
+
+The words of an allergy or a diet never reach the parser, so that they become neither options nor quantities.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from schemas import Menu, NoteKind, Option
+from voice.dialog.lines import priced_options
+from voice.dialog.phrases import Phrases, is_asking, is_function_word, is_negation, names_of, phrases_of
+from voice.dialog.settling import Settled
+from voice.dialog.state import Note, Question, QuestionKind
+from voice.menus.diets import ALLERGENS, DIETS, Verdict, verdict_on
+from voice.orders import words
+from voice.orders.language_packs import LanguagePack
+from voice.orders.parser.draft import DraftLine
+from voice.orders.pricing import Pricing
+from voice.orders.words import Token
+
+MAX_NOTES: Final = 200
+MAX_BEFORE: Final = 3  # tokens between an allergen and the phrase that makes it a statement
+MAX_DISTANCE: Final = 10  # characters between a diet and the line that it describes
+
+Label = tuple[str, str]  # what a phrase is, and its value
+
+
+class FoundNote(NamedTuple):
+    """A note, its place in code points of the utterance, and whether its words order nothing."""
+
+    note: Note
+    start: int
+    end: int
+    is_statement: bool = True
+
+
+class NoteFinder:
+    """Finds the notes of utterances about one menu: phrases that its names contain are no notes."""
+
+    def __init__(self, menu: Menu) -> None:
+        """Index the words of the menu's names."""
+        self._named = frozenset([way for name in names_of(menu) for way in _parts(words.phrase(name))])
+
+    def find(self, utterance: str, tokens: Sequence[Token]) -> list[FoundNote]:
+        """Return the notes of an utterance; who asks about a diet does not state one."""
+        labels = _labels(is_folded=not words.has_diacritics(tokens))
+        surfaces = [token.surface for token in tokens]
+        if not any(surface in labels.by_first for surface in surfaces):
+            return []
+        found = labels.find(surfaces)
+        notes: list[FoundNote] = []
+        covered = 0
+        for number, (label, start, end) in enumerate(found):
+            if tokens[start].start < covered:
+                continue
+            kind = label[0]
+            if kind == "allergy":
+                notes += _allergies(utterance, tokens, found[number + 1 :], start, end)
+            elif kind == "allergy_noun":
+                notes += _allergies_before(utterance, tokens, found[:number], start, end)
+            elif kind in {"statement", "diet"}:
+                notes += self._diet(utterance, tokens, found[number : number + 2])
+            elif kind == "service" and tuple(surfaces[start:end]) not in self._named:
+                notes.append(_found(Note("service", "", value=label[1]), utterance, tokens, start, end)._replace(is_statement=False))
+            covered = max([covered, *[one.end for one in notes]])
+        return notes
+
+    def _diet(self, utterance: str, tokens: Sequence[Token], found: Sequence[tuple[Label, int, int]]) -> list[FoundNote]:
+        """Return the note of a diet: behind the beginning of a statement, or alone if it is no name and nothing is asked."""
+        (kind, value), start, end = found[0]
+        if kind == "statement":
+            if len(found) == 1 or found[1][0][0] != "diet" or found[1][1] != end:
+                return []
+            (_, value), _, end = found[1]
+        elif tuple([token.surface for token in tokens[start:end]]) in self._named or is_negation(tokens[start]) or is_asking(tokens):
+            return []
+        return [_found(Note("diet", "", value=value), utterance, tokens, start, end)]
+
+
+def _parts(name: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+    """Yield all runs of words of a name, also without diacritics."""
+    for folded in {name, tuple([words.fold(word) for word in name])}:
+        for start in range(len(folded)):
+            for end in range(start + 1, min(len(folded), start + 4) + 1):
+                yield folded[start:end]
+
+
+@lru_cache(maxsize=2)
+def _labels(*, is_folded: bool) -> Phrases[Label]:
+    """Return the phrases of notes of all languages."""
+
+    def of_pack(pack: LanguagePack) -> Iterable[tuple[Label, Iterable[str]]]:
+        yield from [(("allergen", value), ways) for value, ways in pack.asks.allergens.items()]
+        yield from [(("diet", value), ways) for value, ways in pack.asks.diets.items()]
+        yield from [(("service", value), ways) for value, ways in pack.services.items()]
+        yield ("allergy", ""), pack.allergies
+        yield ("allergy_noun", ""), pack.allergy_nouns
+        yield ("statement", ""), pack.diet_openings
+
+    return phrases_of(of_pack, is_folded=is_folded)
+
+
+def _found(note: Note, utterance: str, tokens: Sequence[Token], start: int, end: int) -> FoundNote:
+    """Return a note with its words; `start`, `end`: tokens."""
+    first, last = tokens[start].start, tokens[end - 1].end
+    return FoundNote(note._replace(text=utterance[first:last]), first, last)
+
+
+def _allergies(utterance: str, tokens: Sequence[Token], behind: Sequence[tuple[Label, int, int]], start: int, end: int) -> list[FoundNote]:
+    """Return a note for each allergen right behind the beginning of a statement; one without a value if it names none."""
+    values: list[str | None] = []
+    last, reach = end, MAX_BEFORE
+    for label, first, at in behind:
+        gap = [token.surface for token in tokens[last:first]]
+        if label[0] != "allergen" or len(gap) > reach or any(words.is_punctuation(surface) and surface != "," for surface in gap):
+            break
+        values.append(label[1])
+        last, reach = at, 1  # a conjunction or a comma
+    if not values:
+        values, last = [None], _end_of_object(tokens, end)
+    return [_found(Note("allergy", "", value=value), utterance, tokens, start, last) for value in dict.fromkeys(values)]
+
+
+def _end_of_object(tokens: Sequence[Token], start: int) -> int:
+    """Return the end of the words of substance behind the beginning of a statement."""
+    at = start
+    while at < len(tokens) and at - start < MAX_BEFORE and is_function_word(tokens[at]) and not words.is_punctuation(tokens[at].surface):
+        at += 1
+    first = at
+    while at < len(tokens) and at - first < MAX_BEFORE and not is_function_word(tokens[at]):
+        at += 1
+    return at if at > first else start
+
+
+def _allergies_before(
+    utterance: str, tokens: Sequence[Token], before: Sequence[tuple[Label, int, int]], start: int, end: int
+) -> list[FoundNote]:
+    """Return a note for each allergen right before the noun that ends a statement, such as "allergy"."""
+    allergens = [(label[1], first) for label, first, at in before if label[0] == "allergen" and at >= start - MAX_BEFORE]
+    first = min([first for _, first in allergens], default=max(0, start - 1))
+    values: list[str | None] = [*dict.fromkeys([value for value, _ in allergens])] or [None]
+    return [_found(Note("allergy", "", value=value), utterance, tokens, first, end) for value in values]
+
+
+def placed(found: Sequence[FoundNote], settled: Settled) -> list[Note]:
+    """Return new notes; a diet beside the words of one line belongs to this line."""
+    notes = []
+    for one in found:
+        near = [
+            number
+            for number in settled.touched
+            if (span := settled.spans[number]) is not None and span[0] - MAX_DISTANCE <= one.end and one.start <= span[1] + MAX_DISTANCE
+        ]
+        notes.append(one.note._replace(line=near[0]) if one.note.kind == "diet" and len(near) == 1 else one.note)
+    return notes
+
+
+def kept(notes: Iterable[Note], places: Mapping[int, int], *, is_cancelled: bool) -> list[Note]:
+    """Return the notes before the turn; they follow their lines. Of removed lines, allergies and diets stay."""
+    found = []
+    for note in notes:
+        if note.line is None:
+            found.append(note)
+        elif is_cancelled:
+            continue
+        elif note.line in places:
+            found.append(note._replace(line=places[note.line]))
+        elif note.kind in {"allergy", "diet"}:
+            found.append(note._replace(line=None))
+    return found
+
+
+def merged(before: Sequence[Note], new: Iterable[Note]) -> tuple[Note, ...]:
+    """Return all notes once; a new service replaces the one before."""
+    notes = list(before)
+    for note in new:
+        if note.kind == "service":
+            notes = [other for other in notes if other.kind != "service"]
+        same: tuple[NoteKind, str | None, int | None] = (note.kind, note.value, note.line)
+        if note.value is None or same not in {(other.kind, other.value, other.line) for other in notes}:
+            notes.append(note)
+    return tuple(notes[-MAX_NOTES:])
+
+
+def diet_checks(menu: Menu, pricing: Pricing, settled: Settled, before: Sequence[Note], new: Sequence[Note]) -> list[Question]:
+    """Return the questions whether lines may stay that the menu does not vouch for: new lines and choices, or a new note."""
+    wishes = [note for note in (*before, *new) if note.kind in {"allergy", "diet"}]
+    if not wishes:
+        return []
+    questions = []
+    for number, line in enumerate(settled.lines):
+        options = priced_options(pricing, line)
+        relevant = [note for note in wishes if note.line in {None, number} and (number in settled.touched or note in new)]
+        if any(not _is_vouched(menu, options, line, note) for note in relevant):
+            questions.append(Question(QuestionKind.CHECK, number, choices=line.items))
+    return questions
+
+
+def _is_vouched(menu: Menu, options: Sequence[Option], line: DraftLine, note: Note) -> bool:
+    """Return whether the menu vouches that a line fits a diet or an allergy; it cannot for one without a name in the menu format."""
+    if note.value not in {*ALLERGENS, *DIETS}:
+        return False
+    return verdict_on(menu, line.items[0], options, note.value) is Verdict.VOUCHED

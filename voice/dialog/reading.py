@@ -1,0 +1,165 @@
+"""Read an utterance: its notes, its parses in the state of the conversation, and the act that its words tell."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from schemas import Menu
+from voice.dialog.acts import Heard, act_of_words, heard
+from voice.dialog.inquiries import InquiryFinder
+from voice.dialog.lines import request_of
+from voice.dialog.notes import FoundNote, NoteFinder
+from voice.dialog.part_numbers import PartNumberFinder
+from voice.dialog.phrases import is_pronoun
+from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
+from voice.orders import words
+from voice.orders.parser.arc import Arc
+from voice.orders.parser.draft import MenuIndex
+from voice.orders.parser.model import Model
+from voice.orders.parser.parser import Parse, Parser
+from voice.orders.parser.roles import NAMING, Role
+from voice.orders.parser.state import OpenQuestion
+from voice.orders.words import Token
+
+MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
+
+
+class Reading(NamedTuple):
+    """An utterance as the dialog reads it."""
+
+    utterance: str  # with spaces in place of allergies, diets, and numbers that are no number of units
+    tokens: Sequence[Token]
+    parses: Sequence[Parse]  # cheapest first
+    asked: Question | None  # the question that the utterance is read to answer
+    said: Heard
+    words_act: Act
+    inquiry: Inquiry | None
+    notes: Sequence[FoundNote]
+    part_numbers: Sequence[tuple[int, int]]  # numbers that are no number of units, in code points
+    number: int  # the first number of units that was said; 0: none
+
+    @property
+    def parse(self) -> Parse:
+        """The best parse."""
+        return self.parses[0]
+
+    @property
+    def is_cancelled(self) -> bool:
+        """True if the customer cancels the whole order."""
+        return self.has_event("cancel")
+
+    def has_event(self, name: str) -> bool:
+        """Return whether the best parse has an event of this name."""
+        return any(not isinstance(event, Arc) and event[0] == name for event in self.parse.events)
+
+    def has_role(self, *roles: Role) -> bool:
+        """Return whether words were read in one of these roles."""
+        return any(isinstance(event, Arc) and event.role in roles for event in self.parse.events)
+
+    @property
+    def is_plain(self) -> bool:
+        """True if the parser read no edit."""
+        return not self.parse.n_edits and not self.parse.unresolved
+
+    @property
+    def says_yes(self) -> bool:
+        """True if the utterance is a yes to the asked question, with or without more."""
+        return self.words_act is Act.CONFIRM if self.is_plain else self.said.leading() == "yes"
+
+    @property
+    def says_no(self) -> bool:
+        """True if the utterance is a no to the asked question, with or without more."""
+        if not self.is_plain:
+            return self.said.leading() == "no"
+        is_offered = self.asked is not None and self.asked.kind is QuestionKind.OFFER
+        return self.words_act is Act.DENY or (self.words_act is Act.DONE and is_offered)
+
+
+class UtteranceReader:
+    """Reads utterances about one menu."""
+
+    def __init__(self, menu: Menu, model: Model) -> None:
+        """Compile the menu."""
+        self._parser = Parser(menu, model)
+        self._notes = NoteFinder(menu)
+        self._inquiries = InquiryFinder(menu)
+        self._part_numbers = PartNumberFinder(menu)
+
+    @property
+    def index(self) -> MenuIndex:
+        """The menu's index of the parser."""
+        return self._parser.index
+
+    def read(self, utterance: str, state: State) -> Reading:
+        """Read an utterance; the questions of the state are valid."""
+        tokens = words.tokenize(utterance)
+        notes = self._notes.find(utterance, tokens)
+        part_numbers = self._part_numbers.find(tokens)
+        unparsed = [*part_numbers, *[(note.start, note.end) for note in notes if note.is_statement]]
+        if unparsed:
+            utterance = blanked(utterance, unparsed)
+            for start, _ in part_numbers:
+                utterance = f"{utterance[:start]}1{utterance[start + 1 :]}"  # a number where the parser expects one
+            tokens = words.tokenize(utterance)
+        said = heard(tokens)
+        asked, parses = self._parse(utterance, state, said)
+        inquiry = None
+        if not parses[0].n_edits:
+            inquiry = self._inquiries.find(tokens, self._parser._lexicon.lattice(tokens), state)  # noqa: SLF001 - no other way to the names
+        words_act = act_of_words(said, asked, is_inquiry=inquiry is not None)
+        number = _number(parses[0], tokens)
+        if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
+            number = self._part_numbers.first_number(tokens)
+        return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number)
+
+    def _parse(self, utterance: str, state: State, said: Heard) -> tuple[Question | None, list[Parse]]:
+        """Return the parses in the light of the first question, or of a later one that the utterance answers instead."""
+        focus = tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
+        lines = [request_of(line) for line in state.lines]
+        first = state.questions[0] if state.questions else None
+        parses = self._parser.parse(utterance, lines, question=_for_parser(first), focus=focus)
+        if first is None or said.leading() or not _has_words_left(parses[0]):
+            return first, parses
+        for other in state.questions[1:MAX_PARSED_QUESTIONS]:
+            if not other.choices:
+                continue
+            again = self._parser.parse(utterance, lines, question=_for_parser(other), focus=focus)
+            if again[0].n_edits and not _has_words_left(again[0]):
+                return other, again
+        return first, parses
+
+
+def _number(parse: Parse, tokens: Sequence[Token]) -> int:
+    """Return the first number of a parse; 0: none. "One" behind a name is a pronoun."""
+    before: Arc | None = None
+    at = 0
+    for event in parse.events:
+        if not isinstance(event, Arc):
+            continue
+        if event.role is Role.NUMBER and not (before is not None and before.role in NAMING and is_pronoun(tokens[at])):
+            return int(event.value)
+        before = event
+        at += event.length
+    return 0
+
+
+def _has_words_left(parse: Parse) -> bool:
+    """Return whether the parser used no words, or not all."""
+    return not parse.n_edits or bool(parse.unread)
+
+
+def _for_parser(asked: Question | None) -> OpenQuestion | None:
+    """Return a question as the parser accepts it: the dialog itself answers a `check`, and replaces items."""
+    if asked is None:
+        return None
+    if asked.kind is QuestionKind.CHECK:
+        return OpenQuestion(asked.kind.value, asked.line)
+    pending = asked.pending.line if asked.pending is not None else None
+    line = None if pending is not None and asked.group is None else asked.line
+    return OpenQuestion(asked.kind.value, line, asked.group, asked.choices, pending)
+
+
+def blanked(utterance: str, places: Iterable[tuple[int, int]]) -> str:
+    """Return an utterance with spaces in some places, so that all other places stay the same."""
+    for start, end in places:
+        utterance = utterance[:start] + " " * (end - start) + utterance[end:]
+    return utterance

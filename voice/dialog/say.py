@@ -1,0 +1,172 @@
+"""The shop's next sentence: what changed or what the customer asked, and then the first open question."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from schemas import Menu
+from voice.dialog.menu_answers import answer_in
+from voice.dialog.question_text import MAX_WORDS, is_read_back, question_in
+from voice.dialog.state import Act, Change, Inquiry, InquiryKind, Note, QuestionKind, Status, Turn
+from voice.dialog.wording import Wording, n_words
+from voice.orders.parser.draft import DraftLine
+from voice.orders.pricing import Pricing
+
+ENDS: Final = frozenset({Status.HANDOFF, Status.CANCELLED, Status.CONFIRMED})
+# Acts whose change is the shop's own question answered: it is stated as what was ordered, not as a correction.
+ANSWERS: Final = frozenset({Act.ANSWER, Act.CONFIRM, Act.ORDER})
+
+
+def say(turn: Turn, menu: Menu, pricing: Pricing, language: str) -> str:
+    """Return the shop's next sentence, words and punctuation alone, of about `MAX_WORDS` words except for a read-back."""
+    return _Reply(turn, Wording(menu, pricing, language)).text()
+
+
+class _Reply:
+    """The reply to one turn."""
+
+    def __init__(self, turn: Turn, wording: Wording) -> None:
+        self._turn = turn
+        self._wording = wording
+        self._question = next(iter(turn.after.questions), None)
+
+    def text(self) -> str:
+        ending = self._ending()
+        for opening in self._openings():
+            text = f"{opening} {ending}".strip()
+            if n_words(text) <= MAX_WORDS:
+                break
+        else:
+            text = f"{self._shortest_opening()} {ending}".strip()
+        return text or self._say("not_understood")
+
+    def _say(self, name: str, /, **values: str) -> str:
+        return self._wording.sentence(name, **values)
+
+    # --- The end of the reply
+
+    def _ending(self) -> str:
+        """Return the question that comes next, or the last words of the conversation."""
+        status, turn = self._turn.status, self._turn
+        if status is Status.HANDOFF:
+            return self._say("handoff")
+        if status is Status.CANCELLED:
+            return self._say("cancelled")
+        if status is Status.CONFIRMED:
+            return self._say("goodbye", total=self._wording.price(self._wording.total(turn.after.lines)))
+        if turn.act is Act.QUESTION and not self._is_asked_after_an_answer():
+            return ""
+        if self._question is None or (self._question.kind is QuestionKind.MORE):
+            return self._say("more" if any(line.quantity for line in turn.after.lines) else "first")
+        return question_in(self._wording, self._question, turn.after)
+
+    def _is_asked_after_an_answer(self) -> bool:
+        """Return whether the open question is asked once more behind the answer to a question of the customer."""
+        question, inquiry = self._question, self._turn.inquiry
+        is_unknown = inquiry is None or inquiry.kind is InquiryKind.OTHER
+        return question is not None and (question.blocks or (question.kind is QuestionKind.OFFER and not is_unknown))
+
+    # --- Its beginning
+
+    def _openings(self) -> Iterator[str]:
+        """Yield what may come before the question, the longest first."""
+        if self._turn.status in ENDS:
+            yield ""
+            return
+        notes = self._noted()
+        missed = self._say("partly_understood") if self._turn.unmatched and self._turn.after.changes else ""
+        if self._turn.after.changes:
+            changes = ["" if self._reads_back() else self._changed(is_brief=is_brief) for is_brief in (False, True)]
+            acknowledged = "" if self._reads_back() else self._say("acknowledged")
+            yield from [_together(change, notes, missed) for change in dict.fromkeys(changes)]
+            yield from [_together(acknowledged, notes, missed), _together(acknowledged, notes), _together(acknowledged, missed)]
+        else:
+            yield _together(self._reaction(), notes)
+
+    def _shortest_opening(self) -> str:
+        """Return what comes before a question that leaves no room."""
+        if self._turn.after.changes or self._turn.act is not Act.QUESTION:
+            return "" if self._reads_back() else self._acknowledgement()
+        return self._reaction()
+
+    def _acknowledgement(self) -> str:
+        return self._noted() or (self._say("acknowledged") if self._turn.after.changes else self._reaction())
+
+    def _reads_back(self) -> bool:
+        return self._question is not None and is_read_back(self._question)
+
+    def _reaction(self) -> str:
+        """Return the reaction to an utterance that changed nothing."""
+        by_act: Mapping[Act, Callable[[], str]] = {
+            Act.QUESTION: self._answer,
+            Act.REPEAT: self._so_far,
+            Act.DENY: lambda: self._say("denied"),
+            Act.SMALLTALK: self._small_talk,
+            Act.NONE: lambda: self._say("not_understood"),
+            Act.CONFIRM: lambda: self._say("acknowledged"),
+        }
+        return by_act[self._turn.act]() if self._turn.act in by_act else ""
+
+    def _answer(self) -> str:
+        return answer_in(self._wording, self._turn.inquiry or Inquiry(InquiryKind.OTHER), self._turn.after)
+
+    def _so_far(self) -> str:
+        """Return the order so far where no question is repeated that has its own words."""
+        lines = [line for line in self._turn.after.lines if line.quantity]
+        if not lines or (self._question is not None and self._question.kind is not QuestionKind.MORE):
+            return ""
+        return self._say("so_far", lines=self._wording.lines(lines))
+
+    def _small_talk(self) -> str:
+        if self._new_notes():
+            return ""
+        is_first = not self._turn.before.lines and not self._turn.before.questions
+        return self._say("greeting" if is_first else "smalltalk")
+
+    # --- Notes and changes
+
+    def _new_notes(self) -> list[Note]:
+        known = self._turn.before.notes
+        return [note for note in self._turn.after.notes if note not in known and note.kind not in ("offer", "person")]
+
+    def _noted(self) -> str:
+        """Return the confirmation of the last new note."""
+        notes = self._new_notes()
+        if not notes:
+            return ""
+        kind, _, _, value = notes[-1]
+        speech = self._wording.speech
+        if kind == "service" and value in speech.services:
+            return self._say("noted_service", service=speech.services[value])
+        if kind == "allergy" and value in speech.allergens:
+            return self._say("noted_allergy", name=speech.allergens[value])
+        if kind == "diet" and value in speech.diets:
+            return self._say("noted_diet", name=speech.diets[value])
+        return self._say("noted")
+
+    def _changed(self, *, is_brief: bool) -> str:
+        """Return the statement of all changes."""
+        clauses = []
+        set_name = "add" if self._turn.act in ANSWERS else "set"
+        for op, name in (("add", "add"), ("set", set_name)):
+            lines = self._lines_of([change for change in self._turn.after.changes if change.op == op])
+            if lines:
+                clauses.append(self._say(name, lines=self._wording.lines(lines, is_brief=is_brief)))
+        removed = [self._wording.item(change.item, change.quantity) for change in self._turn.after.changes if change.op == "remove"]
+        return _together(
+            self._say("changed", changes=", ".join(clauses)) if clauses else "",
+            self._say("removed", lines=self._wording.all_of(list(dict.fromkeys(removed)))) if removed else "",
+        )
+
+    def _lines_of(self, changes: Sequence[Change]) -> list[DraftLine]:
+        """Return the lines that were added or set; an added one with the quantity that came."""
+        lines = self._turn.after.lines
+        found = []
+        for change in changes:
+            if 0 <= change.line < len(lines):
+                line = lines[change.line]
+                found.append(line._replace(quantity=change.quantity) if change.op == "add" else line)
+        return found
+
+
+def _together(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))

@@ -1,0 +1,142 @@
+"""Suspend edits that are not certain: they are asked about instead of made."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from schemas import Menu
+from voice.dialog.availability import Absent
+from voice.dialog.lines import is_changed
+from voice.dialog.questions import MAX_NEAR, unresolved_question
+from voice.dialog.requirements import exceeds_limits
+from voice.dialog.settling import MAX_LINES, MAX_QUANTITY
+from voice.dialog.state import PendingEdit, Question, QuestionKind
+from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine
+from voice.orders.parser.parser import Parse, Unresolved
+
+MAX_LIKELY: Final = 99  # units of a line; the largest of the corpus's conversations is 55
+MIN_PROBABILITY: Final = 0.02  # of a parse that counts towards the confidence of a line
+
+
+def confidences(parses: Sequence[Parse], before: Draft) -> dict[int, float]:
+    """Return the probability of each changed line of the best parse, by draft index: that of all parses with this line."""
+    best = parses[0]
+    changed = [number for number, line in enumerate(best.draft) if is_changed(line, before)]
+    if not changed:
+        return {}
+    others = [parse for parse in parses[1:] if parse.probability >= MIN_PROBABILITY]
+    return {
+        number: min(1.0, best.probability + sum([parse.probability for parse in others if _has(parse.draft, best.draft[number])]))
+        for number in changed
+    }
+
+
+def _has(draft: Draft, line: DraftLine) -> bool:
+    """Return whether a draft has an equal line."""
+    for other in draft:
+        is_same = other.quantity == line.quantity and other.origin == line.origin and other.items == line.items
+        if is_same and (other.options == line.options or set(other.options) == set(line.options)):
+            return True
+    return False
+
+
+def suspend(menu: Menu, draft: list[DraftLine], before: Draft, confidence_of: Mapping[int, float], ask_below: float) -> list[Question]:
+    """Undo the edits whose confidence is below `ask_below` or whose quantity is unlikely; return the questions about them.
+
+    `confidence_of`: of the lines that may be suspended, by draft index. The lines of the questions are draft indices.
+    """
+    questions = []
+    parts = {line.beside for line in draft if line.beside >= 0}
+    n_lines = sum([line.quantity > 0 for line in draft])
+    for number, confidence in confidence_of.items():
+        line = draft[number]
+        if number in parts or line.beside >= 0 or not is_changed(line, before) or (line.is_new and not line.quantity):
+            continue
+        surplus = line.is_new and n_lines > MAX_LINES
+        if confidence >= ask_below and not surplus and not _is_unlikely(menu, line, before):
+            continue
+        questions.append(_check(number, line, before))
+        draft[number] = line._replace(quantity=0) if line.is_new else before[line.origin]
+        n_lines -= line.is_new
+    return questions
+
+
+def _is_unlikely(menu: Menu, line: DraftLine, before: Draft) -> bool:
+    """Return whether an edit makes a quantity higher than likely, or exceeds a limit of the menu."""
+    old = None if line.is_new else before[line.origin]
+    if line.quantity > MAX_LIKELY and (old is None or line.quantity > old.quantity):
+        return True
+    return bool(line.quantity) and exceeds_limits(menu, line) and (old is None or not exceeds_limits(menu, old))
+
+
+def suspend_unavailable(menu: Menu, absent: Absent, draft: list[DraftLine], before: Draft) -> list[Question]:
+    """Undo what adds items or choices that are not available; return the questions what to have instead."""
+    questions = []
+    for number, line in enumerate(draft):
+        if not line.quantity or not is_changed(line, before):
+            continue
+        old = None if line.is_new else before[line.origin]
+        is_same = old is not None and old.items == line.items
+        if line.items[0] in absent.items and (old is None or not is_same or line.quantity > old.quantity):
+            more = line._replace(quantity=line.quantity - old.quantity) if old is not None and is_same else line
+            replaces = number if old is not None and not is_same else NEW
+            questions.append(unresolved_question(menu, absent, Unresolved(more, is_available=False, replaces=replaces)))
+            draft[number] = line._replace(quantity=0) if old is None else old
+        elif absent.choices:
+            questions += _without_absent_choices(menu, absent, draft, number, old)
+    return questions
+
+
+def _without_absent_choices(menu: Menu, absent: Absent, draft: list[DraftLine], number: int, old: DraftLine | None) -> list[Question]:
+    """Take the new options off a line that are not available; return the questions what to have instead."""
+    line = draft[number]
+    questions = []
+    for option in line.options:
+        here = tuple([choice for choice in option.choices if ChoiceRef(option.group, choice) not in absent.choices])
+        if len(here) == len(option.choices) or option.amount == "no" or (old is not None and option in old.options):
+            continue
+        kept = tuple([other for other in draft[number].options if other != option])
+        draft[number] = draft[number]._replace(options=(*kept, option._replace(choices=here)) if here else kept)
+        if not here:
+            others = tuple(
+                [choice for choice in menu.option_groups[option.group].choices if ChoiceRef(option.group, choice) not in absent.choices]
+            )
+            pending = PendingEdit("set", DraftLine(line.items, line.quantity, (option,)))
+            questions.append(Question(QuestionKind.UNAVAILABLE, number, option.group, others[:MAX_NEAR], pending=pending))
+    return questions
+
+
+def suspend_part_numbers(
+    draft: list[DraftLine], before: Draft, numbers: Sequence[tuple[int, int]], places: Mapping[int, tuple[int, int]], last: int | None
+) -> list[Question]:
+    """Return the questions how many units lines have whose number is no number of units; they keep the number that they had.
+
+    `numbers`, `places`: of these numbers, and of the words of each changed line, in code points. `last`: the line in focus.
+    """
+    questions = []
+    for start, end in numbers:
+        distances = {
+            number: max(first - end, start - behind, 0) for number, (first, behind) in places.items() if is_changed(draft[number], before)
+        }
+        number = min(distances, key=distances.__getitem__, default=last)
+        if number is None:
+            continue
+        line = draft[number]
+        draft[number] = (
+            line._replace(quantity=max(1, line.quantity)) if line.is_new else line._replace(quantity=before[line.origin].quantity)
+        )
+        questions.append(Question(QuestionKind.MISSING, number))
+    return questions
+
+
+def _check(number: int, line: DraftLine, before: Draft) -> Question:
+    """Return the question whether to make an edit."""
+    if line.is_new:
+        return Question(QuestionKind.CHECK, choices=line.items, pending=PendingEdit("add", _pending(line)))
+    old = before[line.origin]
+    if line.quantity == 0:
+        return Question(QuestionKind.CHECK, number, choices=old.items, pending=PendingEdit("remove", _pending(old)))
+    return Question(QuestionKind.CHECK, number, choices=line.items, pending=PendingEdit("set", _pending(line)))
+
+
+def _pending(line: DraftLine) -> DraftLine:
+    return DraftLine(line.items, min(line.quantity, MAX_QUANTITY), line.options)

@@ -1,0 +1,240 @@
+"""One turn of a conversation: an utterance and the state before it become the state after it and the shop's next sentence.
+
+utterance ─▶ reading ─▶ answer to the asked question ─▶ uncertain edits suspended ─▶ settled lines ─▶ open questions ─▶ act, status, say
+(reading)  (answers)                       (suspending)                 (settling)       (questions)       (acts, policy, say)
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from schemas import Line, LineRequest, Menu, Order
+from voice.dialog import acts, notes, questions
+from voice.dialog.answers import Outcome, Resolution, resolve
+from voice.dialog.availability import Availability
+from voice.dialog.languages import language_of
+from voice.dialog.lines import draft_of, priced, request_of, with_note
+from voice.dialog.phrases import names_of
+from voice.dialog.policy import closed, is_read_back, status_of
+from voice.dialog.reading import Reading, UtteranceReader
+from voice.dialog.settling import Settled, Span, settle
+from voice.dialog.state import Act, Note, Question, QuestionKind, State, Turn
+from voice.dialog.suspending import confidences, suspend, suspend_part_numbers, suspend_unavailable
+from voice.dialog.unmatched import unmatched_words
+from voice.dialog.wire import order_reply
+from voice.orders import words
+from voice.orders.engine import OrderEngine
+from voice.orders.language_packs import language_packs
+from voice.orders.line_confidence import ASK_BELOW
+from voice.orders.parser.draft import Draft
+from voice.orders.parser.model import Model
+from voice.orders.parser.roles import Role
+from voice.orders.pricing import Pricing
+
+ALWAYS_ASK: Final = 2.0  # above any confidence
+EMPTY: Final = State()
+
+Suggest = Callable[
+    [Sequence[tuple[str, int]], Sequence[str]], str | None
+]  # an item for a basket of items and quantities, none of the excluded
+
+
+class DialogEngine:
+    """Holds conversations about one menu; stateless, and safe to share between threads."""
+
+    def __init__(self, menu: Menu, ask_below: float = ASK_BELOW, model: Model | None = None) -> None:
+        """Compile the menu. An edit of a confidence below `ask_below` becomes a question; `model`: of the parser, None loads it."""
+        self.menu = menu
+        self.ask_below = ask_below
+        self.vocabulary = tuple(dict.fromkeys(names_of(menu)))
+        self._reader = UtteranceReader(menu, model or Model.load())
+        self._availability = Availability(menu)
+        self._pricing = Pricing(menu)
+        self._pricings = {language: Pricing(menu, language) for language in {*menu.languages, *language_packs()}}
+
+    def price(self, lines: Sequence[LineRequest]) -> list[Line]:
+        """Return the lines priced from the menu, none merged.
+
+        Raises:
+            ItemNotFound, ValidationFailed: a line names an item, group or choice that the menu lacks.
+
+        """
+        return [with_note(priced(self._pricing, line), asked.note) for line, asked in zip(draft_of(self.menu, lines), lines, strict=True)]
+
+    @cached_property
+    def _scorer(self) -> OrderEngine:
+        return OrderEngine(self.menu)
+
+    def score(self, utterance: str, state: State = EMPTY) -> float | None:
+        """Return the cost of the utterance in a conversation, lower is better; None if it names no item."""
+        return self._scorer.score(utterance, [request_of(line) for line in state.lines])
+
+    def phrases(self, state: State = EMPTY) -> tuple[str, ...]:
+        """Return the phrases to expect of an utterance, most distinctive first: the choices of the open questions, then all names."""
+        asked = [name for question in state.questions for name in self._names(question)]
+        return tuple(dict.fromkeys([*asked, *self.vocabulary])) if asked else self.vocabulary
+
+    def _names(self, question: Question) -> Iterable[str]:
+        """Yield the names and aliases of the choices of a question."""
+        group = self.menu.option_groups.get(question.group) if question.group is not None else None
+        for choice in question.choices:
+            named = group.choices.get(choice) if group is not None else self.menu.items.get(choice)
+            if named is not None:
+                yield from (named.name, *named.aliases)
+
+    def take_turn(
+        self,
+        utterance: str,
+        state: State = EMPTY,
+        *,
+        reply_language: str | None = None,
+        is_uncertain: bool = False,
+        suggest: Suggest | None = None,
+    ) -> Order:
+        """Return the state after an utterance and the next sentence; spans count code points of the utterance in NFC.
+
+        `is_uncertain`: the utterance was recognised with low confidence, so that each edit is asked about. `suggest`: for an offer when
+        nothing else is asked.
+        """
+        utterance = words.nfc(utterance)
+        state = state._replace(questions=tuple(questions.valid(state.questions, self.menu, state.lines)))
+        reading = self._reader.read(utterance, state)
+        edited = self._edit(reading, state, ALWAYS_ASK if is_uncertain else self.ask_below)
+        turn = self._turn(reading, edited, state, suggest)
+        language = reply_language or language_of(reading.tokens, self.menu)
+        return order_reply(turn, edited.settled, self.menu, self._pricings.get(language, self._pricing), language)
+
+    def _edit(self, reading: Reading, state: State, ask_below: float) -> "_Edited":
+        """Apply the edits of the best parse and of the answer, except uncertain ones."""
+        parse, before, tokens = reading.parse, state.lines, reading.tokens
+        absent = self._availability.at(state.at)
+        draft = list(parse.draft)
+        touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
+        certainty = confidences(reading.parses, before)
+        resolution = None
+        raised: list[Question] = []
+        if not reading.is_cancelled:
+            raised = [
+                *suspend_part_numbers(draft, before, reading.part_numbers, touched, _line_in_focus(state)),
+                *suspend_unavailable(self.menu, absent, draft, before),
+                *suspend(self.menu, draft, before, certainty, ask_below),
+                *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved],
+            ]
+            if reading.asked is not None:
+                resolution = Resolution(
+                    self.menu,
+                    self._reader.index,
+                    reading.asked,
+                    before,
+                    draft,
+                    reading.says_yes,
+                    reading.says_no,
+                    reading.number,
+                    reading.has_role(Role.ITEM, Role.ORDINAL),
+                )
+                resolve(resolution)
+                raised += [resolution.follow_up] if resolution.follow_up is not None else []
+        whole = (tokens[0].start, tokens[-1].end) if tokens else (0, 0)
+        places: dict[int, Span] = {**dict.fromkeys(range(len(draft)), whole), **touched}
+        certain = {number: certainty.get(number, parse.probability) for number in range(len(draft))}
+        settled = settle(tuple(draft), before, places, certain, state.line_notes)
+        return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"))
+
+    def _turn(self, reading: Reading, edited: "_Edited", state: State, suggest: Suggest | None) -> Turn:
+        """Return the turn: its act, the state after it and the status."""
+        settled, asked = edited.settled, reading.asked
+        act = acts.act_of(reading.words_act, asked, edited.outcome, edited.facts(has_note=bool(reading.notes)))
+        kept_notes = notes.kept(state.notes, settled.places, is_cancelled=edited.is_cancelled)
+        new_notes = notes.placed(reading.notes, settled)
+        if edited.resolution is not None and edited.resolution.note is not None:
+            new_notes.append(edited.resolution.note)
+        checks = notes.diet_checks(self.menu, self._pricing, settled, kept_notes, new_notes)
+        all_notes = notes.merged(kept_notes, new_notes)
+
+        open_questions = self._questions(edited, state, asked, checks)
+        was_read_back = asked is not None and is_read_back(asked)
+        is_confirmed = was_read_back and act is Act.CONFIRM and not settled.changes
+        if suggest is not None and not open_questions and settled.lines and act not in {Act.DONE, Act.CANCEL, Act.HUMAN}:
+            open_questions = _offers(suggest, settled.lines, all_notes)
+        if was_read_back and act is Act.DENY:
+            open_questions = [question for question in open_questions if not is_read_back(question)]
+        open_questions = closed(open_questions, settled.lines, act, is_confirmed=is_confirmed)
+        moved = questions.moved(asked, settled.places) if asked is not None else None
+        unanswered = moved if edited.outcome is Outcome.OPEN and not edited.is_edit else None
+        open_questions = questions.counted(open_questions, unanswered)
+        status = status_of(act, open_questions, is_confirmed=is_confirmed, unanswered=unanswered)
+
+        after = State(settled.lines, tuple(open_questions), settled.changes, all_notes, state.at, _line_notes(state, settled))
+        turn = Turn(state, after, act, status, reading.inquiry if act is Act.QUESTION else None)
+        return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, act))
+
+    def _questions(self, edited: "_Edited", state: State, asked: Question | None, checks: Sequence[Question]) -> list[Question]:
+        """Return the questions that stay open and those that the turn raises, in the order of asking."""
+        settled = edited.settled
+        kept = [] if edited.is_cancelled else [one for one in state.questions if one is not asked or edited.outcome is Outcome.OPEN]
+        if (
+            asked is not None
+            and asked.group is None
+            and any(one.group is None and one.kind is not QuestionKind.CHECK for one in edited.raised)
+        ):
+            kept = [one for one in kept if one is not asked or one.kind not in {QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE}]
+        found = []
+        for question in [*kept, *edited.raised]:
+            moved = questions.moved(question, settled.places)
+            still_open = questions.still_open(moved, self.menu, settled.lines) if moved is not None else None
+            if still_open is not None:
+                found.append(still_open)
+        found += checks
+        return questions.in_order_of_asking([*found, *questions.raised(self.menu, self._availability.at(state.at), settled.lines, found)])
+
+
+class _Edited(NamedTuple):
+    """The order after the edits, and the questions that the edits raised; their lines are draft indices."""
+
+    settled: Settled
+    resolution: Resolution | None
+    raised: Sequence[Question]
+    is_cancelled: bool
+    counts_up: bool  # a line got more units
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the turn did to the question that was asked."""
+        return self.resolution.outcome if self.resolution is not None else Outcome.OPEN
+
+    @property
+    def is_edit(self) -> bool:
+        """True if the order changed, or an edit raised a question."""
+        return bool(self.settled.changes or self.raised)
+
+    def facts(self, *, has_note: bool) -> acts.EditFacts:
+        """Return what the act of the turn depends on."""
+        changes = self.settled.changes
+        return acts.EditFacts(
+            self.is_cancelled and not self.settled.lines,
+            self.is_edit,
+            self.settled.adds
+            or self.counts_up
+            or any(question.pending is not None and question.pending.op == "add" for question in self.raised),
+            bool(changes) and all(change.op == "remove" for change in changes),
+            has_note,
+        )
+
+
+def _line_notes(state: State, settled: Settled) -> tuple[str | None, ...]:
+    if not state.line_notes:
+        return ()
+    return tuple([state.line_notes[line.origin] if line.origin >= 0 else None for line in settled.lines])
+
+
+def _line_in_focus(state: State) -> int | None:
+    """Return the line that the turn before changed last, or the last line."""
+    changed = [change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)]
+    return changed[-1] if changed else len(state.lines) - 1 if state.lines else None
+
+
+def _offers(suggest: Suggest, lines: Draft, noted: Sequence[Note]) -> list[Question]:
+    """Return the offer of an item that is not ordered and was not declined."""
+    declined = [note.value for note in noted if note.kind == "offer" and note.value is not None]
+    item = suggest([(line.items[0], line.quantity) for line in lines], [*declined, *[line.items[0] for line in lines]])
+    return [Question(QuestionKind.OFFER, choices=(item,))] if item is not None else []

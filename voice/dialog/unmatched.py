@@ -1,0 +1,78 @@
+"""The words of substance that nothing used."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from voice.dialog.phrases import is_function_word, without_conjunction
+from voice.dialog.state import Act
+from voice.orders.parser.arc import Arc
+from voice.orders.parser.parser import Parse
+from voice.orders.parser.roles import NAMING, Role
+from voice.orders.words import Token
+
+# Acts that explain all words of an utterance.
+EXPLAINING: Final = frozenset({Act.SMALLTALK, Act.QUESTION, Act.REPEAT, Act.HUMAN, Act.CANCEL})
+# Acts that may name again what was asked.
+ANSWERING: Final = frozenset({Act.DENY, Act.CONFIRM, Act.DONE})
+# Events of the parser that use the words of a chunk.
+REDUCTIONS: Final = frozenset({
+    "add", "add_implied", "set_options", "set_described", "set_quantity", "set_each", "split", "increment", "repeat", "remove",
+    "remove_options", "remove_absent", "hold", "replace", "replace_options", "forward", "keep", "cancel", "accept",
+})  # fmt: skip
+
+TAKING: Final = frozenset({"add", "add_implied"})  # the chunks that wait
+
+
+def unmatched_words(utterance: str, tokens: Sequence[Token], parse: Parse, act: Act) -> tuple[str, ...]:
+    """Return the words of substance that nothing used, as they were said; adjacent ones are one string, with a negation before them."""
+    if act in EXPLAINING:
+        return ()
+    unused = {number for number in parse.unread if not is_function_word(tokens[number])}
+    if act not in ANSWERING:
+        unused.update(_dropped(parse))
+    negations = _negations(parse)
+    stretches: list[list[int]] = []
+    for number in sorted(unused):
+        if stretches and number == stretches[-1][1] + 1:
+            stretches[-1][1] = number
+        else:
+            start = without_conjunction(tokens, number - negations.get(number, 0), number)
+            stretches.append([start, number])
+    return tuple([utterance[tokens[start].start : tokens[end].end] for start, end in stretches])
+
+
+def _dropped(parse: Parse) -> Iterator[int]:
+    """Yield the tokens of names, and of numbers beside them, that the parser read as words that order nothing, or that wait for an item."""
+    chunk: list[tuple[Role, range]] = []
+    waiting: list[tuple[Role, range]] = []
+    at = 0
+    for event in parse.events:
+        if isinstance(event, Arc):
+            chunk.append((event.role, range(at, at + event.length)))
+            at += event.length
+        elif event[0] == "drop":
+            yield from _named(chunk)
+            chunk = []
+        elif event[0] in REDUCTIONS:
+            waiting = [*waiting, *chunk] if event[0] == "forward" else [] if event[0] in TAKING else waiting
+            chunk = []
+        elif event[:2] == ("left", "waiting"):
+            yield from _named(waiting)
+
+
+def _named(chunk: Sequence[tuple[Role, range]]) -> Iterator[int]:
+    if any(role in NAMING for role, _ in chunk):
+        for role, tokens in chunk:
+            yield from tokens if role in {*NAMING, Role.NUMBER} else ()
+
+
+def _negations(parse: Parse) -> dict[int, int]:
+    """Return the length of the negation that ends right before a token."""
+    found = {}
+    at = 0
+    for event in parse.events:
+        if isinstance(event, Arc):
+            at += event.length
+            if event.role is Role.AMOUNT and event.value == "no":
+                found[at] = event.length
+    return found
