@@ -17,19 +17,20 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from schemas import LineRequest
 from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, conversation_sets, conversations
 from voice.orders.engine import OrderEngine
+from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import denotation
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Parser
 
 
-def compare(name: str, model: Model) -> None:
+def compare(name: str, model: Model, act_model: ActModel) -> None:
     """Print the shares of a set, for all turns, turns that change the order and turns that do not; then the parser's time."""
     count: Counter[tuple[str, str]] = Counter()
     times_ms: list[float] = []
     engines: dict[str, tuple[OrderEngine, Parser]] = {}
     for example in conversations(name):
         if example.menu.id not in engines:
-            engines[example.menu.id] = OrderEngine(example.menu), Parser(example.menu, model)
+            engines[example.menu.id] = OrderEngine(example.menu), Parser(example.menu, model, act_model)
         engine, parser = engines[example.menu.id]
         right = {denotation(parser.index.draft(lines)) for lines in example.right}
         served: Any = [LineRequest.model_validate(line) for line in engine.understand(example.utterance, example.lines)["lines"]]
@@ -56,9 +57,9 @@ def main() -> None:
     """Run the command line."""
     command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("sets", nargs="*", default=conversation_sets())
-    model = Model.load()
+    model, act_model = Model.load(), ActModel.load()
     for name in command.parse_args().sets:
-        compare(name, model)
+        compare(name, model, act_model)
 
 
 if __name__ == "__main__":

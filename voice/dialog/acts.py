@@ -1,6 +1,6 @@
 """The dialogue act of a turn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -70,24 +70,17 @@ def _fillers(*, is_folded: bool) -> frozenset[str]:
     return frozenset([word for phrase in phrases for word in phrase])
 
 
-def act_of_words(said: Heard, asked: Question | None, *, is_inquiry: bool) -> Act:
-    """Return the act of an utterance that edits nothing, from its words and the question before it."""
+def act_of_words(said: Heard, asked: Question | None, act_costs: Mapping[str, float]) -> Act:
+    """Return the act of an utterance that edits nothing: the likeliest one by its words; `act_costs`: -log P of each act."""
     kind = asked.kind if asked is not None else None
-    if said.has("human"):
-        return Act.HUMAN
-    if said.leads("done") if is_inquiry else said.has("done"):
-        return Act.CONFIRM if kind is QuestionKind.CONFIRM else Act.DONE
-    answer = said.leading()
-    if answer == "no" and kind is QuestionKind.MORE:
+    act = min([act for act in act_costs if act != "edit"], key=act_costs.__getitem__)
+    if act == "deny" and kind is QuestionKind.MORE:
         return Act.DONE
-    if answer == "yes" and kind is QuestionKind.CONFIRM:
+    if act == "done" and kind is QuestionKind.CONFIRM:
         return Act.CONFIRM
-    if said.has("repeat") or is_inquiry:
-        return Act.REPEAT if said.has("repeat") else Act.QUESTION
-    return ACTS_OF_ANSWERS.get(answer, Act.SMALLTALK if said.has("smalltalk") else Act.NONE)
-
-
-ACTS_OF_ANSWERS: Final = {"yes": Act.CONFIRM, "no": Act.DENY}
+    if act == "other":
+        return Act.SMALLTALK if said.has("smalltalk") else Act.NONE
+    return Act(act)
 
 
 class EditFacts(NamedTuple):

@@ -12,10 +12,11 @@ from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.orders import words
+from voice.orders.parser.acts import ActModel
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import MenuIndex
 from voice.orders.parser.model import Model
-from voice.orders.parser.parser import Parse, Parser
+from voice.orders.parser.parser import Analysis, Parse, Parser
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
@@ -45,7 +46,7 @@ class Reading(NamedTuple):
     @property
     def is_cancelled(self) -> bool:
         """True if the customer cancels the whole order."""
-        return self.has_event("cancel")
+        return self.has_event("cancel") or self.words_act is Act.CANCEL
 
     def has_event(self, name: str) -> bool:
         """Return whether the best parse has an event of this name."""
@@ -77,9 +78,9 @@ class Reading(NamedTuple):
 class UtteranceReader:
     """Reads utterances about one menu."""
 
-    def __init__(self, menu: Menu, model: Model) -> None:
+    def __init__(self, menu: Menu, model: Model, act_model: ActModel) -> None:
         """Compile the menu."""
-        self._parser = Parser(menu, model)
+        self._parser = Parser(menu, model, act_model)
         self._notes = NoteFinder(menu)
         self._inquiries = InquiryFinder(menu)
         self._part_numbers = PartNumberFinder(menu)
@@ -101,28 +102,31 @@ class UtteranceReader:
                 utterance = f"{utterance[:start]}1{utterance[start + 1 :]}"  # a number where the parser expects one
             tokens = words.tokenize(utterance)
         said = heard(tokens)
-        asked, parses = self._parse(utterance, state, said)
+        analysis = self._parser.analyse(utterance)
+        asked, parses = self._parse(analysis, state, said)
         inquiry = None
+        words_act = Act.NONE
         if not parses[0].n_edits:
-            inquiry = self._inquiries.find(tokens, self._parser._lexicon.lattice(tokens), state)  # noqa: SLF001 - no other way to the names
-        words_act = act_of_words(said, asked, is_inquiry=inquiry is not None)
+            act_costs = self._parser.act_costs(analysis, asked.kind.value if asked is not None else "")
+            words_act = act_of_words(said, asked, act_costs)
+            inquiry = self._inquiries.find(tokens, analysis.lattice, state) if words_act is Act.QUESTION else None
         number = _number(parses[0], tokens)
         if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
             number = self._part_numbers.first_number(tokens)
         return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number)
 
-    def _parse(self, utterance: str, state: State, said: Heard) -> tuple[Question | None, list[Parse]]:
+    def _parse(self, analysis: Analysis, state: State, said: Heard) -> tuple[Question | None, list[Parse]]:
         """Return the parses in the light of the first question, or of a later one that the utterance answers instead."""
         focus = tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
         lines = [request_of(line) for line in state.lines]
         first = state.questions[0] if state.questions else None
-        parses = self._parser.parse(utterance, lines, question=_for_parser(first), focus=focus)
+        parses = self._parser.parse(analysis, lines, question=_for_parser(first), focus=focus)
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
             if not other.choices:
                 continue
-            again = self._parser.parse(utterance, lines, question=_for_parser(other), focus=focus)
+            again = self._parser.parse(analysis, lines, question=_for_parser(other), focus=focus)
             if again[0].n_edits and not _has_words_left(again[0]):
                 return other, again
         return first, parses

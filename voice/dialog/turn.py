@@ -26,6 +26,7 @@ from voice.orders import words
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
 from voice.orders.line_confidence import ASK_BELOW
+from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
 from voice.orders.parser.roles import Role
@@ -47,7 +48,7 @@ class DialogEngine:
         self.menu = menu
         self.ask_below = ask_below
         self.vocabulary = tuple(dict.fromkeys(names_of(menu)))
-        self._reader = UtteranceReader(menu, model or Model.load())
+        self._reader = UtteranceReader(menu, model or Model.load(), ActModel.load())
         self._availability = Availability(menu)
         self._pricing = Pricing(menu)
         self._pricings = {language: Pricing(menu, language) for language in {*menu.languages, *language_packs()}}
@@ -108,7 +109,7 @@ class DialogEngine:
         """Apply the edits of the best parse and of the answer, except uncertain ones."""
         parse, before, tokens = reading.parse, state.lines, reading.tokens
         absent = self._availability.at(state.at)
-        draft = list(parse.draft)
+        draft = [line._replace(quantity=0) for line in parse.draft] if reading.words_act is Act.CANCEL else list(parse.draft)
         touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
         certainty = confidences(reading.parses, before)
         resolution = None

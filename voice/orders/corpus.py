@@ -19,7 +19,7 @@ TRAINING_SENTENCES: Final = ("en1", "en2", "en3", "vi1", "vi2", "vi3")
 # Sets of conversations for development; the others are kept for the first contact.
 DEVELOPMENT_CONVERSATIONS: Final = (
     *("en1", "en2", "en3", "en4", "en5", "en6", "en12", "en13"),
-    *("vi1", "vi2", "vi3", "vi4", "vi5", "vi6", "vi11"),
+    *("vi1", "vi2", "vi3", "vi4", "vi5", "vi6", "vi11", "vi12"),
 )
 _LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
 _OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+)")

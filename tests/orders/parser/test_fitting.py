@@ -3,7 +3,7 @@ from voice.orders.corpus import Example, lines_of
 from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Parser
-from voice.orders.parser.train import candidates, parse_examples
+from voice.orders.parser.train import Task, candidates, parse_examples
 
 
 def test_fitting_makes_the_right_parse_the_cheapest():
@@ -27,4 +27,4 @@ def test_an_example_without_a_right_parse_teaches_nothing():
 
 def test_the_examples_of_a_menu_are_parsed_in_their_order():
     examples = [Example(MENU, text, (), [lines_of(MENU, text)]) for text in ("latte", "muffin")]
-    assert [parsed[0][1].is_right for parsed in parse_examples((PRIOR, examples))] == [True, True]
+    assert [parsed[0][1].is_right for parsed in parse_examples(Task(PRIOR, (), examples, [{"edit": 0.1}] * 2))] == [True, True]

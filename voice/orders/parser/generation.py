@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from schemas import LineRequest, Menu, OptionRequest
+from schemas import Choice, Item, LineRequest, Menu, OptionRequest
 from voice.orders import words
 from voice.orders.corpus import Example
 from voice.orders.language_packs import language_packs
@@ -47,6 +47,9 @@ class _Generator:
         self.templates = templates_of(language)
         units = language_packs()[language].numbers.units
         self.number_words = {value: word for word, value in reversed(units.items())}
+        named: list[Item | Choice] = [*menu.items.values()]
+        named += [choice for group in menu.option_groups.values() for choice in group.choices.values()]
+        self.names = [set(words.phrase(name)) for one in named for name in (one.name, *one.aliases)]
         self.items = [item_id for item_id, item in menu.items.items() if item.available]
         self.makers: Sequence[tuple[int, Callable[[], Example | None]]] = (
             (10, self._order),
@@ -59,6 +62,7 @@ class _Generator:
             (1, self._no_option),
             (1, self._all_option),
             (4, self._answer),
+            (2, self._choose),
             (1, self._two_answers),
             (1, self._split),
             (5, self._nothing),
@@ -109,9 +113,15 @@ class _Generator:
         return str(self.random.choice(found))
 
     def _name(self, named: Any) -> str:
-        """Return a name: the first one half of the time, else an alias."""
+        """Return a name, often the first one, sometimes without a word if the others still name nothing else."""
         names = [named.name, *named.aliases]
-        return " ".join(words.phrase(names[0] if self._chance(0.6) else self.random.choice(names)))
+        spoken = words.phrase(names[0] if self._chance(0.6) else self.random.choice(names))
+        if len(spoken) > 1 and self._chance(0.2):
+            at = self.random.randrange(len(spoken))
+            left = (*spoken[:at], *spoken[at + 1 :])
+            if sum([set(left) <= name for name in self.names]) == sum([set(left) <= set(words.phrase(name)) for name in names]):
+                spoken = left
+        return " ".join(spoken)
 
     def _item_words(self, item: str) -> str:
         return self._name(self.menu.items[item])
@@ -128,10 +138,7 @@ class _Generator:
 
     def _line_words(self, line: LineRequest, *, article: bool = True) -> str:
         """Put a line into words: number, item, options before or behind it."""
-        if line.quantity == 1 and article:
-            number = self._pick("articles")
-        else:
-            number = self._number(line.quantity)
+        number = self._pick("articles") if line.quantity == 1 and article else self._number(line.quantity)
         unit = self._pick("units")
         name = self._item_words(line.item)
         if line.quantity > 1 and not unit and self._chance(0.7):
@@ -299,6 +306,27 @@ class _Generator:
             say = self._filled(self._pick("answers_more"), c=name, x=self._line_words(new))
             return self._example(self._said(say), before, [*after, new], question)
         return self._example(self._said(self._filled(self._pick("answers"), c=name)), before, after, question)
+
+    def _choose(self) -> Example | None:
+        """Choose among items by place, all or none of them, or accept an offer."""
+        count = self.random.choice([1, 2, 2, 3])
+        chosen = self.random.sample(self.items, min(len(self.items), count + 1))
+        *asked, ordered = chosen
+        if not asked:
+            return None
+        before = [LineRequest(item=ordered)] if self._chance(0.6) else []
+        kind = self.random.choice(["offer", "ambiguous", "unavailable"]) if len(asked) > 1 else "offer"
+        question = OpenQuestion(kind, None, None, tuple(asked))
+        ways = {"first": asked[:1], "second": asked[1:2], "last": asked[-1:], "both": asked, "no_thanks": []}
+        if len(asked) == 1:
+            ways = {"yes_please": asked, "no_thanks": []}
+        elif len(asked) > 2:  # noqa: PLR2004 - "both" means two
+            del ways["both"]
+        way = self.random.choice([*ways, "name", "name"])
+        new = ways.get(way, asked[:1])
+        say = self._pick(way) if way in ways else self._filled(self._pick("answers"), c=self._item_words(asked[0]))
+        after = [*before, *[LineRequest(item=item) for item in new]]
+        return Example(self.menu, self._said(say), before, [after], question, "order" if new else "deny")
 
     def _two_answers(self) -> Example | None:
         asked = self._question()

@@ -17,12 +17,20 @@ from voice.orders.parser.reduce import Reducer
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.shift import SHIFTS
 from voice.orders.parser.state import EditRecord, Hypothesis, OpenQuestion
+from voice.orders.words import Token
 
 MAX_HYPOTHESES: Final = 14  # that continue from a token
 MAX_COST_BEHIND: Final = 6.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
 MIN_PROBABILITY: Final = 1e-6
 MAX_ACT_COST: Final = 4.0  # -log P; a very improbable act counts as much as one of 2 %
+
+
+class Analysis(NamedTuple):
+    """The tokens of an utterance, and the arcs that begin at each."""
+
+    tokens: Sequence[Token]
+    lattice: Sequence[Sequence[Arc]]
 
 
 class Unresolved(NamedTuple):
@@ -63,17 +71,28 @@ class Parse(NamedTuple):
 class Parser:
     """Parses utterances about one menu; stateless between calls, and safe to share between threads."""
 
-    def __init__(self, menu: Menu, model: Model, act_model: ActModel) -> None:
+    def __init__(self, menu: Menu, model: Model, act_model: ActModel | None = None) -> None:
+        """Compile the menu; without an act model all acts are as likely."""
         self.menu = menu
-        self._act_model = act_model
+        self._act_model = act_model or ActModel({})
         self.index = MenuIndex(menu)
         self._model = model
         self._lexicon = Lexicon(menu, model)
         self._reducer = Reducer(self.index, model)
 
+    def analyse(self, utterance: str) -> Analysis:
+        """Tokenise an utterance and find the arcs of its tokens."""
+        tokens = words.tokenize(words.nfc(utterance))
+        return Analysis(tokens, self._lexicon.lattice(tokens))
+
+    def act_costs(self, analysis: Analysis, kind: str = "") -> Mapping[str, float]:
+        """Return -log P of each act; `kind`: of the open question, "" if there is none."""
+        surfaces = [token.surface for token in analysis.tokens]
+        return self._act_model.costs(act_features(masked(surfaces, analysis.lattice), kind))
+
     def parse(
         self,
-        utterance: str,
+        utterance: str | Analysis,
         lines: Sequence[LineRequest] = (),
         *,
         question: OpenQuestion | None = None,
@@ -82,22 +101,22 @@ class Parser:
         max_parses: int = MAX_PARSES,
         max_hypotheses: int = MAX_HYPOTHESES,
     ) -> list[Parse]:
-        """Return the best parse of each denotation, cheapest first.
+        """Return the best parse of each denotation, the likeliest denotation first.
 
         `focus`: lines that the turn before changed; `act_costs`: -log P of each act, by default of the act model.
         """
-        tokens = words.tokenize(words.nfc(utterance))
+        analysis = self.analyse(utterance) if isinstance(utterance, str) else utterance
+        tokens = analysis.tokens
         before = self.index.draft(lines)
-        lattice: list[Sequence[Arc]] = [*self._lexicon.lattice(tokens)]
+        lattice: list[Sequence[Arc]] = [*analysis.lattice]
         if question is not None and question.choices:
             lattice = with_question_arcs(tokens, lattice, question, self.menu, self._model)
         if question is not None and question.line is not None and question.line < len(before):
             focus = (question.line,)
         kind = question.kind if question is not None else ""
-        surfaces = [token.surface for token in tokens]
         if act_costs is None:
-            act_costs = self._act_model.costs(act_features(masked(surfaces, lattice), kind))
-        spoken = self._spoken(surfaces, lattice)
+            act_costs = self.act_costs(analysis, kind)
+        spoken = self._spoken([token.surface for token in tokens], lattice)
         start = Hypothesis(before, tuple([number for number in focus if number < len(before)]), spoken)
         talk = tuple(dict.fromkeys([word for word in spoken if word not in {"", "<name>"}]))
         acts = _arcs_of_acts(act_costs, self._model)
@@ -216,7 +235,7 @@ def _pruned(beam: list[Hypothesis], max_hypotheses: int) -> list[Hypothesis]:
 
 
 def _best(finished: list["_Finished"], max_parses: int) -> list[Parse]:
-    """Return the cheapest parse of each denotation, with the probability of all parses of that denotation."""
+    """Return the cheapest parse of each denotation, the likeliest denotation first: the probability is that of all its parses."""
     finished.sort(key=lambda one: one.hypothesis.cost)
     least_cost = finished[0].hypothesis.cost if finished else 0.0
     cheapest: dict[Any, _Finished] = {}
@@ -237,7 +256,7 @@ def _best(finished: list["_Finished"], max_parses: int) -> list[Parse]:
             hypothesis.n_edits,
             unresolved,
         )
-        for meaning, (hypothesis, unresolved) in list(cheapest.items())[:max_parses]
+        for meaning, (hypothesis, unresolved) in sorted(cheapest.items(), key=lambda one: -mass[one[0]])[:max_parses]
     ]
 
 

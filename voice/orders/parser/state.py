@@ -167,7 +167,7 @@ class Hypothesis:
         "words",
     )
 
-    def __init__(self, draft: Draft, focus: tuple[int, ...], words: tuple[str, ...]) -> None:
+    def __init__(self, draft: Draft, focus: tuple[int, ...], words: tuple[str, ...] = ()) -> None:
         self.words = words  # of the utterance, as features have them; "" for a word that features leave out
         self.cost = 0.0
         self.draft = draft
