@@ -10,6 +10,7 @@ from schemas import LineRequest, Menu, OrderRequest
 from settings import Settings
 from tests.any_words import any_lines, any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
+from voice.dialog.suspending import ASK_BELOW as DIALOG_ASK_BELOW
 from voice.orders import spelling
 from voice.orders.corpus import SENTENCES, TRAINING_SENTENCES, Example, menu_of, sentence_menus, sentences
 from voice.orders.engine import OrderEngine
@@ -224,7 +225,7 @@ def test_right_edits_are_rarely_asked_about():
 
 
 def test_the_default_of_the_setting_is_that_of_the_engine():
-    assert Settings.model_fields["ask_below"].default == ASK_BELOW
+    assert Settings.model_fields["ask_below"].default == DIALOG_ASK_BELOW
 
 
 def test_a_line_without_a_penalty_is_certain(pho):

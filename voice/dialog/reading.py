@@ -10,6 +10,8 @@ from voice.dialog.lines import request_of
 from voice.dialog.notes import FoundNote, NoteFinder
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
+from voice.dialog.policy import is_read_back
+from voice.dialog.second_opinion import SecondOpinion
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.orders import words
 from voice.orders.parser.acts import ActModel
@@ -81,6 +83,7 @@ class UtteranceReader:
     def __init__(self, menu: Menu, model: Model, act_model: ActModel) -> None:
         """Compile the menu."""
         self._parser = Parser(menu, model, act_model)
+        self._second_opinion = SecondOpinion(menu, self._parser.index)
         self._notes = NoteFinder(menu)
         self._inquiries = InquiryFinder(menu)
         self._part_numbers = PartNumberFinder(menu)
@@ -103,24 +106,26 @@ class UtteranceReader:
             tokens = words.tokenize(utterance)
         said = heard(tokens)
         analysis = self._parser.analyse(utterance)
-        asked, parses = self._parse(analysis, state, said)
+        asked, parses = self._parse(utterance, analysis, state, said)
         inquiry = None
         words_act = Act.NONE
         if not parses[0].n_edits:
             act_costs = self._parser.act_costs(analysis, asked.kind.value if asked is not None else "")
-            words_act = act_of_words(said, asked, act_costs)
-            inquiry = self._inquiries.find(tokens, analysis.lattice, state) if words_act is Act.QUESTION else None
+            inquiry = self._inquiries.find(tokens, analysis.lattice, state)
+            words_act = act_of_words(said, asked, act_costs, is_inquiry=inquiry is not None)
         number = _number(parses[0], tokens)
         if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
             number = self._part_numbers.first_number(tokens)
         return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number)
 
-    def _parse(self, analysis: Analysis, state: State, said: Heard) -> tuple[Question | None, list[Parse]]:
+    def _parse(self, utterance: str, analysis: Analysis, state: State, said: Heard) -> tuple[Question | None, list[Parse]]:
         """Return the parses in the light of the first question, or of a later one that the utterance answers instead."""
         focus = tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
         lines = [request_of(line) for line in state.lines]
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(analysis, lines, question=_for_parser(first), focus=focus)
+        if first is None or first.kind is QuestionKind.MORE or is_read_back(first):
+            parses = self._second_opinion.weigh(parses, utterance, lines)
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:

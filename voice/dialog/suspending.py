@@ -13,6 +13,9 @@ from voice.dialog.state import PendingEdit, Question, QuestionKind
 from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine
 from voice.orders.parser.parser import Parse, Unresolved
 
+# Default of the setting `ask_below`. Of 607 turns of conversations in which the parser changes the order, .45 asks in 60, 15 % of them
+# right; between .45 and .75 it is right in 51 %, above in 85 %.
+ASK_BELOW: Final = 0.45
 MAX_LIKELY: Final = 99  # units of a line; the largest of the corpus's conversations is 55
 MIN_PROBABILITY: Final = 0.02  # of a parse that counts towards the confidence of a line
 

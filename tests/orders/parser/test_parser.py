@@ -48,7 +48,7 @@ def test_parses_differ_in_meaning_and_their_probabilities_add_up_to_one(parser):
     parses = parser.parse("two lattes one large")
     assert len({denotation(parse.draft) for parse in parses}) == len(parses) > 1
     assert sum(parse.probability for parse in parses) == pytest.approx(1, abs=0.05)
-    assert [parse.cost for parse in parses] == sorted(parse.cost for parse in parses)
+    assert [parse.probability for parse in parses] == sorted((parse.probability for parse in parses), reverse=True)
 
 
 def test_a_parse_lists_the_tokens_that_it_leaves_unread(parser):
