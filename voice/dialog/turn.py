@@ -19,13 +19,12 @@ from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
 from voice.dialog.settling import Settled, Span, settle
 from voice.dialog.state import Act, Note, Question, QuestionKind, State, Turn
-from voice.dialog.suspending import confidences, suspend, suspend_part_numbers, suspend_unavailable
+from voice.dialog.suspending import ASK_BELOW, confidences, suspend, suspend_part_numbers, suspend_unavailable
 from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
 from voice.orders import words
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
-from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
 from voice.orders.parser.roles import Role
