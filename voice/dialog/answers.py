@@ -208,7 +208,7 @@ def apply_pending(draft: list[DraftLine], question: Question) -> None:
     if pending is None:
         return
     if pending.op == "add":
-        draft.append(pending.line)
+        draft += [pending.line] if pending.line.items else []
     elif number is not None and number < len(draft):
         line = draft[number]
         if pending.op == "set":
