@@ -78,7 +78,7 @@ class _Answer:
             self._say("price_is", name=self._wording.noun(line), price=self._wording.price(price))
             for line, price in zip(lines, prices, strict=True)
         ]
-        return self._say("statement", clauses=self._wording.all_of([capital(clauses[0]), *clauses[1:]]))
+        return self._say("statement", clauses=self._wording.all_of(clauses))
 
     def _options(self, item: str, choices: Iterable[ChoiceRef]) -> tuple[DraftOption, ...]:
         """Return the choices that an item offers, one of each group that takes one."""
@@ -97,7 +97,7 @@ class _Answer:
             difference = group.choices[choice_id].price - base
             name = "price_free" if difference == 0 else "price_more" if difference > 0 else "price_less"
             clauses.append(self._say(name, name=self._wording.choice(group_id, choice_id), price=self._wording.price(abs(difference))))
-        return self._say("statement", clauses=self._wording.all_of([capital(clauses[0]), *clauses[1:]]))
+        return self._say("statement", clauses=self._wording.all_of(clauses))
 
     def _total(self) -> str:
         lines = [line for line in self._state.lines if line.quantity]
@@ -199,7 +199,8 @@ class _Answer:
         if not items:
             return self._unknown()
         times = [self._period(hours) for hours in opening_hours(self._menu, items[0])]
-        return self._say("hours", name=self._wording.item(items[0]), times=self._wording.all_of(times))
+        answer = self._say("hours", name=self._wording.item(items[0]), times=self._wording.all_of(times))
+        return answer.replace("..", ".")  # a time may end with a point
 
     def _period(self, hours: Hours) -> str:
         """Return hours in words; the days are left out if they are all."""

@@ -74,13 +74,14 @@ class _Reply:
             return
         notes = self._noted()
         missed = self._say("partly_understood") if self._turn.unmatched and self._turn.after.changes else ""
-        if self._turn.after.changes:
-            changes = ["" if self._reads_back() else self._changed(is_brief=is_brief) for is_brief in (False, True)]
-            acknowledged = "" if self._reads_back() else self._say("acknowledged")
-            yield from [_together(change, notes, missed) for change in dict.fromkeys(changes)]
-            yield from [_together(acknowledged, notes, missed), _together(acknowledged, notes), _together(acknowledged, missed)]
-        else:
+        if not self._turn.after.changes:
             yield _together(self._reaction(), notes)
+            return
+        acknowledged = ""
+        if not self._reads_back():
+            yield from (_together(self._changed(is_brief=is_brief), notes, missed) for is_brief in (False, True))
+            acknowledged = self._say("acknowledged")
+        yield from [_together(acknowledged, notes, missed), _together(acknowledged, notes), _together(acknowledged, missed)]
 
     def _shortest_opening(self) -> str:
         """Return what comes before a question that leaves no room."""
@@ -126,7 +127,8 @@ class _Reply:
 
     def _new_notes(self) -> list[Note]:
         known = self._turn.before.notes
-        return [note for note in self._turn.after.notes if note not in known and note.kind not in ("offer", "person")]
+        unspoken = {"offer", "person", "service"} if self._reads_back() else {"offer", "person"}
+        return [note for note in self._turn.after.notes if note not in known and note.kind not in unspoken]
 
     def _noted(self) -> str:
         """Return the confirmation of the last new note."""

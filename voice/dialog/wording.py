@@ -51,6 +51,33 @@ def spoken(text: str, language: str) -> str:
     return unicodedata.normalize("NFC", text.strip(" ,"))
 
 
+@lru_cache(maxsize=16_384)
+def _within_a_sentence(name: str, language: str) -> str:
+    text = spoken(name, language)
+    return text[:1].lower() + text[1:] if text[1:] == text[1:].lower() else text
+
+
+@lru_cache(maxsize=16_384)
+def _plural(name: str, language: str) -> str:
+    """Return the plural of a name, by the rules of the language: its noun is the last word, or the last before a preposition or a comma."""
+    plurals = speech_of(language).plurals
+    if not name.isascii():
+        return name
+    parts = name.split(" ")
+    ends = (at for at in range(1, len(parts)) if parts[at] in plurals.heads or parts[at - 1].endswith(","))
+    at = next(ends, len(parts)) - 1
+    noun = parts[at].rstrip(",")
+    small = noun.lower()
+    if small in plurals.unchanged or not noun:
+        return name
+    several = plurals.irregular.get(small)
+    if several is None:
+        ending, other = next((ending, other) for ending, other in plurals.endings if small.endswith(ending))
+        several = noun[: len(noun) - len(ending)] + other
+    parts[at] = several + parts[at][len(noun) :]
+    return " ".join(parts)
+
+
 def capital(text: str) -> str:
     """Return a text with a capital first letter."""
     return text[:1].upper() + text[1:]
@@ -96,8 +123,7 @@ class Wording:
 
     def named(self, name: str) -> str:
         """Return a name within a sentence: in small letters, unless it has other capitals than the first."""
-        text = spoken(name_in(name, self.language), self.language)
-        return text[:1].lower() + text[1:] if text[1:] == text[1:].lower() else text
+        return _within_a_sentence(name_in(name, self.language), self.language)
 
     def item(self, item_id: str, quantity: int = 1) -> str:
         """Return the name of an item, in the plural for several."""
@@ -109,24 +135,8 @@ class Wording:
         return self.named(self.menu.option_groups[group_id].choices[choice_id].name)
 
     def plural(self, name: str) -> str:
-        """Return the plural of a name, by the rules of the language."""
-        plurals = self.speech.plurals
-        if not name.isascii():
-            return name
-        parts = name.split(" ")
-        at = next(
-            (place for place, word in enumerate(parts) if place and (word in plurals.heads or parts[place - 1].endswith(","))), len(parts)
-        )
-        noun = parts[at - 1].rstrip(",")
-        comma = parts[at - 1][len(noun) :]
-        if noun.lower() in plurals.unchanged or not noun:
-            return name
-        several = plurals.irregular.get(noun.lower())
-        if several is None:
-            ending, other = next((ending, other) for ending, other in plurals.endings if noun.lower().endswith(ending))
-            several = noun[: len(noun) - len(ending)] + other
-        parts[at - 1] = several + comma
-        return " ".join(parts)
+        """Return the plural of a name."""
+        return _plural(name, self.language)
 
     def number(self, number: int) -> str:
         """Return a number in words."""
