@@ -36,6 +36,7 @@ from errors import (
     MenuNotFound,
     NotReady,
     OrderConflict,
+    OrderIncomplete,
     OrderNotFound,
     Overloaded,
     RateLimited,
@@ -167,7 +168,7 @@ async def take_order(request: Request) -> Response:
     scope="order",
     body=StoreOrderRequest,
     returns=StoredOrder,
-    raises=(MenuNotFound, ItemNotFound, OrderNotFound, OrderConflict, Overloaded),
+    raises=(MenuNotFound, ItemNotFound, OrderIncomplete, OrderNotFound, OrderConflict, Overloaded),
     status={200: "Stored before.", 201: "Stored."},
 )
 async def put_order(request: Request) -> Response:

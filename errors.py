@@ -22,6 +22,7 @@
     ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
     ├── ValidationFailed          422 VALIDATION_FAILED
     │   ├── ItemNotFound          422 ITEM_NOT_FOUND
+    │   ├── OrderIncomplete       422 ORDER_INCOMPLETE
     │   └── AudioInvalid          422 AUDIO_INVALID
     ├── RateLimited               429 RATE_LIMITED
     └── Overloaded                503 OVERLOADED
@@ -62,6 +63,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     VALIDATION_FAILED = "VALIDATION_FAILED"
     ITEM_NOT_FOUND = "ITEM_NOT_FOUND"
+    ORDER_INCOMPLETE = "ORDER_INCOMPLETE"
     AUDIO_INVALID = "AUDIO_INVALID"
     RATE_LIMITED = "RATE_LIMITED"
     OVERLOADED = "OVERLOADED"
@@ -230,6 +232,12 @@ class ItemNotFound(ValidationFailed):
     """The menu has no such item."""
 
     error = ErrorCode.ITEM_NOT_FOUND
+
+
+class OrderIncomplete(ValidationFailed):
+    """A line has an open choice, or lacks a required one; `data.errors` names each option group."""
+
+    error = ErrorCode.ORDER_INCOMPLETE
 
 
 class AudioInvalid(ValidationFailed):

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any, ClassVar, Generic, Literal, NotRequired, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NotRequired, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -246,7 +246,8 @@ class Choice(Model):
 
     def as_item(self, item: "Item") -> "Choice":
         """Return the choice with what the item gives."""
-        given = frozenset({"name", "aliases", "options", "diet", "contains"} - self.model_fields_set)
+        own = self.model_fields_set - self._from_item
+        given = frozenset({"name", "aliases", "options", "diet", "contains"} - own)
         choice = self.model_copy(update={field: getattr(item, field) for field in given})
         choice._from_item = given  # noqa: SLF001 - of this class
         return choice
@@ -795,10 +796,14 @@ class Question(TypedDict):
     times: int
 
 
+NoteKind = Literal["allergy", "diet", "person", "service", "offer", "other"]
+NOTE_KINDS: dict[str, NoteKind] = {kind: kind for kind in get_args(NoteKind)}
+
+
 class Note(TypedDict):
     """What the customer said besides the order; `line` is null for the whole order."""
 
-    kind: Literal["allergy", "diet", "person", "service", "offer", "other"]
+    kind: NoteKind
     line: int | None
     text: str
     value: NotRequired[str]
@@ -859,6 +864,7 @@ class StoredOrder(TypedDict):
     order_id: str
     menu: str
     lines: list[Line]
+    notes: list[Note]
     total: int
     currency: str
     customer_id: int | None

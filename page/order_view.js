@@ -313,7 +313,8 @@ function showMenu() {
 /** Show example sentences for this menu, in the language of the page. */
 function showExamples() {
   const english = state.language === "en";
-  const spoken = ({ name, aliases = [] }) => lower((english && aliases.find((words) => /^[A-Za-z' -]+$/.test(words) && words.length > 3)) || name);
+  const inEnglish = ({ names, aliases = [] }) => names.en ?? aliases.find((words) => /^[A-Za-z' -]+$/.test(words) && words.length > 3);
+  const spoken = (named) => lower((english && inEnglish(named)) || named.name);
   const many = (words) => (english ? `${words}${/(s|x|ch|sh)$/.test(words) ? "es" : "s"}` : words);
   const items = Object.values(state.menu.items).filter(({ available }) => available !== false);
   const choicesOf = ({ options = [] }) =>

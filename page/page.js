@@ -7,7 +7,7 @@ import { showFrames, showView } from "./frames_view.js";
 import { end, press, release } from "./live_session.js";
 import { placeOrder, sendText, startOver, undo } from "./order.js";
 import { showAll } from "./order_view.js";
-import { $, log, service, state, stored, t } from "./state.js";
+import { $, log, service, state, stored, t, withPlainNames } from "./state.js";
 import { TEXTS } from "./texts.js";
 
 async function load() {
@@ -23,7 +23,7 @@ async function load() {
 }
 
 async function openMenu(id) {
-  state.menu = (await service.request("GET", `voice/menus/${id}`)).menu;
+  state.menu = withPlainNames((await service.request("GET", `voice/menus/${id}`)).menu);
   localStorage.setItem("menu", id);
   startOver();
   showAll();

@@ -36,6 +36,22 @@ export const price = (amount) => money(state.language, state.menu.currency, amou
 /** The chosen language if the menu has it; "" to detect it. */
 export const recognitionLanguage = () => (state.menu?.languages.includes(state.spoken) ? state.spoken : "");
 
+/** Return a menu whose names are strings in its first language, and whose choices that are items have what the items have. */
+export function withPlainNames(menu) {
+  const plain = (name) => (name && typeof name === "object" ? (name[menu.languages[0]] ?? Object.values(name)[0]) : name);
+  const every = (parts, change) => Object.fromEntries(Object.entries(parts).map(([id, part]) => [id, change(part)]));
+  const named = (part) => ({ ...part, name: plain(part.name), names: typeof part.name === "object" ? part.name : {} });
+  const asItem = (choice) => {
+    const item = menu.items[choice.item];
+    return item ? { ...item, ...choice, available: choice.available !== false && item.available !== false } : choice;
+  };
+  return {
+    ...named(menu),
+    items: every(menu.items, (item) => ({ ...named(item), category: plain(item.category) })),
+    option_groups: every(menu.option_groups, (group) => ({ ...named(group), choices: every(group.choices, (choice) => named(asItem(choice))) })),
+  };
+}
+
 /** Return the options without a choice, as questions. */
 export function openChoices() {
   return state.lines.flatMap((line, index) =>

@@ -78,7 +78,7 @@ EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
             }
         ]
     },
-    MenuList: {"menus": [{"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "items": 27}]},
+    MenuList: {"menus": [{"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "items": 29}]},
     MenuDetail: {"menu": {"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "option_groups": {}, "items": {}}},
     TokenRequest: {"secret_id": "kiosk-1", "secret_key": "the key that was shown once"},
     RefreshRequest: {"refresh_token": "eyJhbGciOi…"},

@@ -49,7 +49,7 @@ def line(item: str, *options: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def make_order(**changes: Any) -> StoredOrder:
     lines = [line("ca-phe-sua", option("l"), option(None, group="ice", alternatives=["less", "more"])), line("tra-da", quantity=2)]
-    order = {"order_id": str(uuid4()), "menu": "cafe", "lines": lines, "total": 50000, "currency": "VND", "customer_id": 7}
+    order = {"order_id": str(uuid4()), "menu": "cafe", "lines": lines, "notes": [], "total": 50000, "currency": "VND", "customer_id": 7}
     return cast("StoredOrder", order | {"placed_at": "2026-11-22T10:00:00Z"} | changes)
 
 

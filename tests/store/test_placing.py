@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from errors import ItemNotFound, MenuNotFound, OrderConflict, ValidationFailed
+from errors import ItemNotFound, MenuNotFound, OrderConflict, OrderIncomplete, ValidationFailed
 from schemas import Menu, StoreOrderRequest
 from voice.dialog.turn import DialogEngine
 from voice.store.placing import place_order
@@ -51,7 +51,7 @@ async def test_an_order_is_priced_and_stored(place, store):
         ("coffee", 33000, 66000),
         ("tea", 10000, 10000),
     ]
-    expected = {"order_id": str(order_id), "menu": "cafe", "total": 76000, "currency": "VND", "customer_id": 7}
+    expected = {"order_id": str(order_id), "menu": "cafe", "total": 76000, "currency": "VND", "customer_id": 7, "notes": []}
     assert order == expected | {"lines": order["lines"], "placed_at": "2026-11-22T10:00:00Z"}
     assert await store.get_order("a", order_id) == order
 
@@ -87,3 +87,53 @@ async def test_an_order_that_cannot_be_priced_and_is_not_stored_fails_with_the_r
         await place(uuid4(), make_request(), without_coffee(menu))
     with pytest.raises(ValidationFailed):
         await place(uuid4(), make_request(lines=[{"item": "coffee", "options": [{"group": "size", "choice": "xl"}]}]))
+
+
+OPEN_CHOICE = [{"item": "coffee", "options": [{"group": "size", "alternatives": ["s", "l"]}]}]
+NOTES = [{"kind": "allergy", "line": 1, "text": "no nuts please", "value": "tree-nut"}, {"kind": "rumour", "text": "of an unknown kind"}]
+
+
+def requiring(menu, **group):
+    """Return the menu with another group of sizes."""
+    data = menu.model_dump(mode="json")
+    data["option_groups"]["size"] |= group
+    engine = DialogEngine(Menu.model_validate(data))
+    return lambda _: engine
+
+
+async def test_an_open_choice_makes_an_order_incomplete_at_its_place(place):
+    with pytest.raises(OrderIncomplete) as caught:
+        await place(uuid4(), make_request(lines=[LINES[1], *OPEN_CHOICE]))
+    assert [error["loc"] for error in caught.value.errors] == [["lines", 1, "options", "size"]]
+
+
+async def test_an_open_choice_that_is_left_out_is_complete(place):
+    left_out = [{"item": "coffee", "options": [{"group": "size", "alternatives": ["s", "l"], "amount": "no"}]}]
+    assert (await place(uuid4(), make_request(lines=left_out)))[1]
+
+
+async def test_a_required_group_without_a_choice_makes_an_order_incomplete(place, menu):
+    find_engine = requiring(menu, required=True, default=None)
+    with pytest.raises(OrderIncomplete) as caught:
+        await place(uuid4(), make_request(lines=[{"item": "coffee"}, *LINES]), find_engine)
+    assert [error["loc"] for error in caught.value.errors] == [["lines", 0, "options", "size"]]
+    assert (await place(uuid4(), make_request(), find_engine))[1]
+
+
+async def test_an_order_stored_before_the_menu_required_more_is_returned(place, menu):
+    order_id, request = uuid4(), make_request(lines=[{"item": "coffee"}])
+    order, _ = await place(order_id, request)
+    find_engine = requiring(menu, required=True, default=None)
+    assert await place(order_id, request, find_engine) == (order, False)
+    with pytest.raises(OrderConflict):
+        await place(order_id, make_request(lines=[{"item": "coffee", "quantity": 2}]), find_engine)
+
+
+async def test_the_notes_of_an_order_are_stored_and_belong_to_its_meaning(place, store):
+    order_id = uuid4()
+    order, _ = await place(order_id, make_request(notes=NOTES))
+    assert order["notes"] == NOTES[:1]
+    assert (await store.get_order("a", order_id))["notes"] == NOTES[:1]
+    assert await place(order_id, make_request(notes=NOTES)) == (order, False)
+    with pytest.raises(OrderConflict):
+        await place(order_id, make_request())

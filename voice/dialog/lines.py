@@ -80,6 +80,13 @@ def priced(pricing: Pricing, line: DraftLine, *, confidence: float | None = None
     return pricing.line(line.items[0], line.quantity, priced_options(pricing, line), confidence=confidence, span=span)
 
 
+def with_note(line: Line, note: str | None) -> Line:
+    """Add a note to a line, if there is one."""
+    if note is not None:
+        line["note"] = note
+    return line
+
+
 def meaning_of(line: DraftLine) -> tuple[object, ...]:
     """Return the item and the options of a line: equal lines share them."""
     return line.items, frozenset([(option.group, frozenset(option.choices), option.amount, option.quantity) for option in line.options])

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
+from schemas import NoteKind
 from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine
 
 
@@ -46,9 +47,6 @@ class Question:
     def blocks(self) -> bool:
         """True if the order is incomplete without the answer."""
         return self.kind in BLOCKING
-
-
-NoteKind = Literal["allergy", "diet", "person", "service", "offer", "other"]
 
 
 class Note(NamedTuple):

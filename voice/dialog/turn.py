@@ -13,7 +13,7 @@ from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
 from voice.dialog.languages import language_of
-from voice.dialog.lines import draft_of, priced, request_of
+from voice.dialog.lines import draft_of, priced, request_of, with_note
 from voice.dialog.phrases import names_of
 from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
@@ -28,6 +28,7 @@ from voice.orders.language_packs import language_packs
 from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
+from voice.orders.parser.roles import Role
 from voice.orders.pricing import Pricing
 
 ALWAYS_ASK: Final = 2.0  # above any confidence
@@ -56,7 +57,7 @@ class DialogEngine:
             ItemNotFound, ValidationFailed: a line names an item, group or choice that the menu lacks.
 
         """
-        return [priced(self._pricing, line) for line in draft_of(self.menu, lines)]
+        return [with_note(priced(self._pricing, line), asked.note) for line, asked in zip(draft_of(self.menu, lines), lines, strict=True)]
 
     @cached_property
     def _scorer(self) -> OrderEngine:
@@ -119,7 +120,15 @@ class DialogEngine:
             ]
             if reading.asked is not None:
                 resolution = Resolution(
-                    self.menu, self._reader.index, reading.asked, before, draft, reading.says_yes, reading.says_no, reading.number
+                    self.menu,
+                    self._reader.index,
+                    reading.asked,
+                    before,
+                    draft,
+                    reading.says_yes,
+                    reading.says_no,
+                    reading.number,
+                    reading.has_role(Role.ITEM, Role.ORDINAL),
                 )
                 resolve(resolution)
                 raised += [resolution.follow_up] if resolution.follow_up is not None else []

@@ -1,20 +1,18 @@
 """The state of a conversation as requests have it, and as replies have it."""
 
 from collections.abc import Sequence
-from typing import get_args
 
 import schemas
-from schemas import Conversation, Menu, PendingRequest
-from voice.dialog.lines import draft_of, draft_options, priced, priced_options
+from schemas import NOTE_KINDS, Conversation, Menu, PendingRequest
+from voice.dialog.lines import draft_of, draft_options, priced, priced_options, with_note
 from voice.dialog.question_text import question_text
 from voice.dialog.say import say
 from voice.dialog.settling import Settled
-from voice.dialog.state import Change, Note, NoteKind, PendingEdit, Question, QuestionKind, State, Turn
+from voice.dialog.state import Change, Note, PendingEdit, Question, QuestionKind, State, Turn
 from voice.orders.parser.draft import DraftLine
 from voice.orders.pricing import Pricing
 
 _QUESTION_KINDS = {kind.value: kind for kind in QuestionKind}
-_NOTE_KINDS = {kind: kind for kind in get_args(NoteKind)}
 MAX_CHANGES = 200  # that a request may have
 
 
@@ -31,7 +29,7 @@ def state_of(menu: Menu, request: Conversation) -> State:
         lines,
         tuple([_question_of(asked) for asked in request.questions if asked.kind in _QUESTION_KINDS]),
         tuple([change for asked in request.changes if (change := _change_of(asked)) is not None]),
-        tuple([_note_of(asked, len(lines)) for asked in request.notes if asked.kind in _NOTE_KINDS]),
+        tuple([_note_of(asked, len(lines)) for asked in request.notes if asked.kind in NOTE_KINDS]),
         line_notes=notes if any(notes) else (),
     )
 
@@ -63,7 +61,7 @@ def _change_of(asked: schemas.ChangeRequest) -> Change | None:
 
 def _note_of(asked: schemas.NoteRequest, n_lines: int) -> Note:
     line = asked.line if asked.line is not None and asked.line < n_lines else None
-    return Note(_NOTE_KINDS[asked.kind], asked.text, line, asked.value)
+    return Note(NOTE_KINDS[asked.kind], asked.text, line, asked.value)
 
 
 def order_reply(turn: Turn, settled: Settled, menu: Menu, pricing: Pricing, language: str) -> schemas.Order:
@@ -88,10 +86,7 @@ def order_reply(turn: Turn, settled: Settled, menu: Menu, pricing: Pricing, lang
 
 def _line_reply(after: State, settled: Settled, number: int, pricing: Pricing) -> schemas.Line:
     reply = priced(pricing, after.lines[number], confidence=settled.confidences[number], span=settled.spans[number])
-    note = after.line_notes[number] if after.line_notes else None
-    if note is not None:
-        reply["note"] = note
-    return reply
+    return with_note(reply, after.line_notes[number] if after.line_notes else None)
 
 
 def question_reply(question: Question, text: str, pricing: Pricing) -> schemas.Question:

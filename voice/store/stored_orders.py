@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 import sqlalchemy as sa
 
-from schemas import Line, StoredOrder
+from schemas import Line, Note, StoredOrder
 
 
 def format_timestamp(moment: datetime) -> str:
@@ -28,12 +28,14 @@ def build_order(  # noqa: PLR0913 - the fields of a stored order
     currency: str,
     customer_id: int | None,
     placed_at: datetime,
+    notes: Sequence[Note] = (),
 ) -> StoredOrder:
     """Build a stored order."""
     return {
         "order_id": str(order_id),
         "menu": menu,
         "lines": lines,
+        "notes": list(notes),
         "total": total,
         "currency": currency,
         "customer_id": customer_id,
@@ -41,8 +43,8 @@ def build_order(  # noqa: PLR0913 - the fields of a stored order
     }
 
 
-def order_digest(menu: str, customer_id: int | None, lines: Iterable[Mapping[str, Any]]) -> bytes:
-    """Digest an order regardless of prices, names, the order of lines and options, and the split of equal lines."""
+def order_digest(menu: str, customer_id: int | None, lines: Iterable[Mapping[str, Any]], notes: Iterable[Mapping[str, Any]] = ()) -> bytes:
+    """Digest an order regardless of prices, names, the order of lines, options and notes, and the split of equal lines."""
     quantities: Counter[bytes] = Counter()
     for line in lines:
         options = sorted(
@@ -51,9 +53,11 @@ def order_digest(menu: str, customer_id: int | None, lines: Iterable[Mapping[str
             )
             for option in line["options"]
         )
-        quantities[orjson.dumps([line["item"], [option.decode() for option in options]])] += line["quantity"]
+        remark = [line["note"]] if line.get("note") else []
+        quantities[orjson.dumps([line["item"], [option.decode() for option in options], *remark])] += line["quantity"]
     sums = [[line.decode(), quantity] for line, quantity in sorted(quantities.items())]
-    return hashlib.sha256(orjson.dumps([menu, customer_id, sums])).digest()
+    noted = sorted(orjson.dumps([note["kind"], note["line"], note["text"], note.get("value")]).decode() for note in notes)
+    return hashlib.sha256(orjson.dumps([menu, customer_id, sums, *([noted] if noted else [])])).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class NewOrder:
 
     def digest(self) -> bytes:
         """Return the order's digest."""
-        return order_digest(self.order["menu"], self.order["customer_id"], self.order["lines"])
+        return order_digest(self.order["menu"], self.order["customer_id"], self.order["lines"], self.order["notes"])
 
     def is_stored_as(self, record: "OrderRecord") -> bool:
         """Return True if storing this order again changes nothing."""
@@ -102,6 +106,7 @@ def read_row(row: sa.Row[Any]) -> OrderRecord:
         currency=row.currency,
         customer_id=row.customer_id,
         placed_at=row.placed_at,
+        notes=row.notes or (),
     )
     return OrderRecord(order, row.placed_at_given, row.digest)
 
@@ -119,6 +124,7 @@ def make_row(new: NewOrder, digest: bytes) -> dict[str, object]:
         "lines": order["lines"],
         "total": order["total"],
         "currency": order["currency"],
+        "notes": order["notes"] or None,
         "digest": digest,
     }
 

@@ -37,6 +37,7 @@ orders = sa.Table(
     sa.Column("lines", sa.JSON, nullable=False),
     sa.Column("total", sa.BigInteger, nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("notes", sa.JSON(none_as_null=True)),  # NULL: none
     sa.Column("meaning", sa.LargeBinary(32), key="digest", nullable=False),  # stored_orders.order_digest
     sa.UniqueConstraint("order_id", "client"),  # this order of columns also serves look-ups of many clients' orders by id
     # Without it SQLite would reuse the highest sequence after its order was deleted, and followers would miss the new order.
