@@ -276,9 +276,9 @@ ANSWERS = [
         answer(InquiryKind.CHOICES, "platter", groups=("side",)),
         (
             "For the chicken and rice platter, you can choose fries, slaw, soup of the day for one dollar more, green salad "
-            "for one fifty more and two more."
+            "for one fifty more, rice, beans and two more."
         ),
-        "Dạ, cơm gà hai miếng có khoai tây, bắp cải trộn, xúp thêm một đô, rau trộn thêm một đô năm mươi xu và hai loại khác ạ.",
+        "Dạ, cơm gà hai miếng có khoai tây, bắp cải trộn, xúp thêm một đô, rau trộn thêm một đô năm mươi xu, cơm, đậu và hai loại khác ạ.",
     ),
     (
         answer(InquiryKind.CHOICES, groups=("milk",)),
@@ -294,7 +294,7 @@ ANSWERS = [
     (
         answer(InquiryKind.AVAILABLE, "latte", choices=(OAT,)),
         "Yes, you can have the latte with oat milk.",
-        "Dạ được, cà phê sữa có sữa yến mạch ạ.",
+        "Dạ được, bên em có cà phê sữa sữa yến mạch ạ.",
     ),
     (
         answer(InquiryKind.AVAILABLE, "juice", choices=(PEARL,)),
@@ -339,31 +339,31 @@ ANSWERS = [
     (answer(InquiryKind.DIET, "mocha", value="soy"), "There is soy in the mocha.", "Dạ, cà phê sô cô la có đậu nành ạ."),
     (
         answer(InquiryKind.DIET, "juice", value="halal"),
-        "The menu doesn't list the orange juice as halal. Would you like to talk to a colleague?",
-        "Dạ, menu không ghi nước cam có phải món halal không. Mình có cần gặp nhân viên không ạ?",
+        "The menu doesn't list the orange juice as halal. I can get a colleague if you like.",
+        "Dạ, menu không ghi nước cam có phải món halal không. Mình cần thì em mời nhân viên hỗ trợ ạ.",
     ),
     (
         answer(InquiryKind.DIET, "juice", value="egg"),
-        "The menu doesn't list the orange juice as free of egg. Would you like to talk to a colleague?",
-        "Dạ, menu không ghi nước cam có trứng hay không. Mình có cần gặp nhân viên không ạ?",
+        "The menu doesn't list the orange juice as free of egg. I can get a colleague if you like.",
+        "Dạ, menu không ghi nước cam có trứng hay không. Mình cần thì em mời nhân viên hỗ trợ ạ.",
     ),
     (answer(InquiryKind.DIET, value="vegan"), "These are vegan: orange juice.", "Dạ, món thuần chay bên em có nước cam ạ."),
     (answer(InquiryKind.DIET, value="peanut"), "These are free of peanut: orange juice.", None),
     (answer(InquiryKind.DIET, value="peanut"), None, "Dạ, món không có đậu phộng bên em có nước cam ạ."),
     (
         answer(InquiryKind.DIET, value="halal"),
-        "The menu doesn't tell what is halal. Would you like to talk to a colleague?",
-        "Dạ, menu không ghi món nào halal. Mình có cần gặp nhân viên không ạ?",
+        "The menu doesn't tell what is halal. I can get a colleague if you like.",
+        "Dạ, menu không ghi món nào halal. Mình cần thì em mời nhân viên hỗ trợ ạ.",
     ),
     (
         answer(InquiryKind.DIET, value="sesame"),
-        "The menu doesn't tell what is free of sesame. Would you like to talk to a colleague?",
-        "Dạ, menu không ghi món nào không có mè. Mình có cần gặp nhân viên không ạ?",
+        "The menu doesn't tell what is free of sesame. I can get a colleague if you like.",
+        "Dạ, menu không ghi món nào không có mè. Mình cần thì em mời nhân viên hỗ trợ ạ.",
     ),
     (
         answer(InquiryKind.OTHER),
-        "Sorry, I don't know that from the menu. Would you like to talk to a colleague?",
-        "Dạ, menu không ghi điều đó ạ. Mình có cần gặp nhân viên không ạ?",
+        "Sorry, I don't know that from the menu. I can get a colleague if you like.",
+        "Dạ, menu không ghi điều đó ạ. Mình cần thì em mời nhân viên hỗ trợ ạ.",
     ),
     (answer(InquiryKind.TOTAL, order=(line("latte"),), questions=(SIZE,)), None, None),
 ]

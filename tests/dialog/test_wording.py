@@ -27,6 +27,9 @@ ENGLISH, VIETNAMESE = Wording(MENU, PRICING, "en"), Wording(MENU, PRICING, "vi")
         ("Bún bò - tô đặc biệt", "Bún bò, tô đặc biệt", "Bún bò, tô đặc biệt"),
         ("٣ ②", "three two", "ba hai"),
         ("Jack's", "Jack's", "Jack's"),
+        ("Cake, 4-6 people", "Cake, four to six people", "Cake, bốn đến sáu people"),
+        ("(B1) Bibimbap", "B one, Bibimbap", "B một, Bibimbap"),
+        ("3-piece", "three-piece", "ba-piece"),
     ],
 )
 def test_a_name_is_spoken_without_figures_and_signs(text, english, vietnamese):

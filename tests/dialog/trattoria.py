@@ -48,6 +48,8 @@ MENU = Menu.model_validate(
                     "salad": {"name": {"en": "Green salad", "vi": "Rau trộn"}, "price": 150},
                     "rice": {"name": {"en": "Rice", "vi": "Cơm"}},
                     "beans": {"name": {"en": "Beans", "vi": "Đậu"}},
+                    "corn": {"name": {"en": "Corn on the cob", "vi": "Bắp luộc"}},
+                    "peas": {"name": {"en": "Peas", "vi": "Đậu xanh"}},
                 },
             },
             "extras": {

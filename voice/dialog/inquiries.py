@@ -101,7 +101,8 @@ class InquiryFinder:
         kinds = [match for match in matches if match.kind is not None]
         if not kinds and not self._asks_anything(matches, surfaces):
             return None
-        entities = self._entities(surfaces, lattice, frozenset().union(*[match.tokens for match in kinds]))
+        pronouns = [frozenset(range(found.start, found.end)) for found in self._pronouns.find(surfaces)]
+        entities = self._entities(surfaces, lattice, frozenset().union(*[match.tokens for match in kinds], *pronouns))
         kinds = [match for match in kinds if entities.named or not match.needs_name]
         if not kinds and not self._asks_anything(matches, surfaces):
             return None

@@ -14,16 +14,18 @@ from voice.orders.parser.draft import DraftLine, DraftOption
 from voice.orders.pricing import Pricing
 
 MAX_LISTED: Final = 4
+BETWEEN_FIGURES: Final = frozenset({"/", "-"})  # symbols that are something else between figures than between words
 SHORT: Final = 24  # characters of a line that has no list within it
 
 _DECIMALS: Final = {"½": ".5", "¼": ".25", "¾": ".75"}
 _FRACTIONS: Final = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
 _MIXED: Final = re.compile(f"([0-9])([{''.join(_DECIMALS)}])")
 _FRACTION: Final = re.compile(r"(?<![\d/.,])[13]/[24](?![\d/.,])(?<!3/2)")
+_RANGE: Final = re.compile(r"(?<![\d-])(\d+)[–-](\d+)(?![\d-])")  # noqa: RUF001 - menus have both dashes
 _DIVIDED: Final = re.compile(r"(?<=\d)[/\u2044](?=\d)")  # NFKC makes "½" of two figures and U+2044
 _PAUSE: Final = re.compile(r"\s-\s|[()\[\]:;…]")
 _COMMAS: Final = re.compile(r"\s*,(?:\s*,)*\s*")
-_FIGURE: Final = re.compile(r"(?P<figure>\d+(?:[.,]\d+)*)(?P<behind>\s?(?:[^\W\d_]+|″)(?![^\W\d_]))?")
+_FIGURE: Final = re.compile(r"(?P<before>(?<=[^\W\d_])(?=\d))?(?P<figure>\d+(?:[.,]\d+)*)(?P<behind>\s?(?:[^\W\d_]+|″)(?![^\W\d_]))?")
 _UNSPOKEN: Final = re.compile(r"[^\w\s,.'’-]|_")
 _LOOSE: Final = re.compile(r"(?<!\w)['’.-]+|['’.-]+(?!\w)")  # at the edge of a word
 
@@ -35,15 +37,17 @@ def spoken(text: str, language: str) -> str:
     text = _MIXED.sub(lambda match: match[1] + _DECIMALS[match[2]], text)
     text = _FRACTION.sub(lambda match: _FRACTIONS[match[0]], text)
     for symbol, words in speech.symbols.items():
-        if symbol != "/":  # it divides the figures of a fraction
+        if symbol not in BETWEEN_FIGURES:
             text = text.replace(symbol, f" {words} ")
-    text = _DIVIDED.sub(" ", unicodedata.normalize("NFKC", text)).replace("/", f" {speech.symbols['/']} ")
+    text = _RANGE.sub(rf"\1 {speech.symbols['-']} \2", unicodedata.normalize("NFKC", text))
+    text = _DIVIDED.sub(" ", text).replace("/", f" {speech.symbols['/']} ")
 
     def in_words(match: re.Match[str]) -> str:
         behind = match["behind"] or ""
         unit = speech.measures.get(behind.strip().lower(), "")
         separator = " " if unit or (behind and not behind[0].isspace()) else ""
-        return f"{spoken_figure(match['figure'], language)}{separator}{unit or behind}"
+        before = " " if match["before"] is not None else ""
+        return f"{before}{spoken_figure(match['figure'], language)}{separator}{unit or behind}"
 
     text = _FIGURE.sub(in_words, _PAUSE.sub(", ", text))
     text = _LOOSE.sub("", _UNSPOKEN.sub(" ", text))
