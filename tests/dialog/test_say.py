@@ -2,13 +2,17 @@
 
 import re
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
+from schemas import Amount
 from tests.dialog.trattoria import LANGUAGES, MENU, PRICING, added, line, option
 from voice.dialog.question_text import is_read_back, question_text
 from voice.dialog.say import say
 from voice.dialog.state import Act, Change, Inquiry, InquiryKind, Note, PendingEdit, Question, QuestionKind, State, Status, Turn
+from voice.menus.availability import DAYS
+from voice.menus.diets import ALLERGENS, DIETS
 from voice.orders.language_packs import language_packs
 from voice.orders.parser.draft import ChoiceRef
 
@@ -403,6 +407,15 @@ def test_languages_have_the_same_sentences_with_the_same_values():
         for language in LANGUAGES
     ]
     assert english == vietnamese
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_diet_allergen_day_and_amount_of_a_menu_has_words(language):
+    speech = language_packs()[language].speech
+    assert set(speech.diets) == set(DIETS)
+    assert set(speech.allergens) == set(ALLERGENS)
+    assert set(speech.weekdays) == set(DAYS)
+    assert set(speech.options) == set(get_args(Amount))
 
 
 @pytest.mark.parametrize("case", [case for case, *_ in QUESTIONS])
