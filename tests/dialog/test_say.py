@@ -450,6 +450,13 @@ def test_a_long_change_is_only_acknowledged():
     assert text.startswith("Got it. For the lattes, would you like")
 
 
+def test_an_allergy_is_confirmed_even_before_a_long_question():
+    case = added(line("platter"), line("juice"), questions=(SIDE,))
+    assert reply(case).startswith("Got it. For the chicken and rice platter: Which side?")
+    with_note = case._replace(after=case.after._replace(notes=(MILK_ALLERGY,)))
+    assert reply(with_note).startswith("I've noted the milk allergy. For the chicken and rice platter: Which side?")
+
+
 def test_a_question_with_long_choices_names_fewer_of_them():
     names = {choice_id: {"name": f"{choice_id} with seven more words in its name"} for choice_id in "abcdef"}
     menu = MENU.model_validate(
