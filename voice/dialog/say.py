@@ -84,7 +84,7 @@ class _Reply:
         if not self._reads_back():
             yield from (_together(self._changed(is_brief=is_brief), notes, missed) for is_brief in (False, True))
             acknowledged = self._say("acknowledged")
-        yield from [_together(acknowledged, notes, missed), _together(acknowledged, notes), _together(acknowledged, missed)]
+        yield from [_together(acknowledged, notes, missed), _together(acknowledged, notes)]
 
     def _acknowledgement(self) -> str:
         """Return what comes before a question that leaves no room for more."""
