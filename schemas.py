@@ -609,7 +609,7 @@ class OrderOptions(Conversation, SpeechOptions):
     """The state of the conversation, and the parameters of audio in any of its three forms."""
 
     reply_language: Language | None = None
-    at: Timestamp | None = None
+    at: Timestamp | None = Field(None, description="The time of the turn, for opening times; null: now.")
     offer: bool = False
     explain: bool = False
     customer_id: PrimaryKey | None = None

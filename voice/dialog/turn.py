@@ -34,7 +34,9 @@ from voice.orders.pricing import Pricing
 ALWAYS_ASK: Final = 2.0  # above any confidence
 EMPTY: Final = State()
 
-Suggest = Callable[[Draft, Sequence[str]], str | None]  # an item that suits the lines, none of the excluded ones
+Suggest = Callable[
+    [Sequence[tuple[str, int]], Sequence[str]], str | None
+]  # an item for a basket of items and quantities, none of the excluded
 
 
 class DialogEngine:
@@ -234,5 +236,5 @@ def _line_in_focus(state: State) -> int | None:
 def _offers(suggest: Suggest, lines: Draft, noted: Sequence[Note]) -> list[Question]:
     """Return the offer of an item that is not ordered and was not declined."""
     declined = [note.value for note in noted if note.kind == "offer" and note.value is not None]
-    item = suggest(lines, [*declined, *[line.items[0] for line in lines]])
+    item = suggest([(line.items[0], line.quantity) for line in lines], [*declined, *[line.items[0] for line in lines]])
     return [Question(QuestionKind.OFFER, choices=(item,))] if item is not None else []

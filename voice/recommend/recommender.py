@@ -161,6 +161,13 @@ class Recommender:
             cached = self._suggestions[query] = orjson.dumps(self._suggest(query, customer_orders))
         return cached
 
+    def next_item(
+        self, basket: Sequence[tuple[str, int]], exclude: Collection[str], *, customer_id: int | None, at: datetime
+    ) -> str | None:
+        """Return the most likely next item; None if there is none."""
+        suggestions = self.recommend(basket, customer_id=customer_id, at=at, limit=1, exclude=exclude)
+        return suggestions[0]["item"] if suggestions else None
+
     def _suggest(self, query: Query, customer_orders: CustomerOrders, exclude: Collection[str] = ()) -> list[Suggestion]:
         basket, customer_id, hour, weekday, limit, closed = query
         scores = self._scorer.score(basket, hour, weekday, customer_id, customer_orders)
