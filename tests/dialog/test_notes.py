@@ -124,3 +124,24 @@ def test_notes_follow_their_lines_and_allergies_outlive_them():
 def test_an_allergy_that_is_said_again_is_noted_once():
     reply = say("I'm allergic to nuts", say("I'm allergic to nuts, a cola"))
     assert noted(reply) == [("allergy", "tree-nut", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "person"),
+    [
+        ("a cola for Sarah and a lemonade", "Sarah"),
+        ("một cô la cho mẹ với một nước chanh", "mẹ"),
+        ("a cola for my wife, and a lemonade", "my wife"),
+    ],
+)
+def test_the_person_for_whom_a_line_is_is_noted(text, person):
+    reply = say(text)
+    assert order_of(reply) == ["1 cola", "1 lemonade"]
+    assert [(note["kind"], note["text"], note["line"]) for note in reply["notes"]] == [("person", person, 0)]
+    assert reply["unmatched"] == []
+
+
+@pytest.mark.parametrize("text", ["make Sarah's two", "Sarah's should be two"])
+def test_a_line_is_referred_to_by_its_person(text):
+    notes = [{"kind": "person", "line": 0, "text": "Sarah"}]
+    assert order_of(say(text, {"lines": [line("cola"), line("lemonade")], "notes": notes})) == ["2 cola", "1 lemonade"]

@@ -66,10 +66,23 @@ class NoteFinder:
                 notes += self._allergies_before(utterance, tokens, found[:number], start, end)
             elif kind in {"statement", "diet"}:
                 notes += self._diet(utterance, tokens, found[number : number + 2])
+            elif kind == "owner":
+                notes += self._person(utterance, tokens, found[number : number + 2])
             elif kind == "service" and tuple(surfaces[start:end]) not in self._named:
                 notes.append(_found(Note("service", "", value=label[1]), utterance, tokens, start, end)._replace(is_statement=False))
             covered = max([covered, *[one.end for one in notes]])
         return notes
+
+    def _person(self, utterance: str, tokens: Sequence[Token], found: Sequence[tuple[Label, int, int]]) -> list[FoundNote]:
+        """Return the note of the person behind a word like "for": a name in capitals, or a person without a name."""
+        _, start, end = found[0]
+        if len(found) > 1 and found[1][0][0] == "person" and found[1][1] == end:
+            note = _found(Note("person", ""), utterance, tokens, end, found[1][2])
+        elif end < len(tokens) and tokens[end].capital and (tokens[end].surface,) not in self._named:
+            note = _found(Note("person", ""), utterance, tokens, end, end + 1)
+        else:
+            return []
+        return [note._replace(start=tokens[start].start, is_attribute=True)]
 
     def _subject(self, tokens: Sequence[Token], start: int) -> int:
         """Return the start of a statement with its subject: the words before that neither name nor count anything."""
@@ -122,6 +135,8 @@ def _labels(*, is_folded: bool) -> Phrases[Label]:
         yield ("allergy", ""), pack.allergies
         yield ("allergy_noun", ""), pack.allergy_nouns
         yield ("statement", ""), pack.diet_openings
+        yield ("person", ""), pack.persons
+        yield ("owner", ""), pack.owners
 
     return phrases_of(of_pack, is_folded=is_folded)
 
@@ -169,6 +184,19 @@ def placed(found: Sequence[FoundNote], settled: Settled) -> list[Note]:
         nearest = min(distances, key=distances.__getitem__, default=None)
         notes.append(one.note._replace(line=nearest if nearest is not None and distances[nearest] <= MAX_DISTANCE else None))
     return notes
+
+
+def mentioned(notes: Iterable[Note], tokens: Sequence[Token]) -> dict[int, tuple[int, int]]:
+    """Return the lines whose person an utterance mentions, with the place of the mention in code points."""
+    surfaces = [token.surface for token in tokens]
+    found = {}
+    for note in notes:
+        name = words.phrase(note.text) if note.kind == "person" and note.line is not None else ()
+        for start in range(len(surfaces) - len(name) + 1) if name else ():
+            said = surfaces[start : start + len(name)]
+            if note.line is not None and (*said[:-1], said[-1].removesuffix("s")) == (*name[:-1], name[-1].removesuffix("s")):
+                found[note.line] = tokens[start].start, tokens[start + len(name) - 1].end
+    return found
 
 
 def kept(notes: Iterable[Note], places: Mapping[int, int], *, is_cancelled: bool) -> list[Note]:
