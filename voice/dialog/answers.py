@@ -62,9 +62,10 @@ class Resolution:
 
 def resolve(resolution: Resolution) -> None:
     """Find out how the turn answers the question, and complete the draft."""
-    for number in resolution.lines:
-        if number < len(resolution.draft):
-            resolution.draft[number] = _decided(resolution.draft[number])
+    asked = set(resolution.lines)
+    for number, line in enumerate(resolution.draft):
+        if number in asked or line.beside in asked:
+            resolution.draft[number] = _decided(line)
     kind = resolution.question.kind
     if kind in {QuestionKind.CHECK, QuestionKind.CONFIRM} and resolution.question.group is None:
         if resolution.lines or resolution.question.pending is not None:
@@ -208,7 +209,7 @@ def apply_pending(draft: list[DraftLine], question: Question) -> None:
     if pending is None:
         return
     if pending.op == "add":
-        draft.append(pending.line)
+        draft += [pending.line] if pending.line.items else []
     elif number is not None and number < len(draft):
         line = draft[number]
         if pending.op == "set":

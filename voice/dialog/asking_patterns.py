@@ -12,6 +12,7 @@ GAP: Final = "*"
 CLAUSE_START: Final = "^"
 CLAUSE_END: Final = "$"
 NAME: Final = "@"
+MIN_FOLDED: Final = 3  # letters
 MAX_GAP: Final = 8  # words
 MAX_CLOSINGS: Final = 3  # words between a pattern and the end of its clause
 
@@ -34,7 +35,7 @@ class PhraseTable(Generic[T]):
         self._by_first: dict[str, list[tuple[Phrase, Phrase, T]]] = defaultdict(list)
         for phrase, value in entries:
             if phrase:
-                folded = tuple(map(words.fold, phrase))
+                folded = tuple(map(words.fold, phrase)) if len(phrase) > 1 or len(phrase[0]) >= MIN_FOLDED else phrase
                 for first in {phrase[0], folded[0]}:
                     self._by_first[first].append((phrase, folded, value))
 
@@ -88,6 +89,8 @@ class Patterns:
         kinds: list[tuple[InquiryKind | None, str]] = [(None, text) for ask in asks for text in ask.forms]
         kinds += [(kind, text) for ask in asks for kind in InquiryKind for text in getattr(ask, kind.value, ())]
         self._patterns = PhraseTable(_pattern(kind, text) for kind, text in kinds)
+        texts = [text for _, text in kinds]
+        self.words = frozenset([word for text in texts for part in text.split(GAP) for word in words.phrase(part)])
         self._contents = PhraseTable(_pattern(None, text) for ask in asks for text in ask.contains)
 
     def matches(self, surfaces: Sequence[str]) -> list[Match]:

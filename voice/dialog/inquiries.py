@@ -17,7 +17,7 @@ from voice.orders.words import Token
 
 MAX_COST: Final = 5.0  # of a name; a dearer one is another word that sounds like it
 CERTAIN_COST: Final = 1.5  # of a name that is one although a pattern has its words
-FUNCTION_WORD: Final = frozenset({"name.whole.function_word", "name.item.function_word", "name.option.function_word"})
+FUNCTION_WORD: Final = frozenset({"name.item.function_word", "name.option.function_word"})  # some words of a name
 RIGHT_SPELLINGS: Final = frozenset({"spelt.plain", "spelt.plural", "spelt.digits", "spelt.apart", "spelt.together"})
 MIN_FORM_WORDS: Final = 3  # of a question that has only the form of one
 MIN_SIZES: Final = 2  # choices of a group of sizes that are called by a size
@@ -63,9 +63,9 @@ class Entities(NamedTuple):
         """Return whether a longer name has these tokens in it."""
         return any(one.start <= start and end <= one.end and end - start < one.end - one.start for one in self.named)
 
-    def touches(self, start: int, end: int) -> bool:
-        """Return whether a name has one of these tokens in it."""
-        return any(one.start < end and start < one.end for one in self.named)
+    def contains(self, start: int, end: int) -> bool:
+        """Return whether a name has these tokens in it."""
+        return any(one.start <= start and end <= one.end for one in self.named)
 
     def without(self, start: int, end: int) -> "Entities":
         """Return the entities whose names have none of these tokens."""
@@ -101,7 +101,8 @@ class InquiryFinder:
         kinds = [match for match in matches if match.kind is not None]
         if not kinds and not self._asks_anything(matches, surfaces):
             return None
-        entities = self._entities(surfaces, lattice, frozenset().union(*[match.tokens for match in kinds]))
+        pronouns = [frozenset(range(found.start, found.end)) for found in self._pronouns.find(surfaces)]
+        entities = self._entities(surfaces, lattice, frozenset().union(*[match.tokens for match in kinds], *pronouns))
         kinds = [match for match in kinds if entities.named or not match.needs_name]
         if not kinds and not self._asks_anything(matches, surfaces):
             return None
@@ -113,7 +114,8 @@ class InquiryFinder:
             found = self._diet(surfaces, entities)
             if found is not None:
                 kind, value, entities = InquiryKind.DIET, found.value, entities.without(found.start, found.end)
-        if kind is InquiryKind.ITEMS and entities.named and not entities.categories and self._negations.is_in(surfaces):
+        is_excluding = kind is InquiryKind.ITEMS and entities.named and not entities.categories and self._negations.is_in(surfaces)
+        if kind is InquiryKind.OTHER or is_excluding:
             return Inquiry(InquiryKind.OTHER)
         refers = may_refer and (kind is InquiryKind.CHOICES or self._pronouns.is_in(surfaces))
         items, choices = self._fitting(kind, entities, state, refers=refers)
@@ -160,20 +162,24 @@ class InquiryFinder:
         """Return the allergen or the diet that the question is about; an allergen that is a choice needs words that ask for contents."""
         asks_for_contents = self._patterns.ask_for_contents(surfaces)
         is_about_items = bool(entities.items) or self._pronouns.is_in(surfaces)
-        for found in self._allergens.find(surfaces):
-            _, start, end = found
-            if asks_for_contents and not entities.covers(start, end):
-                return found
-            if is_about_items and not entities.touches(start, end):
-                return found
-        return next((found for found in self._diets.find(surfaces) if not entities.covers(found.start, found.end)), None)
+        candidates = [
+            found
+            for found in self._allergens.find(surfaces)
+            if (asks_for_contents and not entities.covers(found.start, found.end))
+            or (is_about_items and not entities.contains(found.start, found.end))
+        ]
+        candidates += [found for found in self._diets.find(surfaces) if not entities.covers(found.start, found.end)]
+        return max(candidates, key=lambda found: found.end - found.start, default=None)
 
     # --- What it names
 
     def _entities(self, surfaces: Sequence[str], lattice: Sequence[Sequence[Arc]], asking: frozenset[int]) -> Entities:
         """Return what the question names: at each token the longest and then the cheapest name; `asking`: tokens of patterns."""
         least = [min([arc.cost for arc in row if arc.length == 1 and arc.role not in NAMING]) for row in lattice]
-        names = [[arc for arc in row if _is_name(arc, at, least, asking)] for at, row in enumerate(lattice)]
+        names = [
+            [arc for arc in row if _is_name(arc, at, least, asking) and not (arc.length == 1 and self._is_other_word(surfaces[at], arc))]
+            for at, row in enumerate(lattice)
+        ]
         if any(arc.role is Role.ITEM and not arc.is_partial for row in names for arc in row):
             names = [[arc for arc in row if arc.role is not Role.ITEM or not arc.is_partial] for row in names]
         singular = [words.singular(surface) for surface in surfaces]
@@ -187,10 +193,15 @@ class InquiryFinder:
             elif arc is not None:
                 named.append(_named(arc, at, names[at]))
             at = named[-1].end if named and named[-1].end > at else at + 1
-        groups = [found.value for found in self._groups.find(surfaces)]
+        entities = Entities(tuple(named), ())
+        groups = [found.value for found in self._groups.find(surfaces) if not entities.covers(found.start, found.end)]
         if self._sizes.is_in(surfaces):
             groups += self._size_groups
-        return Entities(tuple(named), tuple(dict.fromkeys(groups)))
+        return entities._replace(groups=tuple(dict.fromkeys(groups)))
+
+    def _is_other_word(self, surface: str, arc: Arc) -> bool:
+        """Return whether a token is a word of patterns, which only resembles a name."""
+        return surface in self._patterns.words and _is_misspelt(feature for feature, _ in arc.features)
 
     def _fitting(
         self, kind: InquiryKind, entities: Entities, state: State, *, refers: bool
@@ -252,15 +263,20 @@ def _valued(tables: Iterable[dict[str, list[str]]]) -> PhraseTable[str]:
 
 def _is_name(arc: Arc, start: int, least: Sequence[float], asking: frozenset[int]) -> bool:
     """Return whether an arc is likelier a name than anything else; `least`: the cost of each token as no name, `asking`: of patterns."""
-    if arc.role not in NAMING or arc.cost > min(MAX_COST, sum(least[start : start + arc.length])):
+    if arc.role not in NAMING:
+        return False
+    is_certain = not arc.is_partial and arc.cost < CERTAIN_COST
+    if is_certain:
+        return True
+    tokens = range(start, start + arc.length)
+    if asking.issuperset(tokens) or arc.cost > min(MAX_COST, sum(least[start : start + arc.length])):
         return False
     features = {feature for feature, _ in arc.features}
-    if not FUNCTION_WORD.isdisjoint(features):
-        return False
-    if not arc.is_partial:
-        return arc.cost < CERTAIN_COST or not asking.issuperset(range(start, start + arc.length))
-    misspelt = any(feature.startswith("spelt.") and feature not in RIGHT_SPELLINGS for feature in features)
-    return not misspelt and not asking.issuperset(range(start, start + arc.length))
+    return FUNCTION_WORD.isdisjoint(features) and not (arc.is_partial and _is_misspelt(features))
+
+
+def _is_misspelt(features: Iterable[str]) -> bool:
+    return any(feature.startswith("spelt.") and feature not in RIGHT_SPELLINGS for feature in features)
 
 
 def _named(arc: Arc, start: int, arcs: Iterable[Arc]) -> Named:
@@ -288,7 +304,8 @@ def _groups(menu: Menu, packs: Sequence[LanguagePack]) -> list[tuple[Phrase, str
     for group_id, group in menu.option_groups.items():
         for name in all_names(group.name):
             phrase = words.phrase(name)
-            found.append((phrase, group_id))
+            if len(phrase) > 1 or unfit.isdisjoint(phrase):
+                found.append((phrase, group_id))
             if phrase and phrase[-1].isascii() and phrase[-1] not in unfit:
                 found += [((word,), group_id) for word in {phrase[-1], f"{phrase[-1]}s", words.singular(phrase[-1])}]
     return [(phrase, group_id) for phrase, group_id in found if phrase]

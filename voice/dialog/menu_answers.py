@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
+from itertools import accumulate
 from typing import Final
 
 from schemas import Menu
@@ -17,6 +18,8 @@ from voice.orders.pricing import Pricing
 
 MAX_PRICED: Final = 3  # items whose prices are told one by one
 MAX_ITEMS: Final = 6  # that are listed of a category
+MIN_ITEMS: Final = 2
+MAX_ITEM_WORDS: Final = 20  # of listed items
 MAX_DESCRIPTION_WORDS: Final = 28
 
 
@@ -78,7 +81,7 @@ class _Answer:
             self._say("price_is", name=self._wording.noun(line), price=self._wording.price(price))
             for line, price in zip(lines, prices, strict=True)
         ]
-        return self._say("statement", clauses=self._wording.all_of([capital(clauses[0]), *clauses[1:]]))
+        return self._say("statement", clauses=self._wording.all_of(clauses))
 
     def _options(self, item: str, choices: Iterable[ChoiceRef]) -> tuple[DraftOption, ...]:
         """Return the choices that an item offers, one of each group that takes one."""
@@ -90,14 +93,17 @@ class _Answer:
         return tuple(chosen.values())
 
     def _price_of_choices(self, choices: Sequence[ChoiceRef]) -> str:
-        clauses = []
-        for group_id, choice_id in choices[:MAX_PRICED]:
+        names: dict[int, list[str]] = {}
+        for group_id, choice_id in choices[:MAX_LISTED]:
             group = self._menu.option_groups[group_id]
             base = group.choices[group.default].price if group.default is not None and group.select == "one" else 0
-            difference = group.choices[choice_id].price - base
-            name = "price_free" if difference == 0 else "price_more" if difference > 0 else "price_less"
-            clauses.append(self._say(name, name=self._wording.choice(group_id, choice_id), price=self._wording.price(abs(difference))))
-        return self._say("statement", clauses=self._wording.all_of([capital(clauses[0]), *clauses[1:]]))
+            names.setdefault(group.choices[choice_id].price - base, []).append(self._wording.choice(group_id, choice_id))
+        clauses = []
+        for difference, named in names.items():
+            sentence = "price_free" if difference == 0 else "price_more" if difference > 0 else "price_less"
+            name = self._wording.all_of(list(dict.fromkeys(named)))
+            clauses.append(self._say(sentence, name=name, price=self._wording.price(abs(difference))))
+        return self._say("statement", clauses=self._wording.all_of(clauses))
 
     def _total(self) -> str:
         lines = [line for line in self._state.lines if line.quantity]
@@ -131,9 +137,10 @@ class _Answer:
         return None
 
     def _listed(self, sentence: str, names: Sequence[str], **values: str) -> str:
-        """Return a sentence about a list; one more than fits is listed too, instead of being counted."""
-        max_items = MAX_ITEMS if sum(map(n_words, names[:MAX_ITEMS])) <= 2 * MAX_ITEMS else MAX_LISTED
-        listed = names[: max_items if len(names) > max_items + 1 else max_items + 1]
+        """Return a sentence about a list that is short enough to be heard; one name more than fits is listed, instead of being counted."""
+        n_listed = sum(n_so_far <= MAX_ITEM_WORDS for n_so_far in accumulate(map(n_words, names)))
+        n_listed = min(max(n_listed, MIN_ITEMS), MAX_ITEMS)
+        listed = names[: n_listed if len(names) > n_listed + 1 else n_listed + 1]
         return self._say(sentence, **values, items=self._wording.some_of(listed, len(names)))
 
     def _choices(self) -> str:
@@ -187,8 +194,7 @@ class _Answer:
         for item in items:
             options = self._options(item, choices)
             if options:
-                names = self._wording.all_of([self._wording.option(option) for option in options])
-                return self._say("available_with", item=self._wording.item(item), choices=names)
+                return self._say("available_with", line=self._wording.noun(DraftLine((item,), 1, options)))
         names = self._wording.any_of(list(dict.fromkeys([self._wording.choice(*ref) for ref in choices])))
         return self._say("available_without", item=self._wording.item(items[0]), choices=names)
 
@@ -199,7 +205,8 @@ class _Answer:
         if not items:
             return self._unknown()
         times = [self._period(hours) for hours in opening_hours(self._menu, items[0])]
-        return self._say("hours", name=self._wording.item(items[0]), times=self._wording.all_of(times))
+        answer = self._say("hours", name=self._wording.item(items[0]), times=self._wording.all_of(times))
+        return answer.replace("..", ".")  # a time may end with a point
 
     def _period(self, hours: Hours) -> str:
         """Return hours in words; the days are left out if they are all."""

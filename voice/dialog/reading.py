@@ -7,7 +7,7 @@ from schemas import Menu
 from voice.dialog.acts import Heard, act_of_words, heard
 from voice.dialog.inquiries import InquiryFinder
 from voice.dialog.lines import request_of
-from voice.dialog.notes import FoundNote, NoteFinder
+from voice.dialog.notes import FoundNote, NoteFinder, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
 from voice.dialog.policy import is_read_back
@@ -98,7 +98,8 @@ class UtteranceReader:
         tokens = words.tokenize(utterance)
         notes = self._notes.find(utterance, tokens)
         part_numbers = self._part_numbers.find(tokens)
-        unparsed = [*part_numbers, *[(note.start, note.end) for note in notes if note.is_statement]]
+        persons = mentioned(state.notes, tokens) if state.notes and not notes else {}
+        unparsed = [*part_numbers, *persons.values(), *[(note.start, note.end) for note in notes if note.is_statement]]
         if unparsed:
             utterance = blanked(utterance, unparsed)
             for start, _ in part_numbers:
@@ -106,7 +107,7 @@ class UtteranceReader:
             tokens = words.tokenize(utterance)
         said = heard(tokens)
         analysis = self._parser.analyse(utterance)
-        asked, parses = self._parse(utterance, analysis, state, said)
+        asked, parses = self._parse(utterance, analysis, state, said, tuple(persons))
         inquiry = None
         words_act = Act.NONE
         if not parses[0].n_edits:
@@ -118,13 +119,18 @@ class UtteranceReader:
             number = self._part_numbers.first_number(tokens)
         return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number)
 
-    def _parse(self, utterance: str, analysis: Analysis, state: State, said: Heard) -> tuple[Question | None, list[Parse]]:
-        """Return the parses in the light of the first question, or of a later one that the utterance answers instead."""
-        focus = tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
+    def _parse(
+        self, utterance: str, analysis: Analysis, state: State, said: Heard, persons: tuple[int, ...]
+    ) -> tuple[Question | None, list[Parse]]:
+        """Return the parses in the light of the first question, or of a later one that the utterance answers instead.
+
+        `persons`: the lines of the persons that the utterance mentions.
+        """
+        focus = persons or tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
         lines = [request_of(line) for line in state.lines]
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(analysis, lines, question=_for_parser(first), focus=focus)
-        if first is None or first.kind is QuestionKind.MORE or is_read_back(first):
+        if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
             parses = self._second_opinion.weigh(parses, utterance, lines)
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses

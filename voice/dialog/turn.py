@@ -118,7 +118,7 @@ class DialogEngine:
                 *suspend_part_numbers(draft, before, reading.part_numbers, touched, _line_in_focus(state)),
                 *suspend_unavailable(self.menu, absent, draft, before),
                 *suspend(self.menu, draft, before, certainty, ask_below),
-                *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved],
+                *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved if one.line.items],
             ]
             if reading.asked is not None:
                 resolution = Resolution(

@@ -30,6 +30,7 @@ class Example(NamedTuple):
 
     `asks` lists the kinds of the questions about a quantity that the utterance raises; None: not annotated. `act` is the dialogue act of
     a turn, "" for a sentence. The order engine is known to misunderstand a `missed` sentence.
+    `awaits`: the items among which the shop asks right after the utterance, empty if it asks something else; None: unknown.
     """
 
     menu: Menu
@@ -40,6 +41,7 @@ class Example(NamedTuple):
     act: str = ""
     asks: Sequence[str] | None = None
     missed: bool = False
+    awaits: frozenset[str] | None = None
 
 
 def lines_of(menu: Menu, text: str) -> list[LineRequest]:
@@ -85,9 +87,11 @@ def conversations(name: str) -> Iterator[Example]:
         menu = menu_of(path)
         for conversation in _read(path.with_name(f"{menu.id}.conversations.yaml"))["conversations"]:
             before: list[LineRequest] = []
-            for turn in conversation["turns"]:
+            turns = conversation["turns"]
+            for turn, following in zip(turns, [*turns[1:], None], strict=True):
                 right = [lines_of(menu, order or "") for order in (turn["order"], *turn.get("or", ()))]
-                yield Example(menu, turn["say"], before, right, _question_of(turn["asked"]), turn["act"])
+                question = _question_of(turn["asked"])
+                yield Example(menu, turn["say"], before, right, question, turn["act"], awaits=_awaited(turn["asked"], following))
                 before = right[0]
 
 
@@ -123,6 +127,15 @@ def sentences(name: str) -> Iterator[Example]:
 def sentence_menus() -> list[Menu]:
     """Return the menus of the sets of sentences."""
     return [menu_of(path) for path in sorted(SENTENCES.glob("*/*.menu.yaml"))]
+
+
+def _awaited(asked: Any, following: Any) -> frozenset[str] | None:
+    """Return the items among which the shop asks after a turn, unless it asked so before."""
+    if following is None or not following["asked"] or following["asked"] == asked:
+        return None
+    question = following["asked"]
+    is_among_items = question["kind"] in {"ambiguous", "unavailable"} and question["line"] is None and question["group"] is None
+    return frozenset(question["choices"] or ()) if is_among_items else frozenset()
 
 
 def _question_of(asked: Any) -> OpenQuestion | None:

@@ -228,6 +228,8 @@ class LanguagePack(BaseModel):
     allergy_nouns: list[str]  # end one: "a nut allergy"
     allergy_verbs: list[str]  # begin one that ends with such a noun
     diet_openings: list[str]  # before a diet: "I'm"
+    owners: list[str]  # before the person for whom a line is: "for"
+    persons: list[str]  # persons without a name: "my wife"
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
     adjectives: list[str]  # no names without a noun

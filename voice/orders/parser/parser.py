@@ -19,8 +19,8 @@ from voice.orders.parser.shift import SHIFTS
 from voice.orders.parser.state import EditRecord, Hypothesis, OpenQuestion
 from voice.orders.words import Token
 
-MAX_HYPOTHESES: Final = 14  # that continue from a token
-MAX_COST_BEHIND: Final = 6.0  # the best hypothesis at a token
+MAX_HYPOTHESES: Final = 10  # that continue from a token
+MAX_COST_BEHIND: Final = 5.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
 MIN_PROBABILITY: Final = 1e-6
 MAX_ACT_COST: Final = 4.0  # -log P; a very improbable act counts as much as one of 2 %
@@ -101,7 +101,7 @@ class Parser:
         max_parses: int = MAX_PARSES,
         max_hypotheses: int = MAX_HYPOTHESES,
     ) -> list[Parse]:
-        """Return the best parse of each denotation, the likeliest denotation first.
+        """Return the best parse of each meaning, the likeliest meaning first.
 
         `focus`: lines that the turn before changed; `act_costs`: -log P of each act, by default of the act model.
         """
@@ -235,13 +235,16 @@ def _pruned(beam: list[Hypothesis], max_hypotheses: int) -> list[Hypothesis]:
 
 
 def _best(finished: list["_Finished"], max_parses: int) -> list[Parse]:
-    """Return the cheapest parse of each denotation, the likeliest denotation first: the probability is that of all its parses."""
+    """Return the cheapest parse of each meaning, the likeliest meaning first; its probability is that of all its parses.
+
+    A meaning is an order, and the items of the lines that are not on it.
+    """
     finished.sort(key=lambda one: one.hypothesis.cost)
     least_cost = finished[0].hypothesis.cost if finished else 0.0
     cheapest: dict[Any, _Finished] = {}
     mass: dict[Any, float] = {}
     for one in finished:
-        meaning = denotation(one.hypothesis.draft)
+        meaning = denotation(one.hypothesis.draft), frozenset([waiting.line.items for waiting in one.unresolved])
         cheapest.setdefault(meaning, one)
         mass[meaning] = mass.get(meaning, 0.0) + math.exp(least_cost - one.hypothesis.cost)
     total = sum(mass.values())

@@ -35,7 +35,7 @@ MIN_WEIGHT: Final = 2e-3  # smaller ones are not written
 MIN_WORD_COUNT: Final = 4  # rarer words have no features
 ACT_OF: Final = dict.fromkeys(("order", "answer", "change", "remove"), "edit") | dict.fromkeys(("smalltalk", "none"), "other")
 
-Parsed = list[tuple[Any, Candidate]]  # denotations and parses of an example, the likeliest first
+Parsed = list[tuple[int, Candidate]]  # ranks and parses of an example, the likeliest first
 
 
 class Prepared(NamedTuple):
@@ -74,10 +74,21 @@ def fold_models(menus: Sequence[Sequence[Prepared]]) -> list[ActModel]:
 
 def candidates(parser: Parser, example: Example, act_costs: Mapping[str, float] | None = None) -> Parsed:
     """Parse an example."""
+    parses = _parses(parser, example, act_costs)
     right = {denotation(parser.index.draft(lines)) for lines in example.right}
-    parses = parser.parse(example.utterance, example.lines, question=example.question, act_costs=act_costs, max_parses=MAX_CANDIDATES)
-    meanings = [denotation(parse.draft) for parse in parses]
-    return [(meaning, Candidate(features_of_parse(parse), meaning in right)) for meaning, parse in zip(meanings, parses, strict=True)]
+    return [(number, Candidate(features_of_parse(parse), _is_right(parse, right, example.awaits))) for number, parse in enumerate(parses)]
+
+
+def _parses(parser: Parser, example: Example, act_costs: Mapping[str, float] | None) -> list[Parse]:
+    return parser.parse(example.utterance, example.lines, question=example.question, act_costs=act_costs, max_parses=MAX_CANDIDATES)
+
+
+def _is_right(parse: Parse, right: Collection[Any], awaits: frozenset[str] | None) -> bool:
+    """Return whether a parse has a right order, and the items that are asked about next."""
+    if denotation(parse.draft) not in right:
+        return False
+    waiting = [one.line.items for one in parse.unresolved]
+    return awaits is None or (any(not awaits.isdisjoint(items) for items in waiting) if awaits else not waiting)
 
 
 def features_of_parse(parse: Parse) -> dict[str, float]:
@@ -132,7 +143,7 @@ def rounds(menus: Sequence[Sequence[Prepared]]) -> Iterator[tuple[dict[str, floa
         with multiprocessing.get_context("fork").Pool(os.cpu_count()) as processes:
             found = [parsed for menu in processes.map(parse_examples, tasks, 1) for parsed in menu]
         for pool, parsed in zip(pools, found, strict=True):
-            pool.update({(number, meaning): candidate for meaning, candidate in parsed})
+            pool.update({(number, rank): candidate for rank, candidate in parsed})
         n_right = sum(bool(parsed) and parsed[0][1].is_right for parsed in found)
         n_found = sum(any(candidate.is_right for _, candidate in parsed) for parsed in found)
         weights, loss = fit(pools, weights)
