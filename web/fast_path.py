@@ -8,8 +8,20 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from prometheus_client import Histogram
+from starlette.applications import Starlette
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import BaseRoute, Route
-from starlette.types import Message, Scope
+from starlette.types import ASGIApp, Message, Scope
+
+
+class Application(Starlette):
+    """Starlette without its outermost middleware, since `EdgeMiddleware` answers every exception. Saves 1 us."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the outermost middleware of the table."""
+        outermost = super().build_middleware_stack()
+        assert isinstance(outermost, ServerErrorMiddleware)  # noqa: S101 - or Starlette has changed
+        return outermost.app
 
 
 class ExactRoutes:
