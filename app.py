@@ -82,6 +82,7 @@ from web.client_address import ClientAddresses
 from web.context import caller_of
 from web.cors import Cors
 from web.endpoint import endpoint
+from web.fast_path import Application
 from web.http_metrics import HttpMetrics
 from web.lifecycle import drain_on_sigterm, retry_until_done
 from web.live_socket import DEFAULT_LIVE_LIMITS, LiveEndpoint, LiveLimits
@@ -107,6 +108,7 @@ class State(TypedDict):
     recommenders: Recommenders
     store: Store
     draining: threading.Event
+    version: str
 
 
 # --- Endpoints: speech, orders, suggestions -----------------------------------------------------------------------------------------
@@ -311,7 +313,7 @@ async def refresh_token(request: Request) -> Response:
 @endpoint(scope=None, returns=Health, status={200: "Healthy."})
 async def healthcheck(request: Request) -> Response:
     """Report that the process answers; checks nothing else."""
-    return reply(request, {"status": "ok", "version": request.app.state.settings.app_version})
+    return reply(request, {"status": "ok", "version": request.scope["state"]["version"]})
 
 
 @endpoint(scope=None, returns=Health, status={200: "Healthy."})
@@ -411,6 +413,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 recommenders=recommenders,
                 store=store,
                 draining=draining,
+                version=settings.app_version,
             )
     finally:
         for task in tasks:
@@ -483,7 +486,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         metrics=http_metrics,
         access_log=AccessLog(http_metrics, enabled=settings.access_log == "on"),
     )
-    app = Starlette(
+    app = Application(
         routes=every_route,
         middleware=[edge],  # outermost first
         exception_handlers=exception_handlers,

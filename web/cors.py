@@ -22,16 +22,12 @@ class Cors:
         """`origins`: compared exactly. `origin_regex`: must match the whole origin. `headers`: the request headers that pages may send."""
         self.origins = {origin.encode() for origin in origins}
         self.regex = re.compile(origin_regex.encode()) if origin_regex else None
+        self.enabled = bool(self.origins) or self.regex is not None  # pages of any other origin may call
         self.preflight_headers = {
             "access-control-allow-methods": METHODS,
             "access-control-allow-headers": ", ".join(headers),
             "access-control-max-age": str(MAX_AGE_S),
         }
-
-    @property
-    def enabled(self) -> bool:
-        """True if pages of any other origin may call."""
-        return bool(self.origins) or self.regex is not None
 
     def allows(self, origin: bytes | None) -> bool:
         """True if pages of this origin may call."""

@@ -1,7 +1,6 @@
 """HTTP/1.1: uvicorn's protocol with deadlines for slow peers, bounded pipelining, lingering close and error envelopes."""
 
 import logging
-from functools import partial
 from typing import Any
 
 import httptools
@@ -10,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from errors import BadRequest
 from web.error_reply import error_reply
+from web.fast_path import complete_reply
 from web.server_limits import DEFAULT_LIMITS, ServerLimits
 
 log = logging.getLogger("voice.server")
@@ -20,7 +20,6 @@ MAX_HEAD_FIELDS = 128
 # Parse this much at a time, except of a body: it holds at most 113 pipelined requests, and each takes 2.5 KB of memory until its reply. The
 # rest waits unparsed. Nearly every request fits.
 PARSE_BYTES = 2048
-INTERIM_REPLY = b"HTTP/1.1 100 "
 
 
 class PipeliningFlowControl(FlowControl):
@@ -37,38 +36,46 @@ class PipeliningFlowControl(FlowControl):
             self.protocol.transport.resume_reading()
 
 
-class ReplyWriter:
-    """The transport of uvicorn's request cycle: sends the head of a reply together with the start of the body.
+class RequestCycle(RequestResponseCycle):
+    """A request and its reply. A complete reply is written at once, any other by uvicorn.
 
-    uvloop makes one system call for each write; sending head and body apart takes 10 us of a request's 50 on the loopback interface.
+    A reply that ends the connection before the end of the request's body closes only the sending side: closing both sides would reset the
+    connection, and the reply might be lost. Source: RFC 9112 section 9.6.
     """
 
-    def __init__(self, transport: Any) -> None:
-        self.transport = transport
-        self.is_closing = transport.is_closing
-        self.head = b""
-        self.is_head_sent = False
+    start: Any = None  # the message that starts the reply, until the first message of its body
+    is_lingering = False  # the connection is closed after the rest of the request's body
 
-    def write(self, data: bytes) -> None:
-        """Hold the head until the next write; pass on an interim reply and the rest of the body."""
-        if self.head:
-            self.transport.write(self.head + data)
-            self.head, self.is_head_sent = b"", True
-        elif self.is_head_sent or data.startswith(INTERIM_REPLY):
-            self.transport.write(data)
-        else:
-            self.head = data
+    async def send(self, message: Any) -> None:
+        """Hold the start of the reply until the body is there, then write."""
+        if not self.response_started and message["type"] == "http.response.start":
+            self.start, self.response_started = message, True
+            return
+        start, self.start = self.start, None
+        if start is not None:
+            if self.write_complete(start, message):
+                return
+            self.response_started = False
+            await super().send(start)
+            if self.more_body and not self.keep_alive:
+                self.is_lingering = self.keep_alive = True  # or uvicorn closes the connection after the reply
+        await super().send(message)
+        if self.is_lingering and self.response_complete:
+            self.transport.write_eof()
 
-    def end_reply(self) -> None:
-        """Send a head without a body; the next write is the head of the next reply."""
-        if self.head:
-            self.transport.write(self.head)
-        self.head, self.is_head_sent = b"", False
-
-    def close(self) -> None:
-        """Close the connection when everything written is sent."""
-        self.end_reply()
-        self.transport.close()
+    def write_complete(self, start: Any, message: Any) -> bool:
+        """Write the reply if it is complete and the connection goes on; return whether it was written."""
+        if not self.keep_alive or self.disconnected or self.flow.write_paused or self.scope["method"] == "HEAD":
+            return False
+        reply = complete_reply(start, message, self.default_headers)
+        if reply is None:
+            return False
+        self.waiting_for_100_continue = False
+        self.transport.write(reply)
+        self.response_complete = True
+        self.message_event.set()
+        self.on_response()
+        return True
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -85,7 +92,6 @@ class HttpProtocol(HttpToolsProtocol):
     framing_bytes = 0  # received since the last byte of a body: head, chunk sizes, trailers
     unparsed = b""
     is_start_postponed = False  # the next request starts when the peer reads its replies again
-    is_lingering = False  # the connection is closed after the rest of the body
     idle_since_s = 0.0
     # For the head, the body and the idle timeout; starting and cancelling a timer for each request, as uvicorn does, costs 2 us.
     timer: Any = None
@@ -114,7 +120,6 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the deadline of the first request."""
         super().connection_made(transport)
         self.flow = PipeliningFlowControl(self)
-        self.reply_writer = ReplyWriter(transport)
         self.deadline_s = self.loop.time() + self.limits.head_deadline_s
         self.timer = self.loop.call_later(self.limits.head_deadline_s, self.check_deadline)
 
@@ -183,7 +188,7 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError(message)  # the parser raises HttpParserError
         super().on_headers_complete()
         if self.cycle is not None:
-            self.cycle.transport = self.reply_writer  # type: ignore[assignment]
+            self.cycle.__class__ = RequestCycle  # uvicorn makes its own class, and has no setting for it
         self.headers = None  # type: ignore[assignment]  # later fields are trailers
         self.body_start_bytes = self.body_bytes
 
@@ -200,12 +205,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request's body; close a lingering connection."""
-        cycle = self.cycle
+        cycle: Any = self.cycle
         if cycle is None or cycle.scope is not self.scope:
             return  # a request for an upgrade has no cycle
         cycle.more_body = False
         cycle.message_event.set()
-        if self.is_lingering:
+        if cycle.is_lingering:
             self.close()
             message = "the connection is closed"
             raise ValueError(message)  # stops the parser
@@ -267,28 +272,9 @@ class HttpProtocol(HttpToolsProtocol):
             self.is_start_postponed = True
             self.flow.pause_reading()
             return
-        task = self.loop.create_task(self.run_asgi(cycle, app))
+        task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
-
-    async def run_asgi(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Run the application for a request."""
-        await cycle.run_asgi(partial(self.run_lingering, cycle, app) if cycle.more_body else app)
-
-    async def run_lingering(self, cycle: RequestResponseCycle, app: Any, scope: Any, receive: Any, send: Any) -> None:
-        """Run the application; if its reply ends the connection before the end of the body, close only the sending side.
-
-        Closing both sides would reset the connection, and the reply might be lost. Source: RFC 9112 section 9.6.
-        """
-
-        async def send_lingering(message: Any) -> None:
-            await send(message)
-            if self.is_lingering and cycle.response_complete:
-                self.transport.write_eof()
-            elif cycle.more_body and not cycle.keep_alive and not cycle.response_complete:
-                self.is_lingering = cycle.keep_alive = True  # or uvicorn closes the connection after the reply
-
-        await app(scope, receive, send_lingering)
 
     def start_next_request(self) -> None:
         """Start the next pipelined request; continue parsing if there is no other."""
@@ -299,7 +285,6 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Start the next pipelined request if there is one, else resume reading."""
         self.server_state.total_requests += 1
-        self.reply_writer.end_reply()
         if self.transport.is_closing():
             self.check_write_progress()
             return

@@ -74,7 +74,7 @@ class EdgeMiddleware:
 
         self.metrics.in_flight.inc(is_http)
         try:
-            await self._dispatch(scope, receive, send_with_headers)
+            await self._application_for(scope)(scope, receive, send_with_headers)
         except ClientDisconnect:
             self.metrics.disconnected.inc()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - every failure is a reply in the envelope
@@ -85,22 +85,27 @@ class EdgeMiddleware:
             self.metrics.in_flight.dec(is_http)
             self.access_log.record(scope, status, close_code, time.perf_counter() - started_s)
 
-    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the application of the route."""
-        headers = scope[CONTEXT_KEY].headers
+    def _application_for(self, scope: Scope) -> ASGIApp:
+        """Return the application of the route.
+
+        Raises:
+            NotFound: there is no WebSocket at the path; the router would close the connection without an envelope.
+            BadRequest: a preflight of an origin that may not call.
+
+        """
         if scope["type"] == "websocket":
             socket = self.sockets.get(scope["path"])
             if socket is None:
-                raise NotFound  # the router would close the connection without an envelope
+                raise NotFound
             scope["route"] = socket
-            await socket.app(scope, receive, send)
-        elif route := self.exact_routes.find(scope):
+            return socket.app
+        if route := self.exact_routes.find(scope):
             scope["route"], scope["endpoint"] = route, route.endpoint
-            await route.app(scope, receive, send)
-        elif self.cors.enabled and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await self.cors.preflight(headers.get(b"origin"))(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+            return route.app
+        headers = scope[CONTEXT_KEY].headers
+        if self.cors.enabled and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            return self.cors.preflight(headers.get(b"origin"))
+        return self.app
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> bytes:

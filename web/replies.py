@@ -21,14 +21,11 @@ log = logging.getLogger("voice.http")
 class JsonResponse(Response):
     """A reply whose content is serialised by orjson."""
 
-    media_type = "application/json"
-
-    def render(self, content: Mapping[str, Any]) -> bytes:
-        """Serialise."""
-        return orjson.dumps(content)
-
-    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        """Set the headers. Optimisation: the library's method decides again for each reply, which takes 1 us."""
+    def __init__(self, content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        """Set every attribute. Optimisation: the library's constructor works out the headers of each reply, which takes 1.3 us."""
+        self.status_code = status
+        self.background = None
+        self.body = orjson.dumps(content)
         self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self.body))]
         if headers:
             self.raw_headers += [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -338,6 +338,52 @@ def test_a_reply_is_sent_in_one_packet(running):
         assert head.count(b"HTTP/1.1 200 OK") == 2
 
 
+async def written_for(wire: Any, fields: list[tuple[bytes, bytes]], *bodies: bytes) -> tuple[bytes, bool]:
+    """Return the bytes that the protocol writes for a reply of these fields and pieces of a body, and whether it closes the connection."""
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        for number, body in enumerate(bodies, 1):
+            await send({"type": "http.response.body", "body": body, "more_body": number < len(bodies)})
+
+    protocol, _, transport = wire(app=application)
+    protocol.data_received(b"GET / HTTP/1.1\r\n\r\n")
+    await settle()
+    return transport.written, transport.is_closed
+
+
+LENGTH_OF_2 = (b"content-length", b"2")
+
+
+async def test_a_complete_reply_and_one_in_pieces_are_the_same_bytes(wire):
+    expected = b"HTTP/1.1 200 OK\r\nx-a: b\r\ncontent-length: 2\r\n\r\nok"
+    assert await written_for(wire, [(b"x-a", b"b"), LENGTH_OF_2], b"ok") == (expected, False)
+    assert await written_for(wire, [(b"x-a", b"b"), LENGTH_OF_2], b"o", b"k") == (expected, False)
+
+
+async def test_a_reply_of_unknown_length_is_chunked(wire):
+    assert await written_for(wire, [], b"o", b"k") == (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+        False,
+    )
+
+
+async def test_a_reply_that_ends_the_connection_closes_it(wire):
+    written, is_closed = await written_for(wire, [LENGTH_OF_2, (b"connection", b"close")], b"ok")
+    assert written.endswith(b"connection: close\r\n\r\nok")
+    assert is_closed
+
+
+@pytest.mark.parametrize("value", [b"a\r\nset-cookie: b", b"a\nset-cookie: b", b"a\rset-cookie: b"])
+async def test_a_line_break_in_a_field_is_not_sent(wire, value):
+    assert await written_for(wire, [LENGTH_OF_2, (b"x-a", value)], b"ok") == (b"", True)
+
+
+async def test_a_reply_without_a_body_message_closes_the_connection(wire):
+    assert await written_for(wire, [LENGTH_OF_2]) == (b"", True)
+
+
 def test_expect_100_continue_gets_an_interim_reply(running):
     body = b'{"menu": "quan-nha", "items": []}'
     head = HEAD.replace(b"/order", b"/recommend_order") + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"

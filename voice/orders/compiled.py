@@ -67,6 +67,8 @@ MODULES = (
     "spelling",
     "words",
 )
+# The extension module beside each source loads the library of all modules, `voice_orders__mypyc.*.so` in the root: mypyc wants no dot here.
+LIBRARY = "voice_orders"
 # gcc -O level. With 1, orders over HTTP are 3 % slower and the compilation takes half as long; 3 is not faster than 2.
 OPTIMISATION = "2"
 # Calls without the procedure linkage table, as nothing replaces these functions at run time: 4 to 8 % more orders a second.
@@ -101,7 +103,7 @@ def main() -> None:
 @contextmanager
 def announced() -> Iterator[None]:
     """Print that the compilation begins, and afterwards its duration."""
-    sys.stdout.write(f"Compiling the order engine, {len(MODULES)} modules: a minute on two free cores.\n")
+    sys.stdout.write(f"Compiling the order engine, {len(MODULES)} modules: a minute.\n")
     sys.stdout.flush()
     began_s = time.monotonic()
     yield
@@ -109,17 +111,25 @@ def announced() -> Iterator[None]:
 
 
 def compile_modules() -> None:
-    """Compile the modules that have changed."""
+    """Compile the modules."""
     from mypyc.build import mypycify  # noqa: PLC0415 - build dependencies; the service runs without them
     from setuptools import setup  # noqa: PLC0415
 
     os.chdir(ORDERS.parents[1])
     sources = [str(source_of(module).relative_to(ORDERS.parents[1])) for module in MODULES]
     build = ".cache/compiled"
-    # Separate extension modules are compiled in parallel, and again only if they have changed.
-    extensions = mypycify(["--cache-dir=/dev/null", *sources], opt_level=OPTIMISATION, debug_level="0", separate=True, target_dir=build)
+    # One library for all modules: a change of one compiles all again, but the calls between them are direct and the code is half as big.
+    # With a library for each module `understand` takes 12 % longer in a loop, and 14 % between other requests.
+    extensions = mypycify(
+        ["--cache-dir=/dev/null", *sources],
+        opt_level=OPTIMISATION,
+        debug_level="0",
+        multi_file=True,  # as fast as one C file, and compiled in half the time
+        group_name=LIBRARY,
+        target_dir=build,
+    )
     for extension in extensions:
-        extension.extra_compile_args += DIRECT_CALLS
+        extension.extra_compile_args = [*extension.extra_compile_args, *DIRECT_CALLS]
     directories = ["--build-temp", build, "--build-lib", build]
     cores = str(os.cpu_count() or 1)
     setup(
