@@ -53,6 +53,7 @@ PRIOR: Final[Mapping[str, float]] = {
     "spelt.together": 0.1,
     "spelt.apart": 0.15,
     "spelt.skeleton": 0.7,
+    "spelt.abbreviation": 0.6,
     "asked.word": 0.2,
     "asked.spelling": 1.0,
     "set_options": 0.15,

@@ -18,13 +18,17 @@ MIN_LETTERS: Final = 2
 
 
 def with_question_arcs(
-    tokens: Sequence[Token], lattice: Sequence[Sequence[Arc]], question: OpenQuestion, menu: Menu, model: Model
+    tokens: Sequence[Token],
+    lattice: Sequence[Sequence[Arc]],
+    question: OpenQuestion,
+    menu: Menu,
+    model: Model,
 ) -> list[Sequence[Arc]]:
     """Return the lattice with an arc for each token that may name choices of the open question."""
     distinguishing = _distinguishing_words(question, menu)
     has_diacritics = words.has_diacritics(tokens)
     return [
-        (*row, *_question_arcs(token, distinguishing, question, model, has_diacritics=has_diacritics))
+        (*row, *_question_arcs(token, _figures(row), distinguishing, question, model, has_diacritics=has_diacritics))
         for token, row in zip(tokens, lattice, strict=True)
     ]
 
@@ -44,8 +48,13 @@ def _distinguishing_words(question: OpenQuestion, menu: Menu) -> dict[str, dict[
     return {word: choices for word, choices in choices_of.items() if len(choices) < n_choices or n_choices == 1}
 
 
+def _figures(row: Sequence[Arc]) -> str:
+    """Return the number of one token in figures, "" if it is none."""
+    return next((str(arc.value) for arc in row if arc.role is Role.NUMBER and arc.length == 1), "")
+
+
 def _question_arcs(
-    token: Token, distinguishing: dict[str, dict[str, int]], question: OpenQuestion, model: Model, *, has_diacritics: bool
+    token: Token, figures: str, distinguishing: dict[str, dict[str, int]], question: OpenQuestion, model: Model, *, has_diacritics: bool
 ) -> Iterator[Arc]:
     """Yield an arc to the choices with the nearest word, if any is near."""
     said = token.surface
@@ -53,9 +62,9 @@ def _question_arcs(
         return
     near: dict[str, tuple[float, int]] = {}  # distance and words of the name, by choice
     for word, choices in distinguishing.items():
-        if token.key[:1] != words.phonetic_key(word)[:1]:
+        if token.key[:1] != words.phonetic_key(word)[:1] and word != figures:
             continue
-        distance = spelling.distance((said,), (word,), has_diacritics=has_diacritics)
+        distance = 0.0 if word == figures else spelling.distance((said,), (word,), has_diacritics=has_diacritics)
         for choice, length in choices.items() if distance <= MAX_SPELLING else ():
             near[choice] = min(near.get(choice, (distance, length)), (distance, length))
     if not near:

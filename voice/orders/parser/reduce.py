@@ -64,8 +64,8 @@ class Reducer:
         reduced.sort(key=lambda new: new.cost)
         return reduced[:MAX_REDUCTIONS]
 
-    def answer(self, hypothesis: Hypothesis, role: Role, question: OpenQuestion) -> Iterator[Hypothesis]:
-        """Yield the hypotheses in which a word of this role answers the open question."""
+    def answer(self, hypothesis: Hypothesis, role: Role, question: OpenQuestion | None) -> Iterator[Hypothesis]:
+        """Yield the hypotheses in which a word of this role answers the open question, or chooses among sizes."""
         for edit in choose_by_role(Context(hypothesis, self.index, question), role):
             yield self._applied(hypothesis, edit)
 

@@ -16,11 +16,14 @@ MIN_INEXACT_LETTERS: Final = 3  # shorter words have too many neighbours
 MIN_PREFIX_LETTERS: Final = 3  # of a word that is cut short
 MIN_CUT_LETTERS: Final = 3  # letters missing from such a word
 MIN_SKELETON: Final = 3  # consonants
+MIN_ABBREVIATION: Final = 2  # letters of an abbreviation: "lg"
+MAX_ABBREVIATION: Final = 4
 MAX_CACHED: Final = 8192  # words, each with and without diacritics around it
 EXACT: Final[Features] = ()
 MISSING_DIACRITICS: Final[Features] = (("spelt.plain", 1.0),)
 MISSING_DIACRITICS_AMONG_OTHERS: Final[Features] = (("spelt.plain_among_marked", 1.0),)
 SOUND: Final[Features] = (("spelt.sound", 1.0),)
+ABBREVIATION: Final[Features] = (("spelt.abbreviation", 1.0),)
 SKELETON: Final[Features] = (("spelt.skeleton", 1.0),)
 
 
@@ -81,10 +84,12 @@ class SpellingIndex:
         self._by_key: dict[str, set[str]] = defaultdict(set)
         self._by_deletion: dict[str, set[str]] = defaultdict(set)
         self._by_prefix: dict[str, set[str]] = defaultdict(set)
+        self._by_initial: dict[str, list[str]] = defaultdict(list)
         self._by_skeleton: dict[str, set[str]] = defaultdict(set)
         self._near: dict[tuple[str, bool], list[tuple[str, Features]]] = {}
         for word in self._vocabulary:
             key, folded = words.phonetic_key(word), words.fold(word)
+            self._by_initial[folded[:1]].append(word)
             self._by_key[key].add(word)
             for variant in _deletions(key):
                 self._by_deletion[variant].add(word)
@@ -110,6 +115,8 @@ class SpellingIndex:
                 continue
             is_found = True
             yield word, MISSING_DIACRITICS_AMONG_OTHERS if has_diacritics and features == MISSING_DIACRITICS else features
+        if not is_found and not is_guarded and MIN_ABBREVIATION <= len(said) <= MAX_ABBREVIATION:
+            yield from [(word, ABBREVIATION) for word in sorted(self._by_initial[said[:1]]) if _abbreviates(said, word)]
         skeleton = words.skeleton(said) if not is_found and not is_guarded else ""
         if len(skeleton) >= MIN_SKELETON:
             yield from [(word, SKELETON) for word in sorted(self._by_skeleton.get(skeleton, ()))]
@@ -122,6 +129,13 @@ class SpellingIndex:
                 candidates |= self._by_deletion.get(variant, set())
             candidates |= self._by_prefix.get(words.fold(said), set())
         return candidates
+
+
+def _abbreviates(said: str, word: str) -> bool:
+    """Return whether letters of a word in their order, the first one included and at most half of them, make up what was written."""
+    folded = words.fold(word)
+    letters = iter(folded)
+    return folded[:1] == said[:1] and len(said) * 2 <= len(folded) + 1 and all(letter in letters for letter in said)
 
 
 def _deletions(key: str) -> Iterator[str]:

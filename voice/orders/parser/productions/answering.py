@@ -48,6 +48,7 @@ def choose_by_role(context: Context, role: Role) -> Iterator[Edit]:
     """Accept a sole choice by "yes", or one of several by preference: any, the dearest, the cheapest, the one between."""
     question = context.question
     if question is None or not question.choices:
+        yield from _choose_unasked(context, role)
         return
     if role is Role.YES and len(question.choices) == 1:
         yield from _accept(context, question.choices, "yes")
@@ -60,6 +61,26 @@ def choose_by_role(context: Context, role: Role) -> Iterator[Edit]:
             group = context.index.menu.option_groups.get(question.group or "")
             picked = group.default if role is Role.ANY and group is not None and group.default in ranked else ranked[rank]
             yield from _accept(context, (picked or ranked[rank],), role.name.lower())
+
+
+def _choose_unasked(context: Context, role: Role) -> Iterator[Edit]:
+    """Choose the dearest, the cheapest or the middle choice of the first empty group of the line in focus that has different prices."""
+    if context.last is None or role not in {Role.MOST, Role.LEAST, Role.MIDDLE}:
+        return
+    line, menu = context.draft[context.last], context.index.menu
+    filled = {option.group for option in line.options}
+    for group in menu.items[line.items[0]].options:
+        prices = {choice.price for choice in menu.option_groups[group].choices.values()}
+        if group in filled or not context.index.is_one_of(group) or len(prices) == 1:
+            continue
+        ranked = _by_price(context, OpenQuestion("none", context.last, group, tuple(menu.option_groups[group].choices)))
+        picked = ranked[{Role.MOST: len(ranked) - 1, Role.LEAST: 0, Role.MIDDLE: len(ranked) // 2}[role]]
+        modified = context.modify(line, (Modifier((ChoiceRef(group, picked),)),))
+        if modified is not None:
+            yield Edit(
+                context, ("accept", role.name.lower(), "none", True), context.with_line(context.last, modified.line), (context.last,)
+            )
+        return
 
 
 def _by_price(context: Context, question: OpenQuestion) -> list[str]:

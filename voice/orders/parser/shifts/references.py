@@ -62,7 +62,7 @@ def shift_answer(shift: Shift) -> Hypotheses:
     for begun, _ in shift.begin():
         shift.note(begun, "say", shift.arc.role.name.lower(), question.kind if question else "", shift.at == 0)
         yield begun
-        if question is None or begun.n_edits:
+        if question is not None and question.choices and begun.n_edits:
             continue
         for answered in shift.reducer.answer(begun, shift.arc.role, question):
             answered.chunk = Chunk("answer")
