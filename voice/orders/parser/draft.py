@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from schemas import Amount, LineRequest, Menu
 
+MAX_CACHED: Final = 4096  # sets of choices whose items are known
 NEW: Final = -1  # origin of a line that the utterance made
 
 
@@ -75,6 +76,7 @@ class MenuIndex:
         self.menu = menu
         self.offers = {item_id: frozenset(item.options) for item_id, item in menu.items.items()}
         self._rank = {item_id: {group: rank for rank, group in enumerate(item.options)} for item_id, item in menu.items.items()}
+        self._takers: dict[tuple[ChoiceRef, ...], frozenset[str]] = {}
         self._is_one_of = {group_id: group.select == "one" for group_id, group in menu.option_groups.items()}
 
     def is_one_of(self, group: str) -> bool:
@@ -83,12 +85,26 @@ class MenuIndex:
 
     def accepts(self, item: str, modifier: Modifier) -> bool:
         """Return whether an item offers a group of the modifier."""
-        offered = self.offers[item]
-        return any([ref.group in offered for ref in modifier.refs])
+        return item in self._takers_of(modifier.refs)
+
+    def _takers_of(self, refs: tuple[ChoiceRef, ...]) -> frozenset[str]:
+        """Return the items that offer a group of some choices, computed once."""
+        takers = self._takers.get(refs)
+        if takers is None:
+            groups = {ref.group for ref in refs}
+            takers = frozenset([item for item, offered in self.offers.items() if not groups.isdisjoint(offered)])
+            if len(self._takers) > MAX_CACHED:
+                self._takers.clear()
+            self._takers[refs] = takers
+        return takers
 
     def accepting(self, items: Iterable[str], modifiers: Sequence[Modifier]) -> tuple[str, ...]:
         """Return the items that accept all modifiers."""
-        return tuple([item for item in items if all([self.accepts(item, modifier) for modifier in modifiers])])
+        accepted = [*items]
+        for modifier in modifiers:
+            takers = self._takers_of(modifier.refs)
+            accepted = [item for item in accepted if item in takers]
+        return tuple(accepted)
 
     def modify(self, line: DraftLine, modifier: Modifier, asked_group: str | None = None) -> ModifiedLine | None:
         """Apply a modifier to a line; None if none of its items accepts it.

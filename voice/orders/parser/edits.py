@@ -1,11 +1,13 @@
 """Edits, and the context in which productions make them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, ModifiedLine, Modifier
 from voice.orders.parser.model import Event
 from voice.orders.parser.state import FLAG_NAMES, Chunk, ChunkFlag, Hypothesis, OpenQuestion
+
+MAX_IN_VIEW: Final = 40  # lines to which a chunk may refer
 
 
 class Context:
@@ -19,7 +21,8 @@ class Context:
         self.question = question
         self.asked_group = question.group if question else None
         chunk = self.chunk
-        self.live = [number for number, line in enumerate(self.draft) if line.quantity > 0]  # lines that are not removed
+        # The lines that are not removed; of very long orders the last ones, so that the time of a parse grows linearly.
+        self.live = [number for number in range(max(0, len(self.draft) - MAX_IN_VIEW), len(self.draft)) if self.draft[number].quantity > 0]
         self.named = self._named()  # lines that the chunk names
         pool = self.named if chunk.items or chunk.place else self.live
         self.described = [number for number in pool if chunk.modifiers and index.describes(chunk.modifiers, self.draft[number])]

@@ -20,6 +20,8 @@ from voice.orders.parser.state import EditRecord, Hypothesis, OpenQuestion
 from voice.orders.words import Token
 
 MAX_HYPOTHESES: Final = 10  # that continue from a token
+LONG: Final = 60  # tokens; the beam of longer utterances is narrower
+MIN_HYPOTHESES: Final = 2
 MAX_COST_BEHIND: Final = 5.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
 MIN_PROBABILITY: Final = 1e-6
@@ -127,6 +129,8 @@ class Parser:
         self, lattice: Sequence[Sequence[Arc]], start: Hypothesis, question: OpenQuestion | None, max_hypotheses: int
     ) -> Iterator[Hypothesis]:
         """Yield the hypotheses at the end of the utterance, each with its last chunk reduced."""
+        if len(lattice) > LONG:
+            max_hypotheses = max(MIN_HYPOTHESES, max_hypotheses * LONG // len(lattice))
         beams: list[list[Hypothesis]] = [[] for _ in range(len(lattice) + 1)]
         beams[0].append(start)
         for at, row in enumerate(lattice):

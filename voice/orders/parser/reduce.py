@@ -77,6 +77,7 @@ class Reducer:
         reduced.n_edits += edit.is_edit
         reduced.part, reduced.is_selected = edit.part, edit.is_selected
         if edit.draft is not hypothesis.draft:
+            reduced.draft_id = hypothesis.drafts.setdefault(edit.draft, len(hypothesis.drafts) + 1)
             reduced.edits = (EditRecord(hypothesis.chunk.start, hypothesis.chunk.end, hypothesis.draft, edit.draft), hypothesis.edits)
         self.note(reduced, edit.event)
         for event in edit.more_events:

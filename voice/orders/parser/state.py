@@ -148,6 +148,8 @@ class Hypothesis:
         "chunk",
         "cost",
         "draft",
+        "draft_id",
+        "drafts",
         "edits",
         "focus",
         "forwarded",
@@ -171,6 +173,8 @@ class Hypothesis:
         self.words = words  # of the utterance, as features have them; "" for a word that features leave out
         self.cost = 0.0
         self.draft = draft
+        self.drafts: dict[Draft, int] = {}  # the drafts of this parse, shared by its hypotheses
+        self.draft_id = 0  # of the draft in it: comparing drafts would take as long as they are
         self.focus = focus  # lines that were edited last
         self.new_lines: tuple[int, ...] = ()  # that this utterance added
         self.chunk = Chunk()
@@ -194,6 +198,8 @@ class Hypothesis:
         """Return a copy that may be changed; both share the open chunk."""
         new = Hypothesis(self.draft, self.focus, self.words)
         new.cost = self.cost
+        new.drafts = self.drafts
+        new.draft_id = self.draft_id
         new.new_lines = self.new_lines
         new.chunk = self.chunk
         new.joint = self.joint
@@ -216,7 +222,7 @@ class Hypothesis:
     def key(self) -> tuple[Any, ...]:
         """The parts that further shifts and reductions depend on; of hypotheses with equal keys only the cheapest is followed."""
         return (
-            self.draft,
+            self.draft_id,
             self.focus,
             self.joint,
             self.amount,

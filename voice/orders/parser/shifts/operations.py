@@ -84,6 +84,7 @@ def shift_cancel(shift: Shift) -> Hypotheses:
     """Empty the draft."""
     for begun, fresh in shift.begin():
         shift.note(begun, "cancel", fresh.link, fresh.verb)
+        begun.draft_id = begun.drafts.setdefault((), len(begun.drafts) + 1)
         begun.draft, begun.focus, begun.new_lines, begun.forwarded, begun.target = (), (), (), (), None
         begun.n_edits += 1
         begun.chunk = Chunk()
