@@ -151,16 +151,17 @@ async def take_order(request: Request) -> Response:
     state: State = request.scope["state"]
     text, audio, options = await read_order(request, state["bodies"], state["admission"])
     engine = state["menus"].get(options.menu)
-    conversation = state_of(engine.menu, options)._replace(at=options.at)
+    conversation = state_of(engine.menu, options, options.at)
+    take_turn = partial(engine.take_turn, reply_language=options.reply_language)
+    if options.offer:
+        await state["recommenders"].started()
+        recommender = state["recommenders"].get(caller_of(request).id, engine.menu)
+        at = options.at or datetime.now(UTC)
+        take_turn = partial(take_turn, suggest=partial(recommender.next_item, customer_id=options.customer_id, at=at))
     if audio is None:
-        return reply(request, engine.take_turn(text, conversation, reply_language=options.reply_language))
+        return reply(request, take_turn(text, conversation))
     transcript = await recognise(request, state["recogniser"], audio, options, engine, conversation)
-    order = engine.take_turn(
-        transcript["text"],
-        conversation,
-        reply_language=options.reply_language,
-        is_uncertain=is_recognition_uncertain(transcript["segments"]),
-    )
+    order = take_turn(transcript["text"], conversation, is_uncertain=is_recognition_uncertain(transcript["segments"]))
     return reply(request, order | {"transcript": transcript})
 
 

@@ -246,7 +246,8 @@ class Choice(Model):
 
     def as_item(self, item: "Item") -> "Choice":
         """Return the choice with what the item gives."""
-        given = frozenset({"name", "aliases", "options", "diet", "contains"} - self.model_fields_set)
+        own = self.model_fields_set - self._from_item
+        given = frozenset({"name", "aliases", "options", "diet", "contains"} - own)
         choice = self.model_copy(update={field: getattr(item, field) for field in given})
         choice._from_item = given  # noqa: SLF001 - of this class
         return choice
@@ -608,7 +609,7 @@ class OrderOptions(Conversation, SpeechOptions):
     """The state of the conversation, and the parameters of audio in any of its three forms."""
 
     reply_language: Language | None = None
-    at: Timestamp | None = None
+    at: Timestamp | None = Field(None, description="The time of the turn, for opening times; null: now.")
     offer: bool = False
     explain: bool = False
     customer_id: PrimaryKey | None = None

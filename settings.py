@@ -114,7 +114,7 @@ class Settings(DatabaseSettings, CredentialsSettings):
     max_body_bytes: int = Field(200_000_000, ge=1)
     max_json_bytes: int = Field(1_048_576, ge=1)
     max_audio_seconds: float = Field(300, gt=0)
-    ask_below: float = Field(0.75, ge=0, le=1)
+    ask_below: float = Field(0.4, ge=0, le=1)
 
     speech_model: str = "base"
     speech_model_vi: str = "conformer"

@@ -22,11 +22,11 @@ from typing import Any, Final, NamedTuple
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from schemas import Conversation, Menu
+from voice.dialog.suspending import ASK_BELOW
 from voice.dialog.turn import DialogEngine
 from voice.dialog.wire import state_of
 from voice.menus.loading import read_menu
 from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, conversation_sets, scripts
-from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.model import Model
 
 ACT_CLASSES: Final = {"order": "edit", "answer": "edit", "change": "edit", "remove": "edit", "smalltalk": "other", "none": "other"}

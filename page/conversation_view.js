@@ -71,7 +71,8 @@ export function wordsOf({ said = [] }) {
 
 export function showQuestions() {
   if (!state.menu) return;
-  const questions = state.placed === null ? state.questions : [];
+  // "Is this order right?" waits until nothing blocks.
+  const questions = state.placed === null ? state.questions.filter(({ blocks, times }) => blocks || times > 0) : [];
   const wording = JSON.stringify([state.language, questions, answerLanguage(), state.lines.map(({ name }) => name)]);
   const box = $("questions");
   if (box.dataset.shown !== wording) {

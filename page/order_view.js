@@ -269,14 +269,14 @@ function showMenu() {
     sections.get(category).push([id, item]);
   }
   const shown = Array.from(sections, ([category, items]) => {
-    const rows = items.map(([id, { name, price: cost, available }]) =>
+    const rows = items.map(([id, { name, names, price: cost, available }]) =>
       make(
         "li",
         {},
         make(
           "button",
           { type: "button", disabled: available === false ? "" : null, onclick: () => actions.addItem(id) },
-          make("span", { lang: menuLanguage() }, nameOf({ name })),
+          make("span", { lang: menuLanguage() }, nameOf({ name, names })),
           make("span", { class: "cost" }, available === false ? t("sold_out") : price(cost)),
         ),
       ),
@@ -289,7 +289,7 @@ function showMenu() {
 /** Show example sentences for this menu, in the language of the page. */
 function showExamples() {
   const english = state.language === "en";
-  const inEnglish = ({ name, aliases = [] }) => name.en ?? aliases.find((words) => /^[A-Za-z' -]+$/.test(words) && words.length > 3);
+  const inEnglish = ({ names, aliases = [] }) => names.en ?? aliases.find((words) => /^[A-Za-z' -]+$/.test(words) && words.length > 3);
   const spoken = (named) => lower((english && inEnglish(named)) || nameOf(named));
   const many = (words) => (english ? `${words}${/(s|x|ch|sh)$/.test(words) ? "es" : "s"}` : words);
   const items = Object.values(state.menu.items).filter(({ available }) => available !== false);
@@ -299,7 +299,7 @@ function showExamples() {
       const others = Object.keys(choices)
         .filter((choice) => choice !== usual)
         .map((choice) => choiceOf(id, choice))
-        .filter((choice) => choice.price === 0 && !/\d/.test(nameOf(choice)));
+        .filter((choice) => !choice.price && !/\d/.test(choice.name));
       return usual ? others : [];
     });
   const first = items.find((item) => choicesOf(item).length) ?? items[0];

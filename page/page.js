@@ -10,7 +10,7 @@ import { end, press, release } from "./live_session.js";
 import { loadSuggestions, placeOrder, sendText, startOver, undo } from "./order.js";
 import { actions, showAll } from "./order_view.js";
 import { speech } from "./speech.js";
-import { $, log, service, state, stored, t } from "./state.js";
+import { $, log, service, state, stored, t, withPlainNames } from "./state.js";
 import { TEXTS } from "./texts.js";
 
 async function load() {
@@ -26,7 +26,7 @@ async function load() {
 }
 
 async function openMenu(id) {
-  state.menu = (await service.request("GET", `voice/menus/${id}`)).menu;
+  state.menu = withPlainNames((await service.request("GET", `voice/menus/${id}`)).menu);
   localStorage.setItem("menu", id);
   if (!restore()) forget();
   showAll();

@@ -57,14 +57,26 @@ export const answerLanguage = () => (state.replyLanguage in TEXTS ? state.replyL
 export const canEdit = () =>
   !state.busy && !state.placing && (state.phase === "idle" || (state.phase === "listening" && state.handsFree));
 
-/** A name of the menu: a string, or one by language. */
-export const nameOf = ({ name }, language = menuLanguage()) =>
-  typeof name === "string" ? name : (name[language] ?? Object.values(name)[0]);
+/** The name of an item, a group or a choice, in the language if the menu has it. */
+export const nameOf = ({ name, names }, language = state.language) => names[language] ?? name;
 
-/** A choice of a group; null if the menu has none of this id. */
-export function choiceOf(group, choice) {
-  const found = state.menu.option_groups[group]?.choices?.[choice];
-  return found ? { price: 0, ...found, name: found.name ?? state.menu.items[found.item]?.name ?? choice } : null;
+/** A choice of a group; undefined if the menu has none of this id. */
+export const choiceOf = (group, choice) => state.menu.option_groups[group]?.choices[choice];
+
+/** Return a menu whose names are strings in its first language, and whose choices that are items have what the items have. */
+export function withPlainNames(menu) {
+  const plain = (name) => (name && typeof name === "object" ? (name[menu.languages[0]] ?? Object.values(name)[0]) : name);
+  const every = (parts, change) => Object.fromEntries(Object.entries(parts).map(([id, part]) => [id, change(part)]));
+  const named = (part) => ({ ...part, name: plain(part.name), names: typeof part.name === "object" ? part.name : {} });
+  const asItem = (choice) => {
+    const item = menu.items[choice.item];
+    return item ? { ...item, ...choice, available: choice.available !== false && item.available !== false } : choice;
+  };
+  return {
+    ...named(menu),
+    items: every(menu.items, (item) => ({ ...named(item), category: plain(item.category) })),
+    option_groups: every(menu.option_groups, (group) => ({ ...named(group), choices: every(group.choices, (choice) => named(asItem(choice))) })),
+  };
 }
 
 /** Return the fields of a line that the service reads. */

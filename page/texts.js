@@ -5,7 +5,7 @@ export const TEXTS = {
     title: "Gọi món bằng giọng nói",
     menu: "Thực đơn",
     interface_language: "Ngôn ngữ của trang",
-    view_frames: "Dữ liệu thô",
+    view_frames: "Lập trình viên",
 
     spoken_language: "Bạn nói",
     any_language: "Tự nhận biết",
@@ -126,7 +126,7 @@ export const TEXTS = {
     title: "Order by voice",
     menu: "Menu",
     interface_language: "Language of this page",
-    view_frames: "Raw frames",
+    view_frames: "Developers",
 
     spoken_language: "You speak",
     any_language: "Detect",
@@ -142,7 +142,7 @@ export const TEXTS = {
     not_understood: "Not understood:",
 
     tap: "Tap to talk",
-    tap_hint: "or hold the button while you speak",
+    tap_hint: "or hold it while you speak",
     tap_hint_keys: "or hold the button or the space bar while you speak",
     starting: "One moment…",
     listening: "Listening…",

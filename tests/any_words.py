@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from schemas import Choice, Item, LineRequest, Menu, Order, OrderRequest
+from voice.dialog.turn import DialogEngine
 from voice.menus.names import spoken_names
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
@@ -52,7 +53,7 @@ def any_lines(menu: Menu, rng: random.Random, count: int) -> list[LineRequest]:
     return lines
 
 
-def faults(engine: OrderEngine, order: Order) -> list[str]:
+def faults(engine: OrderEngine | DialogEngine, order: Order) -> list[str]:
     """Return the faults of a reply: a request rejects or alters it, or it asks a question twice."""
     menu, found = engine.menu, []
     try:
@@ -74,7 +75,7 @@ def faults(engine: OrderEngine, order: Order) -> list[str]:
     for question in order["questions"]:
         pending = question.get("pending")
         offered = menu.items[pending["item"]].options if pending and "item" in pending else []
-        if pending and any(option["group"] not in offered for option in pending["options"]):
+        if offered and pending and any(option["group"] not in offered for option in pending["options"]):
             found.append("a pending option that the item does not offer")
     return found
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from errors import Overloaded
-from schemas import LineRequest, OptionRequest
+from schemas import LineRequest, Menu, OptionRequest
 from settings import ROOT, project_version
 from tests.conftest import CLIENT_KEYS, DOCUMENT, client_of
 from tests.web.fakes import FixedRecogniser
@@ -117,7 +117,7 @@ async def test_an_unavailable_item_may_be_reduced_or_removed(sold_out, text, lef
     async with sold_out as client:
         order = (await client.post(ORDER, json={"menu": MENU, "text": text, "lines": [{"item": "latte", "quantity": 2}]})).json()["data"]
     assert [(line["item"], line["quantity"]) for line in order["lines"]] == left
-    assert order["questions"] == []
+    assert not any(question["blocks"] for question in order["questions"])
 
 
 async def test_the_only_menu_need_not_be_named(client):
@@ -129,6 +129,14 @@ async def test_an_unknown_menu_is_not_found(client):
         response = await client.post(path, json=body)
         assert (response.status_code, response.json()["data"]["error"]) == (404, "MENU_NOT_FOUND")
     assert (await client.get("/api/v1/voice/menus/nope")).json()["data"]["error"] == "MENU_NOT_FOUND"
+
+
+async def test_a_menu_is_given_as_loaded_and_could_be_loaded_again(client, state):
+    loaded = state["menus"].get(MENU).menu
+    given = (await client.get(f"/api/v1/voice/menus/{MENU}")).json()["data"]["menu"]
+    assert given["items"]["ca-phe-sua"]["name"] == {"vi": "Cà phê sữa", "en": "Milk coffee"}
+    assert given["option_groups"]["combo-drink"]["choices"]["juice"] == {"item": "nuoc-cam", "price": 6000, "available": True}
+    assert Menu.model_validate(given).model_dump() == loaded.model_dump()
 
 
 async def test_a_spoken_order_is_recognised_with_the_menus_words_and_carries_its_transcript(state):

@@ -68,7 +68,7 @@ def test_the_python_example_orders_over_http_in_english(hearing_server: Server) 
 
 def test_the_python_example_streams_a_spoken_order_in_english(hearing_server: Server) -> None:
     shown = run(hearing_server, sys.executable, "examples/live.py", *ENGLISH, "--fast").splitlines()
-    assert "1 x Trà sữa truyền thống, 2 x Bánh mì ốp la" in shown[-1]
+    assert "1 x Classic milk tea, 2 x Fried egg banh mi" in shown[-1]
 
 
 @SHELL

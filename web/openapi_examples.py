@@ -31,9 +31,11 @@ _LINE = {
     "options": [{"group": "sugar", "choice": "half", "name": "Ít đường", "amount": None, "quantity": 1, "price": 0}],
     "unit_price": 29000,
     "total": 58000,
-    "confidence": 1.0,
+    "confidence": 0.98,
     "span": [9, 32],
 }
+_MORE = "Mình dùng thêm gì nữa không ạ?"
+_SAY = f"Dạ, hai cà phê sữa ít đường. {_MORE}"
 _TOKENS = {"access_token": "eyJhbGciOi…", "refresh_token": "eyJhbGciOi…", "token_type": "Bearer", "expires_in": 900}
 EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
     SpeechRequest: {"audio": "UklGRg==", "language": "vi", "menu": _MENU},
@@ -51,15 +53,20 @@ EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
         "lines": [_LINE],
         "total": 58000,
         "currency": "VND",
+        "act": "order",
+        "status": "open",
+        "say": {"text": _SAY, "language": "vi"},
         "changes": [{"op": "add", "line": 0, "item": "ca-phe-sua", "quantity": 2}],
+        "questions": [{"kind": "more", "line": None, "group": None, "choices": [], "text": _MORE, "blocks": False, "times": 1}],
         "unmatched": [],
-        "questions": [],
+        "notes": [],
     },
     StoreOrderRequest: {"menu": _MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7},
     StoredOrder: {
         "order_id": _ORDER_ID,
         "menu": _MENU,
         "lines": [{**_LINE, "confidence": None, "span": None}],
+        "notes": [],
         "total": 58000,
         "currency": "VND",
         "customer_id": 7,
@@ -78,7 +85,7 @@ EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
             }
         ]
     },
-    MenuList: {"menus": [{"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "items": 27}]},
+    MenuList: {"menus": [{"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "items": 29}]},
     MenuDetail: {"menu": {"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "option_groups": {}, "items": {}}},
     TokenRequest: {"secret_id": "kiosk-1", "secret_key": "the key that was shown once"},
     RefreshRequest: {"refresh_token": "eyJhbGciOi…"},

@@ -15,6 +15,7 @@ MENU = Menu.model_validate(
         "timezone": "Asia/Ho_Chi_Minh",
         "times": {
             "breakfast": [{"days": ["mon", "tue"], "from": "6:00", "to": "10:30"}, {"days": ["sat"], "from": "07:00", "to": "11:00"}],
+            "twice": [{"from": "18:00", "to": "20:00"}, {"from": "08:00", "to": "09:00"}],
             "late": [{"days": ["fri"], "from": "22:00", "to": "02:00"}],
         },
         "option_groups": {
@@ -23,6 +24,7 @@ MENU = Menu.model_validate(
         "items": {
             "pho": {"name": "Phở", "price": 1, "when": ["breakfast"]},
             "both": {"name": "Cả hai", "price": 1, "when": ["breakfast", "late"]},
+            "twice": {"name": "Hai lần", "price": 1, "when": ["twice"]},
             "tra": {"name": "Trà", "price": 1},
             "out": {"name": "Hết", "price": 1, "available": False, "when": ["late"]},
         },
@@ -98,6 +100,8 @@ def test_opening_hours_are_minutes_since_midnight_of_the_day():
         ("pho", "2026-12-01T10:30+07:00", "2026-12-05T07:00+07:00"),
         ("both", "2026-12-01T10:30+07:00", "2026-12-04T22:00+07:00"),
         ("out", "2026-12-05T02:00+07:00", "2026-12-11T22:00+07:00"),
+        ("twice", "2026-12-01T06:00+07:00", "2026-12-01T08:00+07:00"),
+        ("twice", "2026-12-01T09:00+07:00", "2026-12-01T18:00+07:00"),
         ("tra", "2026-12-01T10:30Z", "2026-12-01T17:30+07:00"),
     ],
 )

@@ -26,11 +26,13 @@ MENU = Menu.model_validate(
                 },
             },
             "syrup": {**NAMED, "select": "many", "choices": {"vanilla": NAMED, "pure": {**NAMED, "diet": ["vegan", "nut-free"]}}},
+            "side": {**NAMED, "default": "coffee", "choices": {"coffee": {**NAMED, "options": ["milk"], "diet": ["vegan"]}}},
             "drink": {**NAMED, "choices": {"latte": {"item": "latte"}}},
         },
         "items": {
             "latte": {**NAMED, "price": 1, "options": ["size", "milk", "syrup"], "diet": ["vegan", "dairy-free", "nut-free"]},
             "set": {**NAMED, "price": 1, "options": ["drink"], "diet": ["vegan"]},
+            "breakfast": {**NAMED, "price": 1, "options": ["side"], "diet": ["vegan"]},
             "cake": {**NAMED, "price": 1, "contains": ["egg", "gluten"]},
         },
     }
@@ -79,6 +81,7 @@ def test_nested_choices_and_their_defaults_count():
     oat = option("drink", "latte", nested=(option("milk", "oat"),))
     assert verdict("vegan", "set", oat) is VOUCHED
     assert verdict("vegan", "set", option("drink", "latte")) is DENIED
+    assert verdict("vegan", "breakfast") is DENIED
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,7 @@ def test_a_menu_is_read_again_as_it_was_written():
     dumped = Menu.model_validate(content).model_dump(mode="json")
     assert dumped["option_groups"]["drink"]["choices"]["coke"] == {"item": "coke", "price": 50, "available": True}
     assert dumped["times"] == content["times"]
+    assert Menu(**dict(Menu.model_validate(content))).model_dump(mode="json") == dumped, "made of the parts of a menu"
     again = Menu.model_validate(dumped)
     assert again.model_dump(mode="json") == dumped
     assert again.option_groups["drink"].choices["coke"].options == ("size",)

@@ -64,6 +64,15 @@ ITEM = "id: quan\nname: Quán\ncurrency: VND\nitems:\n  "
             "line 8, column 14: option_groups.size.default: default 'm' is not a choice of the group",
         ),
         (GOOD + "  tra: {name: Trà đá, price: 1}\n", "line 14, column 3: the key 'tra' occurs twice"),
+        (
+            GOOD.replace("[no], price", "[no], options: [size], price"),
+            "line 11, column 46: option_groups.size.choices.l.options: option groups are nested in a circle: 'size' > 'size'",
+        ),
+        (
+            GOOD.replace("{name: Nhỏ", "{item: bia"),
+            "line 10, column 17: option_groups.size.choices.s.item: choice 's' names the unknown item",
+        ),
+        (GOOD.replace("{name: Trà", "{name: {vi: Trà, en: 7}"), "line 13, column 29: items.tra.name.en: Input should be a valid string"),
         (GOOD.replace("name: Quán", "nam: Quán"), "line 1, column 1: name: Field required"),
         (GOOD.replace("languages: [vi]", "languages: [vi"), "line 5, column 14: did not find"),
         (GOOD.replace("[no]", "[7]"), "line 11, column 32: option_groups.size.choices.l.aliases.0: Input should be a valid string"),

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas import Menu
-from voice.menus.names import all_names, name_in
+from voice.menus.names import all_names, name_in, spoken_names, text_in
 
 EGG = {"vi": "Bánh mì ốp la", "en": "Fried egg sandwich"}
 
@@ -43,6 +43,17 @@ def test_all_names_begin_with_the_first_language_and_repeat_nothing():
     assert all_names(menu_of(EGG, "en", "vi").name) == (EGG["en"], EGG["vi"])
     assert all_names(menu_of({"vi": "Pepsi", "en": "Pepsi"}, "en").name) == ("Pepsi",)
     assert all_names(menu_of("Pepsi", "en").name) == all_names("Pepsi") == ("Pepsi",)
+
+
+def test_a_text_is_none_in_a_language_that_the_menu_lacks():
+    text = menu_of(EGG, "vi").items["a"].name
+    assert (text_in(text, "en"), text_in(text, "ko")) == (EGG["en"], None)
+    assert text_in(menu_of("Trà", "vi").name, "ko") == text_in("Trà", "ko") == "Trà"
+
+
+def test_the_spoken_names_are_those_of_all_languages_and_the_aliases():
+    item = menu_of(EGG, "vi").items["a"].model_copy(update={"aliases": ("ốp la",)})
+    assert spoken_names(item) == (EGG["vi"], EGG["en"], "ốp la")
 
 
 def test_a_name_is_dumped_as_the_file_has_it():

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import ValidationFailed
-from schemas import MAX_PORTIONS, Menu, Option
+from schemas import MAX_PORTIONS, MAX_PRICE, Menu, Option
 from voice.orders.pricing import Pricing
 
 CONTENT: dict[str, Any] = {
@@ -116,6 +117,18 @@ def test_more_portions_than_fit_a_total_are_rejected():
     assert PRICING.line("combo", 1, [most])
     with pytest.raises(ValidationFailed):
         PRICING.line("combo", 1, [most, option("dips", "mayo")])
+
+
+def test_the_most_expensive_order_with_nested_options_fits_into_64_bits():
+    costly = {"c": {"name": "C", "price": MAX_PRICE}}
+    below = {"name": "B", "default": "c", "choices": costly}
+    groups = {"below": below, "g": {"name": "G", "select": "many", "choices": {"c": {"name": "C", "options": ["below"]}}}}
+    defaults = {f"d{number}": {"name": "D", "default": "c", "choices": costly} for number in range(99)}
+    items = {"x": {"name": "X", "price": MAX_PRICE, "options": ["g", *defaults]}}
+    pricing = Pricing(Menu.model_validate({**CONTENT, "option_groups": groups | defaults, "items": items}))
+    line = pricing.line("x", 999, [pricing.option("g", ["c"], None, 99)] * 100)
+    assert line["unit_price"] == MAX_PRICE * (1 + 99 + MAX_PORTIONS)
+    assert orjson.dumps(200 * line["total"])
 
 
 def slow_level(groups: Mapping[str, Any], offered: Sequence[str], options: Sequence[Mapping[str, Any]], items: Mapping[str, Any]) -> int:

@@ -182,3 +182,14 @@ def test_the_oldest_orders_leave_the_window_of_a_fit():
     assert recommender.due == 400
     fit_orders, _ = recommender.fit_input(400)
     assert fit_orders.placed_at_s.tolist() == [order.placed_at.timestamp() for order in orders[100:400]]
+
+
+def test_an_item_is_suggested_only_at_its_times():
+    times = {"noon": [{"days": ["mon"], "from": "12:00", "to": "13:00"}]}
+    items = {"tea": {"name": "Tea", "price": 1}, "pho": {"name": "Pho", "price": 1, "when": ["noon"]}}
+    menu = Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "times": times, "items": items})
+    recommender = recommender_of(menu, make_orders("pho", "pho", "tea"))
+    assert ids(suggest(recommender, at=MONDAY_NOON)) == ["pho", "tea"]
+    assert ids(suggest(recommender, at=MONDAY_NOON.replace(minute=59))) == ["pho", "tea"]
+    assert ids(suggest(recommender, at=MONDAY_NOON + timedelta(hours=1))) == ["tea"]
+    assert ids(suggest(recommender, at=MONDAY_NOON + timedelta(days=1))) == ["tea"]

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from schemas import LineRequest
+from schemas import Conversation
 from tests.conftest import client_of
 from tests.web.fakes import FixedRecogniser
 from tests.web.routes import MENU, ORDER, SPEECH, loc_of
+from voice.dialog.wire import state_of
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,8 @@ async def test_a_spoken_order_comes_in_the_same_three_forms_as_speech(state, for
     async with client_of(state, recogniser=recogniser) as client:
         response = await client.post(ORDER, **form(lines))
     order = response.json()["data"]
-    expected = state["menus"].get(MENU).understand("hai cà phê sữa", [LineRequest.model_validate(line) for line in lines])
+    engine = state["menus"].get(MENU)
+    expected = engine.take_turn("hai cà phê sữa", state_of(engine.menu, Conversation.model_validate({"lines": lines})))
     assert {name: order[name] for name in expected} == json.loads(json.dumps(expected))
     assert order["transcript"]["text"] == "hai cà phê sữa"
     assert [(asked["audio"], asked["language"]) for asked in recogniser.calls] == [(b"\0\0\0", "vi")]

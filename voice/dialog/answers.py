@@ -37,6 +37,7 @@ class Resolution:
     says_yes: bool
     says_no: bool
     number: int  # said; 0: none
+    names_lines: bool  # the utterance tells which lines it is about
     outcome: Outcome = Outcome.OPEN
     follow_up: Question | None = None  # asked instead; its lines are draft indices
     note: Note | None = None
@@ -61,12 +62,14 @@ class Resolution:
 
 def resolve(resolution: Resolution) -> None:
     """Find out how the turn answers the question, and complete the draft."""
-    for number in resolution.lines:
-        if number < len(resolution.draft):
-            resolution.draft[number] = _decided(resolution.draft[number])
+    asked = set(resolution.lines)
+    for number, line in enumerate(resolution.draft):
+        if number in asked or line.beside in asked:
+            resolution.draft[number] = _decided(line)
     kind = resolution.question.kind
     if kind in {QuestionKind.CHECK, QuestionKind.CONFIRM} and resolution.question.group is None:
-        _resolve_yes_or_no(resolution)
+        if resolution.lines or resolution.question.pending is not None:
+            _resolve_yes_or_no(resolution)
     elif kind is not QuestionKind.MORE:
         answered = (
             _answers_group
@@ -109,9 +112,10 @@ def _answers_group(resolution: Resolution) -> bool:
     changed = [number for number in resolution.lines if _group_changed(resolution, number)]
     if not changed:
         return False
-    first = resolution.draft[changed[0]]
+    first = resolution.draft[changed[0]] if changed[0] < len(resolution.draft) else DraftLine((), 0)
     options = [option for option in first.options if option.group == question.group]
-    if len(changed) == 1 and options and not any(line.beside == changed[0] for line in resolution.draft):
+    is_split = any(line.beside == changed[0] for line in resolution.draft)
+    if changed == [question.line] and options and not is_split and not resolution.names_lines:
         for number in resolution.lines:
             line = resolution.draft[number]
             if number not in changed and question.group not in {option.group for option in line.options}:
@@ -205,7 +209,7 @@ def apply_pending(draft: list[DraftLine], question: Question) -> None:
     if pending is None:
         return
     if pending.op == "add":
-        draft.append(pending.line)
+        draft += [pending.line] if pending.line.items else []
     elif number is not None and number < len(draft):
         line = draft[number]
         if pending.op == "set":

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas import Menu
-from voice.dialog.asking_patterns import Match, Patterns, Phrase, contains, fits, positions
+from voice.dialog.asking_patterns import Found, Match, Patterns, Phrase, PhraseTable
 from voice.dialog.state import Inquiry, InquiryKind, QuestionKind, State
 from voice.menus.names import all_names
 from voice.orders import words
@@ -15,29 +15,61 @@ from voice.orders.parser.draft import ChoiceRef
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.words import Token
 
+MAX_COST: Final = 5.0  # of a name; a dearer one is another word that sounds like it
+CERTAIN_COST: Final = 1.5  # of a name that is one although a pattern has its words
+FUNCTION_WORD: Final = frozenset({"name.item.function_word", "name.option.function_word"})  # some words of a name
+RIGHT_SPELLINGS: Final = frozenset({"spelt.plain", "spelt.plural", "spelt.digits", "spelt.apart", "spelt.together"})
+MIN_FORM_WORDS: Final = 3  # of a question that has only the form of one
 MIN_SIZES: Final = 2  # choices of a group of sizes that are called by a size
 # Of kinds with patterns of equal length, the earlier one decides.
 BY_LENGTH: Final = (InquiryKind.CHOICES, InquiryKind.ITEMS, InquiryKind.DESCRIPTION, InquiryKind.AVAILABLE, InquiryKind.OTHER)
+DECISIVE: Final = (InquiryKind.PRICE, InquiryKind.HOURS)  # their words decide whatever else is said
 # Kinds that may ask about the line that the turn before changed, or about the choices of the open question.
-REFERRING: Final = frozenset({InquiryKind.PRICE, InquiryKind.DESCRIPTION, InquiryKind.DIET, InquiryKind.CHOICES, InquiryKind.HOURS})
+REFERRING: Final = frozenset({InquiryKind.PRICE, InquiryKind.DESCRIPTION, InquiryKind.AVAILABLE, InquiryKind.CHOICES, InquiryKind.HOURS})
+
+
+class Named(NamedTuple):
+    """Tokens that name items, choices or a category."""
+
+    start: int
+    end: int
+    items: tuple[str, ...] = ()
+    choices: tuple[ChoiceRef, ...] = ()
+    category: str | None = None
 
 
 class Entities(NamedTuple):
     """The parts of the menu that a question names."""
 
-    items: tuple[str, ...]
-    choices: tuple[ChoiceRef, ...]
-    categories: tuple[str, ...]
+    named: tuple[Named, ...]
     groups: tuple[str, ...]
-    spans: tuple[tuple[int, int], ...]  # of the names of items and choices
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The items, each once."""
+        return tuple(dict.fromkeys([item for one in self.named for item in one.items]))
+
+    @property
+    def choices(self) -> tuple[ChoiceRef, ...]:
+        """The choices, each once."""
+        return tuple(dict.fromkeys([choice for one in self.named for choice in one.choices]))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories."""
+        return tuple([one.category for one in self.named if one.category is not None])
 
     def covers(self, start: int, end: int) -> bool:
         """Return whether a longer name has these tokens in it."""
-        return any(first <= start and end <= last and end - start < last - first for first, last in self.spans)
+        return any(one.start <= start and end <= one.end and end - start < one.end - one.start for one in self.named)
 
-    def touches(self, start: int, end: int) -> bool:
-        """Return whether a name has one of these tokens in it."""
-        return any(first < end and start < last for first, last in self.spans)
+    def contains(self, start: int, end: int) -> bool:
+        """Return whether a name has these tokens in it."""
+        return any(one.start <= start and end <= one.end for one in self.named)
+
+    def without(self, start: int, end: int) -> "Entities":
+        """Return the entities whose names have none of these tokens."""
+        return self._replace(named=tuple([one for one in self.named if one.end <= start or end <= one.start]))
 
 
 class InquiryFinder:
@@ -47,125 +79,145 @@ class InquiryFinder:
         packs = list(language_packs().values())
         asks = [pack.asks for pack in packs]
         self._menu = menu
-        self._shorthand = {short: word for pack in packs for word, shorts in pack.shorthand.items() for short in shorts}
+        tables = [table for pack in packs for table in (pack.shorthand, pack.asks.shorthand)]
+        self._shorthand = {short: word for table in tables for word, shorts in table.items() for short in shorts}
         self._patterns = Patterns(asks)
-        self._pronouns = _phrases(ask.pronouns for ask in asks)
-        self._negations = _phrases(ask.negations for ask in asks)
-        self._sizes = _phrases(ask.sizes for ask in asks)
+        self._openings = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.openings)
+        self._topics = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.topics)
+        self._no_questions = PhraseTable((words.phrase(text), None) for pack in packs for text in _statements(pack))
+        self._pronouns = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.pronouns)
+        self._negations = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.negations)
+        self._sizes = PhraseTable((words.phrase(text), None) for ask in asks for text in ask.sizes)
         self._diets = _valued(ask.diets for ask in asks)
         self._allergens = _valued(ask.allergens for ask in asks)
-        self._categories = _categories(menu)
-        self._groups = _groups(menu, packs)
+        self._categories = PhraseTable(_categories(menu))
+        self._groups = PhraseTable(_groups(menu, packs))
         self._size_groups = _size_groups(menu, asks)
 
     def find(self, tokens: Sequence[Token], lattice: Sequence[Sequence[Arc]], state: State) -> Inquiry | None:
         """Return what the customer asks; None if no words ask. `lattice`: of the tokens, `state`: before the utterance."""
         surfaces = [self._shorthand.get(token.surface, token.surface) for token in tokens]
-        matches = self._patterns.matches(surfaces)
-        if not matches:
+        matches = self._uncovered(self._patterns.matches(surfaces), surfaces)
+        kinds = [match for match in matches if match.kind is not None]
+        if not kinds and not self._asks_anything(matches, surfaces):
             return None
-        entities = self._entities(surfaces, lattice, frozenset().union(*[match.tokens for match in matches]))
-        kind = self._kind(matches, entities)
-        value = None
-        if kind not in (InquiryKind.PRICE, InquiryKind.TOTAL, InquiryKind.HOURS):
-            value = self._diet(surfaces, entities)
-            kind = kind if value is None else InquiryKind.DIET
+        pronouns = [frozenset(range(found.start, found.end)) for found in self._pronouns.find(surfaces)]
+        entities = self._entities(surfaces, lattice, frozenset().union(*[match.tokens for match in kinds], *pronouns))
+        kinds = [match for match in kinds if entities.named or not match.needs_name]
+        if not kinds and not self._asks_anything(matches, surfaces):
+            return None
+        kind = self._kind(kinds, entities, is_off_topic=self._topics.is_in(surfaces))
         if kind is InquiryKind.TOTAL:
             return Inquiry(kind)
-        is_negated = contains(surfaces, self._negations) and not contains(surfaces, self._pronouns)
-        if kind is InquiryKind.ITEMS and entities.choices and not entities.items and is_negated:
+        value, may_refer = None, kind in REFERRING
+        if kind not in DECISIVE:
+            found = self._diet(surfaces, entities)
+            if found is not None:
+                kind, value, entities = InquiryKind.DIET, found.value, entities.without(found.start, found.end)
+        is_excluding = kind is InquiryKind.ITEMS and entities.named and not entities.categories and self._negations.is_in(surfaces)
+        if kind is InquiryKind.OTHER or is_excluding:
             return Inquiry(InquiryKind.OTHER)
-        items, choices = self._fitting(kind, surfaces, entities, state)
+        refers = may_refer and (kind is InquiryKind.CHOICES or self._pronouns.is_in(surfaces))
+        items, choices = self._fitting(kind, entities, state, refers=refers)
         category = entities.categories[0] if entities.categories else None
         return Inquiry(kind, items, choices, category, value, entities.groups)
 
     # --- The kind of question
 
+    def _uncovered(self, matches: Sequence[Match], surfaces: Sequence[str]) -> list[Match]:
+        """Return the matches that are no part of an answer or of small talk: "how are you"."""
+        if not matches:
+            return []
+        said = [frozenset(range(found.start, found.end)) for found in self._no_questions.find(surfaces)]
+        return [match for match in matches if not any(match.tokens <= tokens for tokens in said)]
+
+    def _asks_anything(self, matches: Sequence[Match], surfaces: Sequence[str]) -> bool:
+        """Return whether words ask what no pattern tells: by a form of questions, or by a topic and a sign."""
+        if self._openings.is_in(surfaces):
+            return True
+        is_form = any(match.kind is None for match in matches) and len(surfaces) >= MIN_FORM_WORDS
+        return is_form or ("?" in surfaces and self._topics.is_in(surfaces))
+
     @staticmethod
-    def _kind(matches: Sequence[Match], entities: Entities) -> InquiryKind:
+    def _kind(matches: Sequence[Match], entities: Entities, *, is_off_topic: bool) -> InquiryKind:
         """Return what is asked for, by the words of the question and by what it names."""
         kinds = {match.kind for match in matches}
         is_named = bool(entities.items or entities.choices or entities.categories)
         if InquiryKind.TOTAL in kinds and not (is_named and InquiryKind.PRICE in kinds):
             return InquiryKind.TOTAL
-        for kind in (InquiryKind.PRICE, InquiryKind.HOURS):
-            if kind in kinds:
-                return kind
-        if InquiryKind.OTHER in kinds and not is_named:
+        is_off_topic = is_off_topic or InquiryKind.OTHER in kinds or not kinds
+        if is_off_topic and not is_named and InquiryKind.PRICE not in kinds:
             return InquiryKind.OTHER
-        longest = max(matches, key=lambda match: (len(match.tokens), -BY_LENGTH.index(match.kind)))
-        if longest.kind is InquiryKind.ITEMS and entities.groups and not (entities.items or entities.categories):
+        if decisive := [kind for kind in DECISIVE if kind in kinds]:
+            return decisive[0]
+        n_tokens = {kind: max([len(match.tokens) for match in matches if match.kind is kind], default=0) for kind in BY_LENGTH}
+        longest = max(BY_LENGTH, key=n_tokens.__getitem__) if kinds else InquiryKind.OTHER
+        if longest is InquiryKind.ITEMS and entities.groups and not (entities.items or entities.categories):
             return InquiryKind.CHOICES
-        if longest.kind is InquiryKind.CHOICES and entities.categories and not (entities.groups or entities.items):
+        if longest is InquiryKind.CHOICES and entities.categories and not (entities.groups or entities.items):
             return InquiryKind.ITEMS
-        return longest.kind
+        return longest
 
-    def _diet(self, surfaces: Sequence[str], entities: Entities) -> str | None:
-        """Return the diet or the allergen that the question is about; an allergen that is a choice needs words that ask for contents."""
-        for value, start, end in _found(surfaces, self._diets):
-            if not entities.covers(start, end):
-                return value
+    def _diet(self, surfaces: Sequence[str], entities: Entities) -> Found[str] | None:
+        """Return the allergen or the diet that the question is about; an allergen that is a choice needs words that ask for contents."""
         asks_for_contents = self._patterns.ask_for_contents(surfaces)
-        is_about_items = bool(entities.items) or contains(surfaces, self._pronouns)
-        for value, start, end in _found(surfaces, self._allergens):
-            if asks_for_contents and not entities.covers(start, end):
-                return value
-            if is_about_items and not entities.touches(start, end):
-                return value
-        return None
+        is_about_items = bool(entities.items) or self._pronouns.is_in(surfaces)
+        candidates = [
+            found
+            for found in self._allergens.find(surfaces)
+            if (asks_for_contents and not entities.covers(found.start, found.end))
+            or (is_about_items and not entities.contains(found.start, found.end))
+        ]
+        candidates += [found for found in self._diets.find(surfaces) if not entities.covers(found.start, found.end)]
+        return max(candidates, key=lambda found: found.end - found.start, default=None)
 
     # --- What it names
 
     def _entities(self, surfaces: Sequence[str], lattice: Sequence[Sequence[Arc]], asking: frozenset[int]) -> Entities:
         """Return what the question names: at each token the longest and then the cheapest name; `asking`: tokens of patterns."""
-        items: list[str] = []
-        choices: list[ChoiceRef] = []
-        categories: list[str] = []
-        spans: list[tuple[int, int]] = []
+        least = [min([arc.cost for arc in row if arc.length == 1 and arc.role not in NAMING]) for row in lattice]
+        names = [
+            [arc for arc in row if _is_name(arc, at, least, asking) and not (arc.length == 1 and self._is_other_word(surfaces[at], arc))]
+            for at, row in enumerate(lattice)
+        ]
+        if any(arc.role is Role.ITEM and not arc.is_partial for row in names for arc in row):
+            names = [[arc for arc in row if arc.role is not Role.ITEM or not arc.is_partial] for row in names]
+        singular = [words.singular(surface) for surface in surfaces]
+        named = []
         at = 0
         while at < len(surfaces):
-            arc = _longest([arc for arc in lattice[at] if _names_something(arc, at, asking)])
-            n_category, category = self._category_at(surfaces, at)
-            if category is not None and (arc is None or n_category > arc.length or (n_category == arc.length and arc.is_partial)):
-                categories.append(category)
-                at += n_category
-                continue
-            if arc is None:
-                at += 1
-                continue
-            spans.append((at, at + arc.length))
-            if arc.role is Role.ITEM:
-                items += arc.value
-            else:
-                choices += arc.value
-            at += arc.length
-        groups = [group for phrase, group in self._groups if any(True for _ in positions(surfaces, phrase))]
-        if contains(surfaces, self._sizes):
+            arc = max(names[at], key=lambda arc: (arc.length, not arc.is_partial, -arc.cost), default=None)
+            category = max(self._categories.at(singular, at), key=lambda found: found.end, default=None)
+            if category is not None and (arc is None or category.end - at > arc.length - arc.is_partial):
+                named.append(Named(at, category.end, category=category.value))
+            elif arc is not None:
+                named.append(_named(arc, at, names[at]))
+            at = named[-1].end if named and named[-1].end > at else at + 1
+        entities = Entities(tuple(named), ())
+        groups = [found.value for found in self._groups.find(surfaces) if not entities.covers(found.start, found.end)]
+        if self._sizes.is_in(surfaces):
             groups += self._size_groups
-        unique = dict.fromkeys
-        return Entities(tuple(unique(items)), tuple(unique(choices)), tuple(unique(categories)), tuple(unique(groups)), tuple(spans))
+        return entities._replace(groups=tuple(dict.fromkeys(groups)))
 
-    def _category_at(self, surfaces: Sequence[str], start: int) -> tuple[int, str | None]:
-        """Return the longest category whose name begins at a token, with its number of tokens."""
-        found: tuple[int, str | None] = (0, None)
-        for phrase, category in self._categories:
-            said = [words.singular(surface) for surface in surfaces[start : start + len(phrase)]]
-            if len(phrase) > found[0] and len(said) == len(phrase) and all(map(fits, said, phrase)):
-                found = len(phrase), category
-        return found
+    def _is_other_word(self, surface: str, arc: Arc) -> bool:
+        """Return whether a token is a word of patterns, which only resembles a name."""
+        return surface in self._patterns.words and _is_misspelt(feature for feature, _ in arc.features)
 
     def _fitting(
-        self, kind: InquiryKind, surfaces: Sequence[str], entities: Entities, state: State
+        self, kind: InquiryKind, entities: Entities, state: State, *, refers: bool
     ) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]]:
-        """Return the items and choices of the question that fit each other; else what it refers to."""
+        """Return the items and choices of the question that fit each other; `refers`: it is about what was said before."""
         items, choices = entities.items, entities.choices
-        if not items and not choices and entities.categories:
+        if not items and entities.categories:
             if kind is InquiryKind.PRICE:
                 items = tuple([item_id for item_id, item in self._menu.items.items() if item.category in entities.categories])
-            return items, choices
-        if not items and kind in REFERRING:
-            items, referred = self._referred(kind, surfaces, entities, state)
-            choices = (*choices, *referred)
+        elif not items:
+            asked = _asked(kind, state) if not choices else None
+            if asked is not None:
+                return asked
+            if refers:
+                items, referred = _changed(state)
+                choices = (*choices, *referred)
         if items and choices:
             accepting = tuple([item for item in items if all(self._accepts(item, choices, ref) for ref in choices)])
             items = accepting or items
@@ -178,55 +230,62 @@ class InquiryFinder:
         offered = self._menu.items[item].options
         return any(other.group in offered for other in choices if other.choice == ref.choice)
 
-    def _referred(
-        self, kind: InquiryKind, surfaces: Sequence[str], entities: Entities, state: State
-    ) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]]:
-        """Return the choices of the open question, or the line that the turn before changed, if the words refer to them."""
-        asked = state.questions[0] if state.questions else None
-        if asked is not None and asked.choices and asked.kind is not QuestionKind.CHECK and not entities.choices:
-            if asked.group is None:
-                return asked.choices, ()
-            if kind is InquiryKind.PRICE:
-                return (), tuple([ChoiceRef(asked.group, choice) for choice in asked.choices])
-        if kind is InquiryKind.PRICE and not contains(surfaces, self._pronouns):
-            return (), ()
-        changed = [change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)]
-        if not changed:
-            return (), ()
-        line = state.lines[changed[-1]]
-        options = [option for option in line.options if len(option.choices) == 1 and option.amount != "no"]
-        return line.items, tuple([ChoiceRef(option.group, option.choices[0]) for option in options])
+
+def _asked(kind: InquiryKind, state: State) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]] | None:
+    """Return the choices of the open question, for which a price or a description may be asked; None if there are none."""
+    asked = state.questions[0] if state.questions else None
+    if asked is None or not asked.choices or asked.kind is QuestionKind.CHECK:
+        return None
+    if asked.group is None:
+        return (asked.choices, ()) if kind in (InquiryKind.PRICE, InquiryKind.DESCRIPTION) else None
+    return ((), tuple([ChoiceRef(asked.group, choice) for choice in asked.choices])) if kind is InquiryKind.PRICE else None
 
 
-def _phrases(lists: Iterable[Iterable[str]]) -> list[Phrase]:
-    return [words.phrase(text) for texts in lists for text in texts]
+def _changed(state: State) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]]:
+    """Return the item and the options of the line that the turn before changed last."""
+    lines = [change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)]
+    if not lines:
+        return (), ()
+    line = state.lines[lines[-1]]
+    options = [option for option in line.options if len(option.choices) == 1 and option.amount != "no"]
+    return line.items, tuple([ChoiceRef(option.group, option.choices[0]) for option in options])
 
 
-def _valued(tables: Iterable[dict[str, list[str]]]) -> list[tuple[Phrase, str]]:
-    """Return the phrases of tables with their values, long phrases first."""
-    found = [(words.phrase(text), value) for table in tables for value, texts in table.items() for text in texts]
-    return sorted(found, key=lambda entry: -len(entry[0]))
+def _statements(pack: LanguagePack) -> Iterable[str]:
+    """Yield answers, small talk and requests for a person or a repetition."""
+    for ways in (*pack.answers.values(), *pack.acts.values(), pack.cancels):
+        yield from ways
 
 
-def _found(surfaces: Sequence[str], table: Iterable[tuple[Phrase, str]]) -> Iterable[tuple[str, int, int]]:
-    """Yield the values whose phrases are said, with the bounds of the phrase."""
-    for phrase, value in table:
-        for start in positions(surfaces, phrase):
-            yield value, start, start + len(phrase)
+def _valued(tables: Iterable[dict[str, list[str]]]) -> PhraseTable[str]:
+    return PhraseTable((words.phrase(text), value) for table in tables for value, texts in table.items() for text in texts)
 
 
-def _names_something(arc: Arc, start: int, asking: frozenset[int]) -> bool:
-    """Return whether an arc is the name of an item or a choice, and no function word or part of the asking words."""
+def _is_name(arc: Arc, start: int, least: Sequence[float], asking: frozenset[int]) -> bool:
+    """Return whether an arc is likelier a name than anything else; `least`: the cost of each token as no name, `asking`: of patterns."""
     if arc.role not in NAMING:
         return False
+    is_certain = not arc.is_partial and arc.cost < CERTAIN_COST
+    if is_certain:
+        return True
     tokens = range(start, start + arc.length)
-    if arc.is_partial and any(feature.endswith("function_word") for feature, _ in arc.features):
+    if asking.issuperset(tokens) or arc.cost > min(MAX_COST, sum(least[start : start + arc.length])):
         return False
-    return not asking.issuperset(tokens) if arc.is_partial or arc.length == 1 else True
+    features = {feature for feature, _ in arc.features}
+    return FUNCTION_WORD.isdisjoint(features) and not (arc.is_partial and _is_misspelt(features))
 
 
-def _longest(arcs: Sequence[Arc]) -> Arc | None:
-    return max(arcs, key=lambda arc: (arc.length, not arc.is_partial, -arc.cost), default=None)
+def _is_misspelt(features: Iterable[str]) -> bool:
+    return any(feature.startswith("spelt.") and feature not in RIGHT_SPELLINGS for feature in features)
+
+
+def _named(arc: Arc, start: int, arcs: Iterable[Arc]) -> Named:
+    """Return what the tokens of an arc name; if they are some words of several names, all of these."""
+    end = start + arc.length
+    values = arc.value
+    if arc.is_partial:
+        values = [value for other in arcs if other.role is arc.role and other.length == arc.length for value in other.value]
+    return Named(start, end, items=tuple(values)) if arc.role is Role.ITEM else Named(start, end, choices=tuple(values))
 
 
 def _categories(menu: Menu) -> list[tuple[Phrase, str]]:
@@ -245,7 +304,8 @@ def _groups(menu: Menu, packs: Sequence[LanguagePack]) -> list[tuple[Phrase, str
     for group_id, group in menu.option_groups.items():
         for name in all_names(group.name):
             phrase = words.phrase(name)
-            found.append((phrase, group_id))
+            if len(phrase) > 1 or unfit.isdisjoint(phrase):
+                found.append((phrase, group_id))
             if phrase and phrase[-1].isascii() and phrase[-1] not in unfit:
                 found += [((word,), group_id) for word in {phrase[-1], f"{phrase[-1]}s", words.singular(phrase[-1])}]
     return [(phrase, group_id) for phrase, group_id in found if phrase]

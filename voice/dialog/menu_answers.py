@@ -2,23 +2,25 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import time
-from typing import Any, Final
+from datetime import UTC, datetime, time
+from itertools import accumulate
+from typing import Final
 
 from schemas import Menu
 from voice.dialog.numbers_in_words import time_in_words
 from voice.dialog.state import Inquiry, InquiryKind, State
-from voice.dialog.vouching import contained, parts_of, vouches
 from voice.dialog.wording import MAX_LISTED, Wording, capital, n_words, spoken
-from voice.menus.names import name_in
+from voice.menus.availability import DAYS, MINUTES_A_DAY, Hours, is_choice_available, is_item_available, opening_hours
+from voice.menus.diets import Verdict, allergens_in, denied_by, verdict_on
+from voice.menus.names import text_in
 from voice.orders.parser.draft import ChoiceRef, DraftLine, DraftOption
 from voice.orders.pricing import Pricing
 
 MAX_PRICED: Final = 3  # items whose prices are told one by one
 MAX_ITEMS: Final = 6  # that are listed of a category
+MIN_ITEMS: Final = 2
+MAX_ITEM_WORDS: Final = 20  # of listed items
 MAX_DESCRIPTION_WORDS: Final = 28
-MINUTES_A_DAY: Final = 24 * 60
-N_DAYS: Final = 7
 
 
 def answer_inquiry(inquiry: Inquiry, state: State, menu: Menu, pricing: Pricing, language: str) -> str:
@@ -39,6 +41,7 @@ class _Answer:
         self._menu = wording.menu
         self._inquiry = inquiry
         self._state = state
+        self._at = state.at or datetime.now(UTC)
 
     def text(self) -> str:
         by_kind: Mapping[InquiryKind, Callable[[], str]] = {
@@ -78,7 +81,7 @@ class _Answer:
             self._say("price_is", name=self._wording.noun(line), price=self._wording.price(price))
             for line, price in zip(lines, prices, strict=True)
         ]
-        return self._say("statement", clauses=self._wording.all_of([capital(clauses[0]), *clauses[1:]]))
+        return self._say("statement", clauses=self._wording.all_of(clauses))
 
     def _options(self, item: str, choices: Iterable[ChoiceRef]) -> tuple[DraftOption, ...]:
         """Return the choices that an item offers, one of each group that takes one."""
@@ -90,14 +93,17 @@ class _Answer:
         return tuple(chosen.values())
 
     def _price_of_choices(self, choices: Sequence[ChoiceRef]) -> str:
-        clauses = []
-        for group_id, choice_id in choices[:MAX_PRICED]:
+        names: dict[int, list[str]] = {}
+        for group_id, choice_id in choices[:MAX_LISTED]:
             group = self._menu.option_groups[group_id]
             base = group.choices[group.default].price if group.default is not None and group.select == "one" else 0
-            difference = group.choices[choice_id].price - base
-            name = "price_free" if difference == 0 else "price_more" if difference > 0 else "price_less"
-            clauses.append(self._say(name, name=self._wording.choice(group_id, choice_id), price=self._wording.price(abs(difference))))
-        return self._say("statement", clauses=self._wording.all_of([capital(clauses[0]), *clauses[1:]]))
+            names.setdefault(group.choices[choice_id].price - base, []).append(self._wording.choice(group_id, choice_id))
+        clauses = []
+        for difference, named in names.items():
+            sentence = "price_free" if difference == 0 else "price_more" if difference > 0 else "price_less"
+            name = self._wording.all_of(list(dict.fromkeys(named)))
+            clauses.append(self._say(sentence, name=name, price=self._wording.price(abs(difference))))
+        return self._say("statement", clauses=self._wording.all_of(clauses))
 
     def _total(self) -> str:
         lines = [line for line in self._state.lines if line.quantity]
@@ -108,11 +114,12 @@ class _Answer:
     def _items(self) -> str:
         items = self._items_asked()
         if items is None:
-            categories = list(dict.fromkeys([item.category for item in self._menu.items.values() if item.category and item.available]))
+            available = [item for item_id, item in self._menu.items.items() if self._is_available(item_id)]
+            categories = list(dict.fromkeys([item.category for item in available if item.category]))
             if len(categories) > 1:
                 return self._listed("items", [self._wording.named(category) for category in categories])
             items = list(self._menu.items)
-        names = [self._wording.item(item) for item in items if self._menu.items[item].available]
+        names = [self._wording.item(item) for item in items if self._is_available(item)]
         return self._listed("items", names) if names else self._say("items_none")
 
     def _items_asked(self) -> list[str] | None:
@@ -130,9 +137,10 @@ class _Answer:
         return None
 
     def _listed(self, sentence: str, names: Sequence[str], **values: str) -> str:
-        """Return a sentence about a list; one more than fits is listed too, instead of being counted."""
-        max_items = MAX_ITEMS if sum(map(n_words, names[:MAX_ITEMS])) <= 2 * MAX_ITEMS else MAX_LISTED
-        listed = names[: max_items if len(names) > max_items + 1 else max_items + 1]
+        """Return a sentence about a list that is short enough to be heard; one name more than fits is listed, instead of being counted."""
+        n_listed = sum(n_so_far <= MAX_ITEM_WORDS for n_so_far in accumulate(map(n_words, names)))
+        n_listed = min(max(n_listed, MIN_ITEMS), MAX_ITEMS)
+        listed = names[: n_listed if len(names) > n_listed + 1 else n_listed + 1]
         return self._say(sentence, **values, items=self._wording.some_of(listed, len(names)))
 
     def _choices(self) -> str:
@@ -141,7 +149,7 @@ class _Answer:
         if not items and self._state.changes:
             items = tuple([change.item for change in self._state.changes if change.op != "remove"])[-1:]
         if not items:
-            return self._listed("items", self._priced_choices(groups)) if groups else self._unknown()
+            return self._listed("choices_all", self._priced_choices(groups)) if groups else self._unknown()
         item = items[0]
         name = self._wording.item(item)
         offered = self._menu.items[item].options
@@ -161,11 +169,9 @@ class _Answer:
             group = self._menu.option_groups[group_id]
             base = group.choices[group.default].price if group.default is not None and group.select == "one" else 0
             return [
-                self._wording.with_difference(
-                    self._wording.choice(group_id, choice_id), 0 if getattr(group, "free", 0) else choice.price - base
-                )
+                self._wording.with_difference(self._wording.choice(group_id, choice_id), 0 if group.free else choice.price - base)
                 for choice_id, choice in group.choices.items()
-                if getattr(choice, "available", True)
+                if self._is_choice_available(ChoiceRef(group_id, choice_id))
             ]
         return []
 
@@ -174,10 +180,10 @@ class _Answer:
         if not items and not choices:
             return self._items() if self._inquiry.category is not None else self._say("not_on_menu")
         if not items:
-            served = [ref for ref in choices if getattr(self._menu.option_groups[ref.group].choices[ref.choice], "available", True)]
+            served = [ref for ref in choices if self._is_choice_available(ref)]
             names = [self._wording.choice(*ref) for ref in served or choices]
             return self._listed("available" if served else "not_available", list(dict.fromkeys(names)))
-        served_items = [item for item in items if self._menu.items[item].available]
+        served_items = [item for item in items if self._is_available(item)]
         if not served_items:
             return self._say("not_available", items=self._wording.any_of([self._wording.item(item) for item in items[:MAX_LISTED]]))
         if choices:
@@ -188,53 +194,41 @@ class _Answer:
         for item in items:
             options = self._options(item, choices)
             if options:
-                names = self._wording.all_of([self._wording.option(option) for option in options])
-                return self._say("available_with", item=self._wording.item(item), choices=names)
+                return self._say("available_with", line=self._wording.noun(DraftLine((item,), 1, options)))
         names = self._wording.any_of(list(dict.fromkeys([self._wording.choice(*ref) for ref in choices])))
         return self._say("available_without", item=self._wording.item(items[0]), choices=names)
 
     # --- Times
 
     def _hours(self) -> str:
-        items = [item for item in self._inquiry.items if getattr(self._menu.items[item], "when", ())]
+        items = [item for item in self._inquiry.items if self._menu.items[item].when]
         if not items:
             return self._unknown()
-        item = items[0]
-        times = [
-            self._period(period)
-            for name in getattr(self._menu.items[item], "when", ())
-            for period in getattr(self._menu, "times", {})[name]
-        ]
-        return self._say("hours", name=self._wording.item(item), times=self._wording.all_of(list(dict.fromkeys(times))))
+        times = [self._period(hours) for hours in opening_hours(self._menu, items[0])]
+        answer = self._say("hours", name=self._wording.item(items[0]), times=self._wording.all_of(times))
+        return answer.replace("..", ".")  # a time may end with a point
 
-    def _period(self, period: Any) -> str:
-        """Return a period in words; the days are left out if they are all."""
-        language, speech = self._wording.language, self._wording.speech
-        start, end = time_in_words(_time_of(period.begins), language), time_in_words(_time_of(period.ends), language)
-        days = [speech.weekdays[day] for day in speech.weekdays if day in period.days]
-        if len(days) == N_DAYS:
+    def _period(self, hours: Hours) -> str:
+        """Return hours in words; the days are left out if they are all."""
+        start, end = [time_in_words(_time_of(minutes), self._wording.language) for minutes in (hours.begins, hours.ends)]
+        if len(hours.days) == len(DAYS):
             return self._say("span", start=start, end=end)
-        places = [place for place, day in enumerate(speech.weekdays) if day in period.days]
-        is_run = len(days) > 2 and places[-1] - places[0] == len(places) - 1  # noqa: PLR2004 - two days are named
-        listed = self._say("days", first=days[0], last=days[-1]) if is_run else self._wording.all_of(days)
-        return self._say("span_days", start=start, end=end, days=listed)
+        places = [place for place, day in enumerate(DAYS) if day in hours.days]
+        names = [self._wording.speech.weekdays[DAYS[place]] for place in places]
+        is_run = len(places) > 2 and places[-1] - places[0] == len(places) - 1  # noqa: PLR2004 - two days are named
+        days = self._say("days", first=names[0], last=names[-1]) if is_run else self._wording.all_of(names)
+        return self._say("span_days", start=start, end=end, days=days)
 
     # --- Descriptions and diets
 
     def _description(self) -> str:
-        described = [item for item in self._inquiry.items if getattr(self._menu.items[item], "description", None)]
-        if not described:
-            return self._unknown()
-        item = described[0]
-        description = getattr(self._menu.items[item], "description", None)
-        sentences = re.split(r"(?<=[.!?])\s+", name_in(description or "", self._wording.language))
-        text = ""
-        for sentence in sentences:
-            longer = f"{text}. {spoken(sentence, self._wording.language)}" if text else spoken(sentence, self._wording.language)
-            if text and n_words(longer) > MAX_DESCRIPTION_WORDS:
-                break
-            text = longer
-        return self._say("description", name=self._wording.item(item), description=text)
+        language = self._wording.language
+        for item in self._inquiry.items:
+            description = self._menu.items[item].description
+            text = text_in(description, language) if description is not None else None
+            if text is not None:
+                return self._say("description", name=self._wording.item(item), description=_shortened(text, language))
+        return self._unknown()
 
     def _diet(self) -> str:
         value = self._inquiry.value or ""
@@ -244,29 +238,49 @@ class _Answer:
         if name is None:
             return self._unknown()
         if self._inquiry.items:
-            return self._diet_of(self._inquiry.items[0], value, name, is_allergen=is_allergen)
+            return self._diet_of(self._inquiry.items[0], value, name)
         category = self._inquiry.category
-        candidates = [item_id for item_id, item in self._menu.items.items() if item.available and category in (None, item.category)]
-        vouched = [item for item in candidates if vouches(parts_of(self._menu, item), value, is_allergen=is_allergen)]
+        candidates = [item for item in self._menu.items if self._is_available(item) and category in (None, self._menu.items[item].category)]
+        vouched = [item for item in candidates if verdict_on(self._menu, item, (), value) is Verdict.VOUCHED]
         if vouched:
             names = [self._wording.item(item) for item in vouched]
             return self._listed("diet_items_free" if is_allergen else "diet_items", names, name=name)
         return f"{self._say('unvouched_all_allergen' if is_allergen else 'unvouched_all', name=name)} {self._say('person')}"
 
-    def _diet_of(self, item: str, value: str, name: str, *, is_allergen: bool) -> str:
+    def _diet_of(self, item: str, value: str, name: str) -> str:
         allergens = self._wording.speech.allergens
-        options = self._options(item, self._inquiry.choices)
-        parts = parts_of(self._menu, item, options)
-        item_name = self._wording.noun(DraftLine((item,), 1, options))
-        denied_by = contained(parts, value, allergens, is_allergen=is_allergen)
-        if denied_by:
-            return self._say("contains", item=item_name, name=self._wording.all_of([allergens[one] for one in denied_by]))
-        if vouches(parts, value, is_allergen=is_allergen):
-            return self._say("free_of" if is_allergen else "diet_is", item=item_name, name=name)
-        return f"{self._say('unvouched_allergen' if is_allergen else 'unvouched', item=item_name, name=name)} {self._say('person')}"
+        line = DraftLine((item,), 1, self._options(item, self._inquiry.choices))
+        options = self._wording.options(line)
+        item_name = self._wording.noun(line)
+        verdict = verdict_on(self._menu, item, options, value)
+        if verdict is Verdict.DENIED:
+            contained = [one for one in allergens_in(self._menu, item, options) if one in denied_by(value)]
+            return self._say("contains", item=item_name, name=self._wording.all_of([allergens[one] for one in contained]))
+        if verdict is Verdict.VOUCHED:
+            return self._say("free_of" if value in allergens else "diet_is", item=item_name, name=name)
+        return f"{self._say('unvouched_allergen' if value in allergens else 'unvouched', item=item_name, name=name)} {self._say('person')}"
+
+    # --- Availability
+
+    def _is_available(self, item: str) -> bool:
+        return is_item_available(self._menu, item, self._at)
+
+    def _is_choice_available(self, ref: ChoiceRef) -> bool:
+        return is_choice_available(self._menu, ref.group, ref.choice, self._at)
 
 
-def _time_of(text: str) -> time:
-    """Return a time of day of a menu; 24:00 is midnight."""
-    hours, minutes = text.split(":")
-    return time(int(hours) % 24, int(minutes))
+def _shortened(text: str, language: str) -> str:
+    """Return the first sentences of a text of the menu, as many as are said in one breath, at least one."""
+    shortened = ""
+    for sentence in re.split(r"(?<=[.!?])\s+", text):
+        longer = f"{shortened}. {capital(spoken(sentence, language))}" if shortened else spoken(sentence, language)
+        if shortened and n_words(longer) > MAX_DESCRIPTION_WORDS:
+            break
+        shortened = longer
+    return shortened
+
+
+def _time_of(minutes: int) -> time:
+    """Return a time of day; `minutes`: since midnight, of this day or the next."""
+    hour, minute = divmod(minutes % MINUTES_A_DAY, 60)
+    return time(hour, minute)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from schemas import Menu, NoteKind, Option
 from voice.dialog.lines import priced_options
-from voice.dialog.phrases import Phrases, is_asking, is_function_word, is_negation, names_of, phrases_of
+from voice.dialog.phrases import Phrases, is_asking, is_counting, is_function_word, is_negation, names_of, phrases_of
 from voice.dialog.settling import Settled
 from voice.dialog.state import Note, Question, QuestionKind
 from voice.menus.diets import ALLERGENS, DIETS, Verdict, verdict_on
@@ -21,18 +21,23 @@ from voice.orders.words import Token
 
 MAX_NOTES: Final = 200
 MAX_BEFORE: Final = 3  # tokens between an allergen and the phrase that makes it a statement
+MAX_SUBJECT: Final = 4  # tokens
 MAX_DISTANCE: Final = 10  # characters between a diet and the line that it describes
 
 Label = tuple[str, str]  # what a phrase is, and its value
 
 
 class FoundNote(NamedTuple):
-    """A note, its place in code points of the utterance, and whether its words order nothing."""
+    """A note, and its place in code points of the utterance.
+
+    The words of a statement order nothing; an attribute describes what is beside it.
+    """
 
     note: Note
     start: int
     end: int
     is_statement: bool = True
+    is_attribute: bool = False
 
 
 class NoteFinder:
@@ -56,15 +61,47 @@ class NoteFinder:
                 continue
             kind = label[0]
             if kind == "allergy":
-                notes += _allergies(utterance, tokens, found[number + 1 :], start, end)
+                notes += _allergies(utterance, tokens, found[number + 1 :], self._subject(tokens, start), end)
             elif kind == "allergy_noun":
-                notes += _allergies_before(utterance, tokens, found[:number], start, end)
+                notes += self._allergies_before(utterance, tokens, found[:number], start, end)
             elif kind in {"statement", "diet"}:
                 notes += self._diet(utterance, tokens, found[number : number + 2])
+            elif kind == "owner":
+                notes += self._person(utterance, tokens, found[number : number + 2])
             elif kind == "service" and tuple(surfaces[start:end]) not in self._named:
                 notes.append(_found(Note("service", "", value=label[1]), utterance, tokens, start, end)._replace(is_statement=False))
             covered = max([covered, *[one.end for one in notes]])
         return notes
+
+    def _person(self, utterance: str, tokens: Sequence[Token], found: Sequence[tuple[Label, int, int]]) -> list[FoundNote]:
+        """Return the note of the person behind a word like "for": a name in capitals, or a person without a name."""
+        _, start, end = found[0]
+        if len(found) > 1 and found[1][0][0] == "person" and found[1][1] == end:
+            note = _found(Note("person", ""), utterance, tokens, end, found[1][2])
+        elif end < len(tokens) and tokens[end].capital and (tokens[end].surface,) not in self._named:
+            note = _found(Note("person", ""), utterance, tokens, end, end + 1)
+        else:
+            return []
+        return [note._replace(start=tokens[start].start, is_attribute=True)]
+
+    def _subject(self, tokens: Sequence[Token], start: int) -> int:
+        """Return the start of a statement with its subject: the words before that neither name nor count anything."""
+        first = start
+        while first and start - first < MAX_SUBJECT:
+            token = tokens[first - 1]
+            if words.is_punctuation(token.surface) or (token.surface,) in self._named or is_counting(token) or is_negation(token):
+                break
+            first -= 1
+        return first
+
+    def _allergies_before(
+        self, utterance: str, tokens: Sequence[Token], before: Sequence[tuple[Label, int, int]], start: int, end: int
+    ) -> list[FoundNote]:
+        """Return a note for each allergen right before the noun that ends a statement, such as "allergy"."""
+        allergens = [(label[1], first) for label, first, at in before if label[0] == "allergen" and at >= start - MAX_BEFORE]
+        first = self._subject(tokens, min([first for _, first in allergens], default=max(0, start - 1)))
+        values: list[str | None] = [*dict.fromkeys([value for value, _ in allergens])] or [None]
+        return [_found(Note("allergy", "", value=value), utterance, tokens, first, end) for value in values]
 
     def _diet(self, utterance: str, tokens: Sequence[Token], found: Sequence[tuple[Label, int, int]]) -> list[FoundNote]:
         """Return the note of a diet: behind the beginning of a statement, or alone if it is no name and nothing is asked."""
@@ -75,7 +112,8 @@ class NoteFinder:
             (_, value), _, end = found[1]
         elif tuple([token.surface for token in tokens[start:end]]) in self._named or is_negation(tokens[start]) or is_asking(tokens):
             return []
-        return [_found(Note("diet", "", value=value), utterance, tokens, start, end)]
+        note = _found(Note("diet", "", value=value), utterance, tokens, start, end)
+        return [note._replace(is_attribute=kind == "diet")]
 
 
 def _parts(name: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
@@ -97,6 +135,8 @@ def _labels(*, is_folded: bool) -> Phrases[Label]:
         yield ("allergy", ""), pack.allergies
         yield ("allergy_noun", ""), pack.allergy_nouns
         yield ("statement", ""), pack.diet_openings
+        yield ("person", ""), pack.persons
+        yield ("owner", ""), pack.owners
 
     return phrases_of(of_pack, is_folded=is_folded)
 
@@ -133,27 +173,30 @@ def _end_of_object(tokens: Sequence[Token], start: int) -> int:
     return at if at > first else start
 
 
-def _allergies_before(
-    utterance: str, tokens: Sequence[Token], before: Sequence[tuple[Label, int, int]], start: int, end: int
-) -> list[FoundNote]:
-    """Return a note for each allergen right before the noun that ends a statement, such as "allergy"."""
-    allergens = [(label[1], first) for label, first, at in before if label[0] == "allergen" and at >= start - MAX_BEFORE]
-    first = min([first for _, first in allergens], default=max(0, start - 1))
-    values: list[str | None] = [*dict.fromkeys([value for value, _ in allergens])] or [None]
-    return [_found(Note("allergy", "", value=value), utterance, tokens, first, end) for value in values]
-
-
 def placed(found: Sequence[FoundNote], settled: Settled) -> list[Note]:
-    """Return new notes; a diet beside the words of one line belongs to this line."""
+    """Return new notes; an attribute belongs to the line whose words are nearest."""
     notes = []
     for one in found:
-        near = [
-            number
-            for number in settled.touched
-            if (span := settled.spans[number]) is not None and span[0] - MAX_DISTANCE <= one.end and one.start <= span[1] + MAX_DISTANCE
-        ]
-        notes.append(one.note._replace(line=near[0]) if one.note.kind == "diet" and len(near) == 1 else one.note)
+        distances = {}
+        for number in settled.touched if one.is_attribute else ():
+            start, end = settled.spans[number] or (0, 0)
+            distances[number] = max(start - one.end, one.start - end, 0)
+        nearest = min(distances, key=distances.__getitem__, default=None)
+        notes.append(one.note._replace(line=nearest if nearest is not None and distances[nearest] <= MAX_DISTANCE else None))
     return notes
+
+
+def mentioned(notes: Iterable[Note], tokens: Sequence[Token]) -> dict[int, tuple[int, int]]:
+    """Return the lines whose person an utterance mentions, with the place of the mention in code points."""
+    surfaces = [token.surface for token in tokens]
+    found = {}
+    for note in notes:
+        name = words.phrase(note.text) if note.kind == "person" and note.line is not None else ()
+        for start in range(len(surfaces) - len(name) + 1) if name else ():
+            said = surfaces[start : start + len(name)]
+            if note.line is not None and (*said[:-1], said[-1].removesuffix("s")) == (*name[:-1], name[-1].removesuffix("s")):
+                found[note.line] = tokens[start].start, tokens[start + len(name) - 1].end
+    return found
 
 
 def kept(notes: Iterable[Note], places: Mapping[int, int], *, is_cancelled: bool) -> list[Note]:

@@ -35,6 +35,11 @@ class PartNumberFinder:
         spans = self._spans.classify(tokens, numbers, has_diacritics=has_diacritics)
         return [(tokens[span.start].start, tokens[span.end - 1].end) for span in spans if span.kind in KINDS]
 
+    def first_number(self, tokens: Sequence[Token]) -> int:
+        """Return the first cardinal number; 0: none."""
+        numbers = self._numbers.parse_all(tokens, has_diacritics=words.has_diacritics(tokens))
+        return next((number.value for number in numbers if number is not None and not number.article), 0)
+
 
 @lru_cache(maxsize=1)
 def _words() -> frozenset[str]:

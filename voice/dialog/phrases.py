@@ -115,3 +115,20 @@ def is_negation(token: Token) -> bool:
 @lru_cache(maxsize=1)
 def _negations() -> frozenset[str]:
     return frozenset([spelt for pack in language_packs().values() for way in pack.amounts["no"] for spelt in (way, words.fold(way))])
+
+
+def is_counting(token: Token) -> bool:
+    """Return whether a token is a number or a request, which belongs to an order."""
+    return token.surface[0].isdecimal() or token.surface in _counting()
+
+
+@lru_cache(maxsize=1)
+def _counting() -> frozenset[str]:
+    found: set[str] = set()
+    for pack in language_packs().values():
+        numbers = pack.numbers
+        for way in (*numbers.units, *numbers.tens, *pack.classifiers, *pack.requests, *pack.removes, *pack.replaces):
+            phrase = words.phrase(way)
+            if len(phrase) == 1:
+                found.update((phrase[0], words.fold(phrase[0])))
+    return frozenset(found)

@@ -5,8 +5,8 @@ from typing import Final
 
 from schemas import Menu
 from voice.dialog.state import Note, Question, QuestionKind, State
-from voice.dialog.vouching import contained, parts_of
 from voice.dialog.wording import MAX_LISTED, Wording, capital, n_words
+from voice.menus.diets import allergens_in, denied_by
 from voice.orders.parser.draft import DraftLine
 from voice.orders.pricing import Pricing
 
@@ -72,7 +72,7 @@ class _QuestionText:
     def _missing(self) -> str:
         if self._question.group is None:
             return self._missing_item_or_number()
-        ask = getattr(self._wording.menu.option_groups[self._question.group], "ask", None)
+        ask = self._wording.menu.option_groups[self._question.group].ask
         if ask is None:
             return self._which()
         asked = capital(self._wording.named(ask))
@@ -118,15 +118,15 @@ class _QuestionText:
         note = self._diet_note()
         value = "" if note is None or note.value is None else note.value
         speech = self._wording.speech
-        is_allergen = value in speech.allergens
         name = speech.allergens.get(value) or speech.diets.get(value)
         item = self._wording.noun(line)
         if name is None:
             return self._say("check_line", item=item)
-        denied_by = contained(parts_of(self._wording.menu, line.items[0], line.options), value, speech.allergens, is_allergen=is_allergen)
-        if denied_by:
-            return self._say("check_contains", item=item, name=self._wording.all_of([speech.allergens[one] for one in denied_by]))
-        return self._say("check_allergen" if is_allergen else "check_diet", item=item, name=name)
+        denying = denied_by(value)
+        contained = [one for one in allergens_in(self._wording.menu, line.items[0], self._wording.options(line)) if one in denying]
+        if contained:
+            return self._say("check_contains", item=item, name=self._wording.all_of([speech.allergens[one] for one in contained]))
+        return self._say("check_allergen" if value in speech.allergens else "check_diet", item=item, name=name)
 
     def _diet_note(self) -> Note | None:
         """Return the last allergy or diet that the line must respect."""
@@ -193,12 +193,12 @@ class _QuestionText:
         else:
             group = menu.option_groups[question.group]
             ids = [choice for choice in question.choices if choice in group.choices] or [
-                choice_id for choice_id, choice in group.choices.items() if getattr(choice, "available", True)
+                choice_id for choice_id, choice in group.choices.items() if choice.available
             ]
             prices = {choice: group.choices[choice].price for choice in ids}
             names = {choice: self._wording.choice(question.group, choice) for choice in ids}
             base = self._base_of_group(question.group)
-            if getattr(group, "free", 0):  # how much a choice costs depends on the others
+            if group.free:  # how much a choice costs depends on the others
                 prices = dict.fromkeys(ids, base)
         differences = {choice: price - base for choice, price in prices.items()}
         listed = ids[: self._max_listed]

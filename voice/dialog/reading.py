@@ -7,7 +7,7 @@ from schemas import Menu
 from voice.dialog.acts import Heard, act_of_words, heard
 from voice.dialog.inquiries import InquiryFinder
 from voice.dialog.lines import request_of
-from voice.dialog.notes import FoundNote, NoteFinder
+from voice.dialog.notes import FoundNote, NoteFinder, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
@@ -35,6 +35,7 @@ class Reading(NamedTuple):
     inquiry: Inquiry | None
     notes: Sequence[FoundNote]
     part_numbers: Sequence[tuple[int, int]]  # numbers that are no number of units, in code points
+    number: int  # the first number of units that was said; 0: none
 
     @property
     def parse(self) -> Parse:
@@ -50,6 +51,10 @@ class Reading(NamedTuple):
         """Return whether the best parse has an event of this name."""
         return any(not isinstance(event, Arc) and event[0] == name for event in self.parse.events)
 
+    def has_role(self, *roles: Role) -> bool:
+        """Return whether words were read in one of these roles."""
+        return any(isinstance(event, Arc) and event.role in roles for event in self.parse.events)
+
     @property
     def is_plain(self) -> bool:
         """True if the parser read no edit."""
@@ -63,21 +68,10 @@ class Reading(NamedTuple):
     @property
     def says_no(self) -> bool:
         """True if the utterance is a no to the asked question, with or without more."""
-        return self.words_act in {Act.DENY, Act.DONE} if self.is_plain else self.said.leading() == "no"
-
-    @property
-    def number(self) -> int:
-        """The first number that was said; 0: none. "One" behind a name is a pronoun."""
-        before: Arc | None = None
-        at = 0
-        for event in self.parse.events:
-            if not isinstance(event, Arc):
-                continue
-            if event.role is Role.NUMBER and not (before is not None and before.role in NAMING and is_pronoun(self.tokens[at])):
-                return int(event.value)
-            before = event
-            at += event.length
-        return 0
+        if not self.is_plain:
+            return self.said.leading() == "no"
+        is_offered = self.asked is not None and self.asked.kind is QuestionKind.OFFER
+        return self.words_act is Act.DENY or (self.words_act is Act.DONE and is_offered)
 
 
 class UtteranceReader:
@@ -100,26 +94,34 @@ class UtteranceReader:
         tokens = words.tokenize(utterance)
         notes = self._notes.find(utterance, tokens)
         part_numbers = self._part_numbers.find(tokens)
-        unparsed = [*part_numbers, *[(note.start, note.end) for note in notes if note.is_statement]]
+        persons = mentioned(state.notes, tokens) if state.notes and not notes else {}
+        unparsed = [*part_numbers, *persons.values(), *[(note.start, note.end) for note in notes if note.is_statement]]
         if unparsed:
             utterance = blanked(utterance, unparsed)
+            for start, _ in part_numbers:
+                utterance = f"{utterance[:start]}1{utterance[start + 1 :]}"  # a number where the parser expects one
             tokens = words.tokenize(utterance)
-        asked, parses = self._parse(utterance, state)
         said = heard(tokens)
+        asked, parses = self._parse(utterance, state, said, tuple(persons))
         inquiry = None
         if not parses[0].n_edits:
             inquiry = self._inquiries.find(tokens, self._parser._lexicon.lattice(tokens), state)  # noqa: SLF001 - no other way to the names
-        return Reading(
-            utterance, tokens, parses, asked, said, act_of_words(said, asked, is_inquiry=inquiry is not None), inquiry, notes, part_numbers
-        )
+        words_act = act_of_words(said, asked, is_inquiry=inquiry is not None)
+        number = _number(parses[0], tokens)
+        if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
+            number = self._part_numbers.first_number(tokens)
+        return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number)
 
-    def _parse(self, utterance: str, state: State) -> tuple[Question | None, list[Parse]]:
-        """Return the parses in the light of the first question, or of a later one that the utterance answers instead."""
-        focus = tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
+    def _parse(self, utterance: str, state: State, said: Heard, persons: tuple[int, ...]) -> tuple[Question | None, list[Parse]]:
+        """Return the parses in the light of the first question, or of a later one that the utterance answers instead.
+
+        `persons`: the lines of the persons that the utterance mentions.
+        """
+        focus = persons or tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
         lines = [request_of(line) for line in state.lines]
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(utterance, lines, question=_for_parser(first), focus=focus)
-        if first is None or not _has_words_left(parses[0]):
+        if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
             if not other.choices:
@@ -128,6 +130,20 @@ class UtteranceReader:
             if again[0].n_edits and not _has_words_left(again[0]):
                 return other, again
         return first, parses
+
+
+def _number(parse: Parse, tokens: Sequence[Token]) -> int:
+    """Return the first number of a parse; 0: none. "One" behind a name is a pronoun."""
+    before: Arc | None = None
+    at = 0
+    for event in parse.events:
+        if not isinstance(event, Arc):
+            continue
+        if event.role is Role.NUMBER and not (before is not None and before.role in NAMING and is_pronoun(tokens[at])):
+            return int(event.value)
+        before = event
+        at += event.length
+    return 0
 
 
 def _has_words_left(parse: Parse) -> bool:

@@ -12,6 +12,8 @@ from voice.orders.parser.draft import DraftLine
 from voice.orders.pricing import Pricing
 
 ENDS: Final = frozenset({Status.HANDOFF, Status.CANCELLED, Status.CONFIRMED})
+MAX_ANSWER_WORDS: Final = 40  # of an answer with the open question behind it
+MAX_MISSED: Final = 3  # words that are admitted to be missed; more are talk
 # Acts whose change is the shop's own question answered: it is stated as what was ordered, not as a correction.
 ANSWERS: Final = frozenset({Act.ANSWER, Act.CONFIRM, Act.ORDER})
 
@@ -31,13 +33,13 @@ class _Reply:
 
     def text(self) -> str:
         ending = self._ending()
+        opening = ""
         for opening in self._openings():
-            text = f"{opening} {ending}".strip()
-            if n_words(text) <= MAX_WORDS:
-                break
-        else:
-            text = f"{self._shortest_opening()} {ending}".strip()
-        return text or self._say("not_understood")
+            if n_words(opening) + n_words(ending) <= MAX_WORDS:
+                return _together(opening, ending)
+        if self._turn.act is Act.QUESTION and not self._turn.after.changes:
+            return _together(opening, ending) if n_words(opening) + n_words(ending) <= MAX_ANSWER_WORDS else opening
+        return _together(self._acknowledgement(), ending)
 
     def _say(self, name: str, /, **values: str) -> str:
         return self._wording.sentence(name, **values)
@@ -73,22 +75,21 @@ class _Reply:
             yield ""
             return
         notes = self._noted()
-        missed = self._say("partly_understood") if self._turn.unmatched and self._turn.after.changes else ""
-        if self._turn.after.changes:
-            changes = ["" if self._reads_back() else self._changed(is_brief=is_brief) for is_brief in (False, True)]
-            acknowledged = "" if self._reads_back() else self._say("acknowledged")
-            yield from [_together(change, notes, missed) for change in dict.fromkeys(changes)]
-            yield from [_together(acknowledged, notes, missed), _together(acknowledged, notes), _together(acknowledged, missed)]
-        else:
+        n_missed = sum(map(n_words, self._turn.unmatched))
+        missed = self._say("partly_understood") if 0 < n_missed <= MAX_MISSED else ""
+        if not self._turn.after.changes:
             yield _together(self._reaction(), notes)
-
-    def _shortest_opening(self) -> str:
-        """Return what comes before a question that leaves no room."""
-        if self._turn.after.changes or self._turn.act is not Act.QUESTION:
-            return "" if self._reads_back() else self._acknowledgement()
-        return self._reaction()
+            return
+        acknowledged = ""
+        if not self._reads_back():
+            yield from (_together(self._changed(is_brief=is_brief), notes, missed) for is_brief in (False, True))
+            acknowledged = self._say("acknowledged")
+        yield from [_together(acknowledged, notes, missed), _together(acknowledged, notes)]
 
     def _acknowledgement(self) -> str:
+        """Return what comes before a question that leaves no room for more."""
+        if self._reads_back():
+            return ""
         return self._noted() or (self._say("acknowledged") if self._turn.after.changes else self._reaction())
 
     def _reads_back(self) -> bool:
@@ -126,7 +127,8 @@ class _Reply:
 
     def _new_notes(self) -> list[Note]:
         known = self._turn.before.notes
-        return [note for note in self._turn.after.notes if note not in known and note.kind not in ("offer", "person")]
+        unspoken = {"offer", "person", "service"} if self._reads_back() else {"offer", "person"}
+        return [note for note in self._turn.after.notes if note not in known and note.kind not in unspoken]
 
     def _noted(self) -> str:
         """Return the confirmation of the last new note."""

@@ -55,6 +55,8 @@ def settle(
         line = draft[number]
         if line.quantity <= 0:
             continue
+        if line.quantity > MAX_QUANTITY:
+            line = line._replace(quantity=MAX_QUANTITY)
         entry = _Entry(line, number, spans.get(number), confidences.get(number), is_touched=is_changed(line, before))
         note = notes[line.origin] if 0 <= line.origin < len(notes) else None
         key = (*meaning_of(line), note)

@@ -19,21 +19,23 @@ from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
 from voice.dialog.settling import Settled, Span, settle
 from voice.dialog.state import Act, Note, Question, QuestionKind, State, Turn
-from voice.dialog.suspending import confidences, suspend, suspend_part_numbers, suspend_unavailable
+from voice.dialog.suspending import ASK_BELOW, confidences, suspend, suspend_part_numbers, suspend_unavailable
 from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
 from voice.orders import words
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
-from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
+from voice.orders.parser.roles import Role
 from voice.orders.pricing import Pricing
 
 ALWAYS_ASK: Final = 2.0  # above any confidence
 EMPTY: Final = State()
 
-Suggest = Callable[[Draft, Sequence[str]], str | None]  # an item that suits the lines, none of the excluded ones
+Suggest = Callable[
+    [Sequence[tuple[str, int]], Sequence[str]], str | None
+]  # an item for a basket of items and quantities, none of the excluded
 
 
 class DialogEngine:
@@ -115,11 +117,19 @@ class DialogEngine:
                 *suspend_part_numbers(draft, before, reading.part_numbers, touched, _line_in_focus(state)),
                 *suspend_unavailable(self.menu, absent, draft, before),
                 *suspend(self.menu, draft, before, certainty, ask_below),
-                *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved],
+                *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved if one.line.items],
             ]
             if reading.asked is not None:
                 resolution = Resolution(
-                    self.menu, self._reader.index, reading.asked, before, draft, reading.says_yes, reading.says_no, reading.number
+                    self.menu,
+                    self._reader.index,
+                    reading.asked,
+                    before,
+                    draft,
+                    reading.says_yes,
+                    reading.says_no,
+                    reading.number,
+                    reading.has_role(Role.ITEM, Role.ORDINAL),
                 )
                 resolve(resolution)
                 raised += [resolution.follow_up] if resolution.follow_up is not None else []
@@ -225,5 +235,5 @@ def _line_in_focus(state: State) -> int | None:
 def _offers(suggest: Suggest, lines: Draft, noted: Sequence[Note]) -> list[Question]:
     """Return the offer of an item that is not ordered and was not declined."""
     declined = [note.value for note in noted if note.kind == "offer" and note.value is not None]
-    item = suggest(lines, [*declined, *[line.items[0] for line in lines]])
+    item = suggest([(line.items[0], line.quantity) for line in lines], [*declined, *[line.items[0] for line in lines]])
     return [Question(QuestionKind.OFFER, choices=(item,))] if item is not None else []

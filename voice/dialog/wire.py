@@ -1,6 +1,7 @@
 """The state of a conversation as requests have it, and as replies have it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import schemas
 from schemas import NOTE_KINDS, Conversation, Menu, PendingRequest
@@ -16,8 +17,8 @@ _QUESTION_KINDS = {kind.value: kind for kind in QuestionKind}
 MAX_CHANGES = 200  # that a request may have
 
 
-def state_of(menu: Menu, request: Conversation) -> State:
-    """Return the state that a request has; questions, changes and notes of an unknown kind are left out.
+def state_of(menu: Menu, request: Conversation, at: datetime | None = None) -> State:
+    """Return the state that a request has; questions, changes and notes of an unknown kind are left out. `at`: now if None.
 
     Raises:
         ItemNotFound, ValidationFailed: a line names an item, group or choice that the menu lacks.
@@ -30,6 +31,7 @@ def state_of(menu: Menu, request: Conversation) -> State:
         tuple([_question_of(asked) for asked in request.questions if asked.kind in _QUESTION_KINDS]),
         tuple([change for asked in request.changes if (change := _change_of(asked)) is not None]),
         tuple([_note_of(asked, len(lines)) for asked in request.notes if asked.kind in NOTE_KINDS]),
+        at=at,
         line_notes=notes if any(notes) else (),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from schemas import Menu
+from schemas import Menu, Option
 from voice.dialog.numbers_in_words import cardinal, price_in_words, spoken_figure
 from voice.menus.names import name_in
 from voice.orders.language_packs import LanguagePack, Speech, language_packs, speech_of
@@ -14,16 +14,18 @@ from voice.orders.parser.draft import DraftLine, DraftOption
 from voice.orders.pricing import Pricing
 
 MAX_LISTED: Final = 4
+BETWEEN_FIGURES: Final = frozenset({"/", "-"})  # symbols that are something else between figures than between words
 SHORT: Final = 24  # characters of a line that has no list within it
 
 _DECIMALS: Final = {"½": ".5", "¼": ".25", "¾": ".75"}
 _FRACTIONS: Final = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
 _MIXED: Final = re.compile(f"([0-9])([{''.join(_DECIMALS)}])")
 _FRACTION: Final = re.compile(r"(?<![\d/.,])[13]/[24](?![\d/.,])(?<!3/2)")
+_RANGE: Final = re.compile(r"(?<![\d-])(\d+)[–-](\d+)(?![\d-])")  # noqa: RUF001 - menus have both dashes
 _DIVIDED: Final = re.compile(r"(?<=\d)[/\u2044](?=\d)")  # NFKC makes "½" of two figures and U+2044
 _PAUSE: Final = re.compile(r"\s-\s|[()\[\]:;…]")
 _COMMAS: Final = re.compile(r"\s*,(?:\s*,)*\s*")
-_FIGURE: Final = re.compile(r"(?P<figure>\d+(?:[.,]\d+)*)(?P<behind>\s?(?:[^\W\d_]+|″)(?![^\W\d_]))?")
+_FIGURE: Final = re.compile(r"(?P<before>(?<=[^\W\d_])(?=\d))?(?P<figure>\d+(?:[.,]\d+)*)(?P<behind>\s?(?:[^\W\d_]+|″)(?![^\W\d_]))?")
 _UNSPOKEN: Final = re.compile(r"[^\w\s,.'’-]|_")
 _LOOSE: Final = re.compile(r"(?<!\w)['’.-]+|['’.-]+(?!\w)")  # at the edge of a word
 
@@ -35,20 +37,49 @@ def spoken(text: str, language: str) -> str:
     text = _MIXED.sub(lambda match: match[1] + _DECIMALS[match[2]], text)
     text = _FRACTION.sub(lambda match: _FRACTIONS[match[0]], text)
     for symbol, words in speech.symbols.items():
-        if symbol != "/":  # it divides the figures of a fraction
+        if symbol not in BETWEEN_FIGURES:
             text = text.replace(symbol, f" {words} ")
-    text = _DIVIDED.sub(" ", unicodedata.normalize("NFKC", text)).replace("/", f" {speech.symbols['/']} ")
+    text = _RANGE.sub(rf"\1 {speech.symbols['-']} \2", unicodedata.normalize("NFKC", text))
+    text = _DIVIDED.sub(" ", text).replace("/", f" {speech.symbols['/']} ")
 
     def in_words(match: re.Match[str]) -> str:
         behind = match["behind"] or ""
         unit = speech.measures.get(behind.strip().lower(), "")
         separator = " " if unit or (behind and not behind[0].isspace()) else ""
-        return f"{spoken_figure(match['figure'], language)}{separator}{unit or behind}"
+        before = " " if match["before"] is not None else ""
+        return f"{before}{spoken_figure(match['figure'], language)}{separator}{unit or behind}"
 
     text = _FIGURE.sub(in_words, _PAUSE.sub(", ", text))
     text = _LOOSE.sub("", _UNSPOKEN.sub(" ", text))
     text = _COMMAS.sub(", ", " ".join(text.split()))
     return unicodedata.normalize("NFC", text.strip(" ,"))
+
+
+@lru_cache(maxsize=16_384)
+def _within_a_sentence(name: str, language: str) -> str:
+    text = spoken(name, language)
+    return text[:1].lower() + text[1:] if text[1:] == text[1:].lower() else text
+
+
+@lru_cache(maxsize=16_384)
+def _plural(name: str, language: str) -> str:
+    """Return the plural of a name, by the rules of the language: its noun is the last word, or the last before a preposition or a comma."""
+    plurals = speech_of(language).plurals
+    if not name.isascii():
+        return name
+    parts = name.split(" ")
+    ends = (at for at in range(1, len(parts)) if parts[at] in plurals.heads or parts[at - 1].endswith(","))
+    at = next(ends, len(parts)) - 1
+    noun = parts[at].rstrip(",")
+    small = noun.lower()
+    if small in plurals.unchanged or not noun:
+        return name
+    several = plurals.irregular.get(small)
+    if several is None:
+        ending, other = next((ending, other) for ending, other in plurals.endings if small.endswith(ending))
+        several = noun[: len(noun) - len(ending)] + other
+    parts[at] = several + parts[at][len(noun) :]
+    return " ".join(parts)
 
 
 def capital(text: str) -> str:
@@ -96,8 +127,7 @@ class Wording:
 
     def named(self, name: str) -> str:
         """Return a name within a sentence: in small letters, unless it has other capitals than the first."""
-        text = spoken(name_in(name, self.language), self.language)
-        return text[:1].lower() + text[1:] if text[1:] == text[1:].lower() else text
+        return _within_a_sentence(name_in(name, self.language), self.language)
 
     def item(self, item_id: str, quantity: int = 1) -> str:
         """Return the name of an item, in the plural for several."""
@@ -109,24 +139,8 @@ class Wording:
         return self.named(self.menu.option_groups[group_id].choices[choice_id].name)
 
     def plural(self, name: str) -> str:
-        """Return the plural of a name, by the rules of the language."""
-        plurals = self.speech.plurals
-        if not name.isascii():
-            return name
-        parts = name.split(" ")
-        at = next(
-            (place for place, word in enumerate(parts) if place and (word in plurals.heads or parts[place - 1].endswith(","))), len(parts)
-        )
-        noun = parts[at - 1].rstrip(",")
-        comma = parts[at - 1][len(noun) :]
-        if noun.lower() in plurals.unchanged or not noun:
-            return name
-        several = plurals.irregular.get(noun.lower())
-        if several is None:
-            ending, other = next((ending, other) for ending, other in plurals.endings if noun.lower().endswith(ending))
-            several = noun[: len(noun) - len(ending)] + other
-        parts[at - 1] = several + comma
-        return " ".join(parts)
+        """Return the plural of a name."""
+        return _plural(name, self.language)
 
     def number(self, number: int) -> str:
         """Return a number in words."""
@@ -144,10 +158,13 @@ class Wording:
             return name
         return self.sentence("dearer" if difference > 0 else "cheaper", name=name, price=self.price(abs(difference)))
 
+    def options(self, line: DraftLine) -> list[Option]:
+        """Return the options of a line as replies have them."""
+        return [self.pricing.option(option.group, option.choices, option.amount, option.quantity) for option in line.options]
+
     def unit_price(self, line: DraftLine) -> int:
         """Return the price of one unit of a line."""
-        options = [self.pricing.option(option.group, option.choices, option.amount, option.quantity) for option in line.options]
-        return self.pricing.unit_price(line.items[0], options)
+        return self.pricing.unit_price(line.items[0], self.options(line))
 
     def total(self, lines: Iterable[DraftLine]) -> int:
         """Return the price of lines."""

@@ -1,1 +1,5 @@
-"""Menu files: `loading` loads and reloads them; `voice.bounded_yaml` parses them."""
+"""Menus: `loading` loads and reloads their files, which `voice.bounded_yaml` parses and `schemas.Menu` validates.
+
+`names` tells names by language; `availability` when items are served; `requirements` what a line lacks and which limits it exceeds; `diets`
+what the menu says about diets and allergens.
+"""

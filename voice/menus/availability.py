@@ -40,13 +40,12 @@ def is_choice_available(menu: Menu, group_id: str, choice_id: str, at: datetime)
 
 def is_item_served(menu: Menu, item_id: str, at: datetime) -> bool:
     """Return whether a time is within the times of an item, sold out or not."""
-    periods = [*_periods(menu, item_id)]
     if not menu.items[item_id].when:
         return True
     local = at.astimezone(zone_of(menu))
     minute = 60 * local.hour + local.minute
     today, yesterday = DAYS[local.weekday()], DAYS[local.weekday() - 1]
-    for period in periods:
+    for period in _periods(menu, item_id):
         hours = _hours(period)
         if today in period.days and hours.begins <= minute < hours.ends:
             return True

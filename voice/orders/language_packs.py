@@ -125,7 +125,10 @@ class Speech(BaseModel):
 
 
 class Asks(BaseModel):
-    """How customers ask. In a pattern "*" is a gap of some words, and a last "$" the end of a clause."""
+    """How customers ask.
+
+    In a pattern "*" is a gap of some words, a first "^" begins a clause, a last "$" ends one, a last "@" asks for a name of the menu.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -137,6 +140,12 @@ class Asks(BaseModel):
     available: list[str]
     description: list[str]
     other: list[str]  # what no menu tells
+    topics: list[str]  # the same, where a form, a sign or an opening makes a question of them
+    forms: list[str]  # patterns of questions about anything
+    lead_ins: list[str]  # words that may stand before the beginning of a clause
+    not_before: list[str]  # words behind a pattern that make it no question: "gì cũng được"
+    openings: list[str]  # announce a question
+    shorthand: dict[str, list[str]]  # spellings of question words in chats
     contains: list[str]  # beside an allergen, they ask for it
     negations: list[str]  # turn a question about a choice round
     pronouns: list[str]  # for the line that the turn before changed
@@ -218,6 +227,8 @@ class LanguagePack(BaseModel):
     allergy_nouns: list[str]  # end one: "a nut allergy"
     allergy_verbs: list[str]  # begin one that ends with such a noun
     diet_openings: list[str]  # before a diet: "I'm"
+    owners: list[str]  # before the person for whom a line is: "for"
+    persons: list[str]  # persons without a name: "my wife"
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
     adjectives: list[str]  # no names without a noun

@@ -14,6 +14,8 @@ import orjson
 
 from errors import ItemNotFound
 from schemas import Menu, Suggestion
+from voice.menus.availability import is_item_served
+from voice.menus.names import all_names
 from voice.recommend.counts import MAX_CUSTOMERS, MAX_PAIRS, CustomerOrders, OrderCounts
 from voice.recommend.fitting import FittedModel, ItemDescription, fit_tuned
 from voice.recommend.history import OrderArrays
@@ -40,13 +42,17 @@ def next_fit_orders(n_orders: int) -> int:
 
 
 class Query(NamedTuple):
-    """The key of cached suggestions; `basket` has item numbers in ascending order, `customer_id` is None without known orders."""
+    """The key of cached suggestions; `basket` has item numbers in ascending order, `customer_id` is None without known orders.
+
+    `closed`: items that the menu does not serve at that time.
+    """
 
     basket: tuple[int, ...]
     customer_id: int | None
     hour: int
     weekday: int
     limit: int
+    closed: tuple[str, ...]
 
 
 class Recommender:
@@ -92,6 +98,7 @@ class Recommender:
         categories = {category: number for number, category in enumerate({item.category: None for item in menu.items.values()})}
         self._categories = {self._menu_numbers[item_id]: categories[item.category] for item_id, item in menu.items.items()}
         self._has_categories = len(categories) > 1
+        self._timed_items = [item_id for item_id, item in menu.items.items() if item.when]
         self._clear_caches()
 
     def add_orders(self, orders: Sequence[PastOrder]) -> None:
@@ -143,7 +150,8 @@ class Recommender:
             message = f"The menu has no item {error.args[0]!r}."
             raise ItemNotFound(message) from error
         customer_orders = self._counts.orders_of(customer_id)
-        query = Query(tuple(numbers), customer_id if customer_orders else None, at.hour, at.weekday(), limit)
+        closed = tuple([item_id for item_id in self._timed_items if not is_item_served(self.menu, item_id, at)])
+        query = Query(tuple(numbers), customer_id if customer_orders else None, at.hour, at.weekday(), limit, closed)
         if exclude:
             return orjson.dumps(self._suggest(query, customer_orders, exclude))
         cached = self._suggestions.get(query)
@@ -153,10 +161,17 @@ class Recommender:
             cached = self._suggestions[query] = orjson.dumps(self._suggest(query, customer_orders))
         return cached
 
+    def next_item(
+        self, basket: Sequence[tuple[str, int]], exclude: Collection[str], *, customer_id: int | None, at: datetime
+    ) -> str | None:
+        """Return the most likely next item; None if there is none."""
+        suggestions = self.recommend(basket, customer_id=customer_id, at=at, limit=1, exclude=exclude)
+        return suggestions[0]["item"] if suggestions else None
+
     def _suggest(self, query: Query, customer_orders: CustomerOrders, exclude: Collection[str] = ()) -> list[Suggestion]:
-        basket, customer_id, hour, weekday, limit = query
+        basket, customer_id, hour, weekday, limit, closed = query
         scores = self._scorer.score(basket, hour, weekday, customer_id, customer_orders)
-        for item_id in exclude:
+        for item_id in (*exclude, *closed):
             if item_id in self._menu_numbers:
                 scores[self._menu_numbers[item_id]] = -math.inf
         if self._has_categories and self.n_orders:
@@ -200,7 +215,7 @@ class Recommender:
         item = self.menu.items.get(item_id)
         if item is None:  # not on the menu now; most ids are names in lower case
             return ItemDescription(item_id, item_id.replace("_", "-").replace("-", " "), None)
-        return ItemDescription(item_id, f"{item.name} {item.category or ''}", item.category)
+        return ItemDescription(item_id, " ".join([*all_names(item.name), *all_names(item.category or "")]), item.category)
 
     def use(self, fitted: FittedModel) -> None:
         """Use a fitted model from now on; it may have items that are not counted here yet."""
