@@ -2,7 +2,7 @@
 
 import { make } from "./elements.js";
 import { actions } from "./order_view.js";
-import { $, answerLanguage, canEdit, choiceOf, menuLanguage, nameOf, price, state, t } from "./state.js";
+import { $, answerLanguage, canEdit, choiceOf, nameLanguage, nameOf, price, state, t } from "./state.js";
 import { speech } from "./speech.js";
 import { textOf } from "./texts.js";
 
@@ -121,7 +121,7 @@ function answersTo({ kind, line, group, choices }) {
   if (kind === "missing" && group === null) return line === null ? [] : HOW_MANY.map((number) => ({ text: String(number), lang }));
   const named = choices.flatMap((id) => {
     const choice = group === null ? state.menu.items[id] : choiceOf(group, id);
-    return choice ? [{ text: nameOf(choice, lang), cost: costOf(choice, group), lang: menuLanguage() }] : [];
+    return choice ? [{ text: nameOf(choice, lang), cost: costOf(choice, group), lang: nameLanguage(choice, lang) }] : [];
   });
   return kind === "missing" ? named : [...named, say("answer_decline", true)];
 }

@@ -4,7 +4,7 @@ import { markWords, showHearing, showQuestions, showTurns, wordsOf } from "./con
 import { make, onNextFrame } from "./elements.js";
 import { drawLevelMeter, levels, reducedMotion } from "./level_meter.js";
 import { speech } from "./speech.js";
-import { $, canEdit, choiceOf, menuLanguage, nameOf, price, recognitionLanguage, state, t } from "./state.js";
+import { $, canEdit, choiceOf, menuLanguage, nameLanguage, nameOf, price, recognitionLanguage, state, t } from "./state.js";
 import { TEXTS } from "./texts.js";
 
 // A line of lower confidence is marked. An unambiguous order has 0.8 and more.
@@ -212,7 +212,7 @@ function fillRow(row, line, index) {
   row.element.dataset.item = line.item;
   row.quantity.textContent = `${line.quantity}×`;
   row.name.textContent = line.name;
-  row.name.lang = menuLanguage();
+  row.name.lang = nameLanguage(state.menu.items[line.item] ?? { names: {} }, state.replyLanguage);
   row.name.dataset.unsure = t("unsure");
   row.options.replaceChildren(...line.options.flatMap(withNested).map(optionElement));
   row.each.textContent = line.quantity > 1 ? t("each", { price: price(line.unit_price) }) : "";
@@ -276,7 +276,7 @@ function showMenu() {
         make(
           "button",
           { type: "button", disabled: available === false ? "" : null, onclick: () => actions.addItem(id) },
-          make("span", { lang: menuLanguage() }, nameOf({ name, names })),
+          make("span", { lang: nameLanguage({ names }) }, nameOf({ name, names })),
           make("span", { class: "cost" }, available === false ? t("sold_out") : price(cost)),
         ),
       ),

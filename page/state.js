@@ -60,6 +60,9 @@ export const canEdit = () =>
 /** The name of an item, a group or a choice, in the language if the menu has it. */
 export const nameOf = ({ name, names }, language = state.language) => names[language] ?? name;
 
+/** The language of that name. */
+export const nameLanguage = ({ names }, language = state.language) => (names[language] ? language : menuLanguage());
+
 /** A choice of a group; undefined if the menu has none of this id. */
 export const choiceOf = (group, choice) => state.menu.option_groups[group]?.choices[choice];
 
