@@ -34,6 +34,7 @@ export function showHearing() {
   $("stable").textContent = characters.slice(0, stable).join("");
   $("unstable").textContent = characters.slice(stable).join("");
   $("words").hidden = !text;
+  $("order-view").dataset.hearing = String(Boolean(text));
   const isNew = state.turns.length === 0;
   $("invitation").hidden = !isNew || Boolean(text) || state.phase === "listening";
   $("examples").hidden = !isNew || Boolean(text) || state.phase !== "idle" || state.lines.length > 0;
@@ -117,7 +118,8 @@ function answersTo({ kind, line, group, choices }) {
   const lang = answerLanguage();
   const say = (key, isQuiet = false) => ({ text: textOf(lang, key), lang, isQuiet });
   if (kind === "more") return state.lines.length ? [say("answer_done", true)] : [];
-  if (kind === "check" || kind === "confirm") return [say("answer_yes"), say("answer_no", true)];
+  if (kind === "check") return [say("answer_keep"), say("answer_no", true)];
+  if (kind === "confirm") return [say("answer_yes"), say("answer_no", true)];
   if (kind === "missing" && group === null) return line === null ? [] : HOW_MANY.map((number) => ({ text: String(number), lang }));
   const named = choices.flatMap((id) => {
     const choice = group === null ? state.menu.items[id] : choiceOf(group, id);

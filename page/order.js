@@ -24,10 +24,14 @@ export function takeTurn(order, text, before) {
   const hadLines = orderedItems();
   adopt(order, turn);
   showConversation();
+  if (!isWide()) scrollTo({ top: 0 }); // to the shop's sentence
   showExplanation();
   if (orderedItems() !== hadLines) loadSuggestions();
   announce(t("said_total", { total: price(state.total) }));
-  if (order.status === "handoff") notify("handoff", {}, "wait");
+  if (order.status === "handoff") {
+    notify("handoff", {}, "wait");
+    actions.pause();
+  }
   if (order.status === "confirmed") placeOrder();
   return order.say;
 }
@@ -43,6 +47,8 @@ function showConversation() {
   showTurns();
   showOrder();
 }
+
+const isWide = () => matchMedia("(min-width: 60rem)").matches;
 
 const orderedItems = () => JSON.stringify(state.lines.map(({ item, quantity }) => [item, quantity]));
 

@@ -124,7 +124,7 @@ export function showOrder() {
   });
   $("order-empty").hidden = lines.length > 0;
   $("total").textContent = price(total);
-  $("from").hidden = state.placed !== null || !state.questions.some(({ blocks }) => blocks);
+  $("from").hidden = state.placed !== null || !(isOpen(lines) || state.questions.some(({ blocks }) => blocks));
   $("sum").hidden = lines.length === 0;
   $("receipt").classList.toggle("tentative", state.preview !== null);
   $("receipt").classList.toggle("is-placed", state.placed !== null);
@@ -143,6 +143,8 @@ export function showOrder() {
   }
   showQuestions();
 }
+
+const isOpen = (lines) => lines.some(({ options }) => options.some(({ choice, amount }) => choice === null && amount !== "no"));
 
 function showMissing() {
   const wording = JSON.stringify([state.language, state.missing]);
@@ -242,7 +244,9 @@ function optionElement({ choice, name, amount, quantity, price: cost }) {
 const lower = (name) => name.charAt(0).toLocaleLowerCase(state.language) + name.slice(1);
 
 export function showSuggestions() {
-  const shown = state.suggestions.map(({ item, name, price: cost, reason }) => {
+  const shown = state.suggestions.map(({ item, name: replied, price: cost, reason }) => {
+    const named = state.menu.items[item] ?? { name: replied, names: {} };
+    const name = nameOf(named);
     const about = state.menu.items[reason.item];
     return make(
       "li",
@@ -250,7 +254,7 @@ export function showSuggestions() {
       make(
         "button",
         { type: "button", "data-item": item, "aria-label": t("add_suggestion", { item: name, price: price(cost) }), onclick: () => actions.addItem(item) },
-        make("strong", { lang: menuLanguage() }, name),
+        make("strong", { lang: nameLanguage(named) }, name),
         make("span", { class: "cost" }, price(cost)),
         // The service gives its reason in the language of the menu; for others there is a shorter text.
         make("small", {}, state.language === menuLanguage() ? reason.text : t(`reason_${reason.kind}`, { item: about ? lower(nameOf(about)) : "" })),

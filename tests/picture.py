@@ -35,7 +35,7 @@ def main() -> None:
                 page.wait_for("document.querySelectorAll('.turn').length === 2")
                 page.click("#talk")
                 page.wait_for("document.querySelectorAll('.line').length === 3")
-                page.wait_for("document.getAnimations().every((animation) => animation.currentTime > 400)")  # the new line is visible
+                page.evaluate("new Promise((resolve) => setTimeout(resolve, 700))")  # the new line becomes visible
                 page.screenshot(PICTURE)
         finally:
             running.stop()

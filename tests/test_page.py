@@ -347,9 +347,9 @@ def received(page: Page, kind: str) -> list[dict[str, Any]]:
     return [frame["data"] for frame in frames if frame["data"]["type"] == kind]
 
 
-def notice(page: Page, key: str) -> str:
+def notice(page: Page, key: str, language: str = "vi") -> str:
     """Wait until the page shows a notice; return its class."""
-    start = json.dumps(texts()["vi"][key].partition("{")[0])
+    start = json.dumps(texts()[language][key].partition("{")[0])
     page.wait_for(f"document.querySelector('#notice').innerText.startsWith({start})")
     kind: str = page.evaluate("document.querySelector('#notice').className")
     return kind

@@ -277,6 +277,13 @@ def test_the_developers_view_shows_how_the_last_utterance_was_read(chromium: Bro
     page.close()
 
 
+def test_a_customer_who_wants_a_person_is_told_that_one_comes(chromium: Browser, talking_server: Server) -> None:
+    page = open_page(chromium, talking_server, "en")
+    say(page, "can I talk to a person please")
+    assert "wait" in notice(page, "handoff", "en")
+    page.close()
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_conversation_fits_a_screen_of_320_pixels(chromium: Browser, talking_server: Server, *, dark: bool) -> None:
     page = open_page(chromium, talking_server, size=(320, 568), phone=True, dark=dark)
