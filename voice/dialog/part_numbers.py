@@ -13,7 +13,8 @@ from voice.orders.spans import SpanClassifier, SpanKind
 from voice.orders.words import Token
 
 KINDS: Final = frozenset({SpanKind.FRACTION, SpanKind.RANGE})
-SIGNS: Final = (".", "/", "-", "½", "¼", "¾")  # within figures
+SIGNS: Final = (".", "/", "-")  # within figures
+FRACTIONS: Final = frozenset("½¼¾")
 
 
 class PartNumberFinder:
@@ -28,7 +29,7 @@ class PartNumberFinder:
 
     def find(self, tokens: Sequence[Token]) -> list[tuple[int, int]]:
         """Return the places of these numbers, in code points."""
-        if not any(token.surface in _words() or any(sign in token.surface for sign in SIGNS) for token in tokens):
+        if not any(token.surface in _words() or _has_sign(token.surface) for token in tokens):
             return []
         has_diacritics = words.has_diacritics(tokens)
         numbers = self._numbers.parse_all(tokens, has_diacritics=has_diacritics)
@@ -39,6 +40,10 @@ class PartNumberFinder:
         """Return the first cardinal number; 0: none."""
         numbers = self._numbers.parse_all(tokens, has_diacritics=words.has_diacritics(tokens))
         return next((number.value for number in numbers if number is not None and not number.article), 0)
+
+
+def _has_sign(surface: str) -> bool:
+    return not surface.isalpha() and (surface in FRACTIONS or (surface[0].isdecimal() and any(sign in surface for sign in SIGNS)))
 
 
 @lru_cache(maxsize=1)
