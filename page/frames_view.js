@@ -1,7 +1,8 @@
-// The second view: the requests, replies and frames as sent and received.
+// The developers' view: how the last utterance was read, and the requests, replies and frames as sent and received.
 
-import { make, onNextFrame } from "./order_view.js";
-import { $, log, state, t } from "./state.js";
+import { make, onNextFrame } from "./elements.js";
+import { ServiceError } from "./service.js";
+import { $, log, service, state, t } from "./state.js";
 
 const shownFrames = new Map();
 
@@ -53,11 +54,32 @@ function frameElement({ at, direction, title, content }) {
   return make("li", { class: direction }, details);
 }
 
+/** Show how the last utterance was read; ask the service for it only while this view is shown. */
+export async function showExplanation() {
+  const said = state.lastUtterance;
+  $("explained").hidden = $("frames-view").hidden || said === null;
+  if ($("explained").hidden) return;
+  $("explained-text").textContent = said.text;
+  if (said.explain === null) {
+    said.explain = ""; // asked once
+    try {
+      const body = { menu: state.menu.id, text: said.text, ...said.before, explain: true };
+      said.explain = (await service.request("POST", "voice/order", body)).explain ?? "";
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error; // it is in the frames
+    }
+  }
+  if (said !== state.lastUtterance) return;
+  const { explain } = said;
+  $("explanation").textContent = (typeof explain === "string" ? explain : JSON.stringify(explain, null, 2)) || t("explained_none");
+}
+
 export function showView(frames) {
   $("order-view").hidden = frames;
   $("frames-view").hidden = !frames;
   $("show-frames").setAttribute("aria-pressed", String(frames));
   showFrames();
+  showExplanation();
 }
 
 log.onChange = () => onNextFrame(showFrames);

@@ -1,13 +1,18 @@
-// Push-to-talk: streams the microphone over a WebSocket while the button is held, and shows the partial and final orders.
+// Speaking: streams the microphone over a WebSocket, shows the partial and final orders, and speaks the shop's sentences.
+//
+// A tap opens the microphone for the whole conversation (hands-free), another one pauses; while the button is held, it is open for as long.
 
+import { BargeIn } from "./barge_in.js";
+import { showHearing } from "./conversation_view.js";
 import { awaitModels, showError } from "./failures.js";
 import { Microphone } from "./microphone.js";
-import { applyOrder, startOver } from "./order.js";
-import { notify, setPhase, showLevel, showOrder, showTalkButton, showTranscript } from "./order_view.js";
+import { speak, startOver, takeTurn } from "./order.js";
+import { actions, notify, setPhase, showLevel, showOrder, showPhase, showTalkButton } from "./order_view.js";
 import { serviceErrorOf } from "./service.js";
-import { $, lineRequest, recognitionLanguage, service, state } from "./state.js";
+import { speech } from "./speech.js";
+import { $, conversationRequest, recognitionLanguage, service, state } from "./state.js";
 
-// A shorter press is a tap: recording goes on until the next one.
+// A shorter press is a tap.
 const TAP_MS = 350;
 // Recording goes on after the release, which often comes before the end of the last word.
 const TAIL_MS = 250;
@@ -20,15 +25,31 @@ const SILENT_LEVEL = 0.0002;
 const SILENT_MS = 2500;
 // From this level on audio counts as speech in the timings.
 const SPEECH_LEVEL = 0.015;
+// Rooms echo the shop's last word for so long.
+const ECHO_TAIL_MS = 250;
+// Pieces of 50 ms to send from before the detection of the customer's voice: its first word.
+const LEAD_PIECES = 12;
+// Without a word for so long the microphone pauses: nobody is there.
+const IDLE_MS = 60_000;
+// A connection takes 300 s of audio by default: it is replaced between two turns.
+const REPLACE_MS = 180_000;
 
+const bargeIn = new BargeIn();
 const microphone = new Microphone(onAudio, () => {
   if (state.phase === "listening") end();
   notify("microphone_lost");
 });
+speech.onChange = () => {
+  if (speech.isSpeaking) bargeIn.reset();
+  if (state.connection) state.connection.heardAt = performance.now();
+  showTalkButton();
+};
 
 export function press() {
-  if (state.phase === "listening" && state.handsFree) return end();
-  if (state.phase !== "idle") return undefined;
+  speech.prime();
+  if (state.phase === "listening" && state.handsFree) return speech.isSpeaking ? speech.stop() : end();
+  if (state.phase !== "idle" || state.busy) return undefined;
+  speech.stop();
   state.held = true;
   state.pressedAt = performance.now();
   return start();
@@ -39,7 +60,7 @@ export function release() {
   state.held = false;
   if (performance.now() - state.pressedAt < TAP_MS) {
     state.handsFree = true;
-    showTalkButton();
+    showPhase();
   } else if (state.phase === "listening") {
     end();
   }
@@ -52,15 +73,19 @@ async function start() {
     socket: null,
     open: false,
     pieces: [], // audio recorded before the socket is open
+    lead: [], // the last pieces while the shop speaks
     audioMs: 0,
     peak: 0,
     text: "", // of the utterance in progress
+    before: null, // the conversation that the utterance in progress continues
     hasText: false,
+    sentence: null, // the shop's, to be spoken after the button is released
     endRequested: false,
     endSent: false,
     finals: 0, // after the end command
     partials: 0,
     speechAt: 0,
+    heardAt: performance.now(),
     releasedAt: 0,
     firstMs: null,
     finalMs: null,
@@ -81,9 +106,11 @@ async function start() {
     notify("microphone_ready", {}, "good");
     return;
   }
-  state.transcript = { text: "", stable: 0, unmatched: [] };
-  state.itemQuestions = [];
   setPhase("listening");
+  await connect(connection);
+}
+
+async function connect(connection) {
   try {
     const query = { menu: state.menu.id, language: recognitionLanguage(), sample_rate: 16000, encoding: "pcm_s16le" };
     const socket = await service.openLiveSocket(query);
@@ -107,27 +134,55 @@ function onAudio({ audio, level }) {
   showLevel(level);
   const connection = state.connection;
   if (!connection || connection.endSent || !["listening", "finishing"].includes(state.phase)) return;
+  const now = performance.now();
   connection.audioMs += audio.byteLength / 32;
   connection.peak = Math.max(connection.peak, level);
-  if (!connection.speechAt && level > SPEECH_LEVEL) connection.speechAt = performance.now();
   if (connection.audioMs > SILENT_MS && connection.peak < SILENT_LEVEL && !state.notice) notify("microphone_silent");
-  if (connection.open) {
-    service.sendAudio(connection.socket, audio);
+  if (speech.isSpeaking || now - speech.endedAt < ECHO_TAIL_MS) return whileSpeaking(connection, audio, level);
+  if (!connection.speechAt && level > SPEECH_LEVEL) connection.speechAt = now;
+  if (state.handsFree && state.phase === "listening" && !connection.text && now - connection.heardAt > IDLE_MS) {
+    notify("paused", {}, "good");
+    return end();
+  }
+  return send(connection, audio);
+}
+
+function send(connection, audio) {
+  if (connection.open) service.sendAudio(connection.socket, audio);
+  else connection.pieces.push(audio);
+}
+
+/** Send silence while the shop speaks, so that its voice is not taken for the customer's; until the customer speaks over it. */
+function whileSpeaking(connection, audio, level) {
+  connection.lead.push(audio);
+  if (connection.lead.length > LEAD_PIECES) connection.lead.shift();
+  if (speech.isSpeaking && bargeIn.add(level)) {
+    speech.stop();
+    speech.endedAt = -Infinity; // the voice is the customer's
+    for (const piece of connection.lead) send(connection, piece);
+    connection.lead = [];
   } else {
-    connection.pieces.push(audio);
+    send(connection, new ArrayBuffer(audio.byteLength));
   }
 }
 
 function onOpen(connection) {
   connection.open = true;
-  service.sendCommand(connection.socket, { type: "lines", lines: state.lines.map(lineRequest) });
+  sendState();
   for (const audio of connection.pieces) service.sendAudio(connection.socket, audio);
   connection.pieces = [];
   if (connection.endRequested) sendEnd(connection);
 }
 
+/** Let the open connection continue from the conversation of the page. */
+function sendState() {
+  const connection = state.connection;
+  if (connection?.open && !connection.endSent) service.sendCommand(connection.socket, { type: "lines", ...conversationRequest() });
+}
+
 export function end() {
   const connection = state.connection;
+  const wasHandsFree = state.handsFree;
   setPhase("finishing");
   state.handsFree = false;
   connection.releasedAt = performance.now();
@@ -139,10 +194,16 @@ export function end() {
       notify("too_short", {}, "good");
       return;
     }
+    connection.hasText ||= wasHandsFree; // a pause needs no words
     connection.endRequested = true;
     if (connection.open) sendEnd(connection);
     connection.watchdog = setTimeout(() => fail(connection), FINAL_S * 1000);
   }, TAIL_MS);
+}
+
+/** Pause if the microphone is open between turns. */
+function pause() {
+  if (state.phase === "listening" && state.handsFree) end();
 }
 
 /** Send the end twice: a pause just before may still cause a final, and only the answer to the second end is surely the last. */
@@ -154,32 +215,61 @@ function sendEnd(connection) {
 
 function onMessage(connection, { code, msg, data }) {
   if (state.connection !== connection) return;
-  if (data.type === "partial") {
-    connection.text = data.text;
-    connection.partials += 1;
-    if (connection.firstMs === null && data.text && connection.speechAt) connection.firstMs = Math.round(performance.now() - connection.speechAt);
-    state.transcript = { text: data.text, stable: data.stable, unmatched: [] };
-    state.preview = { lines: data.lines, total: data.total };
-    showTranscript();
-    showOrder();
-  } else if (data.type === "final") {
-    connection.text = "";
-    if (data.text) {
-      connection.hasText = true;
-      if (connection.releasedAt) connection.finalMs = Math.round(performance.now() - connection.releasedAt);
-      applyOrder(data, data.text);
-    }
-    if (connection.endSent) connection.finals += 1;
-    if (connection.finals === 2 || (connection.endSent && !data.text)) complete(connection);
-  } else if (data.type === "error") {
+  if (data.type === "partial") onPartial(connection, data);
+  else if (data.type === "final") onFinal(connection, data);
+  else if (data.type === "error") {
     stop(connection);
     showError(serviceErrorOf({ code, msg, data }, null));
   }
 }
 
+function onPartial(connection, { text, stable, lines, total }) {
+  connection.before ??= conversationRequest();
+  connection.text = text;
+  connection.heardAt = performance.now();
+  connection.partials += 1;
+  if (connection.firstMs === null && text && connection.speechAt) connection.firstMs = Math.round(performance.now() - connection.speechAt);
+  state.hearing = { text, stable };
+  state.preview = { lines, total };
+  showHearing();
+  showOrder();
+}
+
+function onFinal(connection, order) {
+  connection.text = "";
+  if (order.text) {
+    connection.hasText = true;
+    connection.heardAt = performance.now();
+    if (connection.releasedAt) connection.finalMs = Math.round(performance.now() - connection.releasedAt);
+    connection.sentence = takeTurn(order, order.text, connection.before ?? conversationRequest());
+    if (state.handsFree) speakNow(connection);
+  } else {
+    state.hearing = state.preview = null;
+    showHearing();
+    showOrder();
+    sendState(); // sound without words is no turn
+  }
+  connection.before = null;
+  if (connection.endSent) connection.finals += 1;
+  if (connection.finals === 2 || (connection.endSent && !order.text)) complete(connection);
+  else if (state.handsFree && state.phase === "listening" && connection.audioMs > REPLACE_MS) replace(connection);
+}
+
+function speakNow(connection) {
+  if (connection.sentence) speak(connection.sentence);
+  connection.sentence = null;
+}
+
+function replace(connection) {
+  state.connection = null;
+  connection.socket.close();
+  start();
+}
+
 function complete(connection) {
   state.timings = { firstMs: connection.firstMs, finalMs: connection.finalMs, partials: connection.partials };
   stop(connection);
+  speakNow(connection);
   if (!connection.hasText) notify("silence", {}, "good");
 }
 
@@ -196,7 +286,6 @@ function onClose(connection) {
 
 /** Put the recognised words into the text field, where they can be sent. */
 function fail(connection) {
-  state.transcript = null;
   stop(connection);
   if (connection.text) $("text").value = connection.text;
   notify(connection.text ? "cut_with_words" : "cut");
@@ -206,6 +295,7 @@ function stop(connection) {
   clearTimeout(connection.watchdog);
   state.connection = null;
   state.preview = null;
+  state.hearing = null;
   state.handsFree = false;
   microphone.release();
   if (connection.socket && connection.socket.readyState < WebSocket.CLOSING) connection.socket.close();
@@ -225,3 +315,10 @@ async function showRejection() {
   }
   return notify("cut");
 }
+
+/** Close the connection without waiting for the utterance in progress. */
+function abandon() {
+  if (state.connection) stop(state.connection);
+}
+
+Object.assign(actions, { sendState, pause, abandon });

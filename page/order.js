@@ -1,148 +1,187 @@
-// The order: edits, placing it, suggestions.
+// Turns of the conversation, edits by buttons, placing the order, suggestions.
 
+import { addTurn, adopt, forget, restorePrevious, save, withLine } from "./conversation.js";
+import { showTurns } from "./conversation_view.js";
 import { showError } from "./failures.js";
-import { actions, announce, notify, questionText, setPhase, showOrder, showSuggestions, showTranscript } from "./order_view.js";
+import { showExplanation } from "./frames_view.js";
+import { actions, announce, notify, showOrder, showPhase, showSuggestions } from "./order_view.js";
 import { ServiceError } from "./service.js";
-import { $, lineRequest, price, service, state, t } from "./state.js";
+import { speech } from "./speech.js";
+import { $, canEdit, conversationRequest, nameOf, price, recognitionLanguage, service, state, t } from "./state.js";
 
 const MAX_SUGGESTIONS = 4;
-const MAX_HISTORY = 100;
 // A text that orders nothing, so that the service only prices the lines.
 const NO_TEXT = ".";
+// So few words may belong to any language: the reply keeps the language of the one before.
+const MAX_UNTELLING_WORDS = 2;
 
-/** Show the order after an utterance. */
-export function applyOrder(order, text) {
-  const before = state.lines;
-  state.preview = null;
-  state.transcript = { text, stable: text.length, unmatched: order.unmatched };
-  // A question about an option is in its line, as an open choice.
-  state.itemQuestions = order.questions.filter(({ group }) => group === null);
-  setLines(order.lines);
-  announce(
-    [
-      ...order.changes.map(({ op, line, quantity }) => {
-        const changed = (op === "remove" ? before : order.lines)[line];
-        return t({ add: "said_added", set: "said_set", remove: "said_removed" }[op], { item: changed?.name ?? "", quantity });
-      }),
-      order.changes.length ? t("said_total", { total: price(state.total) }) : t("said_nothing_changed"),
-      order.unmatched.length ? `${t("not_understood")} ${order.unmatched.join(", ")}` : "",
-      ...order.questions.map((question) => questionText(question)),
-    ].join(" "),
-  );
-}
-
-/** Replace the lines of the order; the lines before can be restored by `undo`. */
-function setLines(lines) {
-  const same = JSON.stringify(lines.map(lineRequest)) === JSON.stringify(state.lines.map(lineRequest));
-  if (!same) {
-    state.history.push(state.lines);
-    if (state.history.length > MAX_HISTORY) state.history.shift();
-    state.orderId = null;
+/** Show a turn that the service has understood; return the shop's sentence. `before`: the conversation it was said in. */
+export function takeTurn(order, text, before) {
+  const turn = addTurn({ who: "customer", text, unmatched: order.unmatched });
+  addTurn({ who: "shop", text: order.say.text, language: order.say.language });
+  state.lastUtterance = { text, before, explain: null };
+  state.hearing = state.preview = null;
+  const hadLines = orderedItems();
+  adopt(order, turn);
+  showConversation();
+  if (!isWide()) scrollTo({ top: 0 }); // to the shop's sentence
+  showExplanation();
+  if (orderedItems() !== hadLines) loadSuggestions();
+  announce(t("said_total", { total: price(state.total) }));
+  if (order.status === "handoff") {
+    notify("handoff", {}, "wait");
+    actions.pause();
   }
-  state.lines = lines;
-  state.total = lines.reduce((sum, line) => sum + line.total, 0);
-  showTranscript();
+  if (order.status === "confirmed") placeOrder();
+  return order.say;
+}
+
+export function speak(sentence) {
+  if (!speech.speak(sentence)) {
+    const names = new Intl.DisplayNames([state.language], { type: "language" });
+    notify("no_voice", { language: names.of(sentence.language) }, "good");
+  }
+}
+
+function showConversation() {
+  showTurns();
   showOrder();
-  if (!same) loadSuggestions();
 }
 
-/** Let the service parse a text, or price changed lines. */
-async function requestOrder(text, lines = state.lines) {
-  return service.request("POST", "voice/order", { menu: state.menu.id, text, lines: lines.map(lineRequest) });
+const isWide = () => matchMedia("(min-width: 60rem)").matches;
+
+const orderedItems = () => JSON.stringify(state.lines.map(({ item, quantity }) => [item, quantity]));
+
+function requestTurn(text, conversation, replyLanguage) {
+  const language = replyLanguage ? { reply_language: replyLanguage } : {};
+  return service.request("POST", "voice/order", { menu: state.menu.id, text, ...conversation, ...language });
 }
 
-export async function sendText(text) {
-  if (state.phase !== "idle" || !state.menu) return;
+/** Return the language to reply in: the chosen one; after few words that of the reply before; null: the service decides. */
+const replyLanguageFor = (text) =>
+  recognitionLanguage() || (text.trim().split(/\s+/).length <= MAX_UNTELLING_WORDS ? state.replyLanguage : null);
+
+/** Take a typed turn, or one from a button, which answers `question`. */
+export async function sendText(text, question = null) {
+  if (!canEdit() || !state.menu) return;
   if (state.placed) startOver();
-  setPhase("finishing");
+  speech.stop();
+  state.busy = true;
   notify(null);
+  showPhase();
   try {
-    const order = await requestOrder(text);
-    $("text").value = "";
+    const before = conversationRequest();
+    // The first question is the one that an answer goes to.
+    if (question) before.questions = [question, ...state.questions.filter((other) => other !== question)];
+    const order = await requestTurn(text, before, question ? state.replyLanguage : replyLanguageFor(text));
+    if (!question) $("text").value = "";
     if (matchMedia("(pointer: coarse)").matches) $("text").blur(); // the keyboard would cover the order
-    applyOrder(order, text);
+    const sentence = takeTurn(order, text, before);
+    actions.sendState();
+    speak(sentence);
   } catch (error) {
     showError(error);
   } finally {
-    setPhase("idle");
+    state.busy = false;
+    showPhase();
   }
 }
 
-async function changeLines(lines) {
-  if (state.phase !== "idle" || state.placing) return;
+/** Let the service price changed lines, and ask what they lack. */
+async function changeLines(conversation) {
+  if (!canEdit()) return;
   if (state.placed) startOver();
+  speech.stop();
+  state.busy = true;
   try {
-    const order = lines.length ? await requestOrder(NO_TEXT, lines) : { lines: [] };
+    const request = conversationRequest({ ...state, ...conversation });
+    // A button is no turn that leaves questions unanswered.
+    request.questions = request.questions.map((question) => ({ ...question, times: 0 }));
+    const asked = state.questions[0]?.text;
+    const order = await requestTurn(NO_TEXT, request, state.replyLanguage ?? recognitionLanguage());
     notify(null);
-    setLines(order.lines);
+    const first = order.questions[0];
+    adopt({ ...order, status: first?.blocks ? "asking" : "open" }, null);
+    const isNew = first?.blocks && first.text !== asked;
+    if (isNew) addTurn({ who: "shop", text: first.text, language: order.say.language });
+    save();
+    actions.sendState();
+    showConversation();
+    loadSuggestions();
     announce(t("said_total", { total: price(state.total) }));
+    if (isNew) speak({ text: first.text, language: order.say.language });
   } catch (error) {
     showError(error);
+  } finally {
+    state.busy = false;
+    showPhase();
   }
 }
-
-const withLine = (index, line) => state.lines.flatMap((old, at) => (at === index ? (line.quantity > 0 ? [line] : []) : [old]));
 
 function changeQuantity(index, by) {
   const line = state.lines[index];
-  changeLines(withLine(index, { ...line, quantity: line.quantity + by }));
+  const quantity = line.quantity + by;
+  changeLines(withLine(index, quantity > 0 ? { ...line, quantity } : null));
 }
 
 function addItem(item) {
-  const index = state.lines.findIndex((line) => line.item === item && line.options.length === 0);
+  const lines = state.placed ? [] : state.lines;
+  const index = lines.findIndex((line) => line.item === item && line.options.length === 0);
   if (index >= 0) return changeQuantity(index, 1);
-  return changeLines([...(state.placed ? [] : state.lines), { item, quantity: 1, options: [] }]);
-}
-
-function chooseOption(index, group, choice) {
-  const line = state.lines[index];
-  const options = line.options.map((option) =>
-    option.group === group && option.choice === null ? { ...option, choice, alternatives: undefined } : option,
-  );
-  changeLines(withLine(index, { ...line, options }));
-}
-
-function removeOption(index, group) {
-  const line = state.lines[index];
-  changeLines(withLine(index, { ...line, options: line.options.filter((option) => option.group !== group || option.choice !== null) }));
+  return changeLines({ lines: [...lines, { item, quantity: 1, options: [] }] });
 }
 
 export function undo() {
-  if (state.phase !== "idle" || !state.history.length || state.placed) return;
-  const lines = state.history.pop();
-  state.itemQuestions = [];
-  setLines(lines);
-  state.history.pop(); // undo itself cannot be undone
-  showOrder();
+  if (!canEdit() || state.placed || !restorePrevious()) return;
+  speech.stop();
+  actions.sendState();
+  showConversation();
+  loadSuggestions();
   announce(t("said_total", { total: price(state.total) }));
 }
 
+// --- Placing ------------------------------------------------------------------------------------------------------------------------
+
+/** Store the order, or show what it lacks: the server knows the options, the page the questions about anything else. */
 export async function placeOrder() {
-  if (state.phase !== "idle" || state.placing || !state.lines.length) return;
+  if (state.placing || !state.lines.length || state.placed) return;
+  const others = state.questions.filter(({ blocks, group, line }) => blocks && (group === null || line === null));
+  if (others.length) return showMissing(state.questions.filter(({ blocks }) => blocks).map(({ text }) => text));
   state.placing = true;
   state.orderId ??= newId();
+  state.missing = [];
   notify(null);
   showOrder();
   try {
-    const body = { menu: state.menu.id, lines: state.lines.map(lineRequest) };
+    const { lines, notes } = conversationRequest();
+    const body = { menu: state.menu.id, lines, notes };
     state.placed = await service.request("PUT", `voice/order/${state.orderId}`, body);
-    state.lines = state.placed.lines;
     state.total = state.placed.total;
     announce(`${t("placed")}. ${t("said_total", { total: price(state.total) })}`);
+    actions.pause();
   } catch (error) {
-    showError(error);
+    if (error.error === "ORDER_INCOMPLETE") showMissing(error.errors.map(missingSentence));
+    else showError(error);
   } finally {
     state.placing = false;
+    save();
     showOrder();
     if (state.placed) $("again").focus();
   }
 }
 
-export function startOver() {
-  Object.assign(state, { lines: [], total: 0, history: [], itemQuestions: [], transcript: null, placed: null, orderId: null });
-  showTranscript();
+function showMissing(sentences) {
+  state.missing = [...new Set(sentences)];
   showOrder();
-  loadSuggestions();
+  const first = document.querySelector("#questions button");
+  if (first) first.focus({ preventScroll: true });
+}
+
+/** Put an error at ["lines", index, "options", group] into a sentence. */
+function missingSentence({ loc }) {
+  const line = state.lines[loc[1]];
+  const group = state.menu.option_groups[loc[3]];
+  return t("missing_choice", { item: line?.name ?? "", group: group ? nameOf(group, state.language) : loc[3] });
 }
 
 /** Return a random UUID; crypto.randomUUID does not exist on plain http. */
@@ -154,9 +193,19 @@ function newId() {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+export function startOver() {
+  speech.stop();
+  forget();
+  actions.sendState();
+  showConversation();
+  loadSuggestions();
+}
+
+// --- Suggestions --------------------------------------------------------------------------------------------------------------------
+
 let lastRequest = 0;
 
-async function loadSuggestions() {
+export async function loadSuggestions() {
   lastRequest += 1;
   const request = lastRequest;
   const quantities = new Map();
@@ -174,4 +223,4 @@ async function loadSuggestions() {
   }
 }
 
-Object.assign(actions, { addItem, changeQuantity, chooseOption, removeOption, sendText });
+Object.assign(actions, { addItem, changeQuantity, sendText });

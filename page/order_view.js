@@ -1,7 +1,10 @@
-// Shows the state. The actions of its buttons are filled in by order.js, which imports this module.
+// Shows the order and the controls. The actions of the buttons are filled in by order.js and live_session.js, which import this module.
 
+import { markWords, showHearing, showQuestions, showTurns, wordsOf } from "./conversation_view.js";
+import { make, onNextFrame } from "./elements.js";
 import { drawLevelMeter, levels, reducedMotion } from "./level_meter.js";
-import { $, openChoices, price, recognitionLanguage, state, t } from "./state.js";
+import { speech } from "./speech.js";
+import { $, canEdit, choiceOf, menuLanguage, nameLanguage, nameOf, price, recognitionLanguage, state, t } from "./state.js";
 import { TEXTS } from "./texts.js";
 
 // A line of lower confidence is marked. An unambiguous order has 0.8 and more.
@@ -9,36 +12,18 @@ const MIN_CONFIDENCE = 0.6;
 // A success notice disappears after this.
 const GOOD_NOTICE_MS = 6000;
 
-/** addItem(item), changeQuantity(line, by), chooseOption(line, group, choice), removeOption(line, group), sendText(text). */
+/** addItem(item), changeQuantity(line, by), sendText(text, question); sendState(), pause() and abandon(), of the live connection. */
 export const actions = {};
-
-/** Create an element; attributes named `on…` are event listeners. */
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
-
-const waiting = new Set();
-
-/** Call a function at the next animation frame, once for all calls before it. */
-export function onNextFrame(show) {
-  if (waiting.has(show)) return;
-  waiting.add(show);
-  requestAnimationFrame(() => {
-    waiting.delete(show);
-    show();
-  });
-}
 
 export function setPhase(phase) {
   state.phase = phase;
+  showPhase();
+}
+
+/** Show what depends on whether the page is listening, speaking or waiting for a reply. */
+export function showPhase() {
   showTalkButton();
-  showTranscript();
+  showHearing();
   showOrder();
 }
 
@@ -75,8 +60,9 @@ export function showAll() {
     showMenu();
     showSuggestions();
   }
+  $("voice").setAttribute("aria-pressed", String(speech.isOn));
   showTalkButton();
-  showTranscript();
+  showTurns();
   showOrder();
   showNotice();
 }
@@ -96,10 +82,13 @@ function showNotice() {
 
 export function showTalkButton() {
   const talking = state.phase === "listening" || state.phase === "starting";
-  const words = { idle: "hold", starting: "starting", listening: "listening", finishing: "finishing" };
+  const isSpeaking = speech.isSpeaking && state.phase === "listening";
+  const words = { idle: "tap", starting: "starting", listening: isSpeaking ? "speaking" : "listening", finishing: "finishing" };
   const touch = matchMedia("(pointer: coarse)").matches;
-  const hints = { idle: touch ? "hold_hint" : "hold_hint_keys", listening: state.handsFree ? "tap_to_end" : "let_go" };
+  const listening = state.handsFree ? "tap_to_pause" : "let_go";
+  const hints = { idle: touch ? "tap_hint" : "tap_hint_keys", listening: isSpeaking ? "speaking_hint" : listening };
   $("talk").dataset.phase = state.phase;
+  $("talk").dataset.speaking = String(isSpeaking);
   $("talk").setAttribute("aria-pressed", String(talking));
   $("talk").setAttribute("aria-busy", String(state.phase === "finishing"));
   $("talk-word").textContent = t(words[state.phase]);
@@ -107,19 +96,6 @@ export function showTalkButton() {
   $("order-view").dataset.phase = state.phase;
   $("level").classList.toggle("shown", state.phase === "listening");
   if (!talking) levels.fill(0);
-}
-
-export function showTranscript() {
-  const { text = "", stable = 0, unmatched = [] } = state.transcript ?? {};
-  const characters = Array.from(text); // `stable` counts characters, not UTF-16 units
-  $("stable").textContent = characters.slice(0, stable).join("");
-  $("unstable").textContent = characters.slice(stable).join("");
-  $("words").hidden = !text;
-  $("transcript").classList.toggle("empty-handed", !text);
-  $("invitation").hidden = Boolean(text) || state.phase === "listening";
-  $("examples").hidden = Boolean(text) || state.phase !== "idle" || state.lines.length > 0;
-  $("unmatched").hidden = !unmatched.length;
-  $("unmatched").replaceChildren(`${t("not_understood")} `, ...unmatched.map((word) => make("q", {}, word)));
 }
 
 const shownLines = new Map();
@@ -148,14 +124,18 @@ export function showOrder() {
   });
   $("order-empty").hidden = lines.length > 0;
   $("total").textContent = price(total);
+  $("from").hidden = state.placed !== null || !(isOpen(lines) || state.questions.some(({ blocks }) => blocks));
   $("sum").hidden = lines.length === 0;
   $("receipt").classList.toggle("tentative", state.preview !== null);
   $("receipt").classList.toggle("is-placed", state.placed !== null);
   $("undo").hidden = state.history.length === 0 || state.placed !== null;
-  $("undo").disabled = state.phase !== "idle";
+  $("undo").disabled = !canEdit();
+  $("restart").hidden = state.turns.length + lines.length === 0 || state.placed !== null;
   $("place").hidden = state.placed !== null || lines.length === 0;
-  $("place").disabled = state.phase !== "idle" || state.placing || !state.lines.length || openChoices().length > 0;
+  $("place").disabled = state.phase === "finishing" || state.busy || state.placing;
   $("place").textContent = t(state.placing ? "placing" : "place");
+  showMissing();
+  showNotes();
   $("placed").hidden = state.placed === null;
   if (state.placed) {
     const time = new Date(state.placed.placed_at).toLocaleTimeString(state.language, { hour: "2-digit", minute: "2-digit" });
@@ -164,26 +144,69 @@ export function showOrder() {
   showQuestions();
 }
 
+const isOpen = (lines) => lines.some(({ options }) => options.some(({ choice, amount }) => choice === null && amount !== "no"));
+
+function showMissing() {
+  const wording = JSON.stringify([state.language, state.missing]);
+  if ($("missing").dataset.shown === wording) return;
+  $("missing").dataset.shown = wording;
+  $("missing").hidden = state.missing.length === 0;
+  const sentences = state.missing.map((sentence) => make("li", {}, sentence));
+  $("missing").replaceChildren(make("p", {}, t("missing")), make("ul", {}, ...sentences));
+}
+
+/** Show the notes that concern the whole order; those of a line are in its row. */
+function showNotes() {
+  const shown = state.notes.filter(({ kind, line }) => kind !== "offer" && line === null).map(noteElement);
+  $("notes").replaceChildren(...shown);
+}
+
+const noteElement = ({ kind, text }) => make("li", { "data-kind": kind }, make("strong", {}, t(`note_${kind}`)), ` ${text}`);
+
 /** Create a row; its buttons stay while its content changes, so that the focus stays. */
 function newRow() {
-  const row = { index: 0, shown: "" };
+  const row = { index: 0, shown: "", isOpen: false };
   row.quantity = make("span", { class: "quantity" });
-  row.name = make("span", { class: "name" });
+  row.name = make("button", { type: "button", class: "name", "aria-expanded": "false", onclick: () => toggleWords(row) });
+  row.said = make("p", { class: "words-of", hidden: "" });
+  row.notes = make("ul", { class: "notes" });
   row.options = make("ul", { class: "options" });
   row.each = make("span", { class: "each" });
   row.price = make("span", { class: "price" });
   row.less = make("button", { type: "button", onclick: () => actions.changeQuantity(row.index, -1) }, "−");
   row.more = make("button", { type: "button", onclick: () => actions.changeQuantity(row.index, 1) }, "+");
-  const what = make("div", { class: "what" }, row.name, row.options, row.each);
+  const what = make("div", { class: "what" }, row.name, row.options, row.each, row.said, row.notes);
   row.element = make("li", { class: "line" }, row.quantity, what, row.price, make("div", { class: "step" }, row.less, row.more));
+  // With touch, the words are shown by a tap on the name.
+  row.element.addEventListener("pointerenter", ({ pointerType }) => pointerType === "mouse" && markWords(lineOf(row)));
+  row.element.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && markWords(null));
   return row;
+}
+
+const lineOf = (row) => (state.preview ? null : (state.lines[row.index] ?? null));
+
+/** Show or hide the words that made the line. */
+function toggleWords(row) {
+  row.isOpen = !row.isOpen;
+  showWords(row);
+  markWords(row.isOpen ? lineOf(row) : null);
+}
+
+function showWords(row) {
+  const words = row.isOpen && lineOf(row) ? wordsOf(lineOf(row)) : [];
+  row.name.setAttribute("aria-expanded", String(row.isOpen));
+  row.said.hidden = !row.isOpen;
+  row.said.replaceChildren(...(words.length ? words.map((text) => make("q", {}, text)) : [t("no_words")]));
 }
 
 function fillRow(row, line, index) {
   const wording = JSON.stringify([state.language, line.name, line.quantity, line.options, line.total]);
   const isNew = row.shown === "";
   row.index = index;
-  row.less.disabled = row.more.disabled = state.phase !== "idle" || state.placed !== null;
+  row.less.disabled = row.more.disabled = !canEdit() || state.placed !== null;
+  if (row.isOpen) showWords(row);
+  const notes = state.notes.filter(({ line: at, kind }) => at === index && kind !== "offer" && !state.preview).map(noteElement);
+  row.notes.replaceChildren(...notes, ...(line.note ? [noteElement({ kind: "other", text: line.note })] : []));
   row.element.classList.toggle("unsure", line.confidence !== null && line.confidence < MIN_CONFIDENCE);
   if (row.shown === wording) return;
   const sameLanguage = row.shown.startsWith(`["${state.language}"`);
@@ -191,9 +214,9 @@ function fillRow(row, line, index) {
   row.element.dataset.item = line.item;
   row.quantity.textContent = `${line.quantity}×`;
   row.name.textContent = line.name;
-  row.name.lang = menuLanguage();
+  row.name.lang = nameLanguage(state.menu.items[line.item] ?? { names: {} }, state.replyLanguage);
   row.name.dataset.unsure = t("unsure");
-  row.options.replaceChildren(...line.options.map(optionElement));
+  row.options.replaceChildren(...line.options.flatMap(withNested).map(optionElement));
   row.each.textContent = line.quantity > 1 ? t("each", { price: price(line.unit_price) }) : "";
   row.price.textContent = price(line.total);
   row.less.setAttribute("aria-label", t(line.quantity > 1 ? "one_less" : "remove", { item: line.name }));
@@ -209,6 +232,8 @@ function highlight(element, how) {
   element.classList.add(how);
 }
 
+const withNested = (option) => [option, ...(option.options ?? []).flatMap(withNested)];
+
 function optionElement({ choice, name, amount, quantity, price: cost }) {
   const words = { no: "without", light: "light", extra: "extra", regular: "regular" };
   const text = `${quantity > 1 ? `${quantity} ` : ""}${amount ? t(words[amount], { name: lower(name) }) : name}`;
@@ -216,68 +241,23 @@ function optionElement({ choice, name, amount, quantity, price: cost }) {
   return make("li", {}, text, cost ? make("span", {}, ` ${cost > 0 ? "+" : "−"}${price(Math.abs(cost))}`) : null);
 }
 
-/** The language of the names: the first of the menu. */
-const menuLanguage = () => state.menu.languages[0] ?? "";
-
 const lower = (name) => name.charAt(0).toLocaleLowerCase(state.language) + name.slice(1);
 
-export function questionText({ kind, line, group, choices, text }) {
-  if (kind === "unavailable") {
-    const item = Object.values(state.menu.items).find(({ name, available }) => available === false && text.includes(name))?.name ?? "";
-    return t(choices.length ? "question_unavailable" : "question_unavailable_none", { item });
-  }
-  if (kind === "check" || (kind === "missing" && line !== null && group === null)) return text;
-  if (group === null || line === null) return t("question_item");
-  return t("question_choice", { item: state.lines[line]?.name ?? "" });
-}
-
-export function showQuestions() {
-  const idle = state.phase === "idle" && state.placed === null;
-  const questions = idle ? [...openChoices(), ...state.itemQuestions] : [];
-  const wording = JSON.stringify([state.language, questions, state.lines.map(({ name }) => name)]);
-  if ($("questions").dataset.shown === wording) return;
-  $("questions").dataset.shown = wording;
-  $("questions").replaceChildren(...questions.map(questionElement));
-}
-
-function questionElement(question) {
-  const { line, group, choices } = question;
-  const known = group === null ? state.menu.items : (state.menu.option_groups[group]?.choices ?? {});
-  const answers = choices
-    .filter((id) => known[id])
-    .map((id) => {
-      const cost = known[id].price ?? 0;
-      const shown = cost ? make("small", {}, `${group === null ? "" : "+"}${price(cost)}`) : null;
-      const answer = () => {
-        state.itemQuestions = state.itemQuestions.filter((asked) => asked !== question);
-        if (group === null) actions.addItem(id);
-        else actions.chooseOption(line, group, id);
-      };
-      return make("button", { type: "button", class: "answer", lang: menuLanguage(), onclick: answer }, known[id].name, shown);
-    });
-  const skip = () => {
-    state.itemQuestions = state.itemQuestions.filter((asked) => asked !== question);
-    if (group !== null) actions.removeOption(line, group);
-    showQuestions();
-  };
-  const skipping = make("button", { type: "button", class: "quiet", onclick: skip }, t("not_now"));
-  const words = questionText(question);
-  return make("div", { class: "question", role: "group", "aria-label": words }, make("p", {}, words), ...answers, skipping);
-}
-
 export function showSuggestions() {
-  const shown = state.suggestions.map(({ item, name, price: cost, reason }) => {
-    const about = reason.item ? state.menu.items[reason.item]?.name : "";
+  const shown = state.suggestions.map(({ item, name: replied, price: cost, reason }) => {
+    const named = state.menu.items[item] ?? { name: replied, names: {} };
+    const name = nameOf(named);
+    const about = state.menu.items[reason.item];
     return make(
       "li",
       {},
       make(
         "button",
         { type: "button", "data-item": item, "aria-label": t("add_suggestion", { item: name, price: price(cost) }), onclick: () => actions.addItem(item) },
-        make("strong", { lang: menuLanguage() }, name),
+        make("strong", { lang: nameLanguage(named) }, name),
         make("span", { class: "cost" }, price(cost)),
         // The service gives its reason in the language of the menu; for others there is a shorter text.
-        make("small", {}, state.language === menuLanguage() ? reason.text : t(`reason_${reason.kind}`, { item: lower(about ?? "") })),
+        make("small", {}, state.language === menuLanguage() ? reason.text : t(`reason_${reason.kind}`, { item: about ? lower(nameOf(about)) : "" })),
       ),
     );
   });
@@ -293,14 +273,14 @@ function showMenu() {
     sections.get(category).push([id, item]);
   }
   const shown = Array.from(sections, ([category, items]) => {
-    const rows = items.map(([id, { name, price: cost, available }]) =>
+    const rows = items.map(([id, { name, names, price: cost, available }]) =>
       make(
         "li",
         {},
         make(
           "button",
           { type: "button", disabled: available === false ? "" : null, onclick: () => actions.addItem(id) },
-          make("span", { lang: menuLanguage() }, name),
+          make("span", { lang: nameLanguage({ names }) }, nameOf({ name, names })),
           make("span", { class: "cost" }, available === false ? t("sold_out") : price(cost)),
         ),
       ),
@@ -314,14 +294,17 @@ function showMenu() {
 function showExamples() {
   const english = state.language === "en";
   const inEnglish = ({ names, aliases = [] }) => names.en ?? aliases.find((words) => /^[A-Za-z' -]+$/.test(words) && words.length > 3);
-  const spoken = (named) => lower((english && inEnglish(named)) || named.name);
+  const spoken = (named) => lower((english && inEnglish(named)) || nameOf(named));
   const many = (words) => (english ? `${words}${/(s|x|ch|sh)$/.test(words) ? "es" : "s"}` : words);
   const items = Object.values(state.menu.items).filter(({ available }) => available !== false);
   const choicesOf = ({ options = [] }) =>
     options.flatMap((id) => {
       const { choices, default: usual } = state.menu.option_groups[id];
-      const others = Object.entries(choices).filter(([choice, { name, price: cost = 0 }]) => choice !== usual && cost === 0 && !/\d/.test(name));
-      return usual ? others.map(([, choice]) => choice) : [];
+      const others = Object.keys(choices)
+        .filter((choice) => choice !== usual)
+        .map((choice) => choiceOf(id, choice))
+        .filter((choice) => !choice.price && !/\d/.test(choice.name));
+      return usual ? others : [];
     });
   const first = items.find((item) => choicesOf(item).length) ?? items[0];
   const one = items.find(({ category }) => category !== first.category) ?? first;

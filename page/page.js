@@ -1,12 +1,15 @@
 // Entry point of the page: binds the controls. The other modules:
-// live_session.js (speaking), order.js and order_view.js (the order), frames_view.js (raw frames), service.js (requests), state.js,
-// texts.js (both languages), microphone.js and audio_worklet.js (recording), level_meter.js, failures.js (error notices).
+// live_session.js (speaking), conversation.js and conversation_view.js (turns and questions), order.js and order_view.js (the order),
+// speech.js and barge_in.js (the shop's voice), frames_view.js (for developers), service.js (requests), state.js, texts.js (both languages),
+// microphone.js and audio_worklet.js (recording), level_meter.js, failures.js (error notices), elements.js.
 
+import { forget, restore } from "./conversation.js";
 import { askCredentials, awaitModels, showError } from "./failures.js";
-import { showFrames, showView } from "./frames_view.js";
+import { showExplanation, showFrames, showView } from "./frames_view.js";
 import { end, press, release } from "./live_session.js";
-import { placeOrder, sendText, startOver, undo } from "./order.js";
-import { showAll } from "./order_view.js";
+import { loadSuggestions, placeOrder, sendText, startOver, undo } from "./order.js";
+import { actions, showAll } from "./order_view.js";
+import { speech } from "./speech.js";
 import { $, log, service, state, stored, t, withPlainNames } from "./state.js";
 import { TEXTS } from "./texts.js";
 
@@ -25,8 +28,9 @@ async function load() {
 async function openMenu(id) {
   state.menu = withPlainNames((await service.request("GET", `voice/menus/${id}`)).menu);
   localStorage.setItem("menu", id);
-  startOver();
+  if (!restore()) forget();
   showAll();
+  loadSuggestions();
 }
 
 const usesKeys = (element) => element.closest("input, select, textarea, button, summary, a, dialog, pre") !== null;
@@ -69,7 +73,9 @@ document.addEventListener("keyup", (event) => {
 });
 document.addEventListener("visibilitychange", () => {
   state.held = false;
-  if (document.hidden && state.phase === "listening") end();
+  if (!document.hidden) return;
+  speech.stop();
+  if (state.phase === "listening") end();
 });
 
 $("typing").addEventListener("submit", (event) => {
@@ -77,16 +83,26 @@ $("typing").addEventListener("submit", (event) => {
   const text = $("text").value.trim();
   if (text) sendText(text);
 });
+$("voice").addEventListener("click", () => {
+  speech.turn(!speech.isOn);
+  showAll();
+});
 $("undo").addEventListener("click", undo);
+$("restart").addEventListener("click", startOver);
 $("place").addEventListener("click", placeOrder);
 $("again").addEventListener("click", () => {
   startOver();
   $("talk").focus();
 });
-$("menu").addEventListener("change", () => openMenu($("menu").value).catch(showError));
+$("menu").addEventListener("change", () => {
+  actions.abandon();
+  speech.stop();
+  openMenu($("menu").value).catch(showError);
+});
 $("spoken").addEventListener("change", () => {
   state.spoken = $("spoken").value;
   localStorage.setItem("spoken", state.spoken);
+  actions.pause(); // the language belongs to the connection
 });
 for (const language of Object.keys(TEXTS)) {
   $(`in-${language}`).addEventListener("click", () => {
@@ -94,6 +110,7 @@ for (const language of Object.keys(TEXTS)) {
     localStorage.setItem("language", language);
     showAll();
     showFrames();
+    showExplanation();
   });
 }
 $("show-frames").addEventListener("click", () => showView($("frames-view").hidden));

@@ -7,11 +7,12 @@ const TIMEOUT_S = 30;
 
 /** An error reply of the service, or no reply: `status` is 0 then. */
 export class ServiceError extends Error {
-  constructor(status, error, message, retryAfterS = null) {
+  constructor(status, error, message, { retryAfterS = null, errors = [] } = {}) {
     super(message);
     this.status = status;
     this.error = error;
     this.retryAfterS = retryAfterS;
+    this.errors = errors; // [{loc, msg, type}] of a 422
   }
 }
 
@@ -122,7 +123,7 @@ export class Service {
 
 export function serviceErrorOf({ code, msg, data }, retryAfter) {
   const retryAfterS = Number.parseInt(retryAfter ?? data.retry_after_s, 10);
-  return new ServiceError(code, data.error, msg, Number.isNaN(retryAfterS) ? null : retryAfterS);
+  return new ServiceError(code, data.error, msg, { retryAfterS: Number.isNaN(retryAfterS) ? null : retryAfterS, errors: data.errors });
 }
 
 /** Replace keys and tokens, which must not be shown on a screen. */

@@ -38,7 +38,7 @@ class Page:
     expected = "^$"  # console errors that a test causes
 
     def __init__(  # noqa: PLR0913 - the emulated device
-        self, browser: "Browser", url: str, *, size: tuple[int, int], phone: bool, dark: bool, microphone: bool
+        self, browser: "Browser", url: str, *, size: tuple[int, int], phone: bool, dark: bool, microphone: bool, script: str
     ) -> None:
         self.browser = browser
         self.context = browser.call("Target.createBrowserContext")["browserContextId"]
@@ -54,6 +54,7 @@ class Page:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
         self.call("Emulation.setDeviceMetricsOverride", **metrics)
         self.call("Emulation.setTouchEmulationEnabled", enabled=phone)
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
         self.call("Page.navigate", url=url)
 
     def call(self, method: str, **arguments: Any) -> Any:
@@ -154,11 +155,18 @@ class Browser:
             if "method" in message:
                 self.events.append(message)
 
-    def open(
-        self, url: str, *, size: tuple[int, int] = (1280, 860), phone: bool = False, dark: bool = False, microphone: bool = True
+    def open(  # noqa: PLR0913 - the emulated device
+        self,
+        url: str,
+        *,
+        size: tuple[int, int] = (1280, 860),
+        phone: bool = False,
+        dark: bool = False,
+        microphone: bool = True,
+        script: str = "",
     ) -> Page:
-        """Open a page; `microphone`: whether the permission is granted."""
-        return Page(self, url, size=size, phone=phone, dark=dark, microphone=microphone)
+        """Open a page; `microphone`: whether the permission is granted; `script` runs before the page's own."""
+        return Page(self, url, size=size, phone=phone, dark=dark, microphone=microphone, script=script)
 
 
 @contextmanager

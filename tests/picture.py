@@ -29,12 +29,13 @@ def main() -> None:
                 page.call("Emulation.setScrollbarsHidden", hidden=True)
                 page.wait_for("document.querySelectorAll('#suggestions li').length")
                 page.click("#in-vi")
-                page.type_into("#text", "một cà phê sữa ít đường")
+                page.type_into("#text", "một cà phê sữa ít đường thêm trân châu")
                 page.click("#send")
                 page.wait_for("document.querySelectorAll('.line').length === 1")
-                page.mouse("mousePressed", "#talk")
+                page.wait_for("document.querySelectorAll('.turn').length === 2")
+                page.click("#talk")
                 page.wait_for("document.querySelectorAll('.line').length === 3")
-                page.wait_for("document.getAnimations().every((animation) => animation.currentTime > 400)")  # the new line is visible
+                page.evaluate("new Promise((resolve) => setTimeout(resolve, 700))")  # the new line becomes visible
                 page.screenshot(PICTURE)
         finally:
             running.stop()

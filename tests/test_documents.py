@@ -1,14 +1,17 @@
 """README, .env.example and changelog agree with the code: settings, errors, modules, links."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic_core import PydanticUndefined
 
 from errors import ApiError, ErrorCode
 from settings import ROOT, Settings
+from tests.test_readme import differences
 
 DEFAULTS = {name.upper(): field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
 ENV_EXAMPLE = dict(re.findall(r"(?m)^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text()))
@@ -80,3 +83,14 @@ def test_the_files_that_a_document_names_exist(document: Path) -> None:
 def test_the_links_of_a_document_have_targets(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.anyio
+async def test_the_conversation_of_the_api_page_gets_the_replies_it_shows(client: Any) -> None:
+    section = (ROOT / "docs/api.md").read_text().split("\n## A conversation\n", 1)[1].split("\n## ", 1)[0]
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL)]
+    assert len(blocks) == 4
+    for request, reply in zip(blocks[::2], blocks[1::2], strict=True):
+        assert differences(reply, (await client.post("/api/v1/voice/order", json=request)).json()) == []
+    state = {name: blocks[1]["data"][name] for name in ("lines", "questions", "changes", "notes")}
+    assert blocks[2].items() >= state.items(), "the state goes back as it came"

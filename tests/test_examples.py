@@ -19,10 +19,12 @@ from tests.servers import Server
 EXAMPLES = ROOT / "examples"
 
 
-def start(server: Server, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run an example to its end."""
+def start(server: Server, *command: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run an example to its end; `typed` is its input."""
     environment = os.environ | {"VOICE_URL": server.url} | environment
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    return subprocess.run(  # noqa: S603 - ours
+        command, cwd=ROOT, env=environment, input=typed, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def run(server: Server, *command: str) -> str:
@@ -54,6 +56,30 @@ def test_the_python_example_streams_a_spoken_order(hearing_server: Server) -> No
     assert shown[0].startswith("partial")
     assert shown[-1].startswith("final")
     assert "2 x Sinh tố bơ, 3 x Bánh mì ốp la  190000" in shown[-1]
+
+
+CONVERSATIONS = {
+    "vi": ["cho mình hai trà sữa thêm trân châu", "trân châu đen", "vậy thôi", "đúng rồi"],
+    "en": ["two milk teas with pearls please", "the black ones", "no, that's all", "yes"],
+}
+
+
+@pytest.mark.parametrize("language", CONVERSATIONS)
+def test_the_python_example_holds_a_conversation_until_the_order_is_stored(hearing_server: Server, language: str) -> None:
+    typed = CONVERSATIONS[language]
+    done = start(hearing_server, sys.executable, "examples/conversation.py", language, typed="\n".join(typed))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert stored(hearing_server, done.stdout) == {"tra-sua-truyen-thong": 2}
+    said = [line for line in done.stdout.splitlines() if line.startswith(("<", ">"))]
+    assert [line[2:] for line in said if line.startswith(">")] == typed
+    assert len(said) == 2 * len(typed) + 1, "the shop greets, and replies to each sentence"
+
+
+@pytest.mark.parametrize("typed", ["", "hai trà sữa thêm trân châu\n", "một latte\nhủy đơn\n"], ids=["nothing", "unfinished", "cancelled"])
+def test_a_conversation_that_ends_before_the_order_is_stored_has_another_exit_status(hearing_server: Server, typed: str) -> None:
+    done = start(hearing_server, sys.executable, "examples/conversation.py", typed=typed)
+    assert done.returncode == 2
+    assert "Stored" not in done.stdout
 
 
 ENGLISH = "examples/order-en.wav", "en"

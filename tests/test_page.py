@@ -140,13 +140,14 @@ def test_a_typed_order_is_completed_changed_and_placed(open_page: Any) -> None:
     page.wait_for("document.querySelectorAll('.line').length === 1")
     (line,) = lines_of(page)
     assert line.startswith("2× Trà sữa truyền thống Trân châu đen / Trân châu trắng? Ít đường 38.000 ₫ mỗi phần 76.000 ₫")
-    assert "phở" in page.text("#unmatched")
-    assert page.evaluate("document.querySelector('#place').disabled"), "an order with an open choice cannot be placed"
+    assert "phở" in page.text(".unmatched")
+    assert page.text(".amount").split() == ["từ", "76.000", "₫"], "a choice that is open may cost more"
 
     page.click(".answer")  # black pearls, at 8.000 each
     page.wait_for("document.querySelector('#total').innerText === '92.000\\u00a0₫'")
     assert "Trân châu đen +8.000 ₫" in lines_of(page)[0]
-    assert page.evaluate("document.querySelectorAll('.question').length") == 0
+    assert page.evaluate("document.querySelectorAll('.question:not(.optional)').length") == 0
+    assert page.text(".amount").split() == ["92.000", "₫"]
 
     page.click("#suggestions button")
     page.wait_for("document.querySelectorAll('.line').length === 2")
@@ -161,7 +162,8 @@ def test_a_typed_order_is_completed_changed_and_placed(open_page: Any) -> None:
     page.wait_for("!document.querySelector('#placed').hidden")
     put = next(event["request"] for event in page.events("Network.requestWillBeSent") if event["request"]["method"] == "PUT")
     stored = httpx.get(put["url"], headers=KEYS).json()["data"]
-    assert (stored["total"], stored["lines"][0]["options"][0]["choice"]) == (92000, "black-pearls")
+    assert stored["total"] == 92000
+    assert {option["choice"] for option in stored["lines"][0]["options"]} == {"black-pearls", "half"}
     assert "Tổng cộng 92.000" in page.text("#announced")
 
     page.click("#again")
@@ -173,11 +175,11 @@ def test_an_item_that_is_sold_out_is_named_and_others_are_offered(open_page: Any
     page = open_page()
     send_text(page, "một sinh tố mãng cầu")
     page.wait_for("document.querySelectorAll('.answer').length === 2")
-    assert page.text(".question p") == "Sinh tố mãng cầu đang hết. Đổi sang:"
+    assert "mãng cầu" in page.text(".question p")
     page.click(".answer")
     page.wait_for("document.querySelectorAll('.line').length === 1")
     assert lines_of(page)[0].startswith("1× Sinh tố bơ")
-    assert page.evaluate("document.querySelectorAll('.question').length") == 0
+    assert page.evaluate("document.querySelectorAll('.question:not(.optional)').length") == 0
 
 
 @in_a_browser
@@ -185,13 +187,13 @@ def test_the_chosen_language_is_stored_and_used_for_all_texts(open_page: Any) ->
     page = open_page()  # the browser is English, Vietnamese was chosen
     page.call("Page.reload")
     page.wait_for("document.querySelectorAll('#suggestions li').length")
-    assert page.text("#talk-word") == texts()["vi"]["hold"]
+    assert page.text("#talk-word") == texts()["vi"]["tap"]
     page.click("#in-en")
-    assert page.text("#talk-word") == texts()["en"]["hold"]
+    assert page.text("#talk-word") == texts()["en"]["tap"]
     assert page.evaluate("[document.documentElement.lang, document.querySelector('#spoken').value]") == ["en", ""]
     page.click("#examples button")  # a sentence made for this menu
     page.wait_for("document.querySelectorAll('.line').length > 0")
-    assert page.evaluate("document.querySelector('#unmatched').hidden")
+    assert page.evaluate("document.querySelector('.unmatched')") is None
 
 
 @in_a_browser
@@ -294,7 +296,7 @@ def test_every_control_has_an_accessible_name(open_page: Any) -> None:
     assert all(names)
     assert {"Bớt một Trà sữa truyền thống", "Hoàn tác", "Gửi", "Thực đơn", "Bạn nói"} <= set(names)
     assert page.evaluate("document.querySelector('#announced').getAttribute('aria-live')") == "polite"
-    assert "Thêm 2 Trà sữa truyền thống. Tổng cộng 76.000" in page.text("#announced")
+    assert "Tổng cộng 76.000" in page.text("#announced")
 
 
 RESAMPLED = """
@@ -346,9 +348,9 @@ def received(page: Page, kind: str) -> list[dict[str, Any]]:
     return [frame["data"] for frame in frames if frame["data"]["type"] == kind]
 
 
-def notice(page: Page, key: str) -> str:
+def notice(page: Page, key: str, language: str = "vi") -> str:
     """Wait until the page shows a notice; return its class."""
-    start = json.dumps(texts()["vi"][key].partition("{")[0])
+    start = json.dumps(texts()[language][key].partition("{")[0])
     page.wait_for(f"document.querySelector('#notice').innerText.startsWith({start})")
     kind: str = page.evaluate("document.querySelector('#notice').className")
     return kind
@@ -370,18 +372,19 @@ def test_the_order_appears_while_it_is_spoken(open_page: Any) -> None:
     final = [final for final in received(page, "final") if final["text"]][-1]
     assert len(received(page, "partial")) > 2
     assert page.evaluate("document.querySelector('#notice').hidden")
-    assert page.text("#stable") == final["text"]
+    assert page.text(".turn.customer:nth-last-child(2) .said") == final["text"]
+    assert page.text(".turn.shop:last-child .said") == final["say"]["text"]
     assert [(line["item"], line["quantity"]) for line in final["lines"]] == [("latte", 1), ("sinh-to-bo", 2), ("banh-mi-op-la", 3)]
     shown = lines_of(page)
     assert all(text.startswith(f"{line['quantity']}× {line['name']}") for text, line in zip(shown, final["lines"], strict=True))
     assert re.sub(r"\D", "", page.text("#total")) == str(final["total"])
-    assert "3 Bánh mì ốp la. Tổng cộng" in page.text("#announced")
+    assert page.text("#announced").startswith("Tổng cộng")
     page.wait_for("document.querySelectorAll('#suggestions li').length && !document.querySelector('button[data-item=sinh-to-bo]')")
 
     # A tap starts hands-free recording until the next tap; the WAV file is over by now.
     for what in ("touchStart", "touchEnd"):
         page.touch(what, "#talk")
-    page.wait_for(f"document.querySelector('#talk-hint').innerText === {json.dumps(texts()['vi']['tap_to_end'])}")
+    page.wait_for(f"document.querySelector('#talk-hint').innerText === {json.dumps(texts()['vi']['tap_to_pause'])}")
     page.wait_for("document.querySelector('#talk').ariaPressed === 'true'")
     for what in ("touchStart", "touchEnd"):
         page.touch(what, "#talk")

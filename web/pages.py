@@ -38,6 +38,10 @@ PAGE_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javas
 PAGE_SCRIPTS = (
     "page",
     "live_session",
+    "conversation",
+    "conversation_view",
+    "speech",
+    "barge_in",
     "microphone",
     "audio_worklet",
     "level_meter",
@@ -47,6 +51,7 @@ PAGE_SCRIPTS = (
     "service",
     "failures",
     "state",
+    "elements",
     "texts",
 )
 PAGE_FILES = ("page.css", "icon.svg", *(f"{script}.js" for script in PAGE_SCRIPTS))

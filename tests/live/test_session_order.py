@@ -44,6 +44,14 @@ def test_the_same_words_are_parsed_again_only_if_the_lines_or_the_menu_changed(m
     assert items(order.parse(segments("two lattes"))) == [("cappuccino", 1), ("latte", 2)]
 
 
+def test_the_reply_is_in_the_language_of_the_session_whatever_the_words_tell(menu):
+    spoken = [segments(words) for words in ("latte", "two lattes please", "cho anh hai latte")]
+    for language in ("vi", "en"):
+        order = SessionOrder(menu, language)
+        assert {order.parse(words)["say"]["language"] for words in spoken} == {language}
+    assert SessionOrder(menu).parse(segments("two lattes please"))["say"]["language"] == "en"
+
+
 def test_items_and_options_that_the_menu_does_not_have_are_removed_and_named(menu):
     lines = [
         LineRequest(item="cappuccino"),

@@ -32,7 +32,8 @@ class StreamingSession:
     ) -> None:
         """`languages`: candidates; empty: any. `current_engine` is called at each step, since menus change."""
         self.utterance: Utterance | None = None
-        self.order = SessionOrder(current_engine)
+        # "Ok" and a sole name belong to no language; the only one that is recognised decides.
+        self.order = SessionOrder(current_engine, languages[0] if len(languages) == 1 else None)
         self.n_finals = 0
         self._engines, self._languages, self._max_utterance_s = engines, languages, max_utterance_s
         self._vad = StreamingVad()

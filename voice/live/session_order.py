@@ -15,8 +15,10 @@ from voice.orders.confirmation import is_recognition_uncertain
 class SessionOrder:
     """The state of a session's conversation, changed by utterances, by the client and by changes of the menu."""
 
-    def __init__(self, current_engine: Callable[[], DialogEngine]) -> None:
+    def __init__(self, current_engine: Callable[[], DialogEngine], reply_language: str | None = None) -> None:
         """`current_engine` returns the engine of the session's menu; called at each step, since menus change.
+
+        `reply_language`: None is the language that the words of an utterance tell.
 
         Raises:
             MenuNotFound: by `current_engine`, here and in `follow_menu`.
@@ -25,6 +27,7 @@ class SessionOrder:
         self.state = EMPTY
         self._lines: Sequence[LineRequest] = ()  # of `state`
         self._current_engine, self._engine = current_engine, current_engine()
+        self._reply_language = reply_language
         # The last turn: text and whether its recognition is uncertain, the state before, the order after.
         self._taken: tuple[tuple[str, bool], State, Order] | None = None
 
@@ -64,7 +67,7 @@ class SessionOrder:
         words = text_of(segments), is_recognition_uncertain(segments)
         if self._taken and self._taken[0] == words and self._taken[1] is self.state:
             return self._taken[2]
-        order = self._engine.take_turn(words[0], self.state, is_uncertain=words[1])
+        order = self._engine.take_turn(words[0], self.state, reply_language=self._reply_language, is_uncertain=words[1])
         self._taken = words, self.state, order
         return order
 
