@@ -1,6 +1,6 @@
 """Notes: what the customer says besides the order, and what it means for the lines.
 
-The words of an allergy or a diet never reach the parser, so that they become neither options nor quantities.
+The words of an allergy, a diet or a person never reach the parser, so that they become neither options nor quantities.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Suspend edits that are not certain: they are asked about instead of made."""
+"""Suspend edits that are not certain, not likely or not available: they are asked about instead of made."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

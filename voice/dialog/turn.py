@@ -1,7 +1,8 @@
 """One turn of a conversation: an utterance and the state before it become the state after it and the shop's next sentence.
 
-utterance ─▶ reading ─▶ answer to the asked question ─▶ uncertain edits suspended ─▶ settled lines ─▶ open questions ─▶ act, status, say
-(reading)  (answers)                       (suspending)                 (settling)       (questions)       (acts, policy, say)
+    utterance ─▶ reading ─▶ suspending ─▶ answers ─▶ settling ─▶ notes ─▶ questions, policy ─▶ acts ─▶ wire, say ─▶ reply
+
+Each step is the module of its name; docs/conversations.md describes them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
