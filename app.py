@@ -154,7 +154,7 @@ async def take_order(request: Request) -> Response:
     text, audio, options = await read_order(request, state["bodies"], state["admission"])
     engine = state["menus"].get(options.menu)
     conversation = state_of(engine.menu, options, options.at)
-    take_turn = partial(engine.take_turn, reply_language=options.reply_language)
+    take_turn = partial(engine.take_turn, reply_language=options.reply_language, explain=options.explain)
     if options.offer:
         await state["recommenders"].started()
         recommender = state["recommenders"].get(caller_of(request).id, engine.menu)

@@ -611,7 +611,7 @@ class OrderOptions(Conversation, SpeechOptions):
     reply_language: Language | None = None
     at: Timestamp | None = Field(None, description="The time of the turn, for opening times; null: now.")
     offer: bool = False
-    explain: bool = False
+    explain: bool = Field(default=False, description="True: the reply tells how the utterance was read.")
     customer_id: PrimaryKey | None = None
 
 
@@ -816,6 +816,137 @@ class Say(TypedDict):
     language: str
 
 
+class FeatureCost(TypedDict):
+    """A feature of an arc or an event: `cost` is `value` times `weight`. A negative cost speaks for the parse."""
+
+    feature: str
+    value: float
+    weight: float
+    cost: float
+
+
+class FeatureDifference(TypedDict):
+    """A feature that two parses have with different values; `cost` is what it adds to the runner-up over the chosen parse."""
+
+    feature: str
+    chosen: float
+    runner_up: float
+    weight: float
+    cost: float
+
+
+class ParsedToken(TypedDict):
+    """A token in its normal form; `span` is its place in the parsed utterance in code points."""
+
+    text: str
+    span: tuple[int, int]
+
+
+class NamedId(TypedDict):
+    """An item, or a choice of an option group, with its name."""
+
+    group: NotRequired[str]
+    id: str
+    name: str
+
+
+class ParsedArc(TypedDict):
+    """Words that were read in one role; `value`: of a number, an amount, ...; `fits`: the items or choices that a name fits.
+
+    `partial`: only a part of the name was said.
+    """
+
+    span: tuple[int, int]
+    text: str
+    role: str
+    value: str | int | None
+    fits: list[NamedId]
+    partial: bool
+    cost: float
+    features: list[FeatureCost]
+
+
+class ParsedEvent(TypedDict):
+    """A step of the parse, and its attributes; `n_arcs` is the number of arcs that were read before it."""
+
+    event: str
+    attributes: dict[str, str | int | bool | list[str]]
+    n_arcs: int
+    cost: float
+    features: list[FeatureCost]
+
+
+class LineEdit(TypedDict):
+    """The change of a line by an edit, in short; `line` is its index in the draft, where removed lines keep their place."""
+
+    line: int
+    before: str | None
+    after: str | None
+
+
+class ParsedEdit(TypedDict):
+    """An edit of the draft, and the words that made it; `span` is null if no words did."""
+
+    span: tuple[int, int] | None
+    text: str
+    lines: list[LineEdit]
+
+
+class ChosenParse(TypedDict):
+    """The parse that the reply follows: its order in short, and its derivation.
+
+    `probability`: of the order, over all parses; `cost`: of this parse, the sum over its arcs and events; `unresolved`: lines whose
+    words fit several items, or none that is available; `unread`: words without a role.
+    """
+
+    order: list[str]
+    unresolved: list[str]
+    probability: float
+    cost: float
+    arcs: list[ParsedArc]
+    events: list[ParsedEvent]
+    edits: list[ParsedEdit]
+    unread: list[str]
+
+
+class RunnerUp(TypedDict):
+    """The likeliest parse with another order. `arcs`: those that the chosen parse lacks; `differences`: the heaviest first."""
+
+    order: list[str]
+    unresolved: list[str]
+    probability: float
+    cost: float
+    arcs: list[ParsedArc]
+    differences: list[FeatureDifference]
+
+
+class AskedQuestion(TypedDict):
+    """The open question that an utterance was read to answer."""
+
+    kind: str
+    line: int | None
+    group: str | None
+    choices: list[str]
+
+
+class Explanation(TypedDict):
+    """How an utterance was read.
+
+    `utterance`: as it was parsed, with spaces for allergies, diets, and numbers that count nothing. `acts`: the probabilities of the
+    acts by the words alone, where `edit` stands for every act that changes the order. `second_opinion`: whether it agrees with the
+    chosen parse; null: it was not asked. Of a list only the first 100 entries are there, and only the ten heaviest features.
+    """
+
+    utterance: str
+    tokens: list[ParsedToken]
+    asked: AskedQuestion | None
+    act: str
+    acts: dict[str, float]
+    chosen: ChosenParse
+    runner_up: RunnerUp | None
+    second_opinion: bool | None
+
+
 class Order(TypedDict):
     """The state of the conversation after the utterance, and the shop's next sentence."""
 
@@ -833,6 +964,7 @@ class Order(TypedDict):
     unmatched: list[str]
     notes: list[Note]
     transcript: NotRequired[Transcript]
+    explain: NotRequired[Explanation]
 
 
 class LivePartial(TypedDict):

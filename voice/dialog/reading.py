@@ -1,6 +1,6 @@
 """Read an utterance: its notes, its parses in the state of the conversation, and the act that its words tell."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from schemas import Menu
@@ -39,6 +39,7 @@ class Reading(NamedTuple):
     notes: Sequence[FoundNote]
     part_numbers: Sequence[tuple[int, int]]  # numbers that are no number of units, in code points
     number: int  # the first number of units that was said; 0: none
+    second_opinion: bool | None  # whether it agrees with the best parse; None: it was not asked
 
     @property
     def parse(self) -> Parse:
@@ -107,54 +108,61 @@ class UtteranceReader:
             tokens = words.tokenize(utterance)
         said = heard(tokens)
         analysis = self._parser.analyse(utterance)
-        asked, parses = self._parse(utterance, analysis, state, said, tuple(persons))
+        asked, parses, second_opinion = self._parse(utterance, analysis, state, said, tuple(persons))
         inquiry = None
         words_act = Act.NONE
         if not parses[0].n_edits:
-            act_costs = self._parser.act_costs(analysis, asked.kind.value if asked is not None else "")
+            act_costs = self._parser.act_costs(analysis, _kind(asked))
             inquiry = self._inquiries.find(tokens, analysis.lattice, state)
             words_act = act_of_words(said, asked, act_costs, is_inquiry=inquiry is not None)
         number = _number(parses[0], tokens)
         if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
             number = self._part_numbers.first_number(tokens)
-        return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number)
+        return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number, second_opinion)
+
+    def act_costs(self, reading: Reading) -> Mapping[str, float]:
+        """Return -log P of each act of the parser, of an utterance that was read."""
+        return self._parser.act_costs(self._parser.analyse(reading.utterance), _kind(reading.asked))
 
     def _parse(
         self, utterance: str, analysis: Analysis, state: State, said: Heard, persons: tuple[int, ...]
-    ) -> tuple[Question | None, list[Parse]]:
+    ) -> tuple[Question | None, list[Parse], bool | None]:
         """Return the parses in the light of the first question, or of a later one that the utterance answers instead.
 
+        The last value tells whether the second opinion agrees; None: it was not asked.
         `persons`: the lines of the persons that the utterance mentions.
         """
         focus = persons or tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
         lines = [request_of(line) for line in state.lines]
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(analysis, lines, question=_for_parser(first), focus=focus)
+        agrees = None
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
-            parses = self._second_opinion.weigh(parses, utterance, lines)
+            parses, agrees = self._second_opinion.weigh(parses, utterance, lines)
         if first is None or said.leading() or not _has_words_left(parses[0]):
-            return first, parses
+            return first, parses, agrees
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
             if not other.choices:
                 continue
             again = self._parser.parse(analysis, lines, question=_for_parser(other), focus=focus)
             if again[0].n_edits and not _has_words_left(again[0]):
-                return other, again
-        return first, parses
+                return other, again, None
+        return first, parses, agrees
 
 
 def _number(parse: Parse, tokens: Sequence[Token]) -> int:
     """Return the first number of a parse; 0: none. "One" behind a name is a pronoun."""
     before: Arc | None = None
-    at = 0
-    for event in parse.events:
-        if not isinstance(event, Arc):
-            continue
-        if event.role is Role.NUMBER and not (before is not None and before.role in NAMING and is_pronoun(tokens[at])):
-            return int(event.value)
-        before = event
-        at += event.length
+    for at, arc in parse.placed(tokens):
+        if arc.role is Role.NUMBER and not (before is not None and before.role in NAMING and is_pronoun(tokens[at])):
+            return int(arc.value)
+        before = arc
     return 0
+
+
+def _kind(asked: Question | None) -> str:
+    """Return the kind of a question; "" if there is none."""
+    return asked.kind.value if asked is not None else ""
 
 
 def _has_words_left(parse: Parse) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas import LineRequest, Menu
 from voice.orders.engine import OrderEngine
@@ -14,6 +14,13 @@ from voice.orders.parser.parser import Parse
 AGREEMENT: Final = 2.0
 
 
+class Weighed(NamedTuple):
+    """Parses with their probabilities given the engine's order, the likeliest first."""
+
+    parses: list[Parse]
+    agrees: bool  # the engine's order is that of the first parse
+
+
 class SecondOpinion:
     """The rule-based engine of a menu. It knows no questions: ask it only about utterances that answer none."""
 
@@ -21,11 +28,13 @@ class SecondOpinion:
         self._engine = OrderEngine(menu, ask_below=0.0)
         self._index = index
 
-    def weigh(self, parses: Sequence[Parse], utterance: str, lines: Sequence[LineRequest]) -> list[Parse]:
-        """Return the parses with their probabilities given the engine's order, the likeliest first."""
+    def weigh(self, parses: Sequence[Parse], utterance: str, lines: Sequence[LineRequest]) -> Weighed:
+        """Weigh the parses of an utterance about an order."""
         understood = [LineRequest.model_validate(line) for line in self._engine.understand(utterance, lines)["lines"]]
         order = denotation(self._index.draft(understood))
-        factors = [math.exp(AGREEMENT) if denotation(parse.draft) == order else 1.0 for parse in parses]
-        total = sum([parse.probability * factor for parse, factor in zip(parses, factors, strict=True)])
-        weighed = [parse._replace(probability=parse.probability * factor / total) for parse, factor in zip(parses, factors, strict=True)]
-        return sorted(weighed, key=lambda parse: -parse.probability)
+        agreeing = [denotation(parse.draft) == order for parse in parses]
+        masses = [parse.probability * (math.exp(AGREEMENT) if agrees else 1.0) for parse, agrees in zip(parses, agreeing, strict=True)]
+        total = sum(masses)
+        weighed = [(parse._replace(probability=mass / total), agrees) for parse, mass, agrees in zip(parses, masses, agreeing, strict=True)]
+        weighed.sort(key=lambda one: -one[0].probability)
+        return Weighed([parse for parse, _ in weighed], weighed[0][1])

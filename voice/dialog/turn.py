@@ -13,6 +13,7 @@ from schemas import Line, LineRequest, Menu, Order
 from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
+from voice.dialog.explanation import explanation
 from voice.dialog.languages import language_of
 from voice.dialog.lines import draft_of, priced, request_of, with_note
 from voice.dialog.phrases import names_of
@@ -48,7 +49,8 @@ class DialogEngine:
         self.menu = menu
         self.ask_below = ask_below
         self.vocabulary = tuple(dict.fromkeys(names_of(menu)))
-        self._reader = UtteranceReader(menu, model or Model.load(), ActModel.load())
+        self._model = model or Model.load()
+        self._reader = UtteranceReader(menu, self._model, ActModel.load())
         self._availability = Availability(menu)
         self._pricing = Pricing(menu)
         self._pricings = {language: Pricing(menu, language) for language in {*menu.languages, *language_packs()}}
@@ -83,7 +85,7 @@ class DialogEngine:
             if named is not None:
                 yield from (named.name, *named.aliases)
 
-    def take_turn(
+    def take_turn(  # noqa: PLR0913 - options of a turn, by keyword
         self,
         utterance: str,
         state: State = EMPTY,
@@ -91,11 +93,12 @@ class DialogEngine:
         reply_language: str | None = None,
         is_uncertain: bool = False,
         suggest: Suggest | None = None,
+        explain: bool = False,
     ) -> Order:
         """Return the state after an utterance and the next sentence; spans count code points of the utterance in NFC.
 
         `is_uncertain`: the utterance was recognised with low confidence, so that each edit is asked about. `suggest`: for an offer when
-        nothing else is asked.
+        nothing else is asked. `explain`: the reply tells how the utterance was read.
         """
         utterance = words.nfc(utterance)
         state = state._replace(questions=tuple(questions.valid(state.questions, self.menu, state.lines)))
@@ -103,7 +106,10 @@ class DialogEngine:
         edited = self._edit(reading, state, ALWAYS_ASK if is_uncertain else self.ask_below)
         turn = self._turn(reading, edited, state, suggest)
         language = reply_language or language_of(reading.tokens, self.menu)
-        return order_reply(turn, edited.settled, self.menu, self._pricings.get(language, self._pricing), language)
+        reply = order_reply(turn, edited.settled, self.menu, self._pricings.get(language, self._pricing), language)
+        if explain:
+            reply["explain"] = explanation(reading, turn.act, self._reader.act_costs(reading), self.menu, self._model)
+        return reply
 
     def _edit(self, reading: Reading, state: State, ask_below: float) -> "_Edited":
         """Apply the edits of the best parse and of the answer, except uncertain ones."""

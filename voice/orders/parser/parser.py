@@ -10,7 +10,7 @@ from voice.orders.parser.acts import ActModel, act_features, masked
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, denotation
 from voice.orders.parser.lexicon import Lexicon
-from voice.orders.parser.model import Event, Model
+from voice.orders.parser.model import Event, Model, features_of
 from voice.orders.parser.moves import Shift
 from voice.orders.parser.question_arcs import with_question_arcs
 from voice.orders.parser.reduce import Reducer
@@ -58,6 +58,24 @@ class Parse(NamedTuple):
     def says(self, role: Role) -> bool:
         """Return whether a word of the utterance is read in the role of an answer: yes, no, done, any, most, least."""
         return any([event[0] == "say" and event[1] == role.name.lower() for event in self.events if not isinstance(event, Arc)])
+
+    def placed(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Arc]]:
+        """Yield the arcs of the derivation, each with its first token; the trace has none for punctuation, and an empty one for the act."""
+        at = 0
+        for event in self.events:
+            if isinstance(event, Arc):
+                while event.length and words.is_punctuation(tokens[at].surface):
+                    at += 1
+                yield at, event
+                at += event.length
+
+    def features(self) -> dict[str, float]:
+        """Return the values of the features of all arcs and events."""
+        found: dict[str, float] = {}
+        for event in self.events:
+            for feature, value in event.features if isinstance(event, Arc) else features_of(event):
+                found[feature] = found.get(feature, 0.0) + value
+        return found
 
     def touched(self) -> dict[int, tuple[int, int]]:
         """Return the tokens that changed each line, by draft index: the first one, and the one behind the last."""
