@@ -1,4 +1,4 @@
-"""What a simulated customer says, in English or Vietnamese; the sentences are in `simulated_speech.yaml`."""
+"""What a simulated customer says, in English or Vietnamese; the sentences are in `speech.yaml`."""
 
 import random
 import sys
@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from bench.simulated_menus import Shop
+from bench.simulation.menus import Shop
 from voice import bounded_yaml
 
 SENTENCES_FILE: Final = Path(__file__).with_suffix(".yaml")
@@ -51,8 +51,9 @@ class Speech:
         place: str = self._sentences["places"][number]
         return place
 
+    @property
     def n_places(self) -> int:
-        """Return the number of ordinals."""
+        """The number of ordinals."""
         return len(self._sentences["places"])
 
     def units(self, item: str, quantity: int, options: Options, *, is_vague: bool = False) -> str:
