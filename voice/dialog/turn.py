@@ -34,6 +34,7 @@ from voice.orders.parser.roles import Role
 from voice.orders.pricing import Pricing
 
 ALWAYS_ASK: Final = 2.0  # above any confidence
+MAX_DECLINED: Final = 2  # offers of a conversation
 EMPTY: Final = State()
 
 Suggest = Callable[
@@ -161,7 +162,7 @@ class DialogEngine:
         open_questions = self._questions(edited, state, asked, checks)
         was_read_back = asked is not None and is_read_back(asked)
         is_confirmed = was_read_back and act is Act.CONFIRM and not settled.changes
-        if suggest is not None and not open_questions and settled.lines and act not in {Act.DONE, Act.CANCEL, Act.HUMAN}:
+        if suggest is not None and not open_questions and settled.lines and act not in {Act.DONE, Act.DENY, Act.CANCEL, Act.HUMAN}:
             open_questions = _offers(suggest, settled.lines, all_notes)
         if was_read_back and act is Act.DENY:
             open_questions = [question for question in open_questions if not is_read_back(question)]
@@ -241,7 +242,9 @@ def _line_in_focus(state: State) -> int | None:
 
 
 def _offers(suggest: Suggest, lines: Draft, noted: Sequence[Note]) -> list[Question]:
-    """Return the offer of an item that is not ordered and was not declined."""
+    """Return the offer of an item that is not ordered; none after `MAX_DECLINED` declined ones."""
     declined = [note.value for note in noted if note.kind == "offer" and note.value is not None]
+    if len(declined) >= MAX_DECLINED:
+        return []
     item = suggest([(line.items[0], line.quantity) for line in lines], [*declined, *[line.items[0] for line in lines]])
     return [Question(QuestionKind.OFFER, choices=(item,))] if item is not None else []
