@@ -96,4 +96,4 @@ def fit_acts(examples: Sequence[tuple[Sequence[str], str]], *, strength: float =
         gradient = (gradient + strength * weights) / n_examples
         squares = 0.9 * squares + 0.1 * gradient * gradient
         weights -= 0.05 / (1 + epoch / 40) * gradient / (np.sqrt(squares) + 1e-5)
-    return {feature: [round(float(weights[act][number]), 3) for act in range(n_acts)] for feature, number in index.items()}
+    return {feature: [round(float(weights[act][number]), 2) for act in range(n_acts)] for feature, number in index.items()}

@@ -32,6 +32,7 @@ N_GENERATED: Final = 40  # examples on each menu
 N_FOLDS: Final = 6  # of the menus, for the act models
 MAX_CANDIDATES: Final = 30  # parses of an example in a round
 MIN_WEIGHT: Final = 2e-3  # smaller ones are not written
+MIN_ACT_WEIGHT: Final = 0.1  # features whose weights are all smaller are not written
 MIN_WORD_COUNT: Final = 4  # rarer words have no features
 ACT_OF: Final = dict.fromkeys(("order", "answer", "change", "remove"), "edit") | dict.fromkeys(("smalltalk", "none"), "other")
 
@@ -151,8 +152,9 @@ def rounds(menus: Sequence[Sequence[Prepared]]) -> Iterator[tuple[dict[str, floa
 
 
 def write(path: Path, weights: Mapping[str, Any]) -> None:
-    """Write weights as JSON, one line each."""
-    path.write_text(json.dumps(weights, indent=0, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write weights as JSON, one line for each feature."""
+    rows = [f"{json.dumps(feature, ensure_ascii=False)}: {json.dumps(weight)}" for feature, weight in sorted(weights.items())]
+    path.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -164,7 +166,10 @@ def main() -> None:
     menus = [prepare(examples) for examples in examples_by_menu(arguments.leave_out)]
     annotated = [one for menu in menus for one in menu if one.act]
     act_weights = fit_acts([(one.features, one.act) for one in annotated])
-    write(arguments.output / ACT_WEIGHTS_FILE.name, {feature: row for feature, row in act_weights.items() if any(row)})
+    write(
+        arguments.output / ACT_WEIGHTS_FILE.name,
+        {feature: row for feature, row in act_weights.items() if max(map(abs, row)) >= MIN_ACT_WEIGHT},
+    )
     for weights, line in rounds(menus):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
