@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+MIN_MISSPELLING: Final = 0.05  # weight of "spelt.*": no misspelling is cheaper than the exact word
 MARGIN: Final = 0.5  # a wrong parse should cost this much more than a right one
 N_EPOCHS: Final = 60
 STEP: Final = 0.05
@@ -113,7 +114,8 @@ def fit(pools: Iterable[Pool], weights: Mapping[str, float]) -> tuple[dict[str, 
             right.append(candidate.is_right)
     prior = np.array([PRIOR.get(feature, 0.0) for feature in index])
     fitted = np.array([weights.get(feature, 0.0) for feature in index])
-    problem = _Problem(np.array(rows), np.array(columns), np.array(values), np.array(right, bool), np.array(starts), prior)
+    floor = np.array([MIN_MISSPELLING if feature.startswith("spelt.") else -np.inf for feature in index])
+    problem = _Problem(np.array(rows), np.array(columns), np.array(values), np.array(right, bool), np.array(starts), prior, floor)
     loss = problem.minimise(fitted)
     return {feature: round(float(fitted[number]), 5) for feature, number in index.items()}, loss
 
@@ -127,6 +129,7 @@ class _Problem(NamedTuple):
     right: NDArray[np.bool_]  # of each row
     starts: NDArray[np.int64]  # first row of each example
     prior: NDArray[np.float64]  # of each feature
+    floor: NDArray[np.float64]  # of each feature
 
     def minimise(self, weights: NDArray[np.float64]) -> float:
         """Change the weights in place and return the last loss. Source: RMSprop (Hinton 2012), on full batches."""
@@ -136,6 +139,7 @@ class _Problem(NamedTuple):
             loss, gradient = self._loss(weights)
             squares = 0.9 * squares + 0.1 * gradient * gradient
             weights -= STEP / (1 + epoch / STEP_DECAY_EPOCHS) * gradient / (np.sqrt(squares) + 1e-4)
+            np.maximum(weights, self.floor, out=weights)
         return loss
 
     def _loss(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
