@@ -34,6 +34,10 @@ class Customer:
 
     def next(self, reply: Any) -> Utterance:
         """Return what the customer says after a reply; None: first of all."""
+        utterance = self._next(reply)
+        return utterance._replace(text=self.speech.written(utterance.text))
+
+    def _next(self, reply: Any) -> Utterance:
         steps = self.intention.steps
         if reply is None:
             return self._step(steps.pop(0), None)
@@ -240,7 +244,7 @@ class Customer:
 
     # --- Answers --------------------------------------------------------------------------------------------------------------------
 
-    def _answer_missing(self, question: Any, reply: Any) -> Utterance:
+    def _answer_missing(self, question: Any, reply: Any) -> Utterance:  # noqa: PLR0911 - one answer for each kind of question
         """Answer which choice, how many, or which item."""
         intention = self.intention
         if question["line"] is None:
@@ -255,7 +259,8 @@ class Customer:
             return Utterance("number", self.speech.say("how_many", **parts))
         numbers = question.get("lines") or [question["line"]]
         if len(numbers) > 1:
-            return self._answer_lines(question["group"], [wish for number, wish in intention.assigned(reply["lines"]) if number in numbers])
+            assigned = [(reply["lines"][number], wish) for number, wish in intention.assigned(reply["lines"]) if number in numbers]
+            return self._answer_lines(question["group"], [wish for line, wish in assigned if line["quantity"] == wish.quantity])
         keys = {key: wish for wish in wishes if (key := wish.key(question["group"])) is not None}
         if len(keys) == 2 == line["quantity"]:  # noqa: PLR2004 - one of each
             for key, wish in keys.items():
@@ -266,7 +271,15 @@ class Customer:
             )
         chosen = {(option["group"], option["choice"]) for one in reply["lines"] if one["item"] == line["item"] for option in one["options"]}
         open_keys = [key for key in keys if key not in chosen] or list(keys)
-        return self._answer_choice(question, keys[open_keys[0]], open_keys[0]) if open_keys else self._no("a choice")
+        if not open_keys:
+            return self._no("a choice")
+        wish = keys[open_keys[0]]
+        many = [key for key in wish.options if key[0] == question["group"]]
+        if len(many) > 1:
+            wish.said.update(many)
+            answer = self.speech.joined([self.speech.choice(key) for key in many])
+            return Utterance("several choices", self.speech.say("answer", c=answer), names_choice=True)
+        return self._answer_choice(question, wish, open_keys[0])
 
     def _no(self, what: str) -> Utterance:
         return Utterance(f"no to {what}", self.speech.say("decline"))
@@ -290,19 +303,19 @@ class Customer:
         return self.speech.say("place", p=self.speech.place(choices.index(choice)))
 
     def _answer_lines(self, group: str, wishes: Sequence[Wish]) -> Utterance:
-        """Answer for several lines: one choice for all, or each by its name or place."""
-        keys = [(wish, key) for wish in wishes if (key := wish.key(group)) is not None]
-        for wish, key in keys:
-            wish.said.add(key)
-        if len({key for _, key in keys}) <= 1:
-            text = self.speech.say("answer", c=self.speech.choice(keys[0][1])) if keys else self.speech.say("decline")
-            return Utterance("choice for several lines", text, names_choice=bool(keys))
+        """Answer for several lines: the same for all, or each by its name or place."""
+        for wish in wishes:
+            wish.said.update([key for key in wish.options if key[0] == group])
+        answers = [self.speech.joined([self.speech.choice(key) for key in wish.options if key[0] == group]) for wish in wishes]
+        if len({frozenset([key for key in wish.options if key[0] == group]) for wish in wishes}) <= 1:
+            text = self.speech.say("answer", c=answers[0]) if wishes else self.speech.say("decline")
+            return Utterance("choice for several lines", text, names_choice=bool(wishes))
         is_by_place = len({wish.item for wish in wishes}) == 1
         each = [
-            self.speech.say("answer_of_place", p=self.speech.place(place), c=self.speech.choice(key), u=self.speech.unit(wish.item))
+            self.speech.say("answer_of_place", p=self.speech.place(place), c=answer, u=self.speech.unit(wish.item))
             if is_by_place
-            else self.speech.say("answer_of", i=self.speech.reference(wish.item), c=self.speech.choice(key))
-            for place, (wish, key) in enumerate(keys)
+            else self.speech.say("answer_of", i=self.speech.reference(wish.item), c=answer)
+            for place, (wish, answer) in enumerate(zip(wishes, answers, strict=True))
         ]
         return Utterance("choices of several lines", ", ".join(each), names_choice=True)
 
@@ -314,9 +327,10 @@ class Customer:
             if key is None:
                 return self._no("a choice")
             return Utterance("which choice", self.speech.say("answer", c=self.speech.choice(key)), names_choice=True)
-        wish = next((one for one in self.intention.wishes if one.is_said and one.item in choices), None)
-        if wish is None:
+        meant = [wish for wish in self.intention.wishes if wish.is_said and wish.item in choices]
+        if not meant:
             return self._no("an item")
+        wish = max(meant, key=lambda one: one.is_vague)
         wish.is_vague = False
         by_place = self._by_place(question, wish.item)
         if by_place is not None:

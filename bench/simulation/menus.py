@@ -100,7 +100,7 @@ def _names(rng: random.Random) -> dict[str, Any]:
 def _group(row: Any, languages: tuple[str, ...], rng: random.Random) -> dict[str, Any]:
     choices = list(row["choices"].items())
     is_many = "many" in row
-    mode = "many" if is_many else rng.choice(row["modes"])
+    mode = rng.choice(row.get("modes", ["many"]))
     group: dict[str, Any] = {"name": _by_language(row["name"], languages), "select": "many" if is_many else "one"}
     if mode == "required":
         group["required"] = True

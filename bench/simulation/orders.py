@@ -37,7 +37,7 @@ class Wish:
     twin: "Wish | None" = None  # another unit of the item, with another choice
 
     def key(self, group: str) -> Key | None:
-        """Return the option of a one-of group."""
+        """Return the first option of a group."""
         return next((key for key in self.options if key[0] == group), None)
 
     def choose(self, key: Key) -> None:
@@ -89,7 +89,8 @@ class Intention:
             group = self.menu.option_groups[group_id]
             choices = list(group.choices)
             if group.required:
-                options[group_id, self._rng.choice(choices)] = None
+                for choice in self._rng.sample(choices, 1 if group.select == "one" else self._rng.choice((1, 2))):
+                    options[group_id, choice] = None
             elif group.default is not None:
                 if self._rng.random() < P_NO_DEFAULT:
                     options[group_id, self._rng.choice([choice for choice in choices if choice != group.default])] = None
@@ -132,15 +133,17 @@ class Intention:
         return steps
 
     def _has_namesakes(self, item: str) -> bool:
-        """Return whether other items share a part of the name, and none is called by it alone."""
+        """Return whether the shop can serve other items that share a part of the name, too, and none is called by it alone."""
         kind = self._wordings[item].kind
-        return sum(one.kind == kind for one in self._wordings.values()) > 1 and all(one.name != kind for one in self._wordings.values())
+        served = [one for other, one in self._wordings.items() if self.menu.items[other].available and one.kind == kind]
+        return self.menu.items[item].available and len(served) > 1 and all(one.name != kind for one in self._wordings.values())
 
     def say(self, wish: Wish) -> list[Wish]:
         """Decide what of a new line is said at once, and what is left to be asked; return the lines with which it is said as one."""
         later = {key for step in self.steps if step.kind == "later" and step.wishes[0] is wish for key in step.keys}
         wish.is_said = True
-        wish.said = {key for key in wish.options if key not in later and not (self.is_required(key) and self._rng.random() < P_UNSAID)}
+        unsaid = {key[0] for key in wish.options if self.is_required(key) and self._rng.random() < P_UNSAID}
+        wish.said = {key for key in wish.options if key not in later and key[0] not in unsaid}
         other = wish.twin
         if other is None:
             return [wish]

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ from voice import bounded_yaml
 SENTENCES_FILE: Final = Path(__file__).with_suffix(".yaml")
 P_DIGITS: Final = 0.2  # of a number to be written in digits
 P_ARTICLE: Final = 0.7  # of an English "one" to be "a"
+P_FOLDED: Final = 0.15  # of a Vietnamese customer to write without diacritics
+D_WITH_STROKE: Final = str.maketrans("đĐ", "dD")  # has no decomposition
 VOWELS: Final = "aeiou"
 
 Key = tuple[str, str]  # group, choice
@@ -33,6 +36,7 @@ class Speech:
         """Take the customer's rng."""
         self.language = language
         self._rng = rng
+        self._is_folded = language == "vi" and rng.random() < P_FOLDED
         self.wordings, self._said = shop.wordings[language], shop.said[language]
         self._sentences = _sentences()[language]
 
@@ -40,6 +44,13 @@ class Speech:
         """Return a sentence of this name with its parts filled in."""
         sentence: str = self._rng.choice(self._sentences[name])
         return sentence.format(**parts)
+
+    def written(self, sentence: str) -> str:
+        """Return a sentence as the customer writes it."""
+        if not self._is_folded:
+            return sentence
+        letters = unicodedata.normalize("NFD", sentence.translate(D_WITH_STROKE))
+        return "".join([letter for letter in letters if not unicodedata.combining(letter)])
 
     def number(self, number: int) -> str:
         """Return a number of units."""

@@ -12,6 +12,7 @@ from voice.orders.language_packs import language_packs
 from voice.orders.words import Token
 
 MAX_REST_OF_PHRASES: Final = 0  # words of substance beside phrases that decide the act
+MAX_ACT_COST: Final = 1.6  # -log P; an act of less than 20 % is none
 MAX_REST: Final = 2  # words of substance beside a yes or a no in the middle of an utterance
 
 
@@ -71,6 +72,10 @@ def _fillers(*, is_folded: bool) -> frozenset[str]:
     return frozenset([word for phrase in phrases for word in phrase])
 
 
+ACTS_AFTER: Final[Mapping[tuple[str, QuestionKind | None], Act]] = {
+    ("deny", QuestionKind.MORE): Act.DONE,
+    ("done", QuestionKind.CONFIRM): Act.CONFIRM,
+}
 ACTS_OF_ANSWERS: Final = {"yes": Act.CONFIRM, "no": Act.DENY}
 
 
@@ -79,23 +84,21 @@ def act_of_words(said: Heard, asked: Question | None, act_costs: Mapping[str, fl
 
     Phrases with a function decide if little else was said, else the n-grams of all words: `act_costs` is -log P of each act.
     """
+    if said.has("human"):
+        return Act.HUMAN
     if said.phrases and said.n_rest <= MAX_REST_OF_PHRASES:
         return _act_of_phrases(said, asked, is_inquiry=is_inquiry)
     kind = asked.kind if asked is not None else None
     act = min([act for act in act_costs if act != "edit"], key=act_costs.__getitem__)
-    if act == "deny" and kind is QuestionKind.MORE:
-        return Act.DONE
-    if act == "done" and kind is QuestionKind.CONFIRM:
-        return Act.CONFIRM
-    if act == "other" or not said.n_rest:
+    if (act, kind) in ACTS_AFTER:
+        return ACTS_AFTER[act, kind]
+    if act == "other" or not said.n_rest or act_costs[act] > MAX_ACT_COST:
         return Act.SMALLTALK if said.has("smalltalk") else Act.NONE
     return Act(act)
 
 
 def _act_of_phrases(said: Heard, asked: Question | None, *, is_inquiry: bool) -> Act:
     kind = asked.kind if asked is not None else None
-    if said.has("human"):
-        return Act.HUMAN
     if said.leads("done") if is_inquiry else said.has("done"):
         return Act.CONFIRM if kind is QuestionKind.CONFIRM else Act.DONE
     answer = said.leading()

@@ -134,7 +134,8 @@ def _group_changed(resolution: Resolution, number: int) -> bool:
 
 def _answers_quantity(resolution: Resolution) -> bool:
     lines = resolution.lines
-    if any(resolution.is_edited(number) for number in lines):
+    edited = [number for number in lines if resolution.is_edited(number)]
+    if edited and (resolution.names_lines or len(edited) > 1 or not resolution.number):
         return True
     if not resolution.number:
         return False

@@ -13,7 +13,7 @@ def is_read_back(question: Question) -> bool:
 
 
 def closed(questions: Sequence[Question], lines: Draft, act: Act, *, is_confirmed: bool) -> list[Question]:
-    """Return the questions with the read-back or "anything else?" last, as the act demands.
+    """Return the questions with the read-back or "anything else?" last, as the act demands; a read-back that was denied is not in them.
 
     `is_confirmed`: the read-back was asked and the customer said yes.
     """
@@ -22,7 +22,7 @@ def closed(questions: Sequence[Question], lines: Draft, act: Act, *, is_confirme
     had_read_back = any(is_read_back(question) for question in questions)
     if not lines or act is Act.CANCEL or act is Act.HUMAN:
         return kept
-    wants_read_back = act is Act.DONE or (had_read_back and act is not Act.DENY and not (is_confirmed and not blocks))
+    wants_read_back = act is Act.DONE or (had_read_back and not (is_confirmed and not blocks))
     if wants_read_back:
         return [*kept, Question(QuestionKind.CONFIRM)]
     if kept or is_confirmed:

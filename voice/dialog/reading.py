@@ -11,7 +11,7 @@ from voice.dialog.notes import FoundNote, NoteFinder, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
 from voice.dialog.policy import is_read_back
-from voice.dialog.second_opinion import SecondOpinion
+from voice.dialog.second_opinion import SecondOpinion, answers_first
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.orders import words
 from voice.orders.parser.acts import ActModel
@@ -24,6 +24,7 @@ from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
 
 MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
+WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})  # kinds of questions, if they are not about a group
 
 
 class Reading(NamedTuple):
@@ -137,6 +138,8 @@ class UtteranceReader:
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(analysis, lines, question=_for_parser(first), focus=focus)
         agrees = None
+        if first is not None and first.group is None and first.kind in WHICH_ITEM and not parses[0].n_edits:
+            parses = answers_first(parses, first)
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
             parses, agrees = self._second_opinion.weigh(parses, utterance, lines)
         if first is None or said.leading() or not _has_words_left(parses[0]):

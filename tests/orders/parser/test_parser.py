@@ -4,6 +4,7 @@ import pytest
 
 from tests.orders.parser.kiosk import MENU
 from voice.orders.corpus import lines_of
+from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import denotation
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Parser
@@ -12,7 +13,7 @@ from voice.orders.parser.state import OpenQuestion
 
 @pytest.fixture(scope="module")
 def parser():
-    return Parser(MENU, Model.load())
+    return Parser(MENU, Model.load(), ActModel.load())
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,8 @@ def test_a_misspelt_word_that_distinguishes_the_choices_answers_the_open_questio
 
 def test_parses_differ_in_meaning_and_their_probabilities_add_up_to_one(parser):
     parses = parser.parse("two lattes one large")
-    assert len({denotation(parse.draft) for parse in parses}) == len(parses) > 1
+    meanings = {(denotation(parse.draft), frozenset(one.line.items for one in parse.unresolved)) for parse in parses}
+    assert len(meanings) == len(parses) > 1
     assert sum(parse.probability for parse in parses) == pytest.approx(1, abs=0.05)
     assert [parse.probability for parse in parses] == sorted((parse.probability for parse in parses), reverse=True)
 

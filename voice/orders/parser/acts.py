@@ -60,11 +60,13 @@ class ActModel:
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
     def costs(self, features: Iterable[str]) -> dict[str, float]:
-        """Return -log P of each act."""
+        """Return -log P of each act; all are as likely if no word is known."""
         scores = [0.0] * len(ACTS)
-        for feature in features:
-            weights = self._weights.get(feature)
-            if weights is not None:
+        known = [feature for feature in features if feature in self._weights]
+        has_words = any([feature.startswith("1 ") for feature in known])
+        for feature in known:
+            weights = self._weights[feature]
+            if has_words:
                 for number, weight in enumerate(weights):
                     scores[number] += weight
         top = max(scores)

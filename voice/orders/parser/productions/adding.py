@@ -83,7 +83,7 @@ def added(context: Context, event: Event, lines: Sequence[DraftLine], *, forward
 def add_implied(context: Context) -> Iterator[Edit]:
     """Add a line for modifiers that only one item, or a few, accept."""
     chunk = context.chunk
-    if chunk.items or not chunk.modifiers or chunk.verb not in {"", "add"} or chunk.place:
+    if chunk.items or not chunk.modifiers or chunk.verb not in {"", "add"} or chunk.place or "with" in chunk.link:
         return
     if context.has(ChunkFlag.REFERENCE | ChunkFlag.ALL):
         return
