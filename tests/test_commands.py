@@ -38,6 +38,18 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         (["-m", "voice", "explain", "a"], {"MENU_DIR": "/nonexistent"}, "python -m voice explain: --menu: No menu is served."),
         (["-m", "voice", "explain"], {}, "python -m voice explain: Missing argument"),
         (["-m", "voice", "explain", "--nope", "a"], {}, "python -m voice explain: No such option"),
+        (["-m", "voice", "explain", "a" * 2001], {}, "python -m voice explain: Invalid value for 'TEXT': String should have at most 2000"),
+        (["-m", "voice", "explain", "--lines", "2 x nope", "a"], {}, "python -m voice explain: --lines: not a line of the menu quan-nha: "),
+        (["-m", "voice", "explain", "--lines", "ca-phe-den [nope]", "a"], {}, "python -m voice explain: --lines: not an option"),
+        (["-m", "voice", "explain", "--lines", "ca-phe-den [none|nope]", "a"], {}, "python -m voice explain: --lines: A quantity is out"),
+        (["-m", "voice", "explain", "--lines", "1000 x ca-phe-den", "a"], {}, "python -m voice explain: --lines: A quantity is out"),
+        (["-m", "voice", "explain", "--asked", "nope", "a"], {}, "python -m voice explain: --asked: KIND is one of ambiguous, missing, "),
+        (["-m", "voice", "explain", "--asked", "missing:0:size", "a"], {}, "python -m voice explain: --asked: KIND is one of ambiguous, "),
+        (
+            ["-m", "voice", "explain", "--lines", "ca-phe-den", "--asked", "missing:0:size:nope", "a"],
+            {},
+            "python -m voice explain: --asked: The line has no such group, or the menu no such choice.",
+        ),
         (["-m", "voice", "import-orders", "x.csv"], {}, "python -m voice import-orders: Missing option '--menu'"),
         (["-m", "voice", "import-orders", "x.csv", "--menu", "a", "--client", "a b"], {}, "python -m voice import-orders: Invalid value"),
         (["-m", "voice", "import-orders", "x.csv", "--menu", "a"], DEPLOYED, "python -m voice import-orders: --client is needed"),
@@ -114,9 +126,19 @@ def test_clients_of_a_dotenv_file_are_merged_too(tmp_path: Path) -> None:
 def test_an_utterance_is_explained_by_the_former_spelling_too() -> None:
     command = ["--menu", "quan-nha", "--", "hai cà phê đen"]
     done = run("-m", "voice", "explain", *command)
-    assert done.stdout.startswith("Lattice: ")
-    assert "2 x Cà phê đen" in done.stdout
+    assert done.stdout.startswith("Utterance  hai cà phê đen\n")
+    assert "2 x Cà phê đen" in done.stdout.partition("Reply: ")[2]
     assert run("-m", "voice.explain", *command).stdout == done.stdout
+
+
+def test_an_utterance_is_explained_in_the_state_of_a_conversation() -> None:
+    order = "2 x ca-phe-den [none]; tra-dao-cam-sa"
+    done = run("-m", "voice", "explain", "--lines", order, "--asked", "missing:1:size:m|l", "lớn")
+    assert "Answers    missing, line 1, group size: m, l\n" in done.stdout
+    assert "line 1: 1 x tra-dao-cam-sa -> 1 x tra-dao-cam-sa [l]" in done.stdout
+    assert "2 x Cà phê đen {Không đường}" in done.stdout
+    done = run("-m", "voice", "explain", "--asked", "ambiguous:::ca-phe-den|ca-phe-sua", "đen")
+    assert "Answers    ambiguous: ca-phe-den, ca-phe-sua\n" in done.stdout
 
 
 def test_a_local_start_prints_its_links_and_a_second_one_names_the_occupied_port(tmp_path: Path) -> None:

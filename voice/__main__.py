@@ -8,9 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from schemas import Menu
+    from voice.dialog.state import State
 
 FAILURE_STATUS = 1
 ID_RULE = "1 to 64 letters, digits, dots, hyphens and underscores"
@@ -151,29 +155,82 @@ def import_orders(file: Path, menu: str, client: str | None) -> None:
     click.echo(summary)
 
 
+def check_utterance(context: click.Context, parameter: click.Parameter, text: str) -> str:
+    """Reject an utterance that the order route would not accept."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from schemas import Utterance
+
+    try:
+        return TypeAdapter(Utterance).validate_python(text)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"]
+        raise click.BadParameter(message, context, parameter) from error
+
+
 @commands.command()
-@click.argument("text")
+@click.argument("text", callback=check_utterance)
 @click.option("--menu", help="The id of a menu in MENU_DIR; not needed where there is one.")
-def explain(text: str, menu: str | None) -> None:
+@click.option("--lines", default="", metavar="ORDER", help="The order so far: '2 x latte [large, no sugar, 2*shot]; tea'.")
+@click.option(
+    "--asked",
+    metavar="KIND:LINE:GROUP:CHOICES",
+    help="The open question, as ambiguous:0:size:small|large. LINE counts from 0; without CHOICES, all of GROUP. The end may be left out.",
+)
+def explain(text: str, menu: str | None, lines: str, asked: str | None) -> None:
     """Show how an utterance is understood.
 
-    Prints the lattice, the parse beside the runner-up, and the order.
+    Prints how each word was read and why, with the costs of the features; the runner-up, and what it differs in; and the reply.
     """
     from errors import MenuNotFound
     from settings import Settings, read_settings
+    from voice.dialog.explanation_text import explanation_text
+    from voice.dialog.turn import DialogEngine
     from voice.menus.loading import MenuBook
-    from voice.orders.engine import OrderEngine
-    from voice.orders.explain import explain as describe
 
-    book: MenuBook[OrderEngine] = MenuBook(read_settings(Settings).menu_dir, OrderEngine)
+    settings = read_settings(Settings)
+    book: MenuBook[Menu] = MenuBook(settings.menu_dir, lambda loaded: loaded)
     book.refresh()
     try:
-        engine = book.get(menu)
+        engine = DialogEngine(book.get(menu), settings.ask_below)
     except MenuNotFound as error:
         problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
         message = f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}"
         raise mistake(message) from error
-    click.echo(describe(engine, text))
+    click.echo(explanation_text(engine.take_turn(text, _state(engine.menu, lines, asked), explain=True)))
+
+
+def _state(menu: "Menu", order: str, asked: str | None) -> "State":
+    """Return the state of a conversation: an order in the notation of the corpus, and the question `KIND:LINE:GROUP:CHOICES`."""
+    from pydantic import ValidationError
+
+    from errors import ValidationFailed
+    from voice.dialog.lines import draft_of
+    from voice.dialog.questions import valid
+    from voice.dialog.state import Question, QuestionKind, State
+    from voice.orders.corpus import lines_of
+
+    try:
+        lines = draft_of(menu, lines_of(menu, order))
+    except (ValidationError, ValidationFailed) as error:
+        message = "--lines: A quantity is out of range, or the menu lacks a choice."
+        raise mistake(message) from error
+    except ValueError as error:
+        message = f"--lines: {error}"
+        raise mistake(message) from error
+    if asked is None:
+        return State(lines)
+    kind, line, group_id, named = [*asked.split(":"), "", "", ""][:4]
+    group = menu.option_groups.get(group_id)
+    choices = tuple(named.split("|")) if named else tuple(group.choices) if group is not None else ()
+    if kind not in {*QuestionKind} or line not in {"", *map(str, range(len(lines)))}:
+        message = f"--asked: KIND is one of {', '.join(QuestionKind)}; LINE is empty, or the index of a line in --lines."
+        raise mistake(message)
+    question = Question(QuestionKind(kind), int(line) if line else None, group_id or None, choices)
+    if not valid([question], menu, lines):
+        message = "--asked: The line has no such group, or the menu no such choice."
+        raise mistake(message)
+    return State(lines, (question,))
 
 
 if __name__ == "__main__":

@@ -91,6 +91,9 @@ def document(routes: Iterable[BaseRoute], *, version: str, server_url: str) -> d
         ref_template="#/components/schemas/{model}",
     )
     schemas = dict(definitions["$defs"])
+    parts = [shape for shape in EXAMPLES if shape not in bodies and name_of(shape) in schemas and name_of(shape) not in replies]
+    for part in parts:
+        schemas[name_of(part)]["examples"] = [EXAMPLES[part]]
     schemas["FieldError"] = TypeAdapter(FieldError).json_schema()
     failed = {class_ for route, _, facts in described for classes in errors_by_status(facts, route.path).values() for class_ in classes}
     schemas |= {_failure_name(class_): _failure_schema(class_) for class_ in failed}

@@ -1,9 +1,10 @@
-"""Examples of the OpenAPI document: a value of each request and reply type."""
+"""Examples of the OpenAPI document: a value of each request and reply type, and of parts that replies have on demand."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from schemas import (
+    Explanation,
     Health,
     Links,
     MenuDetail,
@@ -37,6 +38,51 @@ _LINE = {
 _MORE = "Mình dùng thêm gì nữa không ạ?"
 _SAY = f"Dạ, hai cà phê sữa ít đường. {_MORE}"
 _TOKENS = {"access_token": "eyJhbGciOi…", "refresh_token": "eyJhbGciOi…", "token_type": "Bearer", "expires_in": 900}
+_ARCS: list[dict[str, Any]] = [
+    {
+        "span": [0, 8],
+        "text": "cho mình",
+        "role": "request",
+        "value": None,
+        "fits": [],
+        "partial": False,
+        "cost": 1.73,
+        "features": [
+            {"feature": "function", "value": 1.0, "weight": 2.23, "cost": 2.23},
+            {"feature": "function.REQUEST", "value": 1.0, "weight": -0.5, "cost": -0.5},
+        ],
+    },
+    {
+        "span": [9, 12],
+        "text": "hai",
+        "role": "number",
+        "value": 2,
+        "fits": [],
+        "partial": False,
+        "cost": 1.5,
+        "features": [{"feature": "number", "value": 1.0, "weight": 1.5, "cost": 1.5}],
+    },
+    {
+        "span": [13, 23],
+        "text": "cà phê sữa",
+        "role": "item",
+        "value": None,
+        "fits": [{"id": "ca-phe-sua", "name": "Cà phê sữa"}],
+        "partial": False,
+        "cost": 0.72,
+        "features": [{"feature": "name.item", "value": 1.0, "weight": 0.72, "cost": 0.72}],
+    },
+    {
+        "span": [24, 32],
+        "text": "ít đường",
+        "role": "option",
+        "value": None,
+        "fits": [{"group": "sugar", "id": "half", "name": "Ít đường"}],
+        "partial": False,
+        "cost": 0.71,
+        "features": [{"feature": "name.option", "value": 1.0, "weight": 0.71, "cost": 0.71}],
+    },
+]
 EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
     SpeechRequest: {"audio": "UklGRg==", "language": "vi", "menu": _MENU},
     Transcript: {
@@ -60,6 +106,58 @@ EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
         "questions": [{"kind": "more", "line": None, "group": None, "choices": [], "text": _MORE, "blocks": False, "times": 1}],
         "unmatched": [],
         "notes": [],
+    },
+    Explanation: {
+        "utterance": "cho mình hai cà phê sữa ít đường",
+        "tokens": [
+            {"text": "cho", "span": [0, 3]},
+            {"text": "mình", "span": [4, 8]},
+            {"text": "hai", "span": [9, 12]},
+            {"text": "cà", "span": [13, 15]},
+            {"text": "phê", "span": [16, 19]},
+            {"text": "sữa", "span": [20, 23]},
+            {"text": "ít", "span": [24, 26]},
+            {"text": "đường", "span": [27, 32]},
+        ],
+        "asked": None,
+        "act": "order",
+        "acts": {"edit": 0.9999, "question": 0.0001},
+        "chosen": {
+            "order": ["2 x ca-phe-sua [half]"],
+            "unresolved": [],
+            "probability": 0.9986,
+            "cost": 7.64,
+            "arcs": _ARCS,
+            "events": [
+                {
+                    "event": "add",
+                    "attributes": {"verb": "add", "number": "many", "options": 1, "flags": [], "target": "new", "first": True},
+                    "n_arcs": 4,
+                    "cost": 0.7,
+                    "features": [
+                        {"feature": "add.first=True", "value": 1.0, "weight": 1.05, "cost": 1.05},
+                        {"feature": "add.number=many", "value": 1.0, "weight": -0.35, "cost": -0.35},
+                    ],
+                }
+            ],
+            "edits": [
+                {
+                    "span": [9, 32],
+                    "text": "hai cà phê sữa ít đường",
+                    "lines": [{"line": 0, "before": None, "after": "2 x ca-phe-sua [half]"}],
+                }
+            ],
+            "unread": [],
+        },
+        "runner_up": {
+            "order": ["1 x ca-phe-sua [half]"],
+            "unresolved": [],
+            "probability": 0.0011,
+            "cost": 13.12,
+            "arcs": [{**_ARCS[1], "role": "unread", "value": None, "cost": 5.3, "features": []}],
+            "differences": [{"feature": "unread", "chosen": 0.0, "runner_up": 1.0, "weight": 2.22, "cost": 2.22}],
+        },
+        "second_opinion": True,
     },
     StoreOrderRequest: {"menu": _MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7},
     StoredOrder: {

@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
+from schemas import Explanation
 from tests.conftest import client_of
 from tests.dialog.shop import MENU, line, order_of
 from voice.dialog.turn import DialogEngine
@@ -107,6 +109,16 @@ async def test_the_reply_is_in_the_language_that_is_asked_for(customer):
 async def test_an_offer_is_made_only_where_it_is_asked_for(customer):
     assert [question["kind"] for question in (await customer("a cola"))["questions"]] == ["more"]
     assert [question["kind"] for question in (await customer("a cola", offer=True))["questions"]] == ["offer"]
+
+
+async def test_the_reply_tells_how_the_utterance_was_read_only_where_it_is_asked_for(customer):
+    assert "explain" not in await customer("two colas")
+    assert "explain" not in await customer("two colas", explain=False)
+    reply = await customer("two colas", explain=True)
+    TypeAdapter(Explanation).validate_python(reply["explain"], strict=False)
+    assert reply["explain"]["chosen"]["order"] == ["2 x cola"]
+    assert reply["explain"]["chosen"]["edits"][0]["span"] == reply["lines"][0]["span"] == [0, 9]
+    assert order_of(await customer("yes", reply)) == ["2 cola"]
 
 
 async def test_the_note_of_a_line_stays_with_it(customer):

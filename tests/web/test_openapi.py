@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import errors
-from schemas import Order, OrderRequest
+from schemas import Explanation, Order, OrderRequest
 from settings import project_version
 from tests.conftest import DOCUMENT, KEYS, REPLIES, ROUTES, SETTINGS, SOCKETS
 from web import openapi
@@ -165,6 +165,21 @@ async def test_the_example_order_is_the_reply_to_the_example_request(client):
     confidence = order["lines"][0].pop("confidence")  # of the parser's present weights
     expected = {**EXAMPLES[Order], "lines": [{key: value for key, value in EXAMPLES[Order]["lines"][0].items() if key != "confidence"}]}
     assert (order, confidence > 0.5) == (expected, True)
+
+
+@pytest.mark.anyio
+async def test_the_example_explanation_is_of_the_example_request(client):
+    response = await client.post("/api/v1/voice/order", json={**EXAMPLES[OrderRequest], "explain": True})
+    explained, example = response.json()["data"]["explain"], EXAMPLES[Explanation]
+    assert DOCUMENT["components"]["schemas"]["Explanation"]["examples"] == [example]
+    for part in ("utterance", "tokens", "asked", "act", "second_opinion"):
+        assert explained[part] == example[part]
+    for part in ("order", "unresolved", "edits", "unread"):  # the others have figures of the present weights
+        assert explained["chosen"][part] == example["chosen"][part]
+    words = ("span", "text", "role", "value", "fits", "partial")
+    assert [[arc[key] for key in words] for arc in explained["chosen"]["arcs"]] == [
+        [arc[key] for key in words] for arc in example["chosen"]["arcs"]
+    ]
 
 
 @pytest.mark.anyio

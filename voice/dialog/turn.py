@@ -162,8 +162,9 @@ class DialogEngine:
         open_questions = self._questions(edited, state, asked, checks)
         was_read_back = asked is not None and is_read_back(asked)
         is_confirmed = was_read_back and act is Act.CONFIRM and not settled.changes
-        if suggest is not None and not open_questions and settled.lines and act not in {Act.DONE, Act.DENY, Act.CANCEL, Act.HUMAN}:
-            open_questions = _offers(suggest, settled.lines, all_notes)
+        is_settled = all(question.kind is QuestionKind.MORE for question in open_questions)
+        if suggest is not None and is_settled and settled.lines and act not in {Act.DONE, Act.DENY, Act.CANCEL, Act.HUMAN}:
+            open_questions = _offers(suggest, settled.lines, all_notes) or open_questions
         if was_read_back and act is Act.DENY:
             open_questions = [question for question in open_questions if not is_read_back(question)]
         open_questions = closed(open_questions, settled.lines, act, is_confirmed=is_confirmed)
