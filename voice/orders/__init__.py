@@ -8,10 +8,10 @@
               -> editor      edits of the draft lines (drafts), calibrated (line_confidence)
               -> pricing     priced lines, with changes, questions and unmatched words
 
-`engine` runs these for one menu, `confirmation` turns edits of uncertainly recognised speech into questions. `compiled` compiles the
+`engine` runs these for one menu; `confirmation` turns edits of uncertainly recognised speech into questions. `compiled` compiles the
 modules. `corpus` reads the sentences and conversations that measure them.
 
-`engine` serves every request and consists of the modules of this package and of `spans`. `parser` is a second parser with learned weights,
-not served; only benchmarks and tests use it: its modules and classes of the same names (`lexicon`, `names`, `spelling`, `Lexicon`, `Arc`,
-`Role`, `ChoiceRef`) are its own, and it shares `words`, `numbers`, `spans`, `language_packs` and the distances of `spelling`.
+`parser` is the parser with learned weights that serves, through `voice.dialog`. `engine` gives a second opinion and scores the hypotheses of
+the recogniser. The parser's modules and classes of the same names (`lexicon`, `names`, `spelling`, `Lexicon`, `Arc`, `Role`, `ChoiceRef`)
+are its own; it shares `words`, `numbers`, `spans`, `language_packs` and the distances of `spelling`.
 """

@@ -19,12 +19,11 @@ from typing import Any, Final, NamedTuple
 from voice.orders import words
 from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, TRAINING_SENTENCES, Example, conversations, sentences
 from voice.orders.parser.acts import ACT_WEIGHTS_FILE, ActModel, act_features, fit_acts, masked
-from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import MenuIndex, denotation
 from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
 from voice.orders.parser.generation import generated
 from voice.orders.parser.lexicon import Lexicon
-from voice.orders.parser.model import WEIGHTS_FILE, Model, features_of
+from voice.orders.parser.model import WEIGHTS_FILE, Model
 from voice.orders.parser.parser import Parse, Parser
 
 N_ROUNDS: Final = 4
@@ -77,7 +76,7 @@ def candidates(parser: Parser, example: Example, act_costs: Mapping[str, float] 
     """Parse an example."""
     parses = _parses(parser, example, act_costs)
     right = {denotation(parser.index.draft(lines)) for lines in example.right}
-    return [(number, Candidate(features_of_parse(parse), _is_right(parse, right, example.awaits))) for number, parse in enumerate(parses)]
+    return [(number, Candidate(parse.features(), _is_right(parse, right, example.awaits))) for number, parse in enumerate(parses)]
 
 
 def _parses(parser: Parser, example: Example, act_costs: Mapping[str, float] | None) -> list[Parse]:
@@ -90,15 +89,6 @@ def _is_right(parse: Parse, right: Collection[Any], awaits: frozenset[str] | Non
         return False
     waiting = [one.line.items for one in parse.unresolved]
     return awaits is None or (any(not awaits.isdisjoint(items) for items in waiting) if awaits else not waiting)
-
-
-def features_of_parse(parse: Parse) -> dict[str, float]:
-    """Sum the features of the arcs and events of a parse."""
-    found: dict[str, float] = {}
-    for event in parse.events:
-        for feature, value in event.features if isinstance(event, Arc) else features_of(event):
-            found[feature] = found.get(feature, 0.0) + value
-    return found
 
 
 def examples_by_menu(left_out: Collection[str] = ()) -> list[list[Example]]:
