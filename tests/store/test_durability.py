@@ -36,7 +36,7 @@ from errors import Overloaded
 from voice.store.store import Store
 
 def order():
-    return {"order_id": str(uuid.uuid4()), "menu": "cafe", "lines": [], "total": 0, "currency": "VND", "customer_id": None,
+    return {"order_id": str(uuid.uuid4()), "menu": "cafe", "lines": [], "notes": [], "total": 0, "currency": "VND", "customer_id": None,
             "placed_at": "2026-11-22T10:00:00Z"}
 
 async def caller(store):

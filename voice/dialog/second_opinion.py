@@ -37,7 +37,10 @@ class SecondOpinion:
 
     def weigh(self, parses: Sequence[Parse], utterance: str, lines: Sequence[LineRequest]) -> Weighed:
         """Weigh the parses of an utterance about an order."""
-        understood = [LineRequest.model_validate(line) for line in self._engine.understand(utterance, lines)["lines"]]
+        opinion = self._engine.understand(utterance, lines)
+        if opinion["questions"]:  # the engine did not decide
+            return Weighed(list(parses), agrees=False)
+        understood = [LineRequest.model_validate(line) for line in opinion["lines"]]
         order = denotation(self._index.draft(understood))
         weighed = _weighed(parses, [AGREEMENT if denotation(parse.draft) == order else 0.0 for parse in parses])
         return Weighed(weighed, denotation(weighed[0].draft) == order)

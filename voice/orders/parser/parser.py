@@ -187,8 +187,8 @@ class Parser:
             note(parsed, ("unchanged", kind, parsed.is_inquiry))
         parsed.cost += arc.cost
         parsed.trace = (arc, parsed.trace)
-        for one in unresolved:
-            note(parsed, ("open", "items at the end" if one.is_available else "unavailable"))
+        if any([one.is_available for one in unresolved]):  # an item that is not available is understood like any other
+            note(parsed, ("open", "items at the end"))
         for line in parsed.draft:
             if line.quantity and any([len(option.choices) > 1 and option.amount != "no" for option in line.options]) and line not in before:
                 note(parsed, ("open", "choices at the end"))

@@ -172,7 +172,7 @@ def _split_off(context: Context, number: int, rank: int) -> Edit | None:
     base = line
     if chunk.items and len(line.items) > 1:
         base = line._replace(items=tuple([item for item in line.items if item in chunk.items]))
-    is_told_apart = chunk.modifiers or context.has(ChunkFlag.PLAIN | ChunkFlag.ONES | ChunkFlag.REST) or len(base.items) < len(line.items)
+    is_told_apart = chunk.modifiers or context.has(ChunkFlag.PLAIN | ChunkFlag.REST) or len(base.items) < len(line.items)
     modified = context.modify(base, chunk.modifiers) if is_told_apart and 0 < part <= line.quantity else None
     if modified is None:
         return None
