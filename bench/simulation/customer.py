@@ -131,6 +131,7 @@ class Customer:
         for kind in kinds if wishes else ():
             utterance = kind(self._rng.choice(wishes), reply)
             if utterance is not None:
+                self.intention.n_corrections += 1
                 return utterance
         return Utterance("correction", "")
 
@@ -261,7 +262,14 @@ class Customer:
         if len(numbers) > 1:
             assigned = [(reply["lines"][number], wish) for number, wish in intention.assigned(reply["lines"]) if number in numbers]
             return self._answer_lines(question["group"], [wish for line, wish in assigned if line["quantity"] == wish.quantity])
+        return self._answer_line(question, reply["lines"], wishes)
+
+    def _answer_line(self, question: Any, lines: Sequence[Any], wishes: Sequence[Wish]) -> Utterance:
+        """Answer which choices of a group a line has, of which there are some wishes."""
+        line = lines[question["line"]]
         keys = {key: wish for wish in wishes if (key := wish.key(question["group"])) is not None}
+        if not keys:
+            return self._no("a choice")
         if len(keys) == 2 == line["quantity"]:  # noqa: PLR2004 - one of each
             for key, wish in keys.items():
                 wish.said.add(key)
@@ -269,17 +277,15 @@ class Customer:
             return Utterance(
                 "one of each", self.speech.say("split", c=first, d=second, u=self.speech.unit(line["item"])), names_choice=True
             )
-        chosen = {(option["group"], option["choice"]) for one in reply["lines"] if one["item"] == line["item"] for option in one["options"]}
-        open_keys = [key for key in keys if key not in chosen] or list(keys)
-        if not open_keys:
-            return self._no("a choice")
-        wish = keys[open_keys[0]]
-        many = [key for key in wish.options if key[0] == question["group"]]
-        if len(many) > 1:
-            wish.said.update(many)
-            answer = self.speech.joined([self.speech.choice(key) for key in many])
-            return Utterance("several choices", self.speech.say("answer", c=answer), names_choice=True)
-        return self._answer_choice(question, wish, open_keys[0])
+        chosen = {(option["group"], option["choice"]) for one in lines if one["item"] == line["item"] for option in one["options"]}
+        key = next((key for key in keys if key not in chosen), next(iter(keys)))
+        wish = keys[key]
+        many = [one for one in wish.options if one[0] == key[0]]
+        if len(many) == 1:
+            return self._answer_choice(question, wish, key)
+        wish.said.update(many)
+        answer = self.speech.joined([self.speech.choice(one) for one in many])
+        return Utterance("several choices", self.speech.say("answer", c=answer), names_choice=True)
 
     def _no(self, what: str) -> Utterance:
         return Utterance(f"no to {what}", self.speech.say("decline"))
