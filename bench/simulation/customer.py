@@ -261,7 +261,10 @@ class Customer:
         numbers = question.get("lines") or [question["line"]]
         if len(numbers) > 1:
             assigned = [(reply["lines"][number], wish) for number, wish in intention.assigned(reply["lines"]) if number in numbers]
-            return self._answer_lines(question["group"], [wish for line, wish in assigned if line["quantity"] == wish.quantity])
+            wishes = [
+                wish for line, wish in assigned if line["quantity"] == wish.quantity
+            ]  # without lines of which each unit has another choice
+            return self._answer_lines(question["group"], wishes, is_all=len(wishes) == len(numbers))
         return self._answer_line(question, reply["lines"], wishes)
 
     def _answer_line(self, question: Any, lines: Sequence[Any], wishes: Sequence[Wish]) -> Utterance:
@@ -308,22 +311,23 @@ class Customer:
             return None
         return self.speech.say("place", p=self.speech.place(choices.index(choice)))
 
-    def _answer_lines(self, group: str, wishes: Sequence[Wish]) -> Utterance:
-        """Answer for several lines: the same for all, or each by its name or place."""
+    def _answer_lines(self, group: str, wishes: Sequence[Wish], *, is_all: bool) -> Utterance:
+        """Answer for several lines: the same for all that were asked about, or each by its name or place."""
         for wish in wishes:
             wish.said.update([key for key in wish.options if key[0] == group])
         answers = [self.speech.joined([self.speech.choice(key) for key in wish.options if key[0] == group]) for wish in wishes]
-        if len({frozenset([key for key in wish.options if key[0] == group]) for wish in wishes}) <= 1:
-            text = self.speech.say("answer", c=answers[0]) if wishes else self.speech.say("decline")
-            return Utterance("choice for several lines", text, names_choice=bool(wishes))
-        is_by_place = len({wish.item for wish in wishes}) == 1
+        if not wishes:
+            return self._no("a choice")
+        if is_all and len({frozenset([key for key in wish.options if key[0] == group]) for wish in wishes}) == 1:
+            return Utterance("choice for several lines", self.speech.say("answer", c=answers[0]), names_choice=True)
+        is_by_place = is_all and len({wish.item for wish in wishes}) == 1
         each = [
             self.speech.say("answer_of_place", p=self.speech.place(place), c=answer, u=self.speech.unit(wish.item))
             if is_by_place
             else self.speech.say("answer_of", i=self.speech.reference(wish.item), c=answer)
             for place, (wish, answer) in enumerate(zip(wishes, answers, strict=True))
         ]
-        return Utterance("choices of several lines", ", ".join(each), names_choice=True)
+        return Utterance("choices of several lines", ", ".join(each), names_choice=is_all)
 
     def _answer_ambiguous(self, question: Any, reply: Any) -> Utterance:
         group, choices = question["group"], question["choices"]
@@ -349,6 +353,9 @@ class Customer:
         wish = next((one for one in intention.wishes if one.item == question.get("pending", {}).get("item")), None)
         if question["group"] is not None or wish is None:
             return self._no("an item")
+        if wish.twin is not None and question["pending"]["quantity"] > wish.quantity:
+            intention.forget(wish.twin)
+            wish.quantity, wish.twin = question["pending"]["quantity"], None
         choices = [item for item in question["choices"] if item not in {one.item for one in intention.wishes}]
         if not choices or self._rng.random() < P_NOTHING_ELSE:
             intention.forget(wish)

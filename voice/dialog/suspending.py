@@ -50,6 +50,24 @@ def _has(draft: Draft, line: DraftLine) -> bool:
     return False
 
 
+def certain_answers(confidence_of: Mapping[int, float], draft: Sequence[DraftLine], before: Draft, asked: Question) -> dict[int, float]:
+    """Return the confidences, 1 of lines that only got choices of the question: to check the answer would be to ask again."""
+    numbers = {*asked.lines, asked.line}
+    return {
+        number: 1.0 if number in numbers and _is_answer(before[number], draft[number], asked) else confidence
+        for number, confidence in confidence_of.items()
+    }
+
+
+def _is_answer(old: DraftLine, new: DraftLine, asked: Question) -> bool:
+    chosen = [option for option in new.options if option.group == asked.group]
+    others = [option for option in new.options if option.group != asked.group]
+    is_else_equal = new._replace(options=()) == old._replace(options=()) and others == [
+        one for one in old.options if one.group != asked.group
+    ]
+    return is_else_equal and bool(chosen) and all(set(option.choices) <= set(asked.choices) for option in chosen)
+
+
 def suspend(menu: Menu, draft: list[DraftLine], before: Draft, confidence_of: Mapping[int, float], ask_below: float) -> list[Question]:
     """Undo the edits whose confidence is below `ask_below` or whose quantity is unlikely; return the questions about them.
 

@@ -19,7 +19,15 @@ from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
 from voice.dialog.settling import Settled, Span, settle
 from voice.dialog.state import Act, Note, Question, QuestionKind, State, Turn
-from voice.dialog.suspending import ASK_BELOW, confidences, suspend, suspend_ambiguous, suspend_part_numbers, suspend_unavailable
+from voice.dialog.suspending import (
+    ASK_BELOW,
+    certain_answers,
+    confidences,
+    suspend,
+    suspend_ambiguous,
+    suspend_part_numbers,
+    suspend_unavailable,
+)
 from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
 from voice.orders import words
@@ -112,6 +120,7 @@ class DialogEngine:
         draft = [line._replace(quantity=0) for line in parse.draft] if reading.words_act is Act.CANCEL else list(parse.draft)
         touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
         certainty = confidences(reading.parses, before)
+        doubted = certain_answers(certainty, draft, before, reading.asked) if reading.asked is not None else certainty
         resolution = None
         raised: list[Question] = []
         if not reading.is_cancelled:
@@ -119,7 +128,7 @@ class DialogEngine:
                 *suspend_part_numbers(draft, before, reading.part_numbers, touched, _line_in_focus(state)),
                 *suspend_unavailable(self.menu, absent, draft, before),
                 *([] if reading.asked and reading.asked.choices else suspend_ambiguous(self.menu, draft, reading.parses, tokens)),
-                *suspend(self.menu, draft, before, certainty, ask_below),
+                *suspend(self.menu, draft, before, doubted, ask_below),
                 *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved if one.line.items],
             ]
             if reading.asked is not None:
