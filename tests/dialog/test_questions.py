@@ -288,7 +288,7 @@ def test_a_declined_offer_is_noted_and_not_made_again(no):
     after = say(no, reply, suggest=suggest)
     assert [(note["kind"], note["value"]) for note in after["notes"]] == [("offer", "fries")]
     assert after["act"] == "deny"
-    assert say("a cola", after, suggest=suggest)["questions"][0]["choices"] == ["lemonade"]
+    assert say("another cola", after, suggest=suggest)["questions"][0]["choices"] == ["lemonade"]
     assert "fries" in suggested[-1]
 
 

@@ -165,7 +165,7 @@ class DialogEngine:
         open_questions = self._questions(edited, state, asked, checks)
         was_read_back = asked is not None and is_read_back(asked)
         is_confirmed = was_read_back and act is Act.CONFIRM and not settled.changes
-        if suggest is not None and not open_questions and settled.lines and act not in {Act.DONE, Act.DENY, Act.CANCEL, Act.HUMAN}:
+        if suggest is not None and settled.lines and _may_offer(open_questions, act, is_edit=edited.is_edit):
             open_questions = _offers(suggest, settled.lines, all_notes)
         if was_read_back and act is Act.DENY:
             open_questions = [question for question in open_questions if not is_read_back(question)]
@@ -242,6 +242,13 @@ def _line_in_focus(state: State) -> int | None:
     """Return the line that the turn before changed last, or the last line."""
     changed = [change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)]
     return changed[-1] if changed else len(state.lines) - 1 if state.lines else None
+
+
+def _may_offer(open_questions: Sequence[Question], act: Act, *, is_edit: bool) -> bool:
+    """Return whether nothing else is asked; the customer who was asked for more has ordered it."""
+    if act in {Act.DONE, Act.DENY, Act.CANCEL, Act.HUMAN}:
+        return False
+    return not open_questions or (is_edit and all(question.kind is QuestionKind.MORE for question in open_questions))
 
 
 def _offers(suggest: Suggest, lines: Draft, noted: Sequence[Note]) -> list[Question]:
