@@ -9,6 +9,7 @@ the sentences are those of `bench/simulation/*.yaml` alone.
 right          the order that is confirmed is the intended one
 right at once  and the first read-back was
 turns right    of the utterances of each kind: the order after the turn is what the customer said so far, nothing is asked about an item
+too long       more turns than 2 x slots + 3; slots are the lines and options of the order, and a corrected one again
 asked again    a question about the same line and group as before, although the answer named one of its choices
 """
 

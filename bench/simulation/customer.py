@@ -131,6 +131,7 @@ class Customer:
         for kind in kinds if wishes else ():
             utterance = kind(self._rng.choice(wishes), reply)
             if utterance is not None:
+                self.intention.n_corrections += 1
                 return utterance
         return Utterance("correction", "")
 
@@ -244,7 +245,7 @@ class Customer:
 
     # --- Answers --------------------------------------------------------------------------------------------------------------------
 
-    def _answer_missing(self, question: Any, reply: Any) -> Utterance:  # noqa: PLR0911 - one answer for each kind of question
+    def _answer_missing(self, question: Any, reply: Any) -> Utterance:
         """Answer which choice, how many, or which item."""
         intention = self.intention
         if question["line"] is None:
@@ -260,8 +261,18 @@ class Customer:
         numbers = question.get("lines") or [question["line"]]
         if len(numbers) > 1:
             assigned = [(reply["lines"][number], wish) for number, wish in intention.assigned(reply["lines"]) if number in numbers]
-            return self._answer_lines(question["group"], [wish for line, wish in assigned if line["quantity"] == wish.quantity])
+            wishes = [
+                wish for line, wish in assigned if line["quantity"] == wish.quantity
+            ]  # without lines of which each unit has another choice
+            return self._answer_lines(question["group"], wishes, is_all=len(wishes) == len(numbers))
+        return self._answer_line(question, reply["lines"], wishes)
+
+    def _answer_line(self, question: Any, lines: Sequence[Any], wishes: Sequence[Wish]) -> Utterance:
+        """Answer which choices of a group a line has, of which there are some wishes."""
+        line = lines[question["line"]]
         keys = {key: wish for wish in wishes if (key := wish.key(question["group"])) is not None}
+        if not keys:
+            return self._no("a choice")
         if len(keys) == 2 == line["quantity"]:  # noqa: PLR2004 - one of each
             for key, wish in keys.items():
                 wish.said.add(key)
@@ -269,17 +280,15 @@ class Customer:
             return Utterance(
                 "one of each", self.speech.say("split", c=first, d=second, u=self.speech.unit(line["item"])), names_choice=True
             )
-        chosen = {(option["group"], option["choice"]) for one in reply["lines"] if one["item"] == line["item"] for option in one["options"]}
-        open_keys = [key for key in keys if key not in chosen] or list(keys)
-        if not open_keys:
-            return self._no("a choice")
-        wish = keys[open_keys[0]]
-        many = [key for key in wish.options if key[0] == question["group"]]
-        if len(many) > 1:
-            wish.said.update(many)
-            answer = self.speech.joined([self.speech.choice(key) for key in many])
-            return Utterance("several choices", self.speech.say("answer", c=answer), names_choice=True)
-        return self._answer_choice(question, wish, open_keys[0])
+        chosen = {(option["group"], option["choice"]) for one in lines if one["item"] == line["item"] for option in one["options"]}
+        key = next((key for key in keys if key not in chosen), next(iter(keys)))
+        wish = keys[key]
+        many = [one for one in wish.options if one[0] == key[0]]
+        if len(many) == 1:
+            return self._answer_choice(question, wish, key)
+        wish.said.update(many)
+        answer = self.speech.joined([self.speech.choice(one) for one in many])
+        return Utterance("several choices", self.speech.say("answer", c=answer), names_choice=True)
 
     def _no(self, what: str) -> Utterance:
         return Utterance(f"no to {what}", self.speech.say("decline"))
@@ -302,22 +311,23 @@ class Customer:
             return None
         return self.speech.say("place", p=self.speech.place(choices.index(choice)))
 
-    def _answer_lines(self, group: str, wishes: Sequence[Wish]) -> Utterance:
-        """Answer for several lines: the same for all, or each by its name or place."""
+    def _answer_lines(self, group: str, wishes: Sequence[Wish], *, is_all: bool) -> Utterance:
+        """Answer for several lines: the same for all that were asked about, or each by its name or place."""
         for wish in wishes:
             wish.said.update([key for key in wish.options if key[0] == group])
         answers = [self.speech.joined([self.speech.choice(key) for key in wish.options if key[0] == group]) for wish in wishes]
-        if len({frozenset([key for key in wish.options if key[0] == group]) for wish in wishes}) <= 1:
-            text = self.speech.say("answer", c=answers[0]) if wishes else self.speech.say("decline")
-            return Utterance("choice for several lines", text, names_choice=bool(wishes))
-        is_by_place = len({wish.item for wish in wishes}) == 1
+        if not wishes:
+            return self._no("a choice")
+        if is_all and len({frozenset([key for key in wish.options if key[0] == group]) for wish in wishes}) == 1:
+            return Utterance("choice for several lines", self.speech.say("answer", c=answers[0]), names_choice=True)
+        is_by_place = is_all and len({wish.item for wish in wishes}) == 1
         each = [
             self.speech.say("answer_of_place", p=self.speech.place(place), c=answer, u=self.speech.unit(wish.item))
             if is_by_place
             else self.speech.say("answer_of", i=self.speech.reference(wish.item), c=answer)
             for place, (wish, answer) in enumerate(zip(wishes, answers, strict=True))
         ]
-        return Utterance("choices of several lines", ", ".join(each), names_choice=True)
+        return Utterance("choices of several lines", ", ".join(each), names_choice=is_all)
 
     def _answer_ambiguous(self, question: Any, reply: Any) -> Utterance:
         group, choices = question["group"], question["choices"]
@@ -343,6 +353,9 @@ class Customer:
         wish = next((one for one in intention.wishes if one.item == question.get("pending", {}).get("item")), None)
         if question["group"] is not None or wish is None:
             return self._no("an item")
+        if wish.twin is not None and question["pending"]["quantity"] > wish.quantity:
+            intention.forget(wish.twin)
+            wish.quantity, wish.twin = question["pending"]["quantity"], None
         choices = [item for item in question["choices"] if item not in {one.item for one in intention.wishes}]
         if not choices or self._rng.random() < P_NOTHING_ELSE:
             intention.forget(wish)

@@ -69,6 +69,7 @@ class Intention:
         self._wordings: dict[str, Wording] = shop.wordings[language]
         self.wishes = self._order()
         self.steps = self._plan()
+        self.n_corrections = 0  # that were said
 
     def _order(self) -> list[Wish]:
         n_lines = self._rng.choices((1, 2, 3, 4), P_LINES)[0]
@@ -171,8 +172,8 @@ class Intention:
 
     @property
     def n_slots(self) -> int:
-        """The lines and options of the order."""
-        return sum([1 + len(wish.options) for wish in self.wishes])
+        """The lines and options of the order, and a corrected one again."""
+        return sum([1 + len(wish.options) for wish in self.wishes]) + self.n_corrections
 
     # --- Comparison -----------------------------------------------------------------------------------------------------------------
 

@@ -288,12 +288,34 @@ def test_a_declined_offer_is_noted_and_not_made_again(no):
     after = say(no, reply, suggest=suggest)
     assert [(note["kind"], note["value"]) for note in after["notes"]] == [("offer", "fries")]
     assert after["act"] == "deny"
-    say("and a lemonade", after, suggest=suggest)
+    assert say("another cola", after, suggest=suggest)["questions"][0]["choices"] == ["lemonade"]
     assert "fries" in suggested[-1]
+
+
+def test_no_other_offer_follows_at_once_on_a_declined_one():
+    def suggest(_, excluded):
+        return next((item for item in ("fries", "lemonade") if item not in excluded), None)
+
+    assert asked(say("no thanks", say("a cola", suggest=suggest), suggest=suggest)) == [("more", None, None)]
+
+
+def test_two_declined_offers_are_the_last():
+    declined = [{"kind": "offer", "line": None, "text": "", "value": item} for item in ("fries", "lemonade")]
+    for noted, kind in ((declined[:1], "offer"), (declined, "more")):
+        assert asked(say("a cola", {"notes": noted}, suggest=lambda *_: "green-tea")) == [(kind, None, None)]
 
 
 def test_nothing_is_offered_while_a_question_blocks():
     assert asked(say("a milk tea", suggest=lambda *_: "fries")) == [("missing", 0, "size")]
+
+
+@pytest.mark.parametrize("no", ["no", "không"])
+def test_a_no_to_a_check_keeps_the_read_back(no):
+    pending = {"op": "set", "item": "cola", "quantity": 10, "options": []}
+    questions = [question("check", line=0, choices=["cola"], pending=pending), question("confirm")]
+    reply = say(no, {"lines": [line("cola")], "questions": questions})
+    assert (order_of(reply), reply["act"], reply["status"]) == (["1 cola"], "deny", "confirming")
+    assert asked(say(no, reply)) == [("more", None, None)]
 
 
 @pytest.mark.parametrize("no", ["no", "không"])

@@ -138,7 +138,8 @@ class UtteranceReader:
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(analysis, lines, question=_for_parser(first), focus=focus)
         agrees = None
-        if first is not None and first.group is None and first.kind in WHICH_ITEM and not parses[0].n_edits:
+        asks_item = first is not None and first.group is None and first.kind in WHICH_ITEM
+        if first is not None and asks_item and not parses[0].n_edits and not said.leading():
             parses = answers_first(parses, first)
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
             parses, agrees = self._second_opinion.weigh(parses, utterance, lines)

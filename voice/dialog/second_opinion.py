@@ -1,7 +1,7 @@
 """Weigh the parses of an utterance with what the parser does not know.
 
-That is the order of the rule-based engine, which is better on plain orders of many options, and that a customer who is asked which item is
-meant names one of them.
+That is the order of the rule-based engine, which is better on plain orders of many options, and that items are named for an answer where it
+was asked which item is meant.
 """
 
 import math

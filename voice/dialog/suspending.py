@@ -1,6 +1,7 @@
 """Suspend edits that are not certain, not likely or not available: they are asked about instead of made."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from schemas import Menu
@@ -10,14 +11,21 @@ from voice.dialog.questions import MAX_NEAR, unresolved_question
 from voice.dialog.requirements import exceeds_limits
 from voice.dialog.settling import MAX_LINES, MAX_QUANTITY
 from voice.dialog.state import PendingEdit, Question, QuestionKind
+from voice.menus.names import spoken_names
+from voice.orders import words
+from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine
 from voice.orders.parser.parser import Parse, Unresolved
+from voice.orders.parser.roles import Role
+from voice.orders.words import Token
 
 # Default of the setting `ask_below`. Of 607 turns of conversations in which the parser changes the order, .45 asks in 60, 15 % of them
 # right; between .45 and .75 it is right in 51 %, above in 85 %.
 ASK_BELOW: Final = 0.45
 MAX_LIKELY: Final = 99  # units of a line; the largest of the corpus's conversations is 55
 MIN_PROBABILITY: Final = 0.02  # of a parse that counts towards the confidence of a line
+
+MIN_RIVAL: Final = 0.25  # of a parse with another item, as a share of the best parse's probability
 
 
 def confidences(parses: Sequence[Parse], before: Draft) -> dict[int, float]:
@@ -40,6 +48,24 @@ def _has(draft: Draft, line: DraftLine) -> bool:
         if is_same and (other.options == line.options or set(other.options) == set(line.options)):
             return True
     return False
+
+
+def certain_answers(confidence_of: Mapping[int, float], draft: Sequence[DraftLine], before: Draft, asked: Question) -> dict[int, float]:
+    """Return the confidences, 1 of lines that only got choices of the question: to check the answer would be to ask again."""
+    numbers = {*asked.lines, asked.line}
+    return {
+        number: 1.0 if number in numbers and _is_answer(before[number], draft[number], asked) else confidence
+        for number, confidence in confidence_of.items()
+    }
+
+
+def _is_answer(old: DraftLine, new: DraftLine, asked: Question) -> bool:
+    chosen = [option for option in new.options if option.group == asked.group]
+    others = [option for option in new.options if option.group != asked.group]
+    is_else_equal = new._replace(options=()) == old._replace(options=()) and others == [
+        one for one in old.options if one.group != asked.group
+    ]
+    return is_else_equal and bool(chosen) and all(set(option.choices) <= set(asked.choices) for option in chosen)
 
 
 def suspend(menu: Menu, draft: list[DraftLine], before: Draft, confidence_of: Mapping[int, float], ask_below: float) -> list[Question]:
@@ -106,6 +132,62 @@ def _without_absent_choices(menu: Menu, absent: Absent, draft: list[DraftLine], 
             pending = PendingEdit("set", DraftLine(line.items, line.quantity, (option,)))
             questions.append(Question(QuestionKind.UNAVAILABLE, number, option.group, others[:MAX_NEAR], pending=pending))
     return questions
+
+
+def suspend_ambiguous(menu: Menu, draft: list[DraftLine], parses: Sequence[Parse], tokens: Sequence[Token]) -> list[Question]:
+    """Take new lines off the draft whose words name only a part of their item, and fit another one, too; return the questions which.
+
+    Another parse tells so that differs in the item alone and is not much less likely.
+    """
+    best = parses[0]
+    said = {words.fold(token.surface) for token in tokens}
+    places = best.touched()
+    partial = _partial_names(best)
+    questions: list[Question] = []
+    if not partial:
+        return questions
+    for number, line in enumerate(draft):
+        start, end = places.get(number, (0, 0))
+        if not line.is_new or line.beside != NEW or not line.quantity or not any(start <= at < end for at in partial):
+            continue
+        items = [line.items[0]]
+        unsaid = _unsaid(menu, items[0], said)
+        for other in parses[1:]:
+            if other.probability < MIN_RIVAL * best.probability:
+                break
+            if _differs_in_item(best.draft, other.draft, number):
+                item = other.draft[number].items[0]
+                items += [item] if not unsaid < _unsaid(menu, item, said) else []
+        if len(items) > 1:
+            pending = PendingEdit("add", DraftLine((), min(line.quantity, MAX_QUANTITY), line.options))
+            questions.append(Question(QuestionKind.AMBIGUOUS, choices=tuple(dict.fromkeys(items)), pending=pending))
+            draft[number] = line._replace(quantity=0)
+    return questions
+
+
+def _partial_names(parse: Parse) -> list[int]:
+    """Return the tokens with which a part of an item's name begins."""
+    found = []
+    at = 0
+    for event in parse.events:
+        if isinstance(event, Arc):
+            if event.role is Role.ITEM and event.is_partial:
+                found.append(at)
+            at += event.length
+    return found
+
+
+def _unsaid(menu: Menu, item: str, said: AbstractSet[str]) -> frozenset[str]:
+    """Return the words that are missing of the name of an item of which most was said."""
+    names = [frozenset([words.fold(word) for word in words.phrase(name)]) - said for name in spoken_names(menu.items[item])]
+    return min(names, key=len)
+
+
+def _differs_in_item(draft: Draft, other: Draft, number: int) -> bool:
+    """Return whether two drafts are equal, except that one line is of another item."""
+    if len(draft) != len(other) or draft[number].items == other[number].items:
+        return False
+    return other == (*draft[:number], draft[number]._replace(items=other[number].items), *draft[number + 1 :])
 
 
 def suspend_part_numbers(

@@ -21,7 +21,15 @@ from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
 from voice.dialog.settling import Settled, Span, settle
 from voice.dialog.state import Act, Note, Question, QuestionKind, State, Turn
-from voice.dialog.suspending import ASK_BELOW, confidences, suspend, suspend_part_numbers, suspend_unavailable
+from voice.dialog.suspending import (
+    ASK_BELOW,
+    certain_answers,
+    confidences,
+    suspend,
+    suspend_ambiguous,
+    suspend_part_numbers,
+    suspend_unavailable,
+)
 from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
 from voice.orders import words
@@ -119,13 +127,15 @@ class DialogEngine:
         draft = [line._replace(quantity=0) for line in parse.draft] if reading.words_act is Act.CANCEL else list(parse.draft)
         touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
         certainty = confidences(reading.parses, before)
+        doubted = certain_answers(certainty, draft, before, reading.asked) if reading.asked is not None else certainty
         resolution = None
         raised: list[Question] = []
         if not reading.is_cancelled:
             raised = [
                 *suspend_part_numbers(draft, before, reading.part_numbers, touched, _line_in_focus(state)),
                 *suspend_unavailable(self.menu, absent, draft, before),
-                *suspend(self.menu, draft, before, certainty, ask_below),
+                *([] if reading.asked and reading.asked.choices else suspend_ambiguous(self.menu, draft, reading.parses, tokens)),
+                *suspend(self.menu, draft, before, doubted, ask_below),
                 *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved if one.line.items],
             ]
             if reading.asked is not None:
@@ -162,9 +172,8 @@ class DialogEngine:
         open_questions = self._questions(edited, state, asked, checks)
         was_read_back = asked is not None and is_read_back(asked)
         is_confirmed = was_read_back and act is Act.CONFIRM and not settled.changes
-        is_settled = all(question.kind is QuestionKind.MORE for question in open_questions)
-        if suggest is not None and is_settled and settled.lines and act not in {Act.DONE, Act.DENY, Act.CANCEL, Act.HUMAN}:
-            open_questions = _offers(suggest, settled.lines, all_notes) or open_questions
+        if suggest is not None and settled.lines and _may_offer(open_questions, act, is_edit=edited.is_edit):
+            open_questions = _offers(suggest, settled.lines, all_notes)
         if was_read_back and act is Act.DENY:
             open_questions = [question for question in open_questions if not is_read_back(question)]
         open_questions = closed(open_questions, settled.lines, act, is_confirmed=is_confirmed)
@@ -240,6 +249,13 @@ def _line_in_focus(state: State) -> int | None:
     """Return the line that the turn before changed last, or the last line."""
     changed = [change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)]
     return changed[-1] if changed else len(state.lines) - 1 if state.lines else None
+
+
+def _may_offer(open_questions: Sequence[Question], act: Act, *, is_edit: bool) -> bool:
+    """Return whether nothing else is asked; the customer who was asked for more has ordered it."""
+    if act in {Act.DONE, Act.DENY, Act.CANCEL, Act.HUMAN}:
+        return False
+    return not open_questions or (is_edit and all(question.kind is QuestionKind.MORE for question in open_questions))
 
 
 def _offers(suggest: Suggest, lines: Draft, noted: Sequence[Note]) -> list[Question]:
