@@ -9,8 +9,8 @@ from bench.simulated_customer import Figures, conversations
 from voice.orders.parser.model import Model
 
 N_CONVERSATIONS = 250
-MIN_RIGHT = 0.98  # 10,000 conversations reach .999
-MIN_RIGHT_AT_ONCE = 0.94  # .97
+MIN_RIGHT = 0.98  # measured: 1.000 of 3,000
+MIN_RIGHT_AT_ONCE = 0.94  # .974
 
 
 @pytest.fixture(scope="module")
