@@ -121,7 +121,7 @@ def _asks_again(last: Any, reply: Any) -> bool:
     if (before["kind"], before["group"]) != (now["kind"], now["group"]):
         return False
     if before["line"] is None or now["line"] is None:
-        return before["line"] is now["line"] and before["choices"] == now["choices"]
+        return before["line"] is now["line"] and before["choices"] == now["choices"] and before.get("pending") == now.get("pending")
     return bool(before["line"] == now["line"] and last["lines"][before["line"]]["item"] == reply["lines"][now["line"]]["item"])
 
 

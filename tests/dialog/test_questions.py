@@ -5,6 +5,7 @@ import pytest
 from schemas import Menu
 from tests.dialog.shop import MENU, asked, line, model, order_of, say
 from voice.dialog.turn import DialogEngine
+from voice.orders.parser.model import Model
 
 
 def question(kind, **fields):
@@ -238,6 +239,16 @@ def test_more_than_the_maximum_of_an_item_is_asked_about():
     engine = DialogEngine(Menu.model_validate({**MENU, "items": items}), 0.0, model())
     assert asked(say("four fries", engine=engine)) == [("check", None, None)]
     assert order_of(say("three fries", engine=engine)) == ["3 fries"]
+
+
+def test_a_mere_no_declines_although_its_words_resemble_an_item():
+    menu = MENU | {
+        "items": MENU["items"] | {"orange-juice": {"name": "Nước ép cam", "price": 1}, "orange-soda": {"name": "Soda cam", "price": 1}}
+    }
+    engine = DialogEngine(Menu.model_validate(menu), model=Model.load())
+    pending = {"op": "add", "item": "mango-juice", "quantity": 1, "options": []}
+    reply = say("khong, cam on", {"questions": [question("unavailable", choices=["lemonade"], pending=pending)]}, engine=engine)
+    assert (order_of(reply), asked(reply), reply["act"]) == ([], [], "deny")
 
 
 # --- offer, more, confirm -----------------------------------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
 
 MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
-WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})  # kinds of questions, if they are not about a group
+# Kinds of questions, if they are not about a group.
+WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
+DECLINABLE: Final = WHICH_ITEM | {QuestionKind.OFFER}
 
 
 class Reading(NamedTuple):
@@ -138,9 +140,8 @@ class UtteranceReader:
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(analysis, lines, question=_for_parser(first), focus=focus)
         agrees = None
-        asks_item = first is not None and first.group is None and first.kind in WHICH_ITEM
-        if first is not None and asks_item and not parses[0].n_edits and not said.leading():
-            parses = answers_first(parses, first)
+        if first is not None and first.group is None:
+            parses = _in_light_of(first, said, parses)
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
             parses, agrees = self._second_opinion.weigh(parses, utterance, lines)
         if first is None or said.leading() or not _has_words_left(parses[0]):
@@ -152,6 +153,15 @@ class UtteranceReader:
             if again[0].n_edits and not _has_words_left(again[0]):
                 return other, again, None
         return first, parses, agrees
+
+
+def _in_light_of(asked: Question, said: Heard, parses: list[Parse]) -> list[Parse]:
+    """Return the parses in a likelier sequence after a question about items: their names answer it, and a mere no edits nothing."""
+    if asked.kind in DECLINABLE and said.leading() == "no" and not said.n_rest:
+        return sorted(parses, key=lambda parse: bool(parse.n_edits))
+    if asked.kind in WHICH_ITEM and not parses[0].n_edits and not said.leading():
+        return answers_first(parses, asked)
+    return parses
 
 
 def _number(parse: Parse, tokens: Sequence[Token]) -> int:
