@@ -11,6 +11,7 @@
 `engine` runs these for one menu; `confirmation` turns edits of uncertainly recognised speech into questions. `compiled` compiles the
 modules. `corpus` reads the sentences and conversations that measure them.
 
-`parser` is the parser with learned weights that serves, through `voice.dialog`. `engine` gives a second opinion and scores transcripts. The parser's modules and classes of the same names (`lexicon`, `names`, `spelling`, `Lexicon`, `Arc`, `Role`, `ChoiceRef`)
+`parser` is the parser with learned weights that serves, through `voice.dialog`. `engine` gives a second opinion and scores transcripts.
+The parser's modules and classes of the same names (`lexicon`, `names`, `spelling`, `Lexicon`, `Arc`, `Role`, `ChoiceRef`)
 are its own; it shares `words`, `numbers`, `spans`, `language_packs` and the distances of `spelling`.
 """
