@@ -8,7 +8,7 @@ import pytest
 from bench.simulated_customer import Figures, conversations
 from voice.orders.parser.model import Model
 
-N_CONVERSATIONS = 250
+N_CONVERSATIONS = 150
 MIN_RIGHT = 0.98  # measured: 1.000 of 3,000
 MAX_ASKED_AGAIN = 4  # 2 with the present weights; the target is 0
 MIN_RIGHT_AT_ONCE = 0.94  # .974

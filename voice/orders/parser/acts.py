@@ -3,7 +3,6 @@
 P(act | words, question) = exp(sum of weights) / Z          Source: Berger, Della Pietra and Della Pietra 1996, as `model`.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from voice.orders.parser.arc import Arc
+from voice.orders.parser.model import read_weights
 from voice.orders.parser.roles import Role
 
 ACT_WEIGHTS_FILE: Final = Path(__file__).with_name("act_weights.json")
@@ -52,12 +52,12 @@ class ActModel:
     """The weights of the classifier."""
 
     def __init__(self, weights: ActWeights) -> None:
-        self._weights = dict(weights)
+        self._weights = weights
 
     @classmethod
     def load(cls, path: Path = ACT_WEIGHTS_FILE) -> "ActModel":
         """Read the fitted weights."""
-        return cls(json.loads(path.read_text(encoding="utf-8")))
+        return cls(read_weights(path))
 
     def costs(self, features: Iterable[str]) -> dict[str, float]:
         """Return -log P of each act; all are as likely if no word is known."""

@@ -8,6 +8,7 @@ Source: Berger, Della Pietra and Della Pietra 1996, A maximum entropy approach t
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,6 +123,13 @@ def features_of(event: Event) -> Features:
     return tuple([(feature, 1.0) for feature in found])
 
 
+@lru_cache(maxsize=4)
+def read_weights(path: Path) -> Mapping[str, Any]:
+    """Read a file of weights, once: each menu has a parser, all with the same weights."""
+    weights: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return weights
+
+
 class Model:
     """The weights, and a cache of the costs of events."""
 
@@ -135,7 +143,7 @@ class Model:
     @classmethod
     def load(cls, path: Path = WEIGHTS_FILE) -> "Model":
         """Read the fitted weights."""
-        return cls(json.loads(path.read_text(encoding="utf-8")))
+        return cls(read_weights(path))
 
     def cost(self, event: Event) -> float:
         """Return the cost of an event, computed once."""
