@@ -1,4 +1,4 @@
-"""A simulated customer: what is said next, after each reply of the shop."""
+"""A simulated customer, who answers each reply of the shop."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ class Customer:
     # --- The order ------------------------------------------------------------------------------------------------------------------
 
     def _go_on(self, reply: Any) -> Utterance:
-        """Say the next piece, or what is missing on an empty order; there may be nothing that the shop can serve."""
+        """Say the next part of the order. If the order is empty and nothing else can be served, say what is missing."""
         intention = self.intention
         intention.steps = [step for step in intention.steps if step.kind == "order"]
         if intention.steps:
@@ -177,7 +177,7 @@ class Customer:
         return Utterance("remove", self.speech.say("remove", i=self.speech.reference(wish.item)))
 
     def _replace(self, wish: Wish, _: Any) -> Utterance | None:
-        """Replace a line of which no option was said."""
+        """Replace the item of a line without spoken options."""
         items = {other.item for other in self.intention.wishes}
         others = [item for item, one in self.menu.items.items() if item not in items and one.available]
         if wish.said or not others:
@@ -261,14 +261,12 @@ class Customer:
         numbers = question.get("lines") or [question["line"]]
         if len(numbers) > 1:
             assigned = [(reply["lines"][number], wish) for number, wish in intention.assigned(reply["lines"]) if number in numbers]
-            wishes = [
-                wish for line, wish in assigned if line["quantity"] == wish.quantity
-            ]  # without lines of which each unit has another choice
+            wishes = [wish for line, wish in assigned if line["quantity"] == wish.quantity]  # lines whose units all have the same choice
             return self._answer_lines(question["group"], wishes, is_all=len(wishes) == len(numbers))
         return self._answer_line(question, reply["lines"], wishes)
 
     def _answer_line(self, question: Any, lines: Sequence[Any], wishes: Sequence[Wish]) -> Utterance:
-        """Answer which choices of a group a line has, of which there are some wishes."""
+        """Answer a question about an option group with the intended choices."""
         line = lines[question["line"]]
         keys = {key: wish for wish in wishes if (key := wish.key(question["group"])) is not None}
         if not keys:
@@ -312,7 +310,7 @@ class Customer:
         return self.speech.say("place", p=self.speech.place(choices.index(choice)))
 
     def _answer_lines(self, group: str, wishes: Sequence[Wish], *, is_all: bool) -> Utterance:
-        """Answer for several lines: the same for all that were asked about, or each by its name or place."""
+        """Answer for several lines: one choice for all, or a choice for each line, named by item or place."""
         for wish in wishes:
             wish.said.update([key for key in wish.options if key[0] == group])
         answers = [self.speech.joined([self.speech.choice(key) for key in wish.options if key[0] == group]) for wish in wishes]
@@ -348,7 +346,7 @@ class Customer:
         return Utterance("which item", self.speech.say("answer", c=self.speech.reference(wish.item)), names_choice=True)
 
     def _answer_unavailable(self, question: Any, _: Any) -> Utterance:
-        """Take one of what is offered, or nothing."""
+        """Accept one offered item, or decline."""
         intention = self.intention
         wish = next((one for one in intention.wishes if one.item == question.get("pending", {}).get("item")), None)
         if question["group"] is not None or wish is None:

@@ -39,7 +39,7 @@ class Said(NamedTuple):
 
 
 class Shop(NamedTuple):
-    """A random menu, and how its customers call what it has, by language."""
+    """A random menu, and the words of customers for its items and choices, by language."""
 
     menu: Menu
     wordings: dict[str, dict[str, Wording]]  # language -> item

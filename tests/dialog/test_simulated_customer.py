@@ -8,9 +8,8 @@ import pytest
 from bench.simulated_customer import Figures, conversations
 from voice.orders.parser.model import Model
 
-N_CONVERSATIONS = 150
+N_CONVERSATIONS = 250
 MIN_RIGHT = 0.98  # measured: 1.000 of 3,000
-MAX_ASKED_AGAIN = 4  # 2 with the present weights; the target is 0
 MIN_RIGHT_AT_ONCE = 0.94  # .974
 
 
@@ -39,8 +38,9 @@ def test_every_reply_is_accepted_as_the_next_request(figures):
     assert figures.n["refused"] == 0
 
 
-def test_hardly_any_question_is_asked_again_that_was_answered(figures):
-    assert figures.n["asked again"] <= MAX_ASKED_AGAIN
+@pytest.mark.xfail(strict=True, reason="in 2 of 250 conversations an answer is not understood, and the question is asked again")
+def test_no_question_is_asked_again_that_was_answered(figures):
+    assert figures.n["asked again"] == 0
 
 
 def test_no_customer_is_handed_to_a_person(figures):
