@@ -206,8 +206,9 @@ def test_the_frames_view_shows_requests_and_replies_without_secrets(open_page: A
     shown = page.text("#frames")
     assert "POST /api/v1/voice/order" in shown
     assert '"text":"một latte"' in shown
-    everything = page.evaluate("document.querySelectorAll('#frames summary').forEach(e => e.click()), document.body.textContent")
-    page.wait_for("Array.from(document.querySelectorAll('#frames pre')).every(e => e.textContent)")
+    # Entries go on arriving (suggestions, the explanation), so each look opens those that are still closed.
+    page.evaluate("openAll = () => document.querySelectorAll('#frames details:not([open]) > summary').forEach(e => e.click())")
+    page.wait_for("(openAll(), Array.from(document.querySelectorAll('#frames pre')).every(e => e.textContent))")
     everything = page.evaluate("document.body.textContent")
     assert '"item": "latte"' in everything
     assert "demo-secret" not in everything
