@@ -30,7 +30,9 @@ class Example(NamedTuple):
 
     `asks` lists the kinds of the questions about a quantity that the utterance raises; None: not annotated. `act` is the dialogue act of
     a turn, "" for a sentence. The order engine is known to misunderstand a `missed` sentence.
-    `awaits`: the items among which the shop asks right after the utterance, empty if it asks something else; None: unknown.
+    `awaits`: the items that the utterance names and about which the shop asks right after it (which of several, or what to take instead
+    of an unavailable one), empty if it asks something else; None: unknown.
+    `focus`: the lines that the turn before changed. `follows`: the example before this one is the turn before.
     """
 
     menu: Menu
@@ -42,6 +44,8 @@ class Example(NamedTuple):
     asks: Sequence[str] | None = None
     missed: bool = False
     awaits: frozenset[str] | None = None
+    focus: tuple[int, ...] = ()
+    follows: bool = False
 
 
 def lines_of(menu: Menu, text: str) -> list[LineRequest]:
@@ -87,11 +91,13 @@ def conversations(name: str) -> Iterator[Example]:
         menu = menu_of(path)
         for conversation in _read(path.with_name(f"{menu.id}.conversations.yaml"))["conversations"]:
             before: list[LineRequest] = []
+            focus: tuple[int, ...] = ()
             turns = conversation["turns"]
-            for turn, following in zip(turns, [*turns[1:], None], strict=True):
+            for place, (turn, following) in enumerate(zip(turns, [*turns[1:], None], strict=True)):
                 right = [lines_of(menu, order or "") for order in (turn["order"], *turn.get("or", ()))]
-                question = _question_of(turn["asked"])
-                yield Example(menu, turn["say"], before, right, question, turn["act"], awaits=_awaited(turn["asked"], following))
+                question, awaits = _question_of(turn["asked"]), _awaited(menu, turn["asked"], following)
+                yield Example(menu, turn["say"], before, right, question, turn["act"], awaits=awaits, focus=focus, follows=place > 0)
+                focus = tuple([number for number, line in enumerate(right[0]) if line not in before])
                 before = right[0]
 
 
@@ -129,13 +135,16 @@ def sentence_menus() -> list[Menu]:
     return [menu_of(path) for path in sorted(SENTENCES.glob("*/*.menu.yaml"))]
 
 
-def _awaited(asked: Any, following: Any) -> frozenset[str] | None:
-    """Return the items among which the shop asks after a turn, unless it asked so before."""
+def _awaited(menu: Menu, asked: Any, following: Any) -> frozenset[str] | None:
+    """Return the items about which the shop asks after a turn, unless it asked so before."""
     if following is None or not following["asked"] or following["asked"] == asked:
         return None
     question = following["asked"]
-    is_among_items = question["kind"] in {"ambiguous", "unavailable"} and question["line"] is None and question["group"] is None
-    return frozenset(question["choices"] or ()) if is_among_items else frozenset()
+    if question["line"] is not None or question["group"] is not None:
+        return frozenset()
+    if question["kind"] == "unavailable":  # its choices are others, which are near
+        return frozenset(item_id for item_id, item in menu.items.items() if not item.available)
+    return frozenset(question["choices"] or ()) if question["kind"] == "ambiguous" else frozenset()
 
 
 def _question_of(asked: Any) -> OpenQuestion | None:

@@ -1,20 +1,28 @@
+from collections.abc import Mapping
+
 from tests.orders.parser.kiosk import MENU
 from voice.orders.corpus import Example, lines_of
+from voice.orders.parser.draft import NEW, DraftLine
 from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
 from voice.orders.parser.model import Model
-from voice.orders.parser.parser import Parser
-from voice.orders.parser.train import Task, candidates, parse_examples
+from voice.orders.parser.parser import Parser, Unresolved
+from voice.orders.parser.state import OpenQuestion
+from voice.orders.parser.train import Parsed, Task, candidates, parse_examples, with_pending
+
+
+def parsed(weights: Mapping[str, float], example: Example) -> Parsed:
+    return next(candidates(Parser(MENU, Model(weights)), [example]))
 
 
 def test_fitting_makes_the_right_parse_the_cheapest():
     example = Example(MENU, "latte muffin", (), [lines_of(MENU, "muffin")])
     weights = dict(PRIOR)
-    assert not candidates(Parser(MENU, Model(weights)), example)[0][1].is_right
+    assert not parsed(weights, example)[0][1].is_right
     pool: Pool = {}
     for number in range(3):
-        pool |= {(number, meaning): candidate for meaning, candidate in candidates(Parser(MENU, Model(weights)), example)}
+        pool |= {(number, rank): candidate for rank, candidate in parsed(weights, example)}
         weights, _ = fit([pool], weights)
-    assert candidates(Parser(MENU, Model(weights)), example)[0][1].is_right
+    assert parsed(weights, example)[0][1].is_right
 
 
 def test_an_example_without_a_right_parse_teaches_nothing():
@@ -28,3 +36,13 @@ def test_an_example_without_a_right_parse_teaches_nothing():
 def test_the_examples_of_a_menu_are_parsed_in_their_order():
     examples = [Example(MENU, text, (), [lines_of(MENU, text)]) for text in ("latte", "muffin")]
     assert [parsed[0][1].is_right for parsed in parse_examples(Task(PRIOR, (), examples, [{"edit": 0.1}] * 2))] == [True, True]
+
+
+def test_what_a_turn_leaves_waiting_is_pending_in_the_next_one():
+    asked = OpenQuestion("ambiguous", None, None, ("latte", "muffin"))
+    waiting = [Unresolved(DraftLine(("latte", "muffin"), 3), is_available=True, replaces=NEW)]
+    pending = with_pending(asked, waiting)
+    assert pending is not None
+    assert pending.pending == waiting[0].line
+    assert with_pending(asked._replace(kind="unavailable"), waiting) == asked._replace(kind="unavailable")
+    assert with_pending(asked._replace(line=0), waiting) == asked._replace(line=0)

@@ -24,7 +24,8 @@ from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
 from voice.orders.parser.generation import generated
 from voice.orders.parser.lexicon import Lexicon
 from voice.orders.parser.model import WEIGHTS_FILE, Model
-from voice.orders.parser.parser import Parse, Parser
+from voice.orders.parser.parser import Parse, Parser, Unresolved
+from voice.orders.parser.state import OpenQuestion
 
 N_ROUNDS: Final = 4
 N_GENERATED: Final = 40  # examples on each menu
@@ -72,15 +73,31 @@ def fold_models(menus: Sequence[Sequence[Prepared]]) -> list[ActModel]:
     return models
 
 
-def candidates(parser: Parser, example: Example, act_costs: Mapping[str, float] | None = None) -> Parsed:
-    """Parse an example."""
-    parses = _parses(parser, example, act_costs)
-    right = {denotation(parser.index.draft(lines)) for lines in example.right}
-    return [(number, Candidate(parse.features(), _is_right(parse, right, example.awaits))) for number, parse in enumerate(parses)]
+def candidates(parser: Parser, examples: Sequence[Example], act_costs: Sequence[Mapping[str, float]] | None = None) -> Iterator[Parsed]:
+    """Parse the examples of one menu; in a conversation, what a turn leaves waiting is pending in the next one."""
+    waiting: Sequence[Unresolved] = ()
+    for number, example in enumerate(examples):
+        right = {denotation(parser.index.draft(lines)) for lines in example.right}
+        parses = parser.parse(
+            example.utterance,
+            example.lines,
+            question=with_pending(example.question, waiting if example.follows else ()),
+            focus=example.focus,
+            act_costs=act_costs[number] if act_costs is not None else None,
+            max_parses=MAX_CANDIDATES,
+        )
+        found = [(rank, Candidate(parse.features(), _is_right(parse, right, example.awaits))) for rank, parse in enumerate(parses)]
+        waiting = next((parses[rank].unresolved for rank, candidate in found if candidate.is_right), ())
+        yield found
 
 
-def _parses(parser: Parser, example: Example, act_costs: Mapping[str, float] | None) -> list[Parse]:
-    return parser.parse(example.utterance, example.lines, question=example.question, act_costs=act_costs, max_parses=MAX_CANDIDATES)
+def with_pending(question: OpenQuestion | None, waiting: Sequence[Unresolved]) -> OpenQuestion | None:
+    """Return a question about items with the line that waits for one of them, as the turn before left it."""
+    if question is None or question.line is not None or question.group is not None:
+        return question
+    is_available = question.kind == "ambiguous"
+    lines = [one.line for one in waiting if one.is_available is is_available]
+    return question._replace(pending=lines[0]) if lines and question.kind in {"ambiguous", "unavailable"} else question
 
 
 def _is_right(parse: Parse, right: Collection[Any], awaits: frozenset[str] | None) -> bool:
@@ -118,7 +135,7 @@ class Task(NamedTuple):
 def parse_examples(task: Task) -> list[Parsed]:
     """Parse the examples of one menu with some weights."""
     parser = Parser(task.examples[0].menu, Model(task.weights, task.vocabulary), ActModel({}))
-    return [candidates(parser, example, costs) for example, costs in zip(task.examples, task.act_costs, strict=True)]
+    return list(candidates(parser, task.examples, task.act_costs))
 
 
 def rounds(menus: Sequence[Sequence[Prepared]]) -> Iterator[tuple[dict[str, float], str]]:
