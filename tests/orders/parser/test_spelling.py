@@ -12,6 +12,9 @@ from voice.orders.parser.spelling import SpellingIndex, function_spelling, spell
         ("tài", "tái", ["spelt.tone"]),
         ("lattes", "latte", ["spelt.plural"]),
         ("mayo", "mayonnaise", ["spelt.prefix"]),
+        ("ice", "iced", ["spelt.stem"]),
+        ("grill", "grilled", ["spelt.stem"]),
+        ("toasted", "toast", ["spelt.stem"]),
         ("espreso", "espresso", ["spelt.typo", "spelt.typo.share"]),
     ],
 )
@@ -21,14 +24,16 @@ def test_the_features_name_the_kind_of_difference(said, meant, names):
     assert [name for name, _ in features] == names
 
 
-@pytest.mark.parametrize(("said", "meant"), [("tea", "coffee"), ("ma", "mayonnaise")])
+@pytest.mark.parametrize(("said", "meant"), [("tea", "coffee"), ("ma", "mayonnaise"), ("tea", "teased")])
 def test_another_word_has_no_features(said, meant):
     assert spelling_features(said, meant) is None
 
 
-@pytest.mark.parametrize(("said", "word"), [("lattte", "latte"), ("mayo", "mayonnaise"), ("cpchn", "cappuccino"), ("pho", "phở")])
+@pytest.mark.parametrize(
+    ("said", "word"), [("lattte", "latte"), ("ice", "iced"), ("mayo", "mayonnaise"), ("cpchn", "cappuccino"), ("pho", "phở")]
+)
 def test_a_word_is_found_by_a_typing_error_a_prefix_its_consonants_or_its_letters(said, word):
-    index = SpellingIndex(["latte", "mayonnaise", "cappuccino", "phở"], frozenset())
+    index = SpellingIndex(["latte", "mayonnaise", "cappuccino", "phở", "iced"], frozenset())
     assert [found for found, _ in index.near(said, has_diacritics=False)] == [word]
 
 

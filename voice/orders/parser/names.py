@@ -25,6 +25,7 @@ HOLLOW_WEIGHT: Final = 0.25  # of a word that names nothing by itself: a number,
 MIN_WEIGHT: Final = 0.4  # of any other word, besides its rarity
 MAX_AMOUNT_PHRASES: Final = 40  # of an amount, as synonyms
 MAX_SYNONYM_WORDS: Final = 3
+TOGETHER: Final[Features] = (("spelt.together", 1.0),)  # two words of a name written as one
 CONNECTORS: Final = frozenset({"and", "with", "of", "the", "&", ",", "n", "in", "on", "và", "với"})
 UNITS: Final = frozenset({"oz", "ml", "cl", "g", "kg", "inch", "pc", "pcs", "piece", "pieces", "l", "cm", "ounce", "ounces", "lb"})
 
@@ -173,6 +174,7 @@ class NameIndex:
         has_diacritics: bool,
     ) -> None:
         """Match the next token with one more word of each name; keep the cheapest match of a name."""
+        together = self._model.cost_of(TOGETHER)
         for length, near in self._words_at(surfaces, at, has_diacritics=has_diacritics):
             reached = by_end.setdefault(at + length, {})
             for word, features in near:
@@ -181,7 +183,7 @@ class NameIndex:
                     before = matches.get(posting.name)
                     if before is None and not is_first:
                         continue
-                    match = _matched(before, posting, cost, features)
+                    match = _matched(before, posting, cost + together if posting.n_words > 1 else cost, features)
                     if match is not None and (posting.name not in reached or match.cost < reached[posting.name].cost):
                         reached[posting.name] = match
 
@@ -255,7 +257,7 @@ def _matched(before: Match | None, posting: Posting, cost: float, features: Feat
     _, place, n_words = posting
     bits = ((1 << n_words) - 1) << place
     if n_words > 1:
-        features = (*features, ("spelt.together", 1.0))
+        features = (*features, *TOGETHER)
     if before is None:
         return Match(bits, cost, features, place + n_words)
     if before.said & bits:

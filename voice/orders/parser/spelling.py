@@ -15,6 +15,8 @@ MAX_TYPO_SHARE: Final = 4  # letters per edit
 MIN_INEXACT_LETTERS: Final = 3  # shorter words have too many neighbours
 MIN_PREFIX_LETTERS: Final = 3  # of a word that is cut short
 MIN_CUT_LETTERS: Final = 3  # letters missing from such a word
+MIN_STEM_LETTERS: Final = 3  # of a word without its ending
+MAX_ENDING: Final = 3  # letters: "toast", "toasted"; one of the shortest words: "ice", "iced"
 MIN_SKELETON: Final = 3  # consonants
 MIN_ABBREVIATION: Final = 2  # letters of an abbreviation: "lg"
 MAX_ABBREVIATION: Final = 4
@@ -25,6 +27,7 @@ MISSING_DIACRITICS_AMONG_OTHERS: Final[Features] = (("spelt.plain_among_marked",
 SOUND: Final[Features] = (("spelt.sound", 1.0),)
 ABBREVIATION: Final[Features] = (("spelt.abbreviation", 1.0),)
 SKELETON: Final[Features] = (("spelt.skeleton", 1.0),)
+STEM: Final[Features] = (("spelt.stem", 1.0),)
 
 
 @lru_cache(maxsize=131_072)
@@ -43,11 +46,19 @@ def spelling_features(said: str, meant: str) -> Features | None:
         return None  # the stop đ is not confused with the fricatives d, gi, r
     if words.phonetic_key(said) == words.phonetic_key(meant):
         return SOUND
-    n_cut = len(meant_folded) - len(said_folded)
-    if len(said_folded) >= MIN_PREFIX_LETTERS and n_cut >= MIN_CUT_LETTERS and meant_folded.startswith(said_folded):
+    return _cut_or_mistyped(said_folded, meant_folded)
+
+
+def _cut_or_mistyped(said: str, meant: str) -> Features | None:
+    """Return whether a word, both without diacritics, lacks its ending, is cut short or mistyped."""
+    shorter, longer = sorted((said, meant), key=len)
+    n_cut = len(longer) - len(shorter)
+    if longer.startswith(shorter) and n_cut <= _longest_ending(len(shorter)):
+        return STEM
+    if shorter == said and longer.startswith(shorter) and n_cut >= MIN_CUT_LETTERS and len(said) >= MIN_PREFIX_LETTERS:
         return (("spelt.prefix", 1.0),)
-    n_letters = max(len(said_folded), len(meant_folded))
-    n_edits = OSA.distance(said_folded, meant_folded, score_cutoff=n_letters // MAX_TYPO_SHARE)
+    n_letters = len(longer)
+    n_edits = OSA.distance(said, meant, score_cutoff=n_letters // MAX_TYPO_SHARE)
     if n_letters >= MIN_TYPO_LETTERS and n_edits * MAX_TYPO_SHARE <= n_letters:
         return (("spelt.typo", 1.0), ("spelt.typo.share", n_edits / n_letters))
     return None
@@ -84,6 +95,7 @@ class SpellingIndex:
         self._by_key: dict[str, set[str]] = defaultdict(set)
         self._by_deletion: dict[str, set[str]] = defaultdict(set)
         self._by_prefix: dict[str, set[str]] = defaultdict(set)
+        self._by_folded: dict[str, set[str]] = defaultdict(set)
         self._by_initial: dict[str, list[str]] = defaultdict(list)
         self._by_skeleton: dict[str, set[str]] = defaultdict(set)
         self._near: dict[tuple[str, bool], list[tuple[str, Features]]] = {}
@@ -93,8 +105,10 @@ class SpellingIndex:
             self._by_key[key].add(word)
             for variant in _deletions(key):
                 self._by_deletion[variant].add(word)
-            for length in range(MIN_PREFIX_LETTERS, len(folded) - MIN_CUT_LETTERS + 1):
-                self._by_prefix[folded[:length]].add(word)
+            for length in range(MIN_PREFIX_LETTERS, len(folded)):
+                if len(folded) - length >= MIN_CUT_LETTERS or len(folded) - length <= _longest_ending(length):
+                    self._by_prefix[folded[:length]].add(word)
+            self._by_folded[folded].add(word)
             if len(words.skeleton(word)) >= MIN_SKELETON:
                 self._by_skeleton[words.skeleton(word)].add(word)
 
@@ -127,8 +141,17 @@ class SpellingIndex:
         if said not in self._vocabulary and said not in self._guarded and len(said) >= MIN_INEXACT_LETTERS:
             for variant in _deletions(key):
                 candidates |= self._by_deletion.get(variant, set())
-            candidates |= self._by_prefix.get(words.fold(said), set())
+            folded = words.fold(said)
+            candidates |= self._by_prefix.get(folded, set())
+            for length in range(max(MIN_STEM_LETTERS, len(folded) - MAX_ENDING), len(folded)):
+                if len(folded) - length <= _longest_ending(length):
+                    candidates |= self._by_folded.get(folded[:length], set())
         return candidates
+
+
+def _longest_ending(n_letters: int) -> int:
+    """Return how many letters the ending of a word may have, by the letters of its stem."""
+    return 0 if n_letters < MIN_STEM_LETTERS else 1 if n_letters == MIN_STEM_LETTERS else MAX_ENDING
 
 
 def _abbreviates(said: str, word: str) -> bool:
