@@ -1,8 +1,9 @@
 import pytest
 
+from schemas import Menu
 from tests.orders.parser.kiosk import MENU, modifier
 from voice.orders.corpus import lines_of
-from voice.orders.parser.draft import DraftLine, DraftOption, MenuIndex, denotation
+from voice.orders.parser.draft import ChoiceRef, DraftLine, DraftOption, MenuIndex, Modifier, denotation
 
 INDEX = MenuIndex(MENU)
 
@@ -65,3 +66,30 @@ def test_equal_orders_have_one_denotation():
 @pytest.mark.parametrize("other", [DraftLine(("latte",), 2), DraftLine(("latte",), 1, (DraftOption("size", ("l",)),))])
 def test_different_orders_have_different_denotations(other):
     assert denotation((DraftLine(("latte",), 1),)) != denotation((other,))
+
+
+ICE = Menu.model_validate(
+    {
+        "id": "ice",
+        "name": "Ice",
+        "currency": "USD",
+        "option_groups": {
+            "ice": {"name": "Ice", "choices": {"normal": {"name": "Normal ice"}, "less": {"name": "Less ice"}, "none": {"name": "No ice"}}}
+        },
+        "items": {"tea": {"name": "Tea", "price": 1, "options": ["ice"]}},
+    }
+)
+
+
+def test_none_of_a_group_is_its_choice_that_stands_for_none():
+    ice = Modifier(tuple(ChoiceRef("ice", choice) for choice in ICE.option_groups["ice"].choices), "no")
+    changed = MenuIndex(ICE).modify(DraftLine(("tea",), 1, (DraftOption("ice", ("less",)),)), ice)
+    assert changed is not None
+    assert changed.line.options == (DraftOption("ice", ("none",)),)
+
+
+def test_a_choice_that_is_left_out_by_its_own_name_is_removed():
+    less = Modifier((ChoiceRef("ice", "less"),), "no")
+    changed = MenuIndex(ICE).modify(DraftLine(("tea",), 1, (DraftOption("ice", ("less",)),)), less)
+    assert changed is not None
+    assert changed.line.options == ()

@@ -4,7 +4,7 @@ import pytest
 
 from tests.orders.parser.kiosk import MENU, modifier
 from voice.orders.corpus import lines_of
-from voice.orders.parser.draft import MenuIndex, denotation
+from voice.orders.parser.draft import DraftLine, MenuIndex, denotation
 from voice.orders.parser.model import Model
 from voice.orders.parser.reduce import PRODUCTIONS, Reducer
 from voice.orders.parser.state import Chunk, ChunkFlag, Forwarded, Hypothesis, OpenQuestion, ReplacementTarget
@@ -89,3 +89,63 @@ def test_the_open_question_is_answered_by_place():
 
 def test_removing_an_absent_item_leaves_the_draft():
     assert reductions("muffin", chunk(items=LATTE, verb="remove"))["remove_absent"] == [order("muffin")]
+
+
+def test_the_rest_of_a_number_said_before_becomes_a_line():
+    rest = chunk(items=("muffin",), flags=ChunkFlag.REST)
+    assert reductions("", rest, forwarded=(Forwarded(3, ()),))["add_rest"] == [order("3 x muffin")]
+    asked = OpenQuestion("ambiguous", None, None, ("latte", "muffin"), DraftLine(("latte", "muffin"), 5))
+    assert reductions("3 x latte", rest, question=asked, new_lines=(0,), n_edits=1)["add_rest"] == [order("3 x latte; 2 x muffin")]
+
+
+def test_a_number_that_heads_a_list_is_shared_by_its_parts():
+    (part, whole) = sorted(
+        reductions("", chunk(items=LATTE, number=2), forwarded=(Forwarded(5, ()),))["add"], key=lambda meaning: sum(n for _, n in meaning)
+    )
+    assert (part, whole) == (order("2 x latte"), order("7 x latte"))
+
+
+SIZE_ASKED = OpenQuestion("missing", 0, "size", ("s", "l"))
+
+
+def test_answers_listed_unit_by_unit_go_to_one_unit_each():
+    assert order("2 x latte; latte [l]") in reductions("3 x latte", chunk(modifiers=LARGE), question=SIZE_ASKED)["assign"]
+    last = reductions("latte [s]; latte", chunk(modifiers=LARGE), question=SIZE_ASKED, n_edits=1)
+    assert last["assign"] == [order("latte [s]; latte [l]")]
+    assert "assign" not in reductions("latte", chunk(modifiers=LARGE), question=SIZE_ASKED)
+
+
+def test_an_option_of_a_named_group_is_copied_from_another_line():
+    same = chunk(groups=("size",), flags=ChunkFlag.AGAIN)
+    assert order("latte [l]; milk-tea [l]") in reductions("latte [l]; milk-tea", same, focus=(1,))["same_group"]
+
+
+PEARLS_ASKED = OpenQuestion("ambiguous", 0, "extras", ("black", "white"))
+
+
+def test_the_answer_with_all_choices_closes_the_open_option():
+    both = reductions("latte [black|white]", chunk(flags=ChunkFlag.ALL), question=PEARLS_ASKED)["accept"]
+    assert both == [order("latte [black, white]")]
+
+
+def test_one_of_each_shares_the_choices_among_the_units():
+    each = reductions("2 x latte [black|white]", chunk(flags=ChunkFlag.EACH), question=PEARLS_ASKED)["accept"]
+    assert order("latte [black]; latte [white]") in each
+
+
+def test_a_number_before_a_place_means_so_many_choices_or_portions():
+    first_two = reductions("latte", chunk(place=1, number=2), question=PEARLS_ASKED)["accept"]
+    assert set(first_two) == {order("latte [black, white]"), order("latte [2*black]")}
+
+
+def test_a_choice_named_by_place_may_be_for_another_line():
+    hypothesis = Hypothesis(INDEX.draft(lines_of(MENU, "latte; milk-tea")), ())
+    hypothesis.chunk = chunk(place=2)
+    forwarded = [new.forwarded for new in REDUCER.reduce(hypothesis, SIZE_ASKED)]
+    assert (Forwarded(0, LARGE),) in forwarded
+
+
+def test_the_item_that_is_left_is_chosen():
+    asked = OpenQuestion("ambiguous", None, None, ("latte", "muffin"))
+    other = reductions("2 x latte", chunk(flags=ChunkFlag.REST), question=asked, new_lines=(0,), n_edits=1)["accept"]
+    assert other == [order("2 x latte; muffin")]

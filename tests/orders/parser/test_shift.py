@@ -8,7 +8,7 @@ from voice.orders.parser.moves import Shift
 from voice.orders.parser.reduce import Reducer
 from voice.orders.parser.roles import Role
 from voice.orders.parser.shift import SHIFTS
-from voice.orders.parser.state import Hypothesis, OpenQuestion
+from voice.orders.parser.state import ChunkFlag, Hypothesis, OpenQuestion
 
 REDUCER = Reducer(MenuIndex(MENU), Model({}))
 ITEM = (Role.ITEM, ("latte",))
@@ -89,3 +89,16 @@ def test_an_answer_by_preference_sets_a_choice_of_the_open_question(role, choice
     question = OpenQuestion("missing", 0, "size", ("s", "l"))
     found = list(SHIFTS[role](Shift(reducer, start, Arc(1, role, None, (), 0.0), 0, question)))
     assert any(option.choices == (choice,) for hypothesis in found for line in hypothesis.draft for option in line.options)
+
+
+def test_an_option_said_twice_is_two_portions():
+    shot = (Role.OPTION, modifier("extras", "shot").refs)
+    assert any(modifier("extras", "shot", quantity=2) in hypothesis.chunk.modifiers for hypothesis in shifted(shot, shot))
+    assert all(len(hypothesis.chunk.modifiers) != 1 or hypothesis.chunk.modifiers[0].quantity == 1 for hypothesis in shifted(LARGE, LARGE))
+
+
+def test_a_group_may_be_named_before_or_behind_same():
+    group, again = (Role.GROUP, ("size",)), (Role.AGAIN, None)
+    for arcs in ((group, again), (again, group)):
+        chunks = [hypothesis.chunk for hypothesis in shifted(*arcs)]
+        assert any(chunk.groups == ("size",) and ChunkFlag.AGAIN in chunk.flags for chunk in chunks)

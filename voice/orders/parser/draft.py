@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from schemas import Amount, LineRequest, Menu
+from voice.orders.parser.none_choices import none_choices
 
 MAX_CACHED: Final = 4096  # sets of choices whose items are known
 NEW: Final = -1  # origin of a line that the utterance made
@@ -78,6 +79,7 @@ class MenuIndex:
         self._rank = {item_id: {group: rank for rank, group in enumerate(item.options)} for item_id, item in menu.items.items()}
         self._takers: dict[tuple[ChoiceRef, ...], frozenset[str]] = {}
         self._is_one_of = {group_id: group.select == "one" for group_id, group in menu.option_groups.items()}
+        self._none_choices = none_choices(menu)
 
     def is_one_of(self, group: str) -> bool:
         """Return whether a line may have one choice of a group at most."""
@@ -133,7 +135,10 @@ class MenuIndex:
         return ModifiedLine(line, is_replacement)
 
     def _leave_out(self, line: DraftLine, modifier: Modifier, groups: Sequence[str]) -> ModifiedLine:
-        """Remove the options that the line lists; list with amount "no" a choice that it does not list."""
+        """Choose the choice that stands for none, or remove the options that the line lists, or list a choice with amount "no"."""
+        choices, none = modifier.choices(groups[0]), self._none_choices.get(groups[0])
+        if none is not None and self._is_whole_group(groups[0], choices, none):
+            return self._put(line, Modifier((ChoiceRef(groups[0], none),)), groups[:1])
         listed = [
             option
             for option in line.options
@@ -142,11 +147,14 @@ class MenuIndex:
         if listed:
             left = tuple([option for option in line.options if option not in listed])
             return ModifiedLine(line._replace(options=left), is_replacement=False)
-        choices = modifier.choices(groups[0])
         if self._is_one_of[groups[0]] and any([option.group == groups[0] and option.amount != "no" for option in line.options]):
             return ModifiedLine(line, is_replacement=False)  # the line has another choice of the group
         others = [option for option in line.options if (option.group, option.choices) != (groups[0], choices)]
         return ModifiedLine(line._replace(options=(*others, DraftOption(groups[0], choices, "no"))), is_replacement=False)
+
+    def _is_whole_group(self, group: str, choices: Sequence[str], none: str) -> bool:
+        """Return whether words that are left out mean all of a group: all choices but `none`, or `none` itself and others."""
+        return (none in choices and len(choices) > 1) or len({*choices, none}) == len(self.menu.option_groups[group].choices)
 
     def _put(self, line: DraftLine, modifier: Modifier, groups: Sequence[str]) -> ModifiedLine:
         """Add an option; in a one-of group it replaces the other choice."""

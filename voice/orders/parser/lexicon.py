@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from schemas import Menu
-from voice.menus.names import spoken_names
+from voice.menus.names import all_names, spoken_names
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack, language_packs
 from voice.orders.numbers import Number, NumberWords
@@ -39,6 +39,7 @@ class Lexicon:
                 for phrase in filter(None, map(words.phrase, spelt)):
                     for spelling in {phrase, _with_digits(phrase, pack)}:
                         self._functions[words.phonetic_key(spelling[0])].append((spelling, role, value))
+        self._groups = _words_of_groups(menu, packs)
         self._rows: dict[tuple[object, ...], tuple[Arc, ...]] = {}
         self._reach: dict[tuple[str, bool], int] = {}
 
@@ -81,6 +82,9 @@ class Lexicon:
         arcs, reach = self._names.arcs_at(surfaces, start, has_diacritics=has_diacritics)
         functions = list(self._function_arcs(tokens, surfaces, start, has_diacritics=has_diacritics))
         functions += self._number_arcs(surfaces, numbers[start], start)
+        groups = self._groups.get(words.singular(surface))
+        if groups is not None:
+            functions.append(self._arc(1, Role.GROUP, groups, (("function", 1.0), ("function.GROUP", 1.0))))
         longest = max([arc.length for arc in functions], default=1)
         phrase_reach = max([len(phrase) for phrase, _, _ in self._functions.get(tokens[start].key, ())], default=1)
         arcs += functions
@@ -109,6 +113,8 @@ class Lexicon:
             if spelling is None:
                 continue
             features = (("function", 1.0), (f"function.{role.name}", 1.0), *spelling)
+            if any([feature == "function.tone" for feature, _ in spelling]):
+                features = (*features, (f"function.tone.{role.name}", 1.0))
             if "".join([token.key for token in tokens[start : start + len(phrase)]]) in self._names.keys:
                 features = (*features, ("function.named", 1.0), (f"function.named.{role.name}", 1.0))
             arc = self._arc(len(phrase), role, value, features)
@@ -149,6 +155,24 @@ class Lexicon:
 
     def _typed(self, arc: Arc, kind: str) -> Arc:
         return self._arc(arc.length, arc.role, arc.value, (*arc.features, ("number.typed", 1.0), (f"number.typed.{kind}", 1.0)))
+
+
+def _words_of_groups(menu: Menu, packs: Sequence[LanguagePack]) -> dict[str, tuple[str, ...]]:
+    """Return the option groups that a word of their names, or a synonym of it, may mean; function words mean none."""
+    synonyms: dict[str, set[str]] = defaultdict(set)
+    for pack in packs:
+        for row in pack.synonyms:
+            spelt = [phrase[0] for phrase in map(words.phrase, row) if len(phrase) == 1]
+            for word in spelt:
+                synonyms[word].update(spelt)
+    ignored = {word for pack in packs for word in (*pack.amounts, *pack.joins, *pack.withs, *pack.ontos, *pack.classifiers)}
+    groups: dict[str, dict[str, None]] = defaultdict(dict)
+    for group_id, group in menu.option_groups.items():
+        for word in {word for name in all_names(group.name) for word in words.phrase(name)} - ignored:
+            for same in {word, *synonyms[word]}:
+                if len(same) > 1:
+                    groups[words.singular(same)][group_id] = None
+    return {word: tuple(found) for word, found in groups.items()}
 
 
 def _with_digits(phrase: tuple[str, ...], pack: LanguagePack) -> tuple[str, ...]:

@@ -24,7 +24,10 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     # A chunk becomes an edit: voice.orders.parser.productions
     "add": (*_REDUCTION, "on_order", "asked", "first"),
     "add_implied": (*_REDUCTION, "n_items"),
+    "add_rest": _REDUCTION,
     "set_options": (*_REDUCTION, "asked", "replaced"),
+    "assign": (*_REDUCTION, "left"),
+    "same_group": _REDUCTION,
     "set_described": _REDUCTION,
     "set_quantity": (*_REDUCTION, "direction", "asked"),
     "select": _REDUCTION,
@@ -56,6 +59,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "option_begins": ("partial", "asked"),
     "portions": ("joint", "number"),
     "carried": ("joint", "carried"),
+    "repeated": (),
     "extra": ("portion", "counted"),
     "postposed": ("what",),
     "verb_behind": ("verb",),
@@ -64,6 +68,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "dangling": ("what",),
     "skip": ("role",),
     "flag": ("role", "joint"),
+    "group": ("joint", "chunk"),
     "unread": ("what",),
     "say": ("role", "kind", "first"),
     # The final draft: voice.orders.parser.parser

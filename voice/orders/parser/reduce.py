@@ -6,12 +6,12 @@ from typing import Final
 from voice.orders.parser.draft import MenuIndex
 from voice.orders.parser.edits import Context, Edit, Production
 from voice.orders.parser.model import Event, Model
-from voice.orders.parser.productions.adding import add, add_implied, forward
+from voice.orders.parser.productions.adding import add, add_implied, add_rest, forward
 from voice.orders.parser.productions.answering import choose, choose_by_role
 from voice.orders.parser.productions.removing import drop, hold, keep, remove, remove_options, replace, replace_options
-from voice.orders.parser.productions.repeating import repeat, repeat_number, same_for
+from voice.orders.parser.productions.repeating import repeat, repeat_number, same_for, same_group
 from voice.orders.parser.productions.selecting import exclude, select
-from voice.orders.parser.productions.setting import increment, set_described, set_each, set_options, set_quantity, split
+from voice.orders.parser.productions.setting import assign, increment, set_described, set_each, set_options, set_quantity, split
 from voice.orders.parser.roles import Role
 from voice.orders.parser.state import Chunk, EditRecord, Hypothesis, OpenQuestion
 
@@ -20,10 +20,13 @@ MAX_REDUCTIONS: Final = 8  # of a chunk
 PRODUCTIONS: Final[tuple[Production, ...]] = (
     add,
     add_implied,
+    add_rest,
     repeat,
     repeat_number,
     same_for,
+    same_group,
     set_options,
+    assign,
     set_described,
     set_quantity,
     set_each,

@@ -15,6 +15,7 @@ class Role(Enum):
     # The menu's names
     ITEM = auto()
     OPTION = auto()
+    GROUP = auto()  # an option group
     # Numbers and amounts
     NUMBER = auto()
     ARTICLE = auto()
@@ -93,7 +94,7 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.KEEP, None, pack.keeps),
         (Role.SET, None, pack.sets),
         (Role.SET_IT, None, pack.set_pronouns),
-        (Role.AGAIN, None, pack.agains),
+        (Role.AGAIN, None, (*pack.agains, *pack.likewise)),
         (Role.ONLY, None, pack.onlys),
         (Role.CORRECTION, None, pack.corrects),
         (Role.CANCEL, None, pack.cancels),

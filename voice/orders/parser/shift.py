@@ -9,7 +9,7 @@ from typing import Final
 from voice.orders.parser.moves import Hypotheses, Shift
 from voice.orders.parser.roles import Role
 from voice.orders.parser.shifts.connectives import JOINTS, shift_filler, shift_joint, shift_only, shift_request, shift_unread, shift_with
-from voice.orders.parser.shifts.names import shift_amount, shift_amount_behind, shift_item, shift_option
+from voice.orders.parser.shifts.names import shift_amount, shift_amount_behind, shift_group, shift_item, shift_option
 from voice.orders.parser.shifts.numbers import shift_number, shift_portion
 from voice.orders.parser.shifts.operations import VERBS, shift_again, shift_cancel, shift_correction, shift_except, shift_more, shift_verb
 from voice.orders.parser.shifts.references import shift_answer, shift_ordinal, shift_reference, shift_share
@@ -18,6 +18,7 @@ from voice.orders.parser.state import FLAG_OF_ROLE
 SHIFTS: Final[Mapping[Role, Callable[[Shift], Hypotheses]]] = {
     Role.ITEM: shift_item,
     Role.OPTION: shift_option,
+    Role.GROUP: shift_group,
     Role.NUMBER: shift_number,
     Role.ARTICLE: shift_number,
     Role.PORTION: shift_portion,

@@ -56,7 +56,7 @@ FLAG_OF_ROLE: Final = {
 class Chunk:
     """Words that belong together: at most one item with its number and modifiers, or a verb and its object."""
 
-    __slots__ = ("end", "flags", "is_article", "items", "link", "modifiers", "number", "place", "scope", "share", "start", "verb")
+    __slots__ = ("end", "flags", "groups", "is_article", "items", "link", "modifiers", "number", "place", "scope", "share", "start", "verb")
 
     def __init__(self, link: str = "", verb: str = "", start: int = -1, end: int = -1) -> None:
         self.link = link  # the connective before the chunk: "", and, comma, stop, with, correction, ...
@@ -65,6 +65,7 @@ class Chunk:
         self.is_article = False  # the number is an article
         self.items: tuple[str, ...] = ()
         self.modifiers: tuple[Modifier, ...] = ()
+        self.groups: tuple[str, ...] = ()  # option groups that are named
         self.flags = ChunkFlag.NONE
         self.place = 0  # of the line, from 1; negative: from the end; 0: none
         self.scope = 0  # of ALL: the number of lines; 0: unknown
@@ -79,6 +80,7 @@ class Chunk:
         new.is_article = self.is_article
         new.items = self.items
         new.modifiers = self.modifiers
+        new.groups = self.groups
         new.flags = self.flags
         new.place = self.place
         new.scope = self.scope
@@ -88,7 +90,7 @@ class Chunk:
     @property
     def is_empty(self) -> bool:
         """True if nothing in the chunk could edit the order."""
-        content = self.number or self.items or self.modifiers or self.place or self.share
+        content = self.number or self.items or self.modifiers or self.groups or self.place or self.share
         return not content and self.verb in {"", "add"} and not self.flags & ~(ChunkFlag.ONLY | ChunkFlag.CLASSIFIED)
 
     @property
@@ -101,6 +103,7 @@ class Chunk:
             self.is_article,
             self.items,
             self.modifiers,
+            self.groups,
             self.flags.value,
             self.place,
             self.scope,

@@ -31,17 +31,36 @@ def add(context: Context) -> Iterator[Edit]:
 def _pending(context: Context, line: DraftLine) -> DraftLine:
     """Return a new line with the number and the options that were said before the open question, if it answers that question."""
     question = context.question
-    pending = question.pending if question is not None and not context.hypothesis.n_edits else None
+    pending = question.pending if question is not None else None
     if question is None or pending is None or question.group is not None or not (set(line.items) <= set(question.choices or line.items)):
         return line
-    return line._replace(quantity=context.chunk.number or pending.quantity, options=pending.options)
+    quantity = context.chunk.number or (1 if context.hypothesis.n_edits else pending.quantity)
+    return line._replace(quantity=quantity, options=pending.options)
+
+
+def add_rest(context: Context) -> Iterator[Edit]:
+    """Add a line of as many units as are left of the number that was said before: in this utterance, or before the open question."""
+    chunk, forwarded = context.chunk, context.hypothesis.forwarded
+    if not chunk.items or chunk.number or chunk.verb in NON_ADDING_VERBS or not context.has(ChunkFlag.REST):
+        return
+    pending = context.question.pending if context.question is not None else None
+    if forwarded and forwarded[-1].number:
+        left, waiting = forwarded[-1].number, forwarded[:-1]
+    elif pending is not None:
+        left, waiting = pending.quantity - sum([context.draft[number].quantity for number in context.new_lines]), forwarded
+    else:
+        return
+    line = DraftLine(chunk.items, left, pending.options if pending is not None else ())
+    modified = context.modify(line, chunk.modifiers) if left > 0 else None
+    if modified is not None:
+        yield added(context, context.event("add_rest", "new", "new"), (modified.line,), forwarded=waiting)
 
 
 def _add_as_part(context: Context, event: Event, line: DraftLine, quantity: int) -> Iterator[Edit]:
     """Add a line as part of a forwarded number: it takes the modifiers, and the number that it leaves stays forwarded."""
     forwarded = context.hypothesis.forwarded
     whole = forwarded[-1] if forwarded else None
-    if whole is None or whole.number < quantity or not whole.modifiers:
+    if whole is None or whole.number < quantity or not (whole.modifiers or context.counted):
         return
     modified = context.modify(line, whole.modifiers)
     if modified is None:

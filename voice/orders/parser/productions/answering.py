@@ -7,7 +7,7 @@ from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine, Modifier
 from voice.orders.parser.edits import Context, Edit, with_part
 from voice.orders.parser.productions.adding import added
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import ChunkFlag, OpenQuestion
+from voice.orders.parser.state import ChunkFlag, Forwarded, OpenQuestion
 
 MIN_FOR_MIDDLE: Final = 3  # choices
 
@@ -15,7 +15,10 @@ MIN_FOR_MIDDLE: Final = 3  # choices
 def choose(context: Context) -> Iterator[Edit]:
     """Accept choices of the open question by place, by a pronoun, all of them, or the only one that is not excluded."""
     question, chunk = context.question, context.chunk
-    if question is None or not question.choices or context.hypothesis.n_edits:
+    if question is None or not question.choices:
+        return
+    if context.hypothesis.n_edits:
+        yield from _choose_rest(context, question)
         return
     if chunk.items or chunk.modifiers:
         yield from _choose_other(context, question)
@@ -26,10 +29,35 @@ def choose(context: Context) -> Iterator[Edit]:
         first = chunk.place - 1 if chunk.place > 0 else len(choices) + chunk.place - count + 1
         if first >= 0 and first + count <= len(choices):
             yield from _accept(context, choices[first : first + count], "place")
+            yield from _forward_choices(context, question, choices[first : first + count])
+        if count > 1 and 0 < chunk.place <= len(choices):
+            yield from _accept(context, choices[chunk.place - 1 : chunk.place], "portions", count)
     elif context.has(ChunkFlag.ALL | ChunkFlag.EACH) and chunk.scope in {0, len(choices)}:
         yield from _accept(context, choices, "all")
+    elif chunk.share == len(choices):
+        yield from _accept(context, choices, "share")
     elif len(choices) == 1 and (context.has(ChunkFlag.REFERENCE | ChunkFlag.ONES) or chunk.number):
-        yield from _accept(context, choices, "number" if chunk.number else "reference")
+        yield from _accept(context, choices, "number" if chunk.number else "reference", max(1, context.counted))
+
+
+def _forward_choices(context: Context, question: OpenQuestion, choices: Sequence[str]) -> Iterator[Edit]:
+    """Keep choices of a group that were named by place, for lines to which a later chunk refers."""
+    if question.group is not None:
+        refs = tuple([Modifier((ChoiceRef(question.group, choice),)) for choice in choices])
+        edit = Edit(context, context.event("forward", "place", "none"), context.draft, context.hypothesis.focus, is_edit=False)
+        edit.forwarded = (*context.hypothesis.forwarded, Forwarded(0, refs))
+        yield edit
+
+
+def _choose_rest(context: Context, question: OpenQuestion) -> Iterator[Edit]:
+    """Accept the only item of the choices that the utterance has not added yet."""
+    chunk = context.chunk
+    if question.group is not None or not context.has(ChunkFlag.REST) or chunk.items or chunk.modifiers:
+        return
+    added_items = {item for number in context.new_lines for item in context.draft[number].items}
+    left = [item for item in question.choices if item not in added_items]
+    if len(left) == 1 and len(left) < len(question.choices):
+        yield from _accept(context, left, "rest")
 
 
 def _choose_other(context: Context, question: OpenQuestion) -> Iterator[Edit]:
@@ -95,8 +123,8 @@ def _by_price(context: Context, question: OpenQuestion) -> list[str]:
     return sorted([choice for choice in question.choices if choice in choices], key=lambda choice: choices[choice].price)
 
 
-def _accept(context: Context, choices: Sequence[str], how: str) -> Iterator[Edit]:
-    """Accept choices of the open question: options of its line, or items."""
+def _accept(context: Context, choices: Sequence[str], how: str, portions: int = 1) -> Iterator[Edit]:
+    """Accept choices of the open question: options of its line, in some portions each, or items."""
     question = context.question
     if question is None:
         return
@@ -109,21 +137,33 @@ def _accept(context: Context, choices: Sequence[str], how: str) -> Iterator[Edit
     number = question.line
     if number is None or number >= len(context.draft) or context.draft[number].quantity == 0:
         return
-    if len(choices) > 1 and context.index.is_one_of(question.group):
+    if len(choices) > 1 and (context.index.is_one_of(question.group) or context.has(ChunkFlag.EACH)):
         yield from _distribute(context, event, number, choices)
-        return
-    portions = context.counted or 1
-    modifiers = [Modifier((ChoiceRef(question.group, choice),), None, portions) for choice in choices]
-    modified = context.modify(context.draft[number], modifiers)
-    if modified is not None:
-        yield Edit(context, event, context.with_line(number, modified.line), (number,))
+    if len(choices) == 1 or not context.index.is_one_of(question.group):
+        modifiers = [Modifier((ChoiceRef(question.group, choice),), None, portions) for choice in choices]
+        modified = context.modify(_without_open(context.draft[number], question), modifiers)
+        if modified is not None:
+            yield Edit(context, event, context.with_line(number, modified.line), (number,))
+
+
+def _without_open(line: DraftLine, question: OpenQuestion) -> DraftLine:
+    """Return a line without the open option that the question is about."""
+    open_options = [
+        option
+        for option in line.options
+        if option.group == question.group and len(option.choices) > 1 and not set(option.choices).isdisjoint(question.choices)
+    ]
+    return line._replace(options=tuple([option for option in line.options if option not in open_options]))
 
 
 def _distribute(context: Context, event: tuple[object, ...], number: int, choices: Sequence[str]) -> Iterator[Edit]:
     """Give equal parts of a line one choice each."""
-    question, line = context.question, context.draft[number]
+    question = context.question
+    if question is None or question.group is None:
+        return
+    line = _without_open(context.draft[number], question)
     part, rest = divmod(line.quantity, len(choices))
-    if question is None or question.group is None or rest or part < 1 or context.counted not in {0, part}:
+    if rest or part < 1 or context.counted not in {0, part}:
         return
     draft: Draft = context.draft
     numbers = []

@@ -1,12 +1,15 @@
 """Productions that copy lines, or options of lines."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from voice.orders.parser.draft import NEW, DraftLine
 from voice.orders.parser.edits import Context, Edit, with_line
 from voice.orders.parser.productions.adding import added
 from voice.orders.parser.productions.selecting import Reference, references
 from voice.orders.parser.state import ChunkFlag
+
+MAX_NEAR: Final = 3  # lines whose options may be copied, the last ones first
 
 
 def repeat(context: Context) -> Iterator[Edit]:
@@ -28,6 +31,23 @@ def _sources(context: Context) -> list[tuple[int, str]]:
     if not context.chunk.items and not context.chunk.place and context.last is not None:
         found.append((context.last, "last"))
     return found[:3]
+
+
+def same_group(context: Context) -> Iterator[Edit]:
+    """Set the options of the groups that the chunk names as on another line."""
+    chunk, number = context.chunk, context.last
+    if not chunk.groups or not context.has(ChunkFlag.AGAIN) or number is None or chunk.items:
+        return
+    line = context.draft[number]
+    groups = [group for group in chunk.groups if group in context.index.offers[line.items[0]]]
+    named = [(one.numbers[-1], f"named_{one.target}") for one in references(context)]
+    near = [(other, "near") for other in reversed(context.live) if other != number]
+    for source, target in (*named, *near[:MAX_NEAR]):
+        copied = [option for option in context.draft[source].options if option.group in groups]
+        if copied and source != number:
+            others = [option for option in line.options if option.group not in {option.group for option in copied}]
+            draft = context.with_line(number, line._replace(options=(*others, *copied)))
+            yield Edit(context, context.event("same_group", target, context.age(source)), draft, (number,))
 
 
 def _copy_asked(context: Context, source: int, target: str) -> Iterator[Edit]:

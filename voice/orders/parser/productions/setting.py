@@ -92,6 +92,31 @@ def _asked(context: Context, numbers: Sequence[int]) -> str:
     return f"{'line' if question.line in numbers else 'other'}.{'fits' if fits else 'unfit'}.{min(1, context.hypothesis.n_edits)}"
 
 
+def assign(context: Context) -> Iterator[Edit]:
+    """Give options of the group that was asked about to the next unit without one: answers listed unit by unit."""
+    chunk, question = context.chunk, context.question
+    if question is None or question.group is None or question.line is None or not chunk.modifiers or chunk.items or chunk.place:
+        return
+    if chunk.verb not in {"", "add", "set"} or not all([modifier.choices(question.group) for modifier in chunk.modifiers]):
+        return
+    waiting = [number for number in context.live if number >= question.line and _lacks(context, number, question.group)]
+    n_units = sum([context.draft[number].quantity for number in waiting])
+    part = max(1, context.counted)
+    if not waiting or part > context.draft[waiting[0]].quantity or (n_units == part and not context.hypothesis.n_edits):
+        return
+    modified = context.modify(context.draft[waiting[0]], chunk.modifiers)
+    if modified is not None:
+        draft, number = with_part(context.draft, waiting[0], part, modified.line)
+        yield Edit(context, context.event("assign", "asked", "old", min(1, n_units - part)), draft, (number,))
+
+
+def _lacks(context: Context, number: int, group: str) -> bool:
+    """Return whether a line offers a group and has no choice of it yet."""
+    line = context.draft[number]
+    chosen = [option for option in line.options if option.group == group and len(option.choices) == 1]
+    return group in context.index.offers[line.items[0]] and not chosen
+
+
 def set_described(context: Context) -> Iterator[Edit]:
     """Set the later modifiers on the one line that the first ones describe."""
     modifiers = context.chunk.modifiers

@@ -79,6 +79,7 @@ def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tup
     items = shift.reducer.index.accepting(chunk.items, (modifier,))
     if chunk.items and not items:
         return
+    yield from _repeat_modifier(shift, modifier)
     new, modified = shift.extend()
     modified.items = items
     modified.modifiers = (*chunk.modifiers, modifier)
@@ -89,6 +90,21 @@ def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tup
     new.is_negation_open = modifier.amount == "no"
     new.amount, new.portions, new.joint = None, 0, ""
     yield new
+
+
+def _repeat_modifier(shift: Shift, modifier: Modifier) -> Hypotheses:
+    """Count one more portion of a modifier that the open chunk has already."""
+    index = shift.reducer.index
+    if modifier.amount is not None or all([index.is_one_of(ref.group) for ref in modifier.refs]):
+        return
+    for place, before in enumerate(shift.hypothesis.chunk.modifiers):
+        if before.refs == modifier.refs and before.amount is None:
+            new, repeated = shift.extend()
+            counted = before._replace(quantity=min(MAX_PORTIONS, before.quantity + modifier.quantity))
+            repeated.modifiers = (*repeated.modifiers[:place], counted, *repeated.modifiers[place + 1 :])
+            new.amount, new.portions, new.joint = None, 0, ""
+            shift.note(new, "repeated")
+            yield new
 
 
 def _amounts(hypothesis: Hypothesis) -> Iterator[tuple[Amount | None, tuple[object, ...] | None]]:
@@ -102,6 +118,19 @@ def _amounts(hypothesis: Hypothesis) -> Iterator[tuple[Amount | None, tuple[obje
         yield "no", ("carried", joint, True)
     else:
         yield amount, None
+
+
+def shift_group(shift: Shift) -> Hypotheses:
+    """Read the name of an option group into the open chunk, or as a word without an effect."""
+    chunk = shift.hypothesis.chunk
+    if not chunk.groups:
+        new, grouped = shift.extend()
+        grouped.groups = shift.arc.value
+        shift.note(new, "group", shift.hypothesis.joint, "again" if chunk.flags & ChunkFlag.AGAIN else "items" if chunk.items else "other")
+        yield new
+    new = shift.pass_by()
+    shift.note(new, "skip", "group")
+    yield new
 
 
 def shift_amount(shift: Shift) -> Hypotheses:

@@ -62,7 +62,13 @@ def shift_more(shift: Shift) -> Hypotheses:
 
 
 def shift_again(shift: Shift) -> Hypotheses:
-    """Begin a chunk that repeats a line."""
+    """Begin a chunk that repeats a line, or an option of a group; the group may stand before it."""
+    chunk = shift.hypothesis.chunk
+    if chunk.groups or chunk.items:
+        new, again = shift.extend()
+        again.flags |= ChunkFlag.AGAIN
+        shift.note(new, "flag", "again", shift.hypothesis.joint)
+        yield new
     for begun, fresh in shift.begin():
         fresh.flags |= ChunkFlag.AGAIN
         yield begun
