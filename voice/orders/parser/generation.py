@@ -194,6 +194,8 @@ class _Generator:
 
     def _add(self) -> Example:
         *before, new = self._lines(self.random.choice([2, 3]))
+        if self._chance(0.2):
+            new = self._line(before[-1].item)  # the same again
         return self._example(
             self._said(self._filled(self._pick("edits", "add"), x=self._line_words(new))), before, [*before, new], self._asked()
         )
