@@ -22,16 +22,13 @@ def chunk(*, verb="", link="", **attributes):
 
 def reductions(before, reduced, *, question=None, **attributes):
     """Return the orders that a chunk can become, by the production that makes each."""
-    hypothesis = Hypothesis(INDEX.draft(lines_of(MENU, before)), ())
+    hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, before)))
     hypothesis.chunk = reduced
     for name, value in attributes.items():
-        setattr(hypothesis, name, value)
+        setattr(hypothesis.progress, name, value)
     found: dict[str, list[Any]] = {}
     for new in REDUCER.reduce(hypothesis, question):
-        events = []
-        while new.trace is not None:
-            event, new.trace = new.trace
-            events.append(event[0])
+        events = [event[0] for event in new.trace[0]]
         (production,) = [event for event in events if event in {one.__name__ for one in PRODUCTIONS} | {"accept", "remove_absent"}]
         found.setdefault(production, []).append(denotation(new.draft))
     return found

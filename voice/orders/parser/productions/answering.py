@@ -15,7 +15,7 @@ MIN_FOR_MIDDLE: Final = 3  # choices
 def choose(context: Context) -> Iterator[Edit]:
     """Accept choices of the open question by place, by a pronoun, all of them, or the only one that is not excluded."""
     question, chunk = context.question, context.chunk
-    if question is None or not question.choices or context.hypothesis.n_edits:
+    if question is None or not question.choices or context.progress.n_edits:
         return
     if chunk.items or chunk.modifiers:
         yield from _choose_other(context, question)
@@ -104,7 +104,7 @@ def _accept(context: Context, choices: Sequence[str], how: str) -> Iterator[Edit
     if question.group is None:
         lines = _pending_lines(context, [choice for choice in choices if choice in context.index.menu.items])
         if lines:
-            yield added(context, event, lines, forwarded=context.hypothesis.forwarded)
+            yield added(context, event, lines, forwarded=context.progress.forwarded)
         return
     number = question.line
     if number is None or number >= len(context.draft) or context.draft[number].quantity == 0:

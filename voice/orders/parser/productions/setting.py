@@ -89,7 +89,7 @@ def _asked(context: Context, numbers: Sequence[int]) -> str:
     if question is None or question.group is None:
         return "none"
     fits = any([ref.group == question.group for modifier in context.chunk.modifiers for ref in modifier.refs])
-    return f"{'line' if question.line in numbers else 'other'}.{'fits' if fits else 'unfit'}.{min(1, context.hypothesis.n_edits)}"
+    return f"{'line' if question.line in numbers else 'other'}.{'fits' if fits else 'unfit'}.{min(1, context.progress.n_edits)}"
 
 
 def set_described(context: Context) -> Iterator[Edit]:
