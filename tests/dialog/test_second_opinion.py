@@ -9,6 +9,7 @@ from voice.dialog.state import Question, QuestionKind
 from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.parser import Parse, Parser
+from voice.orders.parser.state import Hypothesis
 
 MENU_OF_TESTS = Menu.model_validate(MENU)
 PARSER = Parser(MENU_OF_TESTS, model(), ActModel.load())
@@ -23,7 +24,7 @@ def test_the_opinion_agrees_with_a_parse_of_the_same_order():
 
 
 def test_the_order_of_the_opinion_becomes_likelier():
-    parses = [THREE._replace(probability=0.6), TWO._replace(probability=0.4)]
+    parses = [THREE.weighed(0.6), TWO.weighed(0.4)]
     weighed = OPINION.weigh(parses, "two colas", [])
     assert (weighed.agrees, [parse.draft for parse in weighed.parses]) == (True, [TWO.draft, THREE.draft])
     first, second = (parse.probability for parse in weighed.parses)
@@ -32,7 +33,7 @@ def test_the_order_of_the_opinion_becomes_likelier():
 
 
 def test_a_parse_that_is_much_likelier_stays_first():
-    parses = [THREE._replace(probability=0.99), TWO._replace(probability=0.01)]
+    parses = [THREE.weighed(0.99), TWO.weighed(0.01)]
     weighed = OPINION.weigh(parses, "two colas", [])
     assert (weighed.agrees, weighed.parses[0].draft) == (False, THREE.draft)
 
@@ -41,7 +42,9 @@ WHICH = Question(QuestionKind.AMBIGUOUS, choices=("beef-pie", "veal-pie"))
 
 
 def parse(probability, *lines):
-    return Parse(lines, 0.0, probability, (), (), (), len(lines), ())
+    hypothesis = Hypothesis.start(lines)
+    hypothesis.progress.n_edits = len(lines)
+    return Parse(hypothesis, lines, probability, ())
 
 
 def test_an_item_that_was_asked_about_is_likelier_than_no_edit():

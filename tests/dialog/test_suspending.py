@@ -10,7 +10,7 @@ from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import DraftLine, DraftOption
 from voice.orders.parser.parser import Parse
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import EditRecord
+from voice.orders.parser.state import EditRecord, Hypothesis
 
 MENU = Menu.model_validate(
     {
@@ -27,11 +27,12 @@ TWO = DraftLine(("beef-pie",), 2, (DraftOption("size", ("large",)),))
 def parse(line, probability, utterance, *, is_partial=True):
     start = 1 if utterance.startswith("two") else 0
     n_tokens = len(words.tokenize(utterance))
-    arcs = (
-        *[Arc(1, Role.NUMBER, 2, (), 0.0, is_partial=False)] * start,
-        Arc(n_tokens - start, Role.ITEM, line.items, (), 0.0, is_partial=is_partial),
-    )
-    return Parse((line,), 0.0, probability, arcs, (EditRecord(0, n_tokens, (), (line,)),), (), 1, ())
+    hypothesis = Hypothesis.start((line,))
+    hypothesis.progress.n_edits = 1
+    hypothesis.progress.edits = (EditRecord(0, n_tokens, (), (line,)), None)
+    hypothesis.trace = (Arc(1, Role.NUMBER, 2, (), 0.0), None) if start else None
+    hypothesis.trace = (Arc(n_tokens - start, Role.ITEM, line.items, (), 0.0, is_partial=is_partial), hypothesis.trace)
+    return Parse(hypothesis, (line,), probability, ())
 
 
 def suspended(utterance, *rivals, is_partial=True):

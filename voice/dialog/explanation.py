@@ -64,7 +64,7 @@ def explanation(reading: Reading, act: Act, act_costs: Mapping[str, float], menu
 
 def in_short(line: DraftLine) -> str:
     """Return a line as `2 x latte [large, no sugar, 2*shot]`; open items and choices are separated by bars."""
-    options = [_option_in_short(*option[1:]) for option in line.options[:MAX_NAMES]]
+    options = [_option_in_short(option.choices, option.amount, option.quantity) for option in line.options[:MAX_NAMES]]
     options += ["..."] if len(line.options) > MAX_NAMES else []
     listed = f" [{', '.join(options)}]" if options else ""
     return f"{line.quantity} x {'|'.join(line.items[:MAX_NAMES])}{listed}"

@@ -59,5 +59,5 @@ def _weighed(parses: Sequence[Parse], log_odds: Sequence[float]) -> list[Parse]:
     """Return the parses with their probabilities given the log-odds of each, the likeliest first."""
     masses = [parse.probability * math.exp(odds) for parse, odds in zip(parses, log_odds, strict=True)]
     total = sum(masses)
-    weighed = [parse._replace(probability=mass / total) for parse, mass in zip(parses, masses, strict=True)]
+    weighed = [parse.weighed(mass / total) for parse, mass in zip(parses, masses, strict=True)]
     return sorted(weighed, key=lambda parse: -parse.probability)

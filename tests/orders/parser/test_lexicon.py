@@ -62,7 +62,11 @@ def test_a_number_in_a_typed_span_gets_features_of_the_type():
     assert all("number.typed.duration" in dict(arc.features) for arc in numbers)
 
 
+def arcs_of(rows):
+    return [[(arc.length, arc.role, arc.value, arc.features, arc.is_partial) for arc in row] for row in rows]
+
+
 def test_a_row_does_not_depend_on_what_was_asked_before():
     lexicon = Lexicon(MENU, Model(PRIOR))
     for utterance in ("latte", "latte two", "blueberry", "blueberry muffin", "two for two people"):
-        assert lexicon.lattice(words.tokenize(utterance)) == lattice(utterance)
+        assert arcs_of(lexicon.lattice(words.tokenize(utterance))) == arcs_of(lattice(utterance))

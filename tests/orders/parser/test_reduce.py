@@ -22,16 +22,13 @@ def chunk(*, verb="", link="", **attributes):
 
 def reductions(before, reduced, *, question=None, **attributes):
     """Return the orders that a chunk can become, by the production that makes each."""
-    hypothesis = Hypothesis(INDEX.draft(lines_of(MENU, before)), ())
+    hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, before)))
     hypothesis.chunk = reduced
     for name, value in attributes.items():
-        setattr(hypothesis, name, value)
+        setattr(hypothesis.progress, name, value)
     found: dict[str, list[Any]] = {}
     for new in REDUCER.reduce(hypothesis, question):
-        events = []
-        while new.trace is not None:
-            event, new.trace = new.trace
-            events.append(event[0])
+        events = [event[0] for event in new.trace[0]]
         (production,) = [event for event in events if event in {one.__name__ for one in PRODUCTIONS} | {"accept", "remove_absent"}]
         found.setdefault(production, []).append(denotation(new.draft))
     return found
@@ -93,7 +90,7 @@ def test_removing_an_absent_item_leaves_the_draft():
 
 def test_the_rest_of_a_number_said_before_becomes_a_line():
     rest = chunk(items=("muffin",), flags=ChunkFlag.REST)
-    assert reductions("", rest, forwarded=(Forwarded(3, ()),))["add_rest"] == [order("3 x muffin")]
+    assert reductions("", rest.copy(), forwarded=(Forwarded(3, ()),))["add_rest"] == [order("3 x muffin")]
     asked = OpenQuestion("ambiguous", None, None, ("latte", "muffin"), DraftLine(("latte", "muffin"), 5))
     assert reductions("3 x latte", rest, question=asked, new_lines=(0,), n_edits=1)["add_rest"] == [order("3 x latte; 2 x muffin")]
 
@@ -139,9 +136,9 @@ def test_a_number_before_a_place_means_so_many_choices_or_portions():
 
 
 def test_a_choice_named_by_place_may_be_for_another_line():
-    hypothesis = Hypothesis(INDEX.draft(lines_of(MENU, "latte; milk-tea")), ())
+    hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "latte; milk-tea")))
     hypothesis.chunk = chunk(place=2)
-    forwarded = [new.forwarded for new in REDUCER.reduce(hypothesis, SIZE_ASKED)]
+    forwarded = [new.progress.forwarded for new in REDUCER.reduce(hypothesis, SIZE_ASKED)]
     assert (Forwarded(0, LARGE),) in forwarded
 
 

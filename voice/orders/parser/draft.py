@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, final
 
 from schemas import Amount, LineRequest, Menu
 from voice.orders.parser.none_choices import none_choices
@@ -18,41 +18,159 @@ class ChoiceRef(NamedTuple):
     choice: str
 
 
-class Modifier(NamedTuple):
-    """A choice as it was spoken: all choices that the words fit, an amount, a number of portions."""
+@final
+class Modifier:
+    """A choice as it was spoken: all choices that the words fit, an amount, a number of portions. Never changed."""
 
-    refs: tuple[ChoiceRef, ...]
-    amount: Amount | None = None
-    quantity: int = 1
+    __slots__ = ("_choices", "_hash", "amount", "quantity", "refs", "takers")
+
+    def __init__(self, refs: tuple[ChoiceRef, ...], amount: Amount | None = None, quantity: int = 1) -> None:
+        self.refs = refs
+        self.amount = amount
+        self.quantity = quantity
+        self.takers: frozenset[str] | None = None  # the items that offer a group of the refs; None: not known yet
+        self._choices: dict[str, tuple[str, ...]] | None = None
+        self._hash = 0
+
+    def _replace(self, *, amount: Amount | None = None, quantity: int | None = None) -> "Modifier":
+        """Return a modifier with another amount or quantity."""
+        new = Modifier(self.refs, self.amount if amount is None else amount, self.quantity if quantity is None else quantity)
+        new.takers, new._choices = self.takers, self._choices
+        return new
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Modifier):
+            return NotImplemented
+        return self is other or (self.refs == other.refs and self.amount == other.amount and self.quantity == other.quantity)
+
+    def __hash__(self) -> int:
+        if not self._hash:
+            self._hash = hash((self.refs, self.amount, self.quantity))
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"Modifier({self.refs!r}, {self.amount!r}, {self.quantity!r})"
 
     def choices(self, group: str) -> tuple[str, ...]:
         """Return the choices of one group that the words fit."""
-        return tuple(dict.fromkeys([ref.choice for ref in self.refs if ref.group == group]))
+        return self.by_group().get(group, ())
+
+    def by_group(self) -> dict[str, tuple[str, ...]]:
+        """Return the choices that the words fit, by group."""
+        if self._choices is None:
+            found: dict[str, tuple[str, ...]] = {}
+            for ref in self.refs:
+                chosen = found.get(ref.group, ())
+                if ref.choice not in chosen:
+                    found[ref.group] = (*chosen, ref.choice)
+            self._choices = found
+        return self._choices
 
     def matches(self, option: "DraftOption") -> bool:
         """Return whether the words describe an option: left out or not, and a common choice."""
         if (option.amount == "no") != (self.amount == "no"):
             return False
-        return not set(self.choices(option.group)).isdisjoint(option.choices)
+        return have_common(self.choices(option.group), option.choices)
 
 
-class DraftOption(NamedTuple):
-    """An option of a line; with several choices it is open between them."""
+@final
+class DraftOption:
+    """An option of a line; with several choices it is open between them. Never changed."""
 
-    group: str
-    choices: tuple[str, ...]
-    amount: Amount | None = None
-    quantity: int = 1
+    __slots__ = ("_hash", "amount", "choices", "group", "quantity")
+
+    def __init__(self, group: str, choices: tuple[str, ...], amount: Amount | None = None, quantity: int = 1) -> None:
+        self.group = group
+        self.choices = choices
+        self.amount = amount
+        self.quantity = quantity
+        self._hash = 0
+
+    def _replace(self, *, choices: tuple[str, ...] | None = None, quantity: int | None = None) -> "DraftOption":
+        """Return an option with other choices or another quantity."""
+        return DraftOption(
+            self.group, self.choices if choices is None else choices, self.amount, self.quantity if quantity is None else quantity
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DraftOption):
+            return NotImplemented
+        return self is other or (
+            self.group == other.group and self.choices == other.choices and self.amount == other.amount and self.quantity == other.quantity
+        )
+
+    def __hash__(self) -> int:
+        if not self._hash:
+            self._hash = hash((self.group, self.choices, self.amount, self.quantity))
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"DraftOption({self.group!r}, {self.choices!r}, {self.amount!r}, {self.quantity!r})"
+
+    def __reduce__(self) -> Any:
+        """Pickle by the arguments of the constructor."""
+        return DraftOption, (self.group, self.choices, self.amount, self.quantity)
 
 
-class DraftLine(NamedTuple):
-    """A line of the draft; with several items it is open between them. Quantity 0 is a removed line, so that indices stay valid."""
+@final
+class DraftLine:
+    """A line of the draft; with several items it is open between them. Never changed.
 
-    items: tuple[str, ...]
-    quantity: int
-    options: tuple[DraftOption, ...] = ()
-    origin: int = NEW  # index in the order before the utterance
-    beside: int = NEW  # draft index of the line from which it was split; NEW: it was not split
+    Quantity 0 is a removed line, so that indices stay valid.
+    """
+
+    __slots__ = ("_hash", "beside", "items", "options", "origin", "quantity")
+
+    def __init__(
+        self, items: tuple[str, ...], quantity: int, options: tuple[DraftOption, ...] = (), origin: int = NEW, beside: int = NEW
+    ) -> None:
+        self.items = items
+        self.quantity = quantity
+        self.options = options
+        self.origin = origin  # index in the order before the utterance
+        self.beside = beside  # draft index of the line from which it was split; NEW: it was not split
+        self._hash = 0
+
+    def _replace(
+        self,
+        *,
+        items: tuple[str, ...] | None = None,
+        quantity: int | None = None,
+        options: tuple[DraftOption, ...] | None = None,
+        origin: int | None = None,
+        beside: int | None = None,
+    ) -> "DraftLine":
+        """Return a line with other attributes."""
+        return DraftLine(
+            self.items if items is None else items,
+            self.quantity if quantity is None else quantity,
+            self.options if options is None else options,
+            self.origin if origin is None else origin,
+            self.beside if beside is None else beside,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DraftLine):
+            return NotImplemented
+        return self is other or (
+            self.quantity == other.quantity
+            and self.origin == other.origin
+            and self.beside == other.beside
+            and self.items == other.items
+            and self.options == other.options
+        )
+
+    def __hash__(self) -> int:
+        if not self._hash:
+            self._hash = hash((self.items, self.quantity, self.options, self.origin, self.beside))
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"DraftLine({self.items!r}, {self.quantity!r}, {self.options!r}, {self.origin!r}, {self.beside!r})"
+
+    def __reduce__(self) -> Any:
+        """Pickle by the arguments of the constructor."""
+        return DraftLine, (self.items, self.quantity, self.options, self.origin, self.beside)
 
     @property
     def is_new(self) -> bool:
@@ -60,16 +178,29 @@ class DraftLine(NamedTuple):
         return self.origin == NEW
 
 
-class ModifiedLine(NamedTuple):
+@final
+class ModifiedLine:
     """A line after a modifier."""
 
-    line: DraftLine
-    is_replacement: bool  # the one-of group had another choice
+    __slots__ = ("is_replacement", "line")
+
+    def __init__(self, line: DraftLine, *, is_replacement: bool) -> None:
+        self.line = line
+        self.is_replacement = is_replacement  # the one-of group had another choice
 
 
 Draft = tuple[DraftLine, ...]
 
 
+def have_common(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Return whether two short tuples have a common element."""
+    for one in first:  # noqa: SIM110 - as any(...) it takes longer
+        if one in second:
+            return True
+    return False
+
+
+@final
 class MenuIndex:
     """The parts of a menu that edits need, by id."""
 
@@ -87,24 +218,27 @@ class MenuIndex:
 
     def accepts(self, item: str, modifier: Modifier) -> bool:
         """Return whether an item offers a group of the modifier."""
-        return item in self._takers_of(modifier.refs)
+        return item in self._takers_of(modifier)
 
-    def _takers_of(self, refs: tuple[ChoiceRef, ...]) -> frozenset[str]:
-        """Return the items that offer a group of some choices, computed once."""
-        takers = self._takers.get(refs)
-        if takers is None:
-            groups = {ref.group for ref in refs}
-            takers = frozenset([item for item, offered in self.offers.items() if not groups.isdisjoint(offered)])
-            if len(self._takers) > MAX_CACHED:
-                self._takers.clear()
-            self._takers[refs] = takers
-        return takers
+    def _takers_of(self, modifier: Modifier) -> frozenset[str]:
+        """Return the items that offer a group of a modifier, computed once for its choices."""
+        if modifier.takers is None:
+            refs = modifier.refs
+            takers = self._takers.get(refs)
+            if takers is None:
+                groups = {ref.group for ref in refs}
+                takers = frozenset([item for item, offered in self.offers.items() if not groups.isdisjoint(offered)])
+                if len(self._takers) > MAX_CACHED:
+                    self._takers.clear()
+                self._takers[refs] = takers
+            modifier.takers = takers
+        return modifier.takers
 
     def accepting(self, items: Iterable[str], modifiers: Sequence[Modifier]) -> tuple[str, ...]:
         """Return the items that accept all modifiers."""
         accepted = [*items]
         for modifier in modifiers:
-            takers = self._takers_of(modifier.refs)
+            takers = self._takers_of(modifier)
             accepted = [item for item in accepted if item in takers]
         return tuple(accepted)
 
@@ -113,15 +247,23 @@ class MenuIndex:
 
         The group is `asked_group` where the words fit it, else the first one of the item that is still empty.
         """
-        items = self.accepting(line.items, (modifier,))
-        if not items:
-            return None
-        offered, rank = self.offers[items[0]], self._rank[items[0]]
-        groups = sorted(dict.fromkeys([ref.group for ref in modifier.refs if ref.group in offered]), key=rank.__getitem__)
-        if asked_group in groups:
-            groups.remove(asked_group)
-            groups.insert(0, asked_group)
-        line = line._replace(items=items)
+        takers = self._takers_of(modifier)
+        items = line.items
+        if len(items) == 1:
+            if items[0] not in takers:
+                return None
+        else:
+            items = tuple([item for item in items if item in takers])
+            if not items:
+                return None
+            line = line._replace(items=items)
+        rank = self._rank[items[0]]
+        groups = [group for group in modifier.by_group() if group in rank]
+        if len(groups) > 1:
+            groups.sort(key=rank.__getitem__)
+            if asked_group is not None and asked_group in groups:
+                groups.remove(asked_group)
+                groups.insert(0, asked_group)
         return self._leave_out(line, modifier, groups) if modifier.amount == "no" else self._put(line, modifier, groups)
 
     def modify_all(self, line: DraftLine, modifiers: Iterable[Modifier], asked_group: str | None = None) -> ModifiedLine | None:
@@ -132,7 +274,7 @@ class MenuIndex:
             if modified is None:
                 return None
             line, is_replacement = modified.line, is_replacement or modified.is_replacement
-        return ModifiedLine(line, is_replacement)
+        return ModifiedLine(line, is_replacement=is_replacement)
 
     def _leave_out(self, line: DraftLine, modifier: Modifier, groups: Sequence[str]) -> ModifiedLine:
         """Choose the choice that stands for none, or remove the options that the line lists, or list a choice with amount "no"."""
@@ -142,7 +284,7 @@ class MenuIndex:
         listed = [
             option
             for option in line.options
-            if option.group in groups and option.amount != "no" and not set(modifier.choices(option.group)).isdisjoint(option.choices)
+            if option.group in groups and option.amount != "no" and have_common(modifier.choices(option.group), option.choices)
         ]
         if listed:
             left = tuple([option for option in line.options if option not in listed])
@@ -171,7 +313,7 @@ class MenuIndex:
             others = [option for option in line.options if (option.group, option.choices) != (group, choices)]
             is_replacement = False
         option = DraftOption(group, choices, modifier.amount, modifier.quantity)
-        return ModifiedLine(line._replace(options=(*others, option)), is_replacement)
+        return ModifiedLine(line._replace(options=(*others, option)), is_replacement=is_replacement)
 
     @staticmethod
     def describes(modifiers: Iterable[Modifier], line: DraftLine) -> bool:

@@ -1,38 +1,39 @@
 """Edits, and the context in which productions make them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
 
 from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, ModifiedLine, Modifier
 from voice.orders.parser.model import Event
-from voice.orders.parser.state import FLAG_NAMES, Chunk, ChunkFlag, Hypothesis, OpenQuestion
+from voice.orders.parser.state import FLAG_NAMES, Hypothesis, OpenQuestion
 
 MAX_IN_VIEW: Final = 40  # lines to which a chunk may refer
 
 
+@final
 class Context:
     """A hypothesis before the reduction of its chunk, and the lines to which the chunk may refer."""
 
     def __init__(self, hypothesis: Hypothesis, index: MenuIndex, question: OpenQuestion | None) -> None:
-        self.hypothesis = hypothesis
-        self.chunk: Chunk = hypothesis.chunk
-        self.draft: Draft = hypothesis.draft
+        self.progress = progress = hypothesis.progress
+        self.n_people = hypothesis.n_people
+        self.chunk = chunk = hypothesis.chunk
+        self.draft = draft = progress.draft
         self.index = index
         self.question = question
         self.asked_group = question.group if question else None
-        chunk = self.chunk
         # The lines that are not removed; of very long orders the last ones, so that the time of a parse grows linearly.
-        self.live = [number for number in range(max(0, len(self.draft) - MAX_IN_VIEW), len(self.draft)) if self.draft[number].quantity > 0]
+        self.live = [number for number in range(max(0, len(draft) - MAX_IN_VIEW), len(draft)) if draft[number].quantity > 0]
         self.named = self._named()  # lines that the chunk names
         pool = self.named if chunk.items or chunk.place else self.live
-        self.described = [number for number in pool if chunk.modifiers and index.describes(chunk.modifiers, self.draft[number])]
-        focus = [number for number in hypothesis.focus if self.draft[number].quantity > 0]
+        self.described = [number for number in pool if chunk.modifiers and index.describes(chunk.modifiers, draft[number])]
+        focus = [number for number in progress.focus if draft[number].quantity > 0]
         self.focus = focus
         self.last = focus[-1] if focus else self.live[-1] if self.live else None  # the line in focus
-        self.selected = tuple(focus) if hypothesis.is_selected else ()  # lines to which the chunk before referred
-        self.part = hypothesis.part if hypothesis.is_selected else 0  # units of the selected line; 0: all
-        self.new_lines = [number for number in hypothesis.new_lines if self.draft[number].quantity > 0]
-        self._flags = tuple([name for flag, name in FLAG_NAMES if flag in chunk.flags])
+        self.selected = tuple(focus) if progress.is_selected else ()  # lines to which the chunk before referred
+        self.part = progress.part if progress.is_selected else 0  # units of the selected line; 0: all
+        self.new_lines = [number for number in progress.new_lines if draft[number].quantity > 0]
+        self._flags = tuple([name for bit, name in FLAG_NAMES if chunk.flags & bit]) if chunk.flags else ()
 
     def _named(self) -> list[int]:
         """Return the lines that the chunk names, by place or by item."""
@@ -54,9 +55,9 @@ class Context:
         """The number of the chunk; 0: none, or an article."""
         return 0 if self.chunk.is_article else self.chunk.number
 
-    def has(self, flags: ChunkFlag) -> bool:
+    def has(self, flags: int) -> bool:
         """Return whether the chunk has any of the flags."""
-        return bool(self.chunk.flags & flags)
+        return self.chunk.flags & flags != 0
 
     def age(self, number: int) -> str:
         """Return whether this utterance added a line, as an attribute of events."""
@@ -96,22 +97,23 @@ class ChangedLines(NamedTuple):
     is_replacement: bool  # a one-of group had another choice
 
 
+@final
 class Edit:
     """The result of a reduction; productions change the attributes that differ from the hypothesis."""
 
     __slots__ = ("draft", "event", "focus", "forwarded", "is_edit", "is_selected", "more_events", "new_lines", "part", "target")
 
     def __init__(self, context: Context, event: Event, draft: Draft, focus: tuple[int, ...], *, is_edit: bool = True) -> None:
-        hypothesis = context.hypothesis
+        before = context.progress
         self.event = event
         self.draft = draft
         self.focus = focus
-        self.new_lines = hypothesis.new_lines
-        self.forwarded = hypothesis.forwarded
-        self.target = hypothesis.target
+        self.new_lines = before.new_lines
+        self.forwarded = before.forwarded
+        self.target = before.target
         self.is_edit = is_edit  # False: nothing is edited yet
-        self.part = 0 if is_edit else hypothesis.part
-        self.is_selected = not is_edit and hypothesis.is_selected
+        self.part = 0 if is_edit else before.part
+        self.is_selected = not is_edit and before.is_selected
         self.more_events: tuple[Event, ...] = ()
 
 

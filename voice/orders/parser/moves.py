@@ -1,30 +1,38 @@
 """The moves that the shifts of all roles share: pass the arc by, extend the open chunk, or begin a new chunk."""
 
-from collections.abc import Iterator
-from typing import Final
+import math
+from collections.abc import Iterable
+from typing import Any, Final, final
 
 from voice.orders.parser.arc import Arc
+from voice.orders.parser.model import Event
 from voice.orders.parser.reduce import Reducer
 from voice.orders.parser.state import Chunk, Hypothesis, OpenQuestion
 
 ENUMERATING: Final = frozenset({"and", "comma", "or"})  # connectives
 MAX_PORTIONS: Final = 99  # of an option
+MAX_REBATE: Final = 3.0  # on a new chunk, by the events of its first arc: "item" down to -2.0, "cancel" -0.6
 INHERITED_VERBS: Final = frozenset({"remove", "instead", "set"})  # a chunk behind an enumerating connective may take them over
 
-Hypotheses = Iterator[Hypothesis]
+Hypotheses = Iterable[Hypothesis]
 
 
+@final
 class Shift:
     """The shift of one arc onto one hypothesis; the hypothesis stays unchanged."""
 
-    __slots__ = ("arc", "at", "hypothesis", "question", "reducer")
+    __slots__ = ("arc", "at", "hypothesis", "max_cost", "question", "reducer")
 
-    def __init__(self, reducer: Reducer, hypothesis: Hypothesis, arc: Arc, at: int, question: OpenQuestion | None) -> None:
+    def __init__(
+        self, reducer: Reducer, hypothesis: Hypothesis, arc: Arc, at: int, question: OpenQuestion | None, max_cost: float = math.inf
+    ) -> None:
+        """`max_cost`: of a hypothesis that is worth yielding."""
         self.reducer = reducer
         self.hypothesis = hypothesis
         self.arc = arc
         self.at = at  # first token of the arc
         self.question = question
+        self.max_cost = max_cost
 
     def note(self, hypothesis: Hypothesis, *event: object) -> None:
         """Add an event, with its cost, to a hypothesis."""
@@ -32,7 +40,11 @@ class Shift:
 
     def pass_by(self) -> Hypothesis:
         """Return a hypothesis behind the arc that shares the open chunk."""
-        return self._behind(self.hypothesis)
+        new = self.hypothesis.fork()
+        if self.arc.features:
+            new.cost += self.arc.cost
+            new.trace = (self.arc, new.trace)
+        return new
 
     def extend(self) -> tuple[Hypothesis, Chunk]:
         """Return a hypothesis behind the arc, and its own copy of the open chunk, extended over the arc."""
@@ -44,29 +56,52 @@ class Shift:
         chunk.end = self.at + self.arc.length
         return new, chunk
 
-    def begin(self, link: str | None = None) -> Iterator[tuple[Hypothesis, Chunk]]:
-        """Reduce the open chunk in each way and yield hypotheses with a new chunk; `link` replaces the connective before it."""
-        hypothesis = self.hypothesis
-        before = hypothesis.chunk
+    def begin(self, link: str | None = None, *, is_bounded: bool = True) -> list[tuple[Hypothesis, Chunk]]:
+        """Reduce the open chunk in each way and return hypotheses with a new chunk; `link` replaces the connective before it.
+
+        `is_bounded`: leave those out that are dearer than `max_cost`, even after a rebate by the events of the arc.
+        """
+        hypothesis, arc, trace = self.hypothesis, self.arc, self.hypothesis.trace
+        before, verb = hypothesis.chunk, ""
         link = hypothesis.joint if link is None else link
+        closing = _dangling(hypothesis) if hypothesis.amount is not None or hypothesis.portions else []
         if before.is_empty:
-            link = link or before.link
-        end = self.at + self.arc.length
-        for reduced in self.reducer.reduce(hypothesis, self.question):
-            new = self._behind(reduced)
-            new.joint = ""
-            new.is_negation_open = new.is_negation_open and link in ENUMERATING
-            new.chunk = Chunk(link, "", self.at, end)
-            if before.is_empty:
-                new.chunk.verb = before.verb
-            else:
-                self.note(new, "begin", link, before.verb)
-            yield new, new.chunk
-            if before.verb in INHERITED_VERBS and link in ENUMERATING:
+            link, verb = link or before.link, before.verb
+        else:
+            closing.append(("begin", link, before.verb))
+        cost = hypothesis.cost + (arc.cost if arc.features else 0.0)
+        for event in closing:
+            cost += self.reducer.cost(event)
+        is_enumerated = link in ENUMERATING
+        inherits = is_enumerated and before.verb in INHERITED_VERBS
+        max_cost = self.max_cost + MAX_REBATE if is_bounded else math.inf
+        begun: list[tuple[Hypothesis, Chunk]] = []
+        for reduction in self.reducer.reductions(hypothesis, self.question):
+            if cost + reduction.cost > max_cost:
+                break  # the others are dearer
+            chunk = Chunk(link, verb, self.at, self.at + arc.length)
+            derived: Any = (closing, (reduction.events, trace))
+            new = Hypothesis(
+                reduction.progress,
+                chunk,
+                hypothesis.words,
+                cost + reduction.cost,
+                "",
+                None,
+                0,
+                hypothesis.is_negation_open and is_enumerated,
+                hypothesis.n_people,
+                hypothesis.is_inquiry,
+                hypothesis.unread,
+                (arc, derived) if arc.features else derived,
+            )
+            begun.append((new, chunk))
+            if inherits:
                 heir = new.fork()
-                heir.chunk = Chunk(link, before.verb, self.at, end)
+                heir.chunk = Chunk(link, before.verb, self.at, self.at + arc.length)
                 self.note(heir, "inherit", before.verb)
-                yield heir, heir.chunk
+                begun.append((heir, heir.chunk))
+        return begun
 
     @property
     def cuts_nothing_off(self) -> bool:
@@ -74,9 +109,8 @@ class Shift:
         hypothesis = self.hypothesis
         return hypothesis.chunk.is_empty and hypothesis.amount is None and not hypothesis.portions
 
-    def _behind(self, hypothesis: Hypothesis) -> Hypothesis:
-        new = hypothesis.fork()
-        if self.arc.features:
-            new.cost += self.arc.cost
-            new.trace = (self.arc, new.trace)
-        return new
+
+def _dangling(hypothesis: Hypothesis) -> list[Event]:
+    """Return the events of an amount and of portions that no option followed."""
+    amount: list[Event] = [("dangling", "amount")] if hypothesis.amount is not None else []
+    return [*amount, ("dangling", "portions")] if hypothesis.portions else amount

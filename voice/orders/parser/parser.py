@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, final
 
 from schemas import LineRequest, Menu
 from voice.orders import words
@@ -25,6 +25,7 @@ MIN_HYPOTHESES: Final = 2
 MAX_COST_BEHIND: Final = 5.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
 MIN_PROBABILITY: Final = 1e-6
+MAX_COUNTED: Final = 2  # lines, or options, that the final draft changes in one way
 MAX_ACT_COST: Final = 4.0  # -log P; a very improbable act counts as much as one of 2 %
 
 
@@ -43,17 +44,61 @@ class Unresolved(NamedTuple):
     replaces: int  # draft index of the line whose item it would replace; NEW: it would be added
 
 
-class Parse(NamedTuple):
+@final
+class Parse:
     """A parse of an utterance: the draft after it, its probability, and the arcs and events of the derivation."""
 
-    draft: Draft
-    cost: float
-    probability: float  # of the draft, over the parses found
-    events: tuple[Event | Arc, ...]
-    edits: tuple[EditRecord, ...]
-    unread: tuple[int, ...]  # tokens
-    n_edits: int
-    unresolved: tuple[Unresolved, ...]
+    __slots__ = ("_edits", "_events", "_hypothesis", "_unread", "draft", "probability", "unresolved")
+
+    def __init__(self, hypothesis: Hypothesis, draft: Draft, probability: float, unresolved: tuple[Unresolved, ...]) -> None:
+        self._hypothesis = hypothesis
+        self.draft = draft
+        self.probability = probability  # of the draft, over the parses found
+        self.unresolved = unresolved
+        self._events: tuple[Event | Arc, ...] | None = None
+        self._edits: tuple[EditRecord, ...] | None = None
+        self._unread: tuple[int, ...] | None = None
+
+    @property
+    def cost(self) -> float:
+        """The cost of the events and arcs."""
+        return self._hypothesis.cost
+
+    @property
+    def n_edits(self) -> int:
+        """The number of edits."""
+        return self._hypothesis.progress.n_edits
+
+    @property
+    def events(self) -> tuple[Event | Arc, ...]:
+        """The arcs and events of the derivation."""
+        if self._events is None:
+            events: list[Event | Arc] = []
+            for event in _unlinked(self._hypothesis.trace):
+                if isinstance(event, list):
+                    events += event
+                else:
+                    events.append(event)
+            self._events = tuple(events)
+        return self._events
+
+    @property
+    def edits(self) -> tuple[EditRecord, ...]:
+        """The edits that made another draft."""
+        if self._edits is None:
+            self._edits = tuple(_unlinked(self._hypothesis.progress.edits))
+        return self._edits
+
+    @property
+    def unread(self) -> tuple[int, ...]:
+        """The tokens that are left unread."""
+        if self._unread is None:
+            self._unread = tuple(_unlinked(self._hypothesis.unread))
+        return self._unread
+
+    def weighed(self, probability: float) -> "Parse":
+        """Return the parse with another probability."""
+        return Parse(self._hypothesis, self.draft, probability, self.unresolved)
 
     def says(self, role: Role) -> bool:
         """Return whether a word of the utterance is read in the role of an answer: yes, no, done, any, most, least."""
@@ -137,10 +182,10 @@ class Parser:
         if act_costs is None:
             act_costs = self.act_costs(analysis, kind)
         spoken = self._spoken([token.surface for token in tokens], lattice)
-        start = Hypothesis(before, tuple([number for number in focus if number < len(before)]), spoken)
+        start = Hypothesis.start(before, tuple([number for number in focus if number < len(before)]), spoken)
         talk = tuple(dict.fromkeys([word for word in spoken if word not in {"", "<name>"}]))
-        acts = _arcs_of_acts(act_costs, self._model)
-        finished = [self._finished(parsed, before, talk, kind, acts) for parsed in self._search(lattice, start, question, max_hypotheses)]
+        ending = _Ending(self.menu, self._model, before, talk, question, _arcs_of_acts(act_costs, self._model))
+        finished = [ending.finished(parsed) for parsed in self._search(lattice, start, question, max_hypotheses)]
         return _best(finished, max_parses)
 
     def _search(
@@ -151,10 +196,17 @@ class Parser:
             max_hypotheses = max(MIN_HYPOTHESES, max_hypotheses * LONG // len(lattice))
         beams: list[list[Hypothesis]] = [[] for _ in range(len(lattice) + 1)]
         beams[0].append(start)
+        max_costs = [math.inf] * len(beams)  # dearer hypotheses at a token will be pruned
         for at, row in enumerate(lattice):
             for hypothesis in _pruned(beams[at], max_hypotheses):
                 for arc in row:
-                    beams[at + arc.length].extend(SHIFTS[arc.role](Shift(self._reducer, hypothesis, arc, at, question)))
+                    behind = at + arc.length
+                    beam, max_cost = beams[behind], max_costs[behind]
+                    for new in SHIFTS[arc.role](Shift(self._reducer, hypothesis, arc, at, question, max_cost)):
+                        if new.cost <= max_cost:
+                            beam.append(new)
+                            max_cost = min(max_cost, new.cost + MAX_COST_BEHIND)
+                    max_costs[behind] = max_cost
             beams[at] = []
         for hypothesis in _pruned(beams[-1], max_hypotheses):
             yield from self._reducer.reduce(hypothesis, question)
@@ -164,50 +216,10 @@ class Parser:
         named, vocabulary = _named(lattice), self._model.vocabulary
         return tuple(["<name>" if at in named else word if word in vocabulary else "" for at, word in enumerate(surfaces)])
 
-    def _finished(self, parsed: Hypothesis, before: Draft, talk: Sequence[str], kind: str, acts: Sequence[Arc]) -> "_Finished":
-        """Take the lines without a definite available item off the draft, and add the events of the final draft.
 
-        `talk`: the words that name nothing of the menu; `kind`: of the open question, "" if there is none.
-        """
-        note = self._reducer.note
-        parsed.draft, unresolved = self._resolved(parsed.draft, before)
-        if parsed.forwarded:
-            note(parsed, ("left", "waiting"))
-        if parsed.target is not None:
-            note(parsed, ("left", "change"))
-        if kind and not parsed.n_edits:
-            note(parsed, ("unanswered", kind))
-        if parsed.draft != before:
-            note(parsed, ("changed", kind, parsed.is_inquiry))
-            for word in talk:
-                note(parsed, ("changed_by", word))
-            arc = acts[0]
-        else:
-            arc = acts[1]
-            note(parsed, ("unchanged", kind, parsed.is_inquiry))
-        parsed.cost += arc.cost
-        parsed.trace = (arc, parsed.trace)
-        if any([one.is_available for one in unresolved]):  # an item that is not available is understood like any other
-            note(parsed, ("open", "items at the end"))
-        for line in parsed.draft:
-            if line.quantity and any([len(option.choices) > 1 and option.amount != "no" for option in line.options]) and line not in before:
-                note(parsed, ("open", "choices at the end"))
-
-        return _Finished(parsed, unresolved)
-
-    def _resolved(self, draft: Draft, before: Draft) -> tuple[Draft, tuple[Unresolved, ...]]:
-        """Return the draft with definite available items, and the lines that have none; a line that was to be replaced stays."""
-        lines: list[DraftLine] = []
-        unresolved: list[Unresolved] = []
-        for number, line in enumerate(draft):
-            old = None if line.is_new else before[line.origin]
-            available = tuple([item for item in line.items if self.menu.items[item].available])
-            if line.quantity == 0 or (old is not None and old.items == line.items) or len(available) == 1:
-                lines.append(line if len(line.items) == 1 or not available else line._replace(items=available))
-                continue
-            unresolved.append(Unresolved(line._replace(items=available or line.items), bool(available), number if old is not None else NEW))
-            lines.append(line._replace(items=line.items[:1], quantity=0) if old is None else old)
-        return tuple(lines), tuple(unresolved)
+def _is_open(line: DraftLine) -> bool:
+    """Return whether a line has an option that is open between choices."""
+    return line.quantity > 0 and any([len(option.choices) > 1 and option.amount != "no" for option in line.options])
 
 
 def _arcs_of_acts(act_costs: Mapping[str, float], model: Model) -> tuple[Arc, Arc]:
@@ -220,11 +232,123 @@ def _arcs_of_acts(act_costs: Mapping[str, float], model: Model) -> tuple[Arc, Ar
     )
 
 
+@final
+class _Outcome:
+    """A final draft: its lines that are not on the order, its meaning, and its events."""
+
+    def __init__(self, draft: Draft, unresolved: tuple[Unresolved, ...], events: list[Event], cost: float, *, is_changed: bool) -> None:
+        self.draft = draft
+        self.unresolved = unresolved
+        self.events = events
+        self.cost = cost
+        self.is_changed = is_changed
+        self.meaning: Any = (denotation(draft), frozenset([waiting.line.items for waiting in unresolved]))
+
+
 class _Finished(NamedTuple):
-    """A hypothesis at the end of the utterance, and its lines that are not on the order."""
+    """A hypothesis at the end of the utterance, with the events of the final draft."""
 
     hypothesis: Hypothesis
-    unresolved: tuple[Unresolved, ...]
+    outcome: _Outcome
+
+
+@final
+class _Ending:
+    """Finishes the hypotheses of a parse; each final draft is looked at once."""
+
+    def __init__(
+        self, menu: Menu, model: Model, before: Draft, talk: Sequence[str], question: OpenQuestion | None, acts: tuple[Arc, Arc]
+    ) -> None:
+        """`talk`: the words that name nothing of the menu."""
+        self._menu = menu
+        self._one_of = frozenset([group_id for group_id, group in menu.option_groups.items() if group.select == "one"])
+        self._model = model
+        self._before = before
+        self._talk = talk
+        self._question = question
+        self._kind = question.kind if question is not None else ""
+        self._acts = acts
+        self._outcomes: dict[int, _Outcome] = {}  # by the number of the draft
+
+    def finished(self, parsed: Hypothesis) -> _Finished:
+        """Take the lines without a definite available item off the draft, and add the events of the final draft."""
+        progress, kind, model = parsed.progress, self._kind, self._model
+        outcome = self._outcomes.get(progress.draft_id)
+        if outcome is None:
+            outcome = self._outcomes[progress.draft_id] = self._outcome(progress.draft)
+        events: list[Event] = []
+        if progress.forwarded:
+            events.append(("left", "waiting"))
+        if progress.target is not None:
+            events.append(("left", "change"))
+        if kind and not progress.n_edits:
+            events.append(("unanswered", kind))
+        events.append(("changed" if outcome.is_changed else "unchanged", kind, parsed.is_inquiry))
+        arc = self._acts[0 if outcome.is_changed else 1]
+        for event in events:
+            parsed.cost += model.cost(event)
+        parsed.cost += outcome.cost + arc.cost
+        parsed.trace = (arc, (outcome.events, (events, parsed.trace)))
+        return _Finished(parsed, outcome)
+
+    def _outcome(self, draft: Draft) -> _Outcome:
+        before = self._before
+        resolved, unresolved = self._resolved(draft)
+        is_changed = resolved != before
+        events: list[Event] = [("changed_by", word) for word in self._talk] if is_changed else []
+        if any([one.is_available for one in unresolved]):  # an item that is not available is understood like any other
+            events.append(("open", "items at the end"))
+        events += [("open", "choices at the end") for line in resolved if _is_open(line) and line not in before]
+        if is_changed:
+            events.append(("result", *self._counts(resolved)))
+        if self._question is not None:
+            events.append(("answered", self._question.kind, self._answer(resolved, self._question)))
+        cost = sum([self._model.cost(event) for event in events], 0.0)
+        return _Outcome(resolved, unresolved, events, cost, is_changed=is_changed)
+
+    def _counts(self, draft: Draft) -> tuple[int, int, int, int, int]:
+        """Return how many lines were added, split off and removed, have another number, and have another choice of a one-of group."""
+        added, split, removed, counted, replaced = 0, 0, 0, 0, 0
+        for line in draft:
+            if line.is_new:
+                added += line.quantity > 0 and line.beside == NEW
+                split += line.quantity > 0 and line.beside != NEW
+                continue
+            old = self._before[line.origin]
+            removed += line.quantity == 0
+            counted += 0 < line.quantity != old.quantity
+            chosen = {option.group: option.choices for option in line.options}
+            for option in old.options:
+                replaced += option.group in self._one_of and chosen.get(option.group, option.choices) != option.choices
+        return min(MAX_COUNTED, added), min(MAX_COUNTED, split), min(1, removed), min(1, counted), min(MAX_COUNTED, replaced)
+
+    def _answer(self, draft: Draft, question: OpenQuestion) -> str:
+        """Return how a draft answers a question, as an attribute of events."""
+        if question.group is None:
+            if not question.choices:
+                return "none"
+            return (
+                "item"
+                if any([line.is_new and line.quantity > 0 and not set(line.items) - set(question.choices) for line in draft])
+                else "no"
+            )
+        units = [line for line in draft if question.line is not None and question.line in {line.origin, line.beside} and line.quantity > 0]
+        answered = [line for line in units if any([option.group == question.group and len(option.choices) == 1 for option in line.options])]
+        return "all" if units and len(answered) == len(units) else "some" if answered else "no"
+
+    def _resolved(self, draft: Draft) -> tuple[Draft, tuple[Unresolved, ...]]:
+        """Return the draft with definite available items, and the lines that have none; a line that was to be replaced stays."""
+        lines: list[DraftLine] = []
+        unresolved: list[Unresolved] = []
+        for number, line in enumerate(draft):
+            old = None if line.is_new else self._before[line.origin]
+            available = tuple([item for item in line.items if self._menu.items[item].available])
+            if line.quantity == 0 or (old is not None and old.items == line.items) or len(available) == 1:
+                lines.append(line if len(line.items) == 1 or not available else line._replace(items=available))
+                continue
+            unresolved.append(Unresolved(line._replace(items=available or line.items), bool(available), number if old is not None else NEW))
+            lines.append(line._replace(items=line.items[:1], quantity=0) if old is None else old)
+        return tuple(lines), tuple(unresolved)
 
 
 def _named(lattice: Sequence[Sequence[Arc]]) -> set[int]:
@@ -266,22 +390,13 @@ def _best(finished: list["_Finished"], max_parses: int) -> list[Parse]:
     cheapest: dict[Any, _Finished] = {}
     mass: dict[Any, float] = {}
     for one in finished:
-        meaning = denotation(one.hypothesis.draft), frozenset([waiting.line.items for waiting in one.unresolved])
+        meaning = one.outcome.meaning
         cheapest.setdefault(meaning, one)
         mass[meaning] = mass.get(meaning, 0.0) + math.exp(least_cost - one.hypothesis.cost)
     total = sum(mass.values())
     return [
-        Parse(
-            hypothesis.draft,
-            hypothesis.cost,
-            mass[meaning] / total,
-            tuple(_unlinked(hypothesis.trace)),
-            tuple(_unlinked(hypothesis.edits)),
-            tuple(_unlinked(hypothesis.unread)),
-            hypothesis.n_edits,
-            unresolved,
-        )
-        for meaning, (hypothesis, unresolved) in sorted(cheapest.items(), key=lambda one: -mass[one[0]])[:max_parses]
+        Parse(hypothesis, outcome.draft, mass[meaning] / total, outcome.unresolved)
+        for meaning, (hypothesis, outcome) in sorted(cheapest.items(), key=lambda one: -mass[one[0]])[:max_parses]
     ]
 
 

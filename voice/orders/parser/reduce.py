@@ -1,7 +1,7 @@
 """Reductions: the open chunk becomes an edit on the draft, by each production that applies; the cheapest are followed."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, final
 
 from voice.orders.parser.draft import MenuIndex
 from voice.orders.parser.edits import Context, Edit, Production
@@ -13,7 +13,7 @@ from voice.orders.parser.productions.repeating import repeat, repeat_number, sam
 from voice.orders.parser.productions.selecting import exclude, select
 from voice.orders.parser.productions.setting import assign, increment, set_described, set_each, set_options, set_quantity, split
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import Chunk, EditRecord, Hypothesis, OpenQuestion
+from voice.orders.parser.state import Chunk, EditRecord, Hypothesis, OpenQuestion, Progress, Reduction
 
 MAX_REDUCTIONS: Final = 8  # of a chunk
 # Reductions of equal cost are in the order of their productions.
@@ -46,6 +46,7 @@ PRODUCTIONS: Final[tuple[Production, ...]] = (
 )
 
 
+@final
 class Reducer:
     """Reduces chunks about one menu."""
 
@@ -53,55 +54,72 @@ class Reducer:
         self.index = index
         self._model = model
 
-    def reduce(self, hypothesis: Hypothesis, question: OpenQuestion | None) -> list[Hypothesis]:
-        """Return the hypotheses that the open chunk can become, cheapest first; computed once for a hypothesis."""
-        if hypothesis.reductions is None:
-            hypothesis.reductions = self._reduce(hypothesis, question)
-        return hypothesis.reductions
+    def reductions(self, hypothesis: Hypothesis, question: OpenQuestion | None) -> list[Reduction]:
+        """Return what the open chunk can become, cheapest first; computed once for a chunk."""
+        chunk = hypothesis.chunk
+        if chunk.reductions is None:
+            if chunk.is_empty:
+                chunk.reductions = [Reduction(0.0, [], hypothesis.progress)]
+            else:
+                chunk.reductions = self._reductions(hypothesis, question)
+        return chunk.reductions
 
-    def _reduce(self, hypothesis: Hypothesis, question: OpenQuestion | None) -> list[Hypothesis]:
-        if hypothesis.chunk.is_empty:
-            return [self._closed(hypothesis.fork())]
-        context = Context(hypothesis, self.index, question)
-        reduced = [self._applied(hypothesis, edit) for production in PRODUCTIONS for edit in production(context)]
-        reduced.sort(key=lambda new: new.cost)
-        return reduced[:MAX_REDUCTIONS]
+    def reduce(self, hypothesis: Hypothesis, question: OpenQuestion | None) -> list[Hypothesis]:
+        """Return new hypotheses for what the open chunk can become, cheapest first."""
+        return [self._applied(hypothesis, reduction) for reduction in self.reductions(hypothesis, question)]
 
     def answer(self, hypothesis: Hypothesis, role: Role, question: OpenQuestion | None) -> Iterator[Hypothesis]:
         """Yield the hypotheses in which a word of this role answers the open question, or chooses among sizes."""
         for edit in choose_by_role(Context(hypothesis, self.index, question), role):
-            yield self._applied(hypothesis, edit)
+            yield self._applied(hypothesis, self._reduction(hypothesis, edit))
 
-    def _applied(self, hypothesis: Hypothesis, edit: Edit) -> Hypothesis:
-        """Return the hypothesis after an edit."""
-        reduced = hypothesis.fork()
-        reduced.draft, reduced.focus, reduced.new_lines = edit.draft, edit.focus, edit.new_lines
-        reduced.forwarded, reduced.target = edit.forwarded, edit.target
-        reduced.n_edits += edit.is_edit
-        reduced.part, reduced.is_selected = edit.part, edit.is_selected
-        if edit.draft is not hypothesis.draft:
-            reduced.draft_id = hypothesis.drafts.setdefault(edit.draft, len(hypothesis.drafts) + 1)
-            reduced.edits = (EditRecord(hypothesis.chunk.start, hypothesis.chunk.end, hypothesis.draft, edit.draft), hypothesis.edits)
-        self.note(reduced, edit.event)
-        for event in edit.more_events:
-            self.note(reduced, event)
-        self._note_words(reduced, hypothesis, edit.event[0])
-        if edit.is_edit and edit.draft == hypothesis.draft:
-            self.note(reduced, ("no_edit", edit.event[0]))
-        return self._closed(reduced)
+    def _reductions(self, hypothesis: Hypothesis, question: OpenQuestion | None) -> list[Reduction]:
+        """Return the `MAX_REDUCTIONS` cheapest reductions of the open chunk."""
+        context = Context(hypothesis, self.index, question)
+        found = [self._reduction(hypothesis, edit) for production in PRODUCTIONS for edit in production(context)]
+        found.sort(key=lambda reduction: reduction.cost)
+        return found[:MAX_REDUCTIONS]
 
-    def _note_words(self, reduced: Hypothesis, hypothesis: Hypothesis, production: str) -> None:
-        """Add an event for the first word of a chunk, the last one, and its neighbours."""
-        start, end, spoken = hypothesis.chunk.start, hypothesis.chunk.end, hypothesis.words
+    def _reduction(self, hypothesis: Hypothesis, edit: Edit) -> Reduction:
+        """Return the progress after an edit, and its events: the production's, and those of the chunk's words."""
+        before, chunk = hypothesis.progress, hypothesis.chunk
+        after = Progress(edit.draft, before.drafts, edit.focus)
+        after.new_lines, after.forwarded, after.target = edit.new_lines, edit.forwarded, edit.target
+        after.part, after.is_selected = edit.part, edit.is_selected
+        after.n_edits = before.n_edits + edit.is_edit
+        after.draft_id, after.edits = before.draft_id, before.edits
+        if edit.draft is not before.draft:
+            after.draft_id = before.drafts.setdefault(edit.draft, len(before.drafts) + 1)
+            after.edits = (EditRecord(chunk.start, chunk.end, before.draft, edit.draft), before.edits)
+        production = edit.event[0]
+        events = [edit.event, *edit.more_events]
+        events += self._word_events(chunk, hypothesis.words, production)
+        if edit.is_edit and edit.draft == before.draft:
+            events.append(("no_edit", production))
+        cost = 0.0
+        for event in events:
+            cost += self._model.cost(event)
+        return Reduction(cost, events, after)
+
+    @staticmethod
+    def _word_events(chunk: Chunk, spoken: tuple[str, ...], production: str) -> list[Event]:
+        """Return an event for the first word of a chunk, the last one, and its neighbours."""
+        start, end = chunk.start, chunk.end
+        events: list[Event] = []
         if start < 0:
-            return
+            return events
         for place, at in (("before", start - 1), ("first", start), ("last", end - 1), ("behind", end)):
             word = spoken[at] if 0 <= at < len(spoken) else "<end>"
             if word:
-                self.note(reduced, ("word", production, place, word))
+                events.append(("word", production, place, word))
+        return events
 
-    def _closed(self, reduced: Hypothesis) -> Hypothesis:
-        """Begin an empty chunk; an amount or portions without an option dangle."""
+    def _applied(self, hypothesis: Hypothesis, reduction: Reduction) -> Hypothesis:
+        """Return the hypothesis after a reduction; an amount or portions without an option dangle."""
+        reduced = hypothesis.fork()
+        reduced.progress = reduction.progress
+        reduced.cost += reduction.cost
+        reduced.trace = (reduction.events, reduced.trace)
         if reduced.amount is not None:
             self.note(reduced, ("dangling", "amount"))
         if reduced.portions:
@@ -109,6 +127,10 @@ class Reducer:
         reduced.amount, reduced.portions = None, 0
         reduced.chunk = Chunk()
         return reduced
+
+    def cost(self, event: Event) -> float:
+        """Return the cost of an event."""
+        return self._model.cost(event)
 
     def note(self, hypothesis: Hypothesis, event: Event) -> None:
         """Add an event to a hypothesis, with its cost."""

@@ -1,10 +1,10 @@
 """The state of a parse: the open question, the open chunk, and the hypothesis: the draft and its derivation."""
 
-from enum import Flag, auto
 from typing import Any, Final, NamedTuple, final
 
-from schemas import Amount  # noqa: TC001 - annotations may be evaluated
+from schemas import Amount
 from voice.orders.parser.draft import Draft, DraftLine, Modifier
+from voice.orders.parser.model import Event
 from voice.orders.parser.roles import Role
 
 ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of a group
@@ -20,26 +20,29 @@ class OpenQuestion(NamedTuple):
     pending: DraftLine | None = None  # the line that an answer with an item completes: its quantity and options
 
 
-class ChunkFlag(Flag):
-    """Properties of a chunk besides its number, items and modifiers. The names are parts of feature names."""
+class ChunkFlag:
+    """Properties of a chunk besides its number, items and modifiers. The names are parts of feature names.
 
-    NONE = 0
-    REFERENCE = auto()
-    REST = auto()
-    MORE = auto()
-    ONLY = auto()
-    PART = auto()
-    PLAIN = auto()
-    ONES = auto()
-    CLASSIFIED = auto()
-    NUMBER_BEHIND = auto()
-    AGAIN = auto()
-    EACH = auto()
-    ALL = auto()
-    PARTIAL_NAME = auto()
+    Bits, not an `enum.Flag`: compiled code combines them in one instruction, a member of an enum in a call of Python code.
+    """
+
+    NONE: Final = 0
+    REFERENCE: Final = 1
+    REST: Final = 2
+    MORE: Final = 4
+    ONLY: Final = 8
+    PART: Final = 16
+    PLAIN: Final = 32
+    ONES: Final = 64
+    CLASSIFIED: Final = 128
+    NUMBER_BEHIND: Final = 256
+    AGAIN: Final = 512
+    EACH: Final = 1024
+    ALL: Final = 2048
+    PARTIAL_NAME: Final = 4096
 
 
-FLAG_NAMES: Final = tuple((flag, str(flag.name).lower()) for flag in ChunkFlag if flag is not ChunkFlag.NONE)
+FLAG_NAMES: Final = tuple([(bit, name.lower()) for name, bit in vars(ChunkFlag).items() if name.isupper() and bit])
 
 FLAG_OF_ROLE: Final = {
     Role.EACH: ChunkFlag.EACH,
@@ -54,9 +57,27 @@ FLAG_OF_ROLE: Final = {
 
 @final
 class Chunk:
-    """Words that belong together: at most one item with its number and modifiers, or a verb and its object."""
+    """Words that belong together: at most one item with its number and modifiers, or a verb and its object.
 
-    __slots__ = ("end", "flags", "groups", "is_article", "items", "link", "modifiers", "number", "place", "scope", "share", "start", "verb")
+    Hypotheses share chunks: change only a copy, or a new one.
+    """
+
+    __slots__ = (
+        "end",
+        "flags",
+        "groups",
+        "is_article",
+        "items",
+        "link",
+        "modifiers",
+        "number",
+        "place",
+        "reductions",
+        "scope",
+        "share",
+        "start",
+        "verb",
+    )
 
     def __init__(self, link: str = "", verb: str = "", start: int = -1, end: int = -1) -> None:
         self.link = link  # the connective before the chunk: "", and, comma, stop, with, correction, ...
@@ -72,6 +93,7 @@ class Chunk:
         self.share = 0  # divisor of a line: 2 is one half; 0: none
         self.start = start  # token; -1: none yet
         self.end = end
+        self.reductions: list[Reduction] | None = None  # cheapest first; None: not computed yet
 
     def copy(self) -> "Chunk":
         """Return a copy that may be changed."""
@@ -90,8 +112,9 @@ class Chunk:
     @property
     def is_empty(self) -> bool:
         """True if nothing in the chunk could edit the order."""
-        content = self.number or self.items or self.modifiers or self.groups or self.place or self.share
-        return not content and self.verb in {"", "add"} and not self.flags & ~(ChunkFlag.ONLY | ChunkFlag.CLASSIFIED)
+        if self.number or self.items or self.modifiers or self.groups or self.place or self.share:
+            return False
+        return self.verb in {"", "add"} and not self.flags & ~(ChunkFlag.ONLY | ChunkFlag.CLASSIFIED)
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -104,7 +127,7 @@ class Chunk:
             self.items,
             self.modifiers,
             self.groups,
-            self.flags.value,
+            self.flags,
             self.place,
             self.scope,
             self.share,
@@ -143,6 +166,50 @@ class ReplacementTarget(NamedTuple):
 
 
 @final
+class Progress:
+    """The draft and what else reductions change; all hypotheses since the last reduction share it."""
+
+    __slots__ = (
+        "draft",
+        "draft_id",
+        "drafts",
+        "edits",
+        "focus",
+        "forwarded",
+        "is_selected",
+        "n_edits",
+        "new_lines",
+        "part",
+        "target",
+    )
+
+    def __init__(self, draft: Draft, drafts: dict[Draft, int], focus: tuple[int, ...]) -> None:
+        self.draft = draft
+        self.drafts = drafts  # the drafts of this parse
+        self.draft_id = 0  # of the draft in it: comparing drafts would take as long as they are
+        self.focus = focus  # lines that were edited last
+        self.new_lines: tuple[int, ...] = ()  # that this utterance added
+        self.forwarded: tuple[Forwarded, ...] = ()
+        self.target: ReplacementTarget | None = None
+        self.is_selected = False  # the chunk before referred to the lines in focus
+        self.part = 0  # units of the line in focus that it referred to; 0: all
+        self.n_edits = 0
+        self.edits: Any = None  # linked list of edit records, last one first: (record, rest)
+
+
+@final
+class Reduction:
+    """A chunk that became an edit: the progress after it, and its events with their cost."""
+
+    __slots__ = ("cost", "events", "progress")
+
+    def __init__(self, cost: float, events: list[Event], progress: Progress) -> None:
+        self.cost = cost
+        self.events = events
+        self.progress = progress
+
+
+@final
 class Hypothesis:
     """A partial parse: the draft, the open chunk, and the cost of the events so far."""
 
@@ -150,91 +217,87 @@ class Hypothesis:
         "amount",
         "chunk",
         "cost",
-        "draft",
-        "draft_id",
-        "drafts",
-        "edits",
-        "focus",
-        "forwarded",
         "is_inquiry",
         "is_negation_open",
-        "is_selected",
         "joint",
-        "n_edits",
         "n_people",
-        "new_lines",
-        "part",
         "portions",
-        "reductions",
-        "target",
+        "progress",
         "trace",
         "unread",
         "words",
     )
 
-    def __init__(self, draft: Draft, focus: tuple[int, ...], words: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        chunk: Chunk,
+        words: tuple[str, ...],
+        cost: float,
+        joint: str,
+        amount: Amount | None,
+        portions: int,
+        is_negation_open: bool,  # noqa: FBT001 - passed by place, as all
+        n_people: int,
+        is_inquiry: bool,  # noqa: FBT001
+        unread: Any,
+        trace: Any,
+    ) -> None:
+        self.progress = progress
+        self.chunk = chunk
         self.words = words  # of the utterance, as features have them; "" for a word that features leave out
-        self.cost = 0.0
-        self.draft = draft
-        self.drafts: dict[Draft, int] = {}  # the drafts of this parse, shared by its hypotheses
-        self.draft_id = 0  # of the draft in it: comparing drafts would take as long as they are
-        self.focus = focus  # lines that were edited last
-        self.new_lines: tuple[int, ...] = ()  # that this utterance added
-        self.chunk = Chunk()
-        self.joint = ""  # the connective right before the next token
-        self.amount: Amount | None = None  # of the next option
-        self.portions = 0  # of the next option; 0: none given; ANY_ONE: an article
-        self.is_negation_open = False  # "no" may cover the next option of an enumeration
-        self.forwarded: tuple[Forwarded, ...] = ()
-        self.target: ReplacementTarget | None = None
-        self.is_selected = False  # the chunk before referred to the lines in focus
-        self.part = 0  # units of the line in focus that it referred to; 0: all
-        self.n_people = 0  # number of people; 0: unknown
-        self.is_inquiry = False  # the customer asks
-        self.n_edits = 0
-        self.edits: Any = None  # linked list of edit records, last one first: (record, rest)
-        self.unread: Any = None  # linked list of token indices, last one first: (index, rest)
-        self.trace: Any = None  # linked list of events and arcs, last one first
-        self.reductions: list[Hypothesis] | None = None  # of the open chunk, once computed
+        self.cost = cost
+        self.joint = joint  # the connective right before the next token
+        self.amount = amount  # of the next option
+        self.portions = portions  # of the next option; 0: none given; ANY_ONE: an article
+        self.is_negation_open = is_negation_open  # "no" may cover the next option of an enumeration
+        self.n_people = n_people  # number of people; 0: unknown
+        self.is_inquiry = is_inquiry  # the customer asks
+        self.unread = unread  # linked list of token indices, last one first: (index, rest)
+        self.trace = trace  # linked list of events, lists of events and arcs, last one first
 
-    def fork(self) -> "Hypothesis":
-        """Return a copy that may be changed; both share the open chunk."""
-        new = Hypothesis(self.draft, self.focus, self.words)
-        new.cost = self.cost
-        new.drafts = self.drafts
-        new.draft_id = self.draft_id
-        new.new_lines = self.new_lines
-        new.chunk = self.chunk
-        new.joint = self.joint
-        new.amount = self.amount
-        new.portions = self.portions
-        new.is_negation_open = self.is_negation_open
-        new.forwarded = self.forwarded
-        new.target = self.target
-        new.is_selected = self.is_selected
-        new.part = self.part
-        new.n_people = self.n_people
-        new.is_inquiry = self.is_inquiry
-        new.n_edits = self.n_edits
-        new.edits = self.edits
-        new.unread = self.unread
-        new.trace = self.trace
-        return new
+    @staticmethod
+    def start(draft: Draft, focus: tuple[int, ...] = (), words: tuple[str, ...] = ()) -> "Hypothesis":
+        """Return the hypothesis before the first token."""
+        return Hypothesis(Progress(draft, {}, focus), Chunk(), words, 0.0, "", None, 0, False, 0, False, None, None)  # noqa: FBT003
 
     @property
-    def key(self) -> tuple[Any, ...]:
-        """The parts that further shifts and reductions depend on; of hypotheses with equal keys only the cheapest is followed."""
-        return (
-            self.draft_id,
-            self.focus,
+    def draft(self) -> Draft:
+        """The draft so far."""
+        return self.progress.draft
+
+    def fork(self) -> "Hypothesis":
+        """Return a copy that may be changed; both share the progress and the open chunk."""
+        return Hypothesis(
+            self.progress,
+            self.chunk,
+            self.words,
+            self.cost,
             self.joint,
             self.amount,
             self.portions,
             self.is_negation_open,
-            self.forwarded,
-            self.target,
+            self.n_people,
             self.is_inquiry,
-            self.is_selected,
-            self.part,
+            self.unread,
+            self.trace,
+        )
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The parts that further shifts and reductions depend on; of hypotheses with equal keys only the cheapest is followed."""
+        progress = self.progress
+        return (
+            progress.draft_id,
+            progress.focus,
+            self.joint,
+            self.amount,
+            self.portions,
+            self.is_negation_open,
+            progress.forwarded,
+            progress.target,
+            self.is_inquiry,
+            progress.is_selected,
+            progress.part,
             self.chunk.key,
         )

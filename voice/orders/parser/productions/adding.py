@@ -14,16 +14,16 @@ NON_ADDING_VERBS: Final = frozenset({"remove", "instead", "keep", "change"})
 
 def add(context: Context) -> Iterator[Edit]:
     """Add a line for the items of the chunk, and lines for the forwarded numbers and modifiers that waited for them."""
-    chunk, hypothesis = context.chunk, context.hypothesis
+    chunk = context.chunk
     if not chunk.items or chunk.verb in NON_ADDING_VERBS or context.has(ChunkFlag.REST | ChunkFlag.ALL) or chunk.place:
         return
-    n_people = hypothesis.n_people if context.has(ChunkFlag.EACH) else 0
+    n_people = context.n_people if context.has(ChunkFlag.EACH) else 0
     quantity = (chunk.number or 1) * (n_people or 1)
     modified = context.modify(_pending(context, DraftLine(chunk.items, quantity)), chunk.modifiers)
     if modified is None:
         return
     line = modified.line
-    event = context.event("add", "new", "new", "on" if context.named else "off", _asked(context, line), not hypothesis.n_edits)
+    event = context.event("add", "new", "new", "on" if context.named else "off", _asked(context, line), not context.progress.n_edits)
     yield added(context, event, (*_forwarded_lines(context, line), line), forwarded=())
     yield from _add_as_part(context, event, line, quantity)
 
@@ -34,13 +34,13 @@ def _pending(context: Context, line: DraftLine) -> DraftLine:
     pending = question.pending if question is not None else None
     if question is None or pending is None or question.group is not None or not (set(line.items) <= set(question.choices or line.items)):
         return line
-    quantity = context.chunk.number or (1 if context.hypothesis.n_edits else pending.quantity)
+    quantity = context.chunk.number or (1 if context.progress.n_edits else pending.quantity)
     return line._replace(quantity=quantity, options=pending.options)
 
 
 def add_rest(context: Context) -> Iterator[Edit]:
     """Add a line of as many units as are left of the number that was said before: in this utterance, or before the open question."""
-    chunk, forwarded = context.chunk, context.hypothesis.forwarded
+    chunk, forwarded = context.chunk, context.progress.forwarded
     if not chunk.items or chunk.number or chunk.verb in NON_ADDING_VERBS or not context.has(ChunkFlag.REST):
         return
     pending = context.question.pending if context.question is not None else None
@@ -58,7 +58,7 @@ def add_rest(context: Context) -> Iterator[Edit]:
 
 def _add_as_part(context: Context, event: Event, line: DraftLine, quantity: int) -> Iterator[Edit]:
     """Add a line as part of a forwarded number: it takes the modifiers, and the number that it leaves stays forwarded."""
-    forwarded = context.hypothesis.forwarded
+    forwarded = context.progress.forwarded
     whole = forwarded[-1] if forwarded else None
     if whole is None or whole.number < quantity or not (whole.modifiers or context.counted):
         return
@@ -83,7 +83,7 @@ def _asked(context: Context, line: DraftLine) -> str:
 
 def _forwarded_lines(context: Context, line: DraftLine) -> list[DraftLine]:
     """Return lines of the same items for forwarded numbers and modifiers."""
-    modified = [context.modify(DraftLine(line.items, one.number or 1), one.modifiers) for one in context.hypothesis.forwarded]
+    modified = [context.modify(DraftLine(line.items, one.number or 1), one.modifiers) for one in context.progress.forwarded]
     return [one.line for one in modified if one is not None]
 
 
@@ -92,7 +92,7 @@ def added(context: Context, event: Event, lines: Sequence[DraftLine], *, forward
     first = len(context.draft)
     numbers = tuple(range(first, first + len(lines)))
     edit = Edit(context, event, (*context.draft, *lines), numbers[-1:])
-    edit.new_lines = (*context.hypothesis.new_lines, *numbers)
+    edit.new_lines = (*context.progress.new_lines, *numbers)
     edit.forwarded = forwarded
     if len(lines[-1].items) > 1:
         edit.more_events = (("open", "items"),)
@@ -110,7 +110,7 @@ def add_implied(context: Context) -> Iterator[Edit]:
     modified = context.modify(DraftLine(items, chunk.number or 1), chunk.modifiers) if 0 < len(items) <= MAX_IMPLIED else None
     if modified is not None:
         event = context.event("add_implied", "new", "new", len(modified.line.items))
-        yield added(context, event, (modified.line,), forwarded=context.hypothesis.forwarded)
+        yield added(context, event, (modified.line,), forwarded=context.progress.forwarded)
 
 
 def forward(context: Context) -> Iterator[Edit]:
@@ -119,6 +119,6 @@ def forward(context: Context) -> Iterator[Edit]:
     if chunk.items or not (chunk.modifiers or chunk.number) or chunk.verb not in {"", "add"} or chunk.place:
         return
     if not context.has(ChunkFlag.ALL | ChunkFlag.REST | ChunkFlag.REFERENCE):
-        edit = Edit(context, context.event("forward", "none", "none"), context.draft, context.hypothesis.focus, is_edit=False)
-        edit.forwarded = (*context.hypothesis.forwarded, Forwarded(chunk.number, chunk.modifiers))
+        edit = Edit(context, context.event("forward", "none", "none"), context.draft, context.progress.focus, is_edit=False)
+        edit.forwarded = (*context.progress.forwarded, Forwarded(chunk.number, chunk.modifiers))
         yield edit

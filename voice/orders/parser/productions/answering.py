@@ -17,7 +17,7 @@ def choose(context: Context) -> Iterator[Edit]:
     question, chunk = context.question, context.chunk
     if question is None or not question.choices:
         return
-    if context.hypothesis.n_edits:
+    if context.progress.n_edits:
         yield from _choose_rest(context, question)
         return
     if chunk.items or chunk.modifiers:
@@ -44,8 +44,8 @@ def _forward_choices(context: Context, question: OpenQuestion, choices: Sequence
     """Keep choices of a group that were named by place, for lines to which a later chunk refers."""
     if question.group is not None:
         refs = tuple([Modifier((ChoiceRef(question.group, choice),)) for choice in choices])
-        edit = Edit(context, context.event("forward", "place", "none"), context.draft, context.hypothesis.focus, is_edit=False)
-        edit.forwarded = (*context.hypothesis.forwarded, Forwarded(0, refs))
+        edit = Edit(context, context.event("forward", "place", "none"), context.draft, context.progress.focus, is_edit=False)
+        edit.forwarded = (*context.progress.forwarded, Forwarded(0, refs))
         yield edit
 
 
@@ -132,7 +132,7 @@ def _accept(context: Context, choices: Sequence[str], how: str, portions: int = 
     if question.group is None:
         lines = _pending_lines(context, [choice for choice in choices if choice in context.index.menu.items])
         if lines:
-            yield added(context, event, lines, forwarded=context.hypothesis.forwarded)
+            yield added(context, event, lines, forwarded=context.progress.forwarded)
         return
     number = question.line
     if number is None or number >= len(context.draft) or context.draft[number].quantity == 0:
@@ -171,7 +171,7 @@ def _distribute(context: Context, event: tuple[object, ...], number: int, choice
         modified = context.modify(line, (Modifier((ChoiceRef(question.group, choice),)),))
         if modified is None:
             return
-        draft, changed = with_part(draft, number, part, modified.line)
+        draft, changed = with_part(draft, number, part, modified.line._replace(quantity=part))
         numbers.append(changed)
     yield Edit(context, event, draft, tuple(numbers))
 

@@ -20,7 +20,7 @@ def remove(context: Context) -> Iterator[Edit]:
         is_found = True
         yield _removed(context, numbers, target)
     if context.chunk.verb == "instead" or not is_found:
-        yield Edit(context, context.event("remove_absent", "none", "none"), context.draft, context.hypothesis.focus)
+        yield Edit(context, context.event("remove_absent", "none", "none"), context.draft, context.progress.focus)
 
 
 def _removable(context: Context) -> Iterator[tuple[tuple[int, ...], str]]:
@@ -45,7 +45,7 @@ def _removed(context: Context, numbers: tuple[int, ...], target: str) -> Edit:
         line = draft[number]
         count = context.counted if context.counted and len(numbers) == 1 else line.quantity
         draft = with_line(draft, number, line._replace(quantity=max(0, line.quantity - count)))
-    left = [number for number in context.hypothesis.focus if draft[number].quantity > 0]
+    left = [number for number in context.progress.focus if draft[number].quantity > 0]
     left = left or [number for number, line in enumerate(draft) if line.quantity > 0][-1:]
     focus = numbers if draft[numbers[0]].quantity > 0 else tuple(left)
     return Edit(context, context.event("remove", target, context.age(numbers[0])), draft, focus)
@@ -92,7 +92,7 @@ def replace(context: Context) -> Iterator[Edit]:
     chunk = context.chunk
     if not chunk.items or not (chunk.verb in {"into", "set", "change"} or chunk.link == "correction"):
         return
-    held = context.hypothesis.target if chunk.verb == "into" else None
+    held = context.progress.target if chunk.verb == "into" else None
     number = held.line if held is not None else context.last
     if number is None or context.draft[number].quantity == 0:
         return
@@ -109,7 +109,7 @@ def replace(context: Context) -> Iterator[Edit]:
 
 def replace_options(context: Context) -> Iterator[Edit]:
     """Replace the options that were held, or the quantity."""
-    chunk, held = context.chunk, context.hypothesis.target
+    chunk, held = context.chunk, context.progress.target
     if chunk.verb != "into" or chunk.items or not (chunk.modifiers or chunk.number):
         return
     number = held.line if held is not None else context.last
@@ -140,13 +140,13 @@ def _replaced(context: Context, production: str, place: tuple[int, str, int], af
 def keep(context: Context) -> Iterator[Edit]:
     """Leave the draft as it is, as the customer asked."""
     if context.chunk.verb == "keep":
-        yield Edit(context, context.event("keep", "none", "none"), context.draft, context.hypothesis.focus)
+        yield Edit(context, context.event("keep", "none", "none"), context.draft, context.progress.focus)
 
 
 def drop(context: Context) -> Iterator[Edit]:
     """Read the chunk as words that order nothing."""
     chunk = context.chunk
     named = "item" if chunk.items else "option" if chunk.modifiers else "number" if context.counted else "none"
-    edit = Edit(context, context.event("drop", "none", "none", named), context.draft, context.hypothesis.focus, is_edit=False)
+    edit = Edit(context, context.event("drop", "none", "none", named), context.draft, context.progress.focus, is_edit=False)
     edit.more_events = (("unread", "dropped"),) * max(1, min(MAX_DROPPED, chunk.end - chunk.start))
     yield edit

@@ -21,7 +21,7 @@ def repeat(context: Context) -> Iterator[Edit]:
         copy = context.modify(line._replace(quantity=context.chunk.number or 1, origin=NEW, beside=NEW), context.chunk.modifiers)
         if copy is not None:
             event = context.event("repeat", target, context.age(source))
-            yield added(context, event, (copy.line,), forwarded=context.hypothesis.forwarded)
+            yield added(context, event, (copy.line,), forwarded=context.progress.forwarded)
         yield from _copy_asked(context, source, target)
 
 
@@ -79,7 +79,7 @@ def repeat_number(context: Context) -> Iterator[Edit]:
         modified = context.modify(DraftLine(chunk.items, pattern.quantity, options), chunk.modifiers)
         if modified is not None:
             event = context.event("repeat_number", "options" if options else "number", context.age(context.last))
-            yield added(context, event, (modified.line,), forwarded=context.hypothesis.forwarded)
+            yield added(context, event, (modified.line,), forwarded=context.progress.forwarded)
 
 
 def same_for(context: Context) -> Iterator[Edit]:

@@ -128,7 +128,7 @@ def _selected(context: Context, reference: Reference) -> Edit:
 
 def _set_on(context: Context, reference: Reference) -> Iterator[Edit]:
     """Set the options that were said before the reference."""
-    forwarded = context.hypothesis.forwarded
+    forwarded = context.progress.forwarded
     modifiers: tuple[Modifier, ...] = tuple([modifier for one in forwarded for modifier in one.modifiers])
     if not modifiers:
         return
@@ -143,9 +143,9 @@ def _set_on(context: Context, reference: Reference) -> Iterator[Edit]:
 
 def exclude(context: Context) -> Iterator[Edit]:
     """Take the last edit back for the lines to which the chunk refers."""
-    if context.chunk.link != "except" or context.hypothesis.edits is None:
+    if context.chunk.link != "except" or context.progress.edits is None:
         return
-    last = context.hypothesis.edits[0]
+    last = context.progress.edits[0]
     for reference in references(context):
         if any([number >= len(last.before) for number in reference.numbers]):
             continue

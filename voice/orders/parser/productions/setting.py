@@ -89,7 +89,7 @@ def _asked(context: Context, numbers: Sequence[int]) -> str:
     if question is None or question.group is None:
         return "none"
     fits = any([ref.group == question.group for modifier in context.chunk.modifiers for ref in modifier.refs])
-    return f"{'line' if question.line in numbers else 'other'}.{'fits' if fits else 'unfit'}.{min(1, context.hypothesis.n_edits)}"
+    return f"{'line' if question.line in numbers else 'other'}.{'fits' if fits else 'unfit'}.{min(1, context.progress.n_edits)}"
 
 
 def assign(context: Context) -> Iterator[Edit]:
@@ -102,7 +102,7 @@ def assign(context: Context) -> Iterator[Edit]:
     waiting = [number for number in context.live if number >= question.line and _lacks(context, number, question.group)]
     n_units = sum([context.draft[number].quantity for number in waiting])
     part = max(1, context.counted)
-    if not waiting or part > context.draft[waiting[0]].quantity or (n_units == part and not context.hypothesis.n_edits):
+    if not waiting or part > context.draft[waiting[0]].quantity or (n_units == part and not context.progress.n_edits):
         return
     modified = context.modify(context.draft[waiting[0]], chunk.modifiers)
     if modified is not None:

@@ -35,6 +35,7 @@ def shift_filler(shift: Shift) -> Hypotheses:
         chunk = new.chunk = new.chunk.copy()
         chunk.flags |= ChunkFlag.CLASSIFIED
     elif role is Role.PEOPLE:
+        new.chunk = new.chunk.copy()  # its reductions may depend on the number
         new.n_people = shift.arc.value
     elif role is Role.INQUIRY:
         new.is_inquiry = True

@@ -5,7 +5,7 @@ from typing import Final
 
 from voice.orders.parser.moves import Hypotheses, Shift
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import Chunk, ChunkFlag
+from voice.orders.parser.state import Chunk, ChunkFlag, Progress
 
 VERBS: Final[Mapping[Role, str]] = {
     Role.REMOVE: "remove",
@@ -90,8 +90,10 @@ def shift_cancel(shift: Shift) -> Hypotheses:
     """Empty the draft."""
     for begun, fresh in shift.begin():
         shift.note(begun, "cancel", fresh.link, fresh.verb)
-        begun.draft_id = begun.drafts.setdefault((), len(begun.drafts) + 1)
-        begun.draft, begun.focus, begun.new_lines, begun.forwarded, begun.target = (), (), (), (), None
-        begun.n_edits += 1
+        before = begun.progress
+        empty = begun.progress = Progress((), before.drafts, ())
+        empty.draft_id = before.drafts.setdefault((), len(before.drafts) + 1)
+        empty.n_edits, empty.edits = before.n_edits + 1, before.edits
+        empty.is_selected, empty.part = before.is_selected, before.part
         begun.chunk = Chunk()
         yield begun

@@ -9,26 +9,26 @@ from voice.orders.parser.state import FLAG_OF_ROLE, Chunk, ChunkFlag, Hypothesis
 def shift_reference(shift: Shift) -> Hypotheses:
     """Apply a reference to the open chunk, or begin a new one with it; a pronoun may have no effect."""
     flag, chunk = FLAG_OF_ROLE[shift.arc.role], shift.hypothesis.chunk
-    if flag is not ChunkFlag.REST or chunk.is_empty or chunk.verb not in {"", "add"}:
+    if flag != ChunkFlag.REST or chunk.is_empty or chunk.verb not in {"", "add"}:
         new, flagged = shift.extend()
         _set_flag(flagged, flag, shift)
         if chunk.is_empty:
             new.joint = ""
         shift.note(new, "flag", shift.arc.role.name.lower(), shift.hypothesis.joint)
         yield new
-    if not chunk.is_empty and flag is not ChunkFlag.ONES:
+    if not chunk.is_empty and flag != ChunkFlag.ONES:
         for begun, fresh in shift.begin():
             _set_flag(fresh, flag, shift)
             yield begun
-    if flag is ChunkFlag.REFERENCE:
+    if flag == ChunkFlag.REFERENCE:
         new = shift.pass_by()
         shift.note(new, "skip", "reference")
         yield new
 
 
-def _set_flag(chunk: Chunk, flag: ChunkFlag, shift: Shift) -> None:
+def _set_flag(chunk: Chunk, flag: int, shift: Shift) -> None:
     chunk.flags |= flag
-    if flag is ChunkFlag.ALL:
+    if flag == ChunkFlag.ALL:
         chunk.scope = shift.arc.value
 
 
@@ -59,10 +59,10 @@ def _open_and_new(shift: Shift) -> Iterator[tuple[Hypothesis, Chunk]]:
 def shift_answer(shift: Shift) -> Hypotheses:
     """Read an answer as one to the open question, and as a word without an effect."""
     question = shift.question
-    for begun, _ in shift.begin():
+    for begun, _ in shift.begin(is_bounded=False):
         shift.note(begun, "say", shift.arc.role.name.lower(), question.kind if question else "", shift.at == 0)
         yield begun
-        if question is not None and question.choices and begun.n_edits:
+        if question is not None and question.choices and begun.progress.n_edits:
             continue
         for answered in shift.reducer.answer(begun, shift.arc.role, question):
             answered.chunk = Chunk("answer")
