@@ -50,7 +50,7 @@ serve: models  ## Serve with production settings, out of the environment or .env
 test: dev  ## Run the tests; ARGS="-k orders" picks some.
 	.venv/bin/python -m pytest $(ARGS)
 
-coverage: dev  ## Run the tests, and print the lines of app, web and voice that none reaches; fails below the measured share.
+coverage: dev  ## Run the tests, and print the lines of app, adapters, web and voice that none reaches; fails below the measured share.
 	@rm -f .coverage .coverage.*
 	@# Left out: coverage writes its data in a SIGTERM handler, which ends a server before its last log lines.
 	.venv/bin/coverage run -m pytest --deselect tests/web/test_logs.py::test_the_last_lines_are_written_before_the_process_ends $(ARGS)
