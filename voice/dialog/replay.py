@@ -102,11 +102,11 @@ class Replay:
 
 
 def _was_heard(before: _Taken, heard: str) -> bool:
-    """Return whether the customer heard the read-back of this order, or a part of it before speaking, as far as the caller tells."""
+    """Return whether the customer heard the read-back of this order, or its beginning before speaking, as far as the caller tells."""
     if not heard or not any(is_read_back(question) for question in before.state.questions):
         return True
     spoken, said = (" ".join(_WORD.findall(words.nfc(text).casefold())) for text in (heard, before.said))
-    return said in spoken or spoken in said
+    return said in spoken or said.startswith(spoken)
 
 
 class Replays:
