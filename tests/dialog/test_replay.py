@@ -57,7 +57,9 @@ async def test_a_changed_menu_takes_every_turn_again():
     await rebuilt(*CUSTOMER, replays=replays)
     items = {**MENU["items"], "lemonade": {**MENU["items"]["lemonade"], "price": 100}}
     changed = DialogEngine(Menu.model_validate({**MENU, "items": items}), 0.0)
-    order = await replays.begin(changed, exchanges(*CUSTOMER), ANY, "client").run()
+    replay = replays.begin(changed, exchanges(*CUSTOMER), ANY, "client")
+    assert replay.n_characters == len("".join(CUSTOMER[:-1]))
+    order = await replay.run()
     assert [line["unit_price"] for line in order["lines"]] == [250, 100]
 
 
