@@ -27,8 +27,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from adapters.openai_audio import create_transcription, create_translation
 from adapters.openai_chat import create_chat_completion
-from adapters.openai_errors import openai_error
 from adapters.openai_models import get_model, list_models
+from adapters.openai_replies import openai_error
 from errors import (
     ApiError,
     AudioInvalid,

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypedDict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.server_sent_events import event_reply
+from adapters.openai_replies import event_reply
 from adapters.transcript_formats import as_events, as_json, as_srt, as_verbose_json, as_vtt
 from errors import BadRequest, UnsupportedMediaType, ValidationFailed
 from schemas import SpeechOptions, Transcript
@@ -150,7 +150,7 @@ def _reply(asked: TranscriptionRequest, transcript: Transcript) -> Response:
     """Return the transcript in the format that was asked for."""
     response_format = asked.options.response_format
     if asked.options.stream:
-        return event_reply(as_events(transcript, with_log_probs=asked.with_log_probs), is_done_told=False)
+        return event_reply(as_events(transcript, with_log_probs=asked.with_log_probs), has_end=False)
     if response_format == "json":
         return JsonResponse(as_json(transcript, with_log_probs=asked.with_log_probs))
     if response_format == "verbose_json":

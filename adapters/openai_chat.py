@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from adapters.chat_reply import Completion
 from adapters.chat_request import CallFacts, ChatRequest, call_facts, exchanges_of, last_turn, placed_before, sentence_of_tool, tools_of
-from adapters.server_sent_events import event_reply
+from adapters.openai_replies import event_reply
 from errors import Overloaded
 from schemas import Order
 from voice.dialog.replay import Replays
@@ -64,7 +64,7 @@ async def create_chat_completion(request: Request) -> Response:
         raise Overloaded(REPLAY_RETRY_S, message) from error
     completion = _completion(asked, order, call, order_id=_order_id(client, order, call, len(exchanges)))
     if asked.stream is True:
-        return event_reply(completion.events(with_usage=asked.stream_options.get("include_usage") is True), is_done_told=True)
+        return event_reply(completion.events(with_usage=asked.stream_options.get("include_usage") is True), has_end=True)
     return JsonResponse(completion.body())
 
 

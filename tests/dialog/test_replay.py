@@ -106,6 +106,15 @@ async def test_the_time_of_the_conversation_is_that_of_every_turn():
         assert order_of(await Replays().begin(engine, exchanges("hello", CUSTOMER[0]), setting, "client").run()) == lines
 
 
+async def test_a_conversation_is_cached_once_however_long_it_is():
+    replays = Replays(max_cached_characters=50 * 2 * (TURN_CHARACTERS + 10))
+    await rebuilt("a cola", "yes", replays=replays)
+    for number in range(1, 40):
+        await rebuilt(*["one more"] * number, replays=replays)
+    assert replays.begin(shop(), exchanges(*["one more"] * 40), ANY, "client").n_characters == len("one more")
+    assert replays.begin(shop(), exchanges("a cola", "yes"), ANY, "client").n_characters == 0
+
+
 async def test_the_cache_forgets_what_was_not_used_for_longest():
     replays = Replays(max_cached_characters=5 * (TURN_CHARACTERS + 10))
     for number in range(10):

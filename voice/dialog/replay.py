@@ -27,6 +27,8 @@ from voice.orders import words
 # The size of a conversation is bounded by what the customer said: its characters, and so many for each turn.
 TURN_CHARACTERS = 100
 MAX_CACHED_CHARACTERS = 4_000_000
+# Turns of a conversation whose outcomes are cached: the next request goes on from one of them.
+KEPT_TURNS = 2
 _WORD = re.compile(r"\w+")
 
 
@@ -129,7 +131,10 @@ class Replays:
             self._taken.move_to_end(keys[n_known - 1])
 
         def store(number: int, taken: _Taken) -> None:
-            self._put(keys[n_known + number], taken)
+            place = n_known + number
+            if place >= KEPT_TURNS:
+                self._forget(keys[place - KEPT_TURNS])
+            self._put(keys[place], taken)
 
         return Replay(engine, setting, start, exchanges[n_known:], self._locks[client], store)
 
@@ -146,8 +151,12 @@ class Replays:
 
     def _put(self, key: bytes, taken: _Taken) -> None:
         """Cache an outcome, and forget those that were not used for longest."""
-        previous = self._taken.pop(key, None)
-        self._size += taken.size - (previous.size if previous else 0)
+        self._forget(key)
         self._taken[key] = taken
+        self._size += taken.size
         while self._size > self._max_size:
-            self._size -= self._taken.popitem(last=False)[1].size
+            self._forget(next(iter(self._taken)))
+
+    def _forget(self, key: bytes) -> None:
+        taken = self._taken.pop(key, None)
+        self._size -= taken.size if taken is not None else 0
