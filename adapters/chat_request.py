@@ -162,12 +162,17 @@ def sentence_of_tool(message: Message | None) -> str | None:
     return said if isinstance(said, str) and said else None
 
 
-def placed_before(messages: Sequence[Message], tool: str) -> str | None:
-    """Return the order id of the last call of the tool in the conversation; None if it was not called, or without one."""
-    calls = [_mapping(call).get("function") for message in messages for call in message.tool_calls]
-    calls += [message.function_call for message in messages]
-    arguments = [_mapping(call).get("arguments") for call in calls if _mapping(call).get("name") == tool]
-    return _short(_json_object(arguments[-1]).get("order_id")) if arguments else None
+def placed_before(messages: Sequence[Message], place: str, cancel: str) -> str | None:
+    """Return the order id of the last call of the tool `place` if no call of `cancel` followed; None without one."""
+    placed = None
+    for message in messages:
+        called = [_mapping(_mapping(call).get("function")) for call in message.tool_calls]
+        for function in [*called, _mapping(message.function_call)]:
+            if function.get("name") == place:
+                placed = _short(_json_object(function.get("arguments")).get("order_id"))
+            elif function.get("name") == cancel:
+                placed = None
+    return placed
 
 
 def tools_of(request: ChatRequest) -> Iterator[Tool]:

@@ -71,7 +71,7 @@ async def create_transcription(request: Request) -> Response:
     state: AudioState = request.scope["state"]
     if media_type_of(request)[0] != "multipart/form-data":
         raise UnsupportedMediaType
-    audio, fields = await state["bodies"].read_form(request, max_fields=MAX_FIELDS)
+    audio, fields = await state["bodies"].read_form(request, state["bodies"].max_json_bytes, MAX_FIELDS)
     asked = read_transcription(fields, state["menus"].menus)
     menu = asked.options.menu
     engine = state["menus"].get(menu) if menu is not None else None
@@ -138,12 +138,12 @@ def _phrases(given: Mapping[str, Sequence[str]]) -> Sequence[str]:
         ValidationFailed: there are too many.
 
     """
-    texts = [part for name in ("prompt", "hotwords") for text in given.get(name, ()) for part in _BETWEEN_PHRASES.split(text)]
-    phrases = tuple(dict.fromkeys(phrase for text in (*texts, *given.get("keywords", ())) if (phrase := " ".join(text.split()))))
-    if sum(map(len, phrases)) > MAX_BIAS_CHARACTERS:
+    texts, keywords = [*given.get("prompt", ()), *given.get("hotwords", ())], given.get("keywords", ())
+    if sum(map(len, (*texts, *keywords))) > MAX_BIAS_CHARACTERS:
         message = f"prompt and keywords have more than {MAX_BIAS_CHARACTERS} characters"
         raise ValidationFailed(errors=[{"loc": ["prompt"], "msg": message, "type": "too_long"}])
-    return phrases
+    parts = [part for text in texts for part in _BETWEEN_PHRASES.split(text)]
+    return tuple(dict.fromkeys(phrase for part in (*parts, *keywords) if (phrase := " ".join(part.split()))))
 
 
 def _reply(asked: TranscriptionRequest, transcript: Transcript) -> Response:

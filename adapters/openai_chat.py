@@ -23,7 +23,7 @@ from web.recognition import while_connected
 from web.replies import JsonResponse
 
 # The tools that are called when the conversation has this status, if the caller declares them.
-TOOLS = {"confirmed": "place_order", "handoff": "hand_off"}
+TOOLS = {"confirmed": "place_order", "cancelled": "cancel_order", "handoff": "hand_off"}
 # The arguments of a tool.
 ARGUMENTS = ("order_id", "replaces", "menu", "lines", "notes", "total", "currency", "customer_id", "call")
 # So many characters that have to be replayed count as a further request.
@@ -72,11 +72,14 @@ def _completion(asked: ChatRequest, order: Order, call: CallFacts, *, order_id: 
     """Return the reply: the tool's call if the last message is the customer's and a tool is declared for the status, else the sentence."""
     facts: dict[str, Any] = {"call": {"id": call.id, "number": call.number, "user": call.user}, "customer_id": call.customer_id}
     told: dict[str, Any] = {**order, **facts}
+    placed = placed_before(asked.messages, TOOLS["confirmed"], TOOLS["cancelled"])
     if order["status"] == "confirmed":
-        told |= {"order_id": str(order_id), "replaces": placed_before(asked.messages, TOOLS["confirmed"])}
+        told |= {"order_id": str(order_id), "replaces": placed}
+    elif order["status"] == "cancelled":
+        told |= {"order_id": placed}
     last = last_turn(asked.messages)
     tool = None
-    if last is not None and last.role == "user":
+    if last is not None and last.role == "user" and (placed is not None or order["status"] != "cancelled"):
         tool = next((tool for tool in tools_of(asked) if tool.name == TOOLS.get(order["status"])), None)
     arguments = None
     if tool is not None:

@@ -144,6 +144,7 @@ async def test_the_language_may_be_a_tag(state, given, language):
 
 async def test_fields_of_others_are_ignored_and_those_of_the_speech_route_are_known(state):
     others = [
+        ("known_speaker_references[]", "data:audio/wav;base64," + "A" * 500_000),
         ("temperature", "x"),
         ("chunking_strategy[type]", "server_vad"),
         ("known_speaker_names[]", "a"),
@@ -163,6 +164,7 @@ async def test_fields_of_others_are_ignored_and_those_of_the_speech_route_are_kn
         ([("stream", "maybe")], "stream"),
         ([("menu", "a b")], "menu"),
         ([("keywords[]", "x" * 3000), ("prompt", "y" * 3000)], "prompt"),
+        ([("hotwords", "x" * 500_000)], "prompt"),
         ([("response_format", "json"), ("response_format", "srt")], "response_format"),
     ],
 )

@@ -267,6 +267,28 @@ async def test_a_tool_can_say_what_it_made_of_the_order(state):
         assert message["content"] == (said or order["say"]["text"])
 
 
+async def test_an_order_that_was_placed_is_cancelled_by_a_tool(state):
+    tools = [*TOOLS, {"type": "function", "function": {"name": "cancel_order", "parameters": {"properties": {"order_id": {}}}}}]
+    called, order = await confirmed(state, tools=tools)
+    goodbye = [called, {"role": "tool", "tool_call_id": "c", "content": "ok"}, {"role": "assistant", "content": order["say"]["text"]}]
+    message, cancelled = await confirmed(state, *goodbye, user("cancel the whole order"), tools=tools)
+    (call,) = message["tool_calls"]
+    assert (cancelled["status"], call["function"]["name"]) == ("cancelled", "cancel_order")
+    placed = json.loads(called["tool_calls"][0]["function"]["arguments"])["order_id"]
+    assert json.loads(call["function"]["arguments"]) == {"order_id": placed}
+    further = [*goodbye, user("cancel the whole order"), message, {"role": "assistant", "content": "Fine."}]
+    for utterance in ("two lattes", "that's all"):
+        message, _ = await confirmed(state, *further, user(utterance), tools=tools)
+        further += [user(utterance), message]
+    _, order = await confirmed(state, *further, user("yes"), tools=tools)
+    assert (order["status"], order["replaces"]) == ("confirmed", None)
+
+    message, order = await send(
+        state, [user("two lattes"), {"role": "assistant", "content": "More?"}, user("cancel the order")], tools=tools
+    )
+    assert (order["status"], message["content"]) == ("cancelled", order["say"]["text"])
+
+
 async def test_a_customer_who_wants_a_person_is_handed_off_by_a_tool(state):
     tools = [{"type": "function", "function": {"name": "hand_off", "parameters": {"properties": {"lines": {}}}}}]
     message, order = await send(state, [user("a human please")], tools=tools)
