@@ -50,7 +50,7 @@ serve: models  ## Serve with production settings, out of the environment or .env
 test: dev  ## Run the tests; ARGS="-k orders" picks some.
 	.venv/bin/python -m pytest $(ARGS)
 
-coverage: dev  ## Run the tests, and print the lines of app, web and voice that none reaches; fails below the measured share.
+coverage: dev  ## Run the tests, and print the lines of app, adapters, web and voice that none reaches; fails below the measured share.
 	@rm -f .coverage .coverage.*
 	@# Left out: coverage writes its data in a SIGTERM handler, which ends a server before its last log lines.
 	.venv/bin/coverage run -m pytest --deselect tests/web/test_logs.py::test_the_last_lines_are_written_before_the_process_ends $(ARGS)
@@ -99,8 +99,11 @@ audit: dev  ## Write the bill of materials to dist/sbom.json, and look every req
 	@# Strict: a package that could not be looked up is a failure, not a pass.
 	.venv/bin/pip-audit --strict --requirement requirements.txt --require-hashes --disable-pip
 
-pins: dev  ## Renew requirements.txt and requirements-dev.txt from the .in files; ARGS=--upgrade takes new versions.
+pins: dev  ## Renew requirements*.txt from the .in files; ARGS=--upgrade takes new versions.
 	.venv/bin/uv pip compile --quiet $(ARGS) requirements.in --output-file requirements.txt
 	.venv/bin/uv pip compile --quiet $(ARGS) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt \
 		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.txt)
 	@printf '%s\n' '-r requirements.txt' | cat - requirements-dev.txt > .venv/pins.txt && mv .venv/pins.txt requirements-dev.txt
+	@# Of an environment of its own, for the Python of the tests: the configuration for all platforms does not apply.
+	.venv/bin/uv pip compile --quiet --no-config --no-header --generate-hashes --python-version 3.11 $(ARGS) requirements-adapters-test.in \
+		--output-file requirements-adapters-test.txt

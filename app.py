@@ -25,6 +25,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from adapters.openai_audio import create_transcription, create_translation
+from adapters.openai_chat import create_chat_completion
+from adapters.openai_models import get_model, list_models
+from adapters.openai_replies import openai_error
 from errors import (
     ApiError,
     AudioInvalid,
@@ -63,6 +67,7 @@ from schemas import (
 )
 from settings import LOCAL_TOKEN_SECRET, Settings, read_settings
 from voice.asr.recogniser import Recogniser
+from voice.dialog.replay import Replays
 from voice.dialog.turn import DialogEngine
 from voice.dialog.wire import state_of
 from voice.live.sessions import LiveSessions
@@ -103,6 +108,7 @@ class State(TypedDict):
     bodies: BodyReader
     metrics: HttpMetrics
     menus: MenuBook[DialogEngine]
+    replays: Replays
     recogniser: Recogniser
     live: LiveSessions
     recommenders: Recommenders
@@ -408,6 +414,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 bodies=BodyReader(max_body_bytes=settings.max_body_bytes, max_json_bytes=settings.max_json_bytes, metrics=http_metrics),
                 metrics=http_metrics,
                 menus=menus,
+                replays=Replays(),
                 recogniser=recogniser,
                 live=live,
                 recommenders=recommenders,
@@ -465,6 +472,17 @@ routes = [
     Route("/readiness", readiness, methods=["GET"]),
     Route("/metrics", metrics, methods=["GET"]),
 ]
+# Routes of other protocols, whose owners describe them; an OpenAPI document of this service would only compete with theirs.
+adapter_routes = [
+    Route("/v1/audio/transcriptions", create_transcription, methods=["POST"], include_in_schema=False),
+    Route("/v1/audio/translations", create_translation, methods=["POST"], include_in_schema=False),
+    Route("/v1/chat/completions", create_chat_completion, methods=["POST"], include_in_schema=False),
+    # Some platforms append the path to a URL that has it already.
+    Route("/v1/chat/completions/chat/completions", create_chat_completion, methods=["POST"], include_in_schema=False),
+    Route("/v1/models", list_models, methods=["GET"], include_in_schema=False),
+    Route("/v1/models/{model}", get_model, methods=["GET"], include_in_schema=False),
+]
+error_bodies = {"/v1/": openai_error}  # by the beginning of the path; elsewhere errors are in the envelope
 exception_handlers = dict.fromkeys((ApiError, HTTPException), on_error)
 
 
@@ -475,6 +493,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
     cors = Cors(settings.cors_origins, settings.cors_origins_regex, settings.cors_headers)
     every_route: list[BaseRoute] = [
         *routes,
+        *adapter_routes,
         *(page_routes if settings.environment.serves_documentation else ()),
         WebSocketRoute("/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)),  # OpenAPI cannot describe it: docs/api.md does
     ]
@@ -493,6 +512,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         lifespan=lifespan,
     )
     app.state.settings, app.state.metrics, app.state.live_limits = settings, http_metrics, live_limits
+    app.state.error_bodies = error_bodies
     app.router.redirect_slashes = False  # a redirect would be outside the envelope, with a Location made of the caller's Host
     return app
 

@@ -106,6 +106,9 @@ def check_reply(request: httpx.Request, response: httpx.Response) -> None:
     if request.method == "HEAD" or media_type != "application/json" or request.url.path.endswith("openapi.json"):
         return
     envelope = response.json()
+    if request.url.path.startswith("/v1/"):
+        assert (response.status_code >= 400) == (set(envelope) == {"error"})
+        return
     assert set(envelope) == {"code", "msg", "data"}
     assert envelope["code"] == response.status_code
     assert envelope["msg"]

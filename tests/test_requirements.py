@@ -11,7 +11,7 @@ import pytest
 from settings import ROOT
 from tests.test_makefile import steps
 
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-adapters-test.txt")
 
 
 def pins(name: str) -> dict[str, str]:

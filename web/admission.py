@@ -22,6 +22,8 @@ from web.http_metrics import HttpMetrics
 from web.rate_limiter import RateLimiter
 
 BEARER = b"bearer "
+# Separates the id and the key in a bearer value, for clients that can send nothing else; neither an id nor a token has it.
+KEY_SEPARATOR = b"~"
 _ONCE = ((b"x-secret-id", InvalidSecretId), (b"x-secret-key", InvalidSecretKey), (b"authorization", InvalidToken))
 
 
@@ -91,7 +93,7 @@ class Admission:
             await self.limiter.hit("failed", rate_limit_key(context_of(connection.scope).address))
 
     def _authenticate(self, connection: HTTPConnection) -> Caller:
-        """Authenticate by the id and key headers if one of them is present, else by the token."""
+        """Authenticate by the id and key headers if one of them is present, else by the bearer value: `id~key`, or a token."""
         headers = context_of(connection.scope).headers
         if len(headers) < len(connection.scope["headers"]):
             _reject_repeated(connection)
@@ -101,7 +103,8 @@ class Admission:
         authorization = headers.get(b"authorization", b"")
         if authorization[: len(BEARER)].lower() != BEARER:
             raise AuthRequired
-        return self.tokens.read_access(authorization[len(BEARER) :].strip())
+        secret_id, separator, secret_key = (token := authorization[len(BEARER) :].strip()).partition(KEY_SEPARATOR)
+        return self.clients.authenticate(secret_id, secret_key) if separator else self.tokens.read_access(token)
 
 
 def _reject_repeated(connection: HTTPConnection) -> None:

@@ -133,8 +133,10 @@ class BodyReader:
             raise ValidationFailed(errors=[{"loc": ["audio"], "msg": f"Value error, {error}", "type": "value_error"}]) from None
         return asked.model_copy(update={"audio": audio})
 
-    async def read_form(self, request: Request, max_field_bytes: int = MAX_FIELD_BYTES) -> tuple[bytes, list[tuple[str, str]]]:
-        """Return the `file` of a form and its other fields, each of at most `max_field_bytes`.
+    async def read_form(
+        self, request: Request, max_field_bytes: int = MAX_FIELD_BYTES, max_fields: int = MAX_FORM_FIELDS
+    ) -> tuple[bytes, list[tuple[str, str]]]:
+        """Return the `file` of a form and its other fields, at most `max_fields` of at most `max_field_bytes` each.
 
         Raises:
             BadRequest: the form is malformed. ValidationFailed: the file is missing. PayloadTooLarge: see `chunks`.
@@ -143,7 +145,7 @@ class BodyReader:
         boundary = media_type_of(request)[1].get("boundary", "")
         # Without the charset parameter: decoding a field as idna takes 15 ms.
         headers = Headers({"content-type": f"multipart/form-data; boundary={boundary}"})
-        parser = MultiPartParser(headers, self.chunks(request), max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=max_field_bytes)  # type: ignore[arg-type]
+        parser = MultiPartParser(headers, self.chunks(request), max_files=1, max_fields=max_fields, max_part_size=max_field_bytes)  # type: ignore[arg-type]
         parser.spool_max_size = self.max_body_bytes  # in memory: the file system may be read-only
         try:
             form = await parser.parse()

@@ -1,7 +1,7 @@
 """Recognise the audio of a request; cancel when the caller disconnects or the deadline passes."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,9 +28,13 @@ async def recognise(  # noqa: PLR0913, PLR0917 - the inputs of a recognition
     engine: DialogEngine | None,
     state: State = EMPTY,
     *,
+    languages: Sequence[str] = (),
+    phrases: Sequence[str] = (),
     deadline_s: float = RECOGNITION_DEADLINE_S,
 ) -> Transcript:
     """Return the transcript; `engine`: of the expected menu, None without one; `state`: of the conversation.
+
+    `languages`: candidates, in place of the menu's. `phrases`: to expect besides the menu's.
 
     Raises:
         Overloaded: the models are being loaded, the queue is full, or the deadline passed.
@@ -46,22 +50,27 @@ async def recognise(  # noqa: PLR0913, PLR0917 - the inputs of a recognition
         sample_rate=options.sample_rate,
         channels=options.channels,
         language=options.language,
-        languages=engine.menu.languages if engine else (),
-        phrases=engine.phrases(state) if engine else (),
+        languages=languages or (engine.menu.languages if engine else ()),
+        phrases=(*(engine.phrases(state) if engine else ()), *phrases),
         words=options.words,
         client=caller_of(request).id,
         scorer=partial(engine.score, state=state) if engine else None,
     )
     try:
         async with asyncio.timeout(deadline_s):
-            return await _while_connected(request, work)
+            return await while_connected(request, work)
     except TimeoutError as error:
         message = "Recognition takes too long at the moment."
         raise Overloaded(MODELS_RETRY_S, message) from error
 
 
-async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `work`, and cancel it when the caller disconnects; the body was read before."""
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of `work`, and cancel it when the caller disconnects; the body was read before.
+
+    Raises:
+        ClientDisconnect: the caller hung up.
+
+    """
     task = asyncio.ensure_future(work)
     disconnect = asyncio.ensure_future(request.receive())
     try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -16,6 +16,9 @@ from errors import ApiError, MethodNotAllowed, NotFound, Overloaded, envelope
 from web.context import context_of
 
 log = logging.getLogger("voice.http")
+
+# Returns the body of an error reply from the error and the request id.
+ErrorBody = Callable[[ApiError, str], Mapping[str, Any]]
 
 
 class JsonResponse(Response):
@@ -38,12 +41,19 @@ def reply(connection: HTTPConnection, data: object, status: int = 200) -> JsonRe
 
 
 async def on_error(connection: HTTPConnection, error: Exception) -> JsonResponse:
-    """Turn an exception into its error envelope."""
+    """Turn an exception into an error reply in the form of its path: the envelope, or the form of another protocol."""
     known = _known(connection, error)
     request_id = context_of(connection.scope).request_id
     if known.__cause__ is not None:
         log.info("refused", extra={"request_id": request_id, "error": known.error}, exc_info=known)
-    return JsonResponse(envelope(known, request_id), known.status, known.headers)
+    return JsonResponse(_error_body_of(connection)(known, request_id), known.status, known.headers)
+
+
+def _error_body_of(connection: HTTPConnection) -> ErrorBody:
+    """Return the function of the application's `error_bodies` (by the beginning of a path) for this path, else `envelope`."""
+    bodies: Mapping[str, ErrorBody] = connection.app.state.error_bodies
+    path: str = connection.scope["path"]
+    return next((body for start, body in bodies.items() if path.startswith(start)), envelope)
 
 
 def _known(connection: HTTPConnection, error: Exception) -> ApiError:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,6 +73,30 @@ PAIRS = [
 async def test_malformed_or_unknown_credentials_are_a_bad_request(stranger, headers, error):
     response = await stranger.get(MENUS, headers=headers)
     assert (response.status_code, response.json()["data"]["error"]) == (400, error)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ("~demo-secret", "SECRET_ID_INVALID"),
+        ("a b~demo-secret", "SECRET_ID_INVALID"),
+        ("demo~", "SECRET_KEY_INVALID"),
+        ("demo~wrong-secret", "INVALID_CREDENTIALS"),
+        ("demo~demo-secret~", "INVALID_CREDENTIALS"),
+    ],
+)
+async def test_a_bearer_value_with_an_id_and_a_key_is_rejected_like_the_headers(stranger, value, error):
+    response = await stranger.get(MENUS, headers=bearer(value))
+    assert (response.status_code, response.json()["data"]["error"]) == (400, error)
+
+
+async def test_a_bearer_value_is_split_at_the_first_separator(state):
+    key = "secret~with~separators"
+    clients = Clients({"till.1": Client(keys=(digest(b"till.1", key.encode()).hex(),), scopes=frozenset({"order"}))})
+    async with client_of(state, headers={}, admission=replace(state["admission"], clients=clients)) as client:
+        assert (await client.get(MENUS, headers=bearer(f"till.1~{key}"))).status_code == 200
+        repeated = [(b"Authorization", f"Bearer till.1~{key}".encode())] * 2
+        assert (await client.get(MENUS, headers=repeated)).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def to_words(tokens: Sequence[DecodedToken], vocabulary: Sequence[str], *, start
 
 def word_alternatives(tokens: Sequence[DecodedToken], vocabulary: Sequence[str], phrases: Sequence[str]) -> list[WordAlternative]:
     """Return the words of the phrases that are confusable with the words of `to_words`, cheapest first; considers only one-token words."""
-    expected_words = _words_of(tuple(phrases))
+    expected_words = _words_of(frozenset(phrases))
     alternatives = []
     for word_index, (text, group) in enumerate(_group_by_word(tokens, vocabulary)):
         if len(group) > 1 or not expected_words:
@@ -183,13 +183,18 @@ class TrieNode:
     is_end: bool = False  # a phrase may end here
 
 
-@functools.lru_cache(maxsize=64)
-def _words_of(phrases: tuple[str, ...]) -> frozenset[str]:
+# Sets of phrases whose words and tries are cached. Questions change only the sequence of a menu's phrases, so that a menu has one set;
+# callers may add phrases of their own. The trie of a menu of 5,000 items takes 13 MB.
+MAX_PHRASE_SETS = 8
+
+
+@functools.lru_cache(maxsize=MAX_PHRASE_SETS)
+def _words_of(phrases: frozenset[str]) -> frozenset[str]:
     return frozenset(word for phrase in phrases for word in phrase.lower().split())
 
 
-@functools.lru_cache(maxsize=64)
-def _phrase_trie(phrases: tuple[str, ...]) -> TrieNode:
+@functools.lru_cache(maxsize=MAX_PHRASE_SETS)
+def _phrase_trie(phrases: frozenset[str]) -> TrieNode:
     """Build the trie of the phrases, lower case, with `WORD_START` before each word."""
     root = TrieNode()
     for phrase in phrases:
@@ -272,7 +277,7 @@ class BeamSearch:
     def __init__(self, vocabulary: Sequence[str], phrases: Sequence[str] = ()) -> None:
         """`vocabulary`: text of each token id; `phrases`: expected phrases, none for no biasing."""
         self._vocabulary = vocabulary
-        self._trie = _phrase_trie(tuple(phrases))
+        self._trie = _phrase_trie(frozenset(phrases))
         self._beam = [Hypothesis(None, None, self._trie, 0.0, 0.0, blank=0.0)]
         self.n_frames = 0
 

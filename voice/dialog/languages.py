@@ -10,7 +10,12 @@ from voice.orders.words import Token
 
 
 def language_of(tokens: Sequence[Token], menu: Menu) -> str:
-    """Return the language of most words that belong to one language only; the menu's first language if none leads."""
+    """Return the language of an utterance; the menu's first language if the words do not tell."""
+    return spoken_language(tokens) or (menu.languages[0] if menu.languages else "en")
+
+
+def spoken_language(tokens: Sequence[Token]) -> str | None:
+    """Return the language of most words that belong to one language only; None if none leads."""
     languages_of = _languages_of_words()
     count: dict[str, int] = {}
     for token in tokens:
@@ -18,7 +23,7 @@ def language_of(tokens: Sequence[Token], menu: Menu) -> str:
             count[language] = count.get(language, 0) + 1
     best = sorted(count.values(), reverse=True)
     if not best or (len(best) > 1 and best[0] == best[1]):
-        return menu.languages[0] if menu.languages else "en"
+        return None
     return max(count, key=count.__getitem__)
 
 

@@ -120,6 +120,15 @@ class DialogEngine:
             reply["explain"] = explanation(reading, turn.act, self._reader.act_costs(reading), self.menu, self._model)
         return reply
 
+    def prompt(self, state: State = EMPTY, reply_language: str | None = None) -> Order:
+        """Return the state as it is, and the sentence that asks its first question again; without lines and questions, the greeting."""
+        language = reply_language or language_of((), self.menu)
+        act = Act.REPEAT if state.lines or state.questions else Act.SMALLTALK
+        after = state._replace(changes=())
+        turn = Turn(state, after, act, status_of(act, state.questions, is_confirmed=False, unanswered=None))
+        unchanged = settle(state.lines, state.lines, {}, {}, state.line_notes)
+        return order_reply(turn, unchanged, self.menu, self._pricings.get(language, self._pricing), language)
+
     def _edit(self, reading: Reading, state: State, ask_below: float) -> "_Edited":
         """Apply the edits of the best parse and of the answer, except uncertain ones."""
         parse, before, tokens = reading.parse, state.lines, reading.tokens

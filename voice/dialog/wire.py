@@ -36,6 +36,11 @@ def state_of(menu: Menu, request: Conversation, at: datetime | None = None) -> S
     )
 
 
+def conversation_of(order: schemas.Order) -> Conversation:
+    """Return the state of a reply as the next request has it."""
+    return Conversation.model_validate({name: order[name] for name in ("lines", "questions", "changes", "notes")})
+
+
 def _question_of(asked: schemas.QuestionRequest) -> Question:
     lines = tuple(dict.fromkeys(asked.lines))
     line = asked.line if asked.line is not None or not lines else lines[0]

@@ -7,7 +7,7 @@ from schemas import Conversation, LineRequest, Order, Segment
 from voice.dialog.lines import draft_of
 from voice.dialog.state import State  # noqa: TC001 - annotations may be evaluated
 from voice.dialog.turn import EMPTY, DialogEngine
-from voice.dialog.wire import state_of
+from voice.dialog.wire import conversation_of, state_of
 from voice.live.decoder import text_of
 from voice.orders.confirmation import is_recognition_uncertain
 
@@ -73,7 +73,7 @@ class SessionOrder:
 
     def accept(self, order: Order) -> None:
         """Take the state of a turn's reply."""
-        request = Conversation.model_validate({name: order[name] for name in ("lines", "questions", "changes", "notes")})
+        request = conversation_of(order)
         self.state, self._lines = state_of(self._engine.menu, request), request.lines
 
 
