@@ -148,8 +148,9 @@ def test_there_is_no_runner_up_where_all_parses_mean_the_same():
     assert explain("")["runner_up"] is None
 
 
-def test_the_second_opinion_is_not_asked_while_a_question_is_open():
-    assert explain("two colas")["second_opinion"] is True
+def test_the_second_opinion_is_not_asked_about_a_likely_parse_or_while_a_question_is_open():
+    assert explain("colas two and one large")["second_opinion"] is True
+    assert explain("two colas")["second_opinion"] is None
     assert explain("large", {"lines": [line("milk-tea")], "questions": [SIZE]})["second_opinion"] is None
 
 

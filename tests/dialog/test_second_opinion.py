@@ -4,7 +4,7 @@ import pytest
 
 from schemas import LineRequest, Menu
 from tests.dialog.shop import MENU, model
-from voice.dialog.second_opinion import AGREEMENT, SecondOpinion, answers_first
+from voice.dialog.second_opinion import AGREEMENT, DECIDED, SecondOpinion, answers_first
 from voice.dialog.state import Question, QuestionKind
 from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import DraftLine
@@ -13,29 +13,31 @@ from voice.orders.parser.state import Hypothesis
 
 MENU_OF_TESTS = Menu.model_validate(MENU)
 PARSER = Parser(MENU_OF_TESTS, model(), ActModel.load())
-OPINION = SecondOpinion(MENU_OF_TESTS, PARSER.index)
+OPINION = SecondOpinion(MENU_OF_TESTS)
 TWO, THREE = (PARSER.parse(text)[0] for text in ("two colas", "three colas"))
 
 
 def test_the_opinion_agrees_with_a_parse_of_the_same_order():
-    assert OPINION.weigh([TWO], "two colas", []).agrees is True
-    assert OPINION.weigh([THREE], "two colas", []).agrees is False
-    assert OPINION.weigh([TWO], "one more", [LineRequest(item="cola", quantity=1)]).agrees is True
+    two, three = TWO.weighed(0.5), THREE.weighed(0.5)
+    assert OPINION.weigh([two], "two colas", ()).agrees is True
+    assert OPINION.weigh([three], "two colas", ()).agrees is False
+    assert OPINION.weigh([two], "one more", PARSER.index.draft([LineRequest(item="cola", quantity=1)])).agrees is True
 
 
 def test_the_order_of_the_opinion_becomes_likelier():
     parses = [THREE.weighed(0.6), TWO.weighed(0.4)]
-    weighed = OPINION.weigh(parses, "two colas", [])
+    weighed = OPINION.weigh(parses, "two colas", ())
     assert (weighed.agrees, [parse.draft for parse in weighed.parses]) == (True, [TWO.draft, THREE.draft])
     first, second = (parse.probability for parse in weighed.parses)
     assert first + second == pytest.approx(1)
     assert first / second == pytest.approx(0.4 / 0.6 * 2.718281828**AGREEMENT)
 
 
-def test_a_parse_that_is_much_likelier_stays_first():
-    parses = [THREE.weighed(0.99), TWO.weighed(0.01)]
-    weighed = OPINION.weigh(parses, "two colas", [])
-    assert (weighed.agrees, weighed.parses[0].draft) == (False, THREE.draft)
+def test_the_opinion_is_asked_only_if_it_can_change_which_parse_is_first():
+    for above, agrees in ((0.001, None), (-0.001, True)):
+        parses = [THREE.weighed(DECIDED + above), TWO.weighed(1 - DECIDED - above)]
+        weighed = OPINION.weigh(parses, "two colas", ())
+        assert (weighed.agrees, weighed.parses[0].draft) == (agrees, THREE.draft if agrees is None else TWO.draft)
 
 
 WHICH = Question(QuestionKind.AMBIGUOUS, choices=("beef-pie", "veal-pie"))

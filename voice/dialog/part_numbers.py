@@ -29,7 +29,8 @@ class PartNumberFinder:
 
     def find(self, tokens: Sequence[Token]) -> list[tuple[int, int]]:
         """Return the places of these numbers, in code points."""
-        if not any(token.surface in _words() or _has_sign(token.surface) for token in tokens):
+        surfaces = [token.surface for token in tokens]
+        if _words().isdisjoint(surfaces) and not any(_has_sign(surface) for surface in surfaces if not surface.isalpha()):
             return []
         has_diacritics = words.has_diacritics(tokens)
         numbers = self._numbers.parse_all(tokens, has_diacritics=has_diacritics)
@@ -43,7 +44,7 @@ class PartNumberFinder:
 
 
 def _has_sign(surface: str) -> bool:
-    return not surface.isalpha() and (surface in FRACTIONS or (surface[0].isdecimal() and any(sign in surface for sign in SIGNS)))
+    return surface in FRACTIONS or (surface[0].isdecimal() and any(sign in surface for sign in SIGNS))
 
 
 @lru_cache(maxsize=1)

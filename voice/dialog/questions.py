@@ -63,7 +63,8 @@ def moved(question: Question, places: Mapping[int, int]) -> Question | None:
     lines = tuple(dict.fromkeys([places[number] for number in (question.lines or (question.line,)) if number in places]))
     if not lines:
         return None
-    return replace(question, line=lines[0], lines=lines if len(lines) > 1 else ())
+    several = lines if len(lines) > 1 else ()
+    return question if (question.line, question.lines) == (lines[0], several) else replace(question, line=lines[0], lines=several)
 
 
 def still_open(question: Question, menu: Menu, lines: Draft) -> Question | None:
@@ -152,4 +153,7 @@ def counted(questions: Sequence[Question], unanswered: Question | None) -> list[
     first, times = questions[0], 1
     if unanswered is not None and (first.kind, first.line, first.group) == (unanswered.kind, unanswered.line, unanswered.group):
         times = min(unanswered.times + 1, MAX_TIMES)
-    return [replace(first, times=times), *[replace(question, times=0) for question in questions[1:]]]
+    return [
+        question if question.times == asked else replace(question, times=asked)
+        for question, asked in zip(questions, [times, *[0] * len(questions[1:])], strict=True)
+    ]

@@ -1,12 +1,11 @@
 """Read an utterance: its notes, its parses in the state of the conversation, and the act that its words tell."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schemas import Menu
 from voice.dialog.acts import Heard, act_of_words, heard
 from voice.dialog.inquiries import InquiryFinder
-from voice.dialog.lines import request_of
 from voice.dialog.notes import FoundNote, NoteFinder, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
@@ -15,13 +14,15 @@ from voice.dialog.second_opinion import SecondOpinion, answers_first
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.orders import words
 from voice.orders.parser.acts import ActModel
-from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import MenuIndex
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Analysis, Parse, Parser
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
+
+if TYPE_CHECKING:
+    from voice.orders.parser.arc import Arc
 
 MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
 # Kinds of questions, if they are not about a group.
@@ -56,11 +57,11 @@ class Reading(NamedTuple):
 
     def has_event(self, name: str) -> bool:
         """Return whether the best parse has an event of this name."""
-        return any(not isinstance(event, Arc) and event[0] == name for event in self.parse.events)
+        return self.parse.has_event(name)
 
     def has_role(self, *roles: Role) -> bool:
         """Return whether words were read in one of these roles."""
-        return any(isinstance(event, Arc) and event.role in roles for event in self.parse.events)
+        return any(arc.role in roles for arc in self.parse.arcs())
 
     @property
     def is_plain(self) -> bool:
@@ -87,7 +88,7 @@ class UtteranceReader:
     def __init__(self, menu: Menu, model: Model, act_model: ActModel) -> None:
         """Compile the menu."""
         self._parser = Parser(menu, model, act_model)
-        self._second_opinion = SecondOpinion(menu, self._parser.index)
+        self._second_opinion = SecondOpinion(menu)
         self._notes = NoteFinder(menu)
         self._inquiries = InquiryFinder(menu)
         self._part_numbers = PartNumberFinder(menu)
@@ -110,12 +111,15 @@ class UtteranceReader:
                 utterance = f"{utterance[:start]}1{utterance[start + 1 :]}"  # a number where the parser expects one
             tokens = words.tokenize(utterance)
         said = heard(tokens)
-        analysis = self._parser.analyse(utterance)
-        asked, parses, second_opinion = self._parse(utterance, analysis, state, said, tuple(persons))
+        analysis = self._parser.analyse(utterance, tokens)
+        first = state.questions[0] if state.questions else None
+        act_costs = self._parser.act_costs(analysis, _kind(first))
+        asked, parses, second_opinion = self._parse(utterance, analysis, act_costs, state, said, tuple(persons))
         inquiry = None
         words_act = Act.NONE
         if not parses[0].n_edits:
-            act_costs = self._parser.act_costs(analysis, _kind(asked))
+            if asked is not first:
+                act_costs = self._parser.act_costs(analysis, _kind(asked))
             inquiry = self._inquiries.find(tokens, analysis.lattice, state)
             words_act = act_of_words(said, asked, act_costs, is_inquiry=inquiry is not None)
         number = _number(parses[0], tokens)
@@ -127,29 +131,28 @@ class UtteranceReader:
         """Return -log P of each act of the parser, of an utterance that was read."""
         return self._parser.act_costs(self._parser.analyse(reading.utterance), _kind(reading.asked))
 
-    def _parse(
-        self, utterance: str, analysis: Analysis, state: State, said: Heard, persons: tuple[int, ...]
+    def _parse(  # noqa: PLR0913, PLR0917 - one step of `read`
+        self, utterance: str, analysis: Analysis, act_costs: Mapping[str, float], state: State, said: Heard, persons: tuple[int, ...]
     ) -> tuple[Question | None, list[Parse], bool | None]:
         """Return the parses in the light of the first question, or of a later one that the utterance answers instead.
 
         The last value tells whether the second opinion agrees; None: it was not asked.
-        `persons`: the lines of the persons that the utterance mentions.
+        `act_costs`: in the light of the first question; `persons`: the lines of the persons that the utterance mentions.
         """
         focus = persons or tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
-        lines = [request_of(line) for line in state.lines]
         first = state.questions[0] if state.questions else None
-        parses = self._parser.parse(analysis, lines, question=_for_parser(first), focus=focus)
+        parses = self._parser.parse(analysis, state.lines, question=_for_parser(first), focus=focus, act_costs=act_costs)
         agrees = None
         if first is not None and first.group is None:
             parses = _in_light_of(first, said, parses)
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
-            parses, agrees = self._second_opinion.weigh(parses, utterance, lines)
+            parses, agrees = self._second_opinion.weigh(parses, utterance, state.lines)
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses, agrees
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
             if not other.choices:
                 continue
-            again = self._parser.parse(analysis, lines, question=_for_parser(other), focus=focus)
+            again = self._parser.parse(analysis, state.lines, question=_for_parser(other), focus=focus)
             if again[0].n_edits and not _has_words_left(again[0]):
                 return other, again, None
         return first, parses, agrees

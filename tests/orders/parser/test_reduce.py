@@ -1,3 +1,4 @@
+from itertools import product
 from typing import Any
 
 import pytest
@@ -5,9 +6,10 @@ import pytest
 from tests.orders.parser.kiosk import MENU, modifier
 from voice.orders.corpus import lines_of
 from voice.orders.parser.draft import DraftLine, MenuIndex, denotation
+from voice.orders.parser.edits import Context
 from voice.orders.parser.model import Model
-from voice.orders.parser.reduce import PRODUCTIONS, Reducer
-from voice.orders.parser.state import Chunk, ChunkFlag, Forwarded, Hypothesis, OpenQuestion, ReplacementTarget
+from voice.orders.parser.reduce import PRODUCTIONS, RULES, Reducer, bits_of
+from voice.orders.parser.state import Chunk, ChunkFlag, EditRecord, Forwarded, Hypothesis, OpenQuestion, ReplacementTarget
 
 INDEX = MenuIndex(MENU)
 REDUCER = Reducer(INDEX, Model({}))
@@ -146,3 +148,41 @@ def test_the_item_that_is_left_is_chosen():
     asked = OpenQuestion("ambiguous", None, None, ("latte", "muffin"))
     other = reductions("2 x latte", chunk(flags=ChunkFlag.REST), question=asked, new_lines=(0,), n_edits=1)["accept"]
     assert other == [order("2 x latte; muffin")]
+
+
+def test_a_chunk_that_hypotheses_share_is_reduced_once():
+    hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "latte")))
+    hypothesis.chunk = chunk(modifiers=LARGE)
+    assert REDUCER.reductions(hypothesis, None) is REDUCER.reductions(hypothesis.fork(), None)
+
+
+def test_no_rule_keeps_a_production_from_a_chunk_to_which_it_applies():
+    questions = (None, OpenQuestion("ambiguous", 0, "extras", ("black", "white")))
+    flags = (
+        ChunkFlag.NONE,
+        ChunkFlag.AGAIN,
+        ChunkFlag.AGAIN | ChunkFlag.ALL,
+        ChunkFlag.MORE,
+        ChunkFlag.REST,
+        ChunkFlag.EACH,
+        ChunkFlag.ALL,
+        ChunkFlag.REFERENCE,
+    )
+    applied = set()
+    for verb, link, flag in product(("", "remove", "change", "into", "set", "keep", "instead"), ("", "correction", "except"), flags):
+        for items, modifiers, number, place in product(((), LATTE), ((), SHOT, (*LARGE, *SHOT)), (0, 2), (0, 1)):
+            hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte; muffin")))
+            hypothesis.progress.focus = (0,)
+            hypothesis.progress.edits = (EditRecord(0, 1, hypothesis.draft, hypothesis.draft), None)
+            hypothesis.progress.forwarded = (Forwarded(3, ()),)
+            hypothesis.chunk = chunk(
+                verb=verb, link=link, flags=flag, items=items, modifiers=modifiers, number=number, place=place, share=2 * (flag == 0)
+            )
+            hypothesis.chunk.groups = ("size",) if flag & ChunkFlag.AGAIN and not items else ()
+            for asked in questions:
+                bits = bits_of(hypothesis.chunk, asked)
+                for production, required in RULES:
+                    if any(True for _ in production(Context(hypothesis, INDEX, asked))):
+                        applied.add(production)
+                        assert not required & ~bits, production.__name__
+    assert applied == set(PRODUCTIONS)

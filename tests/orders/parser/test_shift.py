@@ -4,7 +4,7 @@ from tests.orders.parser.kiosk import MENU, modifier
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import DraftLine, MenuIndex
 from voice.orders.parser.model import Model
-from voice.orders.parser.moves import Shift
+from voice.orders.parser.moves import MAX_REBATE, Shift
 from voice.orders.parser.reduce import Reducer
 from voice.orders.parser.roles import Role
 from voice.orders.parser.shift import SHIFTS
@@ -39,6 +39,13 @@ def test_a_second_item_begins_a_chunk_and_reduces_the_one_before():
     assert all(hypothesis.chunk.items == ("muffin",) for hypothesis in hypotheses)
     assert all(hypothesis.chunk.link == "and" for hypothesis in hypotheses)
     assert any(hypothesis.draft == (DraftLine(("latte",), 1),) for hypothesis in hypotheses)
+
+
+def test_a_chunk_is_not_begun_if_it_is_dearer_than_the_beam_allows():
+    (hypothesis,) = [one for one in shifted(ITEM) if one.chunk.items]
+    arc = Arc(1, Role.REMOVE, 0, (), 0.0)
+    assert Shift(REDUCER, hypothesis, arc, 1, None).begin()
+    assert not Shift(REDUCER, hypothesis, arc, 1, None, -MAX_REBATE - 1).begin()
 
 
 def test_an_item_that_does_not_accept_the_modifiers_begins_a_chunk():

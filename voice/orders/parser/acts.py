@@ -40,12 +40,12 @@ def act_features(masked_words: Sequence[str], kind: str) -> list[str]:
     """Return the features of an utterance; `kind`: of the open question, "" if there is none."""
     padded = ["<s>", *masked_words, "</s>"]
     n_names = min(3, sum([word in {"<item>", "<option>"} for word in masked_words]))
-    features = {f"1 {word}" for word in masked_words}
-    features.update([f"2 {first} {second}" for first, second in pairwise(padded)])
-    features.update([f"3 {first} {second} {third}" for first, second, third in zip(padded, padded[1:], padded[2:], strict=False)])
-    features.update([f"{kind} {word}" for word in masked_words])
-    features.update([f"kind {kind}", f"names {n_names}", f"names {n_names} {kind}", f"length {min(MAX_LENGTH, len(masked_words))}"])
-    return sorted(features)
+    features = [f"1 {word}" for word in masked_words]
+    features += [f"2 {first} {second}" for first, second in pairwise(padded)]
+    features += [f"3 {first} {second} {third}" for first, second, third in zip(padded, padded[1:], padded[2:], strict=False)]
+    features += [f"{kind} {word}" for word in masked_words]
+    features += [f"kind {kind}", f"names {n_names}", f"names {n_names} {kind}", f"length {min(MAX_LENGTH, len(masked_words))}"]
+    return list(dict.fromkeys(features))
 
 
 class ActModel:
@@ -61,14 +61,10 @@ class ActModel:
 
     def costs(self, features: Iterable[str]) -> dict[str, float]:
         """Return -log P of each act; all are as likely if no word is known."""
-        scores = [0.0] * len(ACTS)
         known = [feature for feature in features if feature in self._weights]
         has_words = any([feature.startswith("1 ") for feature in known])
-        for feature in known:
-            weights = self._weights[feature]
-            if has_words:
-                for number, weight in enumerate(weights):
-                    scores[number] += weight
+        rows = [self._weights[feature] for feature in known] if has_words else []
+        scores = [sum(column) for column in zip(*rows, strict=True)] or [0.0] * len(ACTS)
         top = max(scores)
         log_z = top + math.log(sum([math.exp(score - top) for score in scores]))
         return {act: log_z - score for act, score in zip(ACTS, scores, strict=True)}

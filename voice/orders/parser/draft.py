@@ -1,6 +1,5 @@
 """The draft order: immutable lines, and the effect of a modifier on a line."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, final
 
@@ -119,7 +118,7 @@ class DraftLine:
     Quantity 0 is a removed line, so that indices stay valid.
     """
 
-    __slots__ = ("_hash", "beside", "items", "options", "origin", "quantity")
+    __slots__ = ("_hash", "_meaning", "beside", "items", "options", "origin", "quantity")
 
     def __init__(
         self, items: tuple[str, ...], quantity: int, options: tuple[DraftOption, ...] = (), origin: int = NEW, beside: int = NEW
@@ -130,6 +129,7 @@ class DraftLine:
         self.origin = origin  # index in the order before the utterance
         self.beside = beside  # draft index of the line from which it was split; NEW: it was not split
         self._hash = 0
+        self._meaning: Any = None
 
     def _replace(
         self,
@@ -171,6 +171,18 @@ class DraftLine:
     def __reduce__(self) -> Any:
         """Pickle by the arguments of the constructor."""
         return DraftLine, (self.items, self.quantity, self.options, self.origin, self.beside)
+
+    def meaning(self) -> Any:
+        """Return the items and the options, independent of their sequence; computed once."""
+        if self._meaning is None:
+            count: dict[Any, int] = {}
+            for option in self.options:
+                choices = option.choices if len(option.choices) == 1 else tuple(sorted(option.choices))
+                key = (option.group, choices, option.amount, option.quantity)
+                count[key] = count.get(key, 0) + 1
+            items = self.items if len(self.items) == 1 else tuple(sorted(self.items))
+            self._meaning = (items, frozenset(count.items()))
+        return self._meaning
 
     @property
     def is_new(self) -> bool:
@@ -338,9 +350,9 @@ def _line_of(line: LineRequest, origin: int) -> DraftLine:
 
 def denotation(draft: Iterable[DraftLine]) -> frozenset[Any]:
     """Return the meaning of an order: independent of the sequence of lines and options."""
-    count: Counter[Any] = Counter()
+    count: dict[Any, int] = {}
     for line in draft:
         if line.quantity > 0:
-            options = Counter([(option.group, tuple(sorted(option.choices)), option.amount, option.quantity) for option in line.options])
-            count[tuple(sorted(line.items)), frozenset(options.items())] += line.quantity
+            meaning = line.meaning()
+            count[meaning] = count.get(meaning, 0) + line.quantity
     return frozenset(count.items())

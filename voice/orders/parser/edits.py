@@ -1,13 +1,11 @@
-"""Edits, and the context in which productions make them."""
+"""The context in which productions make edits."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple, final
+from typing import NamedTuple, final
 
 from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, ModifiedLine, Modifier
 from voice.orders.parser.model import Event
-from voice.orders.parser.state import FLAG_NAMES, Hypothesis, OpenQuestion
-
-MAX_IN_VIEW: Final = 40  # lines to which a chunk may refer
+from voice.orders.parser.state import FLAG_NAMES, Chunk, EditRecord, Hypothesis, OpenQuestion, Progress
 
 
 @final
@@ -22,8 +20,7 @@ class Context:
         self.index = index
         self.question = question
         self.asked_group = question.group if question else None
-        # The lines that are not removed; of very long orders the last ones, so that the time of a parse grows linearly.
-        self.live = [number for number in range(max(0, len(draft) - MAX_IN_VIEW), len(draft)) if draft[number].quantity > 0]
+        self.live = progress.live
         self.named = self._named()  # lines that the chunk names
         pool = self.named if chunk.items or chunk.place else self.live
         self.described = [number for number in pool if chunk.modifiers and index.describes(chunk.modifiers, draft[number])]
@@ -99,7 +96,7 @@ class ChangedLines(NamedTuple):
 
 @final
 class Edit:
-    """The result of a reduction; productions change the attributes that differ from the hypothesis."""
+    """What a production makes of a chunk; productions change the attributes that differ from the progress before it."""
 
     __slots__ = ("draft", "event", "focus", "forwarded", "is_edit", "is_selected", "more_events", "new_lines", "part", "target")
 
@@ -115,6 +112,42 @@ class Edit:
         self.part = 0 if is_edit else before.part
         self.is_selected = not is_edit and before.is_selected
         self.more_events: tuple[Event, ...] = ()
+
+
+@final
+class Reduction:
+    """What a chunk can become: an edit, and its events with their cost."""
+
+    __slots__ = ("_after", "_before", "_edit", "_end", "_start", "cost", "events")
+
+    def __init__(self, cost: float, events: list[Event], chunk: Chunk, before: Progress, edit: Edit | None) -> None:
+        """`edit`: None if the chunk is empty."""
+        self.cost = cost
+        self.events = events
+        self._start = chunk.start  # a reference to the chunk would be a cycle, and wait for the garbage collector
+        self._end = chunk.end
+        self._before = before
+        self._edit = edit
+        self._after: Progress | None = None
+
+    def progress(self) -> Progress:
+        """Return the progress after the edit; most edits are too dear for anybody to ask."""
+        after = self._after
+        if after is None:
+            after = self._after = self._before if self._edit is None else self._edited(self._edit)
+        return after
+
+    def _edited(self, edit: Edit) -> Progress:
+        before = self._before
+        after = Progress(edit.draft, before.drafts, edit.focus)
+        after.new_lines, after.forwarded, after.target = edit.new_lines, edit.forwarded, edit.target
+        after.part, after.is_selected = edit.part, edit.is_selected
+        after.n_edits = before.n_edits + edit.is_edit
+        after.draft_id, after.edits = before.draft_id, before.edits
+        if edit.draft is not before.draft:
+            after.draft_id = before.drafts.setdefault(edit.draft, len(before.drafts) + 1)
+            after.edits = (EditRecord(self._start, self._end, before.draft, edit.draft), before.edits)
+        return after
 
 
 Production = Callable[[Context], Iterator[Edit]]

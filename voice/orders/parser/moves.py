@@ -82,9 +82,9 @@ class Shift:
             chunk = Chunk(link, verb, self.at, self.at + arc.length)
             derived: Any = (closing, (reduction.events, trace))
             new = Hypothesis(
-                reduction.progress,
+                reduction.progress(),
                 chunk,
-                hypothesis.words,
+                hypothesis.utterance,
                 cost + reduction.cost,
                 "",
                 None,

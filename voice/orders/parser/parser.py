@@ -100,9 +100,16 @@ class Parse:
         """Return the parse with another probability."""
         return Parse(self._hypothesis, self.draft, probability, self.unresolved)
 
-    def says(self, role: Role) -> bool:
-        """Return whether a word of the utterance is read in the role of an answer: yes, no, done, any, most, least."""
-        return any([event[0] == "say" and event[1] == role.name.lower() for event in self.events if not isinstance(event, Arc)])
+    def has_event(self, name: str) -> bool:
+        """Return whether the derivation has an event of this name."""
+        for event in self.events:  # noqa: SIM110 - as any(...) it takes longer
+            if not isinstance(event, Arc) and event[0] == name:
+                return True
+        return False
+
+    def arcs(self) -> list[Arc]:
+        """Return the arcs of the derivation."""
+        return [event for event in self.events if isinstance(event, Arc)]
 
     def placed(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Arc]]:
         """Yield the arcs of the derivation, each with its first token; the trace has none for punctuation, and an empty one for the act."""
@@ -145,9 +152,10 @@ class Parser:
         self._lexicon = Lexicon(menu, model)
         self._reducer = Reducer(self.index, model)
 
-    def analyse(self, utterance: str) -> Analysis:
-        """Tokenise an utterance and find the arcs of its tokens."""
-        tokens = words.tokenize(words.nfc(utterance))
+    def analyse(self, utterance: str, tokens: Sequence[Token] | None = None) -> Analysis:
+        """Find the arcs of the tokens of an utterance; `tokens`: None tokenises it."""
+        if tokens is None:
+            tokens = words.tokenize(words.nfc(utterance))
         return Analysis(tokens, self._lexicon.lattice(tokens))
 
     def act_costs(self, analysis: Analysis, kind: str = "") -> Mapping[str, float]:
@@ -158,7 +166,7 @@ class Parser:
     def parse(
         self,
         utterance: str | Analysis,
-        lines: Sequence[LineRequest] = (),
+        lines: Sequence[LineRequest | DraftLine] = (),
         *,
         question: OpenQuestion | None = None,
         focus: tuple[int, ...] = (),
@@ -172,7 +180,7 @@ class Parser:
         """
         analysis = self.analyse(utterance) if isinstance(utterance, str) else utterance
         tokens = analysis.tokens
-        before = self.index.draft(lines)
+        before = _draft_of(self.index, lines)
         lattice: list[Sequence[Arc]] = [*analysis.lattice]
         if question is not None and question.choices:
             lattice = with_question_arcs(tokens, lattice, question, self.menu, self._model)
@@ -215,6 +223,18 @@ class Parser:
         """Return the words as features have them: names masked, and "" for words that no weight knows."""
         named, vocabulary = _named(lattice), self._model.vocabulary
         return tuple(["<name>" if at in named else word if word in vocabulary else "" for at, word in enumerate(surfaces)])
+
+
+def _draft_of(index: MenuIndex, lines: Sequence[LineRequest | DraftLine]) -> Draft:
+    """Return the order before an utterance, line by line of the origin at its place."""
+    requests: list[LineRequest] = []
+    draft: list[DraftLine] = []
+    for number, line in enumerate(lines):
+        if isinstance(line, DraftLine):
+            draft.append(line if line.origin == number and line.beside == NEW else line._replace(origin=number, beside=NEW))
+        else:
+            requests.append(line)
+    return tuple(draft) if draft else index.draft(requests)
 
 
 def _is_open(line: DraftLine) -> bool:
@@ -353,13 +373,12 @@ class _Ending:
 
 def _named(lattice: Sequence[Sequence[Arc]]) -> set[int]:
     """Return the tokens that may belong to a whole name of the menu."""
-    return {
-        number
-        for start, row in enumerate(lattice)
-        for arc in row
-        if arc.role in NAMING and not arc.is_partial
-        for number in range(start, start + arc.length)
-    }
+    found: set[int] = set()
+    for start, row in enumerate(lattice):
+        for arc in row:
+            if not arc.is_partial and arc.role in NAMING:
+                found.update(range(start, start + arc.length))
+    return found
 
 
 def _pruned(beam: list[Hypothesis], max_hypotheses: int) -> list[Hypothesis]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final, final
 
 from voice.orders.parser.draft import MenuIndex
-from voice.orders.parser.edits import Context, Edit, Production
+from voice.orders.parser.edits import Context, Edit, Production, Reduction
 from voice.orders.parser.model import Event, Model
 from voice.orders.parser.productions.adding import add, add_implied, add_rest, forward
 from voice.orders.parser.productions.answering import choose, choose_by_role
@@ -13,37 +13,55 @@ from voice.orders.parser.productions.repeating import repeat, repeat_number, sam
 from voice.orders.parser.productions.selecting import exclude, select
 from voice.orders.parser.productions.setting import assign, increment, set_described, set_each, set_options, set_quantity, split
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import Chunk, EditRecord, Hypothesis, OpenQuestion, Progress, Reduction
+from voice.orders.parser.state import Chunk, ChunkFlag, Hypothesis, OpenQuestion, WordEvents
 
 MAX_REDUCTIONS: Final = 8  # of a chunk
+
+# What a chunk must have for a production to apply, as bits. A production checks it again, and more.
+ANYTHING: Final = 0
+ITEMS: Final = 1
+MODIFIERS: Final = 2
+NUMBER: Final = 4
+AGAIN: Final = 8
+MORE: Final = 16
+PART: Final = 32  # a number, a fraction, or a reference to a part or the rest
+REMOVING: Final = 64
+CHANGING: Final = 128
+INTO: Final = 256
+KEEPING: Final = 512
+EXCEPT: Final = 1024
+QUESTION: Final = 2048
+
 # Reductions of equal cost are in the order of their productions.
-PRODUCTIONS: Final[tuple[Production, ...]] = (
-    add,
-    add_implied,
-    add_rest,
-    repeat,
-    repeat_number,
-    same_for,
-    same_group,
-    set_options,
-    assign,
-    set_described,
-    set_quantity,
-    set_each,
-    increment,
-    split,
-    select,
-    exclude,
-    remove,
-    remove_options,
-    hold,
-    replace,
-    replace_options,
-    forward,
-    keep,
-    choose,
-    drop,
+RULES: Final[tuple[tuple[Production, int], ...]] = (
+    (add, ITEMS),
+    (add_implied, MODIFIERS),
+    (add_rest, ITEMS),
+    (repeat, AGAIN),
+    (repeat_number, AGAIN | ITEMS),
+    (same_for, AGAIN),
+    (same_group, AGAIN),
+    (set_options, MODIFIERS),
+    (assign, QUESTION | MODIFIERS),
+    (set_described, MODIFIERS),
+    (set_quantity, NUMBER),
+    (set_each, NUMBER),
+    (increment, MORE),
+    (split, PART),
+    (select, ANYTHING),
+    (exclude, EXCEPT),
+    (remove, REMOVING),
+    (remove_options, REMOVING | MODIFIERS),
+    (hold, CHANGING),
+    (replace, ITEMS),
+    (replace_options, INTO),
+    (forward, ANYTHING),
+    (keep, KEEPING),
+    (choose, QUESTION),
+    (drop, ANYTHING),
 )
+PRODUCTIONS: Final = tuple([production for production, _ in RULES])
+VERB_BITS: Final = {"remove": REMOVING, "instead": REMOVING, "change": CHANGING, "into": INTO, "keep": KEEPING}
 
 
 @final
@@ -53,13 +71,14 @@ class Reducer:
     def __init__(self, index: MenuIndex, model: Model) -> None:
         self.index = index
         self._model = model
+        self._productions: dict[int, list[Production]] = {}  # by the bits of a chunk
 
     def reductions(self, hypothesis: Hypothesis, question: OpenQuestion | None) -> list[Reduction]:
         """Return what the open chunk can become, cheapest first; computed once for a chunk."""
         chunk = hypothesis.chunk
         if chunk.reductions is None:
             if chunk.is_empty:
-                chunk.reductions = [Reduction(0.0, [], hypothesis.progress)]
+                chunk.reductions = [Reduction(0.0, [], chunk, hypothesis.progress, None)]
             else:
                 chunk.reductions = self._reductions(hypothesis, question)
         return chunk.reductions
@@ -75,49 +94,52 @@ class Reducer:
 
     def _reductions(self, hypothesis: Hypothesis, question: OpenQuestion | None) -> list[Reduction]:
         """Return the `MAX_REDUCTIONS` cheapest reductions of the open chunk."""
+        bits = bits_of(hypothesis.chunk, question)
+        productions = self._productions.get(bits)
+        if productions is None:
+            productions = self._productions[bits] = [production for production, required in RULES if not required & ~bits]
         context = Context(hypothesis, self.index, question)
-        found = [self._reduction(hypothesis, edit) for production in PRODUCTIONS for edit in production(context)]
+        found: list[Reduction] = []
+        for production in productions:
+            for edit in production(context):
+                found.append(self._reduction(hypothesis, edit))  # noqa: PERF401 - a nested comprehension is slower
         found.sort(key=lambda reduction: reduction.cost)
         return found[:MAX_REDUCTIONS]
 
     def _reduction(self, hypothesis: Hypothesis, edit: Edit) -> Reduction:
-        """Return the progress after an edit, and its events: the production's, and those of the chunk's words."""
-        before, chunk = hypothesis.progress, hypothesis.chunk
-        after = Progress(edit.draft, before.drafts, edit.focus)
-        after.new_lines, after.forwarded, after.target = edit.new_lines, edit.forwarded, edit.target
-        after.part, after.is_selected = edit.part, edit.is_selected
-        after.n_edits = before.n_edits + edit.is_edit
-        after.draft_id, after.edits = before.draft_id, before.edits
-        if edit.draft is not before.draft:
-            after.draft_id = before.drafts.setdefault(edit.draft, len(before.drafts) + 1)
-            after.edits = (EditRecord(chunk.start, chunk.end, before.draft, edit.draft), before.edits)
-        production = edit.event[0]
-        events = [edit.event, *edit.more_events]
-        events += self._word_events(chunk, hypothesis.words, production)
+        """Return a reduction with its events: the production's, and those of the chunk's words."""
+        before, chunk, production = hypothesis.progress, hypothesis.chunk, edit.event[0]
+        spans = hypothesis.utterance.events
+        key = (production, chunk.start, chunk.end)
+        of_words = spans.get(key)
+        if of_words is None:
+            of_words = spans[key] = self._word_events(chunk, hypothesis.utterance.words, production)
+        more: list[Event] = [*edit.more_events]
         if edit.is_edit and edit.draft == before.draft:
-            events.append(("no_edit", production))
-        cost = 0.0
-        for event in events:
+            more.append(("no_edit", production))
+        cost = of_words.cost + self._model.cost(edit.event)
+        for event in more:
             cost += self._model.cost(event)
-        return Reduction(cost, events, after)
+        return Reduction(cost, [edit.event, *more, *of_words.events] if more else [edit.event, *of_words.events], chunk, before, edit)
 
-    @staticmethod
-    def _word_events(chunk: Chunk, spoken: tuple[str, ...], production: str) -> list[Event]:
-        """Return an event for the first word of a chunk, the last one, and its neighbours."""
+    def _word_events(self, chunk: Chunk, spoken: tuple[str, ...], production: str) -> WordEvents:
+        """Return the events of the first word of a chunk, the last one, and its neighbours."""
         start, end = chunk.start, chunk.end
         events: list[Event] = []
-        if start < 0:
-            return events
-        for place, at in (("before", start - 1), ("first", start), ("last", end - 1), ("behind", end)):
-            word = spoken[at] if 0 <= at < len(spoken) else "<end>"
-            if word:
-                events.append(("word", production, place, word))
-        return events
+        cost = 0.0
+        if start >= 0:
+            for place, at in (("before", start - 1), ("first", start), ("last", end - 1), ("behind", end)):
+                word = spoken[at] if 0 <= at < len(spoken) else "<end>"
+                if word:
+                    event = ("word", production, place, word)
+                    events.append(event)
+                    cost += self._model.cost(event)
+        return WordEvents(events, cost)
 
     def _applied(self, hypothesis: Hypothesis, reduction: Reduction) -> Hypothesis:
         """Return the hypothesis after a reduction; an amount or portions without an option dangle."""
         reduced = hypothesis.fork()
-        reduced.progress = reduction.progress
+        reduced.progress = reduction.progress()
         reduced.cost += reduction.cost
         reduced.trace = (reduction.events, reduced.trace)
         if reduced.amount is not None:
@@ -136,3 +158,24 @@ class Reducer:
         """Add an event to a hypothesis, with its cost."""
         hypothesis.cost += self._model.cost(event)
         hypothesis.trace = (event, hypothesis.trace)
+
+
+def bits_of(chunk: Chunk, question: OpenQuestion | None) -> int:
+    """Return what a chunk has of what productions require."""
+    flags = chunk.flags
+    bits = VERB_BITS.get(chunk.verb, 0)
+    if chunk.items:
+        bits |= ITEMS
+    if chunk.modifiers:
+        bits |= MODIFIERS
+    if chunk.number:
+        bits |= NUMBER | PART
+    if chunk.share or flags & (ChunkFlag.REST | ChunkFlag.PART):
+        bits |= PART
+    if flags & ChunkFlag.AGAIN:
+        bits |= AGAIN
+    if flags & ChunkFlag.MORE:
+        bits |= MORE
+    if chunk.link == "except":
+        bits |= EXCEPT
+    return bits if question is None else bits | QUESTION

@@ -7,6 +7,7 @@ from voice.orders.parser.draft import Draft, DraftLine, Modifier
 from voice.orders.parser.model import Event
 from voice.orders.parser.roles import Role
 
+MAX_IN_VIEW: Final = 40  # lines to which a chunk may refer
 ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of a group
 
 
@@ -71,6 +72,7 @@ class Chunk:
         "link",
         "modifiers",
         "number",
+        "number_of_key",
         "place",
         "reductions",
         "scope",
@@ -93,7 +95,8 @@ class Chunk:
         self.share = 0  # divisor of a line: 2 is one half; 0: none
         self.start = start  # token; -1: none yet
         self.end = end
-        self.reductions: list[Reduction] | None = None  # cheapest first; None: not computed yet
+        self.reductions: list[Any] | None = None  # `edits.Reduction`s, cheapest first; None: not computed yet
+        self.number_of_key = -1  # `Utterance.number_of` its key; -1: not computed yet
 
     def copy(self) -> "Chunk":
         """Return a copy that may be changed."""
@@ -177,8 +180,10 @@ class Progress:
         "focus",
         "forwarded",
         "is_selected",
+        "live",
         "n_edits",
         "new_lines",
+        "number_of_key",
         "part",
         "target",
     )
@@ -195,18 +200,41 @@ class Progress:
         self.part = 0  # units of the line in focus that it referred to; 0: all
         self.n_edits = 0
         self.edits: Any = None  # linked list of edit records, last one first: (record, rest)
+        # The lines that are not removed; of very long orders the last ones, so that the time of a parse grows linearly.
+        self.live = [number for number in range(max(0, len(draft) - MAX_IN_VIEW), len(draft)) if draft[number].quantity > 0]
+        self.number_of_key = -1  # `Utterance.number_of` its key; -1: not computed yet
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The parts that reductions depend on."""
+        return (self.draft_id, self.focus, self.forwarded, self.target, self.is_selected, self.part)
 
 
 @final
-class Reduction:
-    """A chunk that became an edit: the progress after it, and its events with their cost."""
+class WordEvents:
+    """The events of the words at the ends of a chunk, and their cost."""
 
-    __slots__ = ("cost", "events", "progress")
+    __slots__ = ("cost", "events")
 
-    def __init__(self, cost: float, events: list[Event], progress: Progress) -> None:
-        self.cost = cost
+    def __init__(self, events: list[Event], cost: float) -> None:
         self.events = events
-        self.progress = progress
+        self.cost = cost
+
+
+@final
+class Utterance:
+    """The words of an utterance, and what the hypotheses of its parse have in common."""
+
+    __slots__ = ("events", "numbers", "words")
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words  # as features have them: names masked, "" for a word that features leave out
+        self.events: dict[tuple[str, int, int], WordEvents] = {}  # by production, first token of a chunk, and token behind it
+        self.numbers: dict[tuple[Any, ...], int] = {}  # of keys of chunks and of progress
+
+    def number_of(self, key: tuple[Any, ...]) -> int:
+        """Return a number that equal keys share."""
+        return self.numbers.setdefault(key, len(self.numbers))
 
 
 @final
@@ -225,14 +253,14 @@ class Hypothesis:
         "progress",
         "trace",
         "unread",
-        "words",
+        "utterance",
     )
 
     def __init__(
         self,
         progress: Progress,
         chunk: Chunk,
-        words: tuple[str, ...],
+        utterance: Utterance,
         cost: float,
         joint: str,
         amount: Amount | None,
@@ -245,7 +273,7 @@ class Hypothesis:
     ) -> None:
         self.progress = progress
         self.chunk = chunk
-        self.words = words  # of the utterance, as features have them; "" for a word that features leave out
+        self.utterance = utterance
         self.cost = cost
         self.joint = joint  # the connective right before the next token
         self.amount = amount  # of the next option
@@ -259,7 +287,7 @@ class Hypothesis:
     @staticmethod
     def start(draft: Draft, focus: tuple[int, ...] = (), words: tuple[str, ...] = ()) -> "Hypothesis":
         """Return the hypothesis before the first token."""
-        return Hypothesis(Progress(draft, {}, focus), Chunk(), words, 0.0, "", None, 0, False, 0, False, None, None)  # noqa: FBT003
+        return Hypothesis(Progress(draft, {}, focus), Chunk(), Utterance(words), 0.0, "", None, 0, False, 0, False, None, None)  # noqa: FBT003
 
     @property
     def draft(self) -> Draft:
@@ -271,7 +299,7 @@ class Hypothesis:
         return Hypothesis(
             self.progress,
             self.chunk,
-            self.words,
+            self.utterance,
             self.cost,
             self.joint,
             self.amount,
@@ -286,18 +314,17 @@ class Hypothesis:
     @property
     def key(self) -> tuple[Any, ...]:
         """The parts that further shifts and reductions depend on; of hypotheses with equal keys only the cheapest is followed."""
-        progress = self.progress
+        progress, chunk = self.progress, self.chunk
+        if progress.number_of_key < 0:
+            progress.number_of_key = self.utterance.number_of(progress.key)
+        if chunk.number_of_key < 0:
+            chunk.number_of_key = self.utterance.number_of(chunk.key)
         return (
-            progress.draft_id,
-            progress.focus,
+            progress.number_of_key,
+            chunk.number_of_key,
             self.joint,
             self.amount,
             self.portions,
             self.is_negation_open,
-            progress.forwarded,
-            progress.target,
             self.is_inquiry,
-            progress.is_selected,
-            progress.part,
-            self.chunk.key,
         )
