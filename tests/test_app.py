@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from errors import Overloaded
-from schemas import LineRequest, Menu, OptionRequest
+from schemas import LineRequest, OptionRequest
 from settings import ROOT, project_version
 from tests.conftest import CLIENT_KEYS, DOCUMENT, client_of
 from tests.web.fakes import FixedRecogniser
@@ -16,6 +16,7 @@ from tests.web.routes import MENU, ORDER, RECOMMEND, SPEECH
 from voice.asr.audio import decode
 from voice.dialog.turn import DialogEngine
 from voice.menus.loading import MenuBook
+from voice.menus.menu import Menu
 
 pytestmark = pytest.mark.anyio
 

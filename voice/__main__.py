@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from schemas import Menu
     from voice.dialog.state import State
+    from voice.menus.menu import Menu
 
 FAILURE_STATUS = 1
 ID_RULE = "1 to 64 letters, digits, dots, hyphens and underscores"

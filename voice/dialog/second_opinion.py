@@ -8,8 +8,9 @@ import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from schemas import LineRequest, Menu
+from schemas import LineRequest
 from voice.dialog.state import Question
+from voice.menus.menu import Menu
 from voice.orders.engine import OrderEngine
 from voice.orders.parser.draft import MenuIndex, denotation
 from voice.orders.parser.parser import Parse

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from schemas import Line, LineRequest, Menu, Order
+from schemas import Line, LineRequest, Order
 from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
@@ -32,6 +32,7 @@ from voice.dialog.suspending import (
 )
 from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
+from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs

@@ -14,8 +14,8 @@ from typing import Generic, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from errors import MenuNotFound
-from schemas import Menu
 from voice import bounded_yaml
+from voice.menus.menu import Menu
 from voice.menus.names import spoken_names
 
 T = TypeVar("T")

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple, final
 
 from rapidfuzz.distance import OSA
 
-from schemas import Amount, Choice, Item, Menu
+from schemas import Amount
+from voice.menus.menu import Choice, Item, Menu
 from voice.menus.names import spoken_names
 from voice.orders import spelling, words
 from voice.orders.costs import (

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from errors import MenuNotFound, Overloaded
-from schemas import Menu, Name
+from voice.menus.menu import Menu
+from voice.menus.names import Name
 from voice.recommend.fit_process import FIT_COMMAND, run_fit
 from voice.recommend.fitting import pack_task, unpack_fitted
 from voice.recommend.past_orders import CountsSnapshot, PastOrder, RecommenderStore

@@ -12,9 +12,10 @@ from typing import TextIO
 from uuid import UUID, uuid5
 
 from errors import Overloaded
-from schemas import LineRequest, Menu
+from schemas import LineRequest
 from settings import Settings
 from voice.menus.loading import MenuBook
+from voice.menus.menu import Menu
 from voice.orders.engine import OrderEngine
 from voice.recommend.sync import POLL_S, Recommenders
 from voice.store.connection import RETRY_S

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from schemas import Amount, LineRequest, Menu
+from schemas import Amount, LineRequest
+from voice.menus.menu import Menu
 
 MAX_CACHED: Final = 4096  # sets of choices whose items are known
 NEW: Final = -1  # origin of a line that the utterance made

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.menus.names import spoken_names
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack
