@@ -124,7 +124,7 @@ Quantity = Annotated[int, Field(ge=1, le=999)]
 Portions = Annotated[int, Field(ge=1, le=99)]
 LineIndex = Annotated[int, Field(ge=0)]
 Spoken = Annotated[str, StringConstraints(max_length=2000), AfterValidator(nfc)]
-Scope = Literal["speech", "order", "recommend"]
+Scope = Literal["speech", "order", "recommend", "menu"]
 # Any JSON value, dropped by the validator: on_error="default" builds no Python object; a megabyte of `{}` would become 24 MB of them.
 Ignored = Annotated[
     None,
@@ -360,6 +360,12 @@ class RecommendRequest(Model):
     at: Timestamp | None = None
     limit: Annotated[int, Field(ge=1, le=50)] = 5
     exclude: list[Id] = Field(default_factory=list, max_length=1000)
+
+
+class AvailabilityRequest(Model):
+    """Sells out an item or a choice, or brings it back."""
+
+    available: bool
 
 
 # --- Replies ------------------------------------------------------------------------------------------------------------------------
@@ -727,6 +733,22 @@ class MenuDetail(TypedDict):
     """A menu as loaded."""
 
     menu: dict[str, JsonValue]
+
+
+class MenuId(TypedDict):
+    """The id of a menu."""
+
+    id: str
+
+
+class PartAvailability(TypedDict):
+    """What the menu says about an item, or a choice of an option group, whatever the time."""
+
+    menu: str
+    item: NotRequired[str]
+    group: NotRequired[str]
+    choice: NotRequired[str]
+    available: bool
 
 
 class Health(TypedDict):

@@ -75,7 +75,7 @@ def check_client_id(context: click.Context, parameter: click.Parameter, client: 
 
 @commands.command()
 @click.argument("name", callback=check_client_id)
-@click.option("--scopes", required=True, metavar="SCOPE,...", help="Of speech, order, recommend.")
+@click.option("--scopes", required=True, metavar="SCOPE,...", help="Of speech, order, recommend, menu.")
 @click.argument("more_scopes", nargs=-1, metavar="")  # the former spelling: `--scopes speech order`
 def new_client(name: str, scopes: str, more_scopes: tuple[str, ...]) -> None:
     """Make a client, or a second key for one.
@@ -153,6 +153,38 @@ def import_orders(file: Path, menu: str, client: str | None) -> None:
     except ImportFailed as error:
         raise mistake(str(error)) from error
     click.echo(summary)
+
+
+@commands.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of menu files, for editors, and check nothing.")
+def check_menu(files: tuple[Path, ...], *, schema: bool) -> None:
+    """Check menu files.
+
+    Prints every fault with its line and column and what to write instead, then every doubt: what is valid, and probably meant otherwise.
+    Without FILES, those of MENU_DIR. The exit status is 2 if there are faults.
+    """
+    from voice.evaluation.menu_check import check, schema_text
+
+    if schema:
+        click.echo(schema_text(), nl=False)
+        return
+    n_faults = 0
+    for file in files or _menu_files():
+        for line in check(file):
+            click.echo(line.text)
+            n_faults += line.is_fault
+    if n_faults:
+        message = f"{n_faults} {'fault' if n_faults == 1 else 'faults'}"
+        raise mistake(message)
+
+
+def _menu_files() -> list[Path]:
+    from settings import Settings, read_settings
+    from voice.menus.loading import SUFFIXES
+
+    directory = read_settings(Settings).menu_dir
+    return [path for path in sorted(directory.glob("*")) if path.suffix in SUFFIXES]
 
 
 def check_utterance(context: click.Context, parameter: click.Parameter, text: str) -> str:

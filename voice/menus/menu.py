@@ -57,7 +57,7 @@ class Choice(Model):
     A choice that is an item has the item's name, aliases, options, diets and allergens where it gives none, and is available if both are.
     """
 
-    name: Name = Name("")
+    name: Name = Field(default_factory=lambda: Name(""))  # a factory: "" would not fit the schema that OpenAPI shows
     item: Id | None = Field(None, description="The item that the choice is.")
     aliases: Aliases = ()
     price: Annotated[int, Field(ge=-MAX_PRICE, le=MAX_PRICE)] = 0

@@ -143,7 +143,7 @@ async def fit_suggestions(store: Store, book: MenuBook[Menu], client: str, menu:
     """Fit to the stored orders, so that servers need not; return the seconds. If the database fails, the servers fit."""
     began_s = time.monotonic()
     try:
-        if await Recommenders(book.get).fit_once(store, client, menu):
+        if await Recommenders(lambda _, menu_id: book.get(menu_id)).fit_once(store, client, menu):
             await asyncio.sleep(SERVERS_LOAD_S)
     except Overloaded:
         report.write("all orders were imported; the servers will fit the suggestions to them\n")
