@@ -156,6 +156,39 @@ def import_orders(file: Path, menu: str, client: str | None) -> None:
 
 
 @commands.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--id", "menu_id", required=True, help="The id of the menu, and the name of its file.")
+@click.option("--output", type=click.Path(path_type=Path), help="The directory to write into; MENU_DIR by default.")
+@click.option("--format", "format_name", type=click.Choice(["csv", "square", "uber-eats", "grabfood"]), help="Recognised by default.")
+@click.option("--name", default="", help="The menu's name; the source's by default.")
+@click.option("--currency", default="", metavar="ISO", help="Needed by csv and uber-eats, as VND or USD.")
+@click.option("--language", default="en", show_default=True, help="Of names whose language the source does not tell.")
+@click.option("--timezone", default="UTC", show_default=True, help="Of the times, as Asia/Ho_Chi_Minh.")
+@click.option("--location", default="", help="Square: the location whose prices and availability count.")
+@click.option("--service", default="", help="GrabFood: the key of advancedPricing that counts.")
+def import_menu(source: Path, output: Path | None, format_name: str | None, **options: str) -> None:
+    """Import a menu from CSV, Square Catalog, Uber Eats or GrabFood.
+
+    Writes a menu file and names on the terminal what has no place in it. Importing a changed source again keeps the merchant's
+    own aliases and edits.
+    """
+    from settings import Settings, read_settings
+    from voice.menus.importing import run_import
+    from voice.menus.imports.draft import ImportOptions, SourceBroken
+
+    directory = output or read_settings(Settings).menu_dir
+    try:
+        for line in run_import(source, directory, ImportOptions.model_validate(options), format_name):
+            click.echo(line)
+    except SourceBroken as error:
+        *first, last = str(error).splitlines()
+        for line in first:
+            click.echo(f"{source}: {line}", err=True)
+        message = f"{source}: {last}"
+        raise mistake(message) from error
+
+
+@commands.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of menu files, for editors, and check nothing.")
 def check_menu(files: tuple[Path, ...], *, schema: bool) -> None:
