@@ -80,7 +80,13 @@ class CredentialsSettings(EnvironmentSettings):
     credentials: dict[Slug, Client] = {}
 
 
-class Settings(DatabaseSettings, CredentialsSettings):
+class MenuSettings(EnvironmentSettings):
+    """The settings of commands that only need menu files."""
+
+    menu_dir: Path = ROOT / "menus"
+
+
+class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
     """Every setting; `.env.example` explains each.
 
     Raises:
@@ -117,7 +123,6 @@ class Settings(DatabaseSettings, CredentialsSettings):
     rate_limit_failed: str = "60/minute"
     rate_limit_storage_uri: str = "memory://"
 
-    menu_dir: Path = ROOT / "menus"
     max_client_menus: int = Field(20, ge=0)
     model_dir: Path = ROOT / ".cache" / "models"
     max_body_bytes: int = Field(200_000_000, ge=1)

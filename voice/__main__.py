@@ -172,11 +172,11 @@ def import_menu(source: Path, output: Path | None, format_name: str | None, **op
     Writes a menu file and names on the terminal what has no place in it. Importing a changed source again keeps the merchant's
     own aliases and edits.
     """
-    from settings import Settings, read_settings
+    from settings import MenuSettings, read_settings
     from voice.menus.importing import run_import
     from voice.menus.imports.draft import ImportOptions, SourceBroken
 
-    directory = output or read_settings(Settings).menu_dir
+    directory = output or read_settings(MenuSettings).menu_dir
     try:
         for line in run_import(source, directory, ImportOptions.model_validate(options), format_name):
             click.echo(line)
@@ -213,11 +213,76 @@ def check_menu(files: tuple[Path, ...], *, schema: bool) -> None:
 
 
 def _menu_files() -> list[Path]:
-    from settings import Settings, read_settings
+    from settings import MenuSettings, read_settings
     from voice.menus.loading import SUFFIXES
 
-    directory = read_settings(Settings).menu_dir
+    directory = read_settings(MenuSettings).menu_dir
     return [path for path in sorted(directory.glob("*")) if path.suffix in SUFFIXES]
+
+
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--menu", help="The id of a menu in MENU_DIR, or a menu file; not needed where there is one.")
+@click.option("--worst", default=10, show_default=True, help="Wrong turns that are shown.")
+@click.option("--aliases/--no-aliases", default=True, show_default=True, help="Look for aliases that would mend wrong turns.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the outcomes as JUnit XML.")
+@click.option("--min-exact", type=click.FloatRange(0, 1), default=0.0, help="The exit status is 1 below this share of exact turns.")
+def evaluate(file: Path, menu: str | None, worst: int, junit: Path | None, min_exact: float, *, aliases: bool) -> None:  # noqa: PLR0913
+    """Try a menu with your own sentences.
+
+    FILE is CSV (what was said, the right order) or JSONL (sentences or conversations). Prints the share of exact orders, of false
+    changes, the worst turns with the reason, and aliases that would mend them.
+    """
+    from voice.dialog.turn import DialogEngine
+    from voice.evaluation.aliases import remedies
+    from voice.evaluation.cases import CasesBroken, read_cases
+    from voice.evaluation.report import remedy_lines, summary, worst_lines, write_junit
+    from voice.evaluation.scoring import score
+
+    loaded = _menu_named(menu)
+    try:
+        cases = read_cases(file, loaded)
+    except CasesBroken as error:
+        *first, last = str(error).splitlines()
+        for line in first:
+            click.echo(f"{file}: {line}", err=True)
+        message = f"{file}: {last}"
+        raise mistake(message) from error
+    scored = score(DialogEngine(loaded), cases)
+    for line in (*worst_lines(scored, worst), *(remedy_lines(remedies(loaded, cases, scored)) if aliases else ())):
+        click.echo(line)
+    click.echo(summary(scored))
+    if junit is not None:
+        try:
+            write_junit(junit, f"{loaded.id} {file.name}", scored.outcomes)
+        except OSError as error:
+            message = f"--junit: {error.strerror}"
+            raise mistake(message) from error
+    if scored.exact_share < min_exact:
+        message = f"{scored.exact_share:.1%} exact turns, fewer than {min_exact:.1%}"
+        raise Failure(message, click.get_current_context())
+
+
+def _menu_named(name: str | None) -> "Menu":
+    """Return a menu of MENU_DIR by its id, None: the only one; or that of a file."""
+    from errors import MenuNotFound
+    from settings import MenuSettings, read_settings
+    from voice.menus.loading import SUFFIXES, MenuBook, MenuBroken, read_menu
+
+    if name is not None and name.endswith(SUFFIXES):
+        try:
+            return read_menu(Path(name))
+        except MenuBroken as error:
+            message = f"--menu: {name}: {error}"
+            raise mistake(message) from error
+    book: MenuBook[Menu] = MenuBook(read_settings(MenuSettings).menu_dir, lambda loaded: loaded)
+    book.refresh()
+    try:
+        return book.get(name)
+    except MenuNotFound as error:
+        problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
+        message = f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}"
+        raise mistake(message) from error
 
 
 def check_utterance(context: click.Context, parameter: click.Parameter, text: str) -> str:
@@ -247,21 +312,11 @@ def explain(text: str, menu: str | None, lines: str, asked: str | None) -> None:
 
     Prints how each word was read and why, with the costs of the features; the runner-up, and what it differs in; and the reply.
     """
-    from errors import MenuNotFound
     from settings import Settings, read_settings
     from voice.dialog.explanation_text import explanation_text
     from voice.dialog.turn import DialogEngine
-    from voice.menus.loading import MenuBook
 
-    settings = read_settings(Settings)
-    book: MenuBook[Menu] = MenuBook(settings.menu_dir, lambda loaded: loaded)
-    book.refresh()
-    try:
-        engine = DialogEngine(book.get(menu), settings.ask_below)
-    except MenuNotFound as error:
-        problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
-        message = f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}"
-        raise mistake(message) from error
+    engine = DialogEngine(_menu_named(menu), read_settings(Settings).ask_below)
     click.echo(explanation_text(engine.take_turn(text, _state(engine.menu, lines, asked), explain=True)))
 
 
