@@ -2,7 +2,7 @@ import orjson
 import pytest
 
 from tests.menus.menu_bodies import menu_body
-from voice.menus.validation import MAX_WORDS, parse_json, validate
+from voice.menus.validation import MAX_PARTS, MAX_WORDS, parse_json, validate
 
 SIZE = {"name": "Size", "choices": {"s": {"name": "Small"}}}
 
@@ -71,6 +71,21 @@ def test_what_is_not_json_is_refused(body):
 def test_a_number_beyond_64_bits_is_left_to_the_field():
     content, _ = parse_json(b'{"price": ' + b"9" * 300 + b"}")
     assert content == {"price": 1e308}
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ({"items": dict.fromkeys(map(str, range(MAX_PARTS)), 1)}, ""),
+        ({"option_groups": {"a": {"choices": dict.fromkeys(map(str, range(MAX_PARTS)))}}}, ""),
+        ({"items": {"a": dict.fromkeys(map(str, range(60)), 1)}}, "items.a"),
+        ({"times": {"a": [1] * 60}}, "times.a"),
+        ({"items": {"a": {"aliases": [1] * 3000}}}, "items.a.aliases"),
+        ({"more": [1] * 3000}, "more"),
+    ],
+)
+def test_a_menu_that_is_too_large_has_that_fault_alone(content, place):
+    assert places(content) == [place]
 
 
 def test_a_menu_with_too_many_words_is_refused():

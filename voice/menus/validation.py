@@ -16,8 +16,12 @@ Place = tuple[str | int, ...]
 
 # A word in a name costs the order engine up to 70 us and 6 KB: 4 s and 300 MB at most. 5,000 items with two aliases have 45,000.
 MAX_WORDS: Final = 50_000
+MAX_PARTS: Final = 20_000  # items, groups, choices and times
+MAX_FIELDS: Final = 50  # keys of a part, and periods of a time
+MAX_ENTRIES: Final = 2_000  # of a list in a part, as aliases
 MAX_FAULTS: Final = 1000
 MAX_ROUNDS: Final = 6  # each looks behind the faults of the one before: types, unknown ids, nesting
+_PARTS: Final = frozenset({"items", "option_groups", "choices", "times"})
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+")
 # What stands in for a faulty value while the rest is checked; every other field can be left out.
 _STAND_INS: Final[Mapping[str, Any]] = {
@@ -96,6 +100,8 @@ def validate(content: Any) -> tuple[Menu | None, list[Fault]]:
     pydantic compares the parts of a menu with each other only if each of them is right. Faulty values are replaced by stand-ins, so that
     the rest is compared, too.
     """
+    if (fault := _excess(content)) is not None:
+        return None, [fault]
     faults: dict[tuple[Place, str], Fault] = {}
     menu = None
     for _ in range(MAX_ROUNDS):
@@ -106,18 +112,45 @@ def validate(content: Any) -> tuple[Menu | None, list[Fault]]:
             details = error.errors(include_url=False, include_context=False, include_input=False)
         before = len(faults)
         places = [detail["loc"] for detail in details]
+        above = {place[:length] for place in places for length in range(len(place))}
         for detail in details:
             place = detail["loc"]
-            if detail["type"] == "too_short" and any(other[: len(place)] == place != other for other in places):
+            if detail["type"] == "too_short" and place in above:
                 continue  # pydantic does not count entries with faults
             faults.setdefault((place, detail["msg"]), Fault(place, detail["msg"], detail["type"]))
-        if len(faults) == before or not isinstance(content, dict):
+        if len(faults) == before or len(faults) >= MAX_FAULTS or not isinstance(content, dict):
             break
         content = _with_stand_ins(content, places)
     if menu is not None and (n_words := count_words(menu)) > MAX_WORDS:
         fault = Fault((), f"{n_words} words in names and aliases; the maximum is {MAX_WORDS}", "too_many_words")
         faults.setdefault((fault.place, fault.message), fault)
     return (None if faults else menu), list(faults.values())[:MAX_FAULTS]
+
+
+def _excess(content: Any) -> Fault | None:
+    """Return the fault of a menu that is too large to look for others: every value of it might be one."""
+    for n_parts, (place, part) in enumerate(_parts(content, ()), 1):
+        if n_parts > MAX_PARTS:
+            return Fault((), f"more than {MAX_PARTS} items, groups, choices and times", "too_many_parts")
+        if len(part) > MAX_FIELDS:
+            return Fault(place, f"more than {MAX_FIELDS} keys or entries", "too_many_fields")
+        for key, value in part.items() if isinstance(part, dict) else ():
+            if key not in _PARTS and isinstance(value, list | dict) and len(value) > MAX_ENTRIES:
+                return Fault((*place, key), f"more than {MAX_ENTRIES} entries", "too_many_entries")
+    return None
+
+
+def _parts(container: Any, place: Place) -> Iterator[tuple[Place, dict[Any, Any] | list[Any]]]:
+    """Yield the menu, and its items, groups, choices and times, where they are mappings or lists."""
+    if isinstance(container, dict):
+        yield place, container
+        for key in _PARTS & container.keys():
+            parts = container[key]
+            for part_id, part in parts.items() if isinstance(parts, dict) else ():
+                if key == "times" and isinstance(part, list):
+                    yield (*place, key, part_id), part
+                else:
+                    yield from _parts(part if isinstance(part, dict) else {}, (*place, key, part_id))
 
 
 def count_words(menu: Menu) -> int:
