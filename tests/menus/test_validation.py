@@ -80,8 +80,8 @@ def test_a_number_beyond_64_bits_is_left_to_the_field():
         ({"option_groups": {"a": {"choices": dict.fromkeys(map(str, range(MAX_PARTS)))}}}, ""),
         ({"items": {"a": dict.fromkeys(map(str, range(60)), 1)}}, "items.a"),
         ({"times": {"a": [1] * 60}}, "times.a"),
-        ({"items": {"a": {"aliases": [1] * 3000}}}, "items.a.aliases"),
-        ({"more": [1] * 3000}, "more"),
+        ({"items": {"a": {"aliases": [1] * 60_001}}}, ""),
+        ({"more": [1] * 60_001}, ""),
     ],
 )
 def test_a_menu_that_is_too_large_has_that_fault_alone(content, place):

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from errors import MenuNotFound
 from voice import bounded_yaml
 from voice.menus.menu import Menu
-from voice.menus.validation import MAX_WORDS, count_words
+from voice.menus.validation import MAX_WORDS, count_words, excess
 
 T = TypeVar("T")
 
@@ -77,6 +77,9 @@ def read_menu(path: Path) -> Menu:
         raise MenuBroken(message) from error
     except bounded_yaml.YamlError as error:
         raise MenuBroken(str(error)) from error
+    if (too_large := excess(document.content)) is not None:
+        message = f"{document.position(too_large.place)}: {too_large.message}"
+        raise MenuBroken(message)
     try:
         menu = Menu.model_validate(document.content)
     except ValidationError as error:

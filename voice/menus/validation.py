@@ -18,7 +18,7 @@ Place = tuple[str | int, ...]
 MAX_WORDS: Final = 50_000
 MAX_PARTS: Final = 20_000  # items, groups, choices and times
 MAX_FIELDS: Final = 50  # keys of a part, and periods of a time
-MAX_ENTRIES: Final = 2_000  # of a list in a part, as aliases
+MAX_ENTRIES: Final = 60_000  # of all lists in the parts, as aliases
 MAX_FAULTS: Final = 1000
 MAX_ROUNDS: Final = 6  # each looks behind the faults of the one before: types, unknown ids, nesting
 _PARTS: Final = frozenset({"items", "option_groups", "choices", "times"})
@@ -100,7 +100,7 @@ def validate(content: Any) -> tuple[Menu | None, list[Fault]]:
     pydantic compares the parts of a menu with each other only if each of them is right. Faulty values are replaced by stand-ins, so that
     the rest is compared, too.
     """
-    if (fault := _excess(content)) is not None:
+    if (fault := excess(content)) is not None:
         return None, [fault]
     faults: dict[tuple[Place, str], Fault] = {}
     menu = None
@@ -127,16 +127,18 @@ def validate(content: Any) -> tuple[Menu | None, list[Fault]]:
     return (None if faults else menu), list(faults.values())[:MAX_FAULTS]
 
 
-def _excess(content: Any) -> Fault | None:
+def excess(content: Any) -> Fault | None:
     """Return the fault of a menu that is too large to look for others: every value of it might be one."""
+    n_entries = 0
     for n_parts, (place, part) in enumerate(_parts(content, ()), 1):
         if n_parts > MAX_PARTS:
             return Fault((), f"more than {MAX_PARTS} items, groups, choices and times", "too_many_parts")
         if len(part) > MAX_FIELDS:
             return Fault(place, f"more than {MAX_FIELDS} keys or entries", "too_many_fields")
-        for key, value in part.items() if isinstance(part, dict) else ():
-            if key not in _PARTS and isinstance(value, list | dict) and len(value) > MAX_ENTRIES:
-                return Fault((*place, key), f"more than {MAX_ENTRIES} entries", "too_many_entries")
+        lists = [part[key] for key in part.keys() - _PARTS] if isinstance(part, dict) else []
+        n_entries += sum(len(value) for value in lists if isinstance(value, list | dict))
+        if n_entries > MAX_ENTRIES:
+            return Fault((), f"more than {MAX_ENTRIES} entries of lists", "too_many_entries")
     return None
 
 
