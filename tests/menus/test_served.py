@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,9 @@ from tests.menus.menu_bodies import menu_body
 from tests.store.samples import opened
 from voice.dialog.turn import DialogEngine
 from voice.menus.availability import is_choice_available, is_item_available
+from voice.menus.menu import Menu
 from voice.menus.parts import Part
-from voice.menus.served import ServedMenus
+from voice.menus.served import MAX_WAITING, ServedMenus
 from voice.menus.stored_menus import MenuLimits, NewMenu, Precondition
 from voice.store.store import Store
 
@@ -152,6 +154,10 @@ async def test_a_turn_knows_what_is_sold_out_and_the_engine_stays(sqlite_url, di
         assert engine.menu is not before
         order = engine.take_turn("một phở bò")
         assert (order["lines"], order["questions"][0]["kind"]) == ([], "unavailable")
+        await menus.set_available("a", "cafe", Part(None, "pho"), is_available=True)
+        await menus.set_available("a", "cafe", Part("size", "l"), is_available=False)
+        (question, *_) = engine.take_turn("một phở bò lớn")["questions"]
+        assert (question["kind"], question["group"], question["choices"]) == ("unavailable", "size", ["s"])
 
 
 async def test_a_changed_file_of_the_service_keeps_what_was_sold_out(sqlite_url, directory):
@@ -198,6 +204,24 @@ async def test_before_the_clients_menus_are_loaded_an_unknown_id_is_no_not_found
         assert menus.get("a", "cafe").menu.id == "cafe"
         with pytest.raises(Overloaded):
             menus.get("a", "stall")
+
+
+async def test_a_flood_of_menus_is_refused_beyond_those_that_wait(sqlite_url, directory):
+    released = threading.Event()
+
+    def compile_menu(menu: Menu) -> DialogEngine:
+        assert released.wait(20)
+        return DialogEngine(menu)
+
+    async with opened(sqlite_url) as store:
+        menus: Served = ServedMenus(directory, compile_menu, store)
+        waiting = [asyncio.create_task(menus.put(f"c{number}", "stall", menu_body(), new)) for number in range(MAX_WAITING)]
+        await until(lambda: menus._n_waiting == MAX_WAITING)  # noqa: SLF001 - nothing outside shows it
+        with pytest.raises(Overloaded, match="Too many menus"):
+            await menus.put("late", "stall", menu_body(), new)
+        released.set()
+        await asyncio.gather(*waiting)
+        assert all(has(menus, f"c{number}", "stall") for number in range(MAX_WAITING))
 
 
 class FlakyStore:

@@ -55,6 +55,17 @@ class MenuStore(Database):
         async with self._reading() as connection:
             return await _etag(connection, client, menu)
 
+    async def menu_document(self, client: str, menu: str) -> bytes | None:
+        """Return a menu as JSON, None if it is not stored.
+
+        Raises:
+            Overloaded: the database does not answer.
+
+        """
+        async with self._reading() as connection:
+            document: bytes | None = (await connection.execute(sa.select(menus.c.document).where(_has_key(menus, client, menu)))).scalar()
+        return document
+
     async def put_menu(self, new: NewMenu, precondition: Precondition, limits: MenuLimits) -> tuple[MenuChange, bool]:
         """Store a menu in place of the one with its id; return the change, and whether the client had none with the id.
 
