@@ -32,7 +32,7 @@ def remedies(menu: Menu, cases: Sequence[Case], scored: Score) -> list[Remedy]:
     model = Model.load()
     found = []
     for (part, alias), outcomes in sorted(candidates.items(), key=lambda one: -len(one[1]))[:MAX_TRIED]:
-        engine = DialogEngine(_with_alias(menu, part, alias), ask_below=0.0, model=model)
+        engine = DialogEngine(_with_alias(menu, part, alias), model=model)
         mended = [outcome for outcome in outcomes if _is_mended(engine, outcome)]
         if mended:
             again = score(engine, cases)
