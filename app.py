@@ -48,8 +48,6 @@ from errors import (
 )
 from schemas import (
     Health,
-    MenuDetail,
-    MenuList,
     Order,
     OrderFields,
     OrderRequest,
@@ -71,14 +69,14 @@ from voice.dialog.replay import Replays
 from voice.dialog.turn import DialogEngine
 from voice.dialog.wire import state_of
 from voice.live.sessions import LiveSessions
-from voice.menus.loading import MenuBook
+from voice.menus.served import ServedMenus
 from voice.orders import compiled
 from voice.orders.confirmation import is_recognition_uncertain
 from voice.orders.parser.model import Model
 from voice.recommend.sync import Recommenders
 from voice.store.placing import place_order
 from voice.store.store import Store
-from web import logs, server, telemetry
+from web import logs, menus, server, telemetry
 from web.access_log import AccessLog
 from web.admission import Admission
 from web.auth import Clients, TokenMaker
@@ -107,7 +105,7 @@ class State(TypedDict):
     admission: Admission
     bodies: BodyReader
     metrics: HttpMetrics
-    menus: MenuBook[DialogEngine]
+    menus: ServedMenus[DialogEngine]
     replays: Replays
     recogniser: Recogniser
     live: LiveSessions
@@ -137,7 +135,7 @@ async def transcribe(request: Request) -> Response:
     """
     state: State = request.scope["state"]
     audio, options = await read_speech(request, state["bodies"])
-    engine = state["menus"].get(options.menu) if options.menu is not None else None
+    engine = state["menus"].get(caller_of(request).id, options.menu) if options.menu is not None else None
     return reply(request, await recognise(request, state["recogniser"], audio, options, engine))
 
 
@@ -158,7 +156,7 @@ async def take_order(request: Request) -> Response:
     """
     state: State = request.scope["state"]
     text, audio, options = await read_order(request, state["bodies"], state["admission"])
-    engine = state["menus"].get(options.menu)
+    engine = state["menus"].get(caller_of(request).id, options.menu)
     conversation = state_of(engine.menu, options, options.at)
     take_turn = partial(engine.take_turn, reply_language=options.reply_language, explain=options.explain)
     if options.offer:
@@ -187,7 +185,8 @@ async def put_order(request: Request) -> Response:
     """
     state: State = request.scope["state"]
     asked = await state["bodies"].read_json(request, StoreOrderRequest)
-    stored, created = await place_order(state["store"], state["menus"].get, caller_of(request).id, order_id_of(request), asked)
+    client = caller_of(request).id
+    stored, created = await place_order(state["store"], partial(state["menus"].get, client), client, order_id_of(request), asked)
     if created:
         state["recommenders"].wake()
     return reply(request, stored, 201 if created else 200)
@@ -228,9 +227,10 @@ async def recommend_order(request: Request) -> Response:
     """Suggest the customer's next items; works from the first order on."""
     state: State = request.scope["state"]
     asked = await state["bodies"].read_json(request, RecommendRequest)
-    menu = state["menus"].get(asked.menu).menu
+    client = caller_of(request).id
+    menu = state["menus"].get(client, asked.menu).menu
     await state["recommenders"].started()
-    recommender = state["recommenders"].get(caller_of(request).id, menu)
+    recommender = state["recommenders"].get(client, menu)
     suggestions = recommender.recommend_json(
         [(line.item, line.quantity) for line in asked.items],
         customer_id=asked.customer_id,
@@ -239,25 +239,6 @@ async def recommend_order(request: Request) -> Response:
         exclude=asked.exclude,
     )
     return reply(request, {"items": orjson.Fragment(suggestions)})
-
-
-@endpoint(scope="any", returns=MenuList, status={200: "The menus that are served."})
-async def list_menus(request: Request) -> Response:
-    """List the menus."""
-    state: State = request.scope["state"]
-    menus = [
-        {"id": menu.id, "name": menu.name, "currency": menu.currency, "languages": menu.languages, "items": len(menu.items)}
-        for menu in state["menus"].menus.values()
-    ]
-    return reply(request, {"menus": menus})
-
-
-@endpoint(scope="any", returns=MenuDetail, raises=(MenuNotFound,), status={200: "Found."})
-async def get_menu(request: Request) -> Response:
-    """Return a menu as loaded."""
-    state: State = request.scope["state"]
-    menu = state["menus"].get(request.path_params["menu"]).menu
-    return reply(request, {"menu": menu.model_dump(mode="json")})
 
 
 # --- Endpoints: tokens --------------------------------------------------------------------------------------------------------------
@@ -336,6 +317,7 @@ async def readiness(request: Request) -> Response:
         "speech": state["recogniser"].ready,
         "store": await is_reachable(state["store"]),
         "serving": not state["draining"].is_set(),
+        "client_menus": state["menus"].is_synchronised,
     }
     details = {"checks": checks | {"menus": not state["menus"].problems}, "problems": dict(state["menus"].problems)}
     if not all(checks.values()):
@@ -374,8 +356,10 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     for module in compiled.stale():
         log.warning("voice/orders/%s.py was changed since it was compiled: `make .venv`", module)
     admission = open_admission(settings, http_metrics)
-    menus = MenuBook(settings.menu_dir, partial(DialogEngine, ask_below=settings.ask_below, model=Model.load()))
-    await asyncio.to_thread(menus.refresh)
+    store = Store(settings.database_url)
+    compile_menu = partial(DialogEngine, ask_below=settings.ask_below, model=Model.load())
+    served_menus = ServedMenus(settings.menu_dir, compile_menu, store, max_client_menus=settings.max_client_menus)
+    await asyncio.to_thread(served_menus.refresh)
     recogniser = Recogniser(
         model=settings.speech_model,
         model_vi=settings.speech_model_vi,
@@ -396,11 +380,11 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         max_connections=live_limits.max_connections,
         max_client_bytes=live_limits.max_client_bytes,
     )
-    recommenders = Recommenders(lambda menu_id: menus.get(menu_id).menu)
-    store = Store(settings.database_url)
+    recommenders = Recommenders(lambda client, menu_id: served_menus.get(client, menu_id).menu)
     await store.open(migrate=not settings.environment.is_deployed)
     tasks = [
-        asyncio.create_task(retry_until_done("menus", menus.watch)),
+        asyncio.create_task(retry_until_done("menus", served_menus.watch)),
+        asyncio.create_task(retry_until_done("clients' menus", served_menus.follow)),
         asyncio.create_task(retry_until_done("revocations", lambda: admission.tokens.follow_revocations(store.revocations))),
         asyncio.create_task(retry_until_done("recommenders", lambda: recommenders.follow(store))),
         asyncio.create_task(retry_until_done("models", lambda: load_models(recogniser))),
@@ -413,7 +397,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 admission=admission,
                 bodies=BodyReader(max_body_bytes=settings.max_body_bytes, max_json_bytes=settings.max_json_bytes, metrics=http_metrics),
                 metrics=http_metrics,
-                menus=menus,
+                menus=served_menus,
                 replays=Replays(),
                 recogniser=recogniser,
                 live=live,
@@ -463,8 +447,12 @@ routes = [
     Route("/api/v1/voice/order/{order_id}", put_order, methods=["PUT"]),
     Route("/api/v1/voice/order/{order_id}", get_order, methods=["GET"]),
     Route("/api/v1/voice/speech", transcribe, methods=["POST"]),
-    Route("/api/v1/voice/menus", list_menus, methods=["GET"]),
-    Route("/api/v1/voice/menus/{menu}", get_menu, methods=["GET"]),
+    Route("/api/v1/voice/menus", menus.list_menus, methods=["GET"]),
+    Route("/api/v1/voice/menus/{menu}", menus.get_menu, methods=["GET"]),
+    Route("/api/v1/voice/menus/{menu}", menus.put_menu, methods=["PUT"]),
+    Route("/api/v1/voice/menus/{menu}", menus.delete_menu, methods=["DELETE"]),
+    Route("/api/v1/voice/menus/{menu}/items/{item}", menus.set_item_availability, methods=["PATCH"]),
+    Route("/api/v1/voice/menus/{menu}/groups/{group}/choices/{choice}", menus.set_choice_availability, methods=["PATCH"]),
     Route("/api/v1/auth/token", take_token, methods=["POST"]),
     Route("/api/v1/auth/refresh", refresh_token, methods=["POST"]),
     Route("/api/v1/healthcheck", healthcheck, methods=["GET"]),

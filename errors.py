@@ -17,6 +17,9 @@
     ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
     ├── TimedOut                  408 TIMED_OUT
     ├── OrderConflict             409 ORDER_CONFLICT
+    ├── MenuConflict              409 MENU_CONFLICT
+    │   └── TooManyMenus          409 MENU_CONFLICT
+    ├── PreconditionFailed        412 PRECONDITION_FAILED
     ├── PayloadTooLarge           413 PAYLOAD_TOO_LARGE
     │   └── AudioTooLong          413 AUDIO_TOO_LONG
     ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
@@ -24,6 +27,7 @@
     │   ├── ItemNotFound          422 ITEM_NOT_FOUND
     │   ├── OrderIncomplete       422 ORDER_INCOMPLETE
     │   └── AudioInvalid          422 AUDIO_INVALID
+    ├── PreconditionRequired      428 PRECONDITION_REQUIRED
     ├── RateLimited               429 RATE_LIMITED
     └── Overloaded                503 OVERLOADED
         └── NotReady              503 OVERLOADED
@@ -58,6 +62,8 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     TIMED_OUT = "TIMED_OUT"
     ORDER_CONFLICT = "ORDER_CONFLICT"
+    MENU_CONFLICT = "MENU_CONFLICT"
+    PRECONDITION_FAILED = "PRECONDITION_FAILED"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     AUDIO_TOO_LONG = "AUDIO_TOO_LONG"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
@@ -65,6 +71,7 @@ class ErrorCode(StrEnum):
     ITEM_NOT_FOUND = "ITEM_NOT_FOUND"
     ORDER_INCOMPLETE = "ORDER_INCOMPLETE"
     AUDIO_INVALID = "AUDIO_INVALID"
+    PRECONDITION_REQUIRED = "PRECONDITION_REQUIRED"
     RATE_LIMITED = "RATE_LIMITED"
     OVERLOADED = "OVERLOADED"
 
@@ -196,6 +203,24 @@ class OrderConflict(ApiError):
     error = ErrorCode.ORDER_CONFLICT
 
 
+class MenuConflict(ApiError):
+    """The menu belongs to the service, or the client keeps as many menus as it may."""
+
+    status = 409
+    error = ErrorCode.MENU_CONFLICT
+
+
+class TooManyMenus(MenuConflict):
+    """The client keeps as many menus, or as many words in their names, as it may; delete one first."""
+
+
+class PreconditionFailed(ApiError):
+    """The menu is not in the state that If-Match or If-None-Match asks for: another change was faster."""
+
+    status = 412
+    error = ErrorCode.PRECONDITION_FAILED
+
+
 class PayloadTooLarge(ApiError):
     """The body is larger than this route accepts."""
 
@@ -244,6 +269,13 @@ class AudioInvalid(ValidationFailed):
     """The audio cannot be decoded, or contradicts its declared sample rate or channels."""
 
     error = ErrorCode.AUDIO_INVALID
+
+
+class PreconditionRequired(ApiError):
+    """The request needs If-Match with the ETag of the menu, or `If-None-Match: *` for a new menu."""
+
+    status = 428
+    error = ErrorCode.PRECONDITION_REQUIRED
 
 
 class RateLimited(ApiError):

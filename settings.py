@@ -80,7 +80,13 @@ class CredentialsSettings(EnvironmentSettings):
     credentials: dict[Slug, Client] = {}
 
 
-class Settings(DatabaseSettings, CredentialsSettings):
+class MenuSettings(EnvironmentSettings):
+    """The settings of commands that only need menu files."""
+
+    menu_dir: Path = ROOT / "menus"
+
+
+class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
     """Every setting; `.env.example` explains each.
 
     Raises:
@@ -96,7 +102,15 @@ class Settings(DatabaseSettings, CredentialsSettings):
     app_version: str = Field(default_factory=project_version)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     cors_origins_regex: str | None = None
-    cors_headers: Annotated[tuple[str, ...], NoDecode] = ("Authorization", "Content-Type", "X-Request-ID", "X-Secret-Id", "X-Secret-Key")
+    cors_headers: Annotated[tuple[str, ...], NoDecode] = (
+        "Authorization",
+        "Content-Type",
+        "If-Match",
+        "If-None-Match",
+        "X-Request-ID",
+        "X-Secret-Id",
+        "X-Secret-Key",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     access_log: Literal["on", "off"] = "on"
@@ -109,7 +123,7 @@ class Settings(DatabaseSettings, CredentialsSettings):
     rate_limit_failed: str = "60/minute"
     rate_limit_storage_uri: str = "memory://"
 
-    menu_dir: Path = ROOT / "menus"
+    max_client_menus: int = Field(20, ge=0)
     model_dir: Path = ROOT / ".cache" / "models"
     max_body_bytes: int = Field(200_000_000, ge=1)
     max_json_bytes: int = Field(1_048_576, ge=1)

@@ -14,8 +14,9 @@ from errors import BadRequest, UnsupportedMediaType, ValidationFailed
 from schemas import SpeechOptions, Transcript
 from voice.asr.recogniser import Recogniser
 from voice.dialog.turn import DialogEngine
-from voice.menus.loading import MenuBook
+from voice.menus.served import ServedMenus
 from web.bodies import BodyReader
+from web.context import caller_of
 from web.endpoint import endpoint
 from web.media_types import media_type_of
 from web.recognition import recognise
@@ -37,7 +38,7 @@ class AudioState(TypedDict):
     """The part of the application's state that these endpoints need."""
 
     bodies: BodyReader
-    menus: MenuBook[DialogEngine]
+    menus: ServedMenus[DialogEngine]
     recogniser: Recogniser
 
 
@@ -72,9 +73,10 @@ async def create_transcription(request: Request) -> Response:
     if media_type_of(request)[0] != "multipart/form-data":
         raise UnsupportedMediaType
     audio, fields = await state["bodies"].read_form(request, state["bodies"].max_json_bytes, MAX_FIELDS)
-    asked = read_transcription(fields, state["menus"].menus)
+    client = caller_of(request).id
+    asked = read_transcription(fields, {menu.id for menu in state["menus"].menus_of(client)})
     menu = asked.options.menu
-    engine = state["menus"].get(menu) if menu is not None else None
+    engine = state["menus"].get(client, menu) if menu is not None else None
     recognised = partial(recognise, languages=asked.languages, phrases=asked.phrases)
     return _reply(asked, await recognised(request, state["recogniser"], audio, asked.options, engine))
 

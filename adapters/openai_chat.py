@@ -14,7 +14,7 @@ from errors import Overloaded
 from schemas import Order
 from voice.dialog.replay import Replays
 from voice.dialog.turn import DialogEngine
-from voice.menus.loading import MenuBook
+from voice.menus.served import ServedMenus
 from web.admission import Admission
 from web.bodies import BodyReader
 from web.context import caller_of, context_of
@@ -40,7 +40,7 @@ class ChatState(TypedDict):
 
     admission: Admission
     bodies: BodyReader
-    menus: MenuBook[DialogEngine]
+    menus: ServedMenus[DialogEngine]
     replays: Replays
 
 
@@ -49,9 +49,9 @@ async def create_chat_completion(request: Request) -> Response:
     """Take the last turn of a conversation, and say the shop's next sentence or call a tool of the caller."""
     state: ChatState = request.scope["state"]
     asked = await state["bodies"].read_json(request, ChatRequest)
-    engine = state["menus"].get(asked.model)
-    call = call_facts(asked, context_of(request.scope).headers.get(b"x-session-id", b"").decode("latin-1")[:200])
     client = caller_of(request).id
+    engine = state["menus"].get(client, asked.model)
+    call = call_facts(asked, context_of(request.scope).headers.get(b"x-session-id", b"").decode("latin-1")[:200])
     exchanges = exchanges_of(asked.messages)
     replay = state["replays"].begin(engine, exchanges, call.setting, client)
     for _ in range(replay.n_characters // CHARACTERS_PER_REQUEST):

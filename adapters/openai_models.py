@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from voice.dialog.turn import DialogEngine
-from voice.menus.loading import MenuBook
+from voice.menus.served import ServedMenus
+from web.context import caller_of
 from web.endpoint import endpoint
 from web.replies import JsonResponse
 
@@ -17,14 +18,15 @@ SPEECH_MODEL = "whisper-1"
 class ModelsState(TypedDict):
     """The part of the application's state that these endpoints need."""
 
-    menus: MenuBook[DialogEngine]
+    menus: ServedMenus[DialogEngine]
 
 
 @endpoint(scope="any", status={200: "The menus that are served, as models."})
 async def list_models(request: Request) -> Response:
     """List the models."""
     state: ModelsState = request.scope["state"]
-    return JsonResponse({"object": "list", "data": [_model(id_) for id_ in (*state["menus"].menus, SPEECH_MODEL)]})
+    menus = [menu.id for menu in state["menus"].menus_of(caller_of(request).id)]
+    return JsonResponse({"object": "list", "data": [_model(id_) for id_ in (*menus, SPEECH_MODEL)]})
 
 
 @endpoint(scope="any", status={200: "Found."})
@@ -33,7 +35,7 @@ async def get_model(request: Request) -> Response:
     state: ModelsState = request.scope["state"]
     id_: str = request.path_params["model"]
     if id_ != SPEECH_MODEL:
-        state["menus"].get(id_)
+        state["menus"].get(caller_of(request).id, id_)
     return JsonResponse(_model(id_))
 
 

@@ -21,11 +21,12 @@ from typing import Any, Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from schemas import Conversation, Menu
+from schemas import Conversation
 from voice.dialog.suspending import ASK_BELOW
 from voice.dialog.turn import DialogEngine
 from voice.dialog.wire import state_of
 from voice.menus.loading import read_menu
+from voice.menus.menu import Menu
 from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, conversation_sets, scripts
 from voice.orders.parser.model import Model
 

@@ -126,7 +126,7 @@ async def parts(state: State) -> None:
     scopes, limits = frozenset({"recommend"}), ("requests",)
     await admission.admit(request, scopes, limits)
     asked = RecommendRequest.model_validate_json(BODIES[RECOMMEND])
-    engine = state["menus"].get("quan-nha")
+    engine = state["menus"].get("demo", "quan-nha")
     order = OrderRequest.model_validate_json(BODIES[ORDER])
     basket = [(line.item, line.quantity) for line in asked.items]
     recommender = state["recommenders"].get("demo", engine.menu)

@@ -183,7 +183,7 @@ async def timed_starts(url: str, n_items: int, n_orders: int) -> list[str]:
         await store.put_orders([as_stored(order) for order in synthetic_orders(n_items, min(2000, n_orders - start), seed=start)])
     lines = []
     for label in ("from the orders", "from snapshots"):
-        recommenders, began_s = Recommenders(lambda _: menu), time.perf_counter()
+        recommenders, began_s = Recommenders(lambda *_: menu), time.perf_counter()
         following = asyncio.create_task(recommenders.follow(store))
         while recommenders.get("bench", menu).n_orders < n_orders:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)

@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from schemas import LineRequest, Menu
+from schemas import LineRequest
 from voice.menus.loading import MenuBook
+from voice.menus.menu import Menu
 from voice.orders.engine import OrderEngine
 
 SYLLABLES = tuple("ba bo ca cha da dau den dua ga gao ha heo ka kho la lau ma mam na nem oc pho rau sa suon ta tom va xa xoi".split())  # noqa: SIM905 - thirty strings in a row are harder to read

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a script, it imp
 
 import numpy as np
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.recommend.past_orders import PastOrder
 from voice.recommend.recommender import Recommender
 

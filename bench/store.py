@@ -18,8 +18,9 @@ from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from schemas import Menu, StoredOrder
+from schemas import StoredOrder
 from tests.databases import Postgres
+from voice.menus.menu import Menu
 from voice.orders.engine import OrderEngine
 from voice.store.history_file import read_history
 from voice.store.import_orders import Progress, new_orders, store_orders

@@ -5,8 +5,9 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
-from schemas import Choice, Item, LineRequest, Menu, Order, OrderRequest
+from schemas import LineRequest, Order, OrderRequest
 from voice.dialog.turn import DialogEngine
+from voice.menus.menu import Choice, Item, Menu
 from voice.menus.names import spoken_names
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs

@@ -22,7 +22,7 @@ KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
 MANY = "1000000/minute"
 SCRATCH = tempfile.TemporaryDirectory()  # gone with this process
 # Tokens of clients with one scope each; their digests are HMAC-SHA-256(key, id) as `python -m auth new-client` makes them.
-CLIENT_KEYS = {scope: f"{scope}-key-for-tests" for scope in ("speech", "order", "recommend")}
+CLIENT_KEYS = {scope: f"{scope}-key-for-tests" for scope in ("speech", "order", "recommend", "menu")}
 
 CREDENTIALS = {scope: {"keys": [digest(scope.encode(), key.encode()).hex()], "scopes": [scope]} for scope, key in CLIENT_KEYS.items()}
 

@@ -8,14 +8,15 @@ import httpx
 import pytest
 
 from errors import Overloaded
-from schemas import LineRequest, Menu, OptionRequest
+from schemas import LineRequest, OptionRequest
 from settings import ROOT, project_version
 from tests.conftest import CLIENT_KEYS, DOCUMENT, client_of
 from tests.web.fakes import FixedRecogniser
 from tests.web.routes import MENU, ORDER, RECOMMEND, SPEECH
 from voice.asr.audio import decode
 from voice.dialog.turn import DialogEngine
-from voice.menus.loading import MenuBook
+from voice.menus.menu import Menu
+from voice.menus.served import ServedMenus
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +98,7 @@ def sold_out(state, tmp_path):
     """The menu without lattes: they stand there, and are not available."""
     menu = (ROOT / f"menus/{MENU}.yaml").read_text("utf-8")
     (tmp_path / f"{MENU}.yaml").write_text(menu.replace("latte: {", "latte: {available: false, ", 1), "utf-8")
-    menus = MenuBook(tmp_path, DialogEngine)
+    menus = ServedMenus(tmp_path, DialogEngine, state["store"])
     menus.refresh()
     return client_of(state, menus=menus)
 
@@ -135,7 +136,7 @@ async def test_an_unknown_menu_is_not_found(client):
 
 
 async def test_a_menu_is_given_as_loaded_and_could_be_loaded_again(client, state):
-    loaded = state["menus"].get(MENU).menu
+    loaded = state["menus"].get("demo", MENU).menu
     given = (await client.get(f"/api/v1/voice/menus/{MENU}")).json()["data"]["menu"]
     assert given["items"]["ca-phe-sua"]["name"] == {"vi": "Cà phê sữa", "en": "Milk coffee"}
     assert given["option_groups"]["combo-drink"]["choices"]["juice"] == {"item": "nuoc-cam", "price": 6000, "available": True}
@@ -149,7 +150,7 @@ async def test_a_spoken_order_is_recognised_with_the_menus_words_and_carries_its
     assert [(line["item"], line["quantity"]) for line in order["lines"]] == [("ca-phe-sua", 2)]
     assert order["transcript"]["text"] == "hai cà phê sữa"
     (asked,) = recogniser.calls
-    engine = state["menus"].get(MENU)
+    engine = state["menus"].get("demo", MENU)
     assert (asked["audio"], asked["language"], asked["client"]) == (b"\0\0\0", "vi", "demo")
     assert (asked["phrases"], asked["languages"]) == (engine.vocabulary, engine.menu.languages)
 
@@ -193,7 +194,9 @@ async def test_a_stored_order_is_returned_after_its_menu_was_removed(state, clie
     path = f"{ORDER}/{uuid4()}"
     body = {"menu": MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}]}
     created = await client.put(path, json=body)
-    async with client_of(state, menus=MenuBook(tmp_path, DialogEngine)) as later:
+    menus = ServedMenus(tmp_path, DialogEngine, state["store"])
+    await menus.catch_up()
+    async with client_of(state, menus=menus) as later:
         again = await later.put(path, json=body)
         other = await later.put(path, json={**body, "customer_id": 8})
         unknown = await later.put(f"{ORDER}/{uuid4()}", json=body)
@@ -339,7 +342,7 @@ async def test_pages_ignore_range_headers(client, path, given):
 
 async def test_a_broken_menu_is_named_while_the_rest_is_served(state):
     class Broken:
-        menus = state["menus"].menus
+        is_synchronised = True
         problems: ClassVar = {"new.yaml": "line 3: items: Field required"}
 
     ready = FixedRecogniser()

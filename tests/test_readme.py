@@ -16,8 +16,8 @@ import httpx
 import pytest
 import yaml
 
-from schemas import Menu
 from settings import ROOT
+from voice.menus.menu import Menu
 
 README = (ROOT / "README.md").read_text()
 EXAMPLE = re.compile(r"```sh\n(.*?)```\n+```json\n(.*?)```", re.DOTALL)

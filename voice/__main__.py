@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from schemas import Menu
     from voice.dialog.state import State
+    from voice.menus.menu import Menu
 
 FAILURE_STATUS = 1
 ID_RULE = "1 to 64 letters, digits, dots, hyphens and underscores"
@@ -75,7 +75,7 @@ def check_client_id(context: click.Context, parameter: click.Parameter, client: 
 
 @commands.command()
 @click.argument("name", callback=check_client_id)
-@click.option("--scopes", required=True, metavar="SCOPE,...", help="Of speech, order, recommend.")
+@click.option("--scopes", required=True, metavar="SCOPE,...", help="Of speech, order, recommend, menu.")
 @click.argument("more_scopes", nargs=-1, metavar="")  # the former spelling: `--scopes speech order`
 def new_client(name: str, scopes: str, more_scopes: tuple[str, ...]) -> None:
     """Make a client, or a second key for one.
@@ -155,6 +155,136 @@ def import_orders(file: Path, menu: str, client: str | None) -> None:
     click.echo(summary)
 
 
+@commands.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--id", "menu_id", required=True, help="The id of the menu, and the name of its file.")
+@click.option("--output", type=click.Path(path_type=Path), help="The directory to write into; MENU_DIR by default.")
+@click.option("--format", "format_name", type=click.Choice(["csv", "square", "uber-eats", "grabfood"]), help="Recognised by default.")
+@click.option("--name", default="", help="The menu's name; the source's by default.")
+@click.option("--currency", default="", metavar="ISO", help="Needed by csv and uber-eats, as VND or USD.")
+@click.option("--language", default="en", show_default=True, help="Of names whose language the source does not tell.")
+@click.option("--timezone", default="UTC", show_default=True, help="Of the times, as Asia/Ho_Chi_Minh.")
+@click.option("--location", default="", help="Square: the location whose prices and availability count.")
+@click.option("--service", default="", help="GrabFood: the key of advancedPricing that counts.")
+def import_menu(source: Path, output: Path | None, format_name: str | None, **options: str) -> None:
+    """Import a menu from CSV, Square Catalog, Uber Eats or GrabFood.
+
+    Writes a menu file and names on the terminal what has no place in it. Importing a changed source again keeps the merchant's
+    own aliases and edits.
+    """
+    from settings import MenuSettings, read_settings
+    from voice.menus.importing import run_import
+    from voice.menus.imports.draft import ImportOptions, SourceBroken
+
+    directory = output or read_settings(MenuSettings).menu_dir
+    try:
+        for line in run_import(source, directory, ImportOptions.model_validate(options), format_name):
+            click.echo(line)
+    except SourceBroken as error:
+        *first, last = str(error).splitlines()
+        for line in first:
+            click.echo(f"{source}: {line}", err=True)
+        message = f"{source}: {last}"
+        raise mistake(message) from error
+
+
+@commands.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of menu files, for editors, and check nothing.")
+def check_menu(files: tuple[Path, ...], *, schema: bool) -> None:
+    """Check menu files.
+
+    Prints every fault with its line and column and what to write instead, then every doubt: what is valid, and probably meant otherwise.
+    Without FILES, those of MENU_DIR. The exit status is 2 if there are faults.
+    """
+    from voice.evaluation.menu_check import check, schema_text
+
+    if schema:
+        click.echo(schema_text(), nl=False)
+        return
+    n_faults = 0
+    for file in files or _menu_files():
+        for line in check(file):
+            click.echo(line.text)
+            n_faults += line.is_fault
+    if n_faults:
+        message = f"{n_faults} {'fault' if n_faults == 1 else 'faults'}"
+        raise mistake(message)
+
+
+def _menu_files() -> list[Path]:
+    from settings import MenuSettings, read_settings
+    from voice.menus.loading import SUFFIXES
+
+    directory = read_settings(MenuSettings).menu_dir
+    return [path for path in sorted(directory.glob("*")) if path.suffix in SUFFIXES]
+
+
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--menu", help="The id of a menu in MENU_DIR, or a menu file; not needed where there is one.")
+@click.option("--worst", default=10, show_default=True, help="Wrong turns that are shown.")
+@click.option("--aliases/--no-aliases", default=True, show_default=True, help="Look for aliases that would mend wrong turns.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the outcomes as JUnit XML.")
+@click.option("--min-exact", type=click.FloatRange(0, 1), default=0.0, help="The exit status is 1 below this share of exact turns.")
+def evaluate(file: Path, menu: str | None, worst: int, junit: Path | None, min_exact: float, *, aliases: bool) -> None:  # noqa: PLR0913
+    """Try a menu with your own sentences.
+
+    FILE is CSV (what was said, the right order) or JSONL (sentences or conversations). Prints the share of exact orders, of false
+    changes, the worst turns with the reason, and aliases that would mend them.
+    """
+    from voice.dialog.turn import DialogEngine
+    from voice.evaluation.aliases import remedies
+    from voice.evaluation.cases import CasesBroken, read_cases
+    from voice.evaluation.report import remedy_lines, summary, worst_lines, write_junit
+    from voice.evaluation.scoring import score
+
+    loaded = _menu_named(menu)
+    try:
+        cases = read_cases(file, loaded)
+    except CasesBroken as error:
+        *first, last = str(error).splitlines()
+        for line in first:
+            click.echo(f"{file}: {line}", err=True)
+        message = f"{file}: {last}"
+        raise mistake(message) from error
+    scored = score(DialogEngine(loaded), cases)
+    for line in (*worst_lines(scored, worst), *(remedy_lines(remedies(loaded, cases, scored)) if aliases else ())):
+        click.echo(line)
+    click.echo(summary(scored))
+    if junit is not None:
+        try:
+            write_junit(junit, f"{loaded.id} {file.name}", scored.outcomes)
+        except OSError as error:
+            message = f"--junit: {error.strerror}"
+            raise mistake(message) from error
+    if scored.exact_share < min_exact:
+        message = f"{scored.exact_share:.1%} exact turns, fewer than {min_exact:.1%}"
+        raise Failure(message, click.get_current_context())
+
+
+def _menu_named(name: str | None) -> "Menu":
+    """Return a menu of MENU_DIR by its id, None: the only one; or that of a file."""
+    from errors import MenuNotFound
+    from settings import MenuSettings, read_settings
+    from voice.menus.loading import SUFFIXES, MenuBook, MenuBroken, read_menu
+
+    if name is not None and name.endswith(SUFFIXES):
+        try:
+            return read_menu(Path(name))
+        except MenuBroken as error:
+            message = f"--menu: {name}: {error}"
+            raise mistake(message) from error
+    book: MenuBook[Menu] = MenuBook(read_settings(MenuSettings).menu_dir, lambda loaded: loaded)
+    book.refresh()
+    try:
+        return book.get(name)
+    except MenuNotFound as error:
+        problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
+        message = f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}"
+        raise mistake(message) from error
+
+
 def check_utterance(context: click.Context, parameter: click.Parameter, text: str) -> str:
     """Reject an utterance that the order route would not accept."""
     from pydantic import TypeAdapter, ValidationError
@@ -182,21 +312,11 @@ def explain(text: str, menu: str | None, lines: str, asked: str | None) -> None:
 
     Prints how each word was read and why, with the costs of the features; the runner-up, and what it differs in; and the reply.
     """
-    from errors import MenuNotFound
     from settings import Settings, read_settings
     from voice.dialog.explanation_text import explanation_text
     from voice.dialog.turn import DialogEngine
-    from voice.menus.loading import MenuBook
 
-    settings = read_settings(Settings)
-    book: MenuBook[Menu] = MenuBook(settings.menu_dir, lambda loaded: loaded)
-    book.refresh()
-    try:
-        engine = DialogEngine(book.get(menu), settings.ask_below)
-    except MenuNotFound as error:
-        problems = "".join(f"; {file}: {problem}" for file, problem in book.problems.items())
-        message = f"--menu: {error} There are: {', '.join(book.menus) or 'none'}{problems}"
-        raise mistake(message) from error
+    engine = DialogEngine(_menu_named(menu), read_settings(Settings).ask_below)
     click.echo(explanation_text(engine.take_turn(text, _state(engine.menu, lines, asked), explain=True)))
 
 

@@ -45,6 +45,7 @@ class YamlError(Exception):
 
     def __init__(self, position: Position, problem: str) -> None:
         super().__init__(f"{position}: {problem}")
+        self.position, self.problem = position, problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class _OpenContainer:
 class _Builder:
     """Builds the values from the events, without recursion."""
 
+    repeated: list[YamlError] | None = None
     content: object = None
     positions: dict[tuple[int, str | int], Position] = field(default_factory=dict)
     n_nodes: int = 0
@@ -120,7 +122,10 @@ class _Builder:
             raise YamlError(position, "a key must be a string")
         mapping = self.stack[-1]
         if event.value in mapping.value:
-            raise YamlError(position, f"the key {event.value[:100]!r} occurs twice")
+            error = YamlError(position, f"the key {event.value[:100]!r} occurs twice")
+            if self.repeated is None:
+                raise error
+            self.repeated.append(error)
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchored(event.value, 1, 0)
         mapping.key = event.value
@@ -216,8 +221,8 @@ def _at(data: bytes, offset: int) -> Position:
     return Position(before.count(b"\n") + 1, column)
 
 
-def parse(data: bytes) -> Document:
-    """Parse a document.
+def parse(data: bytes, repeated: list[YamlError] | None = None) -> Document:
+    """Parse a document. `repeated` gets the errors of keys that occur twice, of which the last counts; None: they are raised.
 
     Raises:
         YamlError: the text is not YAML, is too large or too deep, or an alias refers to itself.
@@ -232,7 +237,7 @@ def parse(data: bytes) -> Document:
     directive = _DIRECTIVE.search(text)
     if directive is not None:
         raise YamlError(_at(text.encode(), len(text[: directive.start(1)].encode())), "a line may not begin with '%'")
-    builder = _Builder()
+    builder = _Builder(repeated)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.add(event)

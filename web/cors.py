@@ -43,7 +43,7 @@ class Cors:
         return [
             (b"access-control-allow-origin", origin),
             (b"access-control-allow-credentials", b"true"),
-            (b"access-control-expose-headers", b"X-Request-ID, Retry-After"),
+            (b"access-control-expose-headers", b"X-Request-ID, Retry-After, ETag"),
             *vary,
         ]
 

@@ -21,3 +21,5 @@ class Facts:
     status: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
     raises: Sequence[type[ApiError]] = ()
     produces: str = "application/json"
+    sends_etag: bool = False
+    needs_etag: bool = False  # If-Match, or If-None-Match for what is new

@@ -71,9 +71,10 @@ class LiveEndpoint:
         state = scope["state"]
         subprotocol = await self._admit(connection, state["admission"])
         options = validate_fields(LiveOptions, connection.query_params.multi_items())
-        menu_id = state["menus"].get(options.menu).menu.id  # resolved once: another menu may be added later
-        current_engine = partial(state["menus"].get, menu_id)
-        with state["live"].connect(current_engine, options, caller_of(connection).id) as live:
+        client = caller_of(connection).id
+        menu_id = state["menus"].get(client, options.menu).menu.id  # resolved once: another menu may be added later
+        current_engine = partial(state["menus"].get, client, menu_id)
+        with state["live"].connect(current_engine, options, client) as live:
             await receive()  # the handshake
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
             context = context_of(scope)

@@ -33,6 +33,9 @@ from web.openapi_examples import EXAMPLES
 _ADMISSION_ERRORS = (AuthRequired, InvalidToken, InvalidSecretId, InvalidSecretKey, InvalidCredentials, RateLimited)
 _PARAMETERS = {
     "order_id": ({"type": "string", "format": "uuid"}, "An id that the caller chooses.", "3f2b8c1e-6d53-4a7e-9f0a-2b1c5d7e8f90"),
+    "item": ({"type": "string"}, "An item's id.", "ca-phe-sua"),
+    "group": ({"type": "string"}, "An option group's id.", "size"),
+    "choice": ({"type": "string"}, "The id of a choice of the group.", "l"),
     "menu": ({"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 200}, "A menu's id.", "quan-nha"),
 }
 _HEADERS = {
@@ -42,8 +45,15 @@ _HEADERS = {
     ),
     "WWW-Authenticate": ("The authentication scheme.", {"type": "string", "const": "Bearer"}),
     "Retry-After": ("Seconds after which a retry is useful.", {"type": "integer", "minimum": 1}),
+    "ETag": ("The version of the menu's file.", {"type": "string"}),
     "Allow": ("The methods of this path.", {"type": "string"}),
 }
+
+
+_PRECONDITIONS = (
+    ("If-Match", "The ETag of what is changed; one of the two headers is needed.", '"9c1f…"'),
+    ("If-None-Match", "`*`: only if nothing is there.", "*"),
+)
 
 
 def errors_by_status(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]:
@@ -178,6 +188,8 @@ def _operation(route: Route, facts: Facts, *, body: Any, reply: Any, options: Ma
     if description.strip():
         operation["description"] = re.sub(r"\s*\n\s*", " ", description.strip())
     parameters = [_path_parameter(name) for name in route.param_convertors]
+    if facts.needs_etag:
+        parameters += [_header_parameter(*parameter) for parameter in _PRECONDITIONS]
     if options is not None:
         parameters += _query_parameters(options)
     if parameters:
@@ -197,6 +209,10 @@ def _operation(route: Route, facts: Facts, *, body: Any, reply: Any, options: Ma
 def _path_parameter(name: str) -> dict[str, Any]:
     schema, text, example = _PARAMETERS[name]
     return {"name": name, "in": "path", "required": True, "description": text, "schema": schema, "example": example}
+
+
+def _header_parameter(name: str, text: str, example: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}, "example": example}
 
 
 def _query_parameters(options: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -239,7 +255,8 @@ def _responses(route: Route, facts: Facts, reply: Any) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": reply} if reply is not None else {"schema": {"type": "string"}}
         if facts.returns in EXAMPLES:
             content["example"] = {"code": status, "msg": text, "data": EXAMPLES[facts.returns]}
-        responses[str(status)] = {"description": text, "headers": request_id_header, "content": {facts.produces: content}}
+        headers = request_id_header | ({"ETag": {"$ref": "#/components/headers/ETag"}} if facts.sends_etag else {})
+        responses[str(status)] = {"description": text, "headers": headers, "content": {facts.produces: content}}
     for status, classes in errors_by_status(facts, route.path).items():
         names = {name for class_ in classes for name in _headers_of(class_)}
         references = [{"$ref": f"#/components/schemas/{_failure_name(class_)}"} for class_ in classes]

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas import (
+    AvailabilityRequest,
     Explanation,
     Health,
     Links,
     MenuDetail,
+    MenuId,
     MenuList,
     Order,
     OrderRequest,
+    PartAvailability,
     Readiness,
     RecommendRequest,
     RefreshRequest,
@@ -22,6 +25,7 @@ from schemas import (
     Tokens,
     Transcript,
 )
+from voice.menus.menu import Menu
 
 _MENU = "quan-nha"
 _ORDER_ID = "3f2b8c1e-6d53-4a7e-9f0a-2b1c5d7e8f90"
@@ -184,11 +188,20 @@ EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
         ]
     },
     MenuList: {"menus": [{"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "items": 29}]},
+    Menu: {
+        "id": "tra-chieu",
+        "name": {"vi": "Trà Chiều", "en": "Afternoon Tea"},
+        "currency": "VND",
+        "items": {"tra-sen": {"name": {"vi": "Trà sen", "en": "Lotus tea"}, "price": 30000}},
+    },
+    AvailabilityRequest: {"available": False},
+    PartAvailability: {"menu": _MENU, "item": "ca-phe-sua", "available": False},
+    MenuId: {"id": "tra-chieu"},
     MenuDetail: {"menu": {"id": _MENU, "name": "Quán Nhà", "currency": "VND", "languages": ["vi", "en"], "option_groups": {}, "items": {}}},
     TokenRequest: {"secret_id": "kiosk-1", "secret_key": "the key that was shown once"},
     RefreshRequest: {"refresh_token": "eyJhbGciOi…"},
     Tokens: _TOKENS,
     Health: {"status": "ok", "version": "0.2.0"},
     Links: {"documentation": "/api/v1/docs", "openapi": "/api/v1/docs/openapi.json", "page": "/api/v1/try"},
-    Readiness: {"checks": {"speech": True, "store": True, "serving": True, "menus": True}, "problems": {}},
+    Readiness: {"checks": {"speech": True, "store": True, "serving": True, "client_menus": True, "menus": True}, "problems": {}},
 }

@@ -34,10 +34,10 @@ class JsonResponse(Response):
             self.raw_headers += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-def reply(connection: HTTPConnection, data: object, status: int = 200) -> JsonResponse:
+def reply(connection: HTTPConnection, data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> JsonResponse:
     """Return a success with the message that the endpoint's facts declare for the status."""
     message = connection.scope["endpoint"].facts.status[status]
-    return JsonResponse({"code": status, "msg": message, "data": data}, status)
+    return JsonResponse({"code": status, "msg": message, "data": data}, status, headers)
 
 
 async def on_error(connection: HTTPConnection, error: Exception) -> JsonResponse:

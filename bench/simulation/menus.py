@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from schemas import Menu
 from voice import bounded_yaml
+from voice.menus.menu import Menu
 
 WORDS_FILE: Final = Path(__file__).with_suffix(".yaml")
 LANGUAGES: Final = (("en", "vi"), ("vi", "en"), ("en",), ("vi",))

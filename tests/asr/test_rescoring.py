@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas import Menu
 from voice.asr.ctc_decoder import WordAlternative
 from voice.asr.rescoring import MAX_ALTERNATIVES, rescore
+from voice.menus.menu import Menu
 from voice.orders.engine import OrderEngine
 
 ENGINE = OrderEngine(

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from schemas import Conversation, Menu, Order
+from schemas import Conversation, Order
 from voice.dialog.turn import DialogEngine
 from voice.dialog.wire import state_of
+from voice.menus.menu import Menu
 from voice.orders.parser.model import WEIGHTS_FILE, Model
 
 MENU: dict[str, Any] = {

@@ -4,11 +4,12 @@ import random
 
 import pytest
 
-from schemas import Conversation, Menu
+from schemas import Conversation
 from tests.any_words import any_words, faults
 from tests.dialog.shop import MENU, model
 from voice.dialog.turn import DialogEngine
 from voice.dialog.wire import state_of
+from voice.menus.menu import Menu
 
 ANSWERS = ("yes", "no", "thôi", "đúng rồi", "that's all", "both", "the second one", "two", "large", "dị ứng sữa", "cancel my order")
 N_CONVERSATIONS, N_TURNS = 15, 5

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from schemas import Explanation, Menu
+from schemas import Explanation
 from tests.dialog.shop import MENU, line, say
 from voice.dialog.explanation import MAX_ENTRIES, MAX_FEATURES, MAX_NAMES, in_short
 from voice.dialog.explanation_text import explanation_text
+from voice.menus.menu import Menu
 from voice.orders.corpus import lines_of
 from voice.orders.parser.acts import ACTS
 from voice.orders.parser.draft import DraftLine, DraftOption, MenuIndex

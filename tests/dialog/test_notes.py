@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas import Menu
 from tests.dialog.shop import MENU, asked, line, model, order_of, say
 from voice.dialog.turn import DialogEngine
+from voice.menus.menu import Menu
 
 
 def noted(reply):

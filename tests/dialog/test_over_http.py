@@ -12,7 +12,7 @@ from schemas import Explanation
 from tests.conftest import client_of
 from tests.dialog.shop import MENU, line, order_of
 from voice.dialog.turn import DialogEngine
-from voice.menus.loading import MenuBook
+from voice.menus.served import ServedMenus
 
 pytestmark = pytest.mark.anyio
 ORDER = "/api/v1/voice/order"
@@ -23,7 +23,7 @@ STATE = ("lines", "questions", "changes", "notes")
 async def customer(state, tmp_path):
     """Return a call that takes a turn with the state of a reply."""
     (tmp_path / "teahouse.yaml").write_text(yaml.safe_dump(MENU), "utf-8")
-    menus = MenuBook(tmp_path, lambda menu: DialogEngine(menu, ask_below=0.0))
+    menus = ServedMenus(tmp_path, lambda menu: DialogEngine(menu, ask_below=0.0), state["store"])
     menus.refresh()
     async with client_of(state, menus=menus) as client:
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from schemas import Menu
 from tests.dialog.shop import MENU, model
 from voice.dialog.reading import UtteranceReader
 from voice.dialog.state import State
+from voice.menus.menu import Menu
 from voice.orders.parser.acts import ActModel
 
 READER = UtteranceReader(Menu.model_validate(MENU), model(), ActModel.load())

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas import Menu
 from tests.dialog.shop import MENU, order_of, say, shop
 from voice.dialog.replay import TURN_CHARACTERS, Exchange, Replays, Setting
 from voice.dialog.turn import DialogEngine
+from voice.menus.menu import Menu
 
 pytestmark = pytest.mark.anyio
 CUSTOMER = ("two colas please", "and a lemonade", "no, that's all")

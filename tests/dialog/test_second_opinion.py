@@ -2,10 +2,11 @@
 
 import pytest
 
-from schemas import LineRequest, Menu
+from schemas import LineRequest
 from tests.dialog.shop import MENU, model
 from voice.dialog.second_opinion import AGREEMENT, DECIDED, SecondOpinion, answers_first
 from voice.dialog.state import Question, QuestionKind
+from voice.menus.menu import Menu
 from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.parser import Parse, Parser

@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas import Menu
 from voice.dialog.state import Question, QuestionKind
 from voice.dialog.suspending import certain_answers, suspend_ambiguous
+from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import DraftLine, DraftOption

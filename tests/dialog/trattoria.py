@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from schemas import Menu
 from voice.dialog.state import Act, Change, Question, State, Status, Turn
+from voice.menus.menu import Menu
 from voice.orders.parser.draft import DraftLine, DraftOption
 from voice.orders.pricing import Pricing
 

@@ -24,7 +24,7 @@ async def session(state, recogniser):
     """Start sessions with the real models: `session("vi")`."""
 
     def start(*languages: str, **limits: Any) -> StreamingSession:
-        return StreamingSession(recogniser.select_engines(languages), languages, lambda: state["menus"].get("quan-nha"), **limits)
+        return StreamingSession(recogniser.select_engines(languages), languages, lambda: state["menus"].get("demo", "quan-nha"), **limits)
 
     return start
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from errors import MenuNotFound
-from schemas import Menu
 from tests.live.recordings import SILENCE, waveform
 from voice.asr.audio import SAMPLE_RATE
 from voice.asr.engine import DecodeJob
 from voice.dialog.turn import DialogEngine
 from voice.live.session import StreamingSession
+from voice.menus.menu import Menu
 
 SPOKEN = np.concatenate([waveform("en"), SILENCE])
 

@@ -3,7 +3,9 @@ from typing import Any
 from schemas import Conversation, LineRequest, OptionRequest
 from tests.live.fakes import ScriptedSession
 from tests.live.recordings import items
+from voice.dialog.turn import DialogEngine
 from voice.live.session_order import SessionOrder, remove_missing
+from voice.menus.parts import Part, with_own_parts
 
 
 def segments(text: str) -> list[Any]:
@@ -42,6 +44,16 @@ def test_the_same_words_are_parsed_again_only_if_the_lines_or_the_menu_changed(m
     order.follow_menu()
     order.set_state(Conversation(lines=[LineRequest(item="cappuccino")]))
     assert items(order.parse(segments("two lattes"))) == [("cappuccino", 1), ("latte", 2)]
+
+
+def test_what_sells_out_between_two_partials_is_known_to_the_next_one(menu):
+    engine = DialogEngine(with_own_parts(menu.menu))
+    order = SessionOrder(lambda: engine)
+    assert items(order.parse(segments("two lattes"))) == [("latte", 2)]
+    engine.set_availability({Part(None, "latte"): False})
+    assert order.follow_menu() == []
+    assert items(order.parse(segments("two lattes"))) == []
+    assert menu.menu.items["latte"].available
 
 
 def test_the_reply_is_in_the_language_of_the_session_whatever_the_words_tell(menu):

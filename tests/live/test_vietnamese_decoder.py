@@ -15,7 +15,7 @@ STEP = int(STEP_S * SAMPLE_RATE)
 @pytest.fixture
 async def decoder(state, recogniser) -> VietnameseDecoder:
     conformer, _ = recogniser.select_engines(("vi",))
-    return VietnameseDecoder(conformer, state["menus"].get("quan-nha").vocabulary, start_s=0.0)
+    return VietnameseDecoder(conformer, state["menus"].get("demo", "quan-nha").vocabulary, start_s=0.0)
 
 
 async def test_all_but_the_last_words_are_committed_although_many_are_confusable(decoder):

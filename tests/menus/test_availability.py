@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from schemas import Menu
 from voice.menus.availability import Hours, is_choice_available, is_item_available, is_item_served, next_opening, opening_hours
+from voice.menus.menu import Menu
 
 MENU = Menu.model_validate(
     {

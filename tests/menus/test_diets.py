@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from schemas import Menu, Option
+from schemas import Option
 from voice.menus.diets import ALLERGENS, DIETS, Verdict, allergens_in, denied_by, verdict_on, vouched_by
+from voice.menus.menu import Menu
 from voice.orders.pricing import Pricing
 
 NAMED = {"name": "N"}

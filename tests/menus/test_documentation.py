@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas import Choice, Item, Menu, OptionGroup, Period
 from settings import ROOT
 from voice.menus.diets import ALLERGENS, DIETS
 from voice.menus.loading import read_menu
+from voice.menus.menu import Choice, Item, Menu, OptionGroup, Period
 from voice.orders.pricing import Pricing
 
 TEXT = (ROOT / "docs/menus.md").read_text(encoding="utf-8")

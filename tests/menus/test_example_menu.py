@@ -1,8 +1,8 @@
 """The example menu shows every feature of the menu format."""
 
-from schemas import Choice, Item, Menu, OptionGroup
 from settings import ROOT
 from voice.menus.loading import read_menu
+from voice.menus.menu import Choice, Item, Menu, OptionGroup
 
 MENU = read_menu(ROOT / "menus/quan-nha.yaml")
 

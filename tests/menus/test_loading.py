@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from errors import MenuNotFound
-from schemas import MAX_PRICE, LineRequest, Menu, OptionRequest
+from schemas import LineRequest, OptionRequest
 from voice.menus.loading import TIME_STEP_NS, MenuBook, MenuBroken, Stamp, read_menu
+from voice.menus.menu import MAX_PRICE, Menu
 from voice.orders.engine import OrderEngine
 
 GOOD = """\

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.menus.names import all_names, name_in, spoken_names, text_in
 
 EGG = {"vi": "Bánh mì ốp la", "en": "Fried egg sandwich"}

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from schemas import Menu, Option
+from schemas import Option
+from voice.menus.menu import Menu
 from voice.menus.requirements import ExceededLimit, OpenOption, UnmetGroup, exceeded_limits, open_options, unmet_groups
 from voice.orders.pricing import Pricing
 

@@ -1,6 +1,6 @@
 """The menu of the tests of the lexicon and the lattice."""
 
-from schemas import Menu
+from voice.menus.menu import Menu
 
 MENU = Menu.model_validate(
     {

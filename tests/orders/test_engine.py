@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from errors import ItemNotFound, ValidationFailed
-from schemas import LineRequest, Menu
+from schemas import LineRequest
 from tests.any_words import any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
 from voice.menus.loading import MenuBook
+from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.corpus import menu_of, sentence_menus
 from voice.orders.engine import OrderEngine

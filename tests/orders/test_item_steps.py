@@ -9,7 +9,8 @@ from settings import ROOT
 
 PROGRAM = """
 import json
-from schemas import LineRequest, Menu
+from schemas import LineRequest
+from voice.menus.menu import Menu
 from voice.orders.engine import OrderEngine
 
 ways = ["grilled", "fried", "steamed", "smoked", "roast"]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas import LineRequest, Menu
+from schemas import LineRequest
 from tests.order_notation import meaning
+from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs

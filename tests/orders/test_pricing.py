@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.orders.pricing import Pricing
 
 MENU = Menu.model_validate(

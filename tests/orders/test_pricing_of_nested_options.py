@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import ValidationFailed
-from schemas import MAX_PORTIONS, MAX_PRICE, Menu, Option
+from schemas import Option
+from voice.menus.menu import MAX_PORTIONS, MAX_PRICE, Menu
 from voice.orders.pricing import Pricing
 
 CONTENT: dict[str, Any] = {

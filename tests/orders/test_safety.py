@@ -6,11 +6,12 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
-from schemas import LineRequest, Menu, OrderRequest
+from schemas import LineRequest, OrderRequest
 from settings import Settings
 from tests.any_words import any_lines, any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
 from voice.dialog.suspending import ASK_BELOW as DIALOG_ASK_BELOW
+from voice.menus.menu import Menu
 from voice.orders import spelling
 from voice.orders.corpus import SENTENCES, TRAINING_SENTENCES, Example, menu_of, sentence_menus, sentences
 from voice.orders.engine import OrderEngine

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.recommend.past_orders import PastOrder
 from voice.recommend.recommender import Recommender
 

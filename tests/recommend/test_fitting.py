@@ -74,7 +74,7 @@ def test_a_fitted_model_in_another_format_is_rejected(packed):
 
 PROGRAM = """
 from datetime import UTC, datetime
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.recommend.fitting import fit_quick
 from voice.recommend.past_orders import PastOrder
 from voice.recommend.recommender import Recommender

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import ItemNotFound
-from schemas import Menu
 from tests.recommend.sample_orders import (
     ITEMS,
     MONDAY_NOON,
@@ -20,6 +19,7 @@ from tests.recommend.sample_orders import (
     recommender_of,
     suggest,
 )
+from voice.menus.menu import Menu
 from voice.recommend.recommender import Recommender
 
 

@@ -71,7 +71,7 @@ async def until(condition, seconds=60):
 
 async def test_each_stored_order_is_counted_once_also_after_the_store_failed():
     menu = make_menu("tea", "cake")
-    recommenders, store = Recommenders(lambda _: menu, retry_s=0.01), OrdersOnly(make_orders(*["tea"] * 450), failures=3)
+    recommenders, store = Recommenders(lambda *_: menu, retry_s=0.01), OrdersOnly(make_orders(*["tea"] * 450), failures=3)
     async with following(recommenders, store):
         await until(lambda: recommenders.get("demo", menu).n_orders == 450)
         store.failures = 2
@@ -85,7 +85,7 @@ async def test_each_stored_order_is_counted_once_also_after_the_store_failed():
 
 async def test_orders_that_another_process_stores_are_found_by_polling():
     menu = make_menu("tea")
-    recommenders, store = Recommenders(lambda _: menu, poll_s=0.01), OrdersOnly()
+    recommenders, store = Recommenders(lambda *_: menu, poll_s=0.01), OrdersOnly()
     async with following(recommenders, store):
         await until(lambda: store.reads)
         store.orders += make_orders("tea")
@@ -93,7 +93,7 @@ async def test_orders_that_another_process_stores_are_found_by_polling():
 
 
 async def test_orders_of_a_menu_that_is_not_served_are_counted_for_when_it_is():
-    def missing(_):
+    def missing(*_):
         raise MenuNotFound
 
     recommenders = Recommenders(missing)
@@ -104,7 +104,7 @@ async def test_orders_of_a_menu_that_is_not_served_are_counted_for_when_it_is():
 
 async def test_processes_that_read_the_same_orders_make_the_same_suggestions():
     menu, orders = naan_menu(), naan_orders(470)
-    live, late = Recommenders(lambda _: menu), Recommenders(lambda _: menu)
+    live, late = Recommenders(lambda *_: menu), Recommenders(lambda *_: menu)
     growing = OrdersOnly(orders[:403])
     async with following(live, growing):
         await until(lambda: live.get("demo", menu).fitted)
@@ -124,7 +124,7 @@ FAILING = (sys.executable, "-c", "import sys; sys.stdin.read(9); sys.exit(3)")
 
 async def test_after_a_fit_that_fails_the_counts_remain_in_use(caplog):
     menu = make_menu("tea", "cake")
-    recommenders = Recommenders(lambda _: menu, fit_command=FAILING)
+    recommenders = Recommenders(lambda *_: menu, fit_command=FAILING)
     async with following(recommenders, OrdersOnly(make_orders(*["tea", "cake tea"] * 210))):
         await until(lambda: "the fit to 400 orders failed" in caplog.text)
     assert recommenders.get("demo", menu).due is None
@@ -133,7 +133,7 @@ async def test_after_a_fit_that_fails_the_counts_remain_in_use(caplog):
 
 async def test_after_a_fit_that_cannot_be_started_the_counts_remain_in_use(tmp_path, caplog):
     menu, store = make_menu("tea", "cake"), OrdersOnly(make_orders(*["tea", "cake tea"] * 210))
-    recommenders = Recommenders(lambda _: menu, fit_command=(str(tmp_path / "missing"),))
+    recommenders = Recommenders(lambda *_: menu, fit_command=(str(tmp_path / "missing"),))
     async with following(recommenders, store):
         await until(lambda: "the fit to 400 orders failed" in caplog.text)
         store.orders += make_orders(*["cake"] * 430)[420:]
@@ -146,7 +146,7 @@ async def test_an_outdated_fit_is_abandoned_for_the_next(tmp_path):
     started = tmp_path / "started"
     program = f"import sys, time; open({str(started)!r}, 'a').write('x'); time.sleep(600)"
     menu, store = make_menu("tea"), OrdersOnly(make_orders(*["tea"] * 400))
-    recommenders = Recommenders(lambda _: menu, fit_command=(sys.executable, "-c", program), poll_s=0.05)
+    recommenders = Recommenders(lambda *_: menu, fit_command=(sys.executable, "-c", program), poll_s=0.05)
     async with following(recommenders, store):
         await until(started.exists)
         store.orders = make_orders(*["tea"] * 800)
@@ -193,7 +193,7 @@ async def put(store, orders):
 
 async def test_a_process_uses_the_fit_that_another_one_saved(database_url):
     menu = naan_menu()
-    one, other = Recommenders(lambda _: menu), Recommenders(lambda _: menu, fit_command=FAILING)
+    one, other = Recommenders(lambda *_: menu), Recommenders(lambda *_: menu, fit_command=FAILING)
     async with opened(database_url) as store:
         await put(store, naan_orders(410))
         async with following(one, store):
@@ -220,7 +220,7 @@ sys.stdout.buffer.write(run_task(task))
 async def test_of_two_processes_one_makes_the_tuned_fit(database_url, tmp_path):
     log = tmp_path / "fits"
     menu = naan_menu()
-    both = [Recommenders(lambda _: menu, fit_command=(sys.executable, "-c", RECORDING_FIT, str(log))) for _ in range(2)]
+    both = [Recommenders(lambda *_: menu, fit_command=(sys.executable, "-c", RECORDING_FIT, str(log))) for _ in range(2)]
     async with opened(database_url) as store, opened(database_url) as same:
         await put(store, naan_orders(410))
         async with following(both[0], store), following(both[1], same):
@@ -231,7 +231,7 @@ async def test_of_two_processes_one_makes_the_tuned_fit(database_url, tmp_path):
 async def test_a_start_from_snapshots_reads_few_orders_again(database_url):
     menu, orders = naan_menu(), naan_orders(460)
     others = [PastOrder(k, "other", "m", MONDAY_NOON, None, (("cake", 1),)) for k in range(30)]
-    one, late, without = (Recommenders(lambda _: menu, snapshot_orders=300, fit_command=FAILING) for _ in range(3))
+    one, late, without = (Recommenders(lambda *_: menu, snapshot_orders=300, fit_command=FAILING) for _ in range(3))
     async with opened(database_url) as store:
         await put(store, [*others, *orders[:400]])
         async with following(one, store):
@@ -262,18 +262,18 @@ async def test_the_first_suggestions_wait_for_the_stored_orders_but_not_for_a_fa
             await asyncio.sleep(0.2)
             return await super().orders_after(sequence, limit=limit)
 
-    recommenders = Recommenders(lambda _: menu)
+    recommenders = Recommenders(lambda *_: menu)
     await recommenders.started()  # without a store there is nothing to wait for
     async with following(recommenders, Slow(make_orders("cake"))):
         await asyncio.sleep(0)
         await recommenders.started()
         assert recommenders.get("demo", menu).n_orders == 1
-    recommenders = Recommenders(lambda _: menu)
+    recommenders = Recommenders(lambda *_: menu)
     async with following(recommenders, OrdersOnly(make_orders("cake"), failures=1)):
         await asyncio.sleep(0)
         await asyncio.wait_for(recommenders.started(), RETRY_S / 2)
         assert recommenders.get("demo", menu).n_orders == 0
-    recommenders = Recommenders(lambda _: menu, start_patience_s=0.05)
+    recommenders = Recommenders(lambda *_: menu, start_patience_s=0.05)
     async with following(recommenders, Slow(make_orders("cake"))):
         await asyncio.sleep(0)
         await recommenders.started()
@@ -292,7 +292,7 @@ async def test_real_orders_are_predicted_better_than_by_popularity(name):
         pytest.skip(f"no history {name} in ../shared/recommend")
     orders, queries = bench.read(SHARED / name)
     menu = bench.named_menu(sorted({item for order in orders for item, _ in order.items})).model_copy(update={"id": name})
-    recommenders = Recommenders(lambda _: menu)
+    recommenders = Recommenders(lambda *_: menu)
     recommender = recommenders.get(orders[0].client, menu)
     rates = {"popularity": statistics.mean(bench.hits(bench.popularity(orders), queries))}
     async with following(recommenders, OrdersOnly(orders)):

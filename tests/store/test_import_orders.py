@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
-from tests.store.samples import MENU
+from tests.menus.menu_bodies import menu_body
+from tests.store.samples import MENU, opened
+from voice.menus.stored_menus import MenuLimits, NewMenu
 from voice.orders.engine import OrderEngine
 from voice.recommend.past_orders import PastOrder
 from voice.store.history_file import read_history
@@ -100,6 +102,15 @@ async def test_an_order_is_identified_by_client_menu_and_its_id_in_the_file(sqli
     sqlite_merchant.run("1,,,tea,1\n")
     sqlite_merchant.run("1,,,tea,1\n", "--menu", "cafe", "--client", "other")
     assert [order.client for order in await sqlite_merchant.stored()] == ["demo", "other"]
+
+
+async def test_orders_from_a_menu_that_the_client_put_are_imported(sqlite_merchant):
+    async with opened(sqlite_merchant.database_url) as store:
+        own = NewMenu("kiosk", "stall", menu_body(), "etag", 9)
+        await store.put_menu(own, lambda _: None, MenuLimits(max_menus=9, max_words=99))
+        assert await store.menu_document("other", "stall") is None
+    done = sqlite_merchant.run("1,,,pho,2\n", "--menu", "stall", "--client", "kiosk")
+    assert (done.returncode, [order.items for order in await sqlite_merchant.stored()]) == (0, [(("pho", 2),)]), done.stderr
 
 
 async def test_an_invalid_row_is_reported_and_the_others_are_imported(sqlite_merchant):

@@ -6,8 +6,9 @@ from uuid import uuid4
 import pytest
 
 from errors import ItemNotFound, MenuNotFound, OrderConflict, OrderIncomplete, ValidationFailed
-from schemas import Menu, StoreOrderRequest
+from schemas import StoreOrderRequest
 from voice.dialog.turn import DialogEngine
+from voice.menus.menu import Menu
 from voice.store.placing import place_order
 
 pytestmark = pytest.mark.anyio

@@ -41,7 +41,7 @@ async def test_a_spoken_order_comes_in_the_same_three_forms_as_speech(state, for
     async with client_of(state, recogniser=recogniser) as client:
         response = await client.post(ORDER, **form(lines))
     order = response.json()["data"]
-    engine = state["menus"].get(MENU)
+    engine = state["menus"].get("demo", MENU)
     expected = engine.take_turn("hai cà phê sữa", state_of(engine.menu, Conversation.model_validate({"lines": lines})))
     assert {name: order[name] for name in expected} == json.loads(json.dumps(expected))
     assert order["transcript"]["text"] == "hai cà phê sữa"

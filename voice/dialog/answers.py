@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-from schemas import Menu
 from voice.dialog.requirements import is_required
 from voice.dialog.state import Note, PendingEdit, Question, QuestionKind
+from voice.menus.menu import Menu
 from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, MenuIndex, Modifier
 
 # Questions whose yes is a sole choice.

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from schemas import Menu
 from voice.menus.availability import is_choice_available, is_item_available
+from voice.menus.menu import Menu
 from voice.orders.parser.draft import ChoiceRef
 
 

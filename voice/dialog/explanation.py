@@ -24,7 +24,6 @@ from schemas import (
     FeatureCost,
     FeatureDifference,
     LineEdit,
-    Menu,
     NamedId,
     ParsedArc,
     ParsedEdit,
@@ -33,6 +32,7 @@ from schemas import (
 )
 from voice.dialog.reading import Reading
 from voice.dialog.state import Act, Question
+from voice.menus.menu import Menu
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine
 from voice.orders.parser.model import EVENTS, WORD_EVENTS, Event, Features, Model, features_of

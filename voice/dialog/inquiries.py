@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from schemas import Menu
 from voice.dialog.asking_patterns import Found, Match, Patterns, Phrase, PhraseTable
 from voice.dialog.state import Inquiry, InquiryKind, QuestionKind, State
+from voice.menus.menu import Menu
 from voice.menus.names import all_names
 from voice.orders import words
 from voice.orders.language_packs import Asks, LanguagePack, language_packs

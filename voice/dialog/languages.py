@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.language_packs import language_packs
 from voice.orders.words import Token

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from errors import ItemNotFound, ValidationFailed
-from schemas import Line, LineRequest, Menu, Option, OptionRequest
+from schemas import Line, LineRequest, Option, OptionRequest
+from voice.menus.menu import Menu
 from voice.orders.parser.draft import NEW, Draft, DraftLine, DraftOption
 from voice.orders.pricing import Pricing
 

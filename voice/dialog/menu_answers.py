@@ -6,12 +6,12 @@ from datetime import UTC, datetime, time
 from itertools import accumulate
 from typing import Final
 
-from schemas import Menu
 from voice.dialog.numbers_in_words import time_in_words
 from voice.dialog.state import Inquiry, InquiryKind, State
 from voice.dialog.wording import MAX_LISTED, Wording, capital, n_words, spoken
 from voice.menus.availability import DAYS, MINUTES_A_DAY, Hours, is_choice_available, is_item_available, opening_hours
 from voice.menus.diets import Verdict, allergens_in, denied_by, verdict_on
+from voice.menus.menu import Menu
 from voice.menus.names import text_in
 from voice.orders.parser.draft import ChoiceRef, DraftLine, DraftOption
 from voice.orders.pricing import Pricing

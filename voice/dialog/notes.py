@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from schemas import Menu, NoteKind, Option
+from schemas import NoteKind, Option
 from voice.dialog.lines import priced_options
 from voice.dialog.phrases import Phrases, is_asking, is_counting, is_function_word, is_negation, names_of, phrases_of
 from voice.dialog.settling import Settled
 from voice.dialog.state import Note, Question, QuestionKind
 from voice.menus.diets import ALLERGENS, DIETS, Verdict, verdict_on
+from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack
 from voice.orders.parser.draft import DraftLine

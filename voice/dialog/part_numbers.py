@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from schemas import Menu
 from voice.dialog.phrases import names_of
+from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.language_packs import language_packs
 from voice.orders.numbers import NumberWords

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from schemas import Choice, Item, Menu
+from voice.menus.menu import Choice, Item, Menu
 from voice.menus.names import all_names
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack, language_packs

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from schemas import Menu
 from voice.dialog.state import Note, Question, QuestionKind, State
 from voice.dialog.wording import MAX_LISTED, Wording, capital, n_words
 from voice.menus.diets import allergens_in, denied_by
+from voice.menus.menu import Menu
 from voice.orders.parser.draft import DraftLine
 from voice.orders.pricing import Pricing
 

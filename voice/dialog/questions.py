@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from schemas import Menu
 from voice.dialog.availability import Absent
 from voice.dialog.requirements import open_groups, unmet_groups
 from voice.dialog.state import PendingEdit, Question, QuestionKind
+from voice.menus.menu import Menu
 from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine
 from voice.orders.parser.parser import Unresolved
 

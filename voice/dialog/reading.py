@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from schemas import Menu
 from voice.dialog.acts import Heard, act_of_words, heard
 from voice.dialog.inquiries import InquiryFinder
 from voice.dialog.notes import FoundNote, NoteFinder, mentioned
@@ -12,6 +11,7 @@ from voice.dialog.phrases import is_pronoun
 from voice.dialog.policy import is_read_back
 from voice.dialog.second_opinion import SecondOpinion, answers_first
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
+from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import MenuIndex

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from schemas import Menu, OptionGroup
+from voice.menus.menu import Menu, OptionGroup
 from voice.orders.parser.draft import DraftLine
 
 

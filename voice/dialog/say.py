@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from schemas import Menu
 from voice.dialog.menu_answers import answer_in
 from voice.dialog.question_text import MAX_WORDS, is_read_back, question_in
 from voice.dialog.state import Act, Change, Inquiry, InquiryKind, Note, QuestionKind, Status, Turn
 from voice.dialog.wording import Wording, n_words
+from voice.menus.menu import Menu
 from voice.orders.parser.draft import DraftLine
 from voice.orders.pricing import Pricing
 

@@ -8,9 +8,10 @@ import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from schemas import Line, Menu
+from schemas import Line
 from voice.dialog.lines import request_of
 from voice.dialog.state import Question
+from voice.menus.menu import Menu
 from voice.orders.engine import OrderEngine
 from voice.orders.parser.draft import Draft, DraftLine, DraftOption, denotation
 from voice.orders.parser.parser import Parse

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from schemas import Menu
 from voice.dialog.availability import Absent
 from voice.dialog.lines import is_changed
 from voice.dialog.questions import MAX_NEAR, unresolved_question
 from voice.dialog.requirements import exceeds_limits
 from voice.dialog.settling import MAX_LINES, MAX_QUANTITY
 from voice.dialog.state import PendingEdit, Question, QuestionKind
+from voice.menus.menu import Menu
 from voice.menus.names import spoken_names
 from voice.orders import words
 from voice.orders.parser.arc import Arc

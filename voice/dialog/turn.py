@@ -5,11 +5,11 @@
 Each step is the module of its name; docs/conversations.md describes them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from schemas import Line, LineRequest, Menu, Order
+from schemas import Line, LineRequest, Order
 from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
@@ -32,6 +32,8 @@ from voice.dialog.suspending import (
 )
 from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
+from voice.menus.menu import Menu
+from voice.menus.parts import Part
 from voice.orders import words
 from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
@@ -51,7 +53,7 @@ Suggest = Callable[
 
 
 class DialogEngine:
-    """Holds conversations about one menu; stateless, and safe to share between threads."""
+    """Holds conversations about one menu; it keeps nothing of them, and is safe to share between threads."""
 
     def __init__(self, menu: Menu, ask_below: float = ASK_BELOW, model: Model | None = None) -> None:
         """Compile the menu. An edit of a confidence below `ask_below` becomes a question; `model`: of the parser, None loads it."""
@@ -63,6 +65,17 @@ class DialogEngine:
         self._availability = Availability(menu)
         self._pricing = Pricing(menu)
         self._pricings = {language: Pricing(menu, language) for language in {*menu.languages, *language_packs()}}
+
+    def set_availability(self, changes: Mapping[Part, bool]) -> None:
+        """Change what is available, for all who share the engine; the next turn knows it.
+
+        Replaces parts of `menu` in place, which must not be shared with other engines (`with_own_parts`): the indices of names stay as they
+        are. `menu` becomes another object, so that what was derived from it is derived anew.
+        """
+        for part, is_available in changes.items():
+            part.set_available(self.menu, is_available=is_available)
+        self.menu = self.menu.model_copy()
+        self._availability = Availability(self.menu)
 
     def price(self, lines: Sequence[LineRequest]) -> list[Line]:
         """Return the lines priced from the menu, none merged.

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import schemas
-from schemas import NOTE_KINDS, Conversation, Menu, PendingRequest
+from schemas import NOTE_KINDS, Conversation, PendingRequest
 from voice.dialog.lines import draft_of, draft_options, priced, priced_options, with_note
 from voice.dialog.question_text import question_text
 from voice.dialog.say import say
 from voice.dialog.settling import Settled
 from voice.dialog.state import Change, Note, PendingEdit, Question, QuestionKind, State, Turn
+from voice.menus.menu import Menu
 from voice.orders.parser.draft import DraftLine
 from voice.orders.pricing import Pricing
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from schemas import Menu, Option
+from schemas import Option
 from voice.dialog.numbers_in_words import cardinal, price_in_words, spoken_figure
+from voice.menus.menu import Menu
 from voice.menus.names import name_in
 from voice.orders.language_packs import LanguagePack, Speech, language_packs, speech_of
 from voice.orders.parser.draft import DraftLine, DraftOption

@@ -27,6 +27,7 @@ class SessionOrder:
         self.state = EMPTY
         self._lines: Sequence[LineRequest] = ()  # of `state`
         self._current_engine, self._engine = current_engine, current_engine()
+        self._menu = self._engine.menu  # another object after a change of what is available
         self._reply_language = reply_language
         # The last turn: text and whether its recognition is uncertain, the state before, the order after.
         self._taken: tuple[tuple[str, bool], State, Order] | None = None
@@ -39,9 +40,9 @@ class SessionOrder:
     def follow_menu(self) -> list[ApiError]:
         """Switch to the menu served now; remove missing items and options from the lines, and return the error that reports them."""
         engine = self._current_engine()
-        if engine is self._engine:
+        if engine is self._engine and engine.menu is self._menu:
             return []
-        self._engine, self._taken = engine, None
+        self._engine, self._menu, self._taken = engine, engine.menu, None
         self._lines, errors = remove_missing(engine, self._lines)
         if not errors:
             return []

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
-from schemas import Day, Menu, Period, minutes_of
+from voice.menus.menu import Day, Menu, Period, minutes_of
 
 DAYS: Final[tuple[Day, ...]] = get_args(Day)
 MINUTES_A_DAY: Final = 1440

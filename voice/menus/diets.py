@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Final, get_args
 
-from schemas import Allergen, Choice, Diet, Item, Menu, Option
+from schemas import Option
+from voice.menus.menu import Allergen, Choice, Diet, Item, Menu
 
 ALLERGENS: Final[tuple[str, ...]] = get_args(Allergen)
 DIETS: Final[tuple[str, ...]] = get_args(Diet)

@@ -1,12 +1,10 @@
 """Load menu files, reload changed ones, and report errors with line and column."""
 
-import asyncio
 import logging
 import os
-import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -14,9 +12,9 @@ from typing import Generic, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from errors import MenuNotFound
-from schemas import Menu
 from voice import bounded_yaml
-from voice.menus.names import spoken_names
+from voice.menus.menu import Menu
+from voice.menus.validation import MAX_WORDS, count_words, excess
 
 T = TypeVar("T")
 
@@ -38,9 +36,6 @@ log = logging.getLogger(__name__)
 
 REFRESH_S = 1.0
 SUFFIXES = (".yaml", ".yml", ".json")
-# A word in a name costs the order engine up to 70 us and 4 KB: 4 s and 200 MB at most. 5,000 items with two aliases have 45,000.
-MAX_WORDS = 50_000
-_WORD = re.compile(r"[^\W\d_]+|\d+")
 # The coarsest resolution of file times (FAT 2 s, ext4 4 ms): two writes within it may have the same time.
 TIME_STEP_NS = 2_000_000_000
 
@@ -57,7 +52,7 @@ class LoadedMenu(Generic[T]):
     compiled: T
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """Read a regular file, up to one byte beyond the maximum size."""
     # Non-blocking: a FIFO may have taken the file's place since the directory was listed.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -76,12 +71,15 @@ def read_menu(path: Path) -> Menu:
 
     """
     try:
-        document = bounded_yaml.parse(_read_bytes(path))
+        document = bounded_yaml.parse(read_bytes(path))
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
         raise MenuBroken(message) from error
     except bounded_yaml.YamlError as error:
         raise MenuBroken(str(error)) from error
+    if (too_large := excess(document.content)) is not None:
+        message = f"{document.position(too_large.place)}: {too_large.message}"
+        raise MenuBroken(message)
     try:
         menu = Menu.model_validate(document.content)
     except ValidationError as error:
@@ -92,20 +90,11 @@ def read_menu(path: Path) -> Menu:
     if menu.id != path.stem:
         message = f"{document.position(('id',))}: id {menu.id!r} differs from the file name"
         raise MenuBroken(message)
-    n_words = sum(len(_WORD.findall(name)) for name in _names(menu))
+    n_words = count_words(menu)
     if n_words > MAX_WORDS:
         message = f"{document.position(())}: {n_words} words in names and aliases; the maximum is {MAX_WORDS}"
         raise MenuBroken(message)
     return menu
-
-
-def _names(menu: Menu) -> Iterator[str]:
-    """Yield the names and aliases of all items and choices."""
-    for item in menu.items.values():
-        yield from spoken_names(item)
-    for group in menu.option_groups.values():
-        for choice in group.choices.values():
-            yield from spoken_names(choice)
 
 
 def _stamps(directory: Path) -> dict[Path, Stamp]:
@@ -166,6 +155,11 @@ class MenuBook(Generic[T]):
         except KeyError:
             raise MenuNotFound from None
 
+    def find(self, menu_id: str) -> T | None:
+        """Return the compiled menu of an id, None if there is none."""
+        entry = self._entries.get(menu_id)
+        return entry.compiled if entry is not None else None
+
     def refresh(self) -> None:
         """Load the changed files of the directory; blocking.
 
@@ -213,12 +207,3 @@ class MenuBook(Generic[T]):
             message = f"{bounded_yaml.START}: cannot be compiled: {type(error).__name__}"
             raise MenuBroken(message) from error
         log.info("menu loaded", extra={"file": path.name, "items": len(menu.items)})
-
-    async def watch(self) -> None:
-        """Call `refresh` every REFRESH_S until cancelled."""
-        while True:
-            await asyncio.sleep(REFRESH_S)
-            try:
-                await asyncio.to_thread(self.refresh)
-            except Exception:
-                log.exception("menu refresh failed")

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from schemas import Menu, Option
+from schemas import Option
+from voice.menus.menu import Menu
 
 Path = tuple[tuple[str, str], ...]  # the groups and choices above a nested group; empty: the item's own group
 

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from schemas import LineRequest, Menu
+from schemas import LineRequest
+from voice.menus.menu import Menu
 from voice.orders.parser.state import OpenQuestion
 
 _ROOT: Final = Path(__file__).parents[2]

@@ -10,7 +10,8 @@ The same parser scores the hypotheses of a recogniser: `OrderEngine.score` is th
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from schemas import Choice, Item, Line, LineRequest, Menu, Order
+from schemas import Line, LineRequest, Order
+from voice.menus.menu import Choice, Item, Menu
 from voice.menus.names import all_names
 from voice.orders import search, words
 from voice.orders.drafts import drafts_of

@@ -10,9 +10,11 @@ from typing import Any, Final, NamedTuple, final
 
 from rapidfuzz.distance import OSA
 
-from schemas import Amount, Choice, Item, Menu
+from schemas import Amount
+from voice.menus.menu import Choice, Item, Menu
 from voice.menus.names import spoken_names
 from voice.orders import spelling, words
+from voice.orders.cooperation import let_others_run
 from voice.orders.costs import (
     ADJECTIVE,
     AN_ARTICLE,
@@ -260,6 +262,7 @@ class Lexicon:
     # --- Compilation ----------------------------------------------------------------------------------------------------------------
 
     def _add(self, role: Role, value: object, phrase: tuple[str, ...], cost: float = 0.0) -> None:
+        let_others_run()
         if not phrase or len(phrase) > MAX_WORDS:
             return
         key = "".join(map(words.phonetic_key, phrase))
@@ -278,6 +281,7 @@ class Lexicon:
 
     def _variants(self, phrase: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         """Yield the phrase, and the phrase with one word replaced by each of its synonyms."""
+        let_others_run()
         yield phrase
         for start in range(len(phrase)):
             for end in range(start + 1, min(len(phrase), start + 3) + 1):
@@ -299,8 +303,12 @@ class Lexicon:
         phrases = set()
         items = {name: tuple(map(words.phonetic_key, name)) for role, _, name in named if role is Role.ITEM}
         heads = Counter([name[:2] for name in items])
-        begins = Counter(["".join(keys[:length]) for keys in items.values() for length in range(1, len(keys))])
-        ends = Counter(["".join(keys[length:]) for keys in items.values() for length in range(1, len(keys))])
+        begins: Counter[str] = Counter()
+        ends: Counter[str] = Counter()
+        for keys in items.values():
+            let_others_run()
+            begins.update(["".join(keys[:length]) for length in range(1, len(keys))])
+            ends.update(["".join(keys[length:]) for length in range(1, len(keys))])
         self.shared_heads = {head for head, count in begins.items() if count > 1}
         self.shared_tails = {tail for tail, count in ends.items() if count > 1}
         amounts = {words.phrase(way) for pack in packs for ways in (pack.amounts["light"], pack.amounts["extra"]) for way in ways}
@@ -369,6 +377,7 @@ class Lexicon:
         """
         whole: dict[tuple[Role, tuple[str, ...]], int] = defaultdict(int)
         for role, value, phrase in named:
+            let_others_run()
             whole[role, phrase] |= value.bit if isinstance(value, ChoiceRef) else 1
         parts: dict[tuple[Role, tuple[str, ...]], dict[object, float]] = defaultdict(dict)
         packs = language_packs().values()
@@ -378,6 +387,7 @@ class Lexicon:
         hollow = {word for pack in packs for word in pack.uninformative_words()}
         figures = set(figured)
         for role, value, phrase in (*named, *figured):
+            let_others_run()
             vietnamese = any(word != words.fold(word) for word in phrase)
             for length in range(1, len(phrase)):
                 first, last = (phrase[:length], phrase[length:], vietnamese), (phrase[-length:], phrase[:-length], not vietnamese)
@@ -521,16 +531,22 @@ class Lexicon:
     def _spelling_index(self) -> dict[str, list[str]]:
         """Return the keys of the menu's words by these keys with one letter deleted. Source: Garbe 2012, symmetric deletes."""
         index: dict[str, list[str]] = defaultdict(list)
-        self.known = {words.phonetic_key(word) for entries in self.index.values() if entries for entry in entries for word in entry.phrase}
-        vocabulary = {
-            word for entries in self.index.values() if entries for entry in entries if entry.role in NAMING for word in entry.phrase
-        }
+        self.known: set[str] = set()
+        vocabulary: set[str] = set()
+        for entries in self.index.values():
+            let_others_run()
+            for entry in entries or ():
+                self.known.update(map(words.phonetic_key, entry.phrase))
+                if entry.role in NAMING:
+                    vocabulary.update(entry.phrase)
         for key in sorted({words.phonetic_key(word) for word in vocabulary}):
             if len(key) >= MIN_DELETION_KEY:
+                let_others_run()
                 for variant in _deletions(key):
                     index[variant].append(key)
         self._prefixes: dict[str, list[str]] = defaultdict(list)
         for word in sorted({words.fold(word) for word in vocabulary}):
+            let_others_run()
             for length in range(spelling.MIN_ABBREVIATION, len(word) - spelling.MIN_OMITTED + 1):
                 self._prefixes[word[:length]].append(words.phonetic_key(word))
         return index

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import final
 
 from errors import ValidationFailed
-from schemas import MAX_PORTIONS, Amount, Line, Menu, Option
+from schemas import Amount, Line, Option
+from voice.menus.menu import MAX_PORTIONS, Menu
 from voice.menus.names import name_in
 
 

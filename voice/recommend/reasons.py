@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from schemas import Menu, Reason
+from schemas import Reason
+from voice.menus.menu import Menu
 from voice.recommend.counts import Basket, CustomerOrders, OrderCounts
 
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import orjson
 
 from errors import ItemNotFound
-from schemas import Menu, Suggestion
+from schemas import Suggestion
 from voice.menus.availability import is_item_served
+from voice.menus.menu import Menu
 from voice.menus.names import all_names
 from voice.recommend.counts import MAX_CUSTOMERS, MAX_PAIRS, CustomerOrders, OrderCounts
 from voice.recommend.fitting import FittedModel, ItemDescription, fit_tuned

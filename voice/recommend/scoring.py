@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import Item
+from voice.menus.menu import Item
 from voice.recommend.blend import BASKET_EXPONENT, COUNTS_ONLY, Blend, Part, log_lift
 from voice.recommend.counts import Basket, CustomerOrders, OrderCounts
 from voice.recommend.fitting import FittedModel

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from errors import MenuNotFound, Overloaded
-from schemas import Menu, Name
+from voice.menus.menu import Menu
+from voice.menus.names import Name
 from voice.recommend.fit_process import FIT_COMMAND, run_fit
 from voice.recommend.fitting import pack_task, unpack_fitted
 from voice.recommend.past_orders import CountsSnapshot, PastOrder, RecommenderStore
@@ -38,12 +39,12 @@ OUTDATED = 1.5
 class Recommenders:
     """All clients' recommenders, fed from a store.
 
-    `find_menu` returns a menu by its id or raises MenuNotFound; orders from an unknown menu are counted, too.
+    `find_menu` returns a menu by its client and id, or raises MenuNotFound or Overloaded; orders from an unknown menu are counted, too.
     """
 
     def __init__(  # noqa: PLR0913 - limits with defaults
         self,
-        find_menu: Callable[[str], Menu],
+        find_menu: Callable[[str, str], Menu],
         *,
         poll_s: float = POLL_S,
         retry_s: float = RETRY_S,
@@ -157,8 +158,8 @@ class Recommenders:
             return recommender
         client, menu_id = key
         try:
-            menu = self._find_menu(menu_id)
-        except MenuNotFound:
+            menu = self._find_menu(client, menu_id)
+        except (MenuNotFound, Overloaded):
             menu = Menu(id=menu_id, name=Name(menu_id), currency="XXX", items={})  # ISO 4217: no currency
         return self.get(client, menu)
 

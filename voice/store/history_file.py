@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from schemas import Id, Menu, PrimaryKey, Quantity, Timestamp
+from schemas import Id, PrimaryKey, Quantity, Timestamp
+from voice.menus.menu import Menu
 
 # The largest quantity of a line.
 MAX_QUANTITY = 999

@@ -12,9 +12,11 @@ from typing import TextIO
 from uuid import UUID, uuid5
 
 from errors import Overloaded
-from schemas import LineRequest, Menu
+from schemas import LineRequest
 from settings import Settings
 from voice.menus.loading import MenuBook
+from voice.menus.menu import Menu
+from voice.menus.served import menu_of
 from voice.orders.engine import OrderEngine
 from voice.recommend.sync import POLL_S, Recommenders
 from voice.store.connection import RETRY_S
@@ -142,31 +144,52 @@ async def fit_suggestions(store: Store, book: MenuBook[Menu], client: str, menu:
     """Fit to the stored orders, so that servers need not; return the seconds. If the database fails, the servers fit."""
     began_s = time.monotonic()
     try:
-        if await Recommenders(book.get).fit_once(store, client, menu):
+        if await Recommenders(lambda _, menu_id: menu if menu_id == menu.id else book.get(menu_id)).fit_once(store, client, menu):
             await asyncio.sleep(SERVERS_LOAD_S)
     except Overloaded:
         report.write("all orders were imported; the servers will fit the suggestions to them\n")
     return time.monotonic() - began_s
 
 
-def find_menu(book: MenuBook[Menu], menu_id: str, settings: Settings) -> Menu:
-    """Return a menu by its id.
+async def find_menu(book: MenuBook[Menu], store: Store, client: str, menu_id: str, settings: Settings) -> Menu:
+    """Return a menu of MENU_DIR, or one that the client put.
 
     Raises:
-        ImportFailed: the menu is not served.
+        ImportFailed: neither is there. Overloaded: the database does not answer.
 
     """
-    if menu_id not in book.menus:
-        problem = next((problem for file, problem in book.problems.items() if Path(file).stem == menu_id), "no such menu")
-        message = f"menu {menu_id!r} in {settings.menu_dir}: {problem}; served are: {', '.join(book.menus) or 'none'}"
-        raise ImportFailed(message)
-    return book.menus[menu_id]
+    if menu_id in book.menus:
+        return book.menus[menu_id]
+    document = await store.menu_document(client, menu_id)
+    if document is not None:
+        return menu_of(document, menu_id)[0]
+    problem = next((problem for file, problem in book.problems.items() if Path(file).stem == menu_id), "no such menu")
+    message = f"menu {menu_id!r} in {settings.menu_dir}: {problem}; served are: {', '.join(book.menus) or 'none'}"
+    raise ImportFailed(message)
 
 
 async def _import(file: Path, menu_id: str, client: str, settings: Settings, report: TextIO) -> ImportSummary:
     book: MenuBook[Menu] = MenuBook(settings.menu_dir, lambda menu: menu)
     book.refresh()
-    menu = find_menu(book, menu_id, settings)
+    try:
+        store = Store(settings.database_url)
+    except ValueError as error:
+        message = f"nothing was imported: {error}"
+        raise ImportFailed(message) from error
+    await store.open(migrate=not settings.environment.is_deployed)
+    try:
+        menu = await find_menu(book, store, client, menu_id, settings)
+        return await _import_orders(file, menu, client, store, book, report)
+    except Overloaded as error:
+        message = f"{error} Not all orders were imported; the same command continues where this one stopped."
+        raise ImportFailed(message) from error
+    finally:
+        await store.close()
+
+
+async def _import_orders(  # noqa: PLR0913, PLR0917 - the parts of an import
+    file: Path, menu: Menu, client: str, store: Store, book: MenuBook[Menu], report: TextIO
+) -> ImportSummary:
     rejected: list[int] = []
 
     def reject(number: int, reason: str) -> None:
@@ -175,23 +198,15 @@ async def _import(file: Path, menu_id: str, client: str, settings: Settings, rep
 
     began_s = time.monotonic()
     try:
-        store = Store(settings.database_url)
         with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
             history = read_history(lines, menu, reject)
     except (OSError, ValueError, csv.Error) as error:
         message = f"nothing was imported: {error}"
         raise ImportFailed(message) from error
     new = new_orders(history, client, OrderEngine(menu), datetime.now(UTC))
-    await store.open(migrate=not settings.environment.is_deployed)
-    try:
-        n_created, conflicts = await store_orders(store, new, Progress(len(new), report))
-        stored_s = time.monotonic() - began_s
-        fitted_s = await fit_suggestions(store, book, client, menu, report)
-    except Overloaded as error:
-        message = f"{error} Not all orders were imported; the same command continues where this one stopped."
-        raise ImportFailed(message) from error
-    finally:
-        await store.close()
+    n_created, conflicts = await store_orders(store, new, Progress(len(new), report))
+    stored_s = time.monotonic() - began_s
+    fitted_s = await fit_suggestions(store, book, client, menu, report)
     for name in history if conflicts else ():
         if str(imported_id(client, menu, name)) in conflicts:
             report.write(f"order {name}: stored before with other content, which remains\n")

@@ -6,7 +6,8 @@ from typing import Protocol
 from uuid import UUID
 
 from errors import ApiError, FieldError, MenuNotFound, OrderIncomplete, OrderNotFound, ValidationFailed
-from schemas import NOTE_KINDS, Line, LineRequest, Menu, Note, StoredOrder, StoreOrderRequest
+from schemas import NOTE_KINDS, Line, LineRequest, Note, StoredOrder, StoreOrderRequest
+from voice.menus.menu import Menu
 from voice.menus.requirements import open_options, unmet_groups
 from voice.store.orders import OrderStore
 from voice.store.stored_orders import build_order, order_digest

@@ -62,6 +62,33 @@ revocations = sa.Table(
     sa.Column("number", sa.BigInteger, nullable=False),
 )
 
+# One row a menu: a change replaces the row and gives it a new sequence, which other processes follow.
+menus = sa.Table(
+    "menus",
+    metadata,
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("client", sa.String(64), nullable=False),
+    sa.Column("menu", sa.String(200), nullable=False),
+    sa.Column("document", sa.LargeBinary),  # JSON; NULL: deleted
+    sa.Column("etag", sa.String(64), nullable=False),
+    sa.Column("n_words", sa.Integer, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("client", "menu"),
+    sqlite_autoincrement=True,  # see `orders`
+)
+
+# What is sold out, or back, besides the menu files; client "" are the menus of MENU_DIR.
+menu_availability = sa.Table(
+    "menu_availability",
+    metadata,
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("client", sa.String(64), nullable=False),
+    sa.Column("menu", sa.String(200), nullable=False),
+    sa.Column("overrides", sa.JSON, nullable=False),
+    sa.UniqueConstraint("client", "menu"),
+    sqlite_autoincrement=True,
+)
+
 # The next two tables are derived from the orders and may be emptied at any time.
 fits = sa.Table(
     "fits",

@@ -1,6 +1,6 @@
 """A small menu for the tests of the parser's layers."""
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.orders.parser.draft import ChoiceRef, Modifier
 
 MENU = Menu.model_validate(

@@ -1,7 +1,7 @@
 import pytest
 
-from schemas import Menu
 from tests.orders.parser.kiosk import MENU, modifier
+from voice.menus.menu import Menu
 from voice.orders.corpus import lines_of
 from voice.orders.parser.draft import ChoiceRef, DraftLine, DraftOption, MenuIndex, Modifier, denotation
 

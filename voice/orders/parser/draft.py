@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, final
 
-from schemas import Amount, LineRequest, Menu
+from schemas import Amount, LineRequest
+from voice.menus.menu import Menu
 from voice.orders.parser.none_choices import none_choices
 
 MAX_CACHED: Final = 4096  # sets of choices whose items are known

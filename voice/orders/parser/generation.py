@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import yaml
 
-from schemas import Choice, Item, LineRequest, Menu, OptionRequest
+from schemas import LineRequest, OptionRequest
+from voice.menus.menu import Choice, Item, Menu
 from voice.orders import words
 from voice.orders.corpus import Example
 from voice.orders.language_packs import language_packs

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.menus.names import all_names, spoken_names
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack, language_packs

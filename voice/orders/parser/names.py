@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.menus.names import spoken_names
 from voice.orders import words
+from voice.orders.cooperation import let_others_run
 from voice.orders.language_packs import LanguagePack
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import ChoiceRef
@@ -85,13 +86,14 @@ class NameIndex:
             if item.category is not None:
                 self._categories[tuple(map(words.singular, words.phrase(item.category)))].append(item_id)
         self._spellings = SpellingIndex(self._postings, self._function_words)
-        self.keys = frozenset({"".join(map(words.phonetic_key, name.words)) for name in self._names})  # sound keys of whole names
+        self.keys = frozenset({_sound_key(name) for name in self._names})  # of whole names
 
     # --- Compilation
 
     def _index(self, named: Collection[tuple[Entity, Phrase, bool]]) -> None:
         entities: dict[tuple[bool, str], set[Entity]] = defaultdict(set)
         for entity, phrase, _ in named:
+            let_others_run()
             for word in phrase:
                 entities[isinstance(entity, str), word].add(entity)
         n_entities = {
@@ -110,6 +112,7 @@ class NameIndex:
 
     def _post(self, name: Name) -> None:
         """Index a name by each word, each pair of neighbours written together, and all words written together."""
+        let_others_run()
         number, phrase = len(self._names), name.words
         self._names.append(name)
         for place, word in enumerate(phrase):
@@ -252,6 +255,11 @@ class NameIndex:
                 yield Arc.scored(self._model, len(phrase), Role.ITEM, tuple(item_ids), features, is_partial=True)
 
 
+def _sound_key(name: Name) -> str:
+    let_others_run()
+    return "".join(map(words.phonetic_key, name.words))
+
+
 def _matched(before: Match | None, posting: Posting, cost: float, features: Features) -> Match | None:
     """Return a match with one more word; None if the word is matched already."""
     _, place, n_words = posting
@@ -270,6 +278,7 @@ def _matched(before: Match | None, posting: Posting, cost: float, features: Feat
 def _names_of(menu: Menu) -> Iterator[tuple[Entity, Phrase, bool]]:
     """Yield names and aliases."""
     for item_id, item in menu.items.items():
+        let_others_run()
         yield from [(item_id, words.phrase(name), False) for name in spoken_names(item)]
     for group_id, group in menu.option_groups.items():
         for choice_id, choice in group.choices.items():

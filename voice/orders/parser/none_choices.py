@@ -1,6 +1,6 @@
 """The choice of a group that stands for having none of it: "no ice", "0% sugar", "unsweetened, no sugar"."""
 
-from schemas import Menu, OptionGroup
+from voice.menus.menu import Menu, OptionGroup
 from voice.menus.names import spoken_names
 from voice.orders import words
 from voice.orders.language_packs import language_packs

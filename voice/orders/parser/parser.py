@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, final
 
-from schemas import LineRequest, Menu
+from schemas import LineRequest
+from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.parser.acts import ActModel, act_features, masked
 from voice.orders.parser.arc import Arc

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from schemas import Menu
+from voice.menus.menu import Menu
 from voice.menus.names import spoken_names
 from voice.orders import spelling, words
 from voice.orders.parser.arc import Arc

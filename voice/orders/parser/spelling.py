@@ -8,6 +8,7 @@ from typing import Final
 from rapidfuzz.distance import OSA
 
 from voice.orders import words
+from voice.orders.cooperation import let_others_run
 from voice.orders.parser.model import Features
 
 MIN_TYPO_LETTERS: Final = 4
@@ -100,6 +101,7 @@ class SpellingIndex:
         self._by_skeleton: dict[str, set[str]] = defaultdict(set)
         self._near: dict[tuple[str, bool], list[tuple[str, Features]]] = {}
         for word in self._vocabulary:
+            let_others_run()
             key, folded = words.phonetic_key(word), words.fold(word)
             self._by_initial[folded[:1]].append(word)
             self._by_key[key].add(word)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from voice.orders import words
+from voice.orders.cooperation import let_others_run
 from voice.orders.language_packs import LanguagePack
 from voice.orders.numbers import THOUSAND, Number, NumberWords
 from voice.orders.spans.vocabulary import Phrase, SpanVocabulary
@@ -50,6 +51,7 @@ class MenuNames:
 
     def _add(self, name: str, *, is_item: bool) -> Phrase:
         """Index a name and return its keys, numbers in digits."""
+        let_others_run()
         tokens = [token for token in words.tokenize(name) if not words.is_punctuation(token.surface)]
         if not tokens:
             return ()
