@@ -1,0 +1,1 @@
+"""Protocols of others, one thin file each, over the same domain, admission and limits as the routes."""
