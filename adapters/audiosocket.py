@@ -231,6 +231,7 @@ class AudioSocketServer:
                 n_frames += 1
                 if n_frames > self.limits.free_frames + self.limits.max_frames_per_audio_s * call.live.received_s:
                     await call.live.stop(RateLimited(1, "Too many frames with too little audio were received."))
+                    call.abort()
                     return
                 if received.type == first.type:
                     await call.live.receive_audio(received.payload)

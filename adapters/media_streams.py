@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from adapters.phone_socket import DEFAULT_PHONE_LIMITS, PhoneAdmission, PhoneLimits, PhoneSocket
-from errors import ApiError, BadRequest
+from errors import ApiError, AudioTooLong, BadRequest
 from schemas import RawEncoding
 from settings import Settings
 from voice.calls.call import Call
@@ -139,8 +139,11 @@ class MediaStreamEndpoint:
             await call.hang_up()
         except ClientDisconnect:
             await call.hang_up()
+        except AudioTooLong as error:
+            await call.live.stop(error)
         except ApiError as error:
             await call.live.stop(error)
+            call.abort()
 
 
 async def _accept(message: dict[str, Any], call: Call, line: MediaLine) -> bool:

@@ -35,6 +35,7 @@ class PhoneLimits:
     max_idle_s: float = 30.0  # without a message
     max_send_s: float = 5.0  # until the platform reads a message
     max_message_bytes: int = 256 * 1024  # ten seconds of audio
+    max_buffered_bytes: int = 1024 * 1024  # of messages that are incomplete or not taken yet
     # Audio comes in 50 messages a second.
     free_messages: int = 1000
     max_messages_per_s: int = 500
@@ -61,7 +62,7 @@ class PhoneSocket:
         self._scope["voice.buffered"] = self._limit_buffered
 
     def _limit_buffered(self, n_bytes: int) -> bool:
-        if n_bytes > self.limits.max_message_bytes:
+        if n_bytes > self.limits.max_buffered_bytes:
             self._oversize.set()
         return not self._oversize.is_set()
 
@@ -127,10 +128,17 @@ class PhoneSocket:
             await self._send({"type": "websocket.send", **frame})
 
     async def close(self, error: ApiError | None = None) -> None:
-        """Close with the code and the reason."""
+        """Close with the code and the reason; then read until the platform closes too, which unread audio would delay.
+
+        Raises:
+            OSError: the platform does not read.
+
+        """
         code = NORMAL if error is None else CLOSE_CODES.get(type(error), POLICY_VIOLATION if error.status < 500 else SERVER_FAILED)  # noqa: PLR2004
         async with asyncio.timeout(self.limits.max_send_s):
             await self._send({"type": "websocket.close", "code": code, "reason": "" if error is None else str(error.error)})
+            while not self._oversize.is_set() and (await self._receive())["type"] != "websocket.disconnect":
+                pass
 
 
 class PhoneAdmission:

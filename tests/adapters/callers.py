@@ -6,7 +6,7 @@ import contextlib
 import json
 import struct
 import wave
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
@@ -20,6 +20,7 @@ from voice.tts.sound import Resampler, Samples, Sound, encode
 
 SAMPLE_RATE = 8000
 FRAME = SAMPLE_RATE // 50  # samples: 20 ms
+PAUSE = SAMPLE_RATE  # samples
 QUIET_S = 0.5
 
 
@@ -81,8 +82,9 @@ class Telephone:
             while True:
                 frame, self._unsent = self._unsent[:FRAME], self._unsent[FRAME:]
                 await self.send_audio(np.pad(frame, (0, FRAME - len(frame))))
-                if len(frame) and not len(self._unsent):
+                if len(frame) and len(self._unsent) <= PAUSE < len(self._unsent) + FRAME:
                     self.spoke_until = loop.time()
+                if len(frame) and not len(self._unsent):
                     self._said.set()
                 due = max(due + 0.02 / self.speed, loop.time() - 1)
                 await asyncio.sleep(max(0.0, due - loop.time()))
@@ -94,9 +96,9 @@ class Telephone:
         self.ended.set()
 
     async def say(self, samples: Samples) -> None:
-        """Say a recording; return when it was sent."""
+        """Say a recording, then pause long enough to end the utterance; return when both were sent."""
         self._said.clear()
-        self._unsent = samples
+        self._unsent = np.pad(samples, (0, PAUSE))
         async with asyncio.timeout(30):
             await self._said.wait()
 
@@ -108,14 +110,27 @@ class Telephone:
                     return found[0]
                 await asyncio.sleep(0.005)
 
+    async def silence(self, *, after: float, quiet_s: float = 0.25, within_s: float = 20) -> float:
+        """Return when the shop stopped speaking after a time."""
+        async with asyncio.timeout(within_s):
+            while True:
+                last = max((at for at, _ in self.heard), default=0.0)
+                if asyncio.get_running_loop().time() - max(last, after) > quiet_s:
+                    return max(last, after)
+                await asyncio.sleep(0.005)
+
     async def hear(self, *, quiet_s: float = QUIET_S, within_s: float = 30) -> Samples:
         """Wait for speech that was not returned yet, and until it pauses or the call ends; return it."""
         async with asyncio.timeout(within_s):
-            while len(self.heard) == self._n_heard and not self.ended.is_set():
+            while len(self.heard) == self._n_heard and not self.ended.is_set():  # noqa: ASYNC110 - two conditions
                 await asyncio.sleep(0.02)
-            while not self.ended.is_set() and asyncio.get_running_loop().time() - self.heard[-1][0] < quiet_s:
+            while not self.ended.is_set() and asyncio.get_running_loop().time() - self.heard[-1][0] < quiet_s:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         return self.forget()
+
+    def all_since(self, after: float) -> Samples:
+        """Return what was heard since a time."""
+        return np.concatenate([np.zeros(0, np.int16), *[samples for at, samples in self.heard if at > after]])
 
     def forget(self) -> Samples:
         """Return what was heard since the last time."""
@@ -200,8 +215,3 @@ class TwilioTelephone(Telephone):
                 self.cleared_at.append(asyncio.get_running_loop().time())
             elif message["event"] == "mark":
                 await self.send({"event": "mark", "sequenceNumber": "9", "streamSid": "MZ1", "mark": message["mark"]})
-
-
-def joined(parts: Sequence[Samples]) -> Samples:
-    """Join recordings."""
-    return np.concatenate(parts)

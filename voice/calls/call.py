@@ -17,6 +17,7 @@ from voice.live.connection import LiveConnection
 from voice.live.session import TypedAnswer
 from voice.orders.language_packs import speech_of
 from voice.tts.pieces import cut
+from voice.tts.sound import SpeechFailedError
 
 log = logging.getLogger("voice.calls")
 # After so much silence the last sentence is said again; after MAX_SILENCES of them a person takes over.
@@ -87,6 +88,10 @@ class Call:
             self._speaking.cancel()
         await self.live.stop()
         self._start_timer(FINISH_S, self._give_up)
+
+    def abort(self) -> None:
+        """End the call at once: what its platform sends is no call."""
+        self._end(Outcome.HANDOFF)
 
     async def _give_up(self) -> None:
         self._end(Outcome.HUNG_UP)
@@ -208,7 +213,7 @@ class Call:
         except OSError:
             self._end(outcome or Outcome.HUNG_UP)
             return
-        except Exception:
+        except SpeechFailedError:
             log.exception("speech synthesis failed", extra={"client": self.live.client})
             self._end(outcome or Outcome.HANDOFF)
             return

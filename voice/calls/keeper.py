@@ -16,7 +16,7 @@ log = logging.getLogger("voice.calls")
 # The name space of order ids; a call's id is a UUID of its own, or a platform's name for the call.
 NAMESPACE: Final = UUID("7b1a5b0e-6f0c-4d3e-9d53-5b2f8f6f0a11")
 # A call waits this often and long for a database that does not answer; a caller hears nothing meanwhile.
-ATTEMPTS, RETRY_S = 3, 0.5
+ATTEMPTS, RETRY_S = 3, 0.3
 
 
 def order_id_of(call_id: str) -> UUID:
@@ -45,6 +45,7 @@ class OrderKeeper:
         facts = {name: order[name] for name in ("menu", "lines", "notes")}
         request = StoreOrderRequest.model_validate({**facts, "placed_at": self._placed_at})
         for attempt in range(ATTEMPTS):
+            await asyncio.sleep(RETRY_S * attempt)
             try:
                 await place_order(self._store, self._find_pricer, self._client, self.order_id, request)
             except OrderConflict:
@@ -52,7 +53,7 @@ class OrderKeeper:
                 log.warning("order id used by an earlier call", extra={"order_id": str(self.order_id), "client": self._client})
                 self.order_id = uuid4()
             except Overloaded:
-                await asyncio.sleep(RETRY_S * attempt)
+                continue
             except ApiError as error:
                 log.warning("order not stored", extra={"error": error.error, "client": self._client})
                 return False

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from schemas import RawEncoding
-from voice.tts.sound import Samples, encode
+from voice.tts.sound import Samples, SpeechFailedError, encode
 from voice.tts.speaker import Speaker
 
 MAX_PIECES_AHEAD = 2  # made before they are heard
@@ -65,7 +65,7 @@ class Playback:
         """Play the loaded pieces one after another; return when the last was heard.
 
         Raises:
-            Exception: the synthesiser's. OSError: the line's.
+            SpeechFailedError: a piece was not synthesised. OSError: the caller's side has gone.
 
         """
         pieces = self._unsent
@@ -99,8 +99,10 @@ class Playback:
                     async for samples in spoken:
                         await made.put(samples)
                 await made.put(None)
-        except Exception as error:  # noqa: BLE001 - `play` raises it
-            await made.put(error)
+        except Exception as error:  # noqa: BLE001 - `play` raises it; an OSError is not the line's
+            failure = SpeechFailedError()
+            failure.__cause__ = error
+            await made.put(failure)
 
     async def _send(self, samples: Samples) -> Samples:
         """Send whole frames when they are due; return the rest."""

@@ -12,6 +12,10 @@ from voice.asr.audio import G711
 Samples = NDArray[np.int16]  # mono, shape (n_samples,)
 
 
+class SpeechFailedError(Exception):
+    """A text was not synthesised."""
+
+
 class Sound(NamedTuple):
     """Synthesised audio."""
 

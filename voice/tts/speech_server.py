@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import httpx2
 import numpy as np
 
-from voice.tts.sound import Sound
+from voice.tts.sound import Sound, SpeechFailedError
 
 # Until the first bytes; later ones come while earlier ones are heard.
 FIRST_BYTES_S, NEXT_BYTES_S, CONNECT_S = 10.0, 5.0, 3.0
@@ -21,10 +21,6 @@ MAX_CONNECTIONS = 16
 MAX_PIECE_BYTES = 32 * 1024 * 1024  # five minutes at 48 kHz
 RIFF_HEAD_BYTES = 12
 _RATE: Final = re.compile(r"rate=(\d{4,6})")
-
-
-class SpeechFailedError(Exception):
-    """The server did not return usable audio."""
 
 
 class Head(NamedTuple):

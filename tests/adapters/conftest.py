@@ -1,0 +1,41 @@
+from collections.abc import Awaitable, Callable
+
+import httpx
+import numpy as np
+import pytest
+
+from settings import ROOT
+from tests.adapters.callers import SAMPLE_RATE, telephone
+from tests.conftest import KEYS
+from tests.servers import Server
+from voice.tts.sound import Samples
+
+RECORDINGS = {
+    "order": ROOT / "examples/order-en.wav",
+    "black pearls": ROOT / "tests/recordings/en-black-pearls.wav",
+    "nothing else": ROOT / "tests/recordings/en-nothing-else.wav",
+    "yes": ROOT / "tests/recordings/en-yes-please.wav",
+}
+
+
+@pytest.fixture(scope="session")
+def recordings() -> dict[str, Samples]:
+    """What a caller says, in the order of a conversation."""
+    return {name: telephone(path) for name, path in RECORDINGS.items()}
+
+
+@pytest.fixture
+def recognised(hearing_server: Server) -> Callable[[Samples], Awaitable[str]]:
+    """Recognise what a caller heard."""
+
+    async def recognise(samples: Samples) -> str:
+        async with httpx.AsyncClient(base_url=hearing_server.url, headers=KEYS, timeout=60) as client:
+            query: dict[str, str | int] = {"encoding": "pcm_s16le", "sample_rate": SAMPLE_RATE, "language": "en", "menu": "quan-nha"}
+            audio = np.asarray(samples, "<i2").tobytes()
+            response = await client.post(
+                "/api/v1/voice/speech", params=query, content=audio, headers={"Content-Type": "application/octet-stream"}
+            )
+        text: str = response.json()["data"]["text"]
+        return text.lower()
+
+    return recognise
