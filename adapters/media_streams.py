@@ -19,6 +19,7 @@ from errors import ApiError, AudioTooLong, BadRequest
 from schemas import RawEncoding
 from settings import Settings
 from voice.calls.call import Call
+from voice.calls.outcome import Outcome
 from web.context import context_of
 
 LIMITS = ("requests", "speech")
@@ -26,6 +27,8 @@ LIMITS = ("requests", "speech")
 ENCODINGS: Final[dict[str, RawEncoding]] = {"mulaw": "mulaw", "pcmu": "mulaw", "alaw": "alaw", "pcma": "alaw", "l16": "pcm_s16le"}
 MIN_RATE, MAX_RATE = 8000, 48_000
 MAX_INVALID_MESSAGES = 10
+# After the goodbye the caller may hang up; then the platform goes on with what its document says, which may be a call to a person.
+FINISHED, HANG_UP_S = (Outcome.CONFIRMED, Outcome.CANCELLED), 10.0
 
 
 class MediaLine:
@@ -95,6 +98,8 @@ class MediaStreamEndpoint:
                 reading = asyncio.ensure_future(self._read(socket, call, media))
                 try:
                     caller.outcome = await call.run()
+                    if caller.outcome in FINISHED:
+                        await asyncio.wait({reading}, timeout=HANG_UP_S)
                 finally:
                     reading.cancel()
                     await asyncio.gather(reading, return_exceptions=True)
