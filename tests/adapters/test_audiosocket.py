@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from adapters.audiosocket import AudioSocketLimits, AudioSocketLine
 from tests.adapters.callers import AudioSocketTelephone
 from tests.adapters.lines import LINE_ID, audiosocket_port
 from tests.conftest import KEYS
@@ -80,3 +81,21 @@ async def test_empty_frames_without_audio_end_the_call(hearing_server):
     writer.write(struct.pack("!BH", 1, 16) + call_id().bytes + b"\x10\x00\x00" * 5000)
     assert (await ended(reader)).endswith(HANG_UP)
     writer.close()
+
+
+async def test_a_peer_that_never_reads_is_noticed():
+    accepted: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    server = await asyncio.start_server(lambda _, writer: accepted.put_nowait(writer), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1], limit=1024)
+    line = AudioSocketLine(await accepted.get(), 0x10, AudioSocketLimits(max_send_s=0.05))
+
+    async def play_on() -> None:
+        for _ in range(1000):
+            await line.play(bytes(60_000))
+
+    with pytest.raises(TimeoutError):
+        await play_on()
+    line.writer.transport.abort()
+    writer.close()
+    server.close()
+    assert not reader.at_eof()
