@@ -26,6 +26,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from adapters.audiosocket import AudioSocketServer
+from adapters.chan_websocket import ChanWebSocketEndpoint
 from adapters.conversation_relay import ConversationRelayEndpoint
 from adapters.media_streams import MediaStreamEndpoint
 from errors import (
@@ -512,6 +513,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         *(page_routes if settings.environment.serves_documentation else ()),
         WebSocketRoute("/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)),  # OpenAPI cannot describe it: docs/api.md does
         WebSocketRoute("/api/v1/voice/calls/media", MediaStreamEndpoint(settings)),  # these neither: docs/telephony.md does
+        WebSocketRoute("/api/v1/voice/calls/asterisk", ChanWebSocketEndpoint(settings)),
         WebSocketRoute("/api/v1/voice/calls/relay", ConversationRelayEndpoint(settings)),
     ]
     edge = Middleware(

@@ -230,9 +230,7 @@ class AudioSocketServer:
             while received.type != HANG_UP:
                 n_frames += 1
                 if n_frames > self.limits.free_frames + self.limits.max_frames_per_audio_s * call.live.received_s:
-                    await call.live.stop(RateLimited(1, "Too many frames with too little audio were received."))
-                    call.abort()
-                    return
+                    raise RateLimited(1, "Too many frames with too little audio were received.")
                 if received.type == first.type:
                     await call.live.receive_audio(received.payload)
                 elif received.type == DIGIT:
@@ -246,3 +244,6 @@ class AudioSocketServer:
             await call.hang_up()
         except AudioTooLong as error:
             await call.live.stop(error)
+        except ApiError as error:
+            await call.live.stop(error)
+            call.abort()

@@ -116,14 +116,14 @@ class PhoneSocket:
             raise BadRequest(text)
         return message
 
-    async def send(self, content: Mapping[str, Any] | bytes) -> None:
-        """Send an object, or bytes.
+    async def send(self, content: Mapping[str, Any] | bytes | str) -> None:
+        """Send an object, a text or bytes.
 
         Raises:
             OSError: the platform does not read, or has gone.
 
         """
-        frame = {"bytes": content} if isinstance(content, bytes) else {"text": orjson.dumps(content).decode()}
+        frame: dict[str, bytes | str] = {"bytes": content} if isinstance(content, bytes) else {"text": _text(content)}
         async with asyncio.timeout(self.limits.max_send_s):
             await self._send({"type": "websocket.send", **frame})
 
@@ -139,6 +139,10 @@ class PhoneSocket:
             await self._send({"type": "websocket.close", "code": code, "reason": "" if error is None else str(error.error)})
             while not self._oversize.is_set() and (await self._receive())["type"] != "websocket.disconnect":
                 pass
+
+
+def _text(content: Mapping[str, Any] | str) -> str:
+    return content if isinstance(content, str) else orjson.dumps(content).decode()
 
 
 class PhoneAdmission:

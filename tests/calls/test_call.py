@@ -153,3 +153,9 @@ async def test_a_voice_that_fails_ends_the_call_so_that_a_person_can_take_over(t
     voice.fails = True
     call = telephone()
     assert await call.outcome() is Outcome.HANDOFF
+
+
+async def test_a_fault_ends_the_call_so_that_a_person_can_take_over(telephone):
+    call = telephone()
+    call.live.queue.put_nowait({"type": "final", "text": "a turn without its order"})
+    assert await call.outcome() is Outcome.HANDOFF

@@ -66,16 +66,16 @@ class Call:
 
     async def run(self) -> Outcome:
         """Hold the conversation; return when the last sentence was heard or the caller hung up."""
-        working = [asyncio.ensure_future(self.live.run()), asyncio.ensure_future(self._listen())]
+        self._start(self.live.run())
+        self._start(self._listen())
         self._speak(cut(self._greeting))
         try:
             return await self._outcome
         finally:
             self._stop_timer()
-            own = [task for task in (*working, self._speaking, *self._tasks) if task is not None]
-            for task in own:
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*own, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def hang_up(self) -> None:
         """End the call because the caller has gone, after the words that were said last: a yes to the read-back counts."""
@@ -197,7 +197,7 @@ class Call:
         if before is not None:
             before.cancel()
         self._playback.load(pieces)
-        self._speaking = asyncio.ensure_future(self._play(outcome, asked_at, before))
+        self._speaking = self._start(self._play(outcome, asked_at, before))
 
     async def _play(self, outcome: Outcome | None, asked_at: float | None, before: "asyncio.Task[None] | None") -> None:
         """Play the loaded pieces after the task `before` has stopped; `asked_at`: when the turn ended, on the loop's clock."""
@@ -243,12 +243,20 @@ class Call:
 
     def _start_timer(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._stop_timer()
-        self._timer = asyncio.get_running_loop().call_later(seconds, lambda: self._start(act))
+        self._timer = asyncio.get_running_loop().call_later(seconds, lambda: self._start(act()))
 
-    def _start(self, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        task = asyncio.ensure_future(act())
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Work beside the conversation until the call ends; a fault ends the call, so that a person takes over."""
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._on_done)
+        return task
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("call failed", extra={"client": self.live.client}, exc_info=task.exception())
+            self._end(Outcome.HANDOFF)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
