@@ -50,7 +50,7 @@ async def test_a_caller_who_speaks_stops_the_shop(telephone):
 
 
 async def test_noise_stops_the_shop_only_for_a_moment(telephone, voice):
-    call = telephone()
+    call = telephone(silence_s=60)
     call.live.say(ORDER)
     await until(lambda: any("Anything else?" in text for text in voice.texts))
     n_played = len(call.line.played)

@@ -100,14 +100,17 @@ class PiperVoices:
             work = await self._waiting.get()
             if work.made.done():
                 continue
-            voice = self.voices[work.language]
             try:
-                samples = await loop.run_in_executor(self._executor, _synthesise, voice, work.text)
-                outcome: Sound | Exception = Sound(samples, voice.config.sample_rate)
+                outcome: Sound | Exception = await loop.run_in_executor(self._executor, self.make, work.text, work.language)
             except Exception as error:  # noqa: BLE001 - the waiting call gets it
                 outcome = error
             if not work.made.done():
                 work.made.set_exception(outcome) if isinstance(outcome, Exception) else work.made.set_result(outcome)
+
+    def make(self, text: str, language: str) -> Sound:
+        """Return the audio of a text; blocking."""
+        voice = self.voices[language]
+        return Sound(_synthesise(voice, text), voice.config.sample_rate)
 
 
 def _synthesise(voice: Any, text: str) -> Samples:
