@@ -12,15 +12,17 @@ from tests.servers import Server
 LINE = {"client": "demo", "menu": "quan-nha", "language": "en"}
 # The first digits of the ids of calls.
 LINE_ID = "1a2b3c4d"
+# Those of the line of a client that lacks a scope.
+REFUSED_ID = "abcdef01"
 TWILIO_TOKEN = "test-token-000"
 
 
-def telephone_settings() -> dict[str, str]:
+def telephone_settings(**more_lines: dict[str, str]) -> dict[str, str]:
     """Return the settings of a server with a voice, an AudioSocket listener on a free port, and signed calls from Twilio."""
     return {
         "SPEAK_VOICES": str(data_dir()),
         "AUDIOSOCKET_PORT": "0",
-        "AUDIOSOCKET_LINES": json.dumps({LINE_ID: LINE}),
+        "AUDIOSOCKET_LINES": json.dumps({LINE_ID: LINE, **more_lines}),
         "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
         "TWILIO_LINE": json.dumps(LINE),
     }

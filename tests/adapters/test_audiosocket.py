@@ -9,7 +9,7 @@ import pytest
 
 from adapters.audiosocket import AudioSocketLimits, AudioSocketLine
 from tests.adapters.callers import AudioSocketTelephone
-from tests.adapters.lines import LINE_ID, audiosocket_port
+from tests.adapters.lines import LINE_ID, REFUSED_ID, audiosocket_port
 from tests.conftest import KEYS
 
 pytestmark = pytest.mark.anyio
@@ -56,8 +56,9 @@ HANG_UP = b"\x00\x00\x00"
         (b"\x01\x00\x04abcd", "not the id of a call"),
         (b"\x10\x01\x40" + bytes(320), "not the id of a call"),
         (b"\x01\x00\x10" + bytes(16), "No line of AUDIOSOCKET_LINES"),
+        (b"\x01\x00\x10" + bytes.fromhex(REFUSED_ID) + bytes(12), "AUTHORIZATION_FAILED"),
     ],
-    ids=["http", "short id", "no id", "another line"],
+    ids=["http", "short id", "no id", "another line", "no scope"],
 )
 async def test_what_is_no_call_of_a_line_is_refused_and_the_dialplan_goes_on(hearing_server, frames, reason):
     reader, writer = await asyncio.open_connection("127.0.0.1", audiosocket_port(hearing_server))

@@ -205,9 +205,11 @@ class Call:
             await asyncio.gather(before, return_exceptions=True)
             await self._clear()
         try:
-            await self._playback.play(self._language)
-            if asked_at is not None and self._playback.first_sound_at:
-                self._reply_s.observe(self._playback.first_sound_at - asked_at)
+            try:
+                await self._playback.play(self._language)
+            finally:
+                if asked_at is not None and self._playback.first_sound_at:
+                    self._reply_s.observe(self._playback.first_sound_at - asked_at)
             if outcome is not None:
                 await self._playback.wait_until_heard()
         except OSError:
