@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from errors import ItemNotFound
 from tests.calls.fakes import CONFLICT, NO_DATABASE, ScriptedStore
 from voice.calls.keeper import order_id_of
 from voice.calls.outcome import Outcome
@@ -152,6 +153,12 @@ async def test_a_person_takes_over_when_the_connection_ends(telephone):
 async def test_a_voice_that_fails_ends_the_call_so_that_a_person_can_take_over(telephone, voice):
     voice.fails = True
     call = telephone()
+    assert await call.outcome() is Outcome.HANDOFF
+
+
+async def test_a_person_takes_over_when_a_changed_menu_lacks_a_part_of_the_order(telephone):
+    call = telephone()
+    call.live.queue.put_nowait(ItemNotFound("The menu has changed."))
     assert await call.outcome() is Outcome.HANDOFF
 
 

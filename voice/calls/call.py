@@ -130,8 +130,9 @@ class Call:
     async def _listen(self) -> None:
         """Follow the recogniser's events; when they end, a person takes over."""
         async for event in self.live.events():
-            if isinstance(event, ApiError):
-                log.info("call event", extra={"error": event.error, "client": self.live.client})
+            if isinstance(event, ApiError):  # the menu has changed and lacks a part of the order
+                log.warning("order cut by a changed menu", extra={"error": event.error, "client": self.live.client})
+                self._hand_off()
             elif event["type"] == "speech":
                 await (self._interrupt() if event["is_started"] else self._go_on())
             elif event["type"] == "final" and event["text"] and self._ending is None:

@@ -11,7 +11,7 @@ from voice.dialog.turn import DialogEngine
 from voice.live.session_order import SessionOrder
 from voice.orders.language_packs import speech_of
 
-MAX_CHARACTERS = 2000  # of an utterance, as on the order route
+MAX_CHARACTERS = 2000  # of an utterance, as on the order route; a longer one is asked for again
 
 
 class Reply(NamedTuple):
@@ -54,8 +54,10 @@ class TextCall:
     async def take(self, text: str) -> Reply:
         """Take the caller's words and reply; a confirmed order is stored before."""
         self._keys = ""
-        self._session.follow_menu()
-        segments: list[Segment] = [{"start_s": 0.0, "end_s": 0.0, "text": text[:MAX_CHARACTERS], "confidence": None}]
+        if self._session.follow_menu():
+            return self.hand_off()  # the menu has changed and lacks a part of the order
+        understood = text if len(text) <= MAX_CHARACTERS else ""
+        segments: list[Segment] = [{"start_s": 0.0, "end_s": 0.0, "text": understood, "confidence": None}]
         order = self._session.parse(segments)
         self._session.accept(order)
         self.order, self._language = order, order["say"]["language"]
