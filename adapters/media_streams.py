@@ -34,7 +34,7 @@ FINISHED, HANG_UP_S = (Outcome.CONFIRMED, Outcome.CANCELLED), 10.0
 class MediaLine:
     """The caller's end of a call; the platform buffers what is sent."""
 
-    frame_s, lead_s = 0.1, 5.0
+    frame_s, lead_s = 0.1, 10.0
 
     def __init__(self, socket: PhoneSocket, stream_id: str) -> None:
         self.socket, self.stream_id = socket, stream_id

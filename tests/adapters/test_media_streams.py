@@ -28,7 +28,7 @@ def signed(server) -> dict[str, str]:
     return signature(f"wss://127.0.0.1:{server.port}{PATH}")
 
 
-async def test_a_caller_orders_presses_a_key_talks_over_the_shop_and_confirms(hearing_server, recordings, recognised):
+async def test_a_caller_orders_presses_keys_talks_over_the_shop_and_confirms(hearing_server, recordings, recognised):
     call = f"CA{uuid.uuid4().hex}"
     caller = TwilioTelephone(url_of(hearing_server), signed(hearing_server), {"menu": "quan-nha"}, call=call, speed=3)
     async with caller:
@@ -39,12 +39,12 @@ async def test_a_caller_orders_presses_a_key_talks_over_the_shop_and_confirms(he
         while "white pearls" not in question:  # its end may be on its way
             await caller.hear(quiet_s=1)
             question = await recognised(caller.all_since(caller.cleared_at[-1]))
-        await caller.press("1")
-        await caller.first_sound(after=asyncio.get_running_loop().time())
-        for words in ("nothing else", "yes"):
-            caller.forget()
-            await caller.say(recordings[words])
-            await caller.first_sound(after=caller.spoke_until)
+        for key in ("1", "2"):  # black pearls, nothing else
+            await caller.press(key)
+            await caller.first_sound(after=asyncio.get_running_loop().time())
+        caller.forget()
+        await caller.say(recordings["yes"])
+        await caller.first_sound(after=caller.spoke_until)
         assert "thank you" in await recognised(await caller.hear(quiet_s=1))
         await caller.send({"event": "stop", "streamSid": "MZ1", "sequenceNumber": "99", "stop": {"accountSid": "AC1", "callSid": call}})
         await asyncio.wait_for(caller.ended.wait(), 30)

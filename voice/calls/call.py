@@ -168,7 +168,9 @@ class Call:
         if self._ending is not None or (self._speaking is not None and not self._speaking.done()):
             return
         if self._interrupted:
+            whole = self._said
             self._speak(self._interrupted)
+            self._said = whole
         else:
             self._wait_for_the_caller()
 
