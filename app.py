@@ -25,6 +25,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from adapters.audiosocket import AudioSocketServer
+from adapters.chan_websocket import ChanWebSocketEndpoint
+from adapters.conversation_relay import ConversationRelayEndpoint
+from adapters.media_streams import MediaStreamEndpoint
 from adapters.openai_audio import create_transcription, create_translation
 from adapters.openai_chat import create_chat_completion
 from adapters.openai_models import get_model, list_models
@@ -65,6 +69,7 @@ from schemas import (
 )
 from settings import LOCAL_TOKEN_SECRET, Settings, read_settings
 from voice.asr.recogniser import Recogniser
+from voice.calls.calls import Calls
 from voice.dialog.replay import Replays
 from voice.dialog.turn import DialogEngine
 from voice.dialog.wire import state_of
@@ -76,6 +81,9 @@ from voice.orders.parser.model import Model
 from voice.recommend.sync import Recommenders
 from voice.store.placing import place_order
 from voice.store.store import Store
+from voice.tts.piper import PiperVoices
+from voice.tts.speaker import Speaker
+from voice.tts.speech_server import SpeechServer
 from web import logs, menus, server, telemetry
 from web.access_log import AccessLog
 from web.admission import Admission
@@ -109,6 +117,7 @@ class State(TypedDict):
     replays: Replays
     recogniser: Recogniser
     live: LiveSessions
+    calls: Calls
     recommenders: Recommenders
     store: Store
     draining: threading.Event
@@ -382,17 +391,23 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     )
     recommenders = Recommenders(lambda client, menu_id: served_menus.get(client, menu_id).menu)
     await store.open(migrate=not settings.environment.is_deployed)
+    speaker = speaker_of(settings, http_metrics)
+    calls = Calls(live, speaker, served_menus, store, recommenders.wake, registry=http_metrics.registry, max_calls=settings.max_calls)
+    audiosocket = AudioSocketServer(calls, admission, settings.audiosocket_lines)
+    if settings.audiosocket_port is not None:
+        await audiosocket.open(settings.audiosocket_host, settings.audiosocket_port, is_shared=settings.workers > 1)
     tasks = [
         asyncio.create_task(retry_until_done("menus", served_menus.watch)),
         asyncio.create_task(retry_until_done("clients' menus", served_menus.follow)),
         asyncio.create_task(retry_until_done("revocations", lambda: admission.tokens.follow_revocations(store.revocations))),
         asyncio.create_task(retry_until_done("recommenders", lambda: recommenders.follow(store))),
         asyncio.create_task(retry_until_done("models", lambda: load_models(recogniser))),
+        *([asyncio.create_task(retry_until_done("voice", speaker.open))] if speaker else ()),
     ]
     gc.freeze()  # these objects live until the process ends; full collections skip them
     gc.set_threshold(GC_THRESHOLD)
     try:
-        with drain_on_sigterm(settings.drain_seconds, live.drain) as draining:
+        with drain_on_sigterm(settings.drain_seconds, calls.drain) as draining:
             yield State(
                 admission=admission,
                 bodies=BodyReader(max_body_bytes=settings.max_body_bytes, max_json_bytes=settings.max_json_bytes, metrics=http_metrics),
@@ -401,15 +416,19 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 replays=Replays(),
                 recogniser=recogniser,
                 live=live,
+                calls=calls,
                 recommenders=recommenders,
                 store=store,
                 draining=draining,
                 version=settings.app_version,
             )
     finally:
+        await audiosocket.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if speaker:
+            await speaker.close()
         recogniser.close()
         admission.limiter.close()
         await store.close()
@@ -431,6 +450,22 @@ def open_admission(settings: Settings, http_metrics: HttpMetrics) -> Admission:
         processes=settings.workers,
     )
     return Admission(clients, tokens, limiter, http_metrics)
+
+
+def speaker_of(settings: Settings, http_metrics: HttpMetrics) -> Speaker | None:
+    """Return the voice of calls; None without one. It is loaded later."""
+    if settings.speak_voices is not None:
+        return Speaker(PiperVoices(settings.speak_voices), http_metrics.registry)
+    if not settings.speak_url:
+        return None
+    server = SpeechServer(
+        settings.speak_url,
+        key=settings.speak_key.get_secret_value(),
+        model=settings.speak_model,
+        voices={"": settings.speak_voice, **settings.speak_voice_by_language},
+        sample_rate=settings.speak_sample_rate,
+    )
+    return Speaker(server, http_metrics.registry)
 
 
 async def load_models(recogniser: Recogniser) -> None:
@@ -484,6 +519,9 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         *adapter_routes,
         *(page_routes if settings.environment.serves_documentation else ()),
         WebSocketRoute("/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)),  # OpenAPI cannot describe it: docs/api.md does
+        WebSocketRoute("/api/v1/voice/calls/media", MediaStreamEndpoint(settings)),  # these neither: docs/telephony.md does
+        WebSocketRoute("/api/v1/voice/calls/asterisk", ChanWebSocketEndpoint(settings)),
+        WebSocketRoute("/api/v1/voice/calls/relay", ConversationRelayEndpoint(settings)),
     ]
     edge = Middleware(
         EdgeMiddleware,

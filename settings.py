@@ -4,6 +4,7 @@ import re
 import sys
 import tomllib
 from enum import StrEnum
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
@@ -12,7 +13,7 @@ from limits import parse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from schemas import Scope, Slug
+from schemas import Id, Language, Scope, Slug
 
 ROOT = Path(__file__).parent
 LOCAL_TOKEN_SECRET = "local-token-secret-that-signs-nothing-of-worth"  # noqa: S105 - LOCAL and TESTING only
@@ -54,6 +55,17 @@ class Client(BaseModel):
 
     keys: tuple[KeyDigest, ...] = Field(min_length=1, max_length=2)
     scopes: frozenset[Scope] = Field(min_length=1)
+
+
+class PhoneLine(BaseModel):
+    """What calls of a telephone line order from, and as which client."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client: Slug
+    menu: Id | None = None  # None: the only menu
+    language: Language | None = None  # None: those of the menu that the voice speaks
+    greeting: str = Field("", max_length=500)  # empty: the language's
 
 
 def project_version() -> str:
@@ -139,6 +151,20 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
     speech_queue: float = Field(600, gt=0)
     drain_seconds: float = Field(20, ge=0)
 
+    speak_voices: Path | None = None
+    speak_url: str = ""
+    speak_key: SecretStr = SecretStr("")
+    speak_model: str = "tts-1"
+    speak_voice: str = "alloy"
+    speak_voice_by_language: dict[Language, str] = {}
+    speak_sample_rate: int = Field(24_000, ge=8000, le=48_000)
+    max_calls: int = Field(8, ge=1)
+    audiosocket_host: str = "127.0.0.1"
+    audiosocket_port: int | None = Field(None, ge=0, le=65535)
+    audiosocket_lines: dict[str, PhoneLine] = {}
+    twilio_auth_token: SecretStr = SecretStr("")
+    twilio_line: PhoneLine | None = None
+
     @property
     def public_url(self) -> str:
         """SITE_DOMAIN, else HOST and PORT, as a URL; a bare name gets https unless it names this machine."""
@@ -162,6 +188,17 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
         parse(value)
         return value
 
+    @field_validator("audiosocket_lines")
+    @classmethod
+    def normalise_prefixes(cls, value: dict[str, PhoneLine]) -> dict[str, PhoneLine]:
+        """Return the lines by the first hexadecimal digits of their calls' ids, in lower case and without hyphens; `*` is any id."""
+        lines = {prefix.lower().replace("-", "").removeprefix("*"): line for prefix, line in value.items()}
+        for prefix in lines:
+            if not re.fullmatch(r"[0-9a-f]{0,32}", prefix):
+                message = "a line is named by the first hexadecimal digits of its calls' ids, or *"
+                raise ValueError(message)
+        return lines
+
     @field_validator("trusted_proxies")
     @classmethod
     def parse_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -169,6 +206,41 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
         for part in value:
             ip_network(part)
         return value
+
+    @model_validator(mode="after")
+    def check_voice(self) -> Self:
+        """Reject a voice that is not there, and calls without one."""
+        if self.speak_voices is not None:
+            if find_spec("piper") is None:
+                message = "SPEAK_VOICES: needs the packages of requirements-voices.txt"
+                raise ValueError(message)
+            if not list(self.speak_voices.glob("*.onnx.json")):
+                message = "SPEAK_VOICES: no Piper voice (NAME.onnx and NAME.onnx.json) in this directory"
+                raise ValueError(message)
+        if self.speak_url and not re.match(r"https?://[^/]+", self.speak_url):
+            message = "SPEAK_URL: not a URL"
+            raise ValueError(message)
+        if self.audiosocket_port is not None and not (self.speak_url or self.speak_voices):
+            message = "AUDIOSOCKET_PORT: calls need a voice; set SPEAK_URL or SPEAK_VOICES"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def check_lines(self) -> Self:
+        """Reject missing lines, lines of unknown clients, and a line that any caller could use."""
+        if self.audiosocket_port is not None and not self.audiosocket_lines:
+            message = "AUDIOSOCKET_LINES: no line, so that no call would be taken"
+            raise ValueError(message)
+        if self.twilio_line and not self.twilio_auth_token.get_secret_value():
+            message = "TWILIO_LINE: needs TWILIO_AUTH_TOKEN, which proves that a call comes from Twilio"
+            raise ValueError(message)
+        clients = {*self.credentials, *(() if self.environment.is_deployed else ("demo",))}
+        named = [*(("AUDIOSOCKET_LINES", line) for line in self.audiosocket_lines.values()), ("TWILIO_LINE", self.twilio_line)]
+        for name, line in named:
+            if line is not None and line.client not in clients:
+                message = f"{name}: no client {line.client} in CREDENTIALS"
+                raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def reject_unsafe(self) -> Self:

@@ -1,1 +1,1 @@
-"""Other people's protocols, over the same domain, admission and limits as the routes of `app.py`."""
+"""Protocols of others, one thin file each, over the same domain, admission and limits as the routes of `app.py`."""

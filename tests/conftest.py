@@ -44,6 +44,7 @@ os.environ |= {
 # The environment is set: now the application may read it.
 from app import create_app  # noqa: E402
 from settings import Settings  # noqa: E402
+from tests.adapters.lines import REFUSED_ID, telephone_settings  # noqa: E402
 from tests.databases import database_url, postgres, postgres_url, sqlite_url  # noqa: E402, F401 - fixtures
 from tests.servers import Server  # noqa: E402
 from tests.valkeys import valkey  # noqa: E402, F401 - fixtures
@@ -168,10 +169,16 @@ def server(tmp_path) -> Iterator[Any]:
 def hearing_server(tmp_path_factory) -> Iterator[Server]:
     """A real server with the speech models, for all that speak to one; none of them may break it."""
     # A short queue: a test fills it, and what it filled it with has to be heard.
-    environment = {"SPEECH_MODEL": "base", "SPEECH_MODEL_VI": "conformer", "SPEECH_QUEUE": "5"}
+    environment = {
+        "SPEECH_MODEL": "base",
+        "SPEECH_MODEL_VI": "conformer",
+        "SPEECH_QUEUE": "5",
+        **telephone_settings(**{REFUSED_ID: {"client": "order"}}),
+    }
     running = Server(tmp_path_factory.mktemp("hearing"), environment)
     try:
         running.wait_until(lambda: httpx.get(f"{running.url}/readiness").status_code == 200)
+        running.wait_until(lambda: "voice loaded" in running.log())
         yield running
     finally:
         running.stop()

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.types import Scope
 
+from errors import ApiError
 from web.context import context_of
 from web.fast_path import labelled
 from web.http_metrics import HttpMetrics
@@ -12,6 +13,7 @@ from web.http_metrics import HttpMetrics
 log = logging.getLogger("voice.http")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SWITCHING_PROTOCOLS = 101
+NORMAL_CLOSURE = 1000  # RFC 6455 section 7.4.1; of calls that came to their end
 
 
 class AccessLog:
@@ -26,7 +28,7 @@ class AccessLog:
         """Record a request or connection. `status`: 0 if no reply was sent. `close_code`: the server's, 0 if it closed no WebSocket."""
         live = context_of(scope).live
         if status == SWITCHING_PROTOCOLS and live is not None:
-            reason = "left" if not close_code else str(live.ended_by.error).lower() if live.ended_by else "drained"
+            reason = _reason(live.ended_by, close_code)
             live.metrics.ended.labels(reason).inc()
             self._write(
                 "spoke", scope, status, duration_s, audio_s=round(live.received_s, 2), utterances=live.session.n_finals, ended=reason
@@ -50,6 +52,13 @@ class AccessLog:
             "address": context.address,
         }
         log.info(message, extra=fields | further)
+
+
+def _reason(error: ApiError | None, close_code: int) -> str:
+    """Return why a connection ended; `close_code`: 0 if the caller closed it."""
+    if not close_code or error is not None:
+        return str(error.error).lower() if close_code and error is not None else "left"
+    return "complete" if close_code == NORMAL_CLOSURE else "drained"
 
 
 def _route(scope: Scope) -> str:

@@ -50,6 +50,23 @@ class Admission:
         except ApiError as error:
             await self.limit_failed_credentials(connection, error)
             raise
+        await self._check(caller, scopes, limits)
+
+    async def admit_named(self, client_id: str, scopes: AbstractSet[str], limits: Sequence[str]) -> Caller:
+        """Return the client that the settings name for a caller without credentials, such as a telephone line; admit it as `admit` does.
+
+        Raises:
+            AuthorizationFailed: there is no such client, or it lacks a scope.
+            RateLimited: a limit is exhausted.
+
+        """
+        caller = self.clients.find(client_id)
+        if caller is None:
+            raise AuthorizationFailed
+        await self._check(caller, scopes, limits)
+        return caller
+
+    async def _check(self, caller: Caller, scopes: AbstractSet[str], limits: Sequence[str]) -> None:
         if not caller.scopes >= scopes:
             raise AuthorizationFailed
         for limit in limits:

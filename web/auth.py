@@ -116,6 +116,11 @@ class Clients:
             return caller
         raise InvalidCredentials
 
+    def find(self, id_: str) -> Caller | None:
+        """Return the client with this id, for callers that the settings name; None if there is none."""
+        client = self._clients.get(id_.encode())
+        return client.first if client is not None else None
+
     def callers(self) -> Iterator[tuple[Caller, Caller]]:
         """Yield both keys of every client."""
         for client in self._clients.values():

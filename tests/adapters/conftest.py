@@ -1,12 +1,17 @@
-"""Clients of the adapters."""
+"""Clients of the adapters, and what callers say."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
+import httpx
+import numpy as np
 import openai
 import pytest
 
-from tests.conftest import CLIENT_KEYS
+from settings import ROOT
+from tests.adapters.callers import SAMPLE_RATE, telephone
+from tests.conftest import CLIENT_KEYS, KEYS
 from tests.servers import Server
+from voice.tts.sound import Samples
 
 KEY = "demo~demo-secret"
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -24,3 +29,34 @@ def sdk(hearing_server: Server) -> Iterator[openai.OpenAI]:
     """The client of the OpenAI API, with a running service."""
     with openai.OpenAI(base_url=f"{hearing_server.url}/v1", api_key=KEY, max_retries=0) as client:
         yield client
+
+
+RECORDINGS = {
+    "order": ROOT / "examples/order-en.wav",
+    "black pearls": ROOT / "tests/recordings/en-black-pearls.wav",
+    "nothing else": ROOT / "tests/recordings/en-nothing-else.wav",
+    "yes": ROOT / "tests/recordings/en-yes-please.wav",
+}
+
+
+@pytest.fixture(scope="session")
+def recordings() -> dict[str, Samples]:
+    """What a caller says, in the order of a conversation."""
+    return {name: telephone(path) for name, path in RECORDINGS.items()}
+
+
+@pytest.fixture
+def recognised(hearing_server: Server) -> Callable[[Samples], Awaitable[str]]:
+    """Recognise what a caller heard."""
+
+    async def recognise(samples: Samples) -> str:
+        async with httpx.AsyncClient(base_url=hearing_server.url, headers=KEYS, timeout=60) as client:
+            query: dict[str, str | int] = {"encoding": "pcm_s16le", "sample_rate": SAMPLE_RATE, "language": "en", "menu": "quan-nha"}
+            audio = np.asarray(samples, "<i2").tobytes()
+            response = await client.post(
+                "/api/v1/voice/speech", params=query, content=audio, headers={"Content-Type": "application/octet-stream"}
+            )
+        text: str = response.json()["data"]["text"]
+        return text.lower()
+
+    return recognise

@@ -26,6 +26,7 @@ def speak(session: StreamingSession, sound: np.ndarray, *, ends: bool = True, st
         last = start + step >= len(sound)
         for event in session.advance(sound[start : start + step], LiveEnd(type="end") if ends and last else None):
             assert not isinstance(event, ApiError), event
+            assert event["type"] != "speech"  # reported on demand only
             assert event["text"].startswith(stable)
             stable = event["text"][: event["stable"]] if event["type"] == "partial" else ""
             yield event

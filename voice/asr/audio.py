@@ -16,7 +16,7 @@ from voice.asr import media, wav
 from voice.asr.media import MIN_RATE, Media, check_declared, check_rate_and_channels, too_long
 from voice.asr.waveform import SAMPLE_RATE, Resampler, StereoBlock, Waveform, fold_to_stereo, mix_to_mono
 
-__all__ = ["SAMPLE_RATE", "Media", "RawStream", "Waveform", "clip_samples", "decode", "estimate_duration_s", "unpack"]
+__all__ = ["G711", "SAMPLE_RATE", "Media", "RawStream", "Waveform", "clip_samples", "decode", "estimate_duration_s", "unpack"]
 
 MAX_BLOCK_SAMPLES = 1 << 16  # raw samples are resampled in blocks: one copy at their own rate is in memory
 COMPRESSED_BYTES_PER_S = 16_000  # a guess: 128 kbit/s
@@ -143,7 +143,7 @@ def _decode_raw(audio: memoryview, *, encoding: Encoding, sample_rate: int | Non
 def _to_int16(audio: bytes | memoryview, encoding: Encoding) -> NDArray[np.int16]:
     if encoding == "pcm_s16le":
         return np.frombuffer(audio, "<i2")
-    return (_MULAW if encoding == "mulaw" else _ALAW)[np.frombuffer(audio, np.uint8)]
+    return G711[encoding][np.frombuffer(audio, np.uint8)]
 
 
 def _mono_frame(mono: Waveform, sample_rate: int) -> av.AudioFrame:
@@ -190,4 +190,5 @@ def _alaw_table() -> NDArray[np.int16]:
     return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
 
 
-_MULAW, _ALAW = _mulaw_table(), _alaw_table()
+# The 16-bit sample of each byte, by encoding.
+G711: Final = {"mulaw": _mulaw_table(), "alaw": _alaw_table()}

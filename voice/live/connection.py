@@ -214,7 +214,7 @@ class LiveConnection:
         async with self._changed:
             self._changed.notify_all()
         for event in events:
-            if not isinstance(event, ApiError):
+            if not isinstance(event, ApiError) and event["type"] != "speech":
                 self.metrics.delay_s.labels(event["type"]).observe(time.monotonic() - arrived_at)
             await self._emit(event)
 

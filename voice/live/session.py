@@ -1,6 +1,7 @@
 """Turn the audio of one speaker into partial and final orders."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -15,8 +16,22 @@ from voice.live.endpointing import MAX_UTTERANCE_S, OnsetDetector, is_end
 from voice.live.session_order import SessionOrder
 from voice.live.utterance import EnginePair, Utterance
 
-Event = LivePartial | LiveFinal | ApiError
-Command = LiveLines | LiveEnd
+
+class SpeechChange(TypedDict):
+    """An utterance has started, or has ended; emitted if the session reports speech, after the final if there is one."""
+
+    type: Literal["speech"]
+    is_started: bool
+
+
+class TypedAnswer(NamedTuple):
+    """Words of the caller that were not spoken, such as a pressed key; they end the utterance and are a turn of their own."""
+
+    text: str
+
+
+Event = LivePartial | LiveFinal | SpeechChange | ApiError
+Command = LiveLines | LiveEnd | TypedAnswer
 
 
 class StreamingSession:
@@ -29,13 +44,18 @@ class StreamingSession:
         current_engine: Callable[[], DialogEngine],
         *,
         max_utterance_s: float = MAX_UTTERANCE_S,
+        reports_speech: bool = False,
     ) -> None:
-        """`languages`: candidates; empty: any. `current_engine` is called at each step, since menus change."""
+        """`languages`: candidates; empty: any. `current_engine` is called at each step, since menus change.
+
+        `reports_speech`: emit a `SpeechChange` when an utterance starts and ends.
+        """
         self.utterance: Utterance | None = None
         # "Ok" and a sole name belong to no language; the only one that is recognised decides.
         self.order = SessionOrder(current_engine, languages[0] if len(languages) == 1 else None)
         self.n_finals = 0
         self._engines, self._languages, self._max_utterance_s = engines, languages, max_utterance_s
+        self._reports_speech = reports_speech
         self._vad = StreamingVad()
         self._onset = OnsetDetector()
         self._n_samples = 0  # processed by the VAD
@@ -71,6 +91,8 @@ class StreamingSession:
             events += self._finish(is_commanded=True)
         elif isinstance(command, LiveLines):
             events += self.order.set_state(command)
+        elif isinstance(command, TypedAnswer):
+            events += self._take(command.text)
         if self.utterance:
             events += self._decode(self.utterance, waited_s)
         return events
@@ -85,6 +107,8 @@ class StreamingSession:
         utterance = self.utterance
         if utterance is None:
             self._start(frame, is_speech=is_speech)
+            if self.utterance and self._reports_speech:
+                yield {"type": "speech", "is_started": True}
             return
         self._undecoded.append(frame)
         length = utterance.n_samples + len(self._undecoded) * FRAME_SAMPLES
@@ -133,15 +157,21 @@ class StreamingSession:
         self._onset.clear()
         text = text_of(segments)
         if text or is_commanded or self._last_partial:
-            order = self.order.parse(segments)
-            self.order.accept(order)
-            self.n_finals += 1
-            yield {
-                "type": "final",
-                "ended_by": "end" if is_commanded else "pause",
-                "text": text,
-                "language": utterance.language if utterance else None,
-                "segments": segments,
-                **order,
-            }
+            yield self._final(text, segments, utterance.language if utterance else None, is_commanded=is_commanded)
         self._last_partial = None
+        if utterance and self._reports_speech:
+            yield {"type": "speech", "is_started": False}
+
+    def _take(self, text: str) -> Iterator[Event]:
+        """End the utterance, then take the turn of a text."""
+        yield from self._finish(is_commanded=False)
+        segments: list[Segment] = [{"start_s": 0.0, "end_s": 0.0, "text": text, "confidence": None}]
+        yield {**self._final(text, segments, None, is_commanded=True), "segments": []}
+
+    def _final(self, text: str, segments: list[Segment], language: str | None, *, is_commanded: bool) -> LiveFinal:
+        """Take a turn and return its final."""
+        order = self.order.parse(segments)
+        self.order.accept(order)
+        self.n_finals += 1
+        ended_by: Literal["pause", "end"] = "end" if is_commanded else "pause"
+        return {"type": "final", "ended_by": ended_by, "text": text, "language": language, "segments": segments, **order}

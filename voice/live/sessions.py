@@ -46,8 +46,10 @@ class LiveSessions:
         self._tasks: set[asyncio.Future[None]] = set()
 
     @contextlib.contextmanager
-    def connect(self, current_engine: Callable[[], DialogEngine], options: LiveOptions, client: str) -> Iterator[LiveConnection]:
-        """Open a connection; `current_engine` is called at each step, since menus change.
+    def connect(
+        self, current_engine: Callable[[], DialogEngine], options: LiveOptions, client: str, *, reports_speech: bool = False
+    ) -> Iterator[LiveConnection]:
+        """Open a connection; `current_engine` is called at each step, since menus change; `reports_speech`: see `StreamingSession`.
 
         Raises:
             Overloaded: the models are not loaded, the queue is full, there are too many connections, or the service is stopping.
@@ -62,7 +64,7 @@ class LiveSessions:
             message = "The service is stopping." if self.draining else "Too many live connections are open."
             raise Overloaded(5, message)
         connection = LiveConnection(
-            StreamingSession(engines, languages, current_engine, max_utterance_s=self._max_utterance_s),
+            StreamingSession(engines, languages, current_engine, max_utterance_s=self._max_utterance_s, reports_speech=reports_speech),
             client,
             RawStream(encoding=options.encoding, sample_rate=options.sample_rate),
             self._recogniser,

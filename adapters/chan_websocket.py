@@ -1,0 +1,173 @@
+"""Asterisk's chan_websocket: binary messages are audio, text messages are events and commands; Asterisk buffers and paces the audio.
+
+Events and commands are JSON (`f(json)`) or words with `name:value` fields; commands are sent in the form of the events. docs/telephony.md
+has the dialplan. Source: docs/Configuration/Channel-Drivers/WebSocket.md of Asterisk's documentation.
+"""
+
+import asyncio
+import base64
+import binascii
+from typing import Any, Final
+
+import orjson
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from adapters.phone_socket import DEFAULT_PHONE_LIMITS, PhoneAdmission, PhoneLimits, PhoneSocket
+from errors import ApiError, AudioTooLong, BadRequest
+from schemas import RawEncoding
+from settings import Settings
+from voice.calls.call import Call
+from voice.calls.outcome import Outcome
+from web.context import context_of
+
+LIMITS = ("requests", "speech")
+SUBPROTOCOL = "media"
+# Encoding and sample rate (Hz) of each format.
+FORMATS: Final[dict[str, tuple[RawEncoding, int]]] = {
+    "ulaw": ("mulaw", 8000),
+    "alaw": ("alaw", 8000),
+    "slin": ("pcm_s16le", 8000),
+    "slin12": ("pcm_s16le", 12_000),
+    "slin16": ("pcm_s16le", 16_000),
+    "slin24": ("pcm_s16le", 24_000),
+    "slin32": ("pcm_s16le", 32_000),
+    "slin48": ("pcm_s16le", 48_000),
+}
+FINISHED: Final = frozenset({Outcome.CONFIRMED, Outcome.CANCELLED})
+
+
+class ChanWebSocketLine:
+    """The caller's end of a call; Asterisk buffers some 20 s."""
+
+    frame_s, lead_s = 0.1, 5.0
+
+    def __init__(self, socket: PhoneSocket, *, is_json: bool) -> None:
+        self.socket, self.is_json = socket, is_json
+        self.heard = asyncio.Event()
+
+    async def play(self, audio: bytes) -> None:
+        """Send audio."""
+        await self.socket.send(audio)
+
+    async def clear(self) -> None:
+        """Empty Asterisk's buffer."""
+        await self.command("FLUSH_MEDIA")
+
+    async def wait_until_heard(self) -> None:
+        """Wait for a mark behind the audio."""
+        self.heard.clear()
+        await self.command("MARK_MEDIA", "end")
+        try:
+            async with asyncio.timeout(self.lead_s + 2):
+                await self.heard.wait()
+        except TimeoutError:
+            return
+
+    async def command(self, name: str, correlation_id: str = "") -> None:
+        """Send a command."""
+        if self.is_json:
+            await self.socket.send({"command": name, **({"correlation_id": correlation_id} if correlation_id else {})})
+        else:
+            await self.socket.send(f"{name} {correlation_id}".strip())
+
+
+class ChanWebSocketEndpoint:
+    """Serves the channel of a call."""
+
+    def __init__(self, settings: Settings, limits: PhoneLimits = DEFAULT_PHONE_LIMITS) -> None:
+        self.admission = PhoneAdmission(settings)
+        self.limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the call before the handshake, or take it."""
+        connection, state = HTTPConnection(scope), scope["state"]
+        state["calls"].check_admission()
+        accept_basic(connection)
+        parameters: dict[str, Any] = dict(connection.query_params)
+        caller = await self.admission.admit(connection, state["admission"], parameters, None, LIMITS, "chan_websocket", "")
+        socket = PhoneSocket(scope, receive, send, self.limits)
+        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None)
+        error: ApiError | None = None
+        try:
+            start, is_json = parse(await socket.receive(self.limits.max_start_s))
+            if start.get("event") != "MEDIA_START" or str(start.get("format")) not in FORMATS:
+                message = f"The first message is not MEDIA_START with a format of {', '.join(FORMATS)}."
+                raise BadRequest(message)
+            caller.call_id = str(start.get("channel_id") or start.get("connection_id") or "")
+            encoding, sample_rate = FORMATS[str(start["format"])]
+            line = ChanWebSocketLine(socket, is_json=is_json)
+            with state["calls"].open(caller, line, encoding=encoding, sample_rate=sample_rate) as call:
+                context_of(scope).live = call.live
+                reading = asyncio.ensure_future(self._read(socket, call, line))
+                try:
+                    caller.outcome = await call.run()
+                    if caller.outcome in FINISHED:
+                        await line.command("HANGUP")
+                finally:
+                    reading.cancel()
+                    await asyncio.gather(reading, return_exceptions=True)
+                error = call.live.ended_by
+        except ApiError as refused:
+            error = refused
+        except OSError as gone:
+            raise ClientDisconnect from gone
+        try:
+            await socket.close(error)
+        except OSError as unread:
+            raise ClientDisconnect from unread
+
+    @staticmethod
+    async def _read(socket: PhoneSocket, call: Call, line: ChanWebSocketLine) -> None:
+        """Pass on audio and keys until the caller hangs up or the call has to end."""
+        try:
+            while True:
+                message = await socket.receive()
+                if isinstance(message, bytes):
+                    await call.live.receive_audio(message)
+                    continue
+                event, _ = parse(message)
+                if event["event"] == "DTMF_END":
+                    await call.press(str(event.get("digit") or ""))
+                elif event["event"] == "MEDIA_MARK_PROCESSED":
+                    line.heard.set()
+        except ClientDisconnect:
+            await call.hang_up()
+        except AudioTooLong as error:
+            await call.live.stop(error)
+        except ApiError as error:
+            await call.live.stop(error)
+            call.abort()
+
+
+def accept_basic(connection: HTTPConnection) -> None:
+    """Take the user and the password of Asterisk's configuration as a client's id and key; anything malformed is left to admission."""
+    headers = context_of(connection.scope).headers
+    scheme, _, encoded = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"basic":
+        return
+    try:
+        secret_id, _, secret_key = base64.b64decode(encoded, validate=True).partition(b":")
+    except binascii.Error:
+        return
+    headers[b"x-secret-id"], headers[b"x-secret-key"] = secret_id, secret_key
+
+
+def parse(message: bytes | str) -> tuple[dict[str, Any], bool]:
+    """Return an event with its name as `event`, and whether it was JSON.
+
+    Raises:
+        BadRequest: it is no event.
+
+    """
+    if isinstance(message, str) and not message.lstrip().startswith("{"):
+        name, *fields = message.split()[:64] or [""]
+        return {"event": name} | {field.partition(":")[0]: field.partition(":")[2] for field in fields}, False
+    try:
+        event = orjson.loads(message)
+    except orjson.JSONDecodeError:
+        event = None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        text = "The message is not an event."
+        raise BadRequest(text)
+    return event, True
