@@ -4,7 +4,8 @@ import pytest
 
 from tests.live.recordings import waveform
 from voice.asr.audio import SAMPLE_RATE
-from voice.live.decoder import STEP_S, text_of
+from voice.asr.transcript import text_of
+from voice.live.decoder import STEP_S
 from voice.live.vietnamese_decoder import CONTEXT_WORDS, VietnameseDecoder
 
 pytestmark = pytest.mark.anyio

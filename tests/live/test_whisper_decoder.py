@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.live.fakes import ScriptedWhisper
 from tests.live.recordings import SILENCE
 from voice.asr.audio import SAMPLE_RATE
-from voice.live.decoder import text_of
+from voice.asr.transcript import text_of
 from voice.live.whisper_decoder import WhisperDecoder
 
 
@@ -94,3 +94,13 @@ def test_the_stable_characters_never_change(texts):
         assert transcript.startswith(stable)
         assert decoder.stable_chars <= len(transcript)
         stable = transcript[: decoder.stable_chars]
+
+
+def test_a_hypothesis_of_the_whole_speech_is_chosen_and_keeps_the_committed_words():
+    runs = ["one milk tea and", "one milk tea and a", "one milk tea and a mug|One melt tea and a mocha"]
+    decoder = decoder_of(ScriptedWhisper(runs))
+    for second in (1, 2):
+        decoder.decode(SILENCE, speech_end=second * SAMPLE_RATE, waited_s=0.0)
+    decoder.finish(np.zeros(0, np.float32), speech_end=2 * SAMPLE_RATE)
+    assert text_of(decoder.transcribe(lambda words: float("mug" in words))) == "one milk tea and a mocha"
+    assert decoder.stable_chars == len("one milk tea")

@@ -1,6 +1,5 @@
 """The interface of the streaming decoders."""
 
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 from schemas import Segment
@@ -39,8 +38,3 @@ class StreamingDecoder(Protocol):
 
     def transcribe(self, scorer: OrderScorer) -> list[Segment]:
         """Return the transcript so far, rescored with `scorer` where the decoder has confusable words, and commit its stable words."""
-
-
-def text_of(segments: Sequence[Segment]) -> str:
-    """Join the texts of the segments."""
-    return " ".join(segment["text"] for segment in segments)

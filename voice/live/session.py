@@ -7,10 +7,10 @@ import numpy as np
 from errors import ApiError
 from schemas import LiveEnd, LiveFinal, LiveLines, LivePartial, Order, Segment
 from voice.asr.audio import Waveform
-from voice.asr.transcript import round_segment
+from voice.asr.transcript import round_segment, text_of
 from voice.asr.vad import FRAME_SAMPLES, SPEECH_PROBABILITY, StreamingVad
 from voice.dialog.turn import DialogEngine
-from voice.live.decoder import STEP_S, text_of
+from voice.live.decoder import STEP_S
 from voice.live.endpointing import MAX_UTTERANCE_S, OnsetDetector, is_end
 from voice.live.session_order import SessionOrder
 from voice.live.utterance import EnginePair, Utterance

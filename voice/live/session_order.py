@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from errors import ApiError, FieldError, ItemNotFound, ValidationFailed
 from schemas import Conversation, LineRequest, Order, Segment
+from voice.asr.transcript import text_of
 from voice.dialog.lines import draft_of
 from voice.dialog.state import State  # noqa: TC001 - annotations may be evaluated
 from voice.dialog.turn import EMPTY, DialogEngine
 from voice.dialog.wire import state_of
-from voice.live.decoder import text_of
 from voice.orders.confirmation import is_recognition_uncertain
 
 
