@@ -81,6 +81,22 @@ async def test_a_pause_ends_an_utterance_and_the_next_one_continues_from_its_lin
     assert second["start_s"] - first["start_s"] == pytest.approx(len(waveform("vi")) / SAMPLE_RATE + 1, abs=0.5)
 
 
+@pytest.mark.parametrize(
+    ("text", "before_s", "until_s"),
+    [("two lattes and", 1.4, 1.7), ("good morning", 0.6, 0.9), ("two lattes", 0.4, 0.7), ("that's all", 0.1, 0.35)],
+)
+def test_the_pause_that_ends_an_utterance_is_the_longer_the_less_complete_it_is(menu, text, before_s, until_s):
+    session = ScriptedSession(menu)
+    session.order.set_state(Conversation(lines=[LineRequest(item="cappuccino")]))
+    session.whisper.texts = iter([text] * 100)
+    for speech in np.split(SPOKEN[: len(SPOKEN) - len(SPOKEN) % 8000 - len(SILENCE)], len(SPOKEN) // 8000 - len(SILENCE) // 8000):
+        assert not any(event["type"] == "final" for event in session.advance(speech))
+    pause_s = 0.0
+    while not any(event["type"] == "final" for event in session.advance(np.zeros(int(session.step_s * SAMPLE_RATE), np.float32))):
+        pause_s += session.step_s
+    assert before_s <= pause_s <= until_s
+
+
 async def test_an_end_command_is_answered_without_speech_and_silence_is_not(session):
     one = session("vi")
     one.order.set_state(Conversation(lines=[LineRequest(item="ca-phe-sua", quantity=2)]))

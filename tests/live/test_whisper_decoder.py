@@ -75,11 +75,11 @@ def test_speech_before_a_pause_is_decoded_carefully_once_and_not_again_at_the_en
     whisper = ScriptedWhisper(["one", "one milk", "one milk tea", "one milk tea and"])
     decoder = decoder_of(whisper)
     decode(decoder, 1.0, silent_s=0.7)
-    assert whisper.runs == [(0.3, True), (0.9, True), (1.4, False)]
+    assert whisper.runs == [(0.3, True), (0.9, True), (1.25, False)]
     decoder.finish(np.zeros(0, np.float32), speech_end=SAMPLE_RATE)
     assert len(whisper.runs) == 3
     decoder.finish(SILENCE, speech_end=2 * SAMPLE_RATE)
-    assert whisper.runs[3] == (2.4, False)
+    assert whisper.runs[3] == (2.25, False)
 
 
 WORDS = st.sampled_from(["one", "two", "two,", "Two", "tea", "?tea", "tea.", "…", "?milk", "milkshake"])

@@ -26,6 +26,7 @@ Floats = NDArray[np.float32]
 N_MELS: Final = 80
 CHUNK_FRAMES, HOP_FRAMES = 43, 40  # of 10 ms: the network's input, and the step to the next
 FRAME_SAMPLES: Final = SAMPLE_RATE // 100
+WINDOW_SAMPLES: Final = SAMPLE_RATE * 25 // 1000  # of a feature frame
 OVERLAP_FRAMES: Final = CHUNK_FRAMES - HOP_FRAMES
 CHUNK_OUTPUTS: Final = 10  # output frames for each chunk
 ATTENTION_SHAPE, CONVOLUTION_SHAPE = (1, 12, 4, 40, 224), (1, 12, 448, 30)  # caches: batch, layers, ...
@@ -198,6 +199,12 @@ class EncoderStream:
         if is_last:
             n_missing = -(len(self.features) - OVERLAP_FRAMES) % HOP_FRAMES if len(self.features) > OVERLAP_FRAMES else 0
             self._pad(n_missing)
+
+    @property
+    def n_missing_samples(self) -> int:
+        """Samples that complete the next chunk, at least one."""
+        n_frames = self._n_features + CHUNK_FRAMES - len(self.features)
+        return max(1, (n_frames - 1) * FRAME_SAMPLES + WINDOW_SAMPLES - self.n_samples)
 
     def pad_chunk(self) -> None:
         """Append a chunk of silence."""

@@ -11,7 +11,7 @@ from voice.asr.vad import MARGIN_S
 
 # The hop of the Vietnamese encoder.
 STEP_S: Final = HOP_FRAMES * FEATURE_SAMPLES / SAMPLE_RATE
-# Silence decoded after the last speech.
+# Silence decoded after the last speech at most.
 MARGIN_SAMPLES: Final = int(MARGIN_S * SAMPLE_RATE)
 
 
@@ -29,6 +29,9 @@ class StreamingDecoder(Protocol):
     @property
     def stable_chars(self) -> int:
         """Characters of the last transcript that will not change."""
+
+    def is_current(self, speech_end: int) -> bool:
+        """Return whether the last transcript has all words up to `speech_end`."""
 
     def decode(self, waveform: Waveform, *, speech_end: int, waited_s: float) -> None:
         """Add audio; decode if enough is buffered. `speech_end`: end of speech so far; `waited_s`: time this step was queued."""

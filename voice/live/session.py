@@ -1,17 +1,18 @@
 """Turn the audio of one speaker into partial and final orders."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from errors import ApiError
 from schemas import LiveEnd, LiveFinal, LiveLines, LivePartial, Order, Segment
-from voice.asr.audio import Waveform
+from voice.asr.audio import SAMPLE_RATE, Waveform
 from voice.asr.transcript import round_segment, text_of
 from voice.asr.vad import FRAME_SAMPLES, SPEECH_PROBABILITY, StreamingVad
+from voice.dialog.completeness import Completeness
 from voice.dialog.turn import DialogEngine
 from voice.live.decoder import STEP_S
-from voice.live.endpointing import MAX_UTTERANCE_S, OnsetDetector, is_end
+from voice.live.endpointing import MAX_UTTERANCE_S, MIN_PAUSE_S, PAUSES_S, OnsetDetector, is_end
 from voice.live.session_order import SessionOrder
 from voice.live.utterance import EnginePair, Utterance
 
@@ -29,13 +30,18 @@ class StreamingSession:
         current_engine: Callable[[], DialogEngine],
         *,
         max_utterance_s: float = MAX_UTTERANCE_S,
+        pauses_s: Mapping[Completeness, float] = PAUSES_S,
     ) -> None:
-        """`languages`: candidates; empty: any. `current_engine` is called at each step, since menus change."""
+        """`languages`: candidates; empty: any. `current_engine` is called at each step, since menus change.
+
+        `pauses_s`: that end an utterance.
+        """
         self.utterance: Utterance | None = None
+        self.completeness = Completeness.UNDECIDED  # of the utterance, if the last word is decoded
         # "Ok" and a sole name belong to no language; the only one that is recognised decides.
         self.order = SessionOrder(current_engine, languages[0] if len(languages) == 1 else None)
         self.n_finals = 0
-        self._engines, self._languages, self._max_utterance_s = engines, languages, max_utterance_s
+        self._engines, self._languages, self._max_utterance_s, self._pauses_s = engines, languages, max_utterance_s, pauses_s
         self._vad = StreamingVad()
         self._onset = OnsetDetector()
         self._n_samples = 0  # processed by the VAD
@@ -46,8 +52,14 @@ class StreamingSession:
 
     @property
     def step_s(self) -> float:
-        """Seconds of audio to collect before the next step."""
-        return self.utterance.step_s if self.utterance else STEP_S
+        """Seconds of audio to collect before the next step: up to the next decision about the end, if there is a pause."""
+        utterance = self.utterance
+        if not utterance:
+            return STEP_S
+        pause_s = utterance.seconds - utterance.speech_end / SAMPLE_RATE
+        decisions_s = (decision_s - pause_s for decision_s in (MIN_PAUSE_S, self._pauses_s[self.completeness]))
+        next_s = min((missing_s for missing_s in decisions_s if missing_s > 0), default=STEP_S) if pause_s > 0 else STEP_S
+        return min(utterance.step_s, max(next_s, FRAME_SAMPLES / SAMPLE_RATE))
 
     def advance(self, waveform: Waveform, command: Command | None = None, *, waited_s: float = 0.0) -> list[Event]:
         """Decode more audio, execute the command, return the new events; blocks while the models run.
@@ -90,8 +102,13 @@ class StreamingSession:
         length = utterance.n_samples + len(self._undecoded) * FRAME_SAMPLES
         if is_speech:
             utterance.speech_end = length
-        if is_end(length, utterance.speech_end, max_utterance_s=self._max_utterance_s):
+            self.completeness = Completeness.UNDECIDED
+        if self._is_end(length, utterance):
             yield from self._finish(is_commanded=False)
+
+    def _is_end(self, length: int, utterance: Utterance) -> bool:
+        max_pause_s = self._pauses_s[self.completeness]
+        return is_end(length, utterance.speech_end, max_pause_s=max_pause_s, max_utterance_s=self._max_utterance_s)
 
     def _start(self, frame: Waveform, *, is_speech: bool) -> None:
         """Start an utterance if the frame completes an onset."""
@@ -121,10 +138,15 @@ class StreamingSession:
         if last is None or last[:2] != (text, stable) or last[2] is not order:
             self._last_partial = text, stable, order
             yield {"type": "partial", "text": text, "stable": stable, "lines": order["lines"], "total": order["total"]}
+        if utterance.is_current:
+            self.completeness = self.order.completeness(segments)
+            if self._is_end(utterance.n_samples, utterance):
+                yield from self._finish(is_commanded=False)
 
     def _finish(self, *, is_commanded: bool) -> Iterator[Event]:
         """End the utterance, if there is one, with a final; a command always causes a final."""
         utterance, self.utterance = self.utterance, None
+        self.completeness = Completeness.UNDECIDED
         segments: list[Segment] = []
         if utterance:
             utterance.finish(self._take_undecoded())

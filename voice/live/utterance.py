@@ -57,6 +57,12 @@ class Utterance:
         return decoder.stable_chars if decoder else 0
 
     @property
+    def is_current(self) -> bool:
+        """True if the transcript has all words that were spoken."""
+        decoder = self._decoder
+        return decoder is not None and decoder.is_current(self.speech_end)
+
+    @property
     def _decoder(self) -> StreamingDecoder | None:
         """The decoder of the utterance's language; None while both are possible."""
         return None if self._vietnamese and self._whisper else self._vietnamese or self._whisper

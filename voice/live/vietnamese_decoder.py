@@ -5,7 +5,7 @@ from typing import Final
 
 from schemas import Segment, Word
 from voice.asr import ctc_decoder
-from voice.asr.audio import Waveform
+from voice.asr.audio import SAMPLE_RATE, Waveform
 from voice.asr.conformer import FRAME_SAMPLES as FEATURE_SAMPLES
 from voice.asr.conformer import (
     HOP_FRAMES,
@@ -18,7 +18,7 @@ from voice.asr.conformer import (
 )
 from voice.asr.engine_selection import VIETNAMESE
 from voice.asr.rescoring import OrderScorer, rescore
-from voice.live.decoder import STEP_S
+from voice.asr.vad import FRAME_SAMPLES
 
 # Prune hypotheses that differ before the last COMMIT_FRAMES frames; commit a confusable word once CONTEXT_WORDS follow. This makes .68 of
 # the letters of partials stable (.31 without both; .75 with two words) at the same word error rate of finals.
@@ -29,7 +29,6 @@ class VietnameseDecoder:
     """Decodes Vietnamese chunk by chunk; commits the words that all hypotheses of the beam share."""
 
     language: Final = VIETNAMESE
-    step_s: Final = STEP_S
 
     def __init__(self, conformer: Conformer, phrases: Sequence[str], *, start_s: float) -> None:
         """Start at `start_s`, the time of the first sample; the search is biased towards `phrases`."""
@@ -37,6 +36,11 @@ class VietnameseDecoder:
         self._conformer, self._phrases = conformer, with_quantities(phrases)
         self._chunks_before = self._state.stream.n_chunks
         self._committed: list[tuple[str, float | None]] = []  # words with their confidences
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of audio that complete the next chunk, rounded up to a frame of the VAD."""
+        return -(-self._state.stream.n_missing_samples // FRAME_SAMPLES) * FRAME_SAMPLES / SAMPLE_RATE
 
     @property
     def n_tokens(self) -> int:
@@ -58,11 +62,15 @@ class VietnameseDecoder:
         self._state.stream.accept(waveform)
         self._search()
 
+    def is_current(self, speech_end: int) -> bool:
+        """Return whether the encoded chunks include TAIL_SAMPLES after the speech."""
+        decoded = ((self._state.stream.n_chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
+        return decoded >= speech_end + TAIL_SAMPLES
+
     def finish(self, waveform: Waveform, *, speech_end: int) -> None:
-        """Decode the last audio, unless the encoded chunks already include TAIL_SAMPLES after the speech."""
+        """Decode the last audio, unless it is decoded already."""
         stream = self._state.stream
-        decoded = ((stream.n_chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
-        if decoded < speech_end + TAIL_SAMPLES:
+        if not self.is_current(speech_end):
             stream.accept(waveform, is_last=True)
             if stream.n_samples + stream.n_padding_samples - speech_end < MIN_PADDING_SAMPLES:
                 stream.pad_chunk()

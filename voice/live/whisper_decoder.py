@@ -10,11 +10,14 @@ from voice.asr.engine import AsrEngine, DecodeJob, SegmentHypothesis
 from voice.asr.rescoring import OrderScorer, choose_hypotheses
 from voice.asr.transcript import text_of
 from voice.live.agreement import LocalAgreement, continue_committed
-from voice.live.decoder import MARGIN_SAMPLES, STEP_S
+from voice.live.decoder import STEP_S
+from voice.live.endpointing import MIN_PAUSE_S
 
 # Whisper first runs after FIRST_S of speech, enough for a word, and then after each step. A step grows by the queueing time, and is at
 # least WHISPER_STEP_SHARE of the utterance.
 FIRST_S, WHISPER_STEP_S, WHISPER_STEP_SHARE = 0.3, 0.6, 0.1
+# Silence decoded after the speech when an utterance has probably ended.
+PAUSE_SAMPLES = int(MIN_PAUSE_S * SAMPLE_RATE)
 # From this much audio on, the detected language is kept.
 DECIDE_S = 2.0
 
@@ -45,6 +48,10 @@ class WhisperDecoder:
         """Characters of the last transcript that will not change."""
         return len(self._agreement.committed_text)
 
+    def is_current(self, speech_end: int) -> bool:
+        """Return whether all speech was decoded with the silence after it."""
+        return self._decoded_speech_end >= speech_end
+
     def buffer(self, waveform: Waveform) -> None:
         """Add audio without decoding it."""
         self._waveforms.append(waveform)
@@ -53,7 +60,7 @@ class WhisperDecoder:
     def decode(self, waveform: Waveform, *, speech_end: int, waited_s: float) -> None:
         """Add audio; run when the next step is complete, or on all speech once silence follows it: the probable end."""
         self.buffer(waveform)
-        if self._n_samples >= speech_end + MARGIN_SAMPLES:
+        if self._n_samples >= speech_end + PAUSE_SAMPLES:
             self._decode_speech(speech_end)
         elif self._n_samples >= self._next_run:
             self._run(is_partial=True)
@@ -78,7 +85,7 @@ class WhisperDecoder:
 
     def _decode_speech(self, speech_end: int) -> None:
         if speech_end > self._decoded_speech_end:
-            self._run(speech_end + MARGIN_SAMPLES)
+            self._run(speech_end + PAUSE_SAMPLES)
             self._decoded_speech_end = speech_end
 
     def _run(self, n_samples: int | None = None, *, excluded_languages: Sequence[str] = (), is_partial: bool = False) -> str | None:
