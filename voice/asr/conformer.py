@@ -7,7 +7,7 @@ without seams. Output: the log probability of each token for each frame of 40 ms
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -161,6 +161,10 @@ class DecoderState:
         self.log_prob += float(best.sum())
         self.n_tokens += len(best)
 
+    def with_silence(self) -> "DecoderState":
+        """Return a copy in which silence follows and completes the chunk."""
+        return replace(self, stream=self.stream.with_silence(), search=self.search.copy())
+
     def confidence(self) -> float:
         """Return the geometric mean of the best tokens' probabilities; 0 if there are only blanks."""
         return math.exp(self.log_prob / self.n_tokens) if self.n_tokens else 0.0
@@ -205,6 +209,13 @@ class EncoderStream:
         """Samples that complete the next chunk, at least one."""
         n_frames = self._n_features + CHUNK_FRAMES - len(self.features)
         return max(1, (n_frames - 1) * FRAME_SAMPLES + WINDOW_SAMPLES - self.n_samples)
+
+    def with_silence(self) -> "EncoderStream":
+        """Return a copy in which silence completes the chunk; it accepts no more audio."""
+        stream = EncoderStream(self.n_chunks, self.attention, self.convolution)
+        stream.features = self.features
+        stream.pad_chunk()
+        return stream
 
     def pad_chunk(self) -> None:
         """Append a chunk of silence."""

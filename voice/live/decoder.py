@@ -30,8 +30,8 @@ class StreamingDecoder(Protocol):
     def stable_chars(self) -> int:
         """Characters of the last transcript that will not change."""
 
-    def is_current(self, speech_end: int) -> bool:
-        """Return whether the last transcript has all words up to `speech_end`."""
+    def transcribe_pause(self) -> list[Segment]:
+        """Return the transcript of all speech before a pause of MIN_PAUSE_S; its last words need not be decoded for good."""
 
     def decode(self, waveform: Waveform, *, speech_end: int, waited_s: float) -> None:
         """Add audio; decode if enough is buffered. `speech_end`: end of speech so far; `waited_s`: time this step was queued."""

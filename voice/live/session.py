@@ -37,7 +37,7 @@ class StreamingSession:
         `pauses_s`: that end an utterance.
         """
         self.utterance: Utterance | None = None
-        self.completeness = Completeness.UNDECIDED  # of the utterance, if the last word is decoded
+        self.completeness = Completeness.UNDECIDED  # of the utterance, in a pause
         # "Ok" and a sole name belong to no language; the only one that is recognised decides.
         self.order = SessionOrder(current_engine, languages[0] if len(languages) == 1 else None)
         self.n_finals = 0
@@ -48,6 +48,7 @@ class StreamingSession:
         self._remainder = np.zeros(0, np.float32)  # less than a frame
         self._undecoded: list[Waveform] = []  # frames of the utterance
         self._gain = np.float32(1)  # of the utterance
+        self._judged_at = -1  # end of the speech whose completeness was judged
         self._last_partial: tuple[str, int, Order] | None = None  # text, stable characters, order
 
     @property
@@ -131,22 +132,27 @@ class StreamingSession:
         if self._undecoded:
             utterance.decode(self._take_undecoded(), waited_s=waited_s)
         segments, stable = utterance.transcribe(self.order.score), utterance.stable_chars
-        if not (text := text_of(segments)):
-            return
-        order = self.order.parse(segments)
-        last = self._last_partial
-        if last is None or last[:2] != (text, stable) or last[2] is not order:
-            self._last_partial = text, stable, order
-            yield {"type": "partial", "text": text, "stable": stable, "lines": order["lines"], "total": order["total"]}
-        if utterance.is_current:
-            self.completeness = self.order.completeness(segments)
-            if self._is_end(utterance.n_samples, utterance):
-                yield from self._finish(is_commanded=False)
+        if text := text_of(segments):
+            order = self.order.parse(segments)
+            last = self._last_partial
+            if last is None or last[:2] != (text, stable) or last[2] is not order:
+                self._last_partial = text, stable, order
+                yield {"type": "partial", "text": text, "stable": stable, "lines": order["lines"], "total": order["total"]}
+        if utterance.n_samples - utterance.speech_end >= MIN_PAUSE_S * SAMPLE_RATE:
+            yield from self._judge_pause(utterance)
+
+    def _judge_pause(self, utterance: Utterance) -> Iterator[Event]:
+        """Judge once in a pause how complete the utterance is, and end it if the pause is long enough for that."""
+        if self._judged_at != utterance.speech_end:
+            self._judged_at = utterance.speech_end
+            self.completeness = self.order.completeness(utterance.transcribe_pause())
+        if self._is_end(utterance.n_samples, utterance):
+            yield from self._finish(is_commanded=False)
 
     def _finish(self, *, is_commanded: bool) -> Iterator[Event]:
         """End the utterance, if there is one, with a final; a command always causes a final."""
         utterance, self.utterance = self.utterance, None
-        self.completeness = Completeness.UNDECIDED
+        self.completeness, self._judged_at = Completeness.UNDECIDED, -1
         segments: list[Segment] = []
         if utterance:
             utterance.finish(self._take_undecoded())

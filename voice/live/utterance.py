@@ -56,11 +56,10 @@ class Utterance:
         decoder = self._decoder
         return decoder.stable_chars if decoder else 0
 
-    @property
-    def is_current(self) -> bool:
-        """True if the transcript has all words that were spoken."""
+    def transcribe_pause(self) -> list[Segment]:
+        """Return the transcript of all speech before a pause, not rescored; empty while the language is undecided."""
         decoder = self._decoder
-        return decoder is not None and decoder.is_current(self.speech_end)
+        return decoder.transcribe_pause() if decoder else []
 
     @property
     def _decoder(self) -> StreamingDecoder | None:

@@ -62,15 +62,19 @@ class VietnameseDecoder:
         self._state.stream.accept(waveform)
         self._search()
 
-    def is_current(self, speech_end: int) -> bool:
-        """Return whether the encoded chunks include TAIL_SAMPLES after the speech."""
-        decoded = ((self._state.stream.n_chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
-        return decoded >= speech_end + TAIL_SAMPLES
+    def transcribe_pause(self) -> list[Segment]:
+        """Return the transcript of all speech before a pause, as if silence followed."""
+        state = self._state.with_silence()
+        self._conformer.encode([state.stream])
+        state.advance()
+        words = ctc_decoder.to_words(state.search.best_tokens(), self._conformer.vocabulary, start_s=state.start_s, end_s=state.end_s)
+        return ctc_decoder.to_segments(words)
 
     def finish(self, waveform: Waveform, *, speech_end: int) -> None:
-        """Decode the last audio, unless it is decoded already."""
+        """Decode the last audio, unless the encoded chunks already include TAIL_SAMPLES after the speech."""
         stream = self._state.stream
-        if not self.is_current(speech_end):
+        decoded = ((stream.n_chunks - self._chunks_before) * HOP_FRAMES + OVERLAP_FRAMES) * FEATURE_SAMPLES
+        if decoded < speech_end + TAIL_SAMPLES:
             stream.accept(waveform, is_last=True)
             if stream.n_samples + stream.n_padding_samples - speech_end < MIN_PADDING_SAMPLES:
                 stream.pad_chunk()

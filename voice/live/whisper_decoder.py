@@ -48,9 +48,9 @@ class WhisperDecoder:
         """Characters of the last transcript that will not change."""
         return len(self._agreement.committed_text)
 
-    def is_current(self, speech_end: int) -> bool:
-        """Return whether all speech was decoded with the silence after it."""
-        return self._decoded_speech_end >= speech_end
+    def transcribe_pause(self) -> list[Segment]:
+        """Return the transcript: in a pause all speech is decoded."""
+        return self._segments
 
     def buffer(self, waveform: Waveform) -> None:
         """Add audio without decoding it."""
