@@ -1,11 +1,12 @@
 """Compare the pauses that end an utterance: the share of clips that are cut too early against the wait at their end.
 
-    .venv/bin/python -m bench.endpointing CLIPS.jsonl [...] --menus DIR [--menu ID] [--every N] [--fixed .3 .5 .7 1]
+    .venv/bin/python -m bench.endpointing CLIPS.jsonl [...] --menus DIR [--menu ID] [--every N] [--fixed .3 .5 .7 1] [--hesitate S]
 
 Each row of CLIPS.jsonl is {"file", "language", "menu"}; files are relative to it; --menu: of rows without one. Each clip runs through a
 streaming session once, without a server, with silence after it. "inside", "ends": the completeness of the utterances at pauses inside their
 clips and at the end. Then a row for each rule: the service's, and fixed pauses; "cut": the share of clips that end at a pause inside;
-"wait": from the end of speech to the decision, in seconds of audio.
+"wait": from the end of speech to the decision, in seconds of audio. --hesitate: each clip is cut at its longest inner pause, or where it is
+quietest, and goes on after so many seconds.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import numpy as np
 from bench.speech import read_wav, recogniser
 from voice.asr.audio import SAMPLE_RATE, Waveform
 from voice.asr.recogniser import Recogniser
-from voice.asr.vad import FRAME_SAMPLES
+from voice.asr.vad import FRAME_SAMPLES, speech_probabilities, speech_span
 from voice.dialog.completeness import Completeness
 from voice.dialog.turn import DialogEngine
 from voice.live.endpointing import MIN_PAUSE_S, PAUSES_S
@@ -45,6 +46,16 @@ class Moment(NamedTuple):
 
 
 Pause = list[Moment]
+
+
+def hesitating(waveform: Waveform, pause_s: float) -> Waveform:
+    """Return a clip with a pause at the quietest tenth of a second of the middle half of its speech."""
+    start, end = speech_span(speech_probabilities(waveform), len(waveform)) or (0, len(waveform))
+    quarter = (end - start) // 4
+    middle = waveform[start + quarter : end - quarter]
+    loudness = np.convolve(middle**2, np.ones(SAMPLE_RATE // 10), mode="valid")
+    at = start + quarter + int(loudness.argmin()) + SAMPLE_RATE // 20
+    return np.concatenate([waveform[:at], np.zeros(int(pause_s * SAMPLE_RATE), np.float32), waveform[at:]])
 
 
 def pauses_of(waveform: Waveform, language: str, engine: DialogEngine, engines: Recogniser) -> list[Pause]:
@@ -81,6 +92,7 @@ def main() -> None:
     parser.add_argument("--menu", help="of rows without one; without it they are left out")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th clip only")
     parser.add_argument("--fixed", type=float, nargs="+", default=[0.3, 0.5, 0.7, 1.0], metavar="S")
+    parser.add_argument("--hesitate", type=float, metavar="S")
     arguments = parser.parse_args()
     book: MenuBook[DialogEngine] = MenuBook(arguments.menus, partial(DialogEngine))
     book.refresh()
@@ -89,7 +101,10 @@ def main() -> None:
     for path in arguments.clips:
         rows = [row for row in map(json.loads, path.read_text("utf-8").splitlines()) if row.get("menu") or arguments.menu]
         for row in rows[:: arguments.every]:
-            pauses = pauses_of(read_wav(path.parent / row["file"]), row["language"], book.get(row.get("menu") or arguments.menu), engines)
+            waveform = read_wav(path.parent / row["file"])
+            if arguments.hesitate:
+                waveform = hesitating(waveform, arguments.hesitate)
+            pauses = pauses_of(waveform, row["language"], book.get(row.get("menu") or arguments.menu), engines)
             if pauses:
                 found.setdefault(row["language"], []).append(pauses)
     engines.close()

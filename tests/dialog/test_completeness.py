@@ -19,7 +19,8 @@ MORE = {"kind": "more"}
         ("large", SIZE, Completeness.COMPLETE),
         ("dạ cỡ lớn", SIZE, Completeness.COMPLETE),
         ("large and", SIZE, Completeness.UNFINISHED),
-        ("the weather", SIZE, Completeness.UNDECIDED),
+        ("the weather", SIZE, Completeness.MEANINGLESS),
+        ("what is in the lemonade", SIZE, Completeness.UNDECIDED),
         ("two", COUNT, Completeness.COMPLETE),
         ("yes", IS_RIGHT, Completeness.COMPLETE),
         ("yes", MORE, Completeness.UNDECIDED),
@@ -31,8 +32,8 @@ MORE = {"kind": "more"}
         ("một nước chanh với", MORE, Completeness.UNFINISHED),
         ("một nước chanh à", MORE, Completeness.UNFINISHED),
         ("a milk tea", MORE, Completeness.UNDECIDED),  # of which size?
-        ("a lemonade with oat flurb", MORE, Completeness.UNDECIDED),
-        ("", MORE, Completeness.UNDECIDED),
+        ("a cola with oat flurb", MORE, Completeness.UNDECIDED),
+        ("", MORE, Completeness.MEANINGLESS),
     ],
 )
 def test_it_is_judged_by_the_last_words_the_act_and_what_is_left_to_ask(utterance, asked, expected):

@@ -20,6 +20,7 @@ class Completeness(Enum):
     COMPLETE = auto()  # it answers the question that was asked, or says that this is all
     CLOSED = auto()  # it edits the order, and the edited lines need nothing more
     UNDECIDED = auto()
+    MEANINGLESS = auto()  # nothing that was said means anything yet
     UNFINISHED = auto()  # it ends with a word that needs another one
 
 
@@ -34,6 +35,8 @@ def completeness(utterance: str, state: State, order: Order) -> Completeness:
         return Completeness.UNFINISHED
     if is_answer:
         return Completeness.COMPLETE
+    if act is Act.NONE:
+        return Completeness.MEANINGLESS
     return Completeness.CLOSED if act in EDITS and _is_closed(order) else Completeness.UNDECIDED
 
 

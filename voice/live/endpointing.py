@@ -16,6 +16,7 @@ PAUSES_S: Final[Mapping[Completeness, float]] = {
     Completeness.COMPLETE: 0.25,
     Completeness.CLOSED: 0.5,
     Completeness.UNDECIDED: 0.7,
+    Completeness.MEANINGLESS: 1.0,
     Completeness.UNFINISHED: 1.5,
 }
 # The shortest of them: then all speech is decoded, so that what was said is known.
