@@ -48,6 +48,7 @@ class StreamingSession:
         self._remainder = np.zeros(0, np.float32)  # less than a frame
         self._undecoded: list[Waveform] = []  # frames of the utterance
         self._gain = np.float32(1)  # of the utterance
+        self._spoken_language: str | None = None  # of the last utterance
         self._judged_at = -1  # end of the speech whose completeness was judged
         self._last_partial: tuple[str, int, Order] | None = None  # text, stable characters, order
 
@@ -119,7 +120,9 @@ class StreamingSession:
         self._undecoded, self._gain = onset.frames, onset.gain
         length = len(onset.frames) * FRAME_SAMPLES
         start = self._n_samples - length
-        self.utterance = Utterance(self._engines, self._languages, self.order.phrases, start=start, lead=onset.lead)
+        self.utterance = Utterance(
+            self._engines, self._languages, self.order.phrases, start=start, lead=onset.lead, expected=self._spoken_language
+        )
         self.utterance.speech_end = length
 
     def _take_undecoded(self) -> Waveform:
@@ -160,6 +163,8 @@ class StreamingSession:
         self._undecoded = []
         self._onset.clear()
         text = text_of(segments)
+        if utterance and text:
+            self._spoken_language = utterance.language
         if text or is_commanded or self._last_partial:
             order = self.order.parse(segments)
             self.order.accept(order)

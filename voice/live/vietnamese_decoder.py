@@ -30,8 +30,14 @@ class VietnameseDecoder:
 
     language: Final = VIETNAMESE
 
-    def __init__(self, conformer: Conformer, phrases: Sequence[str], *, start_s: float) -> None:
-        """Start at `start_s`, the time of the first sample; the search is biased towards `phrases`."""
+    def __init__(
+        self, conformer: Conformer, phrases: Sequence[str], *, start_s: float, min_confidence: float = MIN_VIETNAMESE_CONFIDENCE
+    ) -> None:
+        """Start at `start_s`, the time of the first sample; the search is biased towards `phrases`.
+
+        `min_confidence`: from which the audio is taken for Vietnamese.
+        """
+        self._min_confidence = min_confidence
         self._state = conformer.start_decoding(phrases, start_s)
         self._conformer, self._phrases = conformer, with_quantities(phrases)
         self._chunks_before = self._state.stream.n_chunks
@@ -50,7 +56,7 @@ class VietnameseDecoder:
     @property
     def is_confident(self) -> bool:
         """True if the audio is Vietnamese by the decoder's own confidence."""
-        return self._state.confidence() >= MIN_VIETNAMESE_CONFIDENCE
+        return self._state.confidence() >= self._min_confidence
 
     @property
     def stable_chars(self) -> int:
