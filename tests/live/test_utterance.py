@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +49,6 @@ async def test_a_session_expects_the_language_of_the_utterance_before(state, rec
     conformer, _ = recogniser.select_engines(("vi",))
     whisper = ScriptedWhisper(["two teas"] * 20)
     session = StreamingSession((conformer, whisper), ("vi", "en"), lambda: state["menus"].get("quan-nha"))
-    finals = [*session.advance(waveform("vi"), LiveEnd(type="end")), *session.advance(noisy(), LiveEnd(type="end"))]
-    assert [event["language"] for event in finals if event["type"] == "final"] == ["vi", "vi"]
+    events: list[Any] = [event for sound in (waveform("vi"), noisy()) for event in session.advance(sound, LiveEnd(type="end"))]
+    assert [event["language"] for event in events if event["type"] == "final"] == ["vi", "vi"]
     assert not whisper.runs
