@@ -17,7 +17,7 @@ class SegmentHypothesis(NamedTuple):
 
     segment_index: int
     segment: Segment
-    cost: float  # log probability of the decoded text less that of this one
+    cost: float  # log probability of the decoded text less that of this one, for texts of equal length; negative: this one is likelier
 
 
 @dataclass(eq=False, slots=True)

@@ -113,7 +113,9 @@ class Whisper:
         if output.token_ids and not _is_no_speech(output) and not is_loop:
             for other in () if is_repeated else self._different(job, output, n_best):
                 hypothesis = self._segment(job, other, encoded, mel.shape[1])
-                job.hypotheses.append(SegmentHypothesis(len(job.segments), hypothesis, output.log_prob - other.log_prob))
+                # Normalised by length: a hypothesis that leaves out words has a higher probability.
+                cost = (output.mean_log_prob - other.mean_log_prob) * len(output.token_ids)
+                job.hypotheses.append(SegmentHypothesis(len(job.segments), hypothesis, cost))
             job.segments.append(self._segment(job, output, encoded, mel.shape[1]))
             job.word_probabilities = self._model.word_probabilities(output)
         job.pieces.pop(0)

@@ -50,11 +50,6 @@ class WhisperOutput(NamedTuple):
     no_speech_probability: float
     logits: Sequence[ctranslate2.StorageView]  # of each token; empty unless requested
 
-    @property
-    def log_prob(self) -> float:
-        """Log probability of the whole output, its end included."""
-        return self.mean_log_prob * (len(self.token_ids) + 1)
-
 
 class WhisperModel:
     """A CTranslate2 model with its tokenizer; thread-safe."""
