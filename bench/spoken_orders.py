@@ -1,15 +1,17 @@
 """Count spoken orders with the right result, clean and in noise: one line for each signal-to-noise ratio.
 
-    .venv/bin/python -m bench.spoken_orders ORDERS.jsonl --menus DIR [--noise FILE] [--snr clean 24 12 6] [--every N]
+    .venv/bin/python -m bench.spoken_orders ORDERS.jsonl --menus DIR [--noise FILE] [--snr clean 24 12 6] [--every N] [--greedy]
 
 Each row of ORDERS.jsonl is {"file", "menu", "language", "lines"}; files are relative to it. An order is right if its items, quantities
-and options are right. Noise is scaled by the loudest 2,048 samples of clip and noise (source: Picovoice's speech-to-intent benchmark).
+and options are right; one that is asked about instead is not. "s": wall time of recognition, one clip after another; --greedy: without
+rescoring. Noise is scaled by the loudest 2,048 samples of clip and noise (source: Picovoice's speech-to-intent benchmark).
 """
 
 import argparse
 import asyncio
 import json
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +22,9 @@ import numpy as np
 from bench.orders import comparable
 from bench.speech import Clip, pcm, read_wav, recogniser
 from voice.asr.audio import SAMPLE_RATE, Waveform
+from voice.dialog.turn import DialogEngine
 from voice.menus.loading import MenuBook
-from voice.orders.engine import OrderEngine
+from voice.orders.confirmation import is_recognition_uncertain
 
 LOUDNESS_SAMPLES = 2048
 NOISE_STEP = 7919  # samples: each clip gets another part of the noise
@@ -49,14 +52,15 @@ def main() -> None:
     parser.add_argument("--noise", type=Path)
     parser.add_argument("--snr", nargs="+", default=["clean"], metavar="DB")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th order only")
+    parser.add_argument("--greedy", action="store_true")
     arguments = parser.parse_args()
-    book: MenuBook[OrderEngine] = MenuBook(arguments.menus, OrderEngine)
+    book: MenuBook[DialogEngine] = MenuBook(arguments.menus, partial(DialogEngine))
     book.refresh()
     rows = list(enumerate(map(json.loads, arguments.orders.read_text("utf-8").splitlines())))[:: arguments.every]
     noise = read_wav(arguments.noise) if arguments.noise else None
     engine = recogniser()
     for snr in arguments.snr:
-        n_right = 0
+        n_right, wall_s = 0, 0.0
         for number, row in rows:
             waveform, menu = read_wav(arguments.orders.parent / row["file"]), book.get(row["menu"])
             if snr != "clean" and noise is not None:
@@ -66,11 +70,15 @@ def main() -> None:
                 encoding="pcm_s16le",
                 sample_rate=SAMPLE_RATE,
                 language=row["language"],
-                phrases=menu.vocabulary,
-                scorer=partial(menu.score, lines=()),
+                phrases=menu.phrases(),
+                scorer=None if arguments.greedy else menu.score,
             )
-            n_right += comparable(menu.understand(asyncio.run(work)["text"])["lines"]) == comparable(row["lines"])
-        print(f"spoken orders {snr:>5}   right {n_right}/{len(rows)} ({n_right / len(rows):.3f})", flush=True)
+            began = time.perf_counter()
+            transcript = asyncio.run(work)
+            wall_s += time.perf_counter() - began
+            order = menu.take_turn(transcript["text"], is_uncertain=is_recognition_uncertain(transcript["segments"]))
+            n_right += comparable(order["lines"]) == comparable(row["lines"])
+        print(f"spoken orders {snr:>5}   right {n_right}/{len(rows)} ({n_right / len(rows):.3f})   {wall_s:.1f} s", flush=True)
     engine.close()
 
 

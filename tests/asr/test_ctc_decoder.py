@@ -115,3 +115,25 @@ def test_committed_tokens_are_shared_by_all_hypotheses_and_begin_every_later_res
         begun = [token.token_id for token in best if token.frame < search.n_frames - behind]
         assert search.n_stable_tokens() >= len(begun)
         committed = [token.token_id for token in best[: search.n_stable_tokens()]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 29))
+def test_a_copy_of_a_search_goes_its_own_way(seed, at):
+    draw = np.random.default_rng(seed)
+    vocabulary = ["<blank>", "▁a", "▁b", "c", "▁ab", "b", "▁c", "a", "d", "▁d"]
+    table, other = np.log(draw.dirichlet(np.full(len(vocabulary), 0.3), (2, 30)) + 1e-9).astype(np.float32)
+    search, copied_from = ctc_decoder.BeamSearch(vocabulary, ("a b", "ab c")), ctc_decoder.BeamSearch(vocabulary, ("a b", "ab c"))
+    search.advance(table)
+    copied_from.advance(table[:at])
+    copied = copied_from.copy()
+    copied.advance(other[at:])
+    copied_from.advance(table[at:])
+    assert tokens_of(copied_from) == tokens_of(search)
+    expected = ctc_decoder.BeamSearch(vocabulary, ("a b", "ab c"))
+    expected.advance(np.concatenate([table[:at], other[at:]]))
+    assert tokens_of(copied) == tokens_of(expected)
+
+
+def tokens_of(search):
+    return [(token.token_id, token.frame, token.last_frame) for token in search.best_tokens()]

@@ -3,7 +3,8 @@
 import pytest
 
 from voice.asr.ctc_decoder import WordAlternative
-from voice.asr.rescoring import MAX_ALTERNATIVES, rescore
+from voice.asr.engine import SegmentHypothesis
+from voice.asr.rescoring import MAX_ALTERNATIVES, choose_hypotheses, rescore
 from voice.menus.menu import Menu
 from voice.orders.engine import OrderEngine
 
@@ -109,3 +110,27 @@ def test_the_number_of_alternatives_that_are_scored_is_limited():
 
     rescore(segments("a b c"), [WordAlternative(0, str(number), 1.0, 0.1) for number in range(100)], scorer)
     assert len(scored) == MAX_ALTERNATIVES + 1
+
+
+def chosen(texts, *hypotheses, scorer=ENGINE.score):
+    """Return the texts after a choice; a hypothesis is (segment, text, cost)."""
+    decoded = segments(*texts)
+    choose_hypotheses(decoded, [SegmentHypothesis(index, segments(text)[0], cost) for index, text, cost in hypotheses], scorer)
+    return [segment["text"] for segment in decoded]
+
+
+def test_a_hypothesis_with_fewer_unread_words_replaces_a_segment():
+    assert chosen(["hai cơm tám nhé", "và nước xối"], (1, "và nước suối", 2.0)) == ["hai cơm tám nhé", "và nước suối"]
+
+
+def test_an_improbable_hypothesis_replaces_nothing():
+    assert chosen(["hai cơm tám và nước xối"], (0, "hai cơm tấm và hai nước suối", 20.0)) == ["hai cơm tám và nước xối"]
+
+
+def test_of_hypotheses_that_the_parser_reads_equally_well_the_most_probable_one_is_chosen():
+    costs = {"one": 1.0, "two": 1.0, "three": 1.0}
+    assert chosen(["one"], (0, "two", -0.5), (0, "three", 0.5), scorer=costs.get) == ["two"]
+
+
+def test_no_hypothesis_makes_an_order_of_a_segment_that_orders_nothing():
+    assert chosen(["chào em nhé"], (0, "cơm tấm em nhé", 0.1)) == ["chào em nhé"]

@@ -93,6 +93,40 @@ def test_a_loop_is_dropped_from_a_partial_and_decoded_again_with_full_context_ot
     assert (model.n_frames, len(job.segments), job.pieces) == (n_frames, n_segments, [])
 
 
+@pytest.mark.parametrize(
+    ("n_best", "is_partial", "max_doubtful_log_prob", "has_hypotheses"),
+    [(True, False, 0.0, True), (True, False, -9.0, False), (True, True, 0.0, False), (False, False, 0.0, False)],
+)
+def test_a_doubtful_piece_has_different_hypotheses_if_they_are_wanted(
+    whisper_model, n_best, is_partial, max_doubtful_log_prob, has_hypotheses
+):
+    job = begun(is_partial=is_partial)
+    job.n_best, job.words = n_best, has_hypotheses
+    Whisper(whisper_model, max_doubtful_log_prob=max_doubtful_log_prob).advance([job])
+    texts = [segment["text"].lower() for segment in (job.segments[0], *(hypothesis.segment for hypothesis in job.hypotheses))]
+    assert len(set(texts)) == len(texts)
+    assert (len(texts) > 1) == has_hypotheses
+    for hypothesis in job.hypotheses:
+        assert " ".join(word["word"] for word in hypothesis.segment["words"]) == hypothesis.segment["text"]
+        assert hypothesis.segment_index == 0
+
+
+def test_a_scorer_chooses_among_the_hypotheses_of_a_clip(whisper_model):
+    recogniser, waveform = recogniser_with(threads=1), begun(is_partial=False).waveform
+    recogniser.start(Engines(Whisper(whisper_model, max_doubtful_log_prob=0.0)))
+    scored = []
+
+    def prefer_the_last(text):
+        scored.append(text)
+        return -float(len(scored))
+
+    plain = asyncio.run(transcribe(recogniser, waveform, language="en"))
+    chosen = asyncio.run(transcribe(recogniser, waveform, language="en", scorer=prefer_the_last))
+    recogniser.close()
+    assert scored[0] == plain["text"]
+    assert chosen["text"] == scored[-1] != plain["text"]
+
+
 def test_pieces_that_are_padded_to_the_same_length_are_batched(whisper_model):
     whisper = Whisper(whisper_model)
     assert whisper.can_batch(2.0, 7.0)

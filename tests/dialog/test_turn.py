@@ -84,6 +84,15 @@ def test_the_choices_of_open_questions_are_expected_first():
     assert engine.phrases() == engine.vocabulary
 
 
+def test_a_transcript_that_answers_the_question_costs_less_than_one_that_does_not():
+    reply = say("a milk tea with pearls")
+    engine = shop()
+    state = state_of(engine.menu, Conversation.model_validate({name: reply[name] for name in ("lines", "questions", "changes", "notes")}))
+    assert (engine.score("the black one", state) or 0.0) < (engine.score("the black wand", state) or 0.0)
+    assert engine.score("the black one") is None
+    assert engine.score("good morning", state) is None
+
+
 @pytest.mark.xfail(strict=True, reason='"bò" is read as "bỏ", to remove; of an unknown name a part may be missing')
 @pytest.mark.parametrize("unknown", ["phở bò", "hủ tiếu"])
 def test_an_unknown_dish_is_reported_whole_beside_what_was_understood(unknown):

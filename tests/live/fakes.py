@@ -9,7 +9,7 @@ import numpy as np
 from errors import MenuNotFound
 from tests.live.recordings import SILENCE, waveform
 from voice.asr.audio import SAMPLE_RATE
-from voice.asr.engine import DecodeJob
+from voice.asr.engine import DecodeJob, SegmentHypothesis
 from voice.dialog.turn import DialogEngine
 from voice.live.session import StreamingSession
 from voice.menus.menu import Menu
@@ -18,7 +18,7 @@ SPOKEN = np.concatenate([waveform("en"), SILENCE])
 
 
 class ScriptedWhisper:
-    """Stands in for Whisper: returns the next text at each run; the words marked with ? are improbable."""
+    """Stands in for Whisper: returns the next text at each run; the words marked with ? are improbable; behind | is another hypothesis."""
 
     name, max_piece_s, max_batch = "scripted", 28.0, 1
 
@@ -37,9 +37,11 @@ class ScriptedWhisper:
         for job in jobs:
             job.pieces.clear()
             self.runs.append((len(job.waveform) / SAMPLE_RATE, job.is_partial))
-            text = next(self.texts)
+            text, _, other = next(self.texts).partition("|")
             if text:
                 job.segments = [{"start_s": 0.0, "end_s": 1.0, "text": text.replace("?", ""), "confidence": self.confidence}]
+                if other and job.n_best:
+                    job.hypotheses = [SegmentHypothesis(0, {**job.segments[0], "text": other}, 0.5)]
                 job.word_probabilities = [0.1 if word.startswith("?") else 0.9 for word in text.split()]
 
 

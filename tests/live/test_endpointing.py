@@ -31,9 +31,19 @@ def test_quiet_speech_is_amplified():
 
 
 @pytest.mark.parametrize(
-    ("length_s", "pause_s", "ends"),
-    [(3, 0.0, False), (3, 0.6, False), (3, 0.8, True), (21, 0.1, False), (21, 0.3, True), (27.9, 0.0, False), (28.0, 0.0, True)],
+    ("length_s", "pause_s", "max_pause_s", "ends"),
+    [
+        (3, 0.0, 0.7, False),
+        (3, 0.6, 0.7, False),
+        (3, 0.8, 0.7, True),
+        (3, 0.6, 0.5, True),
+        (21, 0.1, 1.5, False),
+        (21, 0.3, 1.5, True),
+        (27.9, 0.0, 0.7, False),
+        (28.0, 0.0, 1.5, True),
+    ],
 )
-def test_an_utterance_ends_after_a_pause_and_sooner_the_longer_it_is(length_s, pause_s, ends):
+def test_an_utterance_ends_after_a_pause_and_sooner_the_longer_it_is(length_s, pause_s, max_pause_s, ends):
     length = round(length_s * SAMPLE_RATE)
-    assert is_end(length, length - round(pause_s * SAMPLE_RATE), max_utterance_s=MAX_UTTERANCE_S) == ends
+    speech_end = length - round(pause_s * SAMPLE_RATE)
+    assert is_end(length, speech_end, max_pause_s=max_pause_s, max_utterance_s=MAX_UTTERANCE_S) == ends

@@ -11,6 +11,7 @@ from settings import ROOT
 from tests.live.fakes import SPOKEN, ScriptedSession
 from tests.live.recordings import ITEMS, SILENCE, TRANSCRIPTS, items, waveform
 from voice.asr.audio import SAMPLE_RATE, decode
+from voice.asr.vad import speech_end, speech_probabilities
 from voice.live.decoder import STEP_S
 from voice.live.session import StreamingSession
 
@@ -80,6 +81,27 @@ async def test_a_pause_ends_an_utterance_and_the_next_one_continues_from_its_lin
     assert [items(final) for final in finals] == [ITEMS["vi"], [("sinh-to-bo", 4), ("banh-mi-op-la", 6)]]
     first, second = (final["segments"][0] for final in finals)
     assert second["start_s"] - first["start_s"] == pytest.approx(len(waveform("vi")) / SAMPLE_RATE + 1, abs=0.5)
+
+
+def ends(session: StreamingSession, sound: np.ndarray) -> bool:
+    """Return whether an utterance ends within a sound."""
+    return any(not isinstance(event, ApiError) and event["type"] == "final" for event in session.advance(sound))
+
+
+@pytest.mark.parametrize(
+    ("text", "before_s", "until_s"),
+    [("two lattes and", 1.4, 1.7), ("good morning", 0.6, 0.9), ("two lattes", 0.46, 0.65), ("that's all", 0.2, 0.45)],
+)
+def test_the_pause_that_ends_an_utterance_is_the_longer_the_less_complete_it_is(menu, text, before_s, until_s):
+    session = ScriptedSession(menu)
+    session.order.set_state(Conversation(lines=[LineRequest(item="cappuccino")]))
+    session.whisper.texts = iter([text] * 100)
+    assert not ends(session, SPOKEN[: speech_end(speech_probabilities(SPOKEN))])
+    pause_s = step_s = session.step_s
+    while not ends(session, np.zeros(round(step_s * SAMPLE_RATE), np.float32)):
+        step_s = session.step_s
+        pause_s += step_s
+    assert before_s <= pause_s <= until_s
 
 
 async def test_an_end_command_is_answered_without_speech_and_silence_is_not(session):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.live.fakes import ScriptedWhisper
 from tests.live.recordings import SILENCE
 from voice.asr.audio import SAMPLE_RATE
-from voice.live.decoder import text_of
+from voice.asr.transcript import text_of
 from voice.live.whisper_decoder import WhisperDecoder
 
 
@@ -75,11 +75,11 @@ def test_speech_before_a_pause_is_decoded_carefully_once_and_not_again_at_the_en
     whisper = ScriptedWhisper(["one", "one milk", "one milk tea", "one milk tea and"])
     decoder = decoder_of(whisper)
     decode(decoder, 1.0, silent_s=0.7)
-    assert whisper.runs == [(0.3, True), (0.9, True), (1.4, False)]
+    assert whisper.runs == [(0.3, True), (0.9, True), (1.25, False)]
     decoder.finish(np.zeros(0, np.float32), speech_end=SAMPLE_RATE)
     assert len(whisper.runs) == 3
     decoder.finish(SILENCE, speech_end=2 * SAMPLE_RATE)
-    assert whisper.runs[3] == (2.4, False)
+    assert whisper.runs[3] == (2.25, False)
 
 
 WORDS = st.sampled_from(["one", "two", "two,", "Two", "tea", "?tea", "tea.", "…", "?milk", "milkshake"])
@@ -94,3 +94,13 @@ def test_the_stable_characters_never_change(texts):
         assert transcript.startswith(stable)
         assert decoder.stable_chars <= len(transcript)
         stable = transcript[: decoder.stable_chars]
+
+
+def test_a_hypothesis_of_the_whole_speech_is_chosen_and_keeps_the_committed_words():
+    runs = ["one milk tea and", "one milk tea and a", "one milk tea and a mug|One melt tea and a mocha"]
+    decoder = decoder_of(ScriptedWhisper(runs))
+    for second in (1, 2):
+        decoder.decode(SILENCE, speech_end=second * SAMPLE_RATE, waited_s=0.0)
+    decoder.finish(np.zeros(0, np.float32), speech_end=2 * SAMPLE_RATE)
+    assert text_of(decoder.transcribe(lambda words: float("mug" in words))) == "one milk tea and a mocha"
+    assert decoder.stable_chars == len("one milk tea")

@@ -74,6 +74,7 @@ def _decode_job(job: Job) -> DecodeJob:
         languages=job.languages,
         phrases=job.phrases,
         words=job.words,
+        n_best=job.n_best,
         speech=speech,
         language=job.languages[0] if len(job.languages) == 1 else None,
     )

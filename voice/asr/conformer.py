@@ -7,7 +7,7 @@ without seams. Output: the log probability of each token for each frame of 40 ms
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -26,6 +26,7 @@ Floats = NDArray[np.float32]
 N_MELS: Final = 80
 CHUNK_FRAMES, HOP_FRAMES = 43, 40  # of 10 ms: the network's input, and the step to the next
 FRAME_SAMPLES: Final = SAMPLE_RATE // 100
+WINDOW_SAMPLES: Final = SAMPLE_RATE * 25 // 1000  # of a feature frame
 OVERLAP_FRAMES: Final = CHUNK_FRAMES - HOP_FRAMES
 CHUNK_OUTPUTS: Final = 10  # output frames for each chunk
 ATTENTION_SHAPE, CONVOLUTION_SHAPE = (1, 12, 4, 40, 224), (1, 12, 448, 30)  # caches: batch, layers, ...
@@ -160,6 +161,10 @@ class DecoderState:
         self.log_prob += float(best.sum())
         self.n_tokens += len(best)
 
+    def with_silence(self) -> "DecoderState":
+        """Return a copy in which silence follows and completes the chunk."""
+        return replace(self, stream=self.stream.with_silence(), search=self.search.copy())
+
     def confidence(self) -> float:
         """Return the geometric mean of the best tokens' probabilities; 0 if there are only blanks."""
         return math.exp(self.log_prob / self.n_tokens) if self.n_tokens else 0.0
@@ -198,6 +203,19 @@ class EncoderStream:
         if is_last:
             n_missing = -(len(self.features) - OVERLAP_FRAMES) % HOP_FRAMES if len(self.features) > OVERLAP_FRAMES else 0
             self._pad(n_missing)
+
+    @property
+    def n_missing_samples(self) -> int:
+        """Samples that complete the next chunk, at least one."""
+        n_frames = self._n_features + CHUNK_FRAMES - len(self.features)
+        return max(1, (n_frames - 1) * FRAME_SAMPLES + WINDOW_SAMPLES - self.n_samples)
+
+    def with_silence(self) -> "EncoderStream":
+        """Return a copy in which silence completes the chunk; it accepts no more audio."""
+        stream = EncoderStream(self.n_chunks, self.attention, self.convolution)
+        stream.features = self.features
+        stream.pad_chunk()
+        return stream
 
     def pad_chunk(self) -> None:
         """Append a chunk of silence."""

@@ -11,7 +11,8 @@ low confidence.
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -256,6 +257,11 @@ class Hypothesis:
         if (log_prob := float(frame_log_probs[token.token_id])) > token.log_prob:
             token.log_prob, token.last_frame, token.posteriors = log_prob, frame, posteriors
 
+    def copy(self) -> "Hypothesis":
+        """Return a copy without children, which can be extended, updated and detached for itself."""
+        parent = replace(self.parent, children={}) if self.parent is not None else None
+        return replace(self, parent=parent, token=copy(self.token), children={})
+
     def path(self) -> list["Hypothesis"]:
         """Return the prefixes of this hypothesis and itself, shortest first, without the empty one."""
         path: list[Hypothesis] = []
@@ -280,6 +286,17 @@ class BeamSearch:
         self._trie = _phrase_trie(frozenset(phrases))
         self._beam = [Hypothesis(None, None, self._trie, 0.0, 0.0, blank=0.0)]
         self.n_frames = 0
+
+    def copy(self) -> "BeamSearch":
+        """Return a search in the same state, whose progress does not change this one."""
+        search = copy(self)
+        copies = {hypothesis: hypothesis.copy() for hypothesis in self._beam}
+        for hypothesis, copied in copies.items():
+            for token_id, child in hypothesis.children.items():
+                if child in copies:
+                    copied.children[token_id], copies[child].parent = copies[child], copied
+        search._beam = list(copies.values())  # noqa: SLF001 - of this class
+        return search
 
     def advance(self, log_probs: LogProbs) -> None:
         """Advance the search over more frames."""

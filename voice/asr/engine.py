@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,14 @@ from numpy.typing import NDArray
 from schemas import Segment
 from voice.asr.ctc_decoder import WordAlternative
 from voice.asr.waveform import SAMPLE_RATE, Waveform
+
+
+class SegmentHypothesis(NamedTuple):
+    """Another transcript of a segment."""
+
+    segment_index: int
+    segment: Segment
+    cost: float  # log probability of the decoded text less that of this one, for texts of equal length; negative: this one is likelier
 
 
 @dataclass(eq=False, slots=True)
@@ -27,6 +35,7 @@ class DecodeJob:
     excluded_languages: Sequence[str] = ()  # left to another engine: a clip detected as one of them is not decoded
     phrases: Sequence[str] = ()  # contextual biasing
     words: bool = False  # word times are requested
+    n_best: bool = False  # hypotheses are wanted, to be rescored
     is_partial: bool = False  # will be decoded again with more audio: speed matters more than accuracy
     speech: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))  # probability for each frame of 32 ms
     language: str | None = None
@@ -34,6 +43,7 @@ class DecodeJob:
     segments: list[Segment] = field(default_factory=list, init=False)
     word_probabilities: Sequence[float] = field(default=(), init=False)  # of a partial's words, not calibrated
     alternatives: Sequence[WordAlternative] = field(default=(), init=False)  # if there are any, all segments have words
+    hypotheses: list[SegmentHypothesis] = field(default_factory=list, init=False)
     state: object = field(default=None, init=False)
 
     @property

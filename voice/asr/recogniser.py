@@ -32,7 +32,7 @@ from voice.asr.media_pool import MediaPool
 from voice.asr.memory import limit_arenas, release_freed_memory
 from voice.asr.metrics import AsrMetrics
 from voice.asr.recognition_pool import HANG_S, INITIAL_RATE, RecognitionPool
-from voice.asr.rescoring import OrderScorer, rescore
+from voice.asr.rescoring import OrderScorer, rescore_job
 from voice.asr.scheduler import Job
 from voice.asr.transcript import transcript_of
 from voice.asr.waveform import SAMPLE_RATE
@@ -191,13 +191,21 @@ class Recogniser:
         loop = asyncio.get_running_loop()
         finished: asyncio.Future[None] = loop.create_future()
         job = Job(
-            waveform, client, candidates, phrases, words, vietnamese or whisper, arrived_at, on_finished=partial(_resolve, loop, finished)
+            waveform,
+            client,
+            candidates,
+            phrases,
+            words,
+            vietnamese or whisper,
+            arrived_at,
+            on_finished=partial(_resolve, loop, finished),
+            n_best=scorer is not None,
         )
         self._workers.submit(job)
         await self._wait_for(job, finished)
         decoded = job.decode_job
-        if scorer and decoded and decoded.alternatives:
-            await loop.run_in_executor(self._executor, rescore, decoded.segments, decoded.alternatives, scorer)
+        if scorer and decoded and (decoded.alternatives or decoded.hypotheses):
+            await loop.run_in_executor(self._executor, rescore_job, decoded, scorer)
         return transcript_of(job)
 
     def candidate_languages(self, language: str | None, languages: Sequence[str]) -> Sequence[str]:

@@ -28,6 +28,7 @@ class Job:
     engine: AsrEngine
     arrived_at: float  # monotonic, s
     on_finished: Callable[[BaseException | None], None]  # called from any thread, with the error if there is one
+    n_best: bool = False  # hypotheses are wanted, to be rescored
     is_urgent: Callable[[], bool] = lambda: False  # precedes its client's other jobs; evaluated whenever a thread is free
     remaining_s: float = field(init=False)  # audio still to be decoded
     dequeued_s_at_arrival: float = -1.0  # audio that the queue had dequeued when the job was first enqueued; negative: not enqueued yet

@@ -1,6 +1,7 @@
 """Build the transcript of a reply."""
 
 import time
+from collections.abc import Sequence
 
 from schemas import Segment, Transcript, Word
 from voice.asr.scheduler import Job
@@ -12,13 +13,18 @@ def transcript_of(job: Job) -> Transcript:
     decoded = job.decode_job
     segments: list[Segment] = decoded.segments if decoded else []
     return {
-        "text": " ".join(segment["text"] for segment in segments),
+        "text": text_of(segments),
         "language": decoded.language if decoded else None,
         "language_confidence": _round_confidence(decoded.language_confidence if decoded else None),
         "duration_s": round(len(job.waveform) / SAMPLE_RATE, 3),
         "segments": [round_segment(segment, words=job.words) for segment in segments],
         "processing_ms": round((time.monotonic() - job.arrived_at) * 1000, 1),
     }
+
+
+def text_of(segments: Sequence[Segment]) -> str:
+    """Join the texts of the segments."""
+    return " ".join(segment["text"] for segment in segments)
 
 
 def round_segment(segment: Segment, *, words: bool) -> Segment:

@@ -8,13 +8,14 @@ from typing import Any, Final
 from prometheus_client import Histogram
 
 from errors import ApiError
-from schemas import LiveFinal, Menu
+from schemas import LiveFinal
 from voice.calls import keypad
 from voice.calls.keeper import OrderKeeper
 from voice.calls.outcome import OUTCOMES, Outcome
 from voice.calls.playback import Playback
 from voice.live.connection import LiveConnection
 from voice.live.session import TypedAnswer
+from voice.menus.menu import Menu
 from voice.orders.language_packs import speech_of
 from voice.tts.pieces import cut
 from voice.tts.sound import SpeechFailedError

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from schemas import Menu, Question
+from schemas import Question
+from voice.menus.menu import Menu
 from voice.menus.names import name_in
 from voice.orders.language_packs import language_packs
 

@@ -127,6 +127,14 @@ class UtteranceReader:
             number = self._part_numbers.first_number(tokens)
         return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number, second_opinion)
 
+    def answer_cost(self, utterance: str, state: State) -> int | None:
+        """Return the number of unread words of an answer to the first question; None if it chooses none of the question's choices."""
+        asked = state.questions[0] if state.questions else None
+        if asked is None or not asked.choices:
+            return None
+        parse = self._parser.parse(utterance, state.lines, question=_for_parser(asked))[0]
+        return len(parse.unread) if parse.n_edits else None
+
     def act_costs(self, reading: Reading) -> Mapping[str, float]:
         """Return -log P of each act of the parser, of an utterance that was read."""
         return self._parser.act_costs(self._parser.analyse(reading.utterance), _kind(reading.asked))

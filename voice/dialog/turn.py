@@ -91,8 +91,17 @@ class DialogEngine:
         return OrderEngine(self.menu)
 
     def score(self, utterance: str, state: State = EMPTY) -> float | None:
-        """Return the cost of the utterance in a conversation, lower is better; None if it names no item."""
-        return self._scorer.score(utterance, [request_of(line) for line in state.lines])
+        """Return the cost of the utterance as an order or as an answer, the lower one; None if it is neither.
+
+        The unit is an unread word.
+        """
+        state = self._valid(state)
+        costs = [self._scorer.score(utterance, [request_of(line) for line in state.lines]), self._reader.answer_cost(utterance, state)]
+        return min([cost for cost in costs if cost is not None], default=None)
+
+    def _valid(self, state: State) -> State:
+        """Return the state without the questions that do not fit the menu or the lines."""
+        return state._replace(questions=tuple(questions.valid(state.questions, self.menu, state.lines)))
 
     def phrases(self, state: State = EMPTY) -> tuple[str, ...]:
         """Return the phrases to expect of an utterance, most distinctive first: the choices of the open questions, then all names."""
@@ -123,7 +132,7 @@ class DialogEngine:
         nothing else is asked. `explain`: the reply tells how the utterance was read.
         """
         utterance = words.nfc(utterance)
-        state = state._replace(questions=tuple(questions.valid(state.questions, self.menu, state.lines)))
+        state = self._valid(state)
         reading = self._reader.read(utterance, state)
         edited = self._edit(reading, state, ALWAYS_ASK if is_uncertain else self.ask_below)
         turn = self._turn(reading, edited, state, suggest)

@@ -1,6 +1,5 @@
 """The interface of the streaming decoders."""
 
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 from schemas import Segment
@@ -12,7 +11,7 @@ from voice.asr.vad import MARGIN_S
 
 # The hop of the Vietnamese encoder.
 STEP_S: Final = HOP_FRAMES * FEATURE_SAMPLES / SAMPLE_RATE
-# Silence decoded after the last speech.
+# Silence decoded after the last speech at most.
 MARGIN_SAMPLES: Final = int(MARGIN_S * SAMPLE_RATE)
 
 
@@ -31,6 +30,9 @@ class StreamingDecoder(Protocol):
     def stable_chars(self) -> int:
         """Characters of the last transcript that will not change."""
 
+    def transcribe_pause(self) -> list[Segment]:
+        """Return the transcript of all speech before a pause of MIN_PAUSE_S; its last words need not be decoded for good."""
+
     def decode(self, waveform: Waveform, *, speech_end: int, waited_s: float) -> None:
         """Add audio; decode if enough is buffered. `speech_end`: end of speech so far; `waited_s`: time this step was queued."""
 
@@ -39,8 +41,3 @@ class StreamingDecoder(Protocol):
 
     def transcribe(self, scorer: OrderScorer) -> list[Segment]:
         """Return the transcript so far, rescored with `scorer` where the decoder has confusable words, and commit its stable words."""
-
-
-def text_of(segments: Sequence[Segment]) -> str:
-    """Join the texts of the segments."""
-    return " ".join(segment["text"] for segment in segments)

@@ -1,15 +1,26 @@
 """Find the start and the end of an utterance in the decisions of the VAD."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from voice.asr.audio import SAMPLE_RATE, Waveform
 from voice.asr.vad import FRAME_SAMPLES, MARGIN_S, MIN_SPEECH_FRAMES, ONSET_LEVEL, speech_gain
+from voice.dialog.completeness import Completeness
 
-# Speakers pause for half a second between two items; 5 of 73 spoken sentences contain a pause longer than PAUSE_S.
-PAUSE_S = 0.7
+# The pause that ends an utterance, by what was said before it. Speakers pause for half a second between two items.
+PAUSES_S: Final[Mapping[Completeness, float]] = {
+    Completeness.COMPLETE: 0.25,
+    Completeness.CLOSED: 0.5,
+    Completeness.UNDECIDED: 0.7,
+    Completeness.MEANINGLESS: 1.0,
+    Completeness.UNFINISHED: 1.5,
+}
+# The shortest of them: then all speech is decoded, so that what was said is known.
+MIN_PAUSE_S: Final = 0.25
 # Whisper decodes at most 30 s. From LONG_S on a short pause ends the utterance; at MAX_UTTERANCE_S it is cut.
 LONG_S, MAX_UTTERANCE_S = 20.0, 28.0
 SHORT_PAUSE_S = 0.2
@@ -18,10 +29,10 @@ ONSET_FRAMES = 16
 MARGIN_FRAMES = round(MARGIN_S * SAMPLE_RATE / FRAME_SAMPLES)
 
 
-def is_end(length: int, speech_end: int, *, max_utterance_s: float) -> bool:
+def is_end(length: int, speech_end: int, *, max_pause_s: float, max_utterance_s: float) -> bool:
     """Return True if an utterance of `length` samples, with speech up to sample `speech_end`, has ended or has to be cut."""
     length_s, pause_s = length / SAMPLE_RATE, (length - speech_end) / SAMPLE_RATE
-    return pause_s >= (PAUSE_S if length_s < LONG_S else SHORT_PAUSE_S) or length_s >= max_utterance_s
+    return pause_s >= (max_pause_s if length_s < LONG_S else SHORT_PAUSE_S) or length_s >= max_utterance_s
 
 
 @dataclass(frozen=True)

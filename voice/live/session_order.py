@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from errors import ApiError, FieldError, ItemNotFound, ValidationFailed
 from schemas import Conversation, LineRequest, Order, Segment
+from voice.asr.transcript import text_of
+from voice.dialog.completeness import Completeness, completeness
 from voice.dialog.lines import draft_of
 from voice.dialog.state import State  # noqa: TC001 - annotations may be evaluated
 from voice.dialog.turn import EMPTY, DialogEngine
 from voice.dialog.wire import conversation_of, state_of
-from voice.live.decoder import text_of
 from voice.orders.confirmation import is_recognition_uncertain
 
 
@@ -71,6 +72,10 @@ class SessionOrder:
         order = self._engine.take_turn(words[0], self.state, reply_language=self._reply_language, is_uncertain=words[1])
         self._taken = words, self.state, order
         return order
+
+    def completeness(self, segments: Sequence[Segment]) -> Completeness:
+        """Return how complete these words are as the next utterance."""
+        return completeness(text_of(segments), self.state, self.parse(segments))
 
     def accept(self, order: Order) -> None:
         """Take the state of a turn's reply."""

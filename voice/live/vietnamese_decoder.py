@@ -5,7 +5,7 @@ from typing import Final
 
 from schemas import Segment, Word
 from voice.asr import ctc_decoder
-from voice.asr.audio import Waveform
+from voice.asr.audio import SAMPLE_RATE, Waveform
 from voice.asr.conformer import FRAME_SAMPLES as FEATURE_SAMPLES
 from voice.asr.conformer import (
     HOP_FRAMES,
@@ -18,7 +18,7 @@ from voice.asr.conformer import (
 )
 from voice.asr.engine_selection import VIETNAMESE
 from voice.asr.rescoring import OrderScorer, rescore
-from voice.live.decoder import STEP_S
+from voice.asr.vad import FRAME_SAMPLES
 
 # Prune hypotheses that differ before the last COMMIT_FRAMES frames; commit a confusable word once CONTEXT_WORDS follow. This makes .68 of
 # the letters of partials stable (.31 without both; .75 with two words) at the same word error rate of finals.
@@ -29,14 +29,24 @@ class VietnameseDecoder:
     """Decodes Vietnamese chunk by chunk; commits the words that all hypotheses of the beam share."""
 
     language: Final = VIETNAMESE
-    step_s: Final = STEP_S
 
-    def __init__(self, conformer: Conformer, phrases: Sequence[str], *, start_s: float) -> None:
-        """Start at `start_s`, the time of the first sample; the search is biased towards `phrases`."""
+    def __init__(
+        self, conformer: Conformer, phrases: Sequence[str], *, start_s: float, min_confidence: float = MIN_VIETNAMESE_CONFIDENCE
+    ) -> None:
+        """Start at `start_s`, the time of the first sample; the search is biased towards `phrases`.
+
+        `min_confidence`: from which the audio is taken for Vietnamese.
+        """
+        self._min_confidence = min_confidence
         self._state = conformer.start_decoding(phrases, start_s)
         self._conformer, self._phrases = conformer, with_quantities(phrases)
         self._chunks_before = self._state.stream.n_chunks
         self._committed: list[tuple[str, float | None]] = []  # words with their confidences
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of audio that complete the next chunk, rounded up to a frame of the VAD."""
+        return -(-self._state.stream.n_missing_samples // FRAME_SAMPLES) * FRAME_SAMPLES / SAMPLE_RATE
 
     @property
     def n_tokens(self) -> int:
@@ -46,7 +56,7 @@ class VietnameseDecoder:
     @property
     def is_confident(self) -> bool:
         """True if the audio is Vietnamese by the decoder's own confidence."""
-        return self._state.confidence() >= MIN_VIETNAMESE_CONFIDENCE
+        return self._state.confidence() >= self._min_confidence
 
     @property
     def stable_chars(self) -> int:
@@ -57,6 +67,14 @@ class VietnameseDecoder:
         """Decode the audio as far as it fills chunks."""
         self._state.stream.accept(waveform)
         self._search()
+
+    def transcribe_pause(self) -> list[Segment]:
+        """Return the transcript of all speech before a pause, as if silence followed."""
+        state = self._state.with_silence()
+        self._conformer.encode([state.stream])
+        state.advance()
+        words = ctc_decoder.to_words(state.search.best_tokens(), self._conformer.vocabulary, start_s=state.start_s, end_s=state.end_s)
+        return ctc_decoder.to_segments(words)
 
     def finish(self, waveform: Waveform, *, speech_end: int) -> None:
         """Decode the last audio, unless the encoded chunks already include TAIL_SAMPLES after the speech."""

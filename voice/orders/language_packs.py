@@ -219,6 +219,7 @@ class LanguagePack(BaseModel):
     asked: list[str]  # complete questions
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least
     acts: dict[str, list[str]]  # phrases that tell a dialogue act: human, repeat, smalltalk
+    unfinished: list[str]  # the last words of an utterance that goes on after a pause
     # Statements
     names: list[str]  # titles and pronouns before the name of a person
     name_openings: list[str]  # other phrases before a name: "my name is"
@@ -268,7 +269,7 @@ class LanguagePack(BaseModel):
         """Return the single words that do not distinguish two names: "ly" in "ly lớn", "size", "có" in "có đá"."""
         return _single_words(chain(self.fillers, self.classifiers, self.withs))
 
-    @field_validator("requests", "fillers", "joins", "withs", mode="before")
+    @field_validator("requests", "fillers", "joins", "withs", "unfinished", mode="before")
     @classmethod
     def split_rows(cls, rows: list[str]) -> list[str]:
         """Split rows of several phrases at their commas."""
