@@ -18,7 +18,7 @@ INVALID = {
     ",,,tea,1": "order_id",
     "2,yesterday,,tea,1": "timestamp",
     "2,,0,tea,1": "customer_id",
-    "2,,2147483648,tea,1": "customer_id",
+    "2,,9007199254740992,tea,1": "customer_id",
     "2,,seven,tea,1": "customer_id",
     "2,,,,1": "item",
     "2,,,beer,1": "item",

@@ -34,7 +34,7 @@ from schemas import (
 from voice.dialog.reading import Reading
 from voice.dialog.state import Act, Question
 from voice.orders.parser.arc import Arc
-from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine
+from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine, DraftOption
 from voice.orders.parser.model import EVENTS, WORD_EVENTS, Event, Features, Model, features_of
 from voice.orders.parser.parser import Parse
 from voice.orders.parser.roles import NAMING
@@ -63,15 +63,20 @@ def explanation(reading: Reading, act: Act, act_costs: Mapping[str, float], menu
 
 
 def in_short(line: DraftLine) -> str:
-    """Return a line as `2 x latte [large, no sugar, 2*shot]`; open items and choices are separated by bars."""
-    options = [_option_in_short(*option[1:]) for option in line.options[:MAX_NAMES]]
-    options += ["..."] if len(line.options) > MAX_NAMES else []
-    listed = f" [{', '.join(options)}]" if options else ""
-    return f"{line.quantity} x {'|'.join(line.items[:MAX_NAMES])}{listed}"
+    """Return a line as `2 x meal [cola [large], no sugar, 2*shot]`; open items and choices are separated by bars."""
+    return f"{line.quantity} x {'|'.join(line.items[:MAX_NAMES])}{_options_in_short(line.options)}"
 
 
-def _option_in_short(choices: Sequence[str], amount: str | None, quantity: int) -> str:
-    return f"{f'{amount} ' if amount else ''}{f'{quantity}*' if quantity > 1 else ''}{'|'.join(choices[:MAX_NAMES])}"
+def _options_in_short(options: Sequence[DraftOption]) -> str:
+    listed = [_option_in_short(option) for option in options[:MAX_NAMES]]
+    listed += ["..."] if len(options) > MAX_NAMES else []
+    return f" [{', '.join(listed)}]" if listed else ""
+
+
+def _option_in_short(option: DraftOption) -> str:
+    amount = f"{option.amount} " if option.amount else ""
+    portions = f"{option.quantity}*" if option.quantity > 1 else ""
+    return f"{amount}{portions}{'|'.join(option.choices[:MAX_NAMES])}{_options_in_short(option.options)}"
 
 
 class _Described:

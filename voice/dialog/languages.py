@@ -1,6 +1,7 @@
 """The language of an utterance, from its words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 from schemas import Menu
@@ -9,17 +10,33 @@ from voice.orders.language_packs import language_packs
 from voice.orders.words import Token
 
 
-def language_of(tokens: Sequence[Token], menu: Menu) -> str:
-    """Return the language of most words that belong to one language only; the menu's first language if none leads."""
+def plain_words_of(names: Iterable[str]) -> frozenset[str]:
+    """Return the words of a menu's names that have no letter of one language alone, so that customers say them in any."""
+    return frozenset([word for name in names for word in words.phrase(name) if word.isascii()])
+
+
+def language_of(tokens: Sequence[Token], menu: Menu, plain_words: AbstractSet[str] = frozenset()) -> str:
+    """Return the language of most words that belong to one language only; the menu's first language if none leads.
+
+    `plain_words`: of the menu's names; they do not count.
+    """
     languages_of = _languages_of_words()
     count: dict[str, int] = {}
     for token in tokens:
+        if token.surface in plain_words:
+            continue
         for language in languages_of.get(token.surface) or _languages_of_letters(token.surface):
             count[language] = count.get(language, 0) + 1
     best = sorted(count.values(), reverse=True)
     if not best or (len(best) > 1 and best[0] == best[1]):
         return menu.languages[0] if menu.languages else "en"
     return max(count, key=count.__getitem__)
+
+
+def are_adjectives_first(language: str) -> bool:
+    """Return whether the adjectives of a language stand before their noun."""
+    pack = language_packs().get(language)
+    return pack is not None and pack.adjectives_first
 
 
 def _languages_of_letters(surface: str) -> tuple[str, ...]:

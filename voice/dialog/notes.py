@@ -233,7 +233,7 @@ def diet_checks(menu: Menu, pricing: Pricing, settled: Settled, before: Sequence
         return []
     questions = []
     for number, line in enumerate(settled.lines):
-        options = priced_options(pricing, line)
+        options = priced_options(pricing, line.options)
         relevant = [note for note in wishes if note.line in {None, number} and (number in settled.touched or note in new)]
         if any(not _is_vouched(menu, options, line, note) for note in relevant):
             questions.append(Question(QuestionKind.CHECK, number, choices=line.items))

@@ -5,7 +5,9 @@ from typing import Final, NamedTuple
 
 from schemas import Menu
 from voice.dialog.acts import Heard, act_of_words, heard
+from voice.dialog.flat_menu import FlatMenu, SpokenChoice
 from voice.dialog.inquiries import InquiryFinder
+from voice.dialog.languages import are_adjectives_first, language_of
 from voice.dialog.lines import request_of
 from voice.dialog.notes import FoundNote, NoteFinder, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
@@ -16,7 +18,7 @@ from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.orders import words
 from voice.orders.parser.acts import ActModel
 from voice.orders.parser.arc import Arc
-from voice.orders.parser.draft import MenuIndex
+from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, MenuIndex
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Analysis, Parse, Parser
 from voice.orders.parser.roles import NAMING, Role
@@ -86,16 +88,18 @@ class UtteranceReader:
 
     def __init__(self, menu: Menu, model: Model, act_model: ActModel) -> None:
         """Compile the menu."""
-        self._parser = Parser(menu, model, act_model)
-        self._second_opinion = SecondOpinion(menu, self._parser.index)
+        self._menu = FlatMenu(menu)
+        self._parser = Parser(self._menu.flat, model, act_model)
+        self._second_opinion = SecondOpinion(self._menu.flat, self._parser.index)
         self._notes = NoteFinder(menu)
-        self._inquiries = InquiryFinder(menu)
+        self._inquiries = InquiryFinder(self._menu.flat)
         self._part_numbers = PartNumberFinder(menu)
+        self.index = MenuIndex(menu) if self._menu.is_nested else self._parser.index
 
     @property
-    def index(self) -> MenuIndex:
-        """The menu's index of the parser."""
-        return self._parser.index
+    def flat_menu(self) -> Menu:
+        """The menu as the parser reads it."""
+        return self._menu.flat
 
     def read(self, utterance: str, state: State) -> Reading:
         """Read an utterance; the questions of the state are valid."""
@@ -112,16 +116,25 @@ class UtteranceReader:
         said = heard(tokens)
         analysis = self._parser.analyse(utterance)
         asked, parses, second_opinion = self._parse(utterance, analysis, state, said, tuple(persons))
+        if self._menu.is_nested:
+            parses = [self._nested(parse, state.lines, tokens) for parse in parses]
         inquiry = None
         words_act = Act.NONE
         if not parses[0].n_edits:
             act_costs = self._parser.act_costs(analysis, _kind(asked))
-            inquiry = self._inquiries.find(tokens, analysis.lattice, state)
+            inquiry = self._inquiry(tokens, analysis, state)
             words_act = act_of_words(said, asked, act_costs, is_inquiry=inquiry is not None)
         number = _number(parses[0], tokens)
         if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
             number = self._part_numbers.first_number(tokens)
         return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number, second_opinion)
+
+    def _inquiry(self, tokens: Sequence[Token], analysis: Analysis, state: State) -> Inquiry | None:
+        inquiry = self._inquiries.find(tokens, analysis.lattice, state)
+        if inquiry is None or not self._menu.is_nested:
+            return inquiry
+        choices = dict.fromkeys([ChoiceRef(self._menu.group_of(group), choice) for group, choice in inquiry.choices])
+        return inquiry._replace(choices=tuple(choices), groups=tuple(dict.fromkeys(map(self._menu.group_of, inquiry.groups))))
 
     def act_costs(self, reading: Reading) -> Mapping[str, float]:
         """Return -log P of each act of the parser, of an utterance that was read."""
@@ -136,9 +149,9 @@ class UtteranceReader:
         `persons`: the lines of the persons that the utterance mentions.
         """
         focus = persons or tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
-        lines = [request_of(line) for line in state.lines]
+        lines = [request_of(self._menu.flattened(line)) for line in state.lines]
         first = state.questions[0] if state.questions else None
-        parses = self._parser.parse(analysis, lines, question=_for_parser(first), focus=focus)
+        parses = self._parser.parse(analysis, lines, question=self._for_parser(first), focus=focus)
         agrees = None
         if first is not None and first.group is None:
             parses = _in_light_of(first, said, parses)
@@ -149,10 +162,49 @@ class UtteranceReader:
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
             if not other.choices:
                 continue
-            again = self._parser.parse(analysis, lines, question=_for_parser(other), focus=focus)
+            again = self._parser.parse(analysis, lines, question=self._for_parser(other), focus=focus)
             if again[0].n_edits and not _has_words_left(again[0]):
                 return other, again, None
         return first, parses, agrees
+
+    def _for_parser(self, asked: Question | None) -> OpenQuestion | None:
+        """Return a question as the parser accepts it: the dialog itself answers a `check`, and replaces items."""
+        if asked is None:
+            return None
+        if asked.kind is QuestionKind.CHECK:
+            return OpenQuestion(asked.kind.value, asked.line)
+        pending = self._menu.flattened(asked.pending.line) if asked.pending is not None else None
+        line = None if pending is not None and asked.group is None else asked.line
+        group = self._menu.flat_group(asked.path, asked.group) if asked.group is not None else None
+        return OpenQuestion(asked.kind.value, line, group, asked.choices, pending)
+
+    def _nested(self, parse: Parse, before: Draft, tokens: Sequence[Token]) -> Parse:
+        """Return a parse of the flat menu with the options of its lines below their choices."""
+        spoken = _spoken_choices(parse, tokens, adjectives_first=are_adjectives_first(language_of(tokens, self._menu.menu)))
+        draft: list[DraftLine] = []
+        for line in parse.draft:
+            origin = line.origin if line.origin >= 0 else draft[line.beside].origin if 0 <= line.beside < len(draft) else NEW
+            draft.append(self._menu.nested(line, before[origin] if origin >= 0 else None, spoken))
+        unresolved = tuple([one._replace(line=self._menu.nested(one.line, None, spoken)) for one in parse.unresolved])
+        return parse._replace(draft=tuple(draft), unresolved=unresolved)
+
+
+def _spoken_choices(parse: Parse, tokens: Sequence[Token], *, adjectives_first: bool) -> list[SpokenChoice]:
+    """Return the choices that the words of a parse name, each with the names to which an adjective may belong."""
+    begins = {at: arc for at, arc in parse.placed(tokens) if arc.role in NAMING}
+    ends = {at + arc.length: arc for at, arc in begins.items()}
+    found: list[SpokenChoice] = []
+    before: list[frozenset[ChoiceRef]] = []
+    for at, arc in sorted(begins.items()):
+        if arc.role is not Role.OPTION:
+            before = []
+            continue
+        neighbours = [begins.get(at + arc.length), ends.get(at)]
+        nearest = next((other for other in (neighbours if adjectives_first else neighbours[::-1]) if other is not None), None)
+        beside = frozenset(nearest.value) if nearest is not None and nearest.role is Role.OPTION else frozenset()
+        found.append(SpokenChoice(frozenset(arc.value), beside, tuple(before)))
+        before.insert(0, found[-1].refs)
+    return found
 
 
 def _in_light_of(asked: Question, said: Heard, parses: list[Parse]) -> list[Parse]:
@@ -182,17 +234,6 @@ def _kind(asked: Question | None) -> str:
 def _has_words_left(parse: Parse) -> bool:
     """Return whether the parser used no words, or not all."""
     return not parse.n_edits or bool(parse.unread)
-
-
-def _for_parser(asked: Question | None) -> OpenQuestion | None:
-    """Return a question as the parser accepts it: the dialog itself answers a `check`, and replaces items."""
-    if asked is None:
-        return None
-    if asked.kind is QuestionKind.CHECK:
-        return OpenQuestion(asked.kind.value, asked.line)
-    pending = asked.pending.line if asked.pending is not None else None
-    line = None if pending is not None and asked.group is None else asked.line
-    return OpenQuestion(asked.kind.value, line, asked.group, asked.choices, pending)
 
 
 def blanked(utterance: str, places: Iterable[tuple[int, int]]) -> str:

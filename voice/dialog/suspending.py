@@ -7,6 +7,7 @@ from typing import Final
 from schemas import Menu
 from voice.dialog.availability import Absent
 from voice.dialog.lines import is_changed
+from voice.dialog.nested_options import levels, options_at, with_options_at
 from voice.dialog.questions import MAX_NEAR, unresolved_question
 from voice.dialog.requirements import exceeds_limits
 from voice.dialog.settling import MAX_LINES, MAX_QUANTITY
@@ -50,21 +51,26 @@ def _has(draft: Draft, line: DraftLine) -> bool:
     return False
 
 
-def certain_answers(confidence_of: Mapping[int, float], draft: Sequence[DraftLine], before: Draft, asked: Question) -> dict[int, float]:
+def certain_answers(
+    menu: Menu, confidence_of: Mapping[int, float], draft: Sequence[DraftLine], before: Draft, asked: Question
+) -> dict[int, float]:
     """Return the confidences, 1 of lines that only got choices of the question: to check the answer would be to ask again."""
     numbers = {*asked.lines, asked.line}
     return {
-        number: 1.0 if number in numbers and _is_answer(before[number], draft[number], asked) else confidence
+        number: 1.0 if number in numbers and _is_answer(menu, before[number], draft[number], asked) else confidence
         for number, confidence in confidence_of.items()
     }
 
 
-def _is_answer(old: DraftLine, new: DraftLine, asked: Question) -> bool:
-    chosen = [option for option in new.options if option.group == asked.group]
-    others = [option for option in new.options if option.group != asked.group]
-    is_else_equal = new._replace(options=()) == old._replace(options=()) and others == [
-        one for one in old.options if one.group != asked.group
-    ]
+def _is_answer(menu: Menu, old: DraftLine, new: DraftLine, asked: Question) -> bool:
+    now, was = options_at(menu, new, asked.path), options_at(menu, old, asked.path)
+    if now is None or was is None:
+        return False
+    chosen = [option for option in now if option.group == asked.group]
+    others = tuple([option for option in now if option.group != asked.group])
+    is_else_equal = others == tuple([one for one in was if one.group != asked.group]) and with_options_at(
+        new, asked.path, ()
+    ) == with_options_at(old, asked.path, ())
     return is_else_equal and bool(chosen) and all(set(option.choices) <= set(asked.choices) for option in chosen)
 
 
@@ -119,18 +125,20 @@ def _without_absent_choices(menu: Menu, absent: Absent, draft: list[DraftLine], 
     """Take the new options off a line that are not available; return the questions what to have instead."""
     line = draft[number]
     questions = []
-    for option in line.options:
+    spoken = [(level.path, option) for level in levels(menu, line) for option in level.options if option.amount != "no"]
+    for path, option in spoken:
         here = tuple([choice for choice in option.choices if ChoiceRef(option.group, choice) not in absent.choices])
-        if len(here) == len(option.choices) or option.amount == "no" or (old is not None and option in old.options):
+        level = options_at(menu, draft[number], path)
+        if len(here) == len(option.choices) or level is None or (old is not None and option in (options_at(menu, old, path) or ())):
             continue
-        kept = tuple([other for other in draft[number].options if other != option])
-        draft[number] = draft[number]._replace(options=(*kept, option._replace(choices=here)) if here else kept)
+        kept = tuple([other for other in level if other != option])
+        draft[number] = with_options_at(draft[number], path, (*kept, option._replace(choices=here)) if here else kept)
         if not here:
             others = tuple(
                 [choice for choice in menu.option_groups[option.group].choices if ChoiceRef(option.group, choice) not in absent.choices]
             )
             pending = PendingEdit("set", DraftLine(line.items, line.quantity, (option,)))
-            questions.append(Question(QuestionKind.UNAVAILABLE, number, option.group, others[:MAX_NEAR], pending=pending))
+            questions.append(Question(QuestionKind.UNAVAILABLE, number, option.group, others[:MAX_NEAR], pending=pending, path=path))
     return questions
 
 

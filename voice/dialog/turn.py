@@ -14,7 +14,7 @@ from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
 from voice.dialog.explanation import explanation
-from voice.dialog.languages import language_of
+from voice.dialog.languages import language_of, plain_words_of
 from voice.dialog.lines import draft_of, priced, request_of, with_note
 from voice.dialog.phrases import names_of
 from voice.dialog.policy import closed, is_read_back, status_of
@@ -58,6 +58,7 @@ class DialogEngine:
         self.menu = menu
         self.ask_below = ask_below
         self.vocabulary = tuple(dict.fromkeys(names_of(menu)))
+        self._plain_words = plain_words_of(self.vocabulary)
         self._model = model or Model.load()
         self._reader = UtteranceReader(menu, self._model, ActModel.load())
         self._availability = Availability(menu)
@@ -114,10 +115,10 @@ class DialogEngine:
         reading = self._reader.read(utterance, state)
         edited = self._edit(reading, state, ALWAYS_ASK if is_uncertain else self.ask_below)
         turn = self._turn(reading, edited, state, suggest)
-        language = reply_language or language_of(reading.tokens, self.menu)
+        language = reply_language or language_of(reading.tokens, self.menu, self._plain_words)
         reply = order_reply(turn, edited.settled, self.menu, self._pricings.get(language, self._pricing), language)
         if explain:
-            reply["explain"] = explanation(reading, turn.act, self._reader.act_costs(reading), self.menu, self._model)
+            reply["explain"] = explanation(reading, turn.act, self._reader.act_costs(reading), self._reader.flat_menu, self._model)
         return reply
 
     def _edit(self, reading: Reading, state: State, ask_below: float) -> "_Edited":
@@ -127,7 +128,7 @@ class DialogEngine:
         draft = [line._replace(quantity=0) for line in parse.draft] if reading.words_act is Act.CANCEL else list(parse.draft)
         touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
         certainty = confidences(reading.parses, before)
-        doubted = certain_answers(certainty, draft, before, reading.asked) if reading.asked is not None else certainty
+        doubted = certain_answers(self.menu, certainty, draft, before, reading.asked) if reading.asked is not None else certainty
         resolution = None
         raised: list[Question] = []
         if not reading.is_cancelled:

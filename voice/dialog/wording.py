@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from schemas import Menu, Option
+from voice.dialog.lines import priced_options
 from voice.dialog.numbers_in_words import cardinal, price_in_words, spoken_figure
 from voice.menus.names import name_in
 from voice.orders.language_packs import LanguagePack, Speech, language_packs, speech_of
@@ -160,7 +161,7 @@ class Wording:
 
     def options(self, line: DraftLine) -> list[Option]:
         """Return the options of a line as replies have them."""
-        return [self.pricing.option(option.group, option.choices, option.amount, option.quantity) for option in line.options]
+        return priced_options(self.pricing, line.options)
 
     def unit_price(self, line: DraftLine) -> int:
         """Return the price of one unit of a line."""
@@ -262,7 +263,7 @@ class Wording:
 
     def option(self, option: DraftOption) -> str:
         """Return an option with its amount and its number of portions."""
-        name = self.any_of([self.choice(option.group, choice) for choice in option.choices])
+        name = self._described(self.any_of([self.choice(option.group, choice) for choice in option.choices]), option.options)
         if option.quantity > 1:
             name = self.sentence("portions", number=self.number(option.quantity), option=self.plural(name))
         return self.speech.options[option.amount].format(name=name) if option.amount else name

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from schemas import Id, Menu, PrimaryKey, Quantity, Timestamp
+from schemas import CustomerId, Id, Menu, Quantity, Timestamp
 
 # The largest quantity of a line.
 MAX_QUANTITY = 999
@@ -24,7 +24,7 @@ class HistoryRow(BaseModel):
 
     order_id: Annotated[str, BeforeValidator(_empty_to_none)]
     timestamp: Annotated[Timestamp | None, BeforeValidator(_empty_to_none)]
-    customer_id: Annotated[PrimaryKey | None, BeforeValidator(_empty_to_none)]
+    customer_id: Annotated[CustomerId | None, BeforeValidator(_empty_to_none)]
     item: Id
     quantity: Quantity
 

@@ -36,12 +36,16 @@ class Modifier(NamedTuple):
 
 
 class DraftOption(NamedTuple):
-    """An option of a line; with several choices it is open between them."""
+    """An option of a line; with several choices it is open between them.
+
+    `options`: those below its choice. The parser itself reads a menu without them (`voice/dialog/flat_menu.py`).
+    """
 
     group: str
     choices: tuple[str, ...]
     amount: Amount | None = None
     quantity: int = 1
+    options: tuple["DraftOption", ...] = ()
 
 
 class DraftLine(NamedTuple):
