@@ -661,7 +661,13 @@ class LiveEnd(Model):
     type: Literal["end"]
 
 
-class LiveCommand(RootModel[Annotated[LiveLines | LiveEnd, Field(discriminator="type")]]):
+class LiveKeepalive(Model):
+    """Keeps the connection while nothing is sent."""
+
+    type: Literal["keepalive"]
+
+
+class LiveCommand(RootModel[Annotated[LiveLines | LiveEnd | LiveKeepalive, Field(discriminator="type")]]):
     """A text frame from the caller."""
 
 

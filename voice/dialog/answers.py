@@ -54,6 +54,17 @@ class Resolution:
         group = self.question.group
         return () if group is None else group_at(self.menu, line, self.question.path, group) or ()
 
+    def is_answered(self, question: Question) -> bool:
+        """Return whether the edits chose for a question about a group which choice a line of it has."""
+        if question.group is None:
+            return False
+        for number in question.lines or (() if question.line is None else (question.line,)):
+            old = group_at(self.menu, self.before[number], question.path, question.group)
+            new = group_at(self.menu, self.draft[number], question.path, question.group) if number < len(self.draft) else None
+            if new and new != old and any(len(option.choices) == 1 and option.amount != "no" for option in new):
+                return True
+        return False
+
     def new_lines(self) -> list[int]:
         """Return the draft indices of the lines that the utterance made."""
         return [number for number, line in enumerate(self.draft) if line.is_new and line.beside == NEW and line.quantity > 0]

@@ -76,6 +76,10 @@ class FlatMenu:
         """True if a choice of the menu has options of its own."""
         return bool(self._places)
 
+    def has_nested_options_alone(self, line: DraftLine) -> bool:
+        """Return whether a flat line has options, none of them the item's own."""
+        return bool(line.options) and all(option.group in self._places for option in line.options)
+
     def group_of(self, group: str) -> str:
         """Return the group of the menu for one of the flat menu."""
         place = self._places.get(group)

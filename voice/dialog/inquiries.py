@@ -125,11 +125,17 @@ class InquiryFinder:
     # --- The kind of question
 
     def _uncovered(self, matches: Sequence[Match], surfaces: Sequence[str]) -> list[Match]:
-        """Return the matches that are no part of an answer or of small talk: "how are you"."""
+        """Return the matches that are no part of an answer, of small talk or of a diet: "how are you", "nut free"."""
         if not matches:
             return []
         said = [frozenset(range(found.start, found.end)) for found in self._no_questions.find(surfaces)]
-        return [match for match in matches if not any(match.tokens <= tokens for tokens in said)]
+        of_diets = {at for found in self._diets.find(surfaces) for at in range(found.start, found.end)}
+        return [
+            match
+            for match in matches
+            if not any(match.tokens <= tokens for tokens in said)
+            and (match.kind is not InquiryKind.PRICE or match.tokens.isdisjoint(of_diets))
+        ]
 
     def _asks_anything(self, matches: Sequence[Match], surfaces: Sequence[str]) -> bool:
         """Return whether words ask what no pattern tells: by a form of questions, or by a topic and a sign."""
@@ -273,6 +279,12 @@ def _is_name(arc: Arc, start: int, least: Sequence[float], asking: frozenset[int
         return False
     features = {feature for feature, _ in arc.features}
     return FUNCTION_WORD.isdisjoint(features) and not (arc.is_partial and _is_misspelt(features))
+
+
+def is_spelt_name(arc: Arc) -> bool:
+    """Return whether an arc is a name, or a part of one, as it is written."""
+    features = {feature for feature, _ in arc.features}
+    return arc.role in NAMING and FUNCTION_WORD.isdisjoint(features) and not _is_misspelt(features)
 
 
 def _is_misspelt(features: Iterable[str]) -> bool:

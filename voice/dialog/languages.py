@@ -1,35 +1,57 @@
 """The language of an utterance, from its words."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from typing import Final
 
-from schemas import Menu
+from schemas import Menu, Name
 from voice.orders import words
 from voice.orders.language_packs import language_packs
 from voice.orders.words import Token
 
 
-def plain_words_of(names: Iterable[str]) -> frozenset[str]:
-    """Return the words of a menu's names that have no letter of one language alone, so that customers say them in any."""
-    return frozenset([word for name in names for word in words.phrase(name) if word.isascii()])
+def languages_of_names(names: Iterable[str], languages: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return the languages of the words of a menu's names: the one in whose names alone a word stands, () if customers say it in any.
+
+    A name in one string, and an alias, tell nothing, but that a word without letters of a language may belong to any.
+    """
+    found: dict[str, set[str]] = {}
+    for name in names:
+        by_language = name.by_language if isinstance(name, Name) else {}
+        for language, text in by_language.items():
+            for word in words.phrase(text):
+                found.setdefault(word, set()).add(language)
+        if not by_language:
+            for word in words.phrase(name):
+                if word.isascii():
+                    found.setdefault(word, set())
+    return {word: (one,) if len(those) == 1 and (one := next(iter(those))) in languages else () for word, those in found.items()}
 
 
-def language_of(tokens: Sequence[Token], menu: Menu, plain_words: AbstractSet[str] = frozenset()) -> str:
-    """Return the language of most words that belong to one language only; the menu's first language if none leads.
+EMPTY: Final[Mapping[str, tuple[str, ...]]] = {}
 
-    `plain_words`: of the menu's names; they do not count.
+
+def spoken_languages(menu: Menu) -> tuple[str, ...]:
+    """Return the languages in which the shop speaks: those of the menu that have a pack, the menu's first one first."""
+    packs = language_packs()
+    return tuple([language for language in menu.languages if language in packs]) or (("en",) if menu.languages else tuple(packs))
+
+
+def language_of(tokens: Sequence[Token], languages: Sequence[str], names: Mapping[str, tuple[str, ...]] = EMPTY) -> str:
+    """Return the language of most words that belong to one language only; the first of `languages` if none of them leads.
+
+    `names`: the languages of the words of the menu's names.
     """
     languages_of = _languages_of_words()
     count: dict[str, int] = {}
     for token in tokens:
-        if token.surface in plain_words:
-            continue
-        for language in languages_of.get(token.surface) or _languages_of_letters(token.surface):
-            count[language] = count.get(language, 0) + 1
+        of_word = names.get(token.surface)
+        for language in languages_of.get(token.surface) or _languages_of_letters(token.surface) if of_word is None else of_word:
+            if language in languages:
+                count[language] = count.get(language, 0) + 1
     best = sorted(count.values(), reverse=True)
     if not best or (len(best) > 1 and best[0] == best[1]):
-        return menu.languages[0] if menu.languages else "en"
+        return languages[0]
     return max(count, key=count.__getitem__)
 
 
@@ -64,7 +86,8 @@ def _languages_of_words() -> Mapping[str, tuple[str, ...]]:
     """Return the language of each function word; words of several languages tell nothing."""
     found: dict[str, set[str]] = {}
     for language, pack in language_packs().items():
-        phrases = [*pack.phrases(), *[way for ways in (*pack.answers.values(), *pack.acts.values()) for way in ways]]
+        tables = (*pack.answers.values(), *pack.acts.values(), *pack.services.values(), pack.allergies, pack.allergy_nouns, pack.owners)
+        phrases = [*pack.phrases(), *[way for ways in tables for way in ways]]
         for phrase in phrases:
             for word in words.phrase(phrase):
                 found.setdefault(word, set()).add(language)

@@ -155,6 +155,12 @@ def in_order_of_asking(questions: Iterable[Question]) -> list[Question]:
     return kept[:MAX_QUESTIONS]
 
 
+def uncounted(questions: Sequence[Question], before: Sequence[Question]) -> list[Question]:
+    """Return the questions with the counts that they had; a new first one is asked now."""
+    times = {_place(question): question.times for question in before}
+    return [replace(question, times=times.get(_place(question), int(number == 0))) for number, question in enumerate(questions)]
+
+
 def _place(question: Question) -> tuple[object, ...]:
     return question.kind, question.line, question.path, question.group
 

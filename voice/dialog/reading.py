@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from schemas import Menu
 from voice.dialog.acts import Heard, act_of_words, heard
 from voice.dialog.flat_menu import FlatMenu, SpokenChoice
-from voice.dialog.inquiries import InquiryFinder
-from voice.dialog.languages import are_adjectives_first, language_of
+from voice.dialog.inquiries import InquiryFinder, is_spelt_name
+from voice.dialog.languages import are_adjectives_first, language_of, spoken_languages
 from voice.dialog.lines import request_of
 from voice.dialog.notes import FoundNote, NoteFinder, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
@@ -28,6 +28,10 @@ from voice.orders.words import Token
 MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
 # Kinds of questions, if they are not about a group.
 WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
+COUNTING_UP: Final = frozenset({"increment", "repeat"})  # events of the parser
+REPETITION: Final = frozenset({
+    Role.MORE, Role.AGAIN, Role.NUMBER, Role.ARTICLE, Role.REQUEST, Role.ONES, Role.CLASSIFIER, Role.REFERENCE, Role.FILLER, Role.COMMA,
+})  # fmt: skip
 DECLINABLE: Final = WHICH_ITEM | {QuestionKind.OFFER}
 
 
@@ -91,6 +95,7 @@ class UtteranceReader:
         self._menu = FlatMenu(menu)
         self._parser = Parser(self._menu.flat, model, act_model)
         self._second_opinion = SecondOpinion(self._menu.flat, self._parser.index)
+        self._languages = spoken_languages(menu)
         self._notes = NoteFinder(menu)
         self._inquiries = InquiryFinder(self._menu.flat)
         self._part_numbers = PartNumberFinder(menu)
@@ -113,17 +118,26 @@ class UtteranceReader:
             for start, _ in part_numbers:
                 utterance = f"{utterance[:start]}1{utterance[start + 1 :]}"  # a number where the parser expects one
             tokens = words.tokenize(utterance)
-        said = heard(tokens)
+        said = heard(tokens, [(note.start, note.end) for note in notes])
+        if wish := [(tokens[one.start].start, tokens[one.end - 1].end) for one in said.phrases if one.function == "human"]:
+            utterance = blanked(utterance, wish)
+            tokens = words.tokenize(utterance)
         analysis = self._parser.analyse(utterance)
         asked, parses, second_opinion = self._parse(utterance, analysis, state, said, tuple(persons))
         if self._menu.is_nested:
-            parses = [self._nested(parse, state.lines, tokens) for parse in parses]
+            named = [parse for parse in parses if not self._implies_nested(parse)]
+            parses = [self._nested(parse, state.lines, tokens) for parse in named or parses]
         inquiry = None
         words_act = Act.NONE
         if not parses[0].n_edits:
             act_costs = self._parser.act_costs(analysis, _kind(asked))
             inquiry = self._inquiry(tokens, analysis, state)
             words_act = act_of_words(said, asked, act_costs, is_inquiry=inquiry is not None)
+            names_more = any(is_spelt_name(arc) for at in parses[0].unread for arc in analysis.lattice[at])
+            if words_act is Act.CONFIRM and names_more and not said.has("yes"):
+                words_act = Act.NONE  # "oat then" is no yes to the latte with milk
+        elif said.has("human"):
+            words_act = Act.HUMAN
         number = _number(parses[0], tokens)
         if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
             number = self._part_numbers.first_number(tokens)
@@ -157,6 +171,8 @@ class UtteranceReader:
             parses = _in_light_of(first, said, parses)
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
             parses, agrees = self._second_opinion.weigh(parses, utterance, lines)
+            if lines and not parses[0].n_edits and not said.phrases:
+                parses = _repeating_first(parses)
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses, agrees
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
@@ -178,9 +194,15 @@ class UtteranceReader:
         group = self._menu.flat_group(asked.path, asked.group) if asked.group is not None else None
         return OpenQuestion(asked.kind.value, line, group, asked.choices, pending)
 
+    def _implies_nested(self, parse: Parse) -> bool:
+        """Return whether nested options alone made a line, of an item that was not named."""
+        if not any(not isinstance(event, Arc) and event[0] == "add_implied" for event in parse.events):
+            return False
+        return any(line.is_new and self._menu.has_nested_options_alone(line) for line in parse.draft)
+
     def _nested(self, parse: Parse, before: Draft, tokens: Sequence[Token]) -> Parse:
         """Return a parse of the flat menu with the options of its lines below their choices."""
-        spoken = _spoken_choices(parse, tokens, adjectives_first=are_adjectives_first(language_of(tokens, self._menu.menu)))
+        spoken = _spoken_choices(parse, tokens, adjectives_first=are_adjectives_first(language_of(tokens, self._languages)))
         draft: list[DraftLine] = []
         for line in parse.draft:
             origin = line.origin if line.origin >= 0 else draft[line.beside].origin if 0 <= line.beside < len(draft) else NEW
@@ -214,6 +236,23 @@ def _in_light_of(asked: Question, said: Heard, parses: list[Parse]) -> list[Pars
     if asked.kind in WHICH_ITEM and not parses[0].n_edits and not said.leading():
         return answers_first(parses, asked)
     return parses
+
+
+def _repeating_first(parses: list[Parse]) -> list[Parse]:
+    """Return the parses in a likelier sequence after words that only ask for more of the line in focus: they order it again."""
+    best = next((parse for parse in parses if _is_repetition(parse)), None)
+    if best is None:
+        return parses
+    return [best._replace(probability=parses[0].probability), *[parse for parse in parses if parse is not best]]
+
+
+def _is_repetition(parse: Parse) -> bool:
+    """Return whether a parse adds units to a line, and its words have no other meaning."""
+    arcs = [event for event in parse.events[:-1] if isinstance(event, Arc)]
+    roles = {arc.role for arc in arcs}
+    counts_up = any(not isinstance(event, Arc) and event[0] in COUNTING_UP for event in parse.events)
+    is_counted = Role.NUMBER in roles or any(arc.role is Role.MORE and arc.length > 1 for arc in arcs)
+    return counts_up and is_counted and Role.MORE in roles and not parse.unread and roles <= REPETITION
 
 
 def _number(parse: Parse, tokens: Sequence[Token]) -> int:

@@ -26,6 +26,7 @@ ASK_BELOW: Final = 0.45
 MAX_LIKELY: Final = 99  # units of a line; the largest of the corpus's conversations is 55
 MIN_PROBABILITY: Final = 0.02  # of a parse that counts towards the confidence of a line
 
+WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
 MIN_RIVAL: Final = 0.25  # of a parse with another item, as a share of the best parse's probability
 
 
@@ -54,12 +55,21 @@ def _has(draft: Draft, line: DraftLine) -> bool:
 def certain_answers(
     menu: Menu, confidence_of: Mapping[int, float], draft: Sequence[DraftLine], before: Draft, asked: Question
 ) -> dict[int, float]:
-    """Return the confidences, 1 of lines that only got choices of the question: to check the answer would be to ask again."""
+    """Return the confidences, 1 of what only answers the question: to check the answer would be to ask again.
+
+    That is a line that only got choices of the question, or a new line of an item of which it was asked which is meant.
+    """
     numbers = {*asked.lines, asked.line}
-    return {
-        number: 1.0 if number in numbers and _is_answer(menu, before[number], draft[number], asked) else confidence
-        for number, confidence in confidence_of.items()
-    }
+    certain = dict(confidence_of)
+    for number in confidence_of:
+        line = draft[number]
+        if asked.group is None:
+            is_answer = asked.kind in WHICH_ITEM and line.is_new and line.items[0] in asked.choices
+        else:
+            is_answer = number in numbers and _is_answer(menu, before[number], line, asked)
+        if is_answer:
+            certain[number] = 1.0
+    return certain
 
 
 def _is_answer(menu: Menu, old: DraftLine, new: DraftLine, asked: Question) -> bool:

@@ -14,9 +14,9 @@ from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
 from voice.dialog.explanation import explanation
-from voice.dialog.languages import language_of, plain_words_of
+from voice.dialog.languages import language_of, languages_of_names, spoken_languages
 from voice.dialog.lines import draft_of, priced, request_of, with_note
-from voice.dialog.phrases import names_of
+from voice.dialog.phrases import localised_names_of, names_of
 from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
 from voice.dialog.settling import Settled, Span, settle
@@ -34,7 +34,6 @@ from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
 from voice.orders import words
 from voice.orders.engine import OrderEngine
-from voice.orders.language_packs import language_packs
 from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
@@ -58,12 +57,13 @@ class DialogEngine:
         self.menu = menu
         self.ask_below = ask_below
         self.vocabulary = tuple(dict.fromkeys(names_of(menu)))
-        self._plain_words = plain_words_of(self.vocabulary)
+        self._languages = spoken_languages(menu)
+        self._languages_of_names = languages_of_names(localised_names_of(menu), self._languages)
         self._model = model or Model.load()
         self._reader = UtteranceReader(menu, self._model, ActModel.load())
         self._availability = Availability(menu)
         self._pricing = Pricing(menu)
-        self._pricings = {language: Pricing(menu, language) for language in {*menu.languages, *language_packs()}}
+        self._pricings = {language: Pricing(menu, language) for language in self._languages}
 
     def price(self, lines: Sequence[LineRequest]) -> list[Line]:
         """Return the lines priced from the menu, none merged.
@@ -115,8 +115,10 @@ class DialogEngine:
         reading = self._reader.read(utterance, state)
         edited = self._edit(reading, state, ALWAYS_ASK if is_uncertain else self.ask_below)
         turn = self._turn(reading, edited, state, suggest)
-        language = reply_language or language_of(reading.tokens, self.menu, self._plain_words)
-        reply = order_reply(turn, edited.settled, self.menu, self._pricings.get(language, self._pricing), language)
+        language = reply_language if reply_language in self._languages else None
+        if language is None:
+            language = self._languages[0] if reply_language else language_of(reading.tokens, self._languages, self._languages_of_names)
+        reply = order_reply(turn, edited.settled, self.menu, self._pricings[language], language)
         if explain:
             reply["explain"] = explanation(reading, turn.act, self._reader.act_costs(reading), self._reader.flat_menu, self._model)
         return reply
@@ -157,7 +159,8 @@ class DialogEngine:
         places: dict[int, Span] = {**dict.fromkeys(range(len(draft)), whole), **touched}
         certain = {number: certainty.get(number, parse.probability) for number in range(len(draft))}
         settled = settle(tuple(draft), before, places, certain, state.line_notes)
-        return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"))
+        answers_another = resolution is not None and any(resolution.is_answered(other) for other in state.questions)
+        return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"), answers_another)
 
     def _turn(self, reading: Reading, edited: "_Edited", state: State, suggest: Suggest | None) -> Turn:
         """Return the turn: its act, the state after it and the status."""
@@ -180,12 +183,16 @@ class DialogEngine:
         open_questions = closed(open_questions, settled.lines, act, is_confirmed=is_confirmed)
         moved = questions.moved(asked, settled.places) if asked is not None else None
         unanswered = moved if edited.outcome is Outcome.OPEN and not edited.is_edit else None
-        open_questions = questions.counted(open_questions, unanswered)
+        if reading.tokens:
+            open_questions = questions.counted(open_questions, unanswered)
+        else:  # nothing was said: no turn in which a question was left unanswered
+            open_questions, unanswered = questions.uncounted(open_questions, state.questions), None
         status = status_of(act, open_questions, is_confirmed=is_confirmed, unanswered=unanswered)
 
         after = State(settled.lines, tuple(open_questions), settled.changes, all_notes, state.at, _line_notes(state, settled))
         turn = Turn(state, after, act, status, reading.inquiry if act is Act.QUESTION else None)
-        return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, act))
+        noted = [(note.start, note.end) for note in reading.notes]
+        return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, act, noted))
 
     def _questions(self, edited: "_Edited", state: State, asked: Question | None, checks: Sequence[Question]) -> list[Question]:
         """Return the questions that stay open and those that the turn raises, in the order of asking."""
@@ -215,6 +222,7 @@ class _Edited(NamedTuple):
     raised: Sequence[Question]
     is_cancelled: bool
     counts_up: bool  # a line got more units
+    answers_another: bool  # an open question that was not asked now
 
     @property
     def outcome(self) -> Outcome:
@@ -237,6 +245,7 @@ class _Edited(NamedTuple):
             or any(question.pending is not None and question.pending.op == "add" for question in self.raised),
             bool(changes) and all(change.op == "remove" for change in changes),
             has_note,
+            self.answers_another,
         )
 
 

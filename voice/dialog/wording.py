@@ -233,7 +233,7 @@ class Wording:
         separator = ", " if max(map(len, own_options)) > 1 else self.sentence("part_separator")
         return self.sentence("group", line=together, parts=separator.join(listed))
 
-    def _described(self, noun: str, options: Iterable[DraftOption]) -> str:
+    def _described(self, noun: str, options: Sequence[DraftOption]) -> str:
         """Return a noun with options, each in the place of its kind; open options are left out."""
         front, plain, extra, without = [], [], [], []
         for option in options:
@@ -249,6 +249,8 @@ class Wording:
                 plain.append(text)
             else:
                 extra.append(text)
+        if not self._front and any(option.options for option in options):  # they stand behind their choice
+            plain = [", ".join(plain)] if plain else []
         return self._arranged(noun, front, plain, extra, without)
 
     def _arranged(self, noun: str, front: list[str], plain: list[str], extra: list[str], without: list[str]) -> str:

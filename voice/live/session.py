@@ -134,7 +134,8 @@ class StreamingSession:
         text = text_of(segments)
         if text or is_commanded or self._last_partial:
             order = self.order.parse(segments)
-            self.order.accept(order)
+            if text:
+                self.order.accept(order)
             self.n_finals += 1
             yield {
                 "type": "final",

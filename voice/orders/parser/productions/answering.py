@@ -131,7 +131,7 @@ def _distribute(context: Context, event: tuple[object, ...], number: int, choice
         modified = context.modify(line, (Modifier((ChoiceRef(question.group, choice),)),))
         if modified is None:
             return
-        draft, changed = with_part(draft, number, part, modified.line)
+        draft, changed = with_part(draft, number, part, modified.line._replace(quantity=draft[number].quantity))
         numbers.append(changed)
     yield Edit(context, event, draft, tuple(numbers))
 
