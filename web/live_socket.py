@@ -191,11 +191,11 @@ class LiveSocket:
                 if self.n_frames > free + limits.max_frames_per_audio_s * self.live.received_s:
                     await self.live.stop(RateLimited(1, "Too many frames with too little audio were received."))
                     return
-                text, audio = message.get("text"), message.get("bytes")
-                if audio is not None and is_end_command(audio):
-                    text = audio.decode()
-                if text is not None:
-                    await self._execute(text)
+                audio = message.get("bytes")
+                if audio is None:
+                    await self._execute(message["text"])
+                elif is_end_command(audio):
+                    await self._execute(audio.decode())
                 else:
                     await self.live.receive_audio(audio)
         except TimeoutError:

@@ -24,13 +24,13 @@ from schemas import (
     FeatureCost,
     FeatureDifference,
     LineEdit,
-    Menu,
     NamedId,
     ParsedArc,
     ParsedEdit,
     ParsedEvent,
     RunnerUp,
 )
+from voice.dialog.flat_menu import FlatMenu
 from voice.dialog.reading import Reading
 from voice.dialog.state import Act, Question
 from voice.orders.parser.arc import Arc
@@ -46,7 +46,7 @@ MAX_NAMES: Final = 10  # that an arc fits, options of a line, or lines of an edi
 DIGITS: Final = 4  # behind the point
 
 
-def explanation(reading: Reading, act: Act, act_costs: Mapping[str, float], menu: Menu, model: Model) -> Explanation:
+def explanation(reading: Reading, act: Act, act_costs: Mapping[str, float], menu: FlatMenu, model: Model) -> Explanation:
     """Return how an utterance was read; `act`: of the turn; `act_costs`: -log P of each act of the parser."""
     described = _Described(reading, menu, model)
     probabilities = {name: round(exp(-cost), DIGITS) for name, cost in act_costs.items()}
@@ -82,10 +82,11 @@ def _option_in_short(option: DraftOption) -> str:
 class _Described:
     """The parses of one utterance, as replies have them."""
 
-    def __init__(self, reading: Reading, menu: Menu, model: Model) -> None:
+    def __init__(self, reading: Reading, menu: FlatMenu, model: Model) -> None:
         self._utterance = reading.utterance
         self._tokens = reading.tokens
-        self._menu = menu
+        self._menu = menu.menu
+        self._groups = menu
         self._model = model
 
     def chosen(self, parse: Parse) -> ChosenParse:
@@ -123,11 +124,19 @@ class _Described:
             "text": self._utterance[slice(*span)],
             "role": arc.role.name.lower(),
             "value": None if is_name else _plain(arc.value),
-            "fits": [self._named(one) for one in arc.value[:MAX_NAMES]] if is_name else [],
+            "fits": [self._named(one) for one in self._meant(arc.value)[:MAX_NAMES]] if is_name else [],
             "partial": arc.is_partial,
             "cost": round(arc.cost, DIGITS),
             "features": self._features(arc.features),
         }
+
+    def _meant(self, values: Sequence[str | ChoiceRef]) -> list[str | ChoiceRef]:
+        """Return items and choices of the menu, each once, for those of the flat menu."""
+        return list(
+            dict.fromkeys(
+                [ChoiceRef(self._groups.group_of(one.group), one.choice) if isinstance(one, ChoiceRef) else one for one in values]
+            )
+        )
 
     def _named(self, value: str | ChoiceRef) -> NamedId:
         if isinstance(value, ChoiceRef):

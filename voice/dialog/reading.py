@@ -1,6 +1,7 @@
 """Read an utterance: its notes, its parses in the state of the conversation, and the act that its words tell."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from schemas import Menu
@@ -28,6 +29,7 @@ from voice.orders.words import Token
 MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
 # Kinds of questions, if they are not about a group.
 WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
+NAMING_LINES: Final = frozenset({Role.ITEM, Role.ORDINAL, Role.REST, Role.ALL, Role.EACH, Role.ONES, Role.PART, Role.REFERENCE})
 COUNTING_UP: Final = frozenset({"increment", "repeat"})  # events of the parser
 REPETITION: Final = frozenset({
     Role.MORE, Role.AGAIN, Role.NUMBER, Role.ARTICLE, Role.REQUEST, Role.ONES, Role.CLASSIFIER, Role.REFERENCE, Role.FILLER, Role.COMMA,
@@ -92,19 +94,14 @@ class UtteranceReader:
 
     def __init__(self, menu: Menu, model: Model, act_model: ActModel) -> None:
         """Compile the menu."""
-        self._menu = FlatMenu(menu)
-        self._parser = Parser(self._menu.flat, model, act_model)
-        self._second_opinion = SecondOpinion(self._menu.flat, self._parser.index)
+        self.menu = FlatMenu(menu)
+        self._parser = Parser(self.menu.flat, model, act_model)
+        self._second_opinion = SecondOpinion(self.menu.flat, self._parser.index)
         self._languages = spoken_languages(menu)
         self._notes = NoteFinder(menu)
-        self._inquiries = InquiryFinder(self._menu.flat)
+        self._inquiries = InquiryFinder(self.menu.flat)
         self._part_numbers = PartNumberFinder(menu)
-        self.index = MenuIndex(menu) if self._menu.is_nested else self._parser.index
-
-    @property
-    def flat_menu(self) -> Menu:
-        """The menu as the parser reads it."""
-        return self._menu.flat
+        self.index = MenuIndex(menu) if self.menu.is_nested else self._parser.index
 
     def read(self, utterance: str, state: State) -> Reading:
         """Read an utterance; the questions of the state are valid."""
@@ -124,7 +121,7 @@ class UtteranceReader:
             tokens = words.tokenize(utterance)
         analysis = self._parser.analyse(utterance)
         asked, parses, second_opinion = self._parse(utterance, analysis, state, said, tuple(persons))
-        if self._menu.is_nested:
+        if self.menu.is_nested:
             named = [parse for parse in parses if not self._implies_nested(parse)]
             parses = [self._nested(parse, state.lines, tokens) for parse in named or parses]
         inquiry = None
@@ -145,10 +142,10 @@ class UtteranceReader:
 
     def _inquiry(self, tokens: Sequence[Token], analysis: Analysis, state: State) -> Inquiry | None:
         inquiry = self._inquiries.find(tokens, analysis.lattice, state)
-        if inquiry is None or not self._menu.is_nested:
+        if inquiry is None or not self.menu.is_nested:
             return inquiry
-        choices = dict.fromkeys([ChoiceRef(self._menu.group_of(group), choice) for group, choice in inquiry.choices])
-        return inquiry._replace(choices=tuple(choices), groups=tuple(dict.fromkeys(map(self._menu.group_of, inquiry.groups))))
+        choices = dict.fromkeys([ChoiceRef(self.menu.group_of(group), choice) for group, choice in inquiry.choices])
+        return inquiry._replace(choices=tuple(choices), groups=tuple(dict.fromkeys(map(self.menu.group_of, inquiry.groups))))
 
     def act_costs(self, reading: Reading) -> Mapping[str, float]:
         """Return -log P of each act of the parser, of an utterance that was read."""
@@ -163,12 +160,15 @@ class UtteranceReader:
         `persons`: the lines of the persons that the utterance mentions.
         """
         focus = persons or tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
-        lines = [request_of(self._menu.flattened(line)) for line in state.lines]
+        before = [self.menu.flattened(line) for line in state.lines]
+        lines = [request_of(line) for line in before]
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(analysis, lines, question=self._for_parser(first), focus=focus)
         agrees = None
         if first is not None and first.group is None:
             parses = _in_light_of(first, said, parses)
+        if first is not None and first.group is not None:
+            parses = _on_asked_lines_first(first, self.menu.flat_group(first.path, first.group), parses, before)
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
             parses, agrees = self._second_opinion.weigh(parses, utterance, lines)
             if lines and not parses[0].n_edits and not said.phrases:
@@ -189,16 +189,16 @@ class UtteranceReader:
             return None
         if asked.kind is QuestionKind.CHECK:
             return OpenQuestion(asked.kind.value, asked.line)
-        pending = self._menu.flattened(asked.pending.line) if asked.pending is not None else None
+        pending = self.menu.flattened(asked.pending.line) if asked.pending is not None else None
         line = None if pending is not None and asked.group is None else asked.line
-        group = self._menu.flat_group(asked.path, asked.group) if asked.group is not None else None
+        group = self.menu.flat_group(asked.path, asked.group) if asked.group is not None else None
         return OpenQuestion(asked.kind.value, line, group, asked.choices, pending)
 
     def _implies_nested(self, parse: Parse) -> bool:
         """Return whether nested options alone made a line, of an item that was not named."""
         if not any(not isinstance(event, Arc) and event[0] == "add_implied" for event in parse.events):
             return False
-        return any(line.is_new and self._menu.has_nested_options_alone(line) for line in parse.draft)
+        return any(line.is_new and self.menu.has_nested_options_alone(line) for line in parse.draft)
 
     def _nested(self, parse: Parse, before: Draft, tokens: Sequence[Token]) -> Parse:
         """Return a parse of the flat menu with the options of its lines below their choices."""
@@ -206,8 +206,8 @@ class UtteranceReader:
         draft: list[DraftLine] = []
         for line in parse.draft:
             origin = line.origin if line.origin >= 0 else draft[line.beside].origin if 0 <= line.beside < len(draft) else NEW
-            draft.append(self._menu.nested(line, before[origin] if origin >= 0 else None, spoken))
-        unresolved = tuple([one._replace(line=self._menu.nested(one.line, None, spoken)) for one in parse.unresolved])
+            draft.append(self.menu.nested(line, before[origin] if origin >= 0 else None, spoken))
+        unresolved = tuple([one._replace(line=self.menu.nested(one.line, None, spoken)) for one in parse.unresolved])
         return parse._replace(draft=tuple(draft), unresolved=unresolved)
 
 
@@ -216,7 +216,7 @@ def _spoken_choices(parse: Parse, tokens: Sequence[Token], *, adjectives_first: 
     begins = {at: arc for at, arc in parse.placed(tokens) if arc.role in NAMING}
     ends = {at + arc.length: arc for at, arc in begins.items()}
     found: list[SpokenChoice] = []
-    before: list[frozenset[ChoiceRef]] = []
+    before: list[AbstractSet[ChoiceRef]] = []
     for at, arc in sorted(begins.items()):
         if arc.role is not Role.OPTION:
             before = []
@@ -238,12 +238,35 @@ def _in_light_of(asked: Question, said: Heard, parses: list[Parse]) -> list[Pars
     return parses
 
 
+def _on_asked_lines_first(asked: Question, group: str, parses: list[Parse], before: Sequence[DraftLine]) -> list[Parse]:
+    """Return the parses in a likelier sequence after a question about a group: words that name no line answer for the asked ones alone."""
+    if not _strays(asked, group, parses[0], before):
+        return parses
+    best = next((parse for parse in parses if parse.n_edits and not parse.unread and not _strays(asked, group, parse, before)), None)
+    return parses if best is None else _with_first(best, parses)
+
+
+def _strays(asked: Question, group: str, parse: Parse, before: Sequence[DraftLine]) -> bool:
+    """Return whether a parse sets choices of the asked group on other lines, although its words name no line."""
+    if any(isinstance(event, Arc) and event.role in NAMING_LINES for event in parse.events):
+        return False
+    lines = asked.lines or (asked.line,)
+    return any(number not in lines and not _is_same(group, line, before[number]) for number, line in enumerate(parse.draft[: len(before)]))
+
+
+def _is_same(group: str, line: DraftLine, old: DraftLine) -> bool:
+    return [option for option in line.options if option.group == group] == [option for option in old.options if option.group == group]
+
+
+def _with_first(best: Parse, parses: Sequence[Parse]) -> list[Parse]:
+    """Return the parses with another one first, which gets the probability of the first one."""
+    return [best._replace(probability=parses[0].probability), *[parse for parse in parses if parse is not best]]
+
+
 def _repeating_first(parses: list[Parse]) -> list[Parse]:
     """Return the parses in a likelier sequence after words that only ask for more of the line in focus: they order it again."""
     best = next((parse for parse in parses if _is_repetition(parse)), None)
-    if best is None:
-        return parses
-    return [best._replace(probability=parses[0].probability), *[parse for parse in parses if parse is not best]]
+    return parses if best is None else _with_first(best, parses)
 
 
 def _is_repetition(parse: Parse) -> bool:
