@@ -5,8 +5,9 @@ from functools import lru_cache
 from typing import Final
 
 from schemas import Menu, Name
+from voice.dialog.phrases import Phrases
 from voice.orders import words
-from voice.orders.language_packs import language_packs
+from voice.orders.language_packs import LanguagePack, language_packs
 from voice.orders.words import Token
 
 
@@ -44,6 +45,9 @@ def language_of(tokens: Sequence[Token], languages: Sequence[str], names: Mappin
     """
     languages_of = _languages_of_words()
     count: dict[str, int] = {}
+    for language, _, _ in _phrases_of_one_language().find([token.surface for token in tokens]):
+        if language in languages:
+            count[language] = count.get(language, 0) + 1
     for token in tokens:
         of_word = names.get(token.surface)
         for language in languages_of.get(token.surface) or _languages_of_letters(token.surface) if of_word is None else of_word:
@@ -82,13 +86,27 @@ def _letters() -> Mapping[str, frozenset[str]]:
 
 
 @lru_cache(maxsize=1)
+def _phrases_of_one_language() -> Phrases[str]:
+    """Return the phrases of several words that belong to one language, whose words may belong to all: "to go"."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for language, pack in language_packs().items():
+        for phrase in _phrases_of(pack):
+            found.setdefault(words.phrase(phrase), set()).add(language)
+    return Phrases((next(iter(those)), phrase) for phrase, those in found.items() if len(phrase) > 1 and len(those) == 1)
+
+
+def _phrases_of(pack: LanguagePack) -> Iterable[str]:
+    tables = (*pack.answers.values(), *pack.acts.values(), *pack.services.values(), pack.allergies, pack.allergy_nouns, pack.owners)
+    yield from pack.phrases()
+    yield from [way for ways in (*tables, pack.diet_openings) for way in ways]
+
+
+@lru_cache(maxsize=1)
 def _languages_of_words() -> Mapping[str, tuple[str, ...]]:
     """Return the language of each function word; words of several languages tell nothing."""
     found: dict[str, set[str]] = {}
     for language, pack in language_packs().items():
-        tables = (*pack.answers.values(), *pack.acts.values(), *pack.services.values(), pack.allergies, pack.allergy_nouns, pack.owners)
-        phrases = [*pack.phrases(), *[way for ways in tables for way in ways]]
-        for phrase in phrases:
+        for phrase in _phrases_of(pack):
             for word in words.phrase(phrase):
                 found.setdefault(word, set()).add(language)
                 found.setdefault(words.fold(word), set()).add(language)

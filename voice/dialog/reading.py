@@ -1,6 +1,7 @@
 """Read an utterance: its notes, its parses in the state of the conversation, and the act that its words tell."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
@@ -30,6 +31,9 @@ MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is
 # Kinds of questions, if they are not about a group.
 WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
 NAMING_LINES: Final = frozenset({Role.ITEM, Role.ORDINAL, Role.REST, Role.ALL, Role.EACH, Role.ONES, Role.PART, Role.REFERENCE})
+MIN_ANSWER: Final = 0.5  # of a parse that only answers questions, as a share of the best parse's probability
+COST_OF_IMPLIED: Final = 3.0  # of a choice that nobody named, above a nested option
+AskedChoice = tuple[int | None, str, str]  # a line, a group of the flat menu, and a choice
 COUNTING_UP: Final = frozenset({"increment", "repeat"})  # events of the parser
 REPETITION: Final = frozenset({
     Role.MORE, Role.AGAIN, Role.NUMBER, Role.ARTICLE, Role.REQUEST, Role.ONES, Role.CLASSIFIER, Role.REFERENCE, Role.FILLER, Role.COMMA,
@@ -123,7 +127,7 @@ class UtteranceReader:
         asked, parses, second_opinion = self._parse(utterance, analysis, state, said, tuple(persons))
         if self.menu.is_nested:
             named = [parse for parse in parses if not self._implies_nested(parse)]
-            parses = [self._nested(parse, state.lines, tokens) for parse in named or parses]
+            parses = _certain_first([self._nested(parse, state.lines, tokens) for parse in named or parses])
         inquiry = None
         words_act = Act.NONE
         if not parses[0].n_edits:
@@ -169,6 +173,8 @@ class UtteranceReader:
             parses = _in_light_of(first, said, parses)
         if first is not None and first.group is not None:
             parses = _on_asked_lines_first(first, self.menu.flat_group(first.path, first.group), parses, before)
+            if not said.leading():
+                parses = _answers_alone_first(parses, before, {*self._asked_choices(state.questions)})
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
             parses, agrees = self._second_opinion.weigh(parses, utterance, lines)
             if lines and not parses[0].n_edits and not said.phrases:
@@ -182,6 +188,14 @@ class UtteranceReader:
             if again[0].n_edits and not _has_words_left(again[0]):
                 return other, again, None
         return first, parses, agrees
+
+    def _asked_choices(self, questions: Iterable[Question]) -> Iterator[AskedChoice]:
+        """Yield the choices of the open questions about groups, by line and group of the flat menu."""
+        for question in questions:
+            if question.group is not None:
+                group = self.menu.flat_group(question.path, question.group)
+                for line in question.lines or (question.line,):
+                    yield from [(line, group, choice) for choice in question.choices]
 
     def _for_parser(self, asked: Question | None) -> OpenQuestion | None:
         """Return a question as the parser accepts it: the dialog itself answers a `check`, and replaces items."""
@@ -209,6 +223,18 @@ class UtteranceReader:
             draft.append(self.menu.nested(line, before[origin] if origin >= 0 else None, spoken))
         unresolved = tuple([one._replace(line=self.menu.nested(one.line, None, spoken)) for one in parse.unresolved])
         return parse._replace(draft=tuple(draft), unresolved=unresolved)
+
+
+def _certain_first(parses: list[Parse]) -> list[Parse]:
+    """Return nested parses in the sequence of their probabilities, given that choices above nested options are rarely left open."""
+    masses = [parse.probability * math.exp(-COST_OF_IMPLIED * _n_implied(parse.draft)) for parse in parses]
+    total = sum(masses)
+    weighed = [parse._replace(probability=mass / total) for parse, mass in zip(parses, masses, strict=True)]
+    return sorted(weighed, key=lambda parse: -parse.probability)
+
+
+def _n_implied(draft: Draft) -> int:
+    return sum([len(option.choices) > 1 for line in draft if line.quantity for option in line.options if option.options])
 
 
 def _spoken_choices(parse: Parse, tokens: Sequence[Token], *, adjectives_first: bool) -> list[SpokenChoice]:
@@ -256,6 +282,33 @@ def _strays(asked: Question, group: str, parse: Parse, before: Sequence[DraftLin
 
 def _is_same(group: str, line: DraftLine, old: DraftLine) -> bool:
     return [option for option in line.options if option.group == group] == [option for option in old.options if option.group == group]
+
+
+def _answers_alone_first(parses: list[Parse], before: Sequence[DraftLine], asked: AbstractSet[AskedChoice]) -> list[Parse]:
+    """Return the parses in a likelier sequence: one that only answers open questions, if it is not much less likely than the first."""
+    if _answers_alone(parses[0], before, asked):
+        return parses
+    for parse in parses[1:]:
+        if parse.probability < MIN_ANSWER * parses[0].probability:
+            break
+        if not parse.unread and _answers_alone(parse, before, asked):
+            return _with_first(parse, parses)
+    return parses
+
+
+def _answers_alone(parse: Parse, before: Sequence[DraftLine], asked: AbstractSet[AskedChoice]) -> bool:
+    """Return whether a parse only sets choices of open questions on the lines that they are about."""
+    if len(parse.draft) != len(before) or not parse.n_edits or parse.unresolved:
+        return False
+    answered = False
+    for number, (line, old) in enumerate(zip(parse.draft, before, strict=True)):
+        if line._replace(options=()) != old._replace(options=()):
+            return False
+        new = [option for option in line.options if option not in old.options]
+        if any((number, option.group, choice) not in asked for option in new for choice in option.choices):
+            return False
+        answered = answered or bool(new)
+    return answered
 
 
 def _with_first(best: Parse, parses: Sequence[Parse]) -> list[Parse]:

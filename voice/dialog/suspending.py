@@ -27,6 +27,7 @@ MAX_LIKELY: Final = 99  # units of a line; the largest of the corpus's conversat
 MIN_PROBABILITY: Final = 0.02  # of a parse that counts towards the confidence of a line
 
 WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
+MIN_LISTED: Final = 0.05  # the same for a parse with one more item, once two are asked about
 MIN_RIVAL: Final = 0.25  # of a parse with another item, as a share of the best parse's probability
 
 
@@ -53,23 +54,22 @@ def _has(draft: Draft, line: DraftLine) -> bool:
 
 
 def certain_answers(
-    menu: Menu, confidence_of: Mapping[int, float], draft: Sequence[DraftLine], before: Draft, asked: Question
+    menu: Menu, confidence_of: Mapping[int, float], draft: Sequence[DraftLine], before: Draft, questions: Sequence[Question]
 ) -> dict[int, float]:
-    """Return the confidences, 1 of what only answers the question: to check the answer would be to ask again.
+    """Return the confidences, 1 of what only answers a question: to check the answer would be to ask again.
 
     That is a line that only got choices of the question, or a new line of an item of which it was asked which is meant.
     """
-    numbers = {*asked.lines, asked.line}
-    certain = dict(confidence_of)
-    for number in confidence_of:
-        line = draft[number]
-        if asked.group is None:
-            is_answer = asked.kind in WHICH_ITEM and line.is_new and line.items[0] in asked.choices
-        else:
-            is_answer = number in numbers and _is_answer(menu, before[number], line, asked)
-        if is_answer:
-            certain[number] = 1.0
-    return certain
+    return {
+        number: 1.0 if any(_only_answers(menu, number, draft[number], before, asked) for asked in questions) else confidence
+        for number, confidence in confidence_of.items()
+    }
+
+
+def _only_answers(menu: Menu, number: int, line: DraftLine, before: Draft, asked: Question) -> bool:
+    if asked.group is None:
+        return asked.kind in WHICH_ITEM and line.is_new and line.items[0] in asked.choices
+    return number in {*asked.lines, asked.line} and _is_answer(menu, before[number], line, asked)
 
 
 def _is_answer(menu: Menu, old: DraftLine, new: DraftLine, asked: Question) -> bool:
@@ -171,11 +171,10 @@ def suspend_ambiguous(menu: Menu, draft: list[DraftLine], parses: Sequence[Parse
         items = [line.items[0]]
         unsaid = _unsaid(menu, items[0], said)
         for other in parses[1:]:
-            if other.probability < MIN_RIVAL * best.probability:
+            if other.probability < (MIN_RIVAL if len(items) == 1 else MIN_LISTED) * best.probability:
                 break
-            if _differs_in_item(best.draft, other.draft, number):
-                item = other.draft[number].items[0]
-                items += [item] if not unsaid < _unsaid(menu, item, said) else []
+            rivals = _other_items(best.draft, other, number)
+            items += [item for item in rivals if not unsaid < _unsaid(menu, item, said)]
         if len(items) > 1:
             pending = PendingEdit("add", DraftLine((), min(line.quantity, MAX_QUANTITY), line.options))
             questions.append(Question(QuestionKind.AMBIGUOUS, choices=tuple(dict.fromkeys(items)), pending=pending))
@@ -201,11 +200,17 @@ def _unsaid(menu: Menu, item: str, said: AbstractSet[str]) -> frozenset[str]:
     return min(names, key=len)
 
 
-def _differs_in_item(draft: Draft, other: Draft, number: int) -> bool:
-    """Return whether two drafts are equal, except that one line is of another item."""
-    if len(draft) != len(other) or draft[number].items == other[number].items:
-        return False
-    return other == (*draft[:number], draft[number]._replace(items=other[number].items), *draft[number + 1 :])
+def _other_items(draft: Draft, other: Parse, number: int) -> tuple[str, ...]:
+    """Return the items of a line in another parse, if it is equal to the draft except for these."""
+    if len(draft) != len(other.draft):
+        return ()
+    line = other.draft[number]
+    items = line.items
+    if not line.quantity and len(other.unresolved) == 1 and other.unresolved[0].replaces == NEW:  # open between several
+        items = other.unresolved[0].line.items
+        line = line._replace(items=draft[number].items, quantity=draft[number].quantity)
+    same = (*draft[:number], draft[number]._replace(items=line.items), *draft[number + 1 :])
+    return items if items != draft[number].items and (*other.draft[:number], line, *other.draft[number + 1 :]) == same else ()
 
 
 def suspend_part_numbers(

@@ -130,7 +130,7 @@ class DialogEngine:
         draft = [line._replace(quantity=0) for line in parse.draft] if reading.words_act is Act.CANCEL else list(parse.draft)
         touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
         certainty = confidences(reading.parses, before)
-        doubted = certain_answers(self.menu, certainty, draft, before, reading.asked) if reading.asked is not None else certainty
+        doubted = certain_answers(self.menu, certainty, draft, before, _asked_first(reading.asked, state.questions))
         resolution = None
         raised: list[Question] = []
         if not reading.is_cancelled:
@@ -253,6 +253,11 @@ def _line_notes(state: State, settled: Settled) -> tuple[str | None, ...]:
     if not state.line_notes:
         return ()
     return tuple([state.line_notes[line.origin] if line.origin >= 0 else None for line in settled.lines])
+
+
+def _asked_first(asked: Question | None, questions: Sequence[Question]) -> list[Question]:
+    """Return the question that the utterance answers, and the others that are open."""
+    return [] if asked is None else [asked, *[question for question in questions if question is not asked]]
 
 
 def _line_in_focus(state: State) -> int | None:
