@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from schemas import Menu, NoteKind, Option
+from schemas import Menu, Option
 from voice.dialog.lines import priced_options
 from voice.dialog.phrases import Phrases, is_asking, is_counting, is_function_word, is_negation, names_of, phrases_of
 from voice.dialog.settling import Settled
@@ -220,10 +220,14 @@ def merged(before: Sequence[Note], new: Iterable[Note]) -> tuple[Note, ...]:
     for note in new:
         if note.kind == "service":
             notes = [other for other in notes if other.kind != "service"]
-        same: tuple[NoteKind, str | None, int | None] = (note.kind, note.value, note.line)
-        if note.value is None or same not in {(other.kind, other.value, other.line) for other in notes}:
+        if not any(_is_same(note, other) for other in notes):
             notes.append(note)
     return tuple(notes[-MAX_NOTES:])
+
+
+def _is_same(note: Note, other: Note) -> bool:
+    """Return whether two notes say the same; those without a value do in the same words."""
+    return note._replace(text="") == other._replace(text="") and (note.value is not None or note.text == other.text)
 
 
 def diet_checks(menu: Menu, pricing: Pricing, settled: Settled, before: Sequence[Note], new: Sequence[Note]) -> list[Question]:

@@ -1,6 +1,5 @@
 """Read an utterance: its notes, its parses in the state of the conversation, and the act that its words tell."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
@@ -15,7 +14,17 @@ from voice.dialog.notes import FoundNote, NoteFinder, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
 from voice.dialog.policy import is_read_back
-from voice.dialog.second_opinion import SecondOpinion, answers_first
+from voice.dialog.ranking import (
+    AskedChoice,
+    answers_alone_first,
+    cancels_a_name,
+    certain_first,
+    in_light_of,
+    is_cancelling,
+    on_asked_lines_first,
+    repeating_first,
+)
+from voice.dialog.second_opinion import SecondOpinion
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.orders import words
 from voice.orders.parser.acts import ActModel
@@ -28,17 +37,6 @@ from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
 
 MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
-# Kinds of questions, if they are not about a group.
-WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
-NAMING_LINES: Final = frozenset({Role.ITEM, Role.ORDINAL, Role.REST, Role.ALL, Role.EACH, Role.ONES, Role.PART, Role.REFERENCE})
-MIN_ANSWER: Final = 0.5  # of a parse that only answers questions, as a share of the best parse's probability
-COST_OF_IMPLIED: Final = 3.0  # of a choice that nobody named, above a nested option
-AskedChoice = tuple[int | None, str, str]  # a line, a group of the flat menu, and a choice
-COUNTING_UP: Final = frozenset({"increment", "repeat"})  # events of the parser
-REPETITION: Final = frozenset({
-    Role.MORE, Role.AGAIN, Role.NUMBER, Role.ARTICLE, Role.REQUEST, Role.ONES, Role.CLASSIFIER, Role.REFERENCE, Role.FILLER, Role.COMMA,
-})  # fmt: skip
-DECLINABLE: Final = WHICH_ITEM | {QuestionKind.OFFER}
 
 
 class Reading(NamedTuple):
@@ -46,6 +44,7 @@ class Reading(NamedTuple):
 
     utterance: str  # with spaces in place of allergies, diets, and numbers that are no number of units
     tokens: Sequence[Token]
+    all_tokens: Sequence[Token]  # of the whole utterance
     parses: Sequence[Parse]  # cheapest first
     asked: Question | None  # the question that the utterance is read to answer
     said: Heard
@@ -111,8 +110,20 @@ class UtteranceReader:
         """Read an utterance; the questions of the state are valid."""
         tokens = words.tokenize(utterance)
         notes = self._notes.find(utterance, tokens)
-        part_numbers = self._part_numbers.find(tokens)
-        persons = mentioned(state.notes, tokens) if state.notes and not notes else {}
+        if any(note.is_attribute and note.note.kind == "diet" for note in notes) and self._inquiries.asks(tokens):
+            notes = [note for note in notes if note.note.kind != "diet"]
+        persons = mentioned(state.notes, tokens) if state.notes else {}
+        if persons and notes and {(note.note.kind, note.note.text) for note in notes} <= {(note.kind, note.text) for note in state.notes}:
+            reading = self._read(utterance, tokens, state, [], persons)
+            if reading.parse.n_edits and not any(line.is_new and line.beside == NEW and line.quantity for line in reading.parse.draft):
+                return reading  # about the lines of these persons, none of which is new
+        return self._read(utterance, tokens, state, notes, {} if notes else persons)
+
+    def _read(
+        self, utterance: str, tokens: Sequence[Token], state: State, notes: Sequence[FoundNote], persons: Mapping[int, tuple[int, int]]
+    ) -> Reading:
+        """Read an utterance with some notes; `persons`: the places of those who are mentioned, by line."""
+        all_tokens, part_numbers = tokens, self._part_numbers.find(tokens)
         unparsed = [*part_numbers, *persons.values(), *[(note.start, note.end) for note in notes if note.is_statement]]
         if unparsed:
             utterance = blanked(utterance, unparsed)
@@ -127,7 +138,10 @@ class UtteranceReader:
         asked, parses, second_opinion = self._parse(utterance, analysis, state, said, tuple(persons))
         if self.menu.is_nested:
             named = [parse for parse in parses if not self._implies_nested(parse)]
-            parses = _certain_first([self._nested(parse, state.lines, tokens) for parse in named or parses])
+            parses = certain_first([self._nested(parse, state.lines, tokens) for parse in named or parses])
+        keeps_some = cancels_a_name(parses[0], tokens)
+        if keeps_some:
+            parses = sorted(parses, key=is_cancelling)
         inquiry = None
         words_act = Act.NONE
         if not parses[0].n_edits:
@@ -135,14 +149,14 @@ class UtteranceReader:
             inquiry = self._inquiry(tokens, analysis, state)
             words_act = act_of_words(said, asked, act_costs, is_inquiry=inquiry is not None)
             names_more = any(is_spelt_name(arc) for at in parses[0].unread for arc in analysis.lattice[at])
-            if words_act is Act.CONFIRM and names_more and not said.has("yes"):
+            if (words_act is Act.CONFIRM and names_more and not said.has("yes")) or (words_act is Act.CANCEL and keeps_some):
                 words_act = Act.NONE  # "oat then" is no yes to the latte with milk
         elif said.has("human"):
             words_act = Act.HUMAN
         number = _number(parses[0], tokens)
         if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
             number = self._part_numbers.first_number(tokens)
-        return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number, second_opinion)
+        return Reading(utterance, tokens, all_tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number, second_opinion)
 
     def _inquiry(self, tokens: Sequence[Token], analysis: Analysis, state: State) -> Inquiry | None:
         inquiry = self._inquiries.find(tokens, analysis.lattice, state)
@@ -170,15 +184,15 @@ class UtteranceReader:
         parses = self._parser.parse(analysis, lines, question=self._for_parser(first), focus=focus)
         agrees = None
         if first is not None and first.group is None:
-            parses = _in_light_of(first, said, parses)
+            parses = in_light_of(first, said, parses)
         if first is not None and first.group is not None:
-            parses = _on_asked_lines_first(first, self.menu.flat_group(first.path, first.group), parses, before)
+            parses = on_asked_lines_first(first, self.menu.flat_group(first.path, first.group), parses, before)
             if not said.leading():
-                parses = _answers_alone_first(parses, before, {*self._asked_choices(state.questions)})
+                parses = answers_alone_first(parses, before, {*self._asked_choices(state.questions)})
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
             parses, agrees = self._second_opinion.weigh(parses, utterance, lines)
             if lines and not parses[0].n_edits and not said.phrases:
-                parses = _repeating_first(parses)
+                parses = repeating_first(parses)
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses, agrees
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
@@ -225,18 +239,6 @@ class UtteranceReader:
         return parse._replace(draft=tuple(draft), unresolved=unresolved)
 
 
-def _certain_first(parses: list[Parse]) -> list[Parse]:
-    """Return nested parses in the sequence of their probabilities, given that choices above nested options are rarely left open."""
-    masses = [parse.probability * math.exp(-COST_OF_IMPLIED * _n_implied(parse.draft)) for parse in parses]
-    total = sum(masses)
-    weighed = [parse._replace(probability=mass / total) for parse, mass in zip(parses, masses, strict=True)]
-    return sorted(weighed, key=lambda parse: -parse.probability)
-
-
-def _n_implied(draft: Draft) -> int:
-    return sum([len(option.choices) > 1 for line in draft if line.quantity for option in line.options if option.options])
-
-
 def _spoken_choices(parse: Parse, tokens: Sequence[Token], *, adjectives_first: bool) -> list[SpokenChoice]:
     """Return the choices that the words of a parse name, each with the names to which an adjective may belong."""
     begins = {at: arc for at, arc in parse.placed(tokens) if arc.role in NAMING}
@@ -253,82 +255,6 @@ def _spoken_choices(parse: Parse, tokens: Sequence[Token], *, adjectives_first: 
         found.append(SpokenChoice(frozenset(arc.value), beside, tuple(before)))
         before.insert(0, found[-1].refs)
     return found
-
-
-def _in_light_of(asked: Question, said: Heard, parses: list[Parse]) -> list[Parse]:
-    """Return the parses in a likelier sequence after a question about items: their names answer it, and a mere no edits nothing."""
-    if asked.kind in DECLINABLE and said.leading() == "no" and not said.n_rest:
-        return sorted(parses, key=lambda parse: bool(parse.n_edits))
-    if asked.kind in WHICH_ITEM and not parses[0].n_edits and not said.leading():
-        return answers_first(parses, asked)
-    return parses
-
-
-def _on_asked_lines_first(asked: Question, group: str, parses: list[Parse], before: Sequence[DraftLine]) -> list[Parse]:
-    """Return the parses in a likelier sequence after a question about a group: words that name no line answer for the asked ones alone."""
-    if not _strays(asked, group, parses[0], before):
-        return parses
-    best = next((parse for parse in parses if parse.n_edits and not parse.unread and not _strays(asked, group, parse, before)), None)
-    return parses if best is None else _with_first(best, parses)
-
-
-def _strays(asked: Question, group: str, parse: Parse, before: Sequence[DraftLine]) -> bool:
-    """Return whether a parse sets choices of the asked group on other lines, although its words name no line."""
-    if any(isinstance(event, Arc) and event.role in NAMING_LINES for event in parse.events):
-        return False
-    lines = asked.lines or (asked.line,)
-    return any(number not in lines and not _is_same(group, line, before[number]) for number, line in enumerate(parse.draft[: len(before)]))
-
-
-def _is_same(group: str, line: DraftLine, old: DraftLine) -> bool:
-    return [option for option in line.options if option.group == group] == [option for option in old.options if option.group == group]
-
-
-def _answers_alone_first(parses: list[Parse], before: Sequence[DraftLine], asked: AbstractSet[AskedChoice]) -> list[Parse]:
-    """Return the parses in a likelier sequence: one that only answers open questions, if it is not much less likely than the first."""
-    if _answers_alone(parses[0], before, asked):
-        return parses
-    for parse in parses[1:]:
-        if parse.probability < MIN_ANSWER * parses[0].probability:
-            break
-        if not parse.unread and _answers_alone(parse, before, asked):
-            return _with_first(parse, parses)
-    return parses
-
-
-def _answers_alone(parse: Parse, before: Sequence[DraftLine], asked: AbstractSet[AskedChoice]) -> bool:
-    """Return whether a parse only sets choices of open questions on the lines that they are about."""
-    if len(parse.draft) != len(before) or not parse.n_edits or parse.unresolved:
-        return False
-    answered = False
-    for number, (line, old) in enumerate(zip(parse.draft, before, strict=True)):
-        if line._replace(options=()) != old._replace(options=()):
-            return False
-        new = [option for option in line.options if option not in old.options]
-        if any((number, option.group, choice) not in asked for option in new for choice in option.choices):
-            return False
-        answered = answered or bool(new)
-    return answered
-
-
-def _with_first(best: Parse, parses: Sequence[Parse]) -> list[Parse]:
-    """Return the parses with another one first, which gets the probability of the first one."""
-    return [best._replace(probability=parses[0].probability), *[parse for parse in parses if parse is not best]]
-
-
-def _repeating_first(parses: list[Parse]) -> list[Parse]:
-    """Return the parses in a likelier sequence after words that only ask for more of the line in focus: they order it again."""
-    best = next((parse for parse in parses if _is_repetition(parse)), None)
-    return parses if best is None else _with_first(best, parses)
-
-
-def _is_repetition(parse: Parse) -> bool:
-    """Return whether a parse adds units to a line, and its words have no other meaning."""
-    arcs = [event for event in parse.events[:-1] if isinstance(event, Arc)]
-    roles = {arc.role for arc in arcs}
-    counts_up = any(not isinstance(event, Arc) and event[0] in COUNTING_UP for event in parse.events)
-    is_counted = Role.NUMBER in roles or any(arc.role is Role.MORE and arc.length > 1 for arc in arcs)
-    return counts_up and is_counted and Role.MORE in roles and not parse.unread and roles <= REPETITION
 
 
 def _number(parse: Parse, tokens: Sequence[Token]) -> int:

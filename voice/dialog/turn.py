@@ -117,7 +117,7 @@ class DialogEngine:
         turn = self._turn(reading, edited, state, suggest)
         language = reply_language if reply_language in self._languages else None
         if language is None:
-            language = self._languages[0] if reply_language else language_of(reading.tokens, self._languages, self._languages_of_names)
+            language = self._languages[0] if reply_language else language_of(reading.all_tokens, self._languages, self._languages_of_names)
         reply = order_reply(turn, edited.settled, self.menu, self._pricings[language], language)
         if explain:
             reply["explain"] = explanation(reading, turn.act, self._reader.act_costs(reading), self._reader.menu, self._model)
@@ -183,7 +183,7 @@ class DialogEngine:
         open_questions = closed(open_questions, settled.lines, act, is_confirmed=is_confirmed)
         moved = questions.moved(asked, settled.places) if asked is not None else None
         unanswered = moved if edited.outcome is Outcome.OPEN and not edited.is_edit else None
-        if any(not words.is_punctuation(token.surface) for token in reading.tokens):
+        if any(not words.is_punctuation(token.surface) for token in reading.all_tokens):
             open_questions = questions.counted(open_questions, unanswered)
         else:  # nothing was said: no turn in which a question was left unanswered
             open_questions, unanswered = questions.uncounted(open_questions, state.questions), None

@@ -4,6 +4,7 @@ Lines are written as `2 milk-tea size=large pearls=black,2*jelly`: a quantity, a
 amount before it (`no:black`), open ones are `black|white`, and nested options stand in brackets (`drink=cola[size=large]`).
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -68,8 +69,8 @@ def taken(row: Mapping[str, Any]) -> Order:
     state: Mapping[str, Any] = {**row, "lines": [line_of(text) for text in row.get("lines", [])]}
     texts = row["text"] if isinstance(row["text"], list) else [row["text"]]
     for text in texts:
-        sent = {key: state.get(key, []) for key in STATE}
-        conversation = state_of(engine().menu, Conversation.model_validate(sent, strict=False), row.get("at"))
+        sent = json.dumps({key: state.get(key, []) for key in STATE})
+        conversation = state_of(engine().menu, Conversation.model_validate_json(sent), row.get("at"))
         state = reply = engine().take_turn(text, conversation, reply_language=row.get("reply_language"))
     return reply
 
