@@ -244,6 +244,11 @@ TURNS = [
         "No problem. What should I change?",
         "Dạ không sao ạ. Mình muốn đổi gì ạ?",
     ),
+    (  # "yes" to a question which: there is nothing to acknowledge
+        asking(replace(SIZE, times=2), line("latte"), act=Act.CONFIRM),
+        "Would you like small for fifty cents less, medium, or large for seventy-five cents more?",
+        "Mình dùng nhỏ bớt năm mươi xu, vừa hay lớn thêm bảy mươi lăm xu ạ?",
+    ),
     (turn(Act.CANCEL, Status.CANCELLED), "No problem, I've cancelled the order.", "Dạ, em hủy đơn rồi ạ."),
     (
         turn(Act.CONFIRM, Status.CONFIRMED, after=state(LARGE_LATTE)),

@@ -80,6 +80,10 @@ class _Reply:
         is_more = self._question is not None and self._question.kind is QuestionKind.MORE
         return self._turn.act is Act.DENY and is_more and asked is not None and is_read_back(asked)
 
+    def _is_asked_again(self) -> bool:
+        """Return whether the open question was asked before, so that there is nothing to acknowledge."""
+        return self._question is not None and self._question.blocks and self._question.times > 1
+
     def _is_asked_after_an_answer(self) -> bool:
         """Return whether the open question is asked once more behind the answer to a question of the customer."""
         question, inquiry = self._question, self._turn.inquiry
@@ -119,10 +123,10 @@ class _Reply:
         by_act: Mapping[Act, Callable[[], str]] = {
             Act.QUESTION: self._answer,
             Act.REPEAT: self._so_far,
-            Act.DENY: lambda: self._say("denied_read_back" if self._is_read_back_denied() else "denied"),
+            Act.DENY: lambda: "" if self._is_asked_again() else self._say("denied_read_back" if self._is_read_back_denied() else "denied"),
             Act.SMALLTALK: self._small_talk,
             Act.NONE: lambda: self._say("not_understood"),
-            Act.CONFIRM: lambda: self._say("acknowledged"),
+            Act.CONFIRM: lambda: "" if self._is_asked_again() else self._say("acknowledged"),
         }
         return by_act[self._turn.act]() if self._turn.act in by_act else ""
 
