@@ -4,8 +4,9 @@ import pytest
 
 from schemas import LineRequest, Menu
 from tests.dialog.contract.rows import engine, line_of
-from voice.dialog.flat_menu import MAX_FLAT_GROUPS, FlatMenu
+from voice.dialog.flat_menu import MAX_FLAT_GROUPS, FlatMenu, SpokenChoice
 from voice.dialog.lines import draft_of
+from voice.orders.parser.draft import ChoiceRef, DraftLine, DraftOption
 
 MENU = engine().menu
 FLAT = FlatMenu(MENU)
@@ -56,6 +57,23 @@ def test_options_of_equal_choices_of_one_line_are_kept():
 def test_a_menu_of_many_nested_groups_has_a_bounded_flat_menu():
     flat = FlatMenu(_menu(MAX_FLAT_GROUPS + 50))
     assert len(flat.flat.option_groups) == MAX_FLAT_GROUPS + 50 + 1 + MAX_FLAT_GROUPS
+
+
+def test_words_that_are_part_of_the_name_of_a_choice_above_mean_that_choice():
+    """Not an egg on a sandwich that is still open."""
+    filling = {"name": "Filling", "select": "many", "choices": {"egg": {"name": "Fried egg"}, "ham": {"name": "Ham"}}}
+    kinds = {"egg-roll": {"name": "Fried egg roll", "options": ["filling"]}, "beef-roll": {"name": "Beef roll", "options": ["filling"]}}
+    groups = {"filling": filling, "roll": {"name": "Roll", "choices": kinds}}
+    items = {"box": {"name": "Box", "price": 1, "options": ["roll"]}}
+    flat = FlatMenu(Menu.model_validate({"id": "m", "name": "M", "currency": "USD", "option_groups": groups, "items": items}))
+
+    def nested(choice, *said):
+        option = DraftOption(flat.flat_group((ChoiceRef("roll", "egg-roll"),), "filling"), (choice,))
+        spoken = SpokenChoice({ChoiceRef(option.group, choice)}, frozenset(), (), frozenset(said))
+        return flat.nested(DraftLine(("box",), 1, (option,)), None, [spoken]).options
+
+    assert nested("egg", "fried", "egg") == (DraftOption("roll", ("egg-roll",)),)
+    assert nested("ham", "ham") == (DraftOption("roll", ("egg-roll", "beef-roll"), options=(DraftOption("filling", ("ham",)),)),)
 
 
 def _menu(n_groups: int, select: str = "one") -> Menu:

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
-from schemas import Menu, OptionGroup
+from schemas import Choice, Menu, OptionGroup
 from voice.dialog.nested_options import Options, Path
+from voice.menus.names import spoken_names
+from voice.orders import words
 from voice.orders.parser.draft import ChoiceRef, DraftLine, DraftOption
 
 MAX_FLAT_GROUPS: Final = 300  # of nested groups; those beyond are asked for, but not read without a question
@@ -33,11 +35,13 @@ class SpokenChoice(NamedTuple):
     """The choices that words of the utterance name, and the names to which these words may belong.
 
     `beside`: of the name right beside them, empty if it is an item's. `before`: of the names before them back to an item, nearest first.
+    `words`: without diacritics.
     """
 
     refs: AbstractSet[ChoiceRef]
     beside: AbstractSet[ChoiceRef]
     before: Sequence[AbstractSet[ChoiceRef]]
+    words: AbstractSet[str]
 
 
 class FlatMenu:
@@ -150,6 +154,10 @@ def _with_nested_of(line: DraftLine, before: DraftLine | None) -> DraftLine:
     )
 
 
+def _is_part_of_a_name(said: AbstractSet[str], choice: Choice) -> bool:
+    return any(said <= frozenset(map(words.fold, words.phrase(name))) for name in spoken_names(choice))
+
+
 class _Node:
     """An option while options are put below it."""
 
@@ -185,7 +193,11 @@ class _Nested:
             is_new = option not in self._known
             parent = (self._named_near(option) if is_new else None) or self._below(place)
             if parent is None and is_new:
-                parent = self._vacant(named) or self._implied(place)
+                parent = self._vacant(named)
+                if parent is None and (above := self._choice_above(option, place)) is not None:
+                    self._roots.append(above)
+                    continue
+                parent = parent or self._implied(place)
             if parent is not None:
                 parent.below.append(_Node(named))
         nested = self._line._replace(options=tuple([node.frozen() for node in self._roots]))
@@ -267,6 +279,16 @@ class _Nested:
     def _vacant(self, option: DraftOption) -> _Node | None:
         """Return the first choice on the line that offers a group and has no choice of it yet."""
         return next((node for node in self._nodes() if self._offers(node, option.group) and not self._is_full(node, option.group)), None)
+
+    def _choice_above(self, option: DraftOption, place: Place) -> _Node | None:
+        """Return the choice above a place whose name the words are a part of: "a combo with egg" is one with the egg sandwich."""
+        step = place.steps[0]
+        if any(node.option.group == step.group for node in self._roots):
+            return None
+        said = [one.words for one in self._said(option)]
+        choices = self._menu.option_groups[step.group].choices
+        fitting = [choice_id for choice_id, choice in choices.items() if any(_is_part_of_a_name(part, choice) for part in said)]
+        return _Node(DraftOption(step.group, (fitting[0],))) if len(fitting) == 1 else None
 
     def _implied(self, place: Place) -> _Node | None:
         """Add the choices above a place that nobody said: the default, the only one that offers the group, or all that do, as open."""

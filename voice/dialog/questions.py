@@ -142,6 +142,25 @@ def raised(menu: Menu, absent: Absent, lines: Draft, covered: Sequence[Question]
     return questions
 
 
+def merged(questions: Iterable[Question]) -> list[Question]:
+    """Return the questions with those for the same required group of several lines as one, which one answer may serve."""
+    found: list[Question] = []
+    places: dict[object, int] = {}
+    for question in questions:
+        if question.kind is not QuestionKind.MISSING or question.group is None or question.line is None:
+            found.append(question)
+            continue
+        key = question.path, question.group, question.choices
+        if key not in places:
+            places[key] = len(found)
+            found.append(question)
+            continue
+        first = found[places[key]]
+        lines = sorted({*(first.lines or (first.line,)), *(question.lines or (question.line,))}, key=lambda line: line or 0)
+        found[places[key]] = replace(first, line=lines[0], lines=tuple([line for line in lines if line is not None]))
+    return found
+
+
 def in_order_of_asking(questions: Iterable[Question]) -> list[Question]:
     """Return the questions that block before the others, else in their order; at most one for a line and group."""
     ordered = sorted(questions, key=lambda question: not question.blocks)

@@ -230,7 +230,8 @@ class UtteranceReader:
 
     def _nested(self, parse: Parse, before: Draft, tokens: Sequence[Token]) -> Parse:
         """Return a parse of the flat menu with the options of its lines below their choices."""
-        spoken = _spoken_choices(parse, tokens, adjectives_first=are_adjectives_first(language_of(tokens, self._languages)))
+        is_front = are_adjectives_first(language_of(tokens, self._languages))
+        spoken = _spoken_choices(parse, tokens, adjectives_first=is_front)
         draft: list[DraftLine] = []
         for line in parse.draft:
             origin = line.origin if line.origin >= 0 else draft[line.beside].origin if 0 <= line.beside < len(draft) else NEW
@@ -252,7 +253,8 @@ def _spoken_choices(parse: Parse, tokens: Sequence[Token], *, adjectives_first: 
         neighbours = [begins.get(at + arc.length), ends.get(at)]
         nearest = next((other for other in (neighbours if adjectives_first else neighbours[::-1]) if other is not None), None)
         beside = frozenset(nearest.value) if nearest is not None and nearest.role is Role.OPTION else frozenset()
-        found.append(SpokenChoice(frozenset(arc.value), beside, tuple(before)))
+        said = frozenset([words.fold(token.surface) for token in tokens[at : at + arc.length]])
+        found.append(SpokenChoice(frozenset(arc.value), beside, tuple(before), said))
         before.insert(0, found[-1].refs)
     return found
 

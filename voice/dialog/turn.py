@@ -211,7 +211,8 @@ class DialogEngine:
             if still_open is not None:
                 found.append(still_open)
         found += checks
-        return questions.in_order_of_asking([*found, *questions.raised(self.menu, self._availability.at(state.at), settled.lines, found)])
+        raised = questions.raised(self.menu, self._availability.at(state.at), settled.lines, found)
+        return questions.in_order_of_asking(questions.merged([*found, *raised]))
 
 
 class _Edited(NamedTuple):
