@@ -31,6 +31,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
+MAX_NESTING = 8  # option groups, one below the other
 T = TypeVar("T")
 
 _DATA_URL = re.compile(r"data:[^,\s]{0,200};base64,", re.IGNORECASE)
@@ -107,7 +108,7 @@ def text_as_none(value: object) -> object:
     return None if value in ("null", "") else value
 
 
-PrimaryKey = Annotated[int, Field(ge=1, le=2_147_483_647)]
+CustomerId = Annotated[int, Field(ge=1, le=2**53 - 1)]  # exact in JavaScript, too
 NameStr = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(nfc)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=200)]
@@ -195,7 +196,7 @@ class OptionRequest:
     alternatives: Annotated[list[Id], Field(max_length=100), NULL_AS_EMPTY] = Field(default_factory=list)
     amount: Amount | None = None
     quantity: Portions = Field(default=1, strict=True)
-    options: Ignored = None  # nested options
+    options: Annotated[list["OptionRequest"], Field(max_length=100), NULL_AS_EMPTY] = Field(default_factory=list)  # below the choice
     name: Ignored = None
     price: Ignored = None
 
@@ -236,7 +237,7 @@ class QuestionRequest(Model):
     choices: Annotated[list[Id], Field(max_length=1000), NULL_AS_EMPTY] = Field(default_factory=list)
     pending: PendingRequest | None = None
     times: Annotated[int, Field(ge=0, le=1000), NULL_AS_ONE] = 1
-    path: Ignored = None
+    path: Annotated[list[tuple[Id, Id]], Field(max_length=MAX_NESTING, strict=False), NULL_AS_EMPTY] = Field(default_factory=list)
     text: Ignored = None
     blocks: Ignored = None
 
@@ -281,7 +282,7 @@ class OrderOptions(Conversation, SpeechOptions):
     at: Timestamp | None = Field(None, description="The time of the turn, for opening times; null: now.")
     offer: bool = False
     explain: bool = Field(default=False, description="True: the reply tells how the utterance was read.")
-    customer_id: PrimaryKey | None = None
+    customer_id: CustomerId | None = None
 
 
 class OrderFields(OrderOptions):
@@ -330,7 +331,13 @@ class LiveEnd(Model):
     type: Literal["end"]
 
 
-class LiveCommand(RootModel[Annotated[LiveLines | LiveEnd, Field(discriminator="type")]]):
+class LiveKeepalive(Model):
+    """Keeps the connection while nothing is sent."""
+
+    type: Literal["keepalive"]
+
+
+class LiveCommand(RootModel[Annotated[LiveLines | LiveEnd | LiveKeepalive, Field(discriminator="type")]]):
     """A text frame from the caller."""
 
 
@@ -340,7 +347,7 @@ class StoreOrderRequest(Model):
     menu: Id
     lines: list[LineRequest] = Field(min_length=1, max_length=200)
     notes: Notes = Field(default_factory=list)
-    customer_id: PrimaryKey | None = None
+    customer_id: CustomerId | None = None
     placed_at: Timestamp | None = None
 
 
@@ -356,7 +363,7 @@ class RecommendRequest(Model):
 
     menu: Id
     items: list[BasketItem] = Field(max_length=200)
-    customer_id: PrimaryKey | None = None
+    customer_id: CustomerId | None = None
     at: Timestamp | None = None
     limit: Annotated[int, Field(ge=1, le=50)] = 5
     exclude: list[Id] = Field(default_factory=list, max_length=1000)
@@ -457,13 +464,15 @@ class Pending(TypedDict):
 class Question(TypedDict):
     """An open question; `choices` are ids of choices if there is a group, else of items. One answer may serve several `lines`.
 
-    `blocks`: the order is incomplete without the answer. `times`: consecutive turns in which the question was asked.
+    `path`: the groups and choices above the group, outermost first. `blocks`: the order is incomplete without the answer. `times`:
+    consecutive turns in which the question was asked.
     """
 
     kind: Literal["ambiguous", "missing", "unavailable", "check", "offer", "more", "confirm"]
     line: int | None
     lines: NotRequired[list[int]]
     group: str | None
+    path: NotRequired[list[tuple[str, str]]]
     choices: list[str]
     text: str
     blocks: bool

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from errors import ValidationFailed
-from schemas import Id, PrimaryKey, Timestamp
+from schemas import CustomerId, Id, Timestamp
 from voice.dialog.replay import Exchange, Setting
 
 # As on the order route; a spoken utterance has some ten words.
@@ -20,7 +20,7 @@ MAX_TURNS, MAX_CONVERSATION_CHARACTERS = 200, 20_000
 MAX_FACT_CHARACTERS = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_].*)?", re.IGNORECASE)
-_CUSTOMER: TypeAdapter[int] = TypeAdapter(PrimaryKey)
+_CUSTOMER: TypeAdapter[int] = TypeAdapter(CustomerId)
 _AT: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 
 # Where platforms put what they tell about a call: the first place that has it counts.

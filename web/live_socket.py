@@ -6,7 +6,7 @@ from functools import partial
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from errors import (
     ApiError,
@@ -20,7 +20,7 @@ from errors import (
     TimedOut,
     envelope,
 )
-from schemas import LiveCommand, LiveOptions
+from schemas import LiveCommand, LiveKeepalive, LiveOptions
 from settings import Settings
 from voice.live.connection import LiveConnection, client_bytes_exceeded
 from voice.live.session import Event
@@ -33,6 +33,7 @@ from web.validation import validate_fields, validate_json
 # Source: RFC 6455, section 7.4.1, and its registry at IANA.
 CLOSE_CODES = {AudioTooLong: 1009, TimedOut: 1008, RateLimited: 1008, MenuNotFound: 1008, Overloaded: 1013}
 SERVICE_RESTARTS, SERVER_FAILED = 1012, 1011
+MAX_END_BYTES = 64  # of an `end` command with any spaces
 SCOPES, LIMITS = frozenset({"speech", "order"}), ("requests", "speech")
 
 
@@ -43,17 +44,28 @@ class LiveLimits:
     max_connections: int = MAX_CONNECTIONS
     max_client_bytes: int = MAX_CLIENT_BYTES  # queued over all connections of a client
 
-    max_idle_s: float = 30.0  # without audio and commands
+    max_idle_s: float = 30.0  # without audio, commands and pings
     max_send_s: float = 10.0  # until the caller reads an event
     max_finish_s: float = 15.0  # until the last events are ready
     # Audio comes in 10 to 100 frames a second; more frames with the same audio only cost processor time.
     free_frames: int = 1000
     max_frames_per_audio_s: int = 500
+    frames_per_s: int = 1  # keepalive commands of a long connection
     # A longer command counts as several: a megabyte of JSON takes 30 ms to validate.
     frame_characters: int = 128 * 1024
 
 
 DEFAULT_LIVE_LIMITS = LiveLimits()
+
+
+def is_end_command(frame: bytes) -> bool:
+    """Return whether a binary frame is the command that ends the utterance, and not audio."""
+    if len(frame) > MAX_END_BYTES or not frame.lstrip().startswith(b"{"):
+        return False
+    try:
+        return bool(orjson.loads(frame) == {"type": "end"})
+    except orjson.JSONDecodeError:
+        return False
 
 
 class LiveEndpoint:
@@ -81,6 +93,7 @@ class LiveEndpoint:
             context.live = live
             socket = LiveSocket(live, receive, send, context.request_id, self.max_command_bytes, self.limits)
             scope["voice.buffered"] = socket.limit_buffered
+            scope["voice.pinged"] = socket.hear
             await socket.serve()
 
     async def _admit(self, connection: HTTPConnection, admission: Admission) -> str | None:
@@ -121,7 +134,12 @@ class LiveSocket:
         self.max_command_bytes = max_command_bytes
         self.limits = limits
         self.n_frames = 0
+        self.opened_s = self.heard_s = asyncio.get_running_loop().time()
         self.stopping: asyncio.Task[None] | None = None
+
+    def hear(self) -> None:
+        """Notice that the caller is there."""
+        self.heard_s = asyncio.get_running_loop().time()
 
     def limit_buffered(self, n_bytes: int) -> bool:
         """Count the bytes of unread messages; end the connection and return False if the client's connections buffer too many."""
@@ -165,22 +183,42 @@ class LiveSocket:
         limits = self.limits
         try:
             while True:
-                async with asyncio.timeout(limits.max_idle_s):
-                    message = await self.receive()
+                message = await self._next_message()
                 if message["type"] == "websocket.disconnect":
                     raise ClientDisconnect
+                self.hear()
                 self.n_frames += 1 + len(message.get("text") or "") // limits.frame_characters
-                if self.n_frames > limits.free_frames + limits.max_frames_per_audio_s * self.live.received_s:
+                free = limits.free_frames + limits.frames_per_s * (self.heard_s - self.opened_s)
+                if self.n_frames > free + limits.max_frames_per_audio_s * self.live.received_s:
                     await self.live.stop(RateLimited(1, "Too many frames with too little audio were received."))
                     return
-                if message.get("bytes") is not None:
-                    await self.live.receive_audio(message["bytes"])
-                else:
+                audio = message.get("bytes")
+                if audio is None:
                     await self._execute(message["text"])
+                elif is_end_command(audio):
+                    await self._execute(audio.decode())
+                else:
+                    await self.live.receive_audio(audio)
         except TimeoutError:
             await self.live.stop(TimedOut(f"Nothing was received for {limits.max_idle_s:g} s."))
         except AudioTooLong as error:
             await self.live.stop(error)
+
+    async def _next_message(self) -> Message:
+        """Return the next message.
+
+        Raises:
+            TimeoutError: for `max_idle_s` there was neither a message nor a ping.
+
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout_at(self.heard_s + self.limits.max_idle_s):
+                    return await self.receive()
+            except TimeoutError:
+                if loop.time() >= self.heard_s + self.limits.max_idle_s:
+                    raise
 
     async def _execute(self, text: str) -> None:
         """Execute a command; report a rejected one as an event and keep the connection."""
@@ -188,7 +226,9 @@ class LiveSocket:
             if len(text) > self.max_command_bytes:
                 raise PayloadTooLarge
             body = text.encode()
-            await self.live.receive_command(validate_json(body, LiveCommand).root, len(body))
+            command = validate_json(body, LiveCommand).root
+            if not isinstance(command, LiveKeepalive):
+                await self.live.receive_command(command, len(body))
         except ApiError as error:
             await self.live.reject_message(error)
 

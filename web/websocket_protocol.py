@@ -33,7 +33,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     wait for the application, so no queue grows. The protocol limits frames that end no message, the application limits messages.
 
     The application may set `scope["voice.buffered"]` to a function of the number of unconsumed message bytes, to limit them over all
-    connections of a client; if the function returns False, the connection ends.
+    connections of a client; if the function returns False, the connection ends. It may set `scope["voice.pinged"]` to a function that is
+    called for each ping of the peer.
     """
 
     def __init__(self, *arguments: Any, limits: ServerLimits = DEFAULT_LIMITS, **named: Any) -> None:
@@ -161,6 +162,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_ping(self) -> None:
         """Answer with a pong while the peer reads."""
         pong = b"".join(self.conn.data_to_send())
+        if pinged := getattr(self, "scope", {}).get("voice.pinged"):
+            pinged()
         if self.count_frame() and self.writable.is_set():
             self.transport.write(pong)
 

@@ -96,4 +96,4 @@ SIZE = Question(QuestionKind.MISSING, 0, "size", ("small", "large"))
     ],
 )
 def test_an_edit_that_is_an_answer_alone_is_certain(new, confidence):
-    assert certain_answers({0: 0.3, 1: 0.2}, [new, TWO], (PIE,), SIZE) == {0: confidence, 1: 0.2}
+    assert certain_answers(MENU, {0: 0.3, 1: 0.2}, [new, TWO], (PIE,), [SIZE]) == {0: confidence, 1: 0.2}

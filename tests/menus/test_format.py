@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from voice.menus.menu import MAX_NESTING, MAX_PRICE, Menu, OptionGroup
+from schemas import MAX_NESTING
+from voice.menus.menu import MAX_PRICE, Menu, OptionGroup
 
 
 def group(**parts: Any) -> dict[str, Any]:

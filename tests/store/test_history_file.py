@@ -18,7 +18,7 @@ INVALID = {
     ",,,tea,1": "order_id",
     "2,yesterday,,tea,1": "timestamp",
     "2,,0,tea,1": "customer_id",
-    "2,,2147483648,tea,1": "customer_id",
+    "2,,9007199254740992,tea,1": "customer_id",
     "2,,seven,tea,1": "customer_id",
     "2,,,,1": "item",
     "2,,,beer,1": "item",
@@ -45,8 +45,8 @@ def test_an_invalid_row_is_rejected_with_its_number_and_reason(menu, row, reason
 
 
 def test_rows_of_one_order_may_be_anywhere_and_are_combined(menu):
-    rows = "1,,,tea,1\n2,,,tea,1\n1,2026-01-01 10:00,7,tea,2\n"
+    rows = "1,,,tea,1\n2,,,tea,1\n1,2026-01-01 10:00,9007199254740991,tea,2\n"
     history = read_history(io.StringIO(HEAD + rows), menu, lambda *why: pytest.fail(str(why)))
     assert history["1"].quantities == {"tea": 3}
-    assert history["1"].customer_id == 7
+    assert history["1"].customer_id == 2**53 - 1
     assert history["1"].placed_at == datetime(2026, 1, 1, 10, tzinfo=UTC)

@@ -121,6 +121,31 @@ async def test_a_required_group_without_a_choice_makes_an_order_incomplete(place
     assert (await place(uuid4(), make_request(), find_engine))[1]
 
 
+async def test_nested_options_are_stored_and_missing_ones_make_an_order_incomplete(place, menu):
+    large = {"name": "Large", "price": 8000, "options": ["topping"]}
+    find_engine = requiring(menu, default=None, choices={"l": large, "s": {"name": "Small"}})
+    data = find_engine("cafe").menu.model_dump(mode="json")
+    data["option_groups"]["topping"] |= {"required": True}
+    data["items"]["coffee"]["options"] = ["size"]
+    engine, order_id = DialogEngine(Menu.model_validate(data)), uuid4()
+
+    def line(*nested):
+        return {"item": "coffee", "options": [{"group": "size", "choice": "l", "options": list(nested)}]}
+
+    pearls = {"group": "topping", "choice": "pearls", "quantity": 2}
+    with pytest.raises(OrderIncomplete) as caught:
+        await place(order_id, make_request(lines=[line()]), lambda _: engine)
+    assert [error["loc"] for error in caught.value.errors] == [["lines", 0, "options", "topping"]]
+    order, is_new = await place(order_id, make_request(lines=[line(pearls)]), lambda _: engine)
+    assert (is_new, order["total"]) == (True, 25000 + 8000 + 2 * 5000)
+    assert await place(order_id, make_request(lines=[line(pearls)]), lambda _: engine) == (order, False)
+    with pytest.raises(OrderConflict):
+        await place(order_id, make_request(lines=[line({**pearls, "quantity": 1})]), lambda _: engine)
+    with pytest.raises(ValidationFailed) as rejected:
+        await place(uuid4(), make_request(lines=[line({"group": "size", "choice": "s"})]), lambda _: engine)
+    assert [error["loc"] for error in rejected.value.errors] == [["lines", 0, "options", 0, "options", 0, "group"]]
+
+
 async def test_an_order_stored_before_the_menu_required_more_is_returned(place, menu):
     order_id, request = uuid4(), make_request(lines=[{"item": "coffee"}])
     order, _ = await place(order_id, request)

@@ -304,11 +304,47 @@ async def test_processed_messages_no_longer_count_towards_the_limit_of_a_client(
             assert items((await received(socket))[-1]) == [("latte", 1)]
 
 
-async def test_an_idle_connection_is_closed_with_a_reason(live_server):
-    async with connected(live_server) as socket:
-        await socket.send(bytes(2 * BYTES_S))  # silence counts as audio
-        last, code, reason = await closed(socket)
+async def test_an_idle_connection_is_closed_with_a_reason_unless_keepalives_or_pings_arrive(live_server):
+    async with (
+        connected(live_server) as idle,
+        connected(live_server) as pinging,
+        connected(live_server) as commanding,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await idle.send(bytes(2 * BYTES_S))  # silence counts as audio
+        closing = tasks.create_task(closed(idle))
+        while not closing.done():
+            await asyncio.sleep(IDLE_S / 3)
+            await pinging.ping()
+            await commanding.send('{"type": "keepalive"}')
+        last, code, reason = await closing
+        await asyncio.sleep(IDLE_S / 3)
+        for socket in (pinging, commanding):
+            await socket.send('{"type": "end"}')
+            assert [frame["type"] for frame in await received(socket)] == ["final"]  # a keepalive is not answered
     assert (last["error"], code, reason) == ("TIMED_OUT", 1008, "TIMED_OUT")
+
+
+async def test_a_command_in_a_binary_frame_ends_the_utterance_and_a_wrong_text_before_the_first_sound_is_answered(live_server):
+    async with connected(live_server) as socket:
+        await socket.send("hello")
+        assert (await received(socket, "error"))[-1]["error"] == "BAD_REQUEST"
+        await socket.send(AUDIO["vi"])
+        await socket.send(b' {"type": "end"}\n')
+        final = (await received(socket))[-1]
+    assert (final["text"], final["ended_by"]) == (TRANSCRIPTS["vi"], "end")
+
+
+async def test_an_empty_final_counts_no_turn_of_an_open_question(live_server):
+    asked = {"kind": "confirm", "line": None, "times": 1}
+    state = {"type": "lines", "lines": [{"item": "ca-phe-sua", "quantity": 1}], "questions": [asked]}
+    async with connected(live_server) as socket:
+        await socket.send(json.dumps(state))
+        for _ in range(3):
+            await socket.send('{"type": "end"}')
+            final = (await received(socket))[-1]
+    assert [(question["kind"], question["times"]) for question in final["questions"]] == [("confirm", 1)]
+    assert (final["text"], final["act"], final["status"], final["changes"]) == ("", "none", "confirming", [])
 
 
 async def test_a_client_that_vanishes_or_never_reads_leaves_no_connection_behind(live_server):

@@ -13,6 +13,7 @@ from voice.orders.words import Token
 
 MAX_REST_OF_PHRASES: Final = 0  # words of substance beside phrases that decide the act
 MAX_ACT_COST: Final = 1.6  # -log P; an act of less than 20 % is none
+MAX_COST_OF_INQUIRY: Final = 1.5  # more than the likeliest act's; the patterns that found what is asked are the better evidence
 MAX_REST: Final = 2  # words of substance beside a yes or a no in the middle of an utterance
 
 
@@ -47,13 +48,17 @@ class Heard(NamedTuple):
         return phrase.start <= 1 or self.n_rest <= MAX_REST
 
 
-def heard(tokens: Sequence[Token]) -> Heard:
-    """Find the phrases of an utterance that have a function in a conversation, the longest first."""
+def heard(tokens: Sequence[Token], noted: Sequence[tuple[int, int]] = ()) -> Heard:
+    """Find the phrases of an utterance that have a function in a conversation, the longest first.
+
+    `noted`: the places of notes, in code points; their words are not counted.
+    """
     is_folded = not words.has_diacritics(tokens)
     fillers = _fillers(is_folded=is_folded)
     surfaces = [token.surface for token in tokens]
     found = [HeardPhrase(*one) for one in _phrases(is_folded=is_folded).find(surfaces)]
     covered = {at for phrase in found for at in range(phrase.start, phrase.end)}
+    covered.update([at for at, token in enumerate(tokens) if any(start <= token.start < end for start, end in noted)])
     rest = [at for at, surface in enumerate(surfaces) if at not in covered and surface not in fillers and not words.is_punctuation(surface)]
     return Heard(tuple(found), len(rest))
 
@@ -90,6 +95,8 @@ def act_of_words(said: Heard, asked: Question | None, act_costs: Mapping[str, fl
         return _act_of_phrases(said, asked, is_inquiry=is_inquiry)
     kind = asked.kind if asked is not None else None
     act = min([act for act in act_costs if act != "edit"], key=act_costs.__getitem__)
+    if is_inquiry and not said.leading() and act_costs["question"] < act_costs[act] + MAX_COST_OF_INQUIRY:
+        return Act.QUESTION
     if (act, kind) in ACTS_AFTER:
         return ACTS_AFTER[act, kind]
     if act == "other" or not said.n_rest or act_costs[act] > MAX_ACT_COST:
@@ -119,6 +126,7 @@ class EditFacts(NamedTuple):
     adds: bool
     only_removes: bool
     has_note: bool
+    answers_another: bool = False  # an open question that was not asked now
 
 
 def act_of(words_act: Act, asked: Question | None, outcome: Outcome, facts: EditFacts) -> Act:
@@ -146,6 +154,8 @@ def _act_of_edit(asked: Question | None, outcome: Outcome, facts: EditFacts) -> 
         return Act.ANSWER
     if facts.adds:
         return Act.ORDER
+    if facts.answers_another:
+        return Act.ANSWER
     return Act.REMOVE if facts.only_removes else Act.CHANGE
 
 

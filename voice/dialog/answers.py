@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
+from voice.dialog.nested_options import group_at, options_at, with_choice_at, with_options_at
 from voice.dialog.requirements import is_required
 from voice.dialog.state import Note, PendingEdit, Question, QuestionKind
 from voice.menus.menu import Menu
-from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, MenuIndex, Modifier
+from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, DraftOption, MenuIndex, Modifier
 
 # Questions whose yes is a sole choice.
 CHOOSING: Final = frozenset(
@@ -47,6 +48,22 @@ class Resolution:
         """The draft indices of the lines that the question is about."""
         question = self.question
         return question.lines or ((question.line,) if question.line is not None else ())
+
+    def spoken(self, line: DraftLine) -> tuple[DraftOption, ...]:
+        """Return the options of a line in the asked group."""
+        group = self.question.group
+        return () if group is None else group_at(self.menu, line, self.question.path, group) or ()
+
+    def is_answered(self, question: Question) -> bool:
+        """Return whether the edits chose for a question about a group which choice a line of it has."""
+        if question.group is None:
+            return False
+        for number in question.lines or (() if question.line is None else (question.line,)):
+            old = group_at(self.menu, self.before[number], question.path, question.group)
+            new = group_at(self.menu, self.draft[number], question.path, question.group) if number < len(self.draft) else None
+            if new and new != old and any(len(option.choices) == 1 and option.amount != "no" for option in new):
+                return True
+        return False
 
     def new_lines(self) -> list[int]:
         """Return the draft indices of the lines that the utterance made."""
@@ -112,24 +129,24 @@ def _answers_group(resolution: Resolution) -> bool:
     changed = [number for number in resolution.lines if _group_changed(resolution, number)]
     if not changed:
         return False
-    first = resolution.draft[changed[0]] if changed[0] < len(resolution.draft) else DraftLine((), 0)
-    options = [option for option in first.options if option.group == question.group]
+    first = resolution.draft[changed[0]] if changed[0] < len(resolution.draft) else None
+    options = resolution.spoken(first) if first is not None else ()
     is_split = any(line.beside == changed[0] for line in resolution.draft)
     if changed == [question.line] and options and not is_split and not resolution.names_lines:
         for number in resolution.lines:
             line = resolution.draft[number]
-            if number not in changed and question.group not in {option.group for option in line.options}:
-                resolution.draft[number] = line._replace(options=(*line.options, *options))
+            level = options_at(resolution.menu, line, question.path)
+            if number not in changed and level is not None and not resolution.spoken(line):
+                resolution.draft[number] = with_options_at(line, question.path, (*level, *options))
     return True
 
 
 def _group_changed(resolution: Resolution, number: int) -> bool:
-    draft, group = resolution.draft, resolution.question.group
+    draft = resolution.draft
     if number >= len(draft):
         return True
-    was = [option for option in resolution.before[number].options if option.group == group]
-    now = [option for option in draft[number].options if option.group == group]
-    return now != was or any(line.beside == number and group in {option.group for option in line.options} for line in draft)
+    is_changed = resolution.spoken(draft[number]) != resolution.spoken(resolution.before[number])
+    return is_changed or any(line.beside == number and resolution.spoken(line) for line in draft)
 
 
 def _answers_quantity(resolution: Resolution) -> bool:
@@ -236,9 +253,14 @@ def _accept(resolution: Resolution) -> None:
         return
     modifier = Modifier((ChoiceRef(question.group, choice),))
     for number in resolution.lines:
-        modified = resolution.index.modify(resolution.draft[number], modifier, question.group)
-        if modified is not None:
-            resolution.draft[number] = modified.line
+        line = resolution.draft[number]
+        if question.path:
+            chosen = with_choice_at(resolution.menu, line, question.path, DraftOption(question.group, (choice,)))
+        else:
+            modified = resolution.index.modify(line, modifier, question.group)
+            chosen = modified.line if modified is not None else None
+        if chosen is not None:
+            resolution.draft[number] = chosen
             resolution.outcome = Outcome.ACCEPTED
 
 
@@ -289,8 +311,10 @@ def _decline_ambiguous(resolution: Resolution) -> None:
         return
     for number in resolution.lines:
         line = resolution.draft[number]
-        kept = tuple([option for option in line.options if option.group != question.group or len(option.choices) == 1])
-        resolution.draft[number] = line._replace(options=kept)
+        level = options_at(resolution.menu, line, question.path) or ()
+        kept = tuple([option for option in level if option.group != question.group or len(option.choices) == 1])
+        if kept != level:
+            resolution.draft[number] = with_options_at(line, question.path, kept)
     resolution.outcome = Outcome.DECLINED
 
 

@@ -30,11 +30,11 @@ from schemas import (
     ParsedEvent,
     RunnerUp,
 )
+from voice.dialog.flat_menu import FlatMenu
 from voice.dialog.reading import Reading
 from voice.dialog.state import Act, Question
-from voice.menus.menu import Menu
 from voice.orders.parser.arc import Arc
-from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine
+from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine, DraftOption
 from voice.orders.parser.model import EVENTS, WORD_EVENTS, Event, Features, Model, features_of
 from voice.orders.parser.parser import Parse
 from voice.orders.parser.roles import NAMING
@@ -46,7 +46,7 @@ MAX_NAMES: Final = 10  # that an arc fits, options of a line, or lines of an edi
 DIGITS: Final = 4  # behind the point
 
 
-def explanation(reading: Reading, act: Act, act_costs: Mapping[str, float], menu: Menu, model: Model) -> Explanation:
+def explanation(reading: Reading, act: Act, act_costs: Mapping[str, float], menu: FlatMenu, model: Model) -> Explanation:
     """Return how an utterance was read; `act`: of the turn; `act_costs`: -log P of each act of the parser."""
     described = _Described(reading, menu, model)
     probabilities = {name: round(exp(-cost), DIGITS) for name, cost in act_costs.items()}
@@ -63,24 +63,30 @@ def explanation(reading: Reading, act: Act, act_costs: Mapping[str, float], menu
 
 
 def in_short(line: DraftLine) -> str:
-    """Return a line as `2 x latte [large, no sugar, 2*shot]`; open items and choices are separated by bars."""
-    options = [_option_in_short(option.choices, option.amount, option.quantity) for option in line.options[:MAX_NAMES]]
-    options += ["..."] if len(line.options) > MAX_NAMES else []
-    listed = f" [{', '.join(options)}]" if options else ""
-    return f"{line.quantity} x {'|'.join(line.items[:MAX_NAMES])}{listed}"
+    """Return a line as `2 x meal [cola [large], no sugar, 2*shot]`; open items and choices are separated by bars."""
+    return f"{line.quantity} x {'|'.join(line.items[:MAX_NAMES])}{_options_in_short(line.options)}"
 
 
-def _option_in_short(choices: Sequence[str], amount: str | None, quantity: int) -> str:
-    return f"{f'{amount} ' if amount else ''}{f'{quantity}*' if quantity > 1 else ''}{'|'.join(choices[:MAX_NAMES])}"
+def _options_in_short(options: Sequence[DraftOption]) -> str:
+    listed = [_option_in_short(option) for option in options[:MAX_NAMES]]
+    listed += ["..."] if len(options) > MAX_NAMES else []
+    return f" [{', '.join(listed)}]" if listed else ""
+
+
+def _option_in_short(option: DraftOption) -> str:
+    amount = f"{option.amount} " if option.amount else ""
+    portions = f"{option.quantity}*" if option.quantity > 1 else ""
+    return f"{amount}{portions}{'|'.join(option.choices[:MAX_NAMES])}{_options_in_short(option.options)}"
 
 
 class _Described:
     """The parses of one utterance, as replies have them."""
 
-    def __init__(self, reading: Reading, menu: Menu, model: Model) -> None:
+    def __init__(self, reading: Reading, menu: FlatMenu, model: Model) -> None:
         self._utterance = reading.utterance
         self._tokens = reading.tokens
-        self._menu = menu
+        self._menu = menu.menu
+        self._groups = menu
         self._model = model
 
     def chosen(self, parse: Parse) -> ChosenParse:
@@ -118,11 +124,19 @@ class _Described:
             "text": self._utterance[slice(*span)],
             "role": arc.role.name.lower(),
             "value": None if is_name else _plain(arc.value),
-            "fits": [self._named(one) for one in arc.value[:MAX_NAMES]] if is_name else [],
+            "fits": [self._named(one) for one in self._meant(arc.value)[:MAX_NAMES]] if is_name else [],
             "partial": arc.is_partial,
             "cost": round(arc.cost, DIGITS),
             "features": self._features(arc.features),
         }
+
+    def _meant(self, values: Sequence[str | ChoiceRef]) -> list[str | ChoiceRef]:
+        """Return items and choices of the menu, each once, for those of the flat menu."""
+        return list(
+            dict.fromkeys(
+                [ChoiceRef(self._groups.group_of(one.group), one.choice) if isinstance(one, ChoiceRef) else one for one in values]
+            )
+        )
 
     def _named(self, value: str | ChoiceRef) -> NamedId:
         if isinstance(value, ChoiceRef):

@@ -122,14 +122,25 @@ class InquiryFinder:
         category = entities.categories[0] if entities.categories else None
         return Inquiry(kind, items, choices, category, value, entities.groups)
 
+    def asks(self, tokens: Sequence[Token]) -> bool:
+        """Return whether words of an utterance ask about the menu, whatever they name."""
+        surfaces = [self._shorthand.get(token.surface, token.surface) for token in tokens]
+        return any(match.kind is not None for match in self._uncovered(self._patterns.matches(surfaces), surfaces))
+
     # --- The kind of question
 
     def _uncovered(self, matches: Sequence[Match], surfaces: Sequence[str]) -> list[Match]:
-        """Return the matches that are no part of an answer or of small talk: "how are you"."""
+        """Return the matches that are no part of an answer, of small talk or of a diet: "how are you", "nut free"."""
         if not matches:
             return []
         said = [frozenset(range(found.start, found.end)) for found in self._no_questions.find(surfaces)]
-        return [match for match in matches if not any(match.tokens <= tokens for tokens in said)]
+        of_diets = {at for found in self._diets.find(surfaces) for at in range(found.start, found.end)}
+        return [
+            match
+            for match in matches
+            if not any(match.tokens <= tokens for tokens in said)
+            and (match.kind is not InquiryKind.PRICE or match.tokens.isdisjoint(of_diets))
+        ]
 
     def _asks_anything(self, matches: Sequence[Match], surfaces: Sequence[str]) -> bool:
         """Return whether words ask what no pattern tells: by a form of questions, or by a topic and a sign."""
@@ -166,10 +177,20 @@ class InquiryFinder:
             found
             for found in self._allergens.find(surfaces)
             if (asks_for_contents and not entities.covers(found.start, found.end))
-            or (is_about_items and not entities.contains(found.start, found.end))
+            or (is_about_items and not self._names_a_choice(found, entities))
         ]
         candidates += [found for found in self._diets.find(surfaces) if not entities.covers(found.start, found.end)]
         return max(candidates, key=lambda found: found.end - found.start, default=None)
+
+    def _names_a_choice(self, found: Found[str], entities: Entities) -> bool:
+        """Return whether the word of an allergen stands in a name of an item, or of a choice that an item of the question offers."""
+        if not entities.items:
+            return entities.contains(found.start, found.end)
+        offered = {group for item in entities.items for group in self._menu.items[item].options}
+        return any(
+            one.start <= found.start and found.end <= one.end and (one.items or any(ref.group in offered for ref in one.choices))
+            for one in entities.named
+        )
 
     # --- What it names
 
@@ -212,7 +233,7 @@ class InquiryFinder:
             if kind is InquiryKind.PRICE:
                 items = tuple([item_id for item_id, item in self._menu.items.items() if item.category in entities.categories])
         elif not items:
-            asked = _asked(kind, state) if not choices else None
+            asked = self._asked(kind, state) if not choices else None
             if asked is not None:
                 return asked
             if refers:
@@ -225,20 +246,25 @@ class InquiryFinder:
             choices = tuple([ref for ref in choices if ref.group in offered]) or choices
         return items, choices
 
+    def _asked(self, kind: InquiryKind, state: State) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]] | None:
+        """Return the choices of the open question, for which a price or a description may be asked; None if there are none.
+
+        Choices that all cost nothing are not meant, but what they are for.
+        """
+        asked = state.questions[0] if state.questions else None
+        if asked is None or not asked.choices or asked.kind is QuestionKind.CHECK:
+            return None
+        if asked.group is None:
+            return (asked.choices, ()) if kind in (InquiryKind.PRICE, InquiryKind.DESCRIPTION) else None
+        of_group = self._menu.option_groups[asked.group].choices
+        if kind is not InquiryKind.PRICE or not any(of_group[choice].price for choice in asked.choices):
+            return None
+        return (), tuple([ChoiceRef(asked.group, choice) for choice in asked.choices])
+
     def _accepts(self, item: str, choices: Iterable[ChoiceRef], ref: ChoiceRef) -> bool:
         """Return whether an item offers a choice, or one of the same id in another group."""
         offered = self._menu.items[item].options
         return any(other.group in offered for other in choices if other.choice == ref.choice)
-
-
-def _asked(kind: InquiryKind, state: State) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]] | None:
-    """Return the choices of the open question, for which a price or a description may be asked; None if there are none."""
-    asked = state.questions[0] if state.questions else None
-    if asked is None or not asked.choices or asked.kind is QuestionKind.CHECK:
-        return None
-    if asked.group is None:
-        return (asked.choices, ()) if kind in (InquiryKind.PRICE, InquiryKind.DESCRIPTION) else None
-    return ((), tuple([ChoiceRef(asked.group, choice) for choice in asked.choices])) if kind is InquiryKind.PRICE else None
 
 
 def _changed(state: State) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]]:
@@ -273,6 +299,12 @@ def _is_name(arc: Arc, start: int, least: Sequence[float], asking: frozenset[int
         return False
     features = {feature for feature, _ in arc.features}
     return FUNCTION_WORD.isdisjoint(features) and not (arc.is_partial and _is_misspelt(features))
+
+
+def is_spelt_name(arc: Arc) -> bool:
+    """Return whether an arc is a name, or a part of one, as it is written."""
+    features = {feature for feature, _ in arc.features}
+    return arc.role in NAMING and FUNCTION_WORD.isdisjoint(features) and not _is_misspelt(features)
 
 
 def _is_misspelt(features: Iterable[str]) -> bool:

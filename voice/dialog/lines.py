@@ -1,6 +1,7 @@
 """Lines of an order: from a request to the draft that the parser edits, and back to priced lines."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 from errors import ItemNotFound, ValidationFailed
 from schemas import Line, LineRequest, Option, OptionRequest
@@ -32,18 +33,26 @@ def _item_of(menu: Menu, number: int, line: LineRequest) -> str:
 
 
 def _options_of(menu: Menu, number: int, line: LineRequest) -> tuple[DraftOption, ...]:
-    for position, option in enumerate(line.options):
-        location: list[str | int] = ["lines", number, "options", position]
-        if option.group not in menu.items[line.item].options:
+    _check_options(menu, ["lines", number], "item", frozenset(menu.items[line.item].options), line.options)
+    return draft_options(line.options)
+
+
+def _check_options(menu: Menu, place: list[str | int], parent: str, offered: AbstractSet[str], options: Sequence[OptionRequest]) -> None:
+    """Reject options that the item or the choice above them does not offer, and choices that their groups lack."""
+    for position, option in enumerate(options):
+        location = [*place, "options", position]
+        if option.group not in offered:
             raise ValidationFailed(
-                errors=[{"loc": [*location, "group"], "msg": "The item has no such option group", "type": "group_not_found"}]
+                errors=[{"loc": [*location, "group"], "msg": f"The {parent} has no such option group", "type": "group_not_found"}]
             )
-        choices = choices_of(option)
-        if not choices or any(choice not in menu.option_groups[option.group].choices for choice in choices):
+        choices, group = choices_of(option), menu.option_groups[option.group]
+        if not choices or any(choice not in group.choices for choice in choices):
             raise ValidationFailed(
                 errors=[{"loc": [*location, "choice"], "msg": "The option group has no such choice", "type": "choice_not_found"}]
             )
-    return draft_options(line.options)
+        if option.options:
+            below = frozenset([nested for choice in choices for nested in group.choices[choice].options])
+            _check_options(menu, location, "choice", below, option.options)
 
 
 def choices_of(option: OptionRequest) -> tuple[str, ...]:
@@ -52,33 +61,51 @@ def choices_of(option: OptionRequest) -> tuple[str, ...]:
 
 
 def draft_options(options: Iterable[OptionRequest]) -> tuple[DraftOption, ...]:
-    """Return options of a request as options of a draft."""
-    return tuple([DraftOption(option.group, choices_of(option), option.amount, option.quantity) for option in options])
+    """Return options of a request as options of a draft; what is left out has none below it."""
+    return tuple(
+        [
+            DraftOption(
+                option.group,
+                choices_of(option),
+                option.amount,
+                option.quantity,
+                draft_options(option.options) if option.options and option.amount != "no" else (),
+            )
+            for option in options
+        ]
+    )
 
 
 def request_of(line: DraftLine) -> LineRequest:
     """Return a line of a draft as a request has it; nothing is validated."""
-    options = [
+    return LineRequest.model_construct(item=line.items[0], quantity=line.quantity, options=_option_requests(line.options))
+
+
+def _option_requests(options: Iterable[DraftOption]) -> list[OptionRequest]:
+    return [
         OptionRequest(
             group=option.group,
             choice=option.choices[0] if len(option.choices) == 1 else None,
             alternatives=[*option.choices] if len(option.choices) != 1 else [],
             amount=option.amount,
             quantity=option.quantity,
+            options=_option_requests(option.options),
         )
-        for option in line.options
+        for option in options
     ]
-    return LineRequest.model_construct(item=line.items[0], quantity=line.quantity, options=options)
 
 
-def priced_options(pricing: Pricing, line: DraftLine) -> list[Option]:
-    """Return the options of a line with their prices."""
-    return [pricing.option(option.group, option.choices, option.amount, option.quantity) for option in line.options]
+def priced_options(pricing: Pricing, options: Iterable[DraftOption]) -> list[Option]:
+    """Return options with their prices."""
+    return [
+        pricing.option(option.group, option.choices, option.amount, option.quantity, priced_options(pricing, option.options))
+        for option in options
+    ]
 
 
 def priced(pricing: Pricing, line: DraftLine, *, confidence: float | None = None, span: tuple[int, int] | None = None) -> Line:
     """Return a line with its price; `span`: in code points of the utterance."""
-    return pricing.line(line.items[0], line.quantity, priced_options(pricing, line), confidence=confidence, span=span)
+    return pricing.line(line.items[0], line.quantity, priced_options(pricing, line.options), confidence=confidence, span=span)
 
 
 def with_note(line: Line, note: str | None) -> Line:
@@ -90,7 +117,18 @@ def with_note(line: Line, note: str | None) -> Line:
 
 def meaning_of(line: DraftLine) -> tuple[object, ...]:
     """Return the item and the options of a line: equal lines share them."""
-    return line.items, frozenset([(option.group, frozenset(option.choices), option.amount, option.quantity) for option in line.options])
+    return line.items, _meaning_of_options(line.options)
+
+
+def _meaning_of_options(options: Iterable[DraftOption]) -> frozenset[object]:
+    return frozenset(
+        [
+            (option.group, frozenset(option.choices), option.amount, option.quantity, _meaning_of_options(option.options))
+            if option.options
+            else (option.group, frozenset(option.choices), option.amount, option.quantity)
+            for option in options
+        ]
+    )
 
 
 def is_changed(line: DraftLine, before: Draft) -> bool:

@@ -85,11 +85,18 @@ class _Answer:
 
     def _options(self, item: str, choices: Iterable[ChoiceRef]) -> tuple[DraftOption, ...]:
         """Return the choices that an item offers, one of each group that takes one."""
+        return self._offered(self._menu.items[item].options, tuple(choices))
+
+    def _offered(self, groups: Sequence[str], choices: Sequence[ChoiceRef]) -> tuple[DraftOption, ...]:
+        """Return the choices of some groups, with those that they offer below them."""
         chosen: dict[tuple[str, str], DraftOption] = {}
         for group_id, choice_id in choices:
-            if group_id in self._menu.items[item].options:
-                key = (group_id, "") if self._menu.option_groups[group_id].select == "one" else (group_id, choice_id)
-                chosen.setdefault(key, DraftOption(group_id, (choice_id,)))
+            if group_id in groups:
+                group = self._menu.option_groups[group_id]
+                key = (group_id, "") if group.select == "one" else (group_id, choice_id)
+                below = group.choices[choice_id].options
+                nested = self._offered(below, choices) if below else ()
+                chosen.setdefault(key, DraftOption(group_id, (choice_id,), options=nested))
         return tuple(chosen.values())
 
     def _price_of_choices(self, choices: Sequence[ChoiceRef]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from schemas import NoteKind, Option
+from schemas import Option
 from voice.dialog.lines import priced_options
 from voice.dialog.phrases import Phrases, is_asking, is_counting, is_function_word, is_negation, names_of, phrases_of
 from voice.dialog.settling import Settled
@@ -221,10 +221,14 @@ def merged(before: Sequence[Note], new: Iterable[Note]) -> tuple[Note, ...]:
     for note in new:
         if note.kind == "service":
             notes = [other for other in notes if other.kind != "service"]
-        same: tuple[NoteKind, str | None, int | None] = (note.kind, note.value, note.line)
-        if note.value is None or same not in {(other.kind, other.value, other.line) for other in notes}:
+        if not any(_is_same(note, other) for other in notes):
             notes.append(note)
     return tuple(notes[-MAX_NOTES:])
+
+
+def _is_same(note: Note, other: Note) -> bool:
+    """Return whether two notes say the same; those without a value do in the same words."""
+    return note._replace(text="") == other._replace(text="") and (note.value is not None or note.text == other.text)
 
 
 def diet_checks(menu: Menu, pricing: Pricing, settled: Settled, before: Sequence[Note], new: Sequence[Note]) -> list[Question]:
@@ -234,7 +238,7 @@ def diet_checks(menu: Menu, pricing: Pricing, settled: Settled, before: Sequence
         return []
     questions = []
     for number, line in enumerate(settled.lines):
-        options = priced_options(pricing, line)
+        options = priced_options(pricing, line.options)
         relevant = [note for note in wishes if note.line in {None, number} and (number in settled.touched or note in new)]
         if any(not _is_vouched(menu, options, line, note) for note in relevant):
             questions.append(Question(QuestionKind.CHECK, number, choices=line.items))

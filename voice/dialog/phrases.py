@@ -63,6 +63,17 @@ def names_of(menu: Menu) -> Iterator[str]:
         yield from one.aliases
 
 
+def localised_names_of(menu: Menu) -> Iterator[str]:
+    """Yield the names of items, groups and choices, each a `Name` with its texts by language, and aliases."""
+    named: list[Item | Choice] = [*menu.items.values()]
+    named += [choice for group in menu.option_groups.values() for choice in group.choices.values()]
+    for one in named:
+        yield one.name
+        yield from one.aliases
+    yield from [group.name for group in menu.option_groups.values()]
+    yield from [item.category for item in menu.items.values() if item.category is not None]
+
+
 def is_function_word(token: Token) -> bool:
     """Return whether a token is a sign or a word that names nothing."""
     return words.is_punctuation(token.surface) or token.surface in _function_words()

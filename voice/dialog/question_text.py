@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from voice.dialog.nested_options import group_at
 from voice.dialog.state import Note, Question, QuestionKind, State
 from voice.dialog.wording import MAX_LISTED, Wording, capital, n_words
 from voice.menus.diets import allergens_in, denied_by
 from voice.menus.menu import Menu
-from voice.orders.parser.draft import DraftLine
 from voice.orders.pricing import Pricing
 
 MAX_WORDS: Final = 30  # of a reply, except for a read-back
@@ -155,7 +155,8 @@ class _QuestionText:
             return self._more()
         if self._question.group is None:
             return self._say("confirm_line", lines=self._wording.lines(self._lines))
-        chosen = [self._wording.option(option) for option in self._lines[0].options if option.group == self._question.group]
+        spoken = group_at(self._wording.menu, self._lines[0], self._question.path, self._question.group)
+        chosen = [self._wording.option(option) for option in spoken or ()]
         choices = self._listed(chosen) if chosen and not self._question.choices else self._choices()
         return self._say("confirm_choice", item=self._subject(always=True), choices=choices)
 
@@ -171,6 +172,8 @@ class _QuestionText:
         pending = self._question.pending
         if not lines:
             return ""
+        if self._question.path:
+            return wording.choice(*self._question.path[-1])
         if not always and pending is None and len(lines) == len([line for line in self._state.lines if line.quantity]):
             return ""
         others = [line for line in self._state.lines if line not in lines]
@@ -219,15 +222,10 @@ class _QuestionText:
         group = self._wording.menu.option_groups[group_id]
         if group.select == "many":
             return 0
-        chosen = _chosen(self._lines[0], group_id) if self._lines else None
+        spoken = group_at(self._wording.menu, self._lines[0], self._question.path, group_id) if self._lines else None
+        chosen = next((option.choices[0] for option in spoken or () if option.amount != "no" and len(option.choices) == 1), None)
         chosen = chosen or group.default
         return group.choices[chosen].price if chosen is not None else 0
 
     def _listed(self, names: Sequence[str], n_all: int | None = None) -> str:
         return self._wording.some_of(names, n_all or len(names), alternatives=True)
-
-
-def _chosen(line: DraftLine, group_id: str) -> str | None:
-    """Return the choice of a line in a group; None if it has none, or an open one."""
-    options = [option for option in line.options if option.group == group_id and option.amount != "no" and len(option.choices) == 1]
-    return options[0].choices[0] if options else None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from voice.dialog.availability import Absent
+from voice.dialog.nested_options import Path, group_at, levels
 from voice.dialog.requirements import open_groups, unmet_groups
 from voice.dialog.state import PendingEdit, Question, QuestionKind
 from voice.menus.menu import Menu
@@ -30,7 +31,7 @@ def valid(questions: Iterable[Question], menu: Menu, lines: Draft) -> list[Quest
 
 def _key(question: Question) -> object:
     if question.line is not None:
-        return question.line, question.group
+        return question.line, question.path, question.group
     return question.kind, question.group, question.choices, question.pending
 
 
@@ -40,11 +41,16 @@ def _exists(question: Question, menu: Menu, lines: Draft) -> bool:
         return False
     if question.group is not None:
         group = menu.option_groups.get(question.group)
-        offered = all(question.group in menu.items[lines[number].items[0]].options for number in numbers)
+        offered = all(_offers(menu, lines[number], question.path, question.group) for number in numbers)
         return bool(numbers) and group is not None and offered and all(choice in group.choices for choice in question.choices)
     if any(item not in menu.items for item in question.choices):
         return False
     return question.pending is None or _is_offered(question.pending.line, menu)
+
+
+def _offers(menu: Menu, line: DraftLine, path: Path, group: str) -> bool:
+    """Return whether a line has all choices of a path, and the last one, or the item, offers a group."""
+    return any(level.path == path and group in level.groups for level in levels(menu, line))
 
 
 def _is_offered(line: DraftLine, menu: Menu) -> bool:
@@ -71,19 +77,20 @@ def still_open(question: Question, menu: Menu, lines: Draft) -> Question | None:
     """Return a question about a group without the lines that no longer need an answer; None if it is closed."""
     if question.line is None or question.group is None or question.kind not in {QuestionKind.MISSING, QuestionKind.AMBIGUOUS}:
         return question
-    group = question.group
-    needing = [number for number in (question.lines or (question.line,)) if _needs(question.kind, lines[number], group, menu)]
+    needing = [number for number in (question.lines or (question.line,)) if _needs(question, question.group, lines[number], menu)]
     if not needing:
         return None
     return replace(question, line=needing[0], lines=tuple(needing) if len(needing) > 1 else ())
 
 
-def _needs(kind: QuestionKind, line: DraftLine, group: str, menu: Menu) -> bool:
-    if kind is QuestionKind.AMBIGUOUS:
-        return any(open_group == group for open_group, _ in open_groups(line))
-    if any(option.group == group for option in line.options):
-        return group in unmet_groups(menu, line)
-    return True
+def _needs(question: Question, group: str, line: DraftLine, menu: Menu) -> bool:
+    place = question.path, group
+    if question.kind is QuestionKind.AMBIGUOUS:
+        return any((one.path, one.group) == place for one in open_groups(menu, line))
+    spoken = group_at(menu, line, question.path, group)
+    if spoken:
+        return any((one.path, one.group) == place for one in unmet_groups(menu, line))
+    return spoken is not None
 
 
 def unresolved_question(menu: Menu, absent: Absent, unresolved: Unresolved) -> Question:
@@ -113,21 +120,46 @@ def near(menu: Menu, absent: Absent, item_id: str) -> tuple[str, ...]:
 
 def raised(menu: Menu, absent: Absent, lines: Draft, covered: Sequence[Question]) -> list[Question]:
     """Return the questions that the lines raise, except those that are asked already: open choices, then required groups."""
-    asked = {(number, question.group) for question in covered for number in (question.lines or (question.line,)) if number is not None}
+    asked = {
+        (number, question.path, question.group)
+        for question in covered
+        for number in (question.lines or (question.line,))
+        if number is not None
+    }
     questions = []
-    missing: dict[str, list[int]] = {}
+    missing: dict[tuple[Path, str], list[int]] = {}
     for number, line in enumerate(lines):
-        for group, choices in open_groups(line):
-            if (number, group) not in asked:
-                asked.add((number, group))
-                questions.append(Question(QuestionKind.AMBIGUOUS, number, group, choices))
-        for group in unmet_groups(menu, line):
-            if (number, group) not in asked:
-                missing.setdefault(group, []).append(number)
-    for group, numbers in missing.items():
+        for path, group, choices in open_groups(menu, line):
+            if (number, path, group) not in asked:
+                asked.add((number, path, group))
+                questions.append(Question(QuestionKind.AMBIGUOUS, number, group, choices, path=path))
+        for path, group, _ in unmet_groups(menu, line):
+            if (number, path, group) not in asked:
+                missing.setdefault((path, group), []).append(number)
+    for (path, group), numbers in missing.items():
         choices = tuple([choice for choice in menu.option_groups[group].choices if ChoiceRef(group, choice) not in absent.choices])
-        questions.append(Question(QuestionKind.MISSING, numbers[0], group, choices, lines=tuple(numbers) if len(numbers) > 1 else ()))
+        several = tuple(numbers) if len(numbers) > 1 else ()
+        questions.append(Question(QuestionKind.MISSING, numbers[0], group, choices, lines=several, path=path))
     return questions
+
+
+def merged(questions: Iterable[Question]) -> list[Question]:
+    """Return the questions with those for the same required group of several lines as one, which one answer may serve."""
+    found: list[Question] = []
+    places: dict[object, int] = {}
+    for question in questions:
+        if question.kind is not QuestionKind.MISSING or question.group is None or question.line is None:
+            found.append(question)
+            continue
+        key = question.path, question.group, question.choices
+        if key not in places:
+            places[key] = len(found)
+            found.append(question)
+            continue
+        first = found[places[key]]
+        lines = sorted({*(first.lines or (first.line,)), *(question.lines or (question.line,))}, key=lambda line: line or 0)
+        found[places[key]] = replace(first, line=lines[0], lines=tuple([line for line in lines if line is not None]))
+    return found
 
 
 def in_order_of_asking(questions: Iterable[Question]) -> list[Question]:
@@ -143,6 +175,16 @@ def in_order_of_asking(questions: Iterable[Question]) -> list[Question]:
     return kept[:MAX_QUESTIONS]
 
 
+def uncounted(questions: Sequence[Question], before: Sequence[Question]) -> list[Question]:
+    """Return the questions with the counts that they had; a new first one is asked now."""
+    times = {_place(question): question.times for question in before}
+    return [replace(question, times=times.get(_place(question), int(number == 0))) for number, question in enumerate(questions)]
+
+
+def _place(question: Question) -> tuple[object, ...]:
+    return question.kind, question.line, question.path, question.group
+
+
 def counted(questions: Sequence[Question], unanswered: Question | None) -> list[Question]:
     """Return the questions with the number of consecutive turns in which each was asked; the first is asked now.
 
@@ -151,7 +193,7 @@ def counted(questions: Sequence[Question], unanswered: Question | None) -> list[
     if not questions:
         return []
     first, times = questions[0], 1
-    if unanswered is not None and (first.kind, first.line, first.group) == (unanswered.kind, unanswered.line, unanswered.group):
+    if unanswered is not None and _place(first) == _place(unanswered):
         times = min(unanswered.times + 1, MAX_TIMES)
     return [
         question if question.times == asked else replace(question, times=asked)

@@ -1,33 +1,41 @@
 """Read an utterance: its notes, its parses in the state of the conversation, and the act that its words tell."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final, NamedTuple
 
 from voice.dialog.acts import Heard, act_of_words, heard
-from voice.dialog.inquiries import InquiryFinder
+from voice.dialog.flat_menu import FlatMenu, SpokenChoice
+from voice.dialog.inquiries import InquiryFinder, is_spelt_name
+from voice.dialog.languages import are_adjectives_first, language_of, spoken_languages
 from voice.dialog.notes import FoundNote, NoteFinder, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
 from voice.dialog.policy import is_read_back
-from voice.dialog.second_opinion import SecondOpinion, answers_first
+from voice.dialog.ranking import (
+    AskedChoice,
+    answers_alone_first,
+    cancels_a_name,
+    certain_first,
+    in_light_of,
+    is_cancelling,
+    on_asked_lines_first,
+    repeating_first,
+)
+from voice.dialog.second_opinion import SecondOpinion
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.parser.acts import ActModel
-from voice.orders.parser.draft import MenuIndex
+from voice.orders.parser.arc import Arc
+from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, MenuIndex
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Analysis, Parse, Parser
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
 
-if TYPE_CHECKING:
-    from voice.orders.parser.arc import Arc
-
 MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
-# Kinds of questions, if they are not about a group.
-WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
-DECLINABLE: Final = WHICH_ITEM | {QuestionKind.OFFER}
 
 
 class Reading(NamedTuple):
@@ -35,6 +43,7 @@ class Reading(NamedTuple):
 
     utterance: str  # with spaces in place of allergies, diets, and numbers that are no number of units
     tokens: Sequence[Token]
+    all_tokens: Sequence[Token]  # of the whole utterance
     parses: Sequence[Parse]  # cheapest first
     asked: Question | None  # the question that the utterance is read to answer
     said: Heard
@@ -87,52 +96,81 @@ class UtteranceReader:
 
     def __init__(self, menu: Menu, model: Model, act_model: ActModel) -> None:
         """Compile the menu."""
-        self._parser = Parser(menu, model, act_model)
-        self._second_opinion = SecondOpinion(menu)
+        self.menu = FlatMenu(menu)
+        self._parser = Parser(self.menu.flat, model, act_model)
+        self._second_opinion = SecondOpinion(self.menu.flat)
+        self._languages = spoken_languages(menu)
         self._notes = NoteFinder(menu)
-        self._inquiries = InquiryFinder(menu)
+        self._inquiries = InquiryFinder(self.menu.flat)
         self._part_numbers = PartNumberFinder(menu)
-
-    @property
-    def index(self) -> MenuIndex:
-        """The menu's index of the parser."""
-        return self._parser.index
+        self.index = MenuIndex(menu) if self.menu.is_nested else self._parser.index
 
     def read(self, utterance: str, state: State) -> Reading:
         """Read an utterance; the questions of the state are valid."""
         tokens = words.tokenize(utterance)
         notes = self._notes.find(utterance, tokens)
-        part_numbers = self._part_numbers.find(tokens)
-        persons = mentioned(state.notes, tokens) if state.notes and not notes else {}
+        if any(note.is_attribute and note.note.kind == "diet" for note in notes) and self._inquiries.asks(tokens):
+            notes = [note for note in notes if note.note.kind != "diet"]
+        persons = mentioned(state.notes, tokens) if state.notes else {}
+        if persons and notes and {(note.note.kind, note.note.text) for note in notes} <= {(note.kind, note.text) for note in state.notes}:
+            reading = self._read(utterance, tokens, state, [], persons)
+            if reading.parse.n_edits and not any(line.is_new and line.beside == NEW and line.quantity for line in reading.parse.draft):
+                return reading  # about the lines of these persons, none of which is new
+        return self._read(utterance, tokens, state, notes, {} if notes else persons)
+
+    def _read(
+        self, utterance: str, tokens: Sequence[Token], state: State, notes: Sequence[FoundNote], persons: Mapping[int, tuple[int, int]]
+    ) -> Reading:
+        """Read an utterance with some notes; `persons`: the places of those who are mentioned, by line."""
+        all_tokens, part_numbers = tokens, self._part_numbers.find(tokens)
         unparsed = [*part_numbers, *persons.values(), *[(note.start, note.end) for note in notes if note.is_statement]]
         if unparsed:
             utterance = blanked(utterance, unparsed)
             for start, _ in part_numbers:
                 utterance = f"{utterance[:start]}1{utterance[start + 1 :]}"  # a number where the parser expects one
             tokens = words.tokenize(utterance)
-        said = heard(tokens)
+        said = heard(tokens, [(note.start, note.end) for note in notes])
+        if wish := [(tokens[one.start].start, tokens[one.end - 1].end) for one in said.phrases if one.function == "human"]:
+            utterance = blanked(utterance, wish)
+            tokens = words.tokenize(utterance)
         analysis = self._parser.analyse(utterance, tokens)
         first = state.questions[0] if state.questions else None
         act_costs = self._parser.act_costs(analysis, _kind(first))
         asked, parses, second_opinion = self._parse(utterance, analysis, act_costs, state, said, tuple(persons))
+        if self.menu.is_nested:
+            named = [parse for parse in parses if not self._implies_nested(parse)]
+            parses = certain_first([self._nested(parse, state.lines, tokens) for parse in named or parses])
+        keeps_some = cancels_a_name(parses[0], tokens)
+        if keeps_some:
+            parses = sorted(parses, key=is_cancelling)
         inquiry = None
-        words_act = Act.NONE
+        words_act = Act.HUMAN if parses[0].n_edits and said.has("human") else Act.NONE
         if not parses[0].n_edits:
             if asked is not first:
                 act_costs = self._parser.act_costs(analysis, _kind(asked))
-            inquiry = self._inquiries.find(tokens, analysis.lattice, state)
+            inquiry = self._inquiry(tokens, analysis, state)
             words_act = act_of_words(said, asked, act_costs, is_inquiry=inquiry is not None)
+            if (words_act is Act.CONFIRM and _names_more(parses[0], analysis, said)) or (words_act is Act.CANCEL and keeps_some):
+                words_act = Act.NONE  # "oat then" is no yes to the latte with milk
         number = _number(parses[0], tokens)
         if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
             number = self._part_numbers.first_number(tokens)
-        return Reading(utterance, tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number, second_opinion)
+        return Reading(utterance, tokens, all_tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number, second_opinion)
+
+    def _inquiry(self, tokens: Sequence[Token], analysis: Analysis, state: State) -> Inquiry | None:
+        inquiry = self._inquiries.find(tokens, analysis.lattice, state)
+        if inquiry is None or not self.menu.is_nested:
+            return inquiry
+        choices = dict.fromkeys([ChoiceRef(self.menu.group_of(group), choice) for group, choice in inquiry.choices])
+        return inquiry._replace(choices=tuple(choices), groups=tuple(dict.fromkeys(map(self.menu.group_of, inquiry.groups))))
 
     def answer_cost(self, utterance: str, state: State) -> int | None:
         """Return the number of unread words of an answer to the first question; None if it chooses none of the question's choices."""
         asked = state.questions[0] if state.questions else None
         if asked is None or not asked.choices:
             return None
-        parse = self._parser.parse(utterance, state.lines, question=_for_parser(asked))[0]
+        before = [self.menu.flattened(line) for line in state.lines]
+        parse = self._parser.parse(utterance, before, question=self._for_parser(asked))[0]
         return len(parse.unread) if parse.n_edits else None
 
     def act_costs(self, reading: Reading) -> Mapping[str, float]:
@@ -148,31 +186,89 @@ class UtteranceReader:
         `act_costs`: in the light of the first question; `persons`: the lines of the persons that the utterance mentions.
         """
         focus = persons or tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
+        before = tuple([self.menu.flattened(line) for line in state.lines])
         first = state.questions[0] if state.questions else None
-        parses = self._parser.parse(analysis, state.lines, question=_for_parser(first), focus=focus, act_costs=act_costs)
+        parses = self._parser.parse(analysis, before, question=self._for_parser(first), focus=focus, act_costs=act_costs)
         agrees = None
         if first is not None and first.group is None:
-            parses = _in_light_of(first, said, parses)
+            parses = in_light_of(first, said, parses)
+        if first is not None and first.group is not None:
+            parses = on_asked_lines_first(first, self.menu.flat_group(first.path, first.group), parses, before)
+            if not said.leading():
+                parses = answers_alone_first(parses, before, {*self._asked_choices(state.questions)})
         if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
-            parses, agrees = self._second_opinion.weigh(parses, utterance, state.lines)
+            parses, agrees = self._second_opinion.weigh(parses, utterance, before)
+            if before and not parses[0].n_edits and not said.phrases:
+                parses = repeating_first(parses)
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses, agrees
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
             if not other.choices:
                 continue
-            again = self._parser.parse(analysis, state.lines, question=_for_parser(other), focus=focus)
+            again = self._parser.parse(analysis, before, question=self._for_parser(other), focus=focus)
             if again[0].n_edits and not _has_words_left(again[0]):
                 return other, again, None
         return first, parses, agrees
 
+    def _asked_choices(self, questions: Iterable[Question]) -> Iterator[AskedChoice]:
+        """Yield the choices of the open questions about groups, by line and group of the flat menu."""
+        for question in questions:
+            if question.group is not None:
+                group = self.menu.flat_group(question.path, question.group)
+                for line in question.lines or (question.line,):
+                    yield from [(line, group, choice) for choice in question.choices]
 
-def _in_light_of(asked: Question, said: Heard, parses: list[Parse]) -> list[Parse]:
-    """Return the parses in a likelier sequence after a question about items: their names answer it, and a mere no edits nothing."""
-    if asked.kind in DECLINABLE and said.leading() == "no" and not said.n_rest:
-        return sorted(parses, key=lambda parse: bool(parse.n_edits))
-    if asked.kind in WHICH_ITEM and not parses[0].n_edits and not said.leading():
-        return answers_first(parses, asked)
-    return parses
+    def _for_parser(self, asked: Question | None) -> OpenQuestion | None:
+        """Return a question as the parser accepts it: the dialog itself answers a `check`, and replaces items."""
+        if asked is None:
+            return None
+        if asked.kind is QuestionKind.CHECK:
+            return OpenQuestion(asked.kind.value, asked.line)
+        pending = self.menu.flattened(asked.pending.line) if asked.pending is not None else None
+        line = None if pending is not None and asked.group is None else asked.line
+        group = self.menu.flat_group(asked.path, asked.group) if asked.group is not None else None
+        return OpenQuestion(asked.kind.value, line, group, asked.choices, pending)
+
+    def _implies_nested(self, parse: Parse) -> bool:
+        """Return whether nested options alone made a line, of an item that was not named."""
+        if not any(not isinstance(event, Arc) and event[0] == "add_implied" for event in parse.events):
+            return False
+        return any(line.is_new and self.menu.has_nested_options_alone(line) for line in parse.draft)
+
+    def _nested(self, parse: Parse, before: Draft, tokens: Sequence[Token]) -> Parse:
+        """Return a parse of the flat menu with the options of its lines below their choices."""
+        is_front = are_adjectives_first(language_of(tokens, self._languages))
+        spoken = _spoken_choices(parse, tokens, adjectives_first=is_front)
+        draft: list[DraftLine] = []
+        for line in parse.draft:
+            origin = line.origin if line.origin >= 0 else draft[line.beside].origin if 0 <= line.beside < len(draft) else NEW
+            draft.append(self.menu.nested(line, before[origin] if origin >= 0 else None, spoken))
+        unresolved = tuple([one._replace(line=self.menu.nested(one.line, None, spoken)) for one in parse.unresolved])
+        return parse.with_draft(tuple(draft), unresolved)
+
+
+def _spoken_choices(parse: Parse, tokens: Sequence[Token], *, adjectives_first: bool) -> list[SpokenChoice]:
+    """Return the choices that the words of a parse name, each with the names to which an adjective may belong."""
+    begins = {at: arc for at, arc in parse.placed(tokens) if arc.role in NAMING}
+    ends = {at + arc.length: arc for at, arc in begins.items()}
+    found: list[SpokenChoice] = []
+    before: list[AbstractSet[ChoiceRef]] = []
+    for at, arc in sorted(begins.items()):
+        if arc.role is not Role.OPTION:
+            before = []
+            continue
+        neighbours = [begins.get(at + arc.length), ends.get(at)]
+        nearest = next((other for other in (neighbours if adjectives_first else neighbours[::-1]) if other is not None), None)
+        beside = frozenset(nearest.value) if nearest is not None and nearest.role is Role.OPTION else frozenset()
+        said = frozenset([words.fold(token.surface) for token in tokens[at : at + arc.length]])
+        found.append(SpokenChoice(frozenset(arc.value), beside, tuple(before), said))
+        before.insert(0, found[-1].refs)
+    return found
+
+
+def _names_more(parse: Parse, analysis: Analysis, said: Heard) -> bool:
+    """Return whether an utterance without a yes names something of the menu that was not read."""
+    return not said.has("yes") and any(is_spelt_name(arc) for at in parse.unread for arc in analysis.lattice[at])
 
 
 def _number(parse: Parse, tokens: Sequence[Token]) -> int:
@@ -193,17 +289,6 @@ def _kind(asked: Question | None) -> str:
 def _has_words_left(parse: Parse) -> bool:
     """Return whether the parser used no words, or not all."""
     return not parse.n_edits or bool(parse.unread)
-
-
-def _for_parser(asked: Question | None) -> OpenQuestion | None:
-    """Return a question as the parser accepts it: the dialog itself answers a `check`, and replaces items."""
-    if asked is None:
-        return None
-    if asked.kind is QuestionKind.CHECK:
-        return OpenQuestion(asked.kind.value, asked.line)
-    pending = asked.pending.line if asked.pending is not None else None
-    line = None if pending is not None and asked.group is None else asked.line
-    return OpenQuestion(asked.kind.value, line, asked.group, asked.choices, pending)
 
 
 def blanked(utterance: str, places: Iterable[tuple[int, int]]) -> str:

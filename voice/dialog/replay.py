@@ -17,7 +17,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from schemas import Order
-from voice.dialog.languages import spoken_language
+from voice.dialog.languages import leading_language, spoken_languages
 from voice.dialog.policy import is_read_back
 from voice.dialog.state import State
 from voice.dialog.turn import EMPTY, DialogEngine
@@ -92,7 +92,8 @@ class Replay:
 
     def _take(self, exchange: Exchange, before: _Taken) -> tuple[Order, _Taken]:
         utterance = words.nfc(exchange.utterance)
-        language = self._setting.language or spoken_language(words.tokenize(utterance)) or before.language
+        languages = spoken_languages(self._engine.menu)
+        language = self._setting.language or leading_language(words.tokenize(utterance), languages) or before.language
         order = self._engine.take_turn(utterance, before.state, reply_language=language)
         is_read_again = before.is_read_again
         if order["status"] == "confirmed" and not is_read_again and not _was_heard(before, exchange.heard):

@@ -1,5 +1,6 @@
 """The shop's next sentence: what changed or what the customer asked, and then the first open question."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -32,6 +33,18 @@ class _Reply:
         self._question = next(iter(turn.after.questions), None)
 
     def text(self) -> str:
+        """Return the reply."""
+        return self._polite_once(self._sentences())
+
+    def _polite_once(self, text: str) -> str:
+        """Return a text whose later sentences do not begin with the polite word with which the first one begins."""
+        opening = self._wording.speech.opening
+        if not opening or not text.startswith(opening):
+            return text
+        later = re.compile(rf"(?<=[.?!] ){re.escape(opening)}\b,? (\w)")
+        return later.sub(lambda match: match[1].upper(), text)
+
+    def _sentences(self) -> str:
         ending = self._ending()
         opening = ""
         for opening in self._openings():
@@ -55,11 +68,21 @@ class _Reply:
             return self._say("cancelled")
         if status is Status.CONFIRMED:
             return self._say("goodbye", total=self._wording.price(self._wording.total(turn.after.lines)))
-        if turn.act is Act.QUESTION and not self._is_asked_after_an_answer():
+        if self._is_read_back_denied() or (turn.act is Act.QUESTION and not self._is_asked_after_an_answer()):
             return ""
         if self._question is None or (self._question.kind is QuestionKind.MORE):
             return self._say("more" if any(line.quantity for line in turn.after.lines) else "first")
         return question_in(self._wording, self._question, turn.after)
+
+    def _is_read_back_denied(self) -> bool:
+        """Return whether the customer said no to the order that was read back, and nothing else is open."""
+        asked = next(iter(self._turn.before.questions), None)
+        is_more = self._question is not None and self._question.kind is QuestionKind.MORE
+        return self._turn.act is Act.DENY and is_more and asked is not None and is_read_back(asked)
+
+    def _is_asked_again(self) -> bool:
+        """Return whether the open question was asked before, so that there is nothing to acknowledge."""
+        return self._question is not None and self._question.blocks and self._question.times > 1
 
     def _is_asked_after_an_answer(self) -> bool:
         """Return whether the open question is asked once more behind the answer to a question of the customer."""
@@ -100,10 +123,10 @@ class _Reply:
         by_act: Mapping[Act, Callable[[], str]] = {
             Act.QUESTION: self._answer,
             Act.REPEAT: self._so_far,
-            Act.DENY: lambda: self._say("denied"),
+            Act.DENY: lambda: "" if self._is_asked_again() else self._say("denied_read_back" if self._is_read_back_denied() else "denied"),
             Act.SMALLTALK: self._small_talk,
             Act.NONE: lambda: self._say("not_understood"),
-            Act.CONFIRM: lambda: self._say("acknowledged"),
+            Act.CONFIRM: lambda: "" if self._is_asked_again() else self._say("acknowledged"),
         }
         return by_act[self._turn.act]() if self._turn.act in by_act else ""
 
@@ -149,11 +172,15 @@ class _Reply:
         """Return the statement of all changes."""
         clauses = []
         set_name = "add" if self._turn.act in ANSWERS else "set"
-        for op, name in (("add", "add"), ("set", set_name)):
-            lines = self._lines_of([change for change in self._turn.after.changes if change.op == op])
+        changes = self._turn.after.changes
+        changed_items = {change.item for change in changes if change.op == "set"}
+        added = [change for change in changes if change.op == "add" and change.item not in changed_items]
+        parts = [change for change in changes if change.op != "remove" and change.item in changed_items]  # of split lines
+        for of_name, name in ((added, "add"), (parts, set_name)):
+            lines = self._lines_of(of_name)
             if lines:
                 clauses.append(self._say(name, lines=self._wording.lines(lines, is_brief=is_brief)))
-        removed = [self._wording.item(change.item, change.quantity) for change in self._turn.after.changes if change.op == "remove"]
+        removed = [self._wording.item(change.item, change.quantity) for change in changes if change.op == "remove"]
         return _together(
             self._say("changed", changes=", ".join(clauses)) if clauses else "",
             self._say("removed", lines=self._wording.all_of(list(dict.fromkeys(removed)))) if removed else "",

@@ -51,7 +51,7 @@ def settle(
     """Settle a draft. `spans`, `confidences`: of the changed lines, by draft index; `notes`: of the lines before."""
     merged: dict[object, _Entry] = {}
     entries: list[_Entry] = []
-    for number in _sequence(draft):
+    for number in _sequence(draft, spans):
         line = draft[number]
         if line.quantity <= 0:
             continue
@@ -76,8 +76,8 @@ def settle(
     )
 
 
-def _sequence(draft: Draft) -> list[int]:
-    """Return the draft indices in the sequence of the order: the parts of a split line stand behind it."""
+def _sequence(draft: Draft, spans: Mapping[int, Span]) -> list[int]:
+    """Return the draft indices in the sequence of the order: the parts of a split line stand in its place, as they were said."""
     parts: dict[int, list[int]] = {}
     roots = []
     for number, line in enumerate(draft):
@@ -91,8 +91,12 @@ def _sequence(draft: Draft) -> list[int]:
     waiting = roots[::-1]
     while waiting:
         number = waiting.pop()
-        sequence.append(number)
-        waiting.extend(reversed(parts.get(number, ())))
+        if number in parts:
+            whole = [number, *parts.pop(number)]
+            whole.sort(key=lambda part: spans.get(part, (0, 0)))
+            waiting.extend(reversed(whole))
+        else:
+            sequence.append(number)
     return sequence
 
 

@@ -33,7 +33,10 @@ class PendingEdit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An open question; `choices` are choices of `group`, or items where `group` is None, in the order in which they are named."""
+    """An open question; `choices` are choices of `group`, or items where `group` is None, in the order in which they are named.
+
+    `path`: the groups and choices above the group, outermost first; empty: it is a group of the item.
+    """
 
     kind: QuestionKind
     line: int | None = None
@@ -42,6 +45,7 @@ class Question:
     lines: tuple[int, ...] = ()  # several lines that one answer may serve; `line` is the first
     pending: PendingEdit | None = None
     times: int = 0  # consecutive turns in which it was asked
+    path: tuple[ChoiceRef, ...] = ()
 
     @property
     def blocks(self) -> bool:

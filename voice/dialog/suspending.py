@@ -6,6 +6,7 @@ from typing import Final
 
 from voice.dialog.availability import Absent
 from voice.dialog.lines import is_changed
+from voice.dialog.nested_options import levels, options_at, with_options_at
 from voice.dialog.questions import MAX_NEAR, unresolved_question
 from voice.dialog.requirements import exceeds_limits
 from voice.dialog.settling import MAX_LINES, MAX_QUANTITY
@@ -25,6 +26,8 @@ ASK_BELOW: Final = 0.45
 MAX_LIKELY: Final = 99  # units of a line; the largest of the corpus's conversations is 55
 MIN_PROBABILITY: Final = 0.02  # of a parse that counts towards the confidence of a line
 
+WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
+MIN_LISTED: Final = 0.05  # the same for a parse with one more item, once two are asked about
 MIN_RIVAL: Final = 0.25  # of a parse with another item, as a share of the best parse's probability
 
 
@@ -50,21 +53,34 @@ def _has(draft: Draft, line: DraftLine) -> bool:
     return False
 
 
-def certain_answers(confidence_of: Mapping[int, float], draft: Sequence[DraftLine], before: Draft, asked: Question) -> dict[int, float]:
-    """Return the confidences, 1 of lines that only got choices of the question: to check the answer would be to ask again."""
-    numbers = {*asked.lines, asked.line}
+def certain_answers(
+    menu: Menu, confidence_of: Mapping[int, float], draft: Sequence[DraftLine], before: Draft, questions: Sequence[Question]
+) -> dict[int, float]:
+    """Return the confidences, 1 of what only answers a question: to check the answer would be to ask again.
+
+    That is a line that only got choices of the question, or a new line of an item of which it was asked which is meant.
+    """
     return {
-        number: 1.0 if number in numbers and _is_answer(before[number], draft[number], asked) else confidence
+        number: 1.0 if any(_only_answers(menu, number, draft[number], before, asked) for asked in questions) else confidence
         for number, confidence in confidence_of.items()
     }
 
 
-def _is_answer(old: DraftLine, new: DraftLine, asked: Question) -> bool:
-    chosen = [option for option in new.options if option.group == asked.group]
-    others = [option for option in new.options if option.group != asked.group]
-    is_else_equal = new._replace(options=()) == old._replace(options=()) and others == [
-        one for one in old.options if one.group != asked.group
-    ]
+def _only_answers(menu: Menu, number: int, line: DraftLine, before: Draft, asked: Question) -> bool:
+    if asked.group is None:
+        return asked.kind in WHICH_ITEM and line.is_new and line.items[0] in asked.choices
+    return number in {*asked.lines, asked.line} and _is_answer(menu, before[number], line, asked)
+
+
+def _is_answer(menu: Menu, old: DraftLine, new: DraftLine, asked: Question) -> bool:
+    now, was = options_at(menu, new, asked.path), options_at(menu, old, asked.path)
+    if now is None or was is None:
+        return False
+    chosen = [option for option in now if option.group == asked.group]
+    others = tuple([option for option in now if option.group != asked.group])
+    is_else_equal = others == tuple([one for one in was if one.group != asked.group]) and with_options_at(
+        new, asked.path, ()
+    ) == with_options_at(old, asked.path, ())
     return is_else_equal and bool(chosen) and all(set(option.choices) <= set(asked.choices) for option in chosen)
 
 
@@ -119,18 +135,20 @@ def _without_absent_choices(menu: Menu, absent: Absent, draft: list[DraftLine], 
     """Take the new options off a line that are not available; return the questions what to have instead."""
     line = draft[number]
     questions = []
-    for option in line.options:
+    spoken = [(level.path, option) for level in levels(menu, line) for option in level.options if option.amount != "no"]
+    for path, option in spoken:
         here = tuple([choice for choice in option.choices if ChoiceRef(option.group, choice) not in absent.choices])
-        if len(here) == len(option.choices) or option.amount == "no" or (old is not None and option in old.options):
+        level = options_at(menu, draft[number], path)
+        if len(here) == len(option.choices) or level is None or (old is not None and option in (options_at(menu, old, path) or ())):
             continue
-        kept = tuple([other for other in draft[number].options if other != option])
-        draft[number] = draft[number]._replace(options=(*kept, option._replace(choices=here)) if here else kept)
+        kept = tuple([other for other in level if other != option])
+        draft[number] = with_options_at(draft[number], path, (*kept, option._replace(choices=here)) if here else kept)
         if not here:
             others = tuple(
                 [choice for choice in menu.option_groups[option.group].choices if ChoiceRef(option.group, choice) not in absent.choices]
             )
             pending = PendingEdit("set", DraftLine(line.items, line.quantity, (option,)))
-            questions.append(Question(QuestionKind.UNAVAILABLE, number, option.group, others[:MAX_NEAR], pending=pending))
+            questions.append(Question(QuestionKind.UNAVAILABLE, number, option.group, others[:MAX_NEAR], pending=pending, path=path))
     return questions
 
 
@@ -153,11 +171,10 @@ def suspend_ambiguous(menu: Menu, draft: list[DraftLine], parses: Sequence[Parse
         items = [line.items[0]]
         unsaid = _unsaid(menu, items[0], said)
         for other in parses[1:]:
-            if other.probability < MIN_RIVAL * best.probability:
+            if other.probability < (MIN_RIVAL if len(items) == 1 else MIN_LISTED) * best.probability:
                 break
-            if _differs_in_item(best.draft, other.draft, number):
-                item = other.draft[number].items[0]
-                items += [item] if not unsaid < _unsaid(menu, item, said) else []
+            rivals = _other_items(best.draft, other, number)
+            items += [item for item in rivals if not unsaid < _unsaid(menu, item, said)]
         if len(items) > 1:
             pending = PendingEdit("add", DraftLine((), min(line.quantity, MAX_QUANTITY), line.options))
             questions.append(Question(QuestionKind.AMBIGUOUS, choices=tuple(dict.fromkeys(items)), pending=pending))
@@ -183,11 +200,17 @@ def _unsaid(menu: Menu, item: str, said: AbstractSet[str]) -> frozenset[str]:
     return min(names, key=len)
 
 
-def _differs_in_item(draft: Draft, other: Draft, number: int) -> bool:
-    """Return whether two drafts are equal, except that one line is of another item."""
-    if len(draft) != len(other) or draft[number].items == other[number].items:
-        return False
-    return other == (*draft[:number], draft[number]._replace(items=other[number].items), *draft[number + 1 :])
+def _other_items(draft: Draft, other: Parse, number: int) -> tuple[str, ...]:
+    """Return the items of a line in another parse, if it is equal to the draft except for these."""
+    if len(draft) != len(other.draft):
+        return ()
+    line = other.draft[number]
+    items = line.items
+    if not line.quantity and len(other.unresolved) == 1 and other.unresolved[0].replaces == NEW:  # open between several
+        items = other.unresolved[0].line.items
+        line = line._replace(items=draft[number].items, quantity=draft[number].quantity)
+    same = (*draft[:number], draft[number]._replace(items=line.items), *draft[number + 1 :])
+    return items if items != draft[number].items and (*other.draft[:number], line, *other.draft[number + 1 :]) == same else ()
 
 
 def suspend_part_numbers(

@@ -14,9 +14,9 @@ from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
 from voice.dialog.explanation import explanation
-from voice.dialog.languages import language_of
+from voice.dialog.languages import language_of, languages_of_names, spoken_languages
 from voice.dialog.lines import draft_of, priced, request_of, with_note
-from voice.dialog.phrases import names_of
+from voice.dialog.phrases import localised_names_of, names_of
 from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
 from voice.dialog.settling import Settled, Span, settle
@@ -36,7 +36,6 @@ from voice.menus.menu import Menu
 from voice.menus.parts import Part
 from voice.orders import words
 from voice.orders.engine import OrderEngine
-from voice.orders.language_packs import language_packs
 from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
@@ -60,11 +59,13 @@ class DialogEngine:
         self.menu = menu
         self.ask_below = ask_below
         self.vocabulary = tuple(dict.fromkeys(names_of(menu)))
+        self._languages = spoken_languages(menu)
+        self._languages_of_names = languages_of_names(localised_names_of(menu), self._languages)
         self._model = model or Model.load()
         self._reader = UtteranceReader(menu, self._model, ActModel.load())
         self._availability = Availability(menu)
         self._pricing = Pricing(menu)
-        self._pricings = {language: Pricing(menu, language) for language in {*menu.languages, *language_packs()}}
+        self._pricings = {language: Pricing(menu, language) for language in self._languages}
 
     def set_availability(self, changes: Mapping[Part, bool]) -> None:
         """Change what is available, for all who share the engine; the next turn knows it.
@@ -136,20 +137,22 @@ class DialogEngine:
         reading = self._reader.read(utterance, state)
         edited = self._edit(reading, state, ALWAYS_ASK if is_uncertain else self.ask_below)
         turn = self._turn(reading, edited, state, suggest)
-        language = reply_language or language_of(reading.tokens, self.menu)
-        reply = order_reply(turn, edited.settled, self.menu, self._pricings.get(language, self._pricing), language)
+        language = reply_language if reply_language in self._languages else None
+        if language is None:
+            language = self._languages[0] if reply_language else language_of(reading.all_tokens, self._languages, self._languages_of_names)
+        reply = order_reply(turn, edited.settled, self.menu, self._pricings[language], language)
         if explain:
-            reply["explain"] = explanation(reading, turn.act, self._reader.act_costs(reading), self.menu, self._model)
+            reply["explain"] = explanation(reading, turn.act, self._reader.act_costs(reading), self._reader.menu, self._model)
         return reply
 
     def prompt(self, state: State = EMPTY, reply_language: str | None = None) -> Order:
         """Return the state as it is, and the sentence that asks its first question again; without lines and questions, the greeting."""
-        language = reply_language or language_of((), self.menu)
+        language = reply_language if reply_language in self._languages else self._languages[0]
         act = Act.REPEAT if state.lines or state.questions else Act.SMALLTALK
         after = state._replace(changes=())
         turn = Turn(state, after, act, status_of(act, state.questions, is_confirmed=False, unanswered=None))
         unchanged = settle(state.lines, state.lines, {}, {}, state.line_notes)
-        return order_reply(turn, unchanged, self.menu, self._pricings.get(language, self._pricing), language)
+        return order_reply(turn, unchanged, self.menu, self._pricings[language], language)
 
     def _edit(self, reading: Reading, state: State, ask_below: float) -> "_Edited":
         """Apply the edits of the best parse and of the answer, except uncertain ones."""
@@ -158,7 +161,7 @@ class DialogEngine:
         draft = [line._replace(quantity=0) for line in parse.draft] if reading.words_act is Act.CANCEL else list(parse.draft)
         touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
         certainty = confidences(reading.parses, before)
-        doubted = certain_answers(certainty, draft, before, reading.asked) if reading.asked is not None else certainty
+        doubted = certain_answers(self.menu, certainty, draft, before, _asked_first(reading.asked, state.questions))
         resolution = None
         raised: list[Question] = []
         if not reading.is_cancelled:
@@ -187,7 +190,8 @@ class DialogEngine:
         places: dict[int, Span] = {**dict.fromkeys(range(len(draft)), whole), **touched}
         certain = {number: certainty.get(number, parse.probability) for number in range(len(draft))}
         settled = settle(tuple(draft), before, places, certain, state.line_notes)
-        return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"))
+        answers_another = resolution is not None and any(resolution.is_answered(other) for other in state.questions)
+        return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"), answers_another)
 
     def _turn(self, reading: Reading, edited: "_Edited", state: State, suggest: Suggest | None) -> Turn:
         """Return the turn: its act, the state after it and the status."""
@@ -210,12 +214,16 @@ class DialogEngine:
         open_questions = closed(open_questions, settled.lines, act, is_confirmed=is_confirmed)
         moved = questions.moved(asked, settled.places) if asked is not None else None
         unanswered = moved if edited.outcome is Outcome.OPEN and not edited.is_edit else None
-        open_questions = questions.counted(open_questions, unanswered)
+        if any(not words.is_punctuation(token.surface) for token in reading.all_tokens):
+            open_questions = questions.counted(open_questions, unanswered)
+        else:  # nothing was said: no turn in which a question was left unanswered
+            open_questions, unanswered = questions.uncounted(open_questions, state.questions), None
         status = status_of(act, open_questions, is_confirmed=is_confirmed, unanswered=unanswered)
 
         after = State(settled.lines, tuple(open_questions), settled.changes, all_notes, state.at, _line_notes(state, settled))
         turn = Turn(state, after, act, status, reading.inquiry if act is Act.QUESTION else None)
-        return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, act))
+        noted = [(note.start, note.end) for note in reading.notes]
+        return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, act, noted))
 
     def _questions(self, edited: "_Edited", state: State, asked: Question | None, checks: Sequence[Question]) -> list[Question]:
         """Return the questions that stay open and those that the turn raises, in the order of asking."""
@@ -234,7 +242,8 @@ class DialogEngine:
             if still_open is not None:
                 found.append(still_open)
         found += checks
-        return questions.in_order_of_asking([*found, *questions.raised(self.menu, self._availability.at(state.at), settled.lines, found)])
+        raised = questions.raised(self.menu, self._availability.at(state.at), settled.lines, found)
+        return questions.in_order_of_asking(questions.merged([*found, *raised]))
 
 
 class _Edited(NamedTuple):
@@ -245,6 +254,7 @@ class _Edited(NamedTuple):
     raised: Sequence[Question]
     is_cancelled: bool
     counts_up: bool  # a line got more units
+    answers_another: bool  # an open question that was not asked now
 
     @property
     def outcome(self) -> Outcome:
@@ -267,6 +277,7 @@ class _Edited(NamedTuple):
             or any(question.pending is not None and question.pending.op == "add" for question in self.raised),
             bool(changes) and all(change.op == "remove" for change in changes),
             has_note,
+            self.answers_another,
         )
 
 
@@ -274,6 +285,11 @@ def _line_notes(state: State, settled: Settled) -> tuple[str | None, ...]:
     if not state.line_notes:
         return ()
     return tuple([state.line_notes[line.origin] if line.origin >= 0 else None for line in settled.lines])
+
+
+def _asked_first(asked: Question | None, questions: Sequence[Question]) -> list[Question]:
+    """Return the question that the utterance answers, and the others that are open."""
+    return [] if asked is None else [asked, *[question for question in questions if question is not asked]]
 
 
 def _line_in_focus(state: State) -> int | None:

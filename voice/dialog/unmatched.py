@@ -23,13 +23,19 @@ REDUCTIONS: Final = frozenset({
 TAKING: Final = frozenset({"add", "add_implied"})  # the chunks that wait
 
 
-def unmatched_words(utterance: str, tokens: Sequence[Token], parse: Parse, act: Act) -> tuple[str, ...]:
-    """Return the words of substance that nothing used, as they were said; adjacent ones are one string, with a negation before them."""
+def unmatched_words(
+    utterance: str, tokens: Sequence[Token], parse: Parse, act: Act, noted: Sequence[tuple[int, int]] = ()
+) -> tuple[str, ...]:
+    """Return the words of substance that nothing used, as they were said; adjacent ones are one string, with a negation before them.
+
+    `noted`: the places of notes, in code points; notes use their words.
+    """
     if act in EXPLAINING:
         return ()
     unused = {number for number in parse.unread if not is_function_word(tokens[number])}
     if act not in ANSWERING:
         unused.update(_dropped(parse))
+    unused = {number for number in unused if not any(start <= tokens[number].start < end for start, end in noted)}
     negations = _negations(parse)
     stretches: list[list[int]] = []
     for number in sorted(unused):

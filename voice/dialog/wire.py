@@ -11,7 +11,7 @@ from voice.dialog.say import say
 from voice.dialog.settling import Settled
 from voice.dialog.state import Change, Note, PendingEdit, Question, QuestionKind, State, Turn
 from voice.menus.menu import Menu
-from voice.orders.parser.draft import DraftLine
+from voice.orders.parser.draft import ChoiceRef, DraftLine
 from voice.orders.pricing import Pricing
 
 _QUESTION_KINDS = {kind.value: kind for kind in QuestionKind}
@@ -53,6 +53,7 @@ def _question_of(asked: schemas.QuestionRequest) -> Question:
         lines if len(lines) > 1 else (),
         _pending_of(asked.pending) if asked.pending is not None else None,
         asked.times,
+        tuple([ChoiceRef(*step) for step in asked.path]),
     )
 
 
@@ -108,11 +109,13 @@ def question_reply(question: Question, text: str, pricing: Pricing) -> schemas.Q
         "blocks": question.blocks,
         "times": question.times,
     }
+    if question.path:
+        reply["path"] = [(step.group, step.choice) for step in question.path]
     if question.lines:
         reply["lines"] = list(question.lines)
     if question.pending is not None:
         line = question.pending.line
-        pending: schemas.Pending = {"op": question.pending.op, "quantity": line.quantity, "options": priced_options(pricing, line)}
+        pending: schemas.Pending = {"op": question.pending.op, "quantity": line.quantity, "options": priced_options(pricing, line.options)}
         if len(line.items) == 1:
             pending["item"] = line.items[0]
         reply["pending"] = pending

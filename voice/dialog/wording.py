@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from schemas import Option
+from voice.dialog.lines import priced_options
 from voice.dialog.numbers_in_words import cardinal, price_in_words, spoken_figure
 from voice.menus.menu import Menu
 from voice.menus.names import name_in
@@ -161,7 +162,7 @@ class Wording:
 
     def options(self, line: DraftLine) -> list[Option]:
         """Return the options of a line as replies have them."""
-        return [self.pricing.option(option.group, option.choices, option.amount, option.quantity) for option in line.options]
+        return priced_options(self.pricing, line.options)
 
     def unit_price(self, line: DraftLine) -> int:
         """Return the price of one unit of a line."""
@@ -233,7 +234,7 @@ class Wording:
         separator = ", " if max(map(len, own_options)) > 1 else self.sentence("part_separator")
         return self.sentence("group", line=together, parts=separator.join(listed))
 
-    def _described(self, noun: str, options: Iterable[DraftOption]) -> str:
+    def _described(self, noun: str, options: Sequence[DraftOption]) -> str:
         """Return a noun with options, each in the place of its kind; open options are left out."""
         front, plain, extra, without = [], [], [], []
         for option in options:
@@ -249,6 +250,8 @@ class Wording:
                 plain.append(text)
             else:
                 extra.append(text)
+        if not self._front and any(option.options for option in options):  # they stand behind their choice
+            plain = [", ".join(plain)] if plain else []
         return self._arranged(noun, front, plain, extra, without)
 
     def _arranged(self, noun: str, front: list[str], plain: list[str], extra: list[str], without: list[str]) -> str:
@@ -263,7 +266,7 @@ class Wording:
 
     def option(self, option: DraftOption) -> str:
         """Return an option with its amount and its number of portions."""
-        name = self.any_of([self.choice(option.group, choice) for choice in option.choices])
+        name = self._described(self.any_of([self.choice(option.group, choice) for choice in option.choices]), option.options)
         if option.quantity > 1:
             name = self.sentence("portions", number=self.number(option.quantity), option=self.plural(name))
         return self.speech.options[option.amount].format(name=name) if option.amount else name

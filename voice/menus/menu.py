@@ -20,14 +20,13 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from schemas import Id, Language, Model, NameStr
+from schemas import MAX_NESTING, Id, Language, Model, NameStr
 from voice.menus.names import Name, Text
 
 # The largest total fits 64 bits: 200 lines of 999, each with its item, 100 defaults and `MAX_PORTIONS` portions, are 8.0e18 of 9.2e18.
 # A choice's price includes the defaults of its nested groups here.
 MAX_PRICE = 4_000_000_000
 MAX_PORTIONS = 9_900  # of options of a unit; portions of nested options count once for each portion of the choice above
-MAX_NESTING = 8  # option groups, one below the other
 
 Allergen = Literal[
     "celery", "crustacean", "egg", "fish", "gluten", "lupin", "milk", "mollusc", "mustard", "peanut", "sesame", "soy", "sulphite",

@@ -121,6 +121,7 @@ class Speech(BaseModel):
     services: dict[str, str]  # by the values of service notes
     diets: dict[str, str]  # behind "is"; by their names in menu files
     allergens: dict[str, str]  # by their names in menu files
+    opening: str  # of polite sentences, said once in a reply; "" if there is none
     sentences: dict[str, str]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from schemas import Id, PrimaryKey, Quantity, Timestamp
+from schemas import CustomerId, Id, Quantity, Timestamp
 from voice.menus.menu import Menu
 
 # The largest quantity of a line.
@@ -25,7 +25,7 @@ class HistoryRow(BaseModel):
 
     order_id: Annotated[str, BeforeValidator(_empty_to_none)]
     timestamp: Annotated[Timestamp | None, BeforeValidator(_empty_to_none)]
-    customer_id: Annotated[PrimaryKey | None, BeforeValidator(_empty_to_none)]
+    customer_id: Annotated[CustomerId | None, BeforeValidator(_empty_to_none)]
     item: Id
     quantity: Quantity
 

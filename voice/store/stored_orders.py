@@ -47,17 +47,27 @@ def order_digest(menu: str, customer_id: int | None, lines: Iterable[Mapping[str
     """Digest an order regardless of prices, names, the order of lines, options and notes, and the split of equal lines."""
     quantities: Counter[bytes] = Counter()
     for line in lines:
-        options = sorted(
-            orjson.dumps(
-                [option["group"], option["choice"] or sorted(option.get("alternatives", ())), option["amount"], option["quantity"]]
-            )
-            for option in line["options"]
-        )
         remark = [line["note"]] if line.get("note") else []
-        quantities[orjson.dumps([line["item"], [option.decode() for option in options], *remark])] += line["quantity"]
+        quantities[orjson.dumps([line["item"], _meanings(line["options"]), *remark])] += line["quantity"]
     sums = [[line.decode(), quantity] for line, quantity in sorted(quantities.items())]
     noted = sorted(orjson.dumps([note["kind"], note["line"], note["text"], note.get("value")]).decode() for note in notes)
     return hashlib.sha256(orjson.dumps([menu, customer_id, sums, *([noted] if noted else [])])).digest()
+
+
+def _meanings(options: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what distinguishes options, sorted; the nested ones of a choice that is left out mean nothing."""
+    return sorted(
+        orjson.dumps(
+            [
+                option["group"],
+                option["choice"] or sorted(option.get("alternatives", ())),
+                option["amount"],
+                option["quantity"],
+                *([_meanings(option["options"])] if option.get("options") and option["amount"] != "no" else []),
+            ]
+        ).decode()
+        for option in options
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ orders = sa.Table(
     sa.Column("client", sa.String(64), nullable=False),
     sa.Column("order_id", sa.Uuid, nullable=False),
     sa.Column("menu", sa.String(200), nullable=False),
-    sa.Column("customer_id", sa.Integer),
+    sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer, "sqlite")),
     sa.Column("placed_at", UtcDateTime, nullable=False),
     sa.Column("placed_at_given", sa.Boolean, nullable=False),
     sa.Column("lines", sa.JSON, nullable=False),

@@ -77,39 +77,63 @@ class Modifier:
 class DraftOption:
     """An option of a line; with several choices it is open between them. Never changed."""
 
-    __slots__ = ("_hash", "amount", "choices", "group", "quantity")
+    __slots__ = ("_hash", "amount", "choices", "group", "options", "quantity")
 
-    def __init__(self, group: str, choices: tuple[str, ...], amount: Amount | None = None, quantity: int = 1) -> None:
+    def __init__(
+        self,
+        group: str,
+        choices: tuple[str, ...],
+        amount: Amount | None = None,
+        quantity: int = 1,
+        options: "tuple[DraftOption, ...]" = (),
+    ) -> None:
+        """`options`: those below its choice. The parser itself reads a menu without them (`voice/dialog/flat_menu.py`)."""
         self.group = group
         self.choices = choices
         self.amount = amount
         self.quantity = quantity
+        self.options = options
         self._hash = 0
 
-    def _replace(self, *, choices: tuple[str, ...] | None = None, quantity: int | None = None) -> "DraftOption":
-        """Return an option with other choices or another quantity."""
+    def _replace(
+        self,
+        *,
+        group: str | None = None,
+        choices: tuple[str, ...] | None = None,
+        quantity: int | None = None,
+        options: "tuple[DraftOption, ...] | None" = None,
+    ) -> "DraftOption":
+        """Return an option with other attributes."""
         return DraftOption(
-            self.group, self.choices if choices is None else choices, self.amount, self.quantity if quantity is None else quantity
+            self.group if group is None else group,
+            self.choices if choices is None else choices,
+            self.amount,
+            self.quantity if quantity is None else quantity,
+            self.options if options is None else options,
         )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DraftOption):
             return NotImplemented
         return self is other or (
-            self.group == other.group and self.choices == other.choices and self.amount == other.amount and self.quantity == other.quantity
+            self.group == other.group
+            and self.choices == other.choices
+            and self.amount == other.amount
+            and self.quantity == other.quantity
+            and self.options == other.options
         )
 
     def __hash__(self) -> int:
         if not self._hash:
-            self._hash = hash((self.group, self.choices, self.amount, self.quantity))
+            self._hash = hash((self.group, self.choices, self.amount, self.quantity, self.options))
         return self._hash
 
     def __repr__(self) -> str:
-        return f"DraftOption({self.group!r}, {self.choices!r}, {self.amount!r}, {self.quantity!r})"
+        return f"DraftOption({self.group!r}, {self.choices!r}, {self.amount!r}, {self.quantity!r}, {self.options!r})"
 
     def __reduce__(self) -> Any:
         """Pickle by the arguments of the constructor."""
-        return DraftOption, (self.group, self.choices, self.amount, self.quantity)
+        return DraftOption, (self.group, self.choices, self.amount, self.quantity, self.options)
 
 
 @final
@@ -179,7 +203,7 @@ class DraftLine:
             count: dict[Any, int] = {}
             for option in self.options:
                 choices = option.choices if len(option.choices) == 1 else tuple(sorted(option.choices))
-                key = (option.group, choices, option.amount, option.quantity)
+                key = (option.group, choices, option.amount, option.quantity, option.options)
                 count[key] = count.get(key, 0) + 1
             items = self.items if len(self.items) == 1 else tuple(sorted(self.items))
             self._meaning = (items, frozenset(count.items()))

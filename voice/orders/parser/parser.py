@@ -101,6 +101,10 @@ class Parse:
         """Return the parse with another probability."""
         return Parse(self._hypothesis, self.draft, probability, self.unresolved)
 
+    def with_draft(self, draft: Draft, unresolved: tuple[Unresolved, ...]) -> "Parse":
+        """Return the parse with another draft, as the dialog has it."""
+        return Parse(self._hypothesis, draft, self.probability, unresolved)
+
     def has_event(self, name: str) -> bool:
         """Return whether the derivation has an event of this name."""
         for event in self.events:  # noqa: SIM110 - as any(...) it takes longer
