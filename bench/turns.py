@@ -20,7 +20,6 @@ from typing import Any, Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app import GC_THRESHOLD
 from bench.conversations import changed, plain, scripts_of
 from bench.orders import synthetic
 from schemas import Conversation, Menu
@@ -32,6 +31,7 @@ from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS
 from voice.orders.parser.model import Model
 
 ROUNDS: Final = 3
+GC_THRESHOLD: Final = 20_000  # as in app.py
 N_CHARACTERS: Final = 2000
 MODEL: Final = Model.load()
 
