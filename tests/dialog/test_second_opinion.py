@@ -4,7 +4,7 @@ import pytest
 
 from schemas import LineRequest
 from tests.dialog.shop import MENU, model
-from voice.dialog.second_opinion import AGREEMENT, DECIDED, SecondOpinion, answers_first
+from voice.dialog.second_opinion import AGREEMENT, DECIDED, MAX_CHARACTERS, SecondOpinion, answers_first
 from voice.dialog.state import Question, QuestionKind
 from voice.menus.menu import Menu
 from voice.orders.parser.acts import ActModel
@@ -39,6 +39,10 @@ def test_the_opinion_is_asked_only_if_it_can_change_which_parse_is_first():
         parses = [THREE.weighed(DECIDED + above), TWO.weighed(1 - DECIDED - above)]
         weighed = OPINION.weigh(parses, "two colas", ())
         assert (weighed.agrees, weighed.parses[0].draft) == (agrees, THREE.draft if agrees is None else TWO.draft)
+
+
+def test_the_opinion_is_not_asked_about_a_long_utterance():
+    assert OPINION.weigh([TWO.weighed(0.5)], "two colas" + " " * MAX_CHARACTERS, ()).agrees is None
 
 
 WHICH = Question(QuestionKind.AMBIGUOUS, choices=("beef-pie", "veal-pie"))

@@ -20,6 +20,7 @@ from voice.orders.parser.parser import Parse
 # conversations .765, .762 and .758.
 AGREEMENT: Final = 2.0
 DECIDED: Final = 1 / (1 + math.exp(-AGREEMENT))  # probability of a parse that stays first even if the engine agrees with another one
+MAX_CHARACTERS: Final = 600  # of an utterance about which the engine is asked; it takes as long as the parser
 # Log-odds of a parse with an item of which it was asked which is meant. Offered items and choices of groups are also named to decline them.
 ANSWER: Final = 1.5
 
@@ -38,8 +39,8 @@ class SecondOpinion:
         self._engine = OrderEngine(menu, ask_below=0.0)
 
     def weigh(self, parses: Sequence[Parse], utterance: str, before: Draft) -> Weighed:
-        """Weigh the parses of an utterance about an order, unless the engine cannot change which one is first."""
-        if parses[0].probability >= DECIDED:
+        """Weigh the parses of an utterance about an order, unless it is long or the engine cannot change which one is first."""
+        if parses[0].probability >= DECIDED or len(utterance) > MAX_CHARACTERS:
             return Weighed(list(parses), agrees=None)
         lines = [request_of(line) for line in before]
         opinion = self._engine.understand(utterance, lines)

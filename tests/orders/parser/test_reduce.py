@@ -30,7 +30,7 @@ def reductions(before, reduced, *, question=None, **attributes):
         setattr(hypothesis.progress, name, value)
     found: dict[str, list[Any]] = {}
     for new in REDUCER.reduce(hypothesis, question):
-        events = [event[0] for event in new.trace[0]]
+        events = [event[0] for event in new.trace[0].events()]
         (production,) = [event for event in events if event in {one.__name__ for one in PRODUCTIONS} | {"accept", "remove_absent"}]
         found.setdefault(production, []).append(denotation(new.draft))
     return found

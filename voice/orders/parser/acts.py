@@ -52,7 +52,7 @@ class ActModel:
     """The weights of the classifier."""
 
     def __init__(self, weights: ActWeights) -> None:
-        self._weights = weights
+        self._weights = weights if isinstance(weights, dict) else dict(weights)
 
     @classmethod
     def load(cls, path: Path = ACT_WEIGHTS_FILE) -> "ActModel":
@@ -61,9 +61,14 @@ class ActModel:
 
     def costs(self, features: Iterable[str]) -> dict[str, float]:
         """Return -log P of each act; all are as likely if no word is known."""
-        known = [feature for feature in features if feature in self._weights]
-        has_words = any([feature.startswith("1 ") for feature in known])
-        rows = [self._weights[feature] for feature in known] if has_words else []
+        rows: list[Sequence[float]] = []
+        has_words = False
+        for feature in features:
+            weights = self._weights.get(feature)
+            if weights is not None:
+                rows.append(weights)
+                has_words = has_words or feature.startswith("1 ")
+        rows = rows if has_words else []
         scores = [sum(column) for column in zip(*rows, strict=True)] or [0.0] * len(ACTS)
         top = max(scores)
         log_z = top + math.log(sum([math.exp(score - top) for score in scores]))

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, final
 
 from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, ModifiedLine, Modifier
-from voice.orders.parser.model import Event
-from voice.orders.parser.state import FLAG_NAMES, Chunk, EditRecord, Hypothesis, OpenQuestion, Progress
+from voice.orders.parser.model import WORD_PLACES, Event
+from voice.orders.parser.state import FLAG_NAMES, EditRecord, Hypothesis, OpenQuestion, Progress
 
 
 @final
@@ -116,19 +116,37 @@ class Edit:
 
 @final
 class Reduction:
-    """What a chunk can become: an edit, and its events with their cost."""
+    """What a chunk can become: an edit, and the cost of its events."""
 
-    __slots__ = ("_after", "_before", "_edit", "_end", "_start", "cost", "events")
+    __slots__ = ("_after", "_before", "_edit", "_is_void", "_span", "_words", "cost")
 
-    def __init__(self, cost: float, events: list[Event], chunk: Chunk, before: Progress, edit: Edit | None) -> None:
-        """`edit`: None if the chunk is empty."""
+    def __init__(
+        self,
+        cost: float,
+        before: Progress,
+        edit: Edit | None,
+        span: tuple[int, int] = (-1, -1),
+        words: tuple[str, ...] = (),
+        *,
+        is_void: bool = False,
+    ) -> None:
+        """`edit`: None if the chunk is empty; `words`: of the chunk, at `WORD_PLACES`; `is_void`: the edit leaves the draft equal."""
         self.cost = cost
-        self.events = events
-        self._start = chunk.start  # a reference to the chunk would be a cycle, and wait for the garbage collector
-        self._end = chunk.end
         self._before = before
         self._edit = edit
+        self._span = span  # not the chunk, which keeps the reduction: a cycle would wait for the garbage collector
+        self._words = words
+        self._is_void = is_void
         self._after: Progress | None = None
+
+    def events(self) -> list[Event]:
+        """Return the production's events, and those of the chunk's words."""
+        if self._edit is None:
+            return []
+        production = self._edit.event[0]
+        void: list[Event] = [("no_edit", production)] if self._is_void else []
+        spoken = [("word", production, place, word) for place, word in zip(WORD_PLACES, self._words, strict=True) if word]
+        return [self._edit.event, *self._edit.more_events, *void, *spoken]
 
     def progress(self) -> Progress:
         """Return the progress after the edit; most edits are too dear for anybody to ask."""
@@ -146,7 +164,7 @@ class Reduction:
         after.draft_id, after.edits = before.draft_id, before.edits
         if edit.draft is not before.draft:
             after.draft_id = before.drafts.setdefault(edit.draft, len(before.drafts) + 1)
-            after.edits = (EditRecord(self._start, self._end, before.draft, edit.draft), before.edits)
+            after.edits = (EditRecord(self._span[0], self._span[1], before.draft, edit.draft), before.edits)
         return after
 
 

@@ -112,6 +112,7 @@ PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
+WORD_PLACES: Final = ("before", "first", "last", "behind")  # of a chunk: its first word, its last one, and their neighbours
 WORD_EVENTS: Final = frozenset({"word", "changed_by"})  # their last attribute is a word of the utterance
 
 
@@ -148,6 +149,11 @@ class Model:
         of_weights = [feature.rsplit(" ", 1)[-1] for feature in weights if feature.split(" ", 1)[0] in WORD_EVENTS]
         self.vocabulary = frozenset(of_weights if vocabulary is None else vocabulary)
         self._costs: dict[Event, float] = {}
+        self._word_costs: dict[str, list[dict[str, float]]] = {}  # by production: for each of WORD_PLACES, by word
+        for feature, weight in self.weights.items():
+            if feature.startswith("word "):
+                _, production, place, word = feature.split(" ", 3)
+                self.word_costs(production)[WORD_PLACES.index(place)][word] = weight
 
     @classmethod
     def load(cls, path: Path = WEIGHTS_FILE) -> "Model":
@@ -160,6 +166,13 @@ class Model:
         if cost is None:
             cost = self._costs[event] = self.cost_of(features_of(event))
         return cost
+
+    def word_costs(self, production: str) -> list[dict[str, float]]:
+        """Return the costs of the events "word" of a production: for each of `WORD_PLACES`, by word; other words cost nothing."""
+        found = self._word_costs.get(production)
+        if found is None:
+            found = self._word_costs[production] = [{} for _ in WORD_PLACES]
+        return found
 
     def cost_of(self, features: Sequence[tuple[str, float]]) -> float:
         """Return the sum of weight times value; a feature without a weight costs nothing."""

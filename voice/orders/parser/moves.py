@@ -80,7 +80,7 @@ class Shift:
             if cost + reduction.cost > max_cost:
                 break  # the others are dearer
             chunk = Chunk(link, verb, self.at, self.at + arc.length)
-            derived: Any = (closing, (reduction.events, trace))
+            derived: Any = (closing, (reduction, trace))
             new = Hypothesis(
                 reduction.progress(),
                 chunk,

@@ -10,6 +10,7 @@ from voice.orders import words
 from voice.orders.parser.acts import ActModel, act_features, masked
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, denotation
+from voice.orders.parser.edits import Reduction
 from voice.orders.parser.lexicon import Lexicon
 from voice.orders.parser.model import Event, Model, features_of
 from voice.orders.parser.moves import Shift
@@ -76,7 +77,9 @@ class Parse:
         if self._events is None:
             events: list[Event | Arc] = []
             for event in _unlinked(self._hypothesis.trace):
-                if isinstance(event, list):
+                if isinstance(event, Reduction):
+                    events += event.events()
+                elif isinstance(event, list):
                     events += event
                 else:
                     events.append(event)

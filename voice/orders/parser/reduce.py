@@ -13,7 +13,7 @@ from voice.orders.parser.productions.repeating import repeat, repeat_number, sam
 from voice.orders.parser.productions.selecting import exclude, select
 from voice.orders.parser.productions.setting import assign, increment, set_described, set_each, set_options, set_quantity, split
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import Chunk, ChunkFlag, Hypothesis, OpenQuestion, WordEvents
+from voice.orders.parser.state import Chunk, ChunkFlag, Hypothesis, OpenQuestion
 
 MAX_REDUCTIONS: Final = 8  # of a chunk
 
@@ -78,7 +78,7 @@ class Reducer:
         chunk = hypothesis.chunk
         if chunk.reductions is None:
             if chunk.is_empty:
-                chunk.reductions = [Reduction(0.0, [], chunk, hypothesis.progress, None)]
+                chunk.reductions = [Reduction(0.0, hypothesis.progress, None)]
             else:
                 chunk.reductions = self._reductions(hypothesis, question)
         return chunk.reductions
@@ -89,8 +89,9 @@ class Reducer:
 
     def answer(self, hypothesis: Hypothesis, role: Role, question: OpenQuestion | None) -> Iterator[Hypothesis]:
         """Yield the hypotheses in which a word of this role answers the open question, or chooses among sizes."""
+        words = hypothesis.utterance.words_of(hypothesis.chunk.start, hypothesis.chunk.end)
         for edit in choose_by_role(Context(hypothesis, self.index, question), role):
-            yield self._applied(hypothesis, self._reduction(hypothesis, edit))
+            yield self._applied(hypothesis, self._reduction(hypothesis, edit, words))
 
     def _reductions(self, hypothesis: Hypothesis, question: OpenQuestion | None) -> list[Reduction]:
         """Return the `MAX_REDUCTIONS` cheapest reductions of the open chunk."""
@@ -99,49 +100,33 @@ class Reducer:
         if productions is None:
             productions = self._productions[bits] = [production for production, required in RULES if not required & ~bits]
         context = Context(hypothesis, self.index, question)
+        words = hypothesis.utterance.words_of(hypothesis.chunk.start, hypothesis.chunk.end)
         found: list[Reduction] = []
         for production in productions:
             for edit in production(context):
-                found.append(self._reduction(hypothesis, edit))  # noqa: PERF401 - a nested comprehension is slower
+                found.append(self._reduction(hypothesis, edit, words))  # noqa: PERF401 - a nested comprehension is slower
         found.sort(key=lambda reduction: reduction.cost)
         return found[:MAX_REDUCTIONS]
 
-    def _reduction(self, hypothesis: Hypothesis, edit: Edit) -> Reduction:
-        """Return a reduction with its events: the production's, and those of the chunk's words."""
-        before, chunk, production = hypothesis.progress, hypothesis.chunk, edit.event[0]
-        spans = hypothesis.utterance.events
-        key = (production, chunk.start, chunk.end)
-        of_words = spans.get(key)
-        if of_words is None:
-            of_words = spans[key] = self._word_events(chunk, hypothesis.utterance.words, production)
-        more: list[Event] = [*edit.more_events]
-        if edit.is_edit and edit.draft == before.draft:
-            more.append(("no_edit", production))
-        cost = of_words.cost + self._model.cost(edit.event)
-        for event in more:
-            cost += self._model.cost(event)
-        return Reduction(cost, [edit.event, *more, *of_words.events] if more else [edit.event, *of_words.events], chunk, before, edit)
-
-    def _word_events(self, chunk: Chunk, spoken: tuple[str, ...], production: str) -> WordEvents:
-        """Return the events of the first word of a chunk, the last one, and its neighbours."""
-        start, end = chunk.start, chunk.end
-        events: list[Event] = []
-        cost = 0.0
-        if start >= 0:
-            for place, at in (("before", start - 1), ("first", start), ("last", end - 1), ("behind", end)):
-                word = spoken[at] if 0 <= at < len(spoken) else "<end>"
-                if word:
-                    event = ("word", production, place, word)
-                    events.append(event)
-                    cost += self._model.cost(event)
-        return WordEvents(events, cost)
+    def _reduction(self, hypothesis: Hypothesis, edit: Edit, words: tuple[str, ...]) -> Reduction:
+        """Return a reduction with the cost of its events; `words`: of the chunk, at `WORD_PLACES`."""
+        before, chunk, production, model = hypothesis.progress, hypothesis.chunk, edit.event[0], self._model
+        cost = model.cost(edit.event)
+        for event in edit.more_events:
+            cost += model.cost(event)
+        for word, costs in zip(words, model.word_costs(production), strict=True):
+            cost += costs.get(word, 0.0)
+        is_void = edit.is_edit and edit.draft == before.draft
+        if is_void:
+            cost += model.cost(("no_edit", production))
+        return Reduction(cost, before, edit, (chunk.start, chunk.end), words, is_void=is_void)
 
     def _applied(self, hypothesis: Hypothesis, reduction: Reduction) -> Hypothesis:
         """Return the hypothesis after a reduction; an amount or portions without an option dangle."""
         reduced = hypothesis.fork()
         reduced.progress = reduction.progress()
         reduced.cost += reduction.cost
-        reduced.trace = (reduction.events, reduced.trace)
+        reduced.trace = (reduction, reduced.trace)
         if reduced.amount is not None:
             self.note(reduced, ("dangling", "amount"))
         if reduced.portions:

@@ -4,7 +4,6 @@ from typing import Any, Final, NamedTuple, final
 
 from schemas import Amount
 from voice.orders.parser.draft import Draft, DraftLine, Modifier
-from voice.orders.parser.model import Event
 from voice.orders.parser.roles import Role
 
 MAX_IN_VIEW: Final = 40  # lines to which a chunk may refer
@@ -211,26 +210,22 @@ class Progress:
 
 
 @final
-class WordEvents:
-    """The events of the words at the ends of a chunk, and their cost."""
-
-    __slots__ = ("cost", "events")
-
-    def __init__(self, events: list[Event], cost: float) -> None:
-        self.events = events
-        self.cost = cost
-
-
-@final
 class Utterance:
     """The words of an utterance, and what the hypotheses of its parse have in common."""
 
-    __slots__ = ("events", "numbers", "words")
+    __slots__ = ("numbers", "words")
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self.words = words  # as features have them: names masked, "" for a word that features leave out
-        self.events: dict[tuple[str, int, int], WordEvents] = {}  # by production, first token of a chunk, and token behind it
         self.numbers: dict[tuple[Any, ...], int] = {}  # of keys of chunks and of progress
+
+    def word(self, at: int) -> str:
+        """Return a word; beyond both ends there are words, too."""
+        return self.words[at] if 0 <= at < len(self.words) else "<end>"
+
+    def words_of(self, start: int, end: int) -> tuple[str, str, str, str]:
+        """Return the words of a chunk at `model.WORD_PLACES`; "" for all if it has no words."""
+        return (self.word(start - 1), self.word(start), self.word(end - 1), self.word(end)) if start >= 0 else ("", "", "", "")
 
     def number_of(self, key: tuple[Any, ...]) -> int:
         """Return a number that equal keys share."""
@@ -282,7 +277,7 @@ class Hypothesis:
         self.n_people = n_people  # number of people; 0: unknown
         self.is_inquiry = is_inquiry  # the customer asks
         self.unread = unread  # linked list of token indices, last one first: (index, rest)
-        self.trace = trace  # linked list of events, lists of events and arcs, last one first
+        self.trace = trace  # linked list of arcs, events, lists of events and `edits.Reduction`s, last one first
 
     @staticmethod
     def start(draft: Draft, focus: tuple[int, ...] = (), words: tuple[str, ...] = ()) -> "Hypothesis":
