@@ -1,4 +1,6 @@
+import contextlib
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from voice.menus.imports.formats import import_source
 from voice.menus.imports.merging import merge
 from voice.menus.loading import MenuBook, read_menu
 from voice.menus.served import ServedMenus
+from voice.menus.validation import validate
 
 pytestmark = pytest.mark.anyio
 
@@ -154,6 +157,14 @@ def test_hundredths_of_a_currency_without_decimals_become_whole_units():
         import_source(source.replace(b"2500000", b"2500050"), ImportOptions(menu_id="x", currency="VND"))
 
 
+def test_modifier_groups_in_a_circle_are_named_and_left_out():
+    content = json.loads((SOURCES / "uber-eats.json").read_text("utf-8"))
+    next(item for item in content["items"] if item["id"] == "o_ice")["modifier_group_ids"] = {"ids": ["g_drink", "none"]}
+    _, draft = import_source(json.dumps(content).encode(), ImportOptions(menu_id="x", currency="USD"))
+    assert any("o_ice g_drink, o_ice none" in loss for loss in draft.losses)
+    assert validate(draft.document())[1] == []
+
+
 def test_grabfood_items_have_statuses_times_and_groups_of_their_own(menus):
     menu = read_menu(menus / "grabfood.yaml")
     assert set(menu.items) == {"pho", "tra", "che", "bia", "xoi"}
@@ -190,6 +201,31 @@ def test_what_has_no_place_is_named(tmp_path, name, lost):
     assert len(said) == len(lost) + (1 if name == "square" else 0)  # pictures
     for expected in lost:
         assert any(expected in line for line in said), expected
+
+
+def places_of(value, place=()):
+    yield place
+    for key, child in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places_of(child, (*place, key))
+
+
+@pytest.mark.parametrize("name", ["square", "uber-eats", "grabfood"])
+def test_a_source_with_wrong_values_is_imported_or_refused(name):
+    dice = random.Random(5)  # noqa: S311 - a test's dice
+    source, options = IMPORTS[name]
+    text = source.read_text("utf-8")
+    places = [place for place in places_of(json.loads(text)) if place]
+    for _ in range(150):
+        content = json.loads(text)
+        *above, last = dice.choice(places)
+        part = content
+        for step in above:
+            part = part[step]
+        part[last] = dice.choice([None, "", 7, -1, True, [], {}, "x" * 300, 1e9, ["a"], {"a": 1}, "25:99", -(10**12)])
+        with contextlib.suppress(SourceBroken):
+            _, draft = import_source(json.dumps(content).encode(), ImportOptions(menu_id="x", **options))
+            validate(draft.document())
+            assert all(draft.losses)
 
 
 # --- Spreadsheets

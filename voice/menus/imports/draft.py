@@ -53,7 +53,7 @@ class Draft:
 
     def lose(self, what: str, where: str = "") -> None:
         """Name what has no place in a menu file; `where` is an example."""
-        self._lost.setdefault(what, []).append(where)
+        self._lost.setdefault(what, []).append(str(where))
 
     def lose_rest(self, kind: str, source: Mapping[str, Any], known: Collection[str], where: str) -> None:
         """Name the fields of a part of the source that have a value and are not known to the format's module."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from voice.menus.imports.draft import DAYS, Draft, ImportOptions, SourceBroken, compact, weekly
 from voice.menus.money import exponent_of
 
+MAX_EXPONENT: Final = 4
 ALWAYS: Final = ("00:00", "24:00")
 STATUSES: Final = {"AVAILABLE": True, "UNAVAILABLE": False, "UNAVAILABLETODAY": False}
 DOCUMENT: Final = {"merchantID", "partnerMerchantID", "currency", "sellingTimes", "categories", "sections"}
@@ -41,6 +42,9 @@ class _Document:
     def __init__(self, content: Mapping[str, Any], options: ImportOptions) -> None:
         self.draft = Draft(options, currency=str(content["currency"].get("code", "")))
         self._exponent = int(content["currency"].get("exponent", exponent_of(self.draft.currency)))
+        if not 0 <= self._exponent <= MAX_EXPONENT:
+            message = f"currency.exponent {self._exponent} is out of range"
+            raise SourceBroken(message)
         self.draft.lose_rest("document", content, DOCUMENT, "")
         for time in content.get("sellingTimes") or ():
             self._add_times(time["id"], time)

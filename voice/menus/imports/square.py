@@ -41,7 +41,8 @@ IGNORED_TYPES: Final = {"CATEGORY", "AVAILABILITY_PERIOD", "MODIFIER_LIST", "ITE
 
 def is_square(content: Any) -> bool:
     """Return whether a JSON document is of this format."""
-    return isinstance(content, dict) and any(isinstance(one, dict) and "type" in one for one in content.get("objects") or ())
+    objects = content.get("objects") if isinstance(content, dict) else None
+    return isinstance(objects, list) and any(isinstance(one, dict) and "type" in one for one in objects)
 
 
 def import_square(content: Any, options: ImportOptions) -> Draft:

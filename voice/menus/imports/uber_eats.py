@@ -66,7 +66,7 @@ class _Document:
         self._times_of_menus = self._times()
         for category in self._categories.values():
             self.draft.lose_rest("category", category, CATEGORY, category["id"])
-        self._nested: dict[tuple[str, str], str] = {}
+        self._above: list[str] = []  # groups of which an option is being read
         for item_id in self._served:
             if item_id in self._items:
                 self.draft.items[item_id] = self._item(item_id)
@@ -160,7 +160,14 @@ class _Document:
         info = item.get("modifier_group_ids") or {}
         if info.get("overrides"):
             self.draft.lose("modifier_group_ids.overrides", item_id)
-        groups = [self._group(group_id, owner) for group_id in info.get("ids") or () if group_id in self._groups]
+        groups = []
+        for group_id in info.get("ids") or ():
+            if group_id not in self._groups or group_id in self._above:
+                self.draft.lose("modifier groups that the document lacks, or that are nested in a circle", f"{item_id} {group_id}")
+                continue
+            self._above.append(group_id)
+            groups.append(self._group(group_id, owner))
+            self._above.pop()
         return {"description": self._text(item.get("description")), "options": groups, "contains": self._allergens(item)}
 
     def _allergens(self, item: Mapping[str, Any]) -> list[str]:
@@ -212,7 +219,7 @@ class _Document:
             choices[item["id"]] = self._choice(item, {"MODIFIER_GROUP": group_id, "ITEM": owner})
             each[item["id"]] = own.get("max_permitted")
             if own.get("default_quantity"):
-                defaults += [item["id"]] * own["default_quantity"]
+                defaults += [item["id"]] * min(own["default_quantity"], 2)
         if len(defaults) > 1:
             self.draft.lose("more than one portion by default: the first option is the default", f"{owner} {group_id}")
         limits = set(each.values())
