@@ -23,16 +23,19 @@ from web.context import caller_of
 LIMITS = ("requests",)
 # A caller who thinks sends no message for long.
 IDLE_S = 120.0
-# The session ends when the last sentence was heard, which the platform does not report: an estimate.
-CHARACTERS_PER_S, AFTERWARDS_S = 13, 1.5
+# The session ends when the last sentence was heard, which the platform does not report: an estimate, with characters for its delay.
+CHARACTERS_PER_S, DELAY_CHARACTERS = 13.0, 20
 
 
 class ConversationRelayEndpoint:
     """Serves the conversation of a call."""
 
-    def __init__(self, settings: Settings, limits: PhoneLimits = DEFAULT_PHONE_LIMITS) -> None:
+    def __init__(
+        self, settings: Settings, limits: PhoneLimits = DEFAULT_PHONE_LIMITS, *, characters_per_s: float = CHARACTERS_PER_S
+    ) -> None:
+        """`characters_per_s`: the pace of the platform's voice."""
         self.admission = PhoneAdmission(settings)
-        self.limits = limits
+        self.limits, self.characters_per_s = limits, characters_per_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the call before the handshake, or hold its conversation."""
@@ -51,7 +54,7 @@ class ConversationRelayEndpoint:
             caller.language = caller.language or (_primary(tags[0]) if len(tags) == 1 else None)
             limiter, client = state["admission"].limiter, caller_of(connection).id
             with state["calls"].open_text(caller) as call:
-                conversation = RelayConversation(socket, call, state["calls"], tags)
+                conversation = RelayConversation(socket, call, state["calls"], tags, self.characters_per_s)
                 caller.outcome = await conversation.run(lambda: limiter.hit("requests", client))
         except ApiError as refused:
             if not socket.is_accepted:
@@ -79,9 +82,9 @@ class ConversationRelayEndpoint:
 class RelayConversation:
     """The conversation of an admitted call."""
 
-    def __init__(self, socket: PhoneSocket, call: TextCall, calls: Calls, tags: list[str]) -> None:
-        """`tags`: the languages as the platform names them, such as vi-VN."""
-        self.socket, self.call, self.calls = socket, call, calls
+    def __init__(self, socket: PhoneSocket, call: TextCall, calls: Calls, tags: list[str], characters_per_s: float) -> None:
+        """`tags`: the languages as the platform names them, such as vi-VN. `characters_per_s`: the pace of its voice."""
+        self.socket, self.call, self.calls, self.characters_per_s = socket, call, calls, characters_per_s
         self.tags = {_primary(tag): tag for tag in reversed(tags)}
 
     async def run(self, count_turn: Callable[[], Awaitable[None]]) -> Outcome:
@@ -140,9 +143,9 @@ class RelayConversation:
 
     async def _finish(self, reply: Reply) -> None:
         """Wait until the last sentence was heard, then end the session with what the caller's application needs."""
-        heard = len(reply.text) / CHARACTERS_PER_S + AFTERWARDS_S
+        heard_s = (len(reply.text) + DELAY_CHARACTERS) / self.characters_per_s
         waiting = asyncio.ensure_future(self._until_gone())
-        await asyncio.wait({waiting}, timeout=heard)
+        await asyncio.wait({waiting}, timeout=heard_s)
         waiting.cancel()
         order, keeper = self.call.order, self.call.keeper
         handoff: dict[str, Any] = {"outcome": reply.outcome, "order_id": str(keeper.order_id) if keeper.is_stored else None}

@@ -36,7 +36,7 @@ class Telephone:
     """A caller; a subclass knows the protocol. Silence is sent while nothing is said, as a telephone does."""
 
     def __init__(self, *, speed: float = 1.0) -> None:
-        """`speed`: of the caller's audio, in multiples of real time; what is heard comes in real time."""
+        """`speed`: of the caller's words, in multiples of real time; silence and what is heard come in real time."""
         self.speed = speed
         self.heard: list[tuple[float, Samples]] = []  # when, and what
         self.cleared_at: list[float] = []
@@ -86,7 +86,7 @@ class Telephone:
                     self.spoke_until = loop.time()
                 if len(frame) and not len(self._unsent):
                     self._said.set()
-                due = max(due + 0.02 / self.speed, loop.time() - 1)
+                due = max(due + 0.02 / (self.speed if len(frame) else 1), loop.time() - 1)
                 await asyncio.sleep(max(0.0, due - loop.time()))
 
     async def _receive(self) -> None:
@@ -152,6 +152,8 @@ class AudioSocketTelephone(Telephone):
 
     async def close(self) -> None:
         self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
 
     def write(self, kind: int, payload: bytes = b"") -> None:
         self.writer.write(struct.pack("!BH", kind, len(payload)) + payload)

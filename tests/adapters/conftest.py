@@ -1,5 +1,6 @@
 """Clients of the adapters, and what callers say."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 import httpx
@@ -50,12 +51,17 @@ def recognised(hearing_server: Server) -> Callable[[Samples], Awaitable[str]]:
     """Recognise what a caller heard."""
 
     async def recognise(samples: Samples) -> str:
+        if not samples.size:
+            return ""
         async with httpx.AsyncClient(base_url=hearing_server.url, headers=KEYS, timeout=60) as client:
             query: dict[str, str | int] = {"encoding": "pcm_s16le", "sample_rate": SAMPLE_RATE, "language": "en", "menu": "quan-nha"}
             audio = np.asarray(samples, "<i2").tobytes()
-            response = await client.post(
-                "/api/v1/voice/speech", params=query, content=audio, headers={"Content-Type": "application/octet-stream"}
-            )
+            headers = {"Content-Type": "application/octet-stream"}
+            while True:
+                response = await client.post("/api/v1/voice/speech", params=query, content=audio, headers=headers)
+                if response.status_code != 503:  # the call itself fills the short queue of this server
+                    break
+                await asyncio.sleep(0.5)
         text: str = response.json()["data"]["text"]
         return text.lower()
 

@@ -25,7 +25,7 @@ async def stored(server, order_id) -> httpx.Response:
 
 
 async def test_a_caller_orders_answers_a_question_talks_over_the_shop_and_confirms(hearing_server, recordings, recognised):
-    caller = AudioSocketTelephone(audiosocket_port(hearing_server), call_id(), speed=3)
+    caller = AudioSocketTelephone(audiosocket_port(hearing_server), call_id(), speed=8)
     async with caller:
         await caller.first_sound(after=0)
         for words in recordings:  # each over what the shop says
@@ -65,11 +65,11 @@ async def test_what_is_no_call_of_a_line_is_refused_and_the_dialplan_goes_on(hea
     writer.write(frames)
     assert await ended(reader) == HANG_UP
     writer.close()
-    assert reason in hearing_server.log()
+    hearing_server.wait_until(lambda: reason in hearing_server.log())
 
 
 async def test_a_caller_who_hangs_up_in_the_middle_leaves_no_call_and_no_order(hearing_server, recordings):
-    caller = AudioSocketTelephone(audiosocket_port(hearing_server), call_id(), speed=3)
+    caller = AudioSocketTelephone(audiosocket_port(hearing_server), call_id(), speed=8)
     async with caller:
         await caller.say(recordings["order"][:8000])
     hearing_server.wait_until(lambda: f'"call":"{caller.call_id}"' in hearing_server.log())

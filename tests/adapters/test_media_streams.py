@@ -30,7 +30,7 @@ def signed(server) -> dict[str, str]:
 
 async def test_a_caller_orders_presses_keys_talks_over_the_shop_and_confirms(hearing_server, recordings, recognised):
     call = f"CA{uuid.uuid4().hex}"
-    caller = TwilioTelephone(url_of(hearing_server), signed(hearing_server), {"menu": "quan-nha"}, call=call, speed=3)
+    caller = TwilioTelephone(url_of(hearing_server), signed(hearing_server), {"menu": "quan-nha"}, call=call, speed=8)
     async with caller:
         await caller.first_sound(after=0)
         await caller.say(recordings["order"])
