@@ -22,11 +22,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.conversations import changed, plain, scripts_of
 from bench.orders import synthetic
-from schemas import Conversation, Menu
+from schemas import Conversation
 from voice.dialog.state import State
 from voice.dialog.turn import EMPTY, DialogEngine
 from voice.dialog.wire import state_of
 from voice.menus.loading import read_menu
+from voice.menus.menu import Menu
 from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS
 from voice.orders.parser.model import Model
 
