@@ -32,5 +32,5 @@ def test_calls_that_could_not_be_held_stop_the_start_with_the_name_of_the_settin
 
 def test_a_line_is_found_by_its_digits_however_they_are_spelled() -> None:
     lines = {"1A2B-3c4d": LINE, "*": LINE}
-    settings = Settings(speak_voices=data_dir(), audiosocket_port=0, audiosocket_lines=lines)  # type: ignore[arg-type]
+    settings = Settings(speak_voices=data_dir(), audiosocket_port=0, audiosocket_lines=lines)
     assert set(settings.audiosocket_lines) == {"1a2b3c4d", ""}

@@ -1,6 +1,7 @@
 """Calls as Asterisk's AudioSocket carries them, to a real server with the real models and a real voice."""
 
 import asyncio
+import contextlib
 import struct
 from uuid import UUID, uuid4
 
@@ -25,11 +26,23 @@ async def stored(server, order_id) -> httpx.Response:
         return await client.get(f"/api/v1/voice/order/{order_id}")
 
 
+async def ends(caller: AudioSocketTelephone, *, within_s: float) -> bool:
+    """Return whether the shop ends the call in time."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(caller.ended.wait(), within_s)
+    return caller.ended.is_set()
+
+
 async def test_a_caller_orders_answers_a_question_talks_over_the_shop_and_confirms(hearing_server, recordings, recognised):
     caller = AudioSocketTelephone(audiosocket_port(hearing_server), call_id(), speed=8)
+    said: list[str] = []
     async with caller:
         await caller.first_sound(after=0)
-        for words in recordings:  # each over what the shop says
+        # Each over what the shop says. A short answer may be misheard at 8 kHz: then the caller says the last two again.
+        for words in (*recordings, "nothing else", "yes"):
+            if words in said and await ends(caller, within_s=8):
+                break
+            said.append(words)
             caller.forget()
             await caller.say(recordings[words])
             await caller.first_sound(after=caller.spoke_until)
