@@ -1,6 +1,7 @@
 """Calls as Asterisk's AudioSocket carries them, to a real server with the real models and a real voice."""
 
 import asyncio
+import contextlib
 import struct
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ import pytest
 
 from adapters.audiosocket import AudioSocketLimits, AudioSocketLine
 from tests.adapters.callers import AudioSocketTelephone
+from tests.adapters.conftest import resembles
 from tests.adapters.lines import LINE_ID, REFUSED_ID, audiosocket_port
 from tests.conftest import KEYS
 
@@ -24,19 +26,31 @@ async def stored(server, order_id) -> httpx.Response:
         return await client.get(f"/api/v1/voice/order/{order_id}")
 
 
+async def ends(caller: AudioSocketTelephone, *, within_s: float) -> bool:
+    """Return whether the shop ends the call in time."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(caller.ended.wait(), within_s)
+    return caller.ended.is_set()
+
+
 async def test_a_caller_orders_answers_a_question_talks_over_the_shop_and_confirms(hearing_server, recordings, recognised):
     caller = AudioSocketTelephone(audiosocket_port(hearing_server), call_id(), speed=8)
+    said: list[str] = []
     async with caller:
         await caller.first_sound(after=0)
-        for words in recordings:  # each over what the shop says
+        # Each over what the shop says. A short answer may be misheard at 8 kHz: then the caller says the last two again.
+        for words in (*recordings, "nothing else", "yes"):
+            if words in said and await ends(caller, within_s=8):
+                break
+            said.append(words)
             caller.forget()
             await caller.say(recordings[words])
             await caller.first_sound(after=caller.spoke_until)
-        await asyncio.wait_for(caller.ended.wait(), 30)
+        await asyncio.wait_for(caller.ended.wait(), 60)
     order = (await stored(hearing_server, caller.call_id)).json()["data"]
     lines = {line["item"]: (line["quantity"], {option["choice"] for option in line["options"]}) for line in order["lines"]}
     assert lines == {"tra-sua-truyen-thong": (1, {"l", "half", "black-pearls"}), "banh-mi-op-la": (2, set())}
-    assert "thank you" in await recognised(caller.forget())
+    assert resembles(await recognised(caller.forget()), "thank you that comes to one hundred and ten thousand see you soon")
     at = [when for when, _ in caller.heard][-50:]
     assert at[-1] - at[0] > 0.9 * 0.02 * (len(at) - 1)  # 20 ms of audio every 20 ms: Asterisk has no buffer
 

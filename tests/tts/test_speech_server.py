@@ -4,7 +4,7 @@ import asyncio
 import json
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -33,10 +33,11 @@ async def speech_server(content_type: str, body: bytes, status: str = "200 OK") 
         length = int(next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split(b":")[1])
         requests.append((head.split(b" ")[1].decode(), json.loads(await reader.readexactly(length))))
         writer.write(f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n".encode())
-        for start in range(0, len(body), 101):
-            writer.write(body[start : start + 101])
-            await writer.drain()
-            await asyncio.sleep(0)
+        with suppress(ConnectionError):  # the client closes when it has seen enough
+            for start in range(0, len(body), 101):
+                writer.write(body[start : start + 101])
+                await writer.drain()
+                await asyncio.sleep(0)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
