@@ -127,7 +127,7 @@ async def test_a_prompt_is_split_into_phrases_at_its_punctuation(state):
 
 
 async def test_the_model_or_a_field_names_the_menu_whose_words_are_expected(state):
-    expected = state["menus"].get(MENU).phrases()
+    expected = state["menus"].get("demo", MENU).phrases()
     for reply, asked in [await heard(state, model=MENU), await heard(state, ("menu", MENU), ("keywords", "phở"))]:
         assert reply.status_code == 200
         assert asked["phrases"][: len(expected)] == expected

@@ -48,7 +48,7 @@ async def test_after_vietnamese_whisper_is_not_asked_about_speech_that_is_less_c
 async def test_a_session_expects_the_language_of_the_utterance_before(state, recogniser):
     conformer, _ = recogniser.select_engines(("vi",))
     whisper = ScriptedWhisper(["two teas"] * 20)
-    session = StreamingSession((conformer, whisper), ("vi", "en"), lambda: state["menus"].get("quan-nha"))
+    session = StreamingSession((conformer, whisper), ("vi", "en"), lambda: state["menus"].get("demo", "quan-nha"))
     events: list[Any] = [event for sound in (waveform("vi"), noisy()) for event in session.advance(sound, LiveEnd(type="end"))]
     assert [event["language"] for event in events if event["type"] == "final"] == ["vi", "vi"]
     assert not whisper.runs

@@ -171,7 +171,7 @@ def test_no_rule_keeps_a_production_from_a_chunk_to_which_it_applies():
     applied = set()
     for verb, link, flag in product(("", "remove", "change", "into", "set", "keep", "instead"), ("", "correction", "except"), flags):
         for items, modifiers, number, place in product(((), LATTE), ((), SHOT, (*LARGE, *SHOT)), (0, 2), (0, 1)):
-            hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte; muffin")))
+            hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte; muffin; milk-tea [s]")))
             hypothesis.progress.focus = (0,)
             hypothesis.progress.edits = (EditRecord(0, 1, hypothesis.draft, hypothesis.draft), None)
             hypothesis.progress.forwarded = (Forwarded(3, ()),)

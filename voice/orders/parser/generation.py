@@ -57,6 +57,8 @@ class _Generator:
             (3, self._add),
             (1, self._more),
             (2, self._remove),
+            (1, self._remove_described),
+            (1, self._correct),
             (2, self._quantity),
             (2, self._replace),
             (3, self._option),
@@ -218,6 +220,28 @@ class _Generator:
             self._said(self._filled(self._pick("edits", "remove"), i=self._item_words(line.item))), before, after, self._asked()
         )
 
+    def _remove_described(self) -> Example | None:
+        """Remove one of two lines of an item, named by its option."""
+        item = self.random.choice(self.items)
+        groups = [group for group in self.menu.items[item].options if len(self.menu.option_groups[group].choices) > 1]
+        if not groups:
+            return None
+        group = self.random.choice(groups)
+        pair = self.random.sample(list(self.menu.option_groups[group].choices), 2)
+        before = [LineRequest(item=item, options=[OptionRequest(group=group, choice=choice)]) for choice in pair]
+        at = self.random.randrange(2)
+        say = self._filled(self._pick("edits", "remove_described"), o=self._choice_words(group, pair[at]))
+        return self._example(self._said(say), before, [before[1 - at]], self._asked())
+
+    def _correct(self) -> Example | None:
+        """Order something else in the same breath."""
+        lines = self._lines(2)
+        if len(lines) < 2:  # noqa: PLR2004 - an item and another one
+            return None
+        first, second = lines
+        say = self._filled(self._pick("corrections"), x=self._line_words(first), y=self._line_words(second))
+        return self._example(self._said(say, opening=True), (), [second])
+
     def _quantity(self) -> Example:
         before = self._lines(self.random.choice([1, 2, 3]))
         is_last = self._chance(0.4)
@@ -322,13 +346,15 @@ class _Generator:
         question = OpenQuestion(kind, None, None, tuple(asked))
         ways = {"first": asked[:1], "second": asked[1:2], "last": asked[-1:], "both": asked, "no_thanks": []}
         if len(asked) == 1:
-            ways = {"yes_please": asked, "no_thanks": []}
+            ways = {"yes_please": asked, "yes_number": asked, "no_thanks": []}
         elif len(asked) > 2:  # noqa: PLR2004 - "both" means two
             del ways["both"]
         way = self.random.choice([*ways, "name", "name"])
         new = ways.get(way, asked[:1])
         say = self._pick(way) if way in ways else self._filled(self._pick("answers"), c=self._item_words(asked[0]))
-        after = [*before, *[LineRequest(item=item) for item in new]]
+        number = self.random.choice([2, 3, 4]) if way == "yes_number" else 1
+        say = say.replace("{n}", self._number(number))
+        after = [*before, *[LineRequest(item=item, quantity=number) for item in new]]
         return Example(self.menu, self._said(say), before, [after], question, "order" if new else "deny")
 
     def _two_answers(self) -> Example | None:

@@ -78,7 +78,6 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "changed": ("kind", "inquiry"),
     "unchanged": ("kind", "inquiry"),
     "changed_by": ("word",),
-    "result": ("added", "split", "removed", "counted", "replaced"),
     "answered": ("kind", "how"),
     "open": ("what",),
     "left": ("what",),
@@ -107,7 +106,6 @@ PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "say": (("role", "kind"), ("role", "first")),
     "accept": (("how", "kind"),),
     "flag": (("role", "joint"),),
-    "result": (("added", "replaced"), ("added", "removed"), ("added", "split"), ("split", "replaced"), ("counted", "replaced")),
     "answered": (("kind", "how"),),
 }
 

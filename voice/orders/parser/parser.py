@@ -27,7 +27,6 @@ MIN_HYPOTHESES: Final = 2
 MAX_COST_BEHIND: Final = 5.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
 MIN_PROBABILITY: Final = 1e-6
-MAX_COUNTED: Final = 2  # lines, or options, that the final draft changes in one way
 MAX_ACT_COST: Final = 4.0  # -log P; a very improbable act counts as much as one of 2 %
 
 
@@ -289,7 +288,6 @@ class _Ending:
     ) -> None:
         """`talk`: the words that name nothing of the menu."""
         self._menu = menu
-        self._one_of = frozenset([group_id for group_id, group in menu.option_groups.items() if group.select == "one"])
         self._model = model
         self._before = before
         self._talk = talk
@@ -327,28 +325,10 @@ class _Ending:
         if any([one.is_available for one in unresolved]):  # an item that is not available is understood like any other
             events.append(("open", "items at the end"))
         events += [("open", "choices at the end") for line in resolved if _is_open(line) and line not in before]
-        if is_changed:
-            events.append(("result", *self._counts(resolved)))
         if self._question is not None:
             events.append(("answered", self._question.kind, self._answer(resolved, self._question)))
         cost = sum([self._model.cost(event) for event in events], 0.0)
         return _Outcome(resolved, unresolved, events, cost, is_changed=is_changed)
-
-    def _counts(self, draft: Draft) -> tuple[int, int, int, int, int]:
-        """Return how many lines were added, split off and removed, have another number, and have another choice of a one-of group."""
-        added, split, removed, counted, replaced = 0, 0, 0, 0, 0
-        for line in draft:
-            if line.is_new:
-                added += line.quantity > 0 and line.beside == NEW
-                split += line.quantity > 0 and line.beside != NEW
-                continue
-            old = self._before[line.origin]
-            removed += line.quantity == 0
-            counted += 0 < line.quantity != old.quantity
-            chosen = {option.group: option.choices for option in line.options}
-            for option in old.options:
-                replaced += option.group in self._one_of and chosen.get(option.group, option.choices) != option.choices
-        return min(MAX_COUNTED, added), min(MAX_COUNTED, split), min(1, removed), min(1, counted), min(MAX_COUNTED, replaced)
 
     def _answer(self, draft: Draft, question: OpenQuestion) -> str:
         """Return how a draft answers a question, as an attribute of events."""
