@@ -28,7 +28,7 @@ from voice.orders.parser.parser import Parse, Parser, Unresolved
 from voice.orders.parser.state import OpenQuestion
 
 N_ROUNDS: Final = 4
-N_GENERATED: Final = 40  # examples on each menu
+N_GENERATED: Final = 80  # examples on each menu
 N_FOLDS: Final = 6  # of the menus, for the act models
 MAX_CANDIDATES: Final = 30  # parses of an example in a round
 MIN_WEIGHT: Final = 2e-3  # smaller ones are not written
