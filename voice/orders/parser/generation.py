@@ -20,6 +20,7 @@ from voice.menus.menu import Choice, Item, Menu
 from voice.orders import words
 from voice.orders.corpus import Example
 from voice.orders.language_packs import language_packs
+from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.state import OpenQuestion
 
 TEMPLATES: Final = Path(__file__).parents[3] / "corpus/templates"
@@ -59,6 +60,9 @@ class _Generator:
             (2, self._remove),
             (1, self._remove_described),
             (1, self._correct),
+            (1, self._side),
+            (1, self._foreign_option),
+            (1, self._which_item),
             (2, self._quantity),
             (2, self._replace),
             (3, self._option),
@@ -241,6 +245,34 @@ class _Generator:
         first, second = lines
         say = self._filled(self._pick("corrections"), x=self._line_words(first), y=self._line_words(second))
         return self._example(self._said(say, opening=True), (), [second])
+
+    def _side(self) -> Example | None:
+        """Order an item beside another one."""
+        lines = self._lines(2)
+        if len(lines) < 2:  # noqa: PLR2004 - an item and its side
+            return None
+        side = LineRequest(item=lines[1].item)
+        say = self._filled(self._pick("sides"), x=self._line_words(lines[0]), i=self._item_words(side.item))
+        return self._example(self._said(say, opening=True), (), [lines[0], side])
+
+    def _foreign_option(self) -> Example | None:
+        """Order an item with a choice that it does not offer."""
+        line = self._line(max_options=0).model_copy(update={"options": []})
+        offered = self.menu.items[line.item].options
+        foreign = [group for group in self.menu.option_groups if group not in offered and self.menu.option_groups[group].choices]
+        if not foreign:
+            return None
+        group = self.random.choice(foreign)
+        choice = self._choice_words(group, self.random.choice(list(self.menu.option_groups[group].choices)))
+        say = f"{self._line_words(line)} {self._pick('options', 'behind').replace('{o}', choice)}"
+        return self._example(self._said(say, opening=True), (), [line])
+
+    def _which_item(self) -> Example:
+        """Name the item of a number that was said before."""
+        number, item = self.random.choice([1, 2, 3, 4]), self.random.choice(self.items)
+        question = OpenQuestion("missing", None, None, (), DraftLine((), number))
+        say = self._filled(self._pick("answers"), c=self._item_words(item))
+        return self._example(self._said(say), (), [LineRequest(item=item, quantity=number)], question)
 
     def _quantity(self) -> Example:
         before = self._lines(self.random.choice([1, 2, 3]))

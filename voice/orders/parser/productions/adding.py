@@ -77,7 +77,7 @@ def _asked(context: Context, line: DraftLine) -> str:
     question = context.question
     if question is None:
         return "none"
-    fits = question.group is None and not set(line.items).isdisjoint(question.choices)
+    fits = question.group is None and not set(line.items).isdisjoint(question.choices or line.items)
     return f"{question.kind}.{'fits' if fits else 'other'}"
 
 

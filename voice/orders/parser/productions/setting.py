@@ -95,7 +95,9 @@ def _asked(context: Context, numbers: Sequence[int]) -> str:
 def assign(context: Context) -> Iterator[Edit]:
     """Give options of the group that was asked about to the next unit without one: answers listed unit by unit."""
     chunk, question = context.chunk, context.question
-    if question is None or question.group is None or question.line is None or not chunk.modifiers or chunk.items or chunk.place:
+    if question is None or question.group is None or question.line is None or not context.index.is_one_of(question.group):
+        return
+    if not chunk.modifiers or chunk.items or chunk.place:
         return
     if chunk.verb not in {"", "add", "set"} or not all([modifier.choices(question.group) for modifier in chunk.modifiers]):
         return
