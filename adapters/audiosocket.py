@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from errors import ApiError, AudioTooLong, BadRequest, Overloaded, RateLimited, TimedOut
+from errors import ApiError, BadRequest, Overloaded, RateLimited, TimedOut
 from settings import PhoneLine
 from voice.calls.call import Call
 from voice.calls.calls import Caller, Calls
@@ -87,7 +87,7 @@ class AudioSocketLine:
             await self.writer.drain()
 
     async def clear(self) -> None:
-        """Do nothing: what was sent has been heard."""
+        """Do nothing: audio is sent as fast as it is played, so none waits."""
 
     async def wait_until_heard(self) -> None:
         """Wait for the last frame."""
@@ -133,7 +133,7 @@ class AudioSocketServer:
         task.add_done_callback(self._connections.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection; whatever ends the call, Asterisk is told to go on with its dialplan."""
+        """Serve a connection. At the end, also after an error, tell Asterisk to continue with its dialplan."""
         connection: socket.socket = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES)
         writer.transport.set_write_buffer_limits(high=UNSENT_BYTES)
@@ -242,8 +242,5 @@ class AudioSocketServer:
             await call.hang_up()
         except (EOFError, OSError):
             await call.hang_up()
-        except AudioTooLong as error:
-            await call.live.stop(error)
         except ApiError as error:
-            await call.live.stop(error)
-            call.abort()
+            await call.fail(error)

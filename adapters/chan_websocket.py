@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from adapters.phone_socket import DEFAULT_PHONE_LIMITS, PhoneAdmission, PhoneLimits, PhoneSocket
-from errors import ApiError, AudioTooLong, BadRequest
+from errors import ApiError, BadRequest
 from schemas import RawEncoding
 from settings import Settings
 from voice.calls.call import Call
@@ -112,10 +112,7 @@ class ChanWebSocketEndpoint:
             error = refused
         except OSError as gone:
             raise ClientDisconnect from gone
-        try:
-            await socket.close(error)
-        except OSError as unread:
-            raise ClientDisconnect from unread
+        await socket.close(error)
 
     @staticmethod
     async def _read(socket: PhoneSocket, call: Call, line: ChanWebSocketLine) -> None:
@@ -133,11 +130,8 @@ class ChanWebSocketEndpoint:
                     line.heard.set()
         except ClientDisconnect:
             await call.hang_up()
-        except AudioTooLong as error:
-            await call.live.stop(error)
         except ApiError as error:
-            await call.live.stop(error)
-            call.abort()
+            await call.fail(error)
 
 
 def accept_basic(connection: HTTPConnection) -> None:

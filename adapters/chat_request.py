@@ -23,7 +23,7 @@ _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_].*)?", re.IGNORECASE)
 _CUSTOMER: TypeAdapter[int] = TypeAdapter(CustomerId)
 _AT: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 
-# Where platforms put what they tell about a call: the first place that has it counts.
+# Fields in which platforms send facts about a call. The first field with a value is used.
 _EXTRAS = ("metadata", "elevenlabs_extra_body", "custom_llm_extra_body", "")
 _CALL_IDS = ("call.id", "call.callId", *(f"{extra}.{name}" for extra in _EXTRAS for name in ("session_id", "call_id", "conversation_id")))
 _NUMBERS = ("customer.number", "call.customer.number", *(f"{extra}.{name}" for extra in _EXTRAS for name in ("number", "caller_number")))

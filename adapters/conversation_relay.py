@@ -21,7 +21,7 @@ from voice.tts.pieces import cut
 from web.context import caller_of
 
 LIMITS = ("requests",)
-# A caller who thinks sends no message for long.
+# Without a message. The platform sends none while the caller is silent.
 IDLE_S = 120.0
 # The session ends when the last sentence was heard, which the platform does not report: an estimate, with characters for its delay.
 CHARACTERS_PER_S, DELAY_CHARACTERS = 13.0, 20
@@ -60,10 +60,7 @@ class ConversationRelayEndpoint:
             if not socket.is_accepted:
                 raise
             error = refused
-        try:
-            await socket.close(error)
-        except OSError as unread:
-            raise ClientDisconnect from unread
+        await socket.close(error)
 
     async def _setup(self, socket: PhoneSocket) -> dict[str, Any]:
         """Return the message that names the call.

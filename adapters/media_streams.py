@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from adapters.phone_socket import DEFAULT_PHONE_LIMITS, PhoneAdmission, PhoneLimits, PhoneSocket
-from errors import ApiError, AudioTooLong, BadRequest
+from errors import ApiError, BadRequest
 from schemas import RawEncoding
 from settings import Settings
 from voice.calls.call import Call
@@ -32,7 +32,7 @@ FINISHED, HANG_UP_S = (Outcome.CONFIRMED, Outcome.CANCELLED), 10.0
 
 
 class MediaLine:
-    """The caller's end of a call; the platform buffers what is sent."""
+    """The audio line to the caller. The platform buffers the audio."""
 
     frame_s, lead_s = 0.1, 10.0
 
@@ -108,10 +108,7 @@ class MediaStreamEndpoint:
             if not socket.is_accepted:
                 raise
             error = refused
-        try:
-            await socket.close(error)
-        except OSError as unread:
-            raise ClientDisconnect from unread
+        await socket.close(error)
 
     async def _start(self, socket: PhoneSocket) -> dict[str, Any]:
         """Return the content of the message that names the call, with the id of the stream as `stream`.
@@ -144,11 +141,8 @@ class MediaStreamEndpoint:
             await call.hang_up()
         except ClientDisconnect:
             await call.hang_up()
-        except AudioTooLong as error:
-            await call.live.stop(error)
         except ApiError as error:
-            await call.live.stop(error)
-            call.abort()
+            await call.fail(error)
 
 
 async def _accept(message: dict[str, Any], call: Call, line: MediaLine) -> bool:

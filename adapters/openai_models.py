@@ -1,4 +1,4 @@
-"""The models of the OpenAI API: the menus, each of which is an ordering agent and a bias of the recogniser."""
+"""The models of the OpenAI API. Each menu is a model: it takes orders in chats, and it biases transcriptions."""
 
 from typing import Any, TypedDict
 

@@ -131,14 +131,18 @@ class PhoneSocket:
         """Close with the code and the reason; then read until the platform closes too, which unread audio would delay.
 
         Raises:
-            OSError: the platform does not read.
+            ClientDisconnect: the platform does not read.
 
         """
         code = NORMAL if error is None else CLOSE_CODES.get(type(error), POLICY_VIOLATION if error.status < 500 else SERVER_FAILED)  # noqa: PLR2004
-        async with asyncio.timeout(self.limits.max_send_s):
-            await self._send({"type": "websocket.close", "code": code, "reason": "" if error is None else str(error.error)})
-            while not self._oversize.is_set() and (await self._receive())["type"] != "websocket.disconnect":
-                pass
+        reason = "" if error is None else str(error.error)
+        try:
+            async with asyncio.timeout(self.limits.max_send_s):
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                while not self._oversize.is_set() and (await self._receive())["type"] != "websocket.disconnect":
+                    pass
+        except OSError as unread:
+            raise ClientDisconnect from unread
 
 
 def _text(content: Mapping[str, Any] | str) -> str:
@@ -206,7 +210,7 @@ class PhoneAdmission:
         protocol: str,
         call_id: str,
     ) -> Caller:
-        """Admit a call by the credentials of the upgrade or of its parameters, else by its signed line; return who calls whom.
+        """Admit a call by credentials, from its headers or its parameters, or else by Twilio's signature; return its caller.
 
         Raises:
             AuthRequired: there are none. Others: as `Admission.admit`.

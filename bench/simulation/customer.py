@@ -1,4 +1,4 @@
-"""A simulated customer, who answers each reply of the shop."""
+"""A simulated customer. It answers every reply of the shop."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ class Customer:
     # --- The order ------------------------------------------------------------------------------------------------------------------
 
     def _go_on(self, reply: Any) -> Utterance:
-        """Say the next part of the order. If the order is empty and nothing else can be served, say what is missing."""
+        """Order the next intended item. After the last one, correct the order or end it. Intend any available item if none is left."""
         intention = self.intention
         intention.steps = [step for step in intention.steps if step.kind == "order"]
         if intention.steps:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from prometheus_client import Histogram
 
-from errors import ApiError
+from errors import ApiError, AudioTooLong
 from schemas import LiveFinal
 from voice.calls import keypad
 from voice.calls.keeper import OrderKeeper
@@ -90,9 +90,11 @@ class Call:
         await self.live.stop()
         self._start_timer(FINISH_S, self._give_up)
 
-    def abort(self) -> None:
-        """End the call at once: what its platform sends is no call."""
-        self._end(Outcome.HANDOFF)
+    async def fail(self, error: ApiError) -> None:
+        """End the call by an error of what its platform sends: at once, or after the turn if only the audio is too long."""
+        await self.live.stop(error)
+        if not isinstance(error, AudioTooLong):
+            self._end(Outcome.HANDOFF)
 
     async def _give_up(self) -> None:
         self._end(Outcome.HUNG_UP)
