@@ -31,6 +31,7 @@ from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, MenuIndex
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Analysis, Parse, Parser
+from voice.orders.parser.ranker import Ranker
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
@@ -94,10 +95,10 @@ class Reading(NamedTuple):
 class UtteranceReader:
     """Reads utterances about one menu."""
 
-    def __init__(self, menu: Menu, model: Model, act_model: ActModel) -> None:
+    def __init__(self, menu: Menu, model: Model, act_model: ActModel, ranker: Ranker) -> None:
         """Compile the menu."""
         self.menu = FlatMenu(menu)
-        self._parser = Parser(self.menu.flat, model, act_model)
+        self._parser = Parser(self.menu.flat, model, act_model, ranker)
         self._second_opinion = SecondOpinion(self.menu.flat)
         self._languages = spoken_languages(menu)
         self._notes = NoteFinder(menu)

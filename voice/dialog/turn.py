@@ -39,6 +39,7 @@ from voice.orders.engine import OrderEngine
 from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
+from voice.orders.parser.ranker import Ranker
 from voice.orders.parser.roles import Role
 from voice.orders.pricing import Pricing
 
@@ -62,7 +63,7 @@ class DialogEngine:
         self._languages = spoken_languages(menu)
         self._languages_of_names = languages_of_names(localised_names_of(menu), self._languages)
         self._model = model or Model.load()
-        self._reader = UtteranceReader(menu, self._model, ActModel.load())
+        self._reader = UtteranceReader(menu, self._model, ActModel.load(), Ranker.load())
         self._availability = Availability(menu)
         self._pricing = Pricing(menu)
         self._pricings = {language: Pricing(menu, language) for language in self._languages}

@@ -332,8 +332,8 @@ class MenuIndex:
         return ModifiedLine(line._replace(options=(*others, DraftOption(groups[0], choices, "no"))), is_replacement=False)
 
     def _is_whole_group(self, group: str, choices: Sequence[str], none: str) -> bool:
-        """Return whether words that are left out mean all of a group: all choices but `none`, or `none` itself and others."""
-        return (none in choices and len(choices) > 1) or len({*choices, none}) == len(self.menu.option_groups[group].choices)
+        """Return whether words that are left out mean all of a group: all choices but `none`, or `none` itself."""
+        return none in choices or len({*choices, none}) == len(self.menu.option_groups[group].choices)
 
     def _put(self, line: DraftLine, modifier: Modifier, groups: Sequence[str]) -> ModifiedLine:
         """Add an option; in a one-of group it replaces the other choice."""

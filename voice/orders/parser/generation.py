@@ -25,6 +25,7 @@ from voice.orders.parser.state import OpenQuestion
 
 TEMPLATES: Final = Path(__file__).parents[3] / "corpus/templates"
 MAX_LINES: Final = 3
+MIN_DENSE_GROUPS: Final = 2
 NUMBERS: Final = (1, 1, 1, 2, 2, 3, 4, 5, 6)
 
 
@@ -55,6 +56,8 @@ class _Generator:
         self.items = [item_id for item_id, item in menu.items.items() if item.available]
         self.makers: Sequence[tuple[int, Callable[[], Example | None]]] = (
             (10, self._order),
+            (2, self._polite),
+            (2, self._dense),
             (3, self._add),
             (1, self._more),
             (2, self._remove),
@@ -70,6 +73,8 @@ class _Generator:
             (1, self._all_option),
             (4, self._answer),
             (2, self._choose),
+            (1, self._choose_all_but),
+            (1, self._decline),
             (1, self._two_answers),
             (1, self._split),
             (5, self._nothing),
@@ -198,6 +203,31 @@ class _Generator:
         for line in lines[1:]:
             spoken += f" {self._pick('line_joins')} {self._line_words(line)}"
         return self._example(self._said(spoken, opening=True), (), lines)
+
+    def _polite(self) -> Example:
+        """Order by a question."""
+        lines = self._lines(self.random.choice([1, 1, 2]))
+        spoken = f" {self._pick('line_joins')} ".join([self._line_words(line) for line in lines])
+        return self._example(" ".join(self._filled(self._pick("polite"), x=spoken).replace(" ,", ",").split()), (), lines)
+
+    def _dense(self) -> Example | None:
+        """Order an item with options of most of its groups."""
+        rich = [item for item in self.items if len(self.menu.items[item].options) >= MIN_DENSE_GROUPS]
+        if not rich:
+            return None
+        item = self.random.choice(rich)
+        options: list[OptionRequest] = []
+        for group_id in self.menu.items[item].options:
+            choices = list(self.menu.option_groups[group_id].choices)
+            if self.menu.option_groups[group_id].select == "many":
+                chosen = self.random.sample(choices, min(len(choices), self.random.choice([0, 1, 2, 3, 4])))
+                options += [OptionRequest(group=group_id, choice=choice) for choice in chosen]
+            elif choices and self._chance(0.7):
+                options.append(OptionRequest(group=group_id, choice=self.random.choice(choices)))
+        line = LineRequest(item=item, options=options)
+        more = self._lines(1) if self._chance(0.3) else []
+        spoken = f" {self._pick('line_joins')} ".join([self._line_words(one) for one in (line, *more)])
+        return self._example(self._said(spoken, opening=True), (), [line, *more])
 
     def _add(self) -> Example:
         *before, new = self._lines(self.random.choice([2, 3]))
@@ -388,6 +418,43 @@ class _Generator:
         say = say.replace("{n}", self._number(number))
         after = [*before, *[LineRequest(item=item, quantity=number) for item in new]]
         return Example(self.menu, self._said(say), before, [after], question, "order" if new else "deny")
+
+    def _choose_all_but(self) -> Example | None:
+        """Choose all of several items or choices but one."""
+        count = self.random.choice([2, 3, 3, 4])
+        many = [
+            (item, group)
+            for item in self.items
+            for group in self.menu.items[item].options
+            if self.menu.option_groups[group].select == "many" and len(self.menu.option_groups[group].choices) > 1
+        ]
+        if many and self._chance(0.5):
+            item, group = self.random.choice(many)
+            choices = list(self.menu.option_groups[group].choices)
+            asked = self.random.sample(choices, min(len(choices), count))
+            say = self._filled(self._pick("all_but"), c=self._choice_words(group, asked[0]))
+            after = LineRequest(item=item, options=[OptionRequest(group=group, choice=choice) for choice in asked[1:]])
+            return self._example(self._said(say), [LineRequest(item=item)], [after], OpenQuestion("offer", 0, group, tuple(asked)))
+        asked = self.random.sample(self.items, min(len(self.items), count))
+        if len(asked) < 2:  # noqa: PLR2004 - one is left out
+            return None
+        say = self._filled(self._pick("all_but"), c=self._item_words(asked[0]))
+        after_all = [LineRequest(item=item) for item in asked[1:]]
+        return self._example(self._said(say), (), after_all, OpenQuestion("offer", None, None, tuple(asked)))
+
+    def _decline(self) -> Example | None:
+        """Decline an offer, and order something else or nothing."""
+        offered, *lines = self.random.sample(self.items, min(len(self.items), 3))
+        if not lines:
+            return None
+        before, new = [LineRequest(item=item) for item in lines[:-1]], [self._line(lines[-1])]
+        orders = self._chance(0.5)
+        say = self._pick("declines" if orders else "excuses").replace("{i}", self._item_words(offered))
+        if orders:
+            say = self._filled(say, x=self._line_words(new[0]))
+        question = OpenQuestion("offer", None, None, (offered,))
+        after = [*before, *new] if orders else before
+        return Example(self.menu, self._said(say), before, [after], question, "order" if orders else "deny")
 
     def _two_answers(self) -> Example | None:
         asked = self._question()

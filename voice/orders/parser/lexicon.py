@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from voice.menus.menu import Menu
 from voice.menus.names import all_names, spoken_names
@@ -23,6 +23,13 @@ MAX_PEOPLE_WORDS: Final = 2
 SHORT: Final = 3  # letters; shorter words are often interjections
 
 
+class _Manner(NamedTuple):
+    """How an utterance is written."""
+
+    language: str  # of most of its function words; "": no language has the most
+    has_diacritics: bool
+
+
 class Lexicon:
     """The names of one menu, and the function words, numbers and typed spans of all languages; compiled once."""
 
@@ -33,63 +40,88 @@ class Lexicon:
         self._numbers = NumberWords(packs, are_diacritics_optional=True)
         self._spans = _span_classifier(menu, packs, self._numbers)
         self._people = frozenset({words.phrase(spelt) for pack in packs for way in pack.people for spelt in (way, words.fold(way))})
-        self._functions: dict[str, list[tuple[tuple[str, ...], Role, Any]]] = defaultdict(list)  # phrases by the key of the first word
+        # Phrases with their languages, by the key of the first word.
+        self._functions: dict[str, list[tuple[tuple[str, ...], Role, Any, str]]] = defaultdict(list)
+        self._vocabularies = {pack.language: _vocabulary(pack) for pack in packs}
         for pack in packs:
             for role, value, spelt in phrases(pack):
                 for phrase in filter(None, map(words.phrase, spelt)):
                     for spelling in {phrase, _with_digits(phrase, pack)}:
-                        self._functions[words.phonetic_key(spelling[0])].append((spelling, role, value))
+                        self._functions[words.phonetic_key(spelling[0])].append((spelling, role, value, pack.language))
         self._groups = _words_of_groups(menu, packs)
         self._rows: dict[tuple[object, ...], tuple[Arc, ...]] = {}
-        self._reach: dict[tuple[str, bool], int] = {}
+        self._reach: dict[tuple[str, _Manner], int] = {}
 
     def lattice(self, tokens: Sequence[Token]) -> list[tuple[Arc, ...]]:
         """Return the arcs that begin at each token; each token has one that leaves it unread."""
         has_diacritics = words.has_diacritics(tokens)
         surfaces = tuple([token.surface for token in tokens])
         numbers = self._numbers.parse_all(tokens, has_diacritics=has_diacritics)
-        rows = [self._row(tokens, surfaces, numbers, start, has_diacritics=has_diacritics) for start in range(len(tokens))]
+        manner = _Manner(self._language(surfaces, has_diacritics=has_diacritics), has_diacritics)
+        rows = [self._row(tokens, surfaces, numbers, start, manner) for start in range(len(tokens))]
         if self._spans.needed(surfaces, numbers):
             for span in self._spans.classify(tokens, numbers, has_diacritics=has_diacritics):
                 self._add_span(span, rows)
         return rows
 
+    def _language(self, surfaces: Sequence[str], *, has_diacritics: bool) -> str:
+        """Return the language to which most words belong that belong to one language only."""
+        count = dict.fromkeys(self._vocabularies, 0)
+        for surface in surfaces:
+            owners = [
+                language for language, (exact, plain) in self._vocabularies.items() if surface in (exact if has_diacritics else plain)
+            ]
+            if len(owners) == 1:
+                count[owners[0]] += 1
+        (language, most), *others = sorted(count.items(), key=lambda one: -one[1])
+        return language if not others or most > others[0][1] else ""
+
     def _row(
-        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, has_diacritics: bool
+        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, manner: "_Manner"
     ) -> tuple[Arc, ...]:
         """Return the arcs at a token, cached under the tokens that they depend on."""
-        first = surfaces[start], has_diacritics
+        first = surfaces[start], manner
         reach = self._reach.get(first, 1)
-        row = self._rows.get(_window(surfaces, start, reach, has_diacritics=has_diacritics))
+        row = self._rows.get(_window(surfaces, start, reach, manner))
         if row is None:
-            arcs, looked_at = self._arcs_at(tokens, surfaces, numbers, start, has_diacritics=has_diacritics)
+            arcs, looked_at = self._arcs_at(tokens, surfaces, numbers, start, manner)
             row = tuple(arcs)
             if len(self._rows) > MAX_CACHED:
                 self._rows.clear()
                 self._reach.clear()
                 reach = 1
             reach = self._reach[first] = max(looked_at, reach)
-            self._rows[_window(surfaces, start, reach, has_diacritics=has_diacritics)] = row
+            self._rows[_window(surfaces, start, reach, manner)] = row
         return row
 
     def _arcs_at(
-        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, *, has_diacritics: bool
+        self, tokens: Sequence[Token], surfaces: tuple[str, ...], numbers: Sequence[Number | None], start: int, manner: "_Manner"
     ) -> tuple[list[Arc], int]:
         """Return the arcs at a token, and the number of tokens that were looked at."""
         surface = surfaces[start]
         if words.is_punctuation(surface):
             return [Arc(1, Role.COMMA if surface == "," else Role.STOP, surface, (), 0.0)], 1
-        arcs, reach = self._names.arcs_at(surfaces, start, has_diacritics=has_diacritics)
-        functions = list(self._function_arcs(tokens, surfaces, start, has_diacritics=has_diacritics))
+        arcs, reach = self._names.arcs_at(surfaces, start, has_diacritics=manner.has_diacritics)
+        arcs = [self._shared(arc, arcs) for arc in arcs]
+        functions = list(self._function_arcs(tokens, surfaces, start, manner))
         functions += self._number_arcs(surfaces, numbers[start], start)
         groups = self._groups.get(words.singular(surface))
         if groups is not None:
             functions.append(self._arc(1, Role.GROUP, groups, (("function", 1.0), ("function.GROUP", 1.0))))
         longest = max([arc.length for arc in functions], default=1)
-        phrase_reach = max([len(phrase) for phrase, _, _ in self._functions.get(tokens[start].key, ())], default=1)
+        phrase_reach = max([len(phrase) for phrase, *_ in self._functions.get(tokens[start].key, ())], default=1)
         arcs += functions
         arcs.append(self._unread(surface, arcs, is_function=bool(functions)))
         return arcs, max(reach, longest + MAX_PEOPLE_WORDS, phrase_reach)
+
+    def _shared(self, arc: Arc, arcs: Sequence[Arc]) -> Arc:
+        """Return the arc of a name with a feature if the same words also name items, or choices, respectively."""
+        others = [other for other in arcs if other.length == arc.length and other.role is not arc.role]
+        if not others:
+            return arc
+        kind, extent = arc.role.name.lower(), "partial" if all([other.is_partial for other in others]) else "whole"
+        features = (*arc.features, (f"name.{kind}.shared={extent}", 1.0))
+        return Arc.scored(self._model, arc.length, arc.role, arc.value, features, is_partial=arc.is_partial)
 
     def _arc(self, length: int, role: Role, value: Any, features: Features) -> Arc:
         return Arc.scored(self._model, length, role, value, features)
@@ -105,11 +137,11 @@ class Lexicon:
             features.append(("unread.short", 1.0))
         return self._arc(1, Role.UNREAD, None, tuple(features))
 
-    def _function_arcs(self, tokens: Sequence[Token], surfaces: tuple[str, ...], start: int, *, has_diacritics: bool) -> Iterator[Arc]:
+    def _function_arcs(self, tokens: Sequence[Token], surfaces: tuple[str, ...], start: int, manner: "_Manner") -> Iterator[Arc]:
         """Yield an arc for each role and value of the function phrases that begin at a token: the cheapest spelling of each."""
         best: dict[tuple[int, Role, Any], Arc] = {}
-        for phrase, role, value in self._functions.get(tokens[start].key, ()):
-            spelling = function_spelling(surfaces[start : start + len(phrase)], phrase, has_diacritics=has_diacritics)
+        for phrase, role, value, of_language in self._functions.get(tokens[start].key, ()):
+            spelling = function_spelling(surfaces[start : start + len(phrase)], phrase, has_diacritics=manner.has_diacritics)
             if spelling is None:
                 continue
             features = (("function", 1.0), (f"function.{role.name}", 1.0), *spelling)
@@ -117,6 +149,8 @@ class Lexicon:
                 features = (*features, (f"function.tone.{role.name}", 1.0))
             if "".join([token.key for token in tokens[start : start + len(phrase)]]) in self._names.keys:
                 features = (*features, ("function.named", 1.0), (f"function.named.{role.name}", 1.0))
+            if manner.language not in {of_language, ""}:
+                features = (*features, ("function.foreign", 1.0))
             arc = self._arc(len(phrase), role, value, features)
             key = len(phrase), role, value
             if key not in best or arc.cost < best[key].cost:
@@ -157,6 +191,12 @@ class Lexicon:
         return self._arc(arc.length, arc.role, arc.value, (*arc.features, ("number.typed", 1.0), (f"number.typed.{kind}", 1.0)))
 
 
+def _vocabulary(pack: LanguagePack) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the function words of a language, and the same with those without their diacritics."""
+    exact = frozenset({word for way in pack.phrases() for word in words.phrase(way)})
+    return exact, exact | {words.fold(word) for word in exact}
+
+
 def _words_of_groups(menu: Menu, packs: Sequence[LanguagePack]) -> dict[str, tuple[str, ...]]:
     """Return the option groups that a word of their names, or a synonym of it, may mean; function words mean none."""
     synonyms: dict[str, set[str]] = defaultdict(set)
@@ -181,9 +221,9 @@ def _with_digits(phrase: tuple[str, ...], pack: LanguagePack) -> tuple[str, ...]
     return tuple([str(units[word]) if word in units else word for word in phrase]) if len(phrase) > 1 else phrase
 
 
-def _window(surfaces: tuple[str, ...], start: int, reach: int, *, has_diacritics: bool) -> tuple[object, ...]:
+def _window(surfaces: tuple[str, ...], start: int, reach: int, manner: "_Manner") -> tuple[object, ...]:
     """Return the cache key of a row: the tokens within reach, and whether the utterance ends there."""
-    return (has_diacritics, *surfaces[start : start + reach], start + reach >= len(surfaces))
+    return (manner, *surfaces[start : start + reach], start + reach >= len(surfaces))
 
 
 def _span_classifier(menu: Menu, packs: Sequence[LanguagePack], numbers: NumberWords) -> SpanClassifier:

@@ -75,10 +75,10 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "no_edit": ("production",),
     "unanswered": ("kind",),
     "word": ("production", "place", "word"),
-    "changed": ("kind", "inquiry"),
-    "unchanged": ("kind", "inquiry"),
+    "changed": ("kind", "mood", "lead"),
+    "unchanged": ("kind", "mood", "lead"),
     "changed_by": ("word",),
-    "answered": ("kind", "how"),
+    "answered": ("kind", "how", "lead"),
     "open": ("what",),
     "left": ("what",),
 }
@@ -106,7 +106,9 @@ PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "say": (("role", "kind"), ("role", "first")),
     "accept": (("how", "kind"),),
     "flag": (("role", "joint"),),
-    "answered": (("kind", "how"),),
+    "answered": (("kind", "how"), ("how", "lead")),
+    "changed": (("kind", "lead"),),
+    "unchanged": (("kind", "lead"),),
 }
 
 

@@ -91,7 +91,7 @@ class Shift:
                 0,
                 hypothesis.is_negation_open and is_enumerated,
                 hypothesis.n_people,
-                hypothesis.is_inquiry,
+                hypothesis.mood,
                 hypothesis.unread,
                 (arc, derived) if arc.features else derived,
             )

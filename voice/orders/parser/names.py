@@ -78,6 +78,7 @@ class NameIndex:
         self._adjectives = frozenset({word for pack in packs for word in pack.adjectives})
         self._digits = {word: str(value) for pack in packs for word, value in {**pack.numbers.units, **pack.numbers.tens}.items()}
         self._hollow = frozenset({word for pack in packs for word in pack.uninformative_words()}) | UNITS
+        self._neighbours = _groups_offered_together(menu)
         self._names: list[Name] = []
         self._postings: dict[str, list[Posting]] = defaultdict(list)
         self._index(dict.fromkeys([*_names_of(menu), *_synonyms_of(menu, packs)]))
@@ -230,16 +231,27 @@ class NameIndex:
         return tuple(features)
 
     def _tiers(self, length: int, role: Role, found: list[MatchedEntity]) -> Iterator[Arc]:
-        """Yield one arc for all entities of equal cost, for the `MAX_TIERS` lowest costs."""
+        """Yield one arc for all entities of equal cost, for the `MAX_TIERS` lowest costs.
+
+        Choices that no item offers beside the better ones are never hidden by these: they have tiers of their own.
+        """
         found.sort(key=lambda matched: matched.cost)
         tiers: list[tuple[MatchedEntity, list[Any]]] = []  # the first one, and all entities
+        hidden: list[MatchedEntity] = []
+        seen: set[str] = set()  # groups of the better choices
         for matched in found:
             if tiers and matched.cost - tiers[-1][0].cost < SAME_COST:
                 tiers[-1][1].append(matched.entity)
             elif len(tiers) == MAX_TIERS or (tiers and matched.cost > tiers[0][0].cost + MAX_TIER_COST):
-                break
+                if isinstance(matched.entity, ChoiceRef) and self._neighbours[matched.entity.group].isdisjoint(seen):
+                    hidden.append(matched)
+                continue
             else:
                 tiers.append((matched, [matched.entity]))
+            if isinstance(matched.entity, ChoiceRef):
+                seen.add(matched.entity.group)
+        if hidden:
+            yield from self._tiers(length, role, hidden)
         for rank, (first, entities) in enumerate(tiers):
             if len(entities) <= MAX_OPEN:
                 more: list[tuple[str, float]] = [("name.second_tier", 1.0)] if rank else []
@@ -253,6 +265,15 @@ class NameIndex:
             if tuple(map(words.singular, surfaces[start : start + len(phrase)])) == phrase:
                 features = (("name.item", 1.0), ("name.category", 1.0))
                 yield Arc.scored(self._model, len(phrase), Role.ITEM, tuple(item_ids), features, is_partial=True)
+
+
+def _groups_offered_together(menu: Menu) -> dict[str, set[str]]:
+    """Return the groups that items offer beside each group, with the group itself."""
+    found: dict[str, set[str]] = {group: {group} for group in menu.option_groups}
+    for item in menu.items.values():
+        for group in item.options:
+            found[group].update(item.options)
+    return found
 
 
 def _sound_key(name: Name) -> str:

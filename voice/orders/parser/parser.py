@@ -15,10 +15,11 @@ from voice.orders.parser.lexicon import Lexicon
 from voice.orders.parser.model import Event, Model, features_of
 from voice.orders.parser.moves import Shift
 from voice.orders.parser.question_arcs import with_question_arcs
+from voice.orders.parser.ranker import Ranker
 from voice.orders.parser.reduce import Reducer
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.shift import SHIFTS
-from voice.orders.parser.state import EditRecord, Hypothesis, OpenQuestion
+from voice.orders.parser.state import MOOD_NAMES, EditRecord, Hypothesis, OpenQuestion
 from voice.orders.words import Token
 
 MAX_HYPOTHESES: Final = 10  # that continue from a token
@@ -27,6 +28,7 @@ MIN_HYPOTHESES: Final = 2
 MAX_COST_BEHIND: Final = 5.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
 MIN_PROBABILITY: Final = 1e-6
+MIN_RANKED: Final = 0.01  # probability of a parse that the ranker may put first, as a share of the best one's
 MAX_ACT_COST: Final = 4.0  # -log P; a very improbable act counts as much as one of 2 %
 
 
@@ -150,9 +152,10 @@ class Parse:
 class Parser:
     """Parses utterances about one menu; stateless between calls, and safe to share between threads."""
 
-    def __init__(self, menu: Menu, model: Model, act_model: ActModel | None = None) -> None:
-        """Compile the menu; without an act model all acts are as likely."""
+    def __init__(self, menu: Menu, model: Model, act_model: ActModel | None = None, ranker: Ranker | None = None) -> None:
+        """Compile the menu; without an act model all acts are as likely; without a ranker the parses are ranked by cost."""
         self.menu = menu
+        self._ranker = ranker
         self._act_model = act_model or ActModel({})
         self.index = MenuIndex(menu)
         self._model = model
@@ -199,9 +202,10 @@ class Parser:
         spoken = self._spoken([token.surface for token in tokens], lattice)
         start = Hypothesis.start(before, tuple([number for number in focus if number < len(before)]), spoken)
         talk = tuple(dict.fromkeys([word for word in spoken if word not in {"", "<name>"}]))
-        ending = _Ending(self.menu, self._model, before, talk, question, _arcs_of_acts(act_costs, self._model))
+        ending = _Ending(self.menu, self._model, before, talk, question, _lead(lattice), _arcs_of_acts(act_costs, self._model))
         finished = [ending.finished(parsed) for parsed in self._search(lattice, start, question, max_hypotheses)]
-        return _best(finished, max_parses)
+        parses = _best(finished, max_parses)
+        return parses if self._ranker is None else _ranked(parses, self._ranker)
 
     def _search(
         self, lattice: Sequence[Sequence[Arc]], start: Hypothesis, question: OpenQuestion | None, max_hypotheses: int
@@ -284,15 +288,16 @@ class _Ending:
     """Finishes the hypotheses of a parse; each final draft is looked at once."""
 
     def __init__(
-        self, menu: Menu, model: Model, before: Draft, talk: Sequence[str], question: OpenQuestion | None, acts: tuple[Arc, Arc]
+        self, menu: Menu, model: Model, before: Draft, talk: Sequence[str], question: OpenQuestion | None, lead: str, acts: tuple[Arc, Arc]
     ) -> None:
-        """`talk`: the words that name nothing of the menu."""
+        """`talk`: the words that name nothing of the menu; `lead`: how the utterance begins."""
         self._menu = menu
         self._model = model
         self._before = before
         self._talk = talk
         self._question = question
         self._kind = question.kind if question is not None else ""
+        self._lead = lead
         self._acts = acts
         self._outcomes: dict[int, _Outcome] = {}  # by the number of the draft
 
@@ -309,7 +314,7 @@ class _Ending:
             events.append(("left", "change"))
         if kind and not progress.n_edits:
             events.append(("unanswered", kind))
-        events.append(("changed" if outcome.is_changed else "unchanged", kind, parsed.is_inquiry))
+        events.append(("changed" if outcome.is_changed else "unchanged", kind, MOOD_NAMES[parsed.mood], self._lead))
         arc = self._acts[0 if outcome.is_changed else 1]
         for event in events:
             parsed.cost += model.cost(event)
@@ -326,7 +331,7 @@ class _Ending:
             events.append(("open", "items at the end"))
         events += [("open", "choices at the end") for line in resolved if _is_open(line) and line not in before]
         if self._question is not None:
-            events.append(("answered", self._question.kind, self._answer(resolved, self._question)))
+            events.append(("answered", self._question.kind, self._answer(resolved, self._question), self._lead))
         cost = sum([self._model.cost(event) for event in events], 0.0)
         return _Outcome(resolved, unresolved, events, cost, is_changed=is_changed)
 
@@ -357,6 +362,17 @@ class _Ending:
             unresolved.append(Unresolved(line._replace(items=available or line.items), bool(available), number if old is not None else NEW))
             lines.append(line._replace(items=line.items[:1], quantity=0) if old is None else old)
         return tuple(lines), tuple(unresolved)
+
+
+def _lead(lattice: Sequence[Sequence[Arc]]) -> str:
+    """Return whether the first word that is no filler is a yes or a no, as an attribute of events."""
+    for row in lattice:
+        roles = {arc.role for arc in row}
+        if Role.NO in roles or Role.YES in roles:
+            return "no" if Role.NO in roles else "yes"
+        if roles.isdisjoint({Role.FILLER, Role.COMMA, Role.STOP}):
+            break
+    return "other"
 
 
 def _named(lattice: Sequence[Sequence[Arc]]) -> set[int]:
@@ -405,6 +421,19 @@ def _best(finished: list["_Finished"], max_parses: int) -> list[Parse]:
         Parse(hypothesis, outcome.draft, mass[meaning] / total, outcome.unresolved)
         for meaning, (hypothesis, outcome) in sorted(cheapest.items(), key=lambda one: -mass[one[0]])[:max_parses]
     ]
+
+
+def _ranked(parses: list[Parse], ranker: Ranker) -> list[Parse]:
+    """Return the parses with the probabilities that the ranker gives them, the likeliest first."""
+    likely = [parse for parse in parses if parse.probability >= MIN_RANKED * parses[0].probability]
+    if len(likely) < 2:  # noqa: PLR2004 - nothing to compare
+        return parses
+    log_odds = ranker.log_odds([parse.events for parse in likely])
+    masses = [parse.probability * math.exp(odds) for parse, odds in zip(likely, log_odds.tolist(), strict=True)]
+    scale = sum([parse.probability for parse in likely]) / sum(masses)
+    weighed = [parse.weighed(mass * scale) for parse, mass in zip(likely, masses, strict=True)]
+    weighed.sort(key=lambda parse: -parse.probability)
+    return [*weighed, *parses[len(likely) :]]
 
 
 def _unlinked(linked: Any) -> list[Any]:

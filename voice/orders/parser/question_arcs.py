@@ -28,7 +28,11 @@ def with_question_arcs(
     distinguishing = _distinguishing_words(question, menu)
     has_diacritics = words.has_diacritics(tokens)
     return [
-        (*row, *_question_arcs(token, _figures(row), distinguishing, question, model, has_diacritics=has_diacritics))
+        (
+            *row,
+            *_question_arcs(token, _figures(row), distinguishing, question, model, has_diacritics=has_diacritics),
+            *_arcs_of_numbers(row, distinguishing, question, model),
+        )
         for token, row in zip(tokens, lattice, strict=True)
     ]
 
@@ -53,6 +57,15 @@ def _figures(row: Sequence[Arc]) -> str:
     return next((str(arc.value) for arc in row if arc.role is Role.NUMBER and arc.length == 1), "")
 
 
+def _arcs_of_numbers(row: Sequence[Arc], distinguishing: dict[str, dict[str, int]], question: OpenQuestion, model: Model) -> Iterator[Arc]:
+    """Yield an arc for each number of several tokens that is a word of a choice: "seventy five" of "75%"."""
+    for arc in row:
+        if arc.role is Role.NUMBER and arc.length > 1:
+            choices = [choice for choice in question.choices if choice in distinguishing.get(str(arc.value), {})]
+            if choices:
+                yield _arc_of(question, choices, arc.length, 0.0, model)
+
+
 def _question_arcs(
     token: Token, figures: str, distinguishing: dict[str, dict[str, int]], question: OpenQuestion, model: Model, *, has_diacritics: bool
 ) -> Iterator[Arc]:
@@ -73,9 +86,13 @@ def _question_arcs(
     as_near = [choice for choice in question.choices if choice in near and near[choice][0] == nearest[0]]
     chosen = [choice for choice in as_near if near[choice] == nearest]
     for named in (chosen, as_near) if len(as_near) > len(chosen) else (chosen,):
-        features = (("asked.word", 1.0), ("asked.spelling", nearest[0]), ("asked.open", float(len(named) > 1)))
-        if question.group is None:
-            yield Arc.scored(model, 1, Role.ITEM, tuple(named), features, is_partial=True)
-        else:
-            refs = tuple([ChoiceRef(question.group, choice) for choice in named])
-            yield Arc.scored(model, 1, Role.OPTION, refs, features, is_partial=True)
+        yield _arc_of(question, named, 1, nearest[0], model)
+
+
+def _arc_of(question: OpenQuestion, named: Sequence[str], length: int, distance: float, model: Model) -> Arc:
+    """Return an arc to choices of the question; `distance`: between the spoken word and the word of the choices."""
+    features = (("asked.word", 1.0), ("asked.spelling", distance), ("asked.open", float(len(named) > 1)))
+    if question.group is None:
+        return Arc.scored(model, length, Role.ITEM, tuple(named), features, is_partial=True)
+    refs = tuple([ChoiceRef(question.group, choice) for choice in named])
+    return Arc.scored(model, length, Role.OPTION, refs, features, is_partial=True)

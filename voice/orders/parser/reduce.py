@@ -7,7 +7,7 @@ from voice.orders.parser.draft import MenuIndex
 from voice.orders.parser.edits import Context, Edit, Production, Reduction
 from voice.orders.parser.model import Event, Model
 from voice.orders.parser.productions.adding import add, add_implied, add_rest, forward
-from voice.orders.parser.productions.answering import choose, choose_by_role
+from voice.orders.parser.productions.answering import choose, choose_all_but, choose_by_role
 from voice.orders.parser.productions.removing import drop, hold, keep, remove, remove_options, replace, replace_options
 from voice.orders.parser.productions.repeating import repeat, repeat_number, same_for, same_group
 from voice.orders.parser.productions.selecting import exclude, select
@@ -58,6 +58,7 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (forward, ANYTHING),
     (keep, KEEPING),
     (choose, QUESTION),
+    (choose_all_but, QUESTION | EXCEPT),
     (drop, ANYTHING),
 )
 PRODUCTIONS: Final = tuple([production for production, _ in RULES])

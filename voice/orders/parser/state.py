@@ -42,6 +42,17 @@ class ChunkFlag:
     PARTIAL_NAME: Final = 4096
 
 
+class Mood:
+    """What the words so far do: request, ask, or end as a question. Bits, as in `ChunkFlag`."""
+
+    NONE: Final = 0
+    REQUEST: Final = 1  # "can i get"
+    QUESTION: Final = 2  # "how much"
+    QUESTION_MARK: Final = 4
+
+
+MOOD_NAMES: Final = ("plain", "request", "question", "request.question", "mark", "request.mark", "question.mark", "request.question.mark")
+
 FLAG_NAMES: Final = tuple([(bit, name.lower()) for name, bit in vars(ChunkFlag).items() if name.isupper() and bit])
 
 FLAG_OF_ROLE: Final = {
@@ -240,9 +251,9 @@ class Hypothesis:
         "amount",
         "chunk",
         "cost",
-        "is_inquiry",
         "is_negation_open",
         "joint",
+        "mood",
         "n_people",
         "portions",
         "progress",
@@ -262,7 +273,7 @@ class Hypothesis:
         portions: int,
         is_negation_open: bool,  # noqa: FBT001 - passed by place, as all
         n_people: int,
-        is_inquiry: bool,  # noqa: FBT001
+        mood: int,
         unread: Any,
         trace: Any,
     ) -> None:
@@ -275,14 +286,14 @@ class Hypothesis:
         self.portions = portions  # of the next option; 0: none given; ANY_ONE: an article
         self.is_negation_open = is_negation_open  # "no" may cover the next option of an enumeration
         self.n_people = n_people  # number of people; 0: unknown
-        self.is_inquiry = is_inquiry  # the customer asks
+        self.mood = mood  # bits of `Mood`
         self.unread = unread  # linked list of token indices, last one first: (index, rest)
         self.trace = trace  # linked list of arcs, events, lists of events and `edits.Reduction`s, last one first
 
     @staticmethod
     def start(draft: Draft, focus: tuple[int, ...] = (), words: tuple[str, ...] = ()) -> "Hypothesis":
         """Return the hypothesis before the first token."""
-        return Hypothesis(Progress(draft, {}, focus), Chunk(), Utterance(words), 0.0, "", None, 0, False, 0, False, None, None)  # noqa: FBT003
+        return Hypothesis(Progress(draft, {}, focus), Chunk(), Utterance(words), 0.0, "", None, 0, False, 0, Mood.NONE, None, None)  # noqa: FBT003
 
     @property
     def draft(self) -> Draft:
@@ -301,7 +312,7 @@ class Hypothesis:
             self.portions,
             self.is_negation_open,
             self.n_people,
-            self.is_inquiry,
+            self.mood,
             self.unread,
             self.trace,
         )
@@ -321,5 +332,5 @@ class Hypothesis:
             self.amount,
             self.portions,
             self.is_negation_open,
-            self.is_inquiry,
+            self.mood,
         )

@@ -1,8 +1,9 @@
-"""Fit the weights of the parser and of the act model: `python -m voice.orders.parser.train`.
+"""Fit the weights of the parser, of the act model and of the ranker: `python -m voice.orders.parser.train`.
 
 An example tells the order after an utterance, not the parse that leads there. Each round parses all examples with the present weights,
-adds the parses to those of earlier rounds, and fits the weights to all of them (`voice.orders.parser.fitting`). The parser sees act
-probabilities from act models that were fitted without the example's menu.
+adds the parses to those of earlier rounds, and fits the weights to all of them (`voice.orders.parser.fitting`). Then the ranker is fitted
+to the parses with the last weights (`voice.orders.parser.ranker_fitting`). The parser sees act probabilities from act models that were
+fitted without the example's menu.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from voice.orders.parser.generation import generated
 from voice.orders.parser.lexicon import Lexicon
 from voice.orders.parser.model import WEIGHTS_FILE, Model
 from voice.orders.parser.parser import Parse, Parser, Unresolved
+from voice.orders.parser.ranker import RANKER_FILE
+from voice.orders.parser.ranker_fitting import fit_ranker
 from voice.orders.parser.state import OpenQuestion
 
 N_ROUNDS: Final = 4
@@ -138,30 +141,51 @@ def parse_examples(task: Task) -> list[Parsed]:
     return list(candidates(parser, task.examples, task.act_costs))
 
 
-def rounds(menus: Sequence[Sequence[Prepared]]) -> Iterator[tuple[dict[str, float], str]]:
-    """Yield the weights after each round, and a line about it."""
-    count = Counter(word for menu in menus for one in menu for word in one.masked_words)
-    vocabulary = frozenset(word for word, n in count.items() if n >= MIN_WORD_COUNT)
-    models = fold_models(menus)
-    act_costs = [[models[place % N_FOLDS].costs(one.features) for one in menu] for place, menu in enumerate(menus)]
-    pools: list[Pool] = [{} for menu in menus for _ in menu]
-    weights: dict[str, float] = dict(PRIOR)
-    for number in range(N_ROUNDS):
-        tasks = [Task(weights, vocabulary, [one.example for one in menu], costs) for menu, costs in zip(menus, act_costs, strict=True)]
+class Trainer:
+    """The examples of all menus, with what is the same in each round."""
+
+    def __init__(self, menus: Sequence[Sequence[Prepared]]) -> None:
+        self._menus = [[one.example for one in menu] for menu in menus]
+        count = Counter(word for menu in menus for one in menu for word in one.masked_words)
+        self._vocabulary = frozenset(word for word, n in count.items() if n >= MIN_WORD_COUNT)
+        models = fold_models(menus)
+        self._act_costs = [[models[place % N_FOLDS].costs(one.features) for one in menu] for place, menu in enumerate(menus)]
+
+    def parse(self, weights: Mapping[str, float]) -> list[Parsed]:
+        """Parse all examples with some weights."""
+        tasks = [Task(weights, self._vocabulary, menu, costs) for menu, costs in zip(self._menus, self._act_costs, strict=True)]
         with multiprocessing.get_context("fork").Pool(os.cpu_count()) as processes:
-            found = [parsed for menu in processes.map(parse_examples, tasks, 1) for parsed in menu]
-        for pool, parsed in zip(pools, found, strict=True):
-            pool.update({(number, rank): candidate for rank, candidate in parsed})
-        n_right = sum(bool(parsed) and parsed[0][1].is_right for parsed in found)
-        n_found = sum(any(candidate.is_right for _, candidate in parsed) for parsed in found)
-        weights, loss = fit(pools, weights)
-        yield weights, f"round {number + 1}: {n_right} right, {n_found} found, of {len(pools)}; loss {loss:.4f}, {len(weights)} features"
+            return [parsed for menu in processes.map(parse_examples, tasks, 1) for parsed in menu]
+
+    def rounds(self) -> Iterator[tuple[dict[str, float], str]]:
+        """Yield the weights after each round, and a line about it."""
+        pools: list[Pool] = [{} for menu in self._menus for _ in menu]
+        weights: dict[str, float] = dict(PRIOR)
+        for number in range(N_ROUNDS):
+            found = self.parse(weights)
+            for pool, parsed in zip(pools, found, strict=True):
+                pool.update({(number, rank): candidate for rank, candidate in parsed})
+            n_right = sum(bool(parsed) and parsed[0][1].is_right for parsed in found)
+            n_found = sum(any(candidate.is_right for _, candidate in parsed) for parsed in found)
+            weights, loss = fit(pools, weights)
+            counts = f"{n_right} right, {n_found} found, of {len(pools)}"
+            yield weights, f"round {number + 1}: {counts}; loss {loss:.4f}, {len(weights)} features"
 
 
 def write(path: Path, weights: Mapping[str, Any]) -> None:
     """Write weights as JSON, one line for each feature."""
+    path.write_text(_by_line(weights) + "\n", encoding="utf-8")
+
+
+def _by_line(weights: Mapping[str, Any]) -> str:
     rows = [f"{json.dumps(feature, ensure_ascii=False)}: {json.dumps(weight)}" for feature, weight in sorted(weights.items())]
-    path.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+    return "{\n" + ",\n".join(rows) + "\n}"
+
+
+def write_ranker(path: Path, fitted: Mapping[str, Any]) -> None:
+    """Write the networks as JSON, one line for each feature."""
+    networks = ",\n".join([_by_line(network) for network in fitted["networks"]])
+    path.write_text(f'{{"embeddings": {_by_line(fitted["embeddings"])},\n"networks": [{networks}]}}\n', encoding="utf-8")
 
 
 def main() -> None:
@@ -177,11 +201,13 @@ def main() -> None:
         arguments.output / ACT_WEIGHTS_FILE.name,
         {feature: row for feature, row in act_weights.items() if max(map(abs, row)) >= MIN_ACT_WEIGHT},
     )
-    for weights, line in rounds(menus):
+    trainer = Trainer(menus)
+    for weights, line in trainer.rounds():
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
         written = {feature: round(weight, 4) for feature, weight in weights.items() if abs(weight) >= MIN_WEIGHT}
         write(arguments.output / WEIGHTS_FILE.name, written)
+    write_ranker(arguments.output / RANKER_FILE.name, fit_ranker([dict(parsed) for parsed in trainer.parse(written)], written))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Productions that answer the open question by anything else than a name."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine, Modifier
@@ -58,6 +59,35 @@ def _choose_rest(context: Context, question: OpenQuestion) -> Iterator[Edit]:
     left = [item for item in question.choices if item not in added_items]
     if len(left) == 1 and len(left) < len(question.choices):
         yield from _accept(context, left, "rest")
+
+
+def choose_all_but(context: Context) -> Iterator[Edit]:
+    """Accept all choices but those that the chunk names, or take these back if the utterance has accepted all before."""
+    question, chunk = context.question, context.chunk
+    if question is None or chunk.link != "except":
+        return
+    group = question.group
+    if group is None:
+        excluded = set(chunk.items) if not chunk.modifiers else set()
+    else:
+        excluded = {choice for modifier in chunk.modifiers for choice in modifier.choices(group)} if not chunk.items else set()
+    left = [choice for choice in question.choices if choice not in excluded]
+    if not left or len(left) == len(question.choices):
+        return
+    if not context.progress.n_edits:
+        yield from _accept(context, left, "all_but")
+        return
+    draft = tuple([_without(line, excluded, group) for line in context.draft])
+    if draft != context.draft:
+        yield Edit(context, ("accept", "all_but", question.kind, group is not None), draft, context.progress.focus)
+
+
+def _without(line: DraftLine, excluded: AbstractSet[str], group: str | None) -> DraftLine:
+    """Return a line without the choices of a group, or, if it is a new one of these items, without its units."""
+    if group is None:
+        return line._replace(quantity=0) if line.is_new and not excluded.isdisjoint(line.items) else line
+    kept = [option for option in line.options if option.group != group or excluded.isdisjoint(option.choices)]
+    return line if len(kept) == len(line.options) else line._replace(options=tuple(kept))
 
 
 def _choose_other(context: Context, question: OpenQuestion) -> Iterator[Edit]:

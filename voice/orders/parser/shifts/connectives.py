@@ -5,7 +5,7 @@ from typing import Final
 
 from voice.orders.parser.moves import Hypotheses, Shift
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import ChunkFlag
+from voice.orders.parser.state import ChunkFlag, Mood
 
 JOINTS: Final[Mapping[Role, str]] = {Role.COMMA: "comma", Role.STOP: "stop", Role.AND: "and", Role.OR: "or", Role.TIMES: "times"}
 
@@ -15,7 +15,7 @@ def shift_joint(shift: Shift) -> Hypotheses:
     new = shift.pass_by()
     new.joint = JOINTS[shift.arc.role]
     if shift.arc.value == "?":
-        new.is_inquiry = True
+        new.mood |= Mood.QUESTION_MARK
     yield new
 
 
@@ -28,7 +28,7 @@ def shift_with(shift: Shift) -> Hypotheses:
 
 
 def shift_filler(shift: Shift) -> Hypotheses:
-    """Skip a word that orders nothing; record a classifier, the number of people, an inquiry."""
+    """Skip a word that orders nothing; record a classifier, the number of people, a question."""
     new = shift.pass_by()
     role = shift.arc.role
     if role is Role.CLASSIFIER:
@@ -38,7 +38,7 @@ def shift_filler(shift: Shift) -> Hypotheses:
         new.chunk = new.chunk.copy()  # its reductions may depend on the number
         new.n_people = shift.arc.value
     elif role is Role.INQUIRY:
-        new.is_inquiry = True
+        new.mood |= Mood.QUESTION
     yield new
 
 
@@ -46,7 +46,7 @@ def shift_unread(shift: Shift) -> Hypotheses:
     """Leave a token unread."""
     new = shift.pass_by()
     new.unread = (shift.at, new.unread)
-    if shift.hypothesis.is_inquiry:
+    if shift.hypothesis.mood & (Mood.QUESTION | Mood.QUESTION_MARK):
         shift.note(new, "unread", "inquiry")
     yield new
 
@@ -55,11 +55,13 @@ def shift_request(shift: Shift) -> Hypotheses:
     """Read a request as the verb of an empty chunk, as a word without an effect, or as the beginning of a new chunk."""
     is_empty = shift.hypothesis.chunk.is_empty
     new = shift.pass_by()
+    new.mood |= Mood.REQUEST
     if is_empty:
         new.chunk = new.chunk.copy()
         new.chunk.verb = "add"
     yield new
     for begun, fresh in shift.begin("request") if not is_empty else ():
+        begun.mood |= Mood.REQUEST
         fresh.verb = "add"
         yield begun
 
