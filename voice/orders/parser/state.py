@@ -40,6 +40,7 @@ class ChunkFlag:
     EACH: Final = 1024
     ALL: Final = 2048
     PARTIAL_NAME: Final = 4096
+    ONTO: Final = 8192  # a preposition stands before the lines that it refers to: "for the second one"
 
 
 FLAG_NAMES: Final = tuple([(bit, name.lower()) for name, bit in vars(ChunkFlag).items() if name.isupper() and bit])
@@ -239,6 +240,7 @@ class Hypothesis:
     __slots__ = (
         "amount",
         "chunk",
+        "classifier",
         "cost",
         "is_inquiry",
         "is_negation_open",
@@ -265,6 +267,7 @@ class Hypothesis:
         is_inquiry: bool,  # noqa: FBT001
         unread: Any,
         trace: Any,
+        classifier: str = "",
     ) -> None:
         self.progress = progress
         self.chunk = chunk
@@ -277,6 +280,7 @@ class Hypothesis:
         self.n_people = n_people  # number of people; 0: unknown
         self.is_inquiry = is_inquiry  # the customer asks
         self.unread = unread  # linked list of token indices, last one first: (index, rest)
+        self.classifier = classifier  # a counting word before the next name; "": none
         self.trace = trace  # linked list of arcs, events, lists of events and `edits.Reduction`s, last one first
 
     @staticmethod
@@ -304,6 +308,7 @@ class Hypothesis:
             self.is_inquiry,
             self.unread,
             self.trace,
+            self.classifier,
         )
 
     @property
@@ -322,4 +327,5 @@ class Hypothesis:
             self.portions,
             self.is_negation_open,
             self.is_inquiry,
+            self.classifier,
         )
