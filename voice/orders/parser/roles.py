@@ -49,6 +49,7 @@ class Role(Enum):
     PLAIN = auto()  # a part without options
     ONES = auto()  # the pronoun behind a description
     REFERENCE = auto()
+    PERSON = auto()  # somebody for whom lines of the order are
     # Connectives and words without an effect
     AND = auto()
     OR = auto()

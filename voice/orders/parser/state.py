@@ -40,6 +40,7 @@ class ChunkFlag:
     EACH: Final = 1024
     ALL: Final = 2048
     PARTIAL_NAME: Final = 4096
+    PERSON: Final = 16384
     ONTO: Final = 8192  # a preposition stands before the lines that it refers to: "for the second one"
 
 
@@ -69,6 +70,7 @@ class Chunk:
         "groups",
         "is_article",
         "items",
+        "lines",
         "link",
         "modifiers",
         "number",
@@ -90,6 +92,7 @@ class Chunk:
         self.modifiers: tuple[Modifier, ...] = ()
         self.groups: tuple[str, ...] = ()  # option groups that are named
         self.flags = ChunkFlag.NONE
+        self.lines: tuple[int, ...] = ()  # those of the person who is mentioned
         self.place = 0  # of the line, from 1; negative: from the end; 0: none
         self.scope = 0  # of ALL: the number of lines; 0: unknown
         self.share = 0  # divisor of a line: 2 is one half; 0: none
@@ -107,6 +110,7 @@ class Chunk:
         new.modifiers = self.modifiers
         new.groups = self.groups
         new.flags = self.flags
+        new.lines = self.lines
         new.place = self.place
         new.scope = self.scope
         new.share = self.share
@@ -115,7 +119,7 @@ class Chunk:
     @property
     def is_empty(self) -> bool:
         """True if nothing in the chunk could edit the order."""
-        if self.number or self.items or self.modifiers or self.groups or self.place or self.share:
+        if self.number or self.items or self.modifiers or self.groups or self.place or self.lines or self.share:
             return False
         return self.verb in {"", "add"} and not self.flags & ~(ChunkFlag.ONLY | ChunkFlag.CLASSIFIED)
 
@@ -131,6 +135,7 @@ class Chunk:
             self.modifiers,
             self.groups,
             self.flags,
+            self.lines,
             self.place,
             self.scope,
             self.share,

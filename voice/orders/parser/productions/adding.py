@@ -121,7 +121,7 @@ def added(context: Context, event: Event, lines: Sequence[DraftLine], *, forward
 def add_implied(context: Context) -> Iterator[Edit]:
     """Add a line for modifiers that only one item, or a few, accept."""
     chunk = context.chunk
-    if chunk.items or not chunk.modifiers or chunk.verb not in {"", "add"} or chunk.place or "with" in chunk.link:
+    if not chunk.modifiers or chunk.verb not in {"", "add"} or context.is_line_named or "with" in chunk.link:
         return
     if context.has(ChunkFlag.REFERENCE | ChunkFlag.ALL):
         return
@@ -135,7 +135,7 @@ def add_implied(context: Context) -> Iterator[Edit]:
 def forward(context: Context) -> Iterator[Edit]:
     """Keep a number and modifiers for an item that comes in a later chunk."""
     chunk = context.chunk
-    if chunk.items or not (chunk.modifiers or chunk.number) or chunk.verb not in {"", "add"} or chunk.place:
+    if context.is_line_named or not (chunk.modifiers or chunk.number) or chunk.verb not in {"", "add"}:
         return
     if not context.has(ChunkFlag.ALL | ChunkFlag.REST | ChunkFlag.REFERENCE):
         edit = Edit(context, context.event("forward", "none", "none"), context.draft, context.progress.focus, is_edit=False)

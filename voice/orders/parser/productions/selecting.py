@@ -23,7 +23,7 @@ def references(context: Context) -> list[Reference]:
     chunk = context.chunk
     if chunk.place:
         found = _by_place(context)
-    elif chunk.items:
+    elif context.is_line_named:
         found = _counted(context, context.described if chunk.modifiers else context.named, "named")
     elif chunk.modifiers:
         found = _counted(context, context.described, "described")

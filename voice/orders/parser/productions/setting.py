@@ -18,7 +18,7 @@ Target = tuple[tuple[int, ...], str]  # lines, and the attribute `target` of eve
 def _targets(context: Context) -> Iterator[Target]:
     """Yield the lines to which modifiers or a number may apply."""
     chunk = context.chunk
-    if chunk.items or chunk.place:
+    if context.is_line_named:
         yield from [((number,), "named") for number in context.named[-2:]]
         if len(context.named) > 1:
             yield tuple(context.named), "all_named"
@@ -102,7 +102,7 @@ def assign(context: Context) -> Iterator[Edit]:
     chunk, question = context.chunk, context.question
     if question is None or question.group is None or question.line is None or not context.index.is_one_of(question.group):
         return
-    if not chunk.modifiers or chunk.items or chunk.place:
+    if not chunk.modifiers or context.is_line_named:
         return
     if chunk.verb not in {"", "add", "set"} or not all([modifier.choices(question.group) for modifier in chunk.modifiers]):
         return
@@ -129,7 +129,7 @@ def set_all(context: Context) -> Iterator[Edit]:
     chunk = context.chunk
     if not context.has(ChunkFlag.ALL) or chunk.verb in NON_SETTING_VERBS or chunk.number:
         return
-    numbers = context.named[-1:] if chunk.items or chunk.place else [context.last] if context.last is not None else []
+    numbers = context.named[-1:] if context.is_line_named else [context.last] if context.last is not None else []
     for number in numbers:
         line = context.draft[number]
         for choices, more_events in whole_groups(context, line):
@@ -192,10 +192,10 @@ def increment(context: Context) -> Iterator[Edit]:
     if chunk.modifiers:
         numbers = context.described[-1:]
     else:
-        numbers = context.named[-1:] if chunk.items else [context.last] if context.last is not None else []
+        numbers = context.named[-1:] if context.is_line_named else [context.last] if context.last is not None else []
     for number in numbers:
         line = context.draft[number]
-        target = "described" if chunk.modifiers else "named" if chunk.items else "focus"
+        target = "described" if chunk.modifiers else "named" if context.is_line_named else "focus"
         quantity = line.quantity + (chunk.number or 1)
         yield Edit(
             context,
@@ -208,7 +208,7 @@ def increment(context: Context) -> Iterator[Edit]:
 def add_alike(context: Context) -> Iterator[Edit]:
     """Add units of the item in focus with other options: "another small one"."""
     chunk = context.chunk
-    if not context.has(ChunkFlag.MORE) or not chunk.modifiers or chunk.items or chunk.place or chunk.verb not in {"", "add"}:
+    if not context.has(ChunkFlag.MORE) or not chunk.modifiers or context.is_line_named or chunk.verb not in {"", "add"}:
         return
     if context.last is None or not (chunk.number or context.has(ChunkFlag.ONES | ChunkFlag.CLASSIFIED)):
         return

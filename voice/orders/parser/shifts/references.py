@@ -46,6 +46,19 @@ def shift_ordinal(shift: Shift) -> Hypotheses:
     yield new
 
 
+def shift_person(shift: Shift) -> Hypotheses:
+    """Read the lines of a person into the open chunk or a new one; behind "no" they are removed. The person may be of no account."""
+    for new, chunk in _open_and_new(shift):
+        chunk.lines = shift.arc.value
+        chunk.flags |= ChunkFlag.PERSON
+        if new.amount == "no" and not chunk.verb:
+            new.amount, chunk.verb = None, "remove"
+        yield new
+    new = shift.pass_by()
+    shift.note(new, "skip", "person")
+    yield new
+
+
 def shift_share(shift: Shift) -> Hypotheses:
     """Read a fraction of a line into the open chunk or a new one."""
     for new, chunk in _open_and_new(shift):
