@@ -15,7 +15,7 @@ from voice.dialog.state import Note, Question, QuestionKind
 from voice.menus.diets import ALLERGENS, DIETS, Verdict, verdict_on
 from voice.menus.menu import Menu
 from voice.orders import words
-from voice.orders.language_packs import LanguagePack
+from voice.orders.language_packs import LanguagePack, language_packs
 from voice.orders.parser.draft import DraftLine
 from voice.orders.pricing import Pricing
 from voice.orders.words import Token
@@ -39,6 +39,14 @@ class FoundNote(NamedTuple):
     end: int
     is_statement: bool = True
     is_attribute: bool = False
+
+
+class Mentioned(NamedTuple):
+    """A person, mentioned in the utterance, with the lines that notes tell to be for this person; the place is in code points."""
+
+    lines: tuple[int, ...]
+    start: int
+    end: int
 
 
 class NoteFinder:
@@ -187,17 +195,47 @@ def placed(found: Sequence[FoundNote], settled: Settled) -> list[Note]:
     return notes
 
 
-def mentioned(notes: Iterable[Note], tokens: Sequence[Token]) -> dict[int, tuple[int, int]]:
-    """Return the lines whose person an utterance mentions, with the place of the mention in code points."""
-    surfaces = [token.surface for token in tokens]
-    found = {}
+def mentioned(notes: Iterable[Note], tokens: Sequence[Token], n_lines: int) -> list[Mentioned]:
+    """Return the persons of an order of so many lines whom an utterance mentions by their names or by possessive pronouns."""
+    lines_of: dict[str, list[int]] = {}
     for note in notes:
-        name = words.phrase(note.text) if note.kind == "person" and note.line is not None else ()
-        for start in range(len(surfaces) - len(name) + 1) if name else ():
-            said = surfaces[start : start + len(name)]
-            if note.line is not None and (*said[:-1], said[-1].removesuffix("s")) == (*name[:-1], name[-1].removesuffix("s")):
-                found[note.line] = tokens[start].start, tokens[start + len(name) - 1].end
+        if note.kind == "person" and note.line is not None:
+            lines_of.setdefault(note.text, []).append(note.line)
+    named: dict[tuple[str, ...], tuple[int, ...]] = {
+        (*name[:-1], name[-1].removesuffix("s")): tuple(lines) for text, lines in lines_of.items() if (name := words.phrase(text))
+    }
+    surfaces = [token.surface for token in tokens]
+    found: list[Mentioned] = []
+    for start in range(len(surfaces)):
+        for length in {len(name) for name in named}:
+            said = surfaces[start : start + length]
+            lines = named.get((*said[:-1], said[-1].removesuffix("s")))
+            if lines is not None and len(said) == length:
+                found.append(Mentioned(lines, tokens[start].start, tokens[start + length - 1].end))
+    for persons, start, end in _possessives(is_folded=not words.has_diacritics(tokens)).find(surfaces):
+        lines = _lines_of_pronoun(persons, named, n_lines) if named else ()
+        found.append(Mentioned(lines, tokens[start].start, tokens[end - 1].end))
     return found
+
+
+def _lines_of_pronoun(persons: Sequence[str], named: Mapping[tuple[str, ...], tuple[int, ...]], n_lines: int) -> tuple[int, ...]:
+    """Return the lines of the person whom a pronoun means: the last one of those whom it fits, or of those who have a name.
+
+    `persons`: whom it fits; none: the speaker, whose lines are those of nobody else.
+    """
+    if not persons:
+        others = {line for lines in named.values() for line in lines}
+        return tuple([line for line in range(n_lines) if line not in others])
+    unnamed = {words.phrase(person) for pack in language_packs().values() for person in pack.persons}
+    fitting = [lines for name, lines in named.items() if name in {words.phrase(person) for person in persons}]
+    with_name = [lines for name, lines in named.items() if name not in unnamed]
+    return (fitting or with_name or [()])[-1]
+
+
+@lru_cache(maxsize=2)
+def _possessives(*, is_folded: bool) -> Phrases[tuple[str, ...]]:
+    """Return the possessive pronouns of all languages, each with the persons whom it fits."""
+    return phrases_of(lambda pack: [(tuple(persons), [way]) for way, persons in pack.possessives.items()], is_folded=is_folded)
 
 
 def kept(notes: Iterable[Note], places: Mapping[int, int], *, is_cancelled: bool) -> list[Note]:

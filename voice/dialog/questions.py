@@ -7,6 +7,7 @@ from typing import Final
 from voice.dialog.availability import Absent
 from voice.dialog.nested_options import Path, group_at, levels
 from voice.dialog.requirements import open_groups, unmet_groups
+from voice.dialog.settling import MAX_QUANTITY
 from voice.dialog.state import PendingEdit, Question, QuestionKind
 from voice.menus.menu import Menu
 from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine
@@ -97,7 +98,7 @@ def unresolved_question(menu: Menu, absent: Absent, unresolved: Unresolved) -> Q
     """Return the question for a line whose words fit several items, or none that is available; its line is a draft index."""
     line = unresolved.line
     number = unresolved.replaces if unresolved.replaces >= 0 else None
-    edit = PendingEdit("add" if number is None else "set", DraftLine(line.items, line.quantity, line.options))
+    edit = PendingEdit("add" if number is None else "set", DraftLine(line.items, min(line.quantity, MAX_QUANTITY), line.options))
     if unresolved.is_available:
         pending = edit._replace(line=edit.line._replace(items=()))
         here = tuple([item for item in line.items if item not in absent.items])

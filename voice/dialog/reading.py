@@ -8,7 +8,7 @@ from voice.dialog.acts import Heard, act_of_words, heard
 from voice.dialog.flat_menu import FlatMenu, SpokenChoice
 from voice.dialog.inquiries import InquiryFinder, is_spelt_name
 from voice.dialog.languages import are_adjectives_first, language_of, spoken_languages
-from voice.dialog.notes import FoundNote, NoteFinder, mentioned
+from voice.dialog.notes import FoundNote, Mentioned, NoteFinder, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
 from voice.dialog.policy import is_read_back
@@ -31,7 +31,7 @@ from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, MenuIndex
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Analysis, Parse, Parser
-from voice.orders.parser.ranker import Ranker
+from voice.orders.parser.person_arcs import Mention
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
@@ -112,19 +112,19 @@ class UtteranceReader:
         notes = self._notes.find(utterance, tokens)
         if any(note.is_attribute and note.note.kind == "diet" for note in notes) and self._inquiries.asks(tokens):
             notes = [note for note in notes if note.note.kind != "diet"]
-        persons = mentioned(state.notes, tokens) if state.notes else {}
+        persons = mentioned(state.notes, tokens, len(state.lines))
         if persons and notes and {(note.note.kind, note.note.text) for note in notes} <= {(note.kind, note.text) for note in state.notes}:
             reading = self._read(utterance, tokens, state, [], persons)
             if reading.parse.n_edits and not any(line.is_new and line.beside == NEW and line.quantity for line in reading.parse.draft):
                 return reading  # about the lines of these persons, none of which is new
-        return self._read(utterance, tokens, state, notes, {} if notes else persons)
+        return self._read(utterance, tokens, state, notes, [] if notes else persons)
 
     def _read(
-        self, utterance: str, tokens: Sequence[Token], state: State, notes: Sequence[FoundNote], persons: Mapping[int, tuple[int, int]]
+        self, utterance: str, tokens: Sequence[Token], state: State, notes: Sequence[FoundNote], persons: Sequence[Mentioned]
     ) -> Reading:
-        """Read an utterance with some notes; `persons`: the places of those who are mentioned, by line."""
+        """Read an utterance with some notes; `persons`: those who are mentioned."""
         all_tokens, part_numbers = tokens, self._part_numbers.find(tokens)
-        unparsed = [*part_numbers, *persons.values(), *[(note.start, note.end) for note in notes if note.is_statement]]
+        unparsed = [*part_numbers, *[(note.start, note.end) for note in notes if note.is_statement]]
         if unparsed:
             utterance = blanked(utterance, unparsed)
             for start, _ in part_numbers:
@@ -134,10 +134,10 @@ class UtteranceReader:
         if wish := [(tokens[one.start].start, tokens[one.end - 1].end) for one in said.phrases if one.function == "human"]:
             utterance = blanked(utterance, wish)
             tokens = words.tokenize(utterance)
-        analysis = self._parser.analyse(utterance, tokens)
+        analysis = self._parser.analyse(utterance, tokens, _tokens_of(persons, tokens))
         first = state.questions[0] if state.questions else None
         act_costs = self._parser.act_costs(analysis, _kind(first))
-        asked, parses, second_opinion = self._parse(utterance, analysis, act_costs, state, said, tuple(persons))
+        asked, parses, second_opinion = self._parse(utterance, analysis, act_costs, state, said, persons)
         if self.menu.is_nested:
             named = [parse for parse in parses if not self._implies_nested(parse)]
             parses = certain_first([self._nested(parse, state.lines, tokens) for parse in named or parses])
@@ -179,14 +179,15 @@ class UtteranceReader:
         return self._parser.act_costs(self._parser.analyse(reading.utterance), _kind(reading.asked))
 
     def _parse(  # noqa: PLR0913, PLR0917 - one step of `read`
-        self, utterance: str, analysis: Analysis, act_costs: Mapping[str, float], state: State, said: Heard, persons: tuple[int, ...]
+        self, utterance: str, analysis: Analysis, act_costs: Mapping[str, float], state: State, said: Heard, persons: Sequence[Mentioned]
     ) -> tuple[Question | None, list[Parse], bool | None]:
         """Return the parses in the light of the first question, or of a later one that the utterance answers instead.
 
         The last value tells whether the second opinion agrees; None: it was not asked.
-        `act_costs`: in the light of the first question; `persons`: the lines of the persons that the utterance mentions.
+        `act_costs`: in the light of the first question; `persons`: those whom the utterance mentions.
         """
-        focus = persons or tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
+        focus = tuple(dict.fromkeys([line for person in persons for line in person.lines]))
+        focus = focus or tuple([change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)])
         before = tuple([self.menu.flattened(line) for line in state.lines])
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(analysis, before, question=self._for_parser(first), focus=focus, act_costs=act_costs)
@@ -246,6 +247,16 @@ class UtteranceReader:
             draft.append(self.menu.nested(line, before[origin] if origin >= 0 else None, spoken))
         unresolved = tuple([one._replace(line=self.menu.nested(one.line, None, spoken)) for one in parse.unresolved])
         return parse.with_draft(tuple(draft), unresolved)
+
+
+def _tokens_of(persons: Iterable[Mentioned], tokens: Sequence[Token]) -> list[Mention]:
+    """Return the mentions of persons by their tokens; without those that were blanked."""
+    found = []
+    for lines, start, end in persons:
+        covered = [number for number, token in enumerate(tokens) if start <= token.start and token.end <= end]
+        if covered:
+            found.append(Mention(covered[0], covered[-1] + 1, lines))
+    return found
 
 
 def _spoken_choices(parse: Parse, tokens: Sequence[Token], *, adjectives_first: bool) -> list[SpokenChoice]:

@@ -5,9 +5,12 @@ from typing import Final
 
 from voice.dialog.phrases import is_function_word, without_conjunction
 from voice.dialog.state import Act
+from voice.orders import words
 from voice.orders.parser.arc import Arc
+from voice.orders.parser.model import Event
 from voice.orders.parser.parser import Parse
 from voice.orders.parser.roles import NAMING, Role
+from voice.orders.spans import SpanKind
 from voice.orders.words import Token
 
 # Acts that explain all words of an utterance.
@@ -16,9 +19,13 @@ EXPLAINING: Final = frozenset({Act.SMALLTALK, Act.QUESTION, Act.REPEAT, Act.HUMA
 ANSWERING: Final = frozenset({Act.DENY, Act.CONFIRM, Act.DONE})
 # Events of the parser that use the words of a chunk.
 REDUCTIONS: Final = frozenset({
-    "add", "add_implied", "set_options", "set_described", "set_quantity", "set_each", "split", "increment", "repeat", "remove",
-    "remove_options", "remove_absent", "hold", "replace", "replace_options", "forward", "keep", "cancel", "accept",
+    "add", "add_alike", "add_implied", "add_rest", "set_all", "set_options", "set_described", "set_quantity", "set_each", "split",
+    "increment", "repeat", "repeat_number", "same_for", "same_group", "assign", "remove", "remove_options", "remove_absent", "hold",
+    "replace", "replace_options", "forward", "keep", "cancel", "accept",
 })  # fmt: skip
+
+# Typed numbers that say of an item how it is to be: their words are part of the order.
+DESCRIBING: Final = frozenset({SpanKind.SIZE.value, SpanKind.PERCENTAGE.value, SpanKind.TEMPERATURE.value})
 
 TAKING: Final = frozenset({"add", "add_implied"})  # the chunks that wait
 
@@ -33,10 +40,11 @@ def unmatched_words(
     if act in EXPLAINING:
         return ()
     unused = {number for number in parse.unread if not is_function_word(tokens[number])}
+    unused.update(_measures(parse, tokens))
     if act not in ANSWERING:
-        unused.update(_dropped(parse))
+        unused.update(_dropped(parse, tokens))
     unused = {number for number in unused if not any(start <= tokens[number].start < end for start, end in noted)}
-    negations = _negations(parse)
+    negations = _negations(parse, tokens)
     stretches: list[list[int]] = []
     for number in sorted(unused):
         if stretches and number == stretches[-1][1] + 1:
@@ -47,15 +55,30 @@ def unmatched_words(
     return tuple([utterance[tokens[start].start : tokens[end].end] for start, end in stretches])
 
 
-def _dropped(parse: Parse) -> Iterator[int]:
+def _placed(parse: Parse, tokens: Sequence[Token]) -> Iterator[tuple[int, Event | Arc]]:
+    """Yield the events of a parse, each with the token behind the arcs before it; the trace has no arcs for punctuation."""
+    at = 0
+    for event in parse.events:
+        while isinstance(event, Arc) and event.length and words.is_punctuation(tokens[at].surface):
+            at += 1
+        yield at, event
+        at += event.length if isinstance(event, Arc) else 0
+
+
+def _measures(parse: Parse, tokens: Sequence[Token]) -> Iterator[int]:
+    """Yield the tokens of measures that describe an item and that no name of the menu has: a size that is not offered."""
+    for at, event in _placed(parse, tokens):
+        if isinstance(event, Arc) and event.role is Role.TALK and event.value in DESCRIBING:
+            yield from range(at, at + event.length)
+
+
+def _dropped(parse: Parse, tokens: Sequence[Token]) -> Iterator[int]:
     """Yield the tokens of names, and of numbers beside them, that the parser read as words that order nothing, or that wait for an item."""
     chunk: list[tuple[Role, range]] = []
     waiting: list[tuple[Role, range]] = []
-    at = 0
-    for event in parse.events:
+    for at, event in _placed(parse, tokens):
         if isinstance(event, Arc):
             chunk.append((event.role, range(at, at + event.length)))
-            at += event.length
         elif event[0] == "drop":
             yield from _named(chunk)
             chunk = []
@@ -72,13 +95,7 @@ def _named(chunk: Sequence[tuple[Role, range]]) -> Iterator[int]:
             yield from tokens if role in {*NAMING, Role.NUMBER} else ()
 
 
-def _negations(parse: Parse) -> dict[int, int]:
+def _negations(parse: Parse, tokens: Sequence[Token]) -> dict[int, int]:
     """Return the length of the negation that ends right before a token."""
-    found = {}
-    at = 0
-    for event in parse.events:
-        if isinstance(event, Arc):
-            at += event.length
-            if event.role is Role.AMOUNT and event.value == "no":
-                found[at] = event.length
-    return found
+    arcs = [(at, event) for at, event in _placed(parse, tokens) if isinstance(event, Arc)]
+    return {at + arc.length: arc.length for at, arc in arcs if arc.role is Role.AMOUNT and arc.value == "no"}

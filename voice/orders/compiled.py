@@ -34,6 +34,7 @@ MODULES = (
     "parser.moves",
     "parser.names",
     "parser.parser",
+    "parser.person_arcs",
     "parser.productions.adding",
     "parser.productions.answering",
     "parser.productions.removing",

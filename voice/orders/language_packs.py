@@ -232,6 +232,7 @@ class LanguagePack(BaseModel):
     diet_openings: list[str]  # before a diet: "I'm"
     owners: list[str]  # before the person for whom a line is: "for"
     persons: list[str]  # persons without a name: "my wife"
+    possessives: dict[str, list[str]]  # pronouns for a person's line, each with the `persons` whom it fits; none: the speaker
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
     adjectives: list[str]  # no names without a noun

@@ -22,7 +22,8 @@ class Context:
         self.asked_group = question.group if question else None
         self.live = progress.live
         self.named = self._named()  # lines that the chunk names
-        pool = self.named if chunk.items or chunk.place else self.live
+        self.is_line_named = bool(chunk.items or chunk.place or chunk.lines)
+        pool = self.named if self.is_line_named else self.live
         self.described = [number for number in pool if chunk.modifiers and index.describes(chunk.modifiers, draft[number])]
         focus = [number for number in progress.focus if draft[number].quantity > 0]
         self.focus = focus
@@ -33,14 +34,15 @@ class Context:
         self._flags = tuple([name for bit, name in FLAG_NAMES if chunk.flags & bit]) if chunk.flags else ()
 
     def _named(self) -> list[int]:
-        """Return the lines that the chunk names, by place or by item."""
+        """Return the lines that the chunk names, by place, by person or by item."""
         chunk = self.chunk
         if chunk.place:
             old = self.old
             place = chunk.place - 1 if chunk.place > 0 else len(old) + chunk.place
             return [old[place]] if 0 <= place < len(old) else []
         items = set(chunk.items)
-        return [number for number in self.live if not items.isdisjoint(self.draft[number].items)]
+        pool = [number for number in chunk.lines if number in self.live] if chunk.lines else self.live
+        return [number for number in pool if not items or not items.isdisjoint(self.draft[number].items)] if items or chunk.lines else []
 
     @property
     def old(self) -> list[int]:

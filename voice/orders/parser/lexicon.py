@@ -185,7 +185,7 @@ class Lexicon:
         kind = span.kind.value
         for at in range(start, span.end):
             rows[at] = tuple([self._typed(arc, kind) if arc.role is Role.NUMBER else arc for arc in rows[at]])
-        rows[start] = (*rows[start], self._arc(length, Role.TALK, None, (("span", 1.0), (f"span.{kind}", 1.0))))
+        rows[start] = (*rows[start], self._arc(length, Role.TALK, kind, (("span", 1.0), (f"span.{kind}", 1.0))))
 
     def _typed(self, arc: Arc, kind: str) -> Arc:
         return self._arc(arc.length, arc.role, arc.value, (*arc.features, ("number.typed", 1.0), (f"number.typed.{kind}", 1.0)))

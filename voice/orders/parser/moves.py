@@ -38,6 +38,13 @@ class Shift:
         """Add an event, with its cost, to a hypothesis."""
         self.reducer.note(hypothesis, event)
 
+    def name(self, hypothesis: Hypothesis, *event: object) -> None:
+        """Add the event of a name, and one of the counting word before it: a side of fries is rather an item than an option."""
+        self.note(hypothesis, *event)
+        if self.hypothesis.classifier:
+            self.note(hypothesis, "classified", self.arc.role.name.lower(), self.hypothesis.classifier)
+            hypothesis.classifier = ""
+
     def pass_by(self) -> Hypothesis:
         """Return a hypothesis behind the arc that shares the open chunk."""
         new = self.hypothesis.fork()

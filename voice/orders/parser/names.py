@@ -76,6 +76,8 @@ class NameIndex:
         self._model = model
         self._function_words = frozenset({word for pack in packs for word in pack.function_words()})
         self._adjectives = frozenset({word for pack in packs for word in pack.adjectives})
+        # Elsewhere the last word of a name is no noun.
+        self._has_noun_last = any(pack.adjectives_first and pack.language in menu.languages for pack in packs)
         self._digits = {word: str(value) for pack in packs for word, value in {**pack.numbers.units, **pack.numbers.tens}.items()}
         self._hollow = frozenset({word for pack in packs for word in pack.uninformative_words()}) | UNITS
         self._neighbours = _groups_offered_together(menu)
@@ -86,6 +88,8 @@ class NameIndex:
         for item_id, item in menu.items.items():
             if item.category is not None:
                 self._categories[tuple(map(words.singular, words.phrase(item.category)))].append(item_id)
+        self._family_of = {name.entity: self._family(menu, name.entity) for name in self._names}
+        self._kinds = self._kinds_of(menu)
         self._spellings = SpellingIndex(self._postings, self._function_words)
         self.keys = frozenset({_sound_key(name) for name in self._names})  # of whole names
 
@@ -105,6 +109,30 @@ class NameIndex:
                 is_item = isinstance(entity, str)
                 weights = tuple([self._weight(word, phrase, n_entities[is_item] / len(entities[is_item, word])) for word in phrase])
                 self._post(Name(entity, phrase, weights, is_synonym))
+
+    def _kinds_of(self, menu: Menu) -> dict[str, frozenset[str]]:
+        """Return the nouns that say of what kind a name is, by group or category: several names in it end with them."""
+        if not self._has_noun_last:
+            return {}
+        ending: dict[str, dict[str, set[Entity]]] = defaultdict(lambda: defaultdict(set))
+        for name in self._names:
+            if len(name.words) > 1 and not name.is_synonym and all(map(str.isascii, name.words)):
+                ending[self._family_of[name.entity]][words.singular(name.words[-1])].add(name.entity)
+        for item_id, item in menu.items.items():
+            for word in words.phrase(item.category or ""):
+                ending[self._family_of[item_id]][words.singular(word)].update(("", item_id))
+        return {
+            family: frozenset([noun for noun, entities in nouns.items() if len(entities) > 1]) - self._function_words
+            for family, nouns in ending.items()
+            if family
+        }
+
+    @staticmethod
+    def _family(menu: Menu, entity: Entity) -> str:
+        if isinstance(entity, str):
+            category = menu.items[entity].category
+            return "" if category is None else f"category {category}"
+        return f"group {entity.group}"
 
     def _weight(self, word: str, phrase: Phrase, rarity: float) -> float:
         """Return the weight of a word: its smoothed inverse document frequency (Spärck Jones 1972)."""
@@ -135,7 +163,10 @@ class NameIndex:
             if matches is None or (end > start and not matches):
                 continue
             if end > start:
-                arcs += self._arcs_of(matches, surfaces[start:end])
+                named = list(self._arcs_of(matches, surfaces[start:end]))
+                arcs += named
+                if end < len(surfaces):
+                    arcs += [self._with_kind(arc) for arc in named if self._is_kind(surfaces[end], arc)]
             if end == len(surfaces):
                 break
             reach = max(reach, end + 2)
@@ -146,6 +177,14 @@ class NameIndex:
                 self._extend(by_end, skipped, surfaces, end + 1, is_first=False, has_diacritics=has_diacritics)
         arcs += self._category_arcs(surfaces, start)
         return arcs, reach - start
+
+    def _is_kind(self, surface: str, arc: Arc) -> bool:
+        """Return whether a word behind a whole name says of what kind it is: "jalapeno peppers" beside "banana peppers"."""
+        kinds = self._kinds.get(self._family_of[arc.value[0]], frozenset()) if not arc.is_partial else frozenset()
+        return words.singular(surface) in kinds
+
+    def _with_kind(self, arc: Arc) -> Arc:
+        return Arc.scored(self._model, arc.length + 1, arc.role, arc.value, (*arc.features, ("name.kind", 1.0)))
 
     def _words_at(self, surfaces: Sequence[str], start: int, *, has_diacritics: bool) -> Iterator[tuple[int, list[tuple[str, Features]]]]:
         """Yield indexed words that one token, or two tokens written apart, may stand for, with the number of tokens."""
@@ -224,6 +263,8 @@ class NameIndex:
             ("name.head_first" if said & 1 else "name.head_missing", 1.0),
             (f"name.words={min(3, len(words_said))}", 1.0),
         ]
+        if self._has_noun_last and all(map(str.isascii, name.words)):
+            features.append((f"name.{kind}.noun" if said >> (len(name.words) - 1) else f"name.{kind}.no_noun", 1.0))
         if self._adjectives.issuperset(words_said):
             features.append((f"name.{kind}.adjective", 1.0))
         if is_function_word:

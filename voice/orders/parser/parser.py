@@ -14,6 +14,7 @@ from voice.orders.parser.edits import Reduction
 from voice.orders.parser.lexicon import Lexicon
 from voice.orders.parser.model import Event, Model, features_of
 from voice.orders.parser.moves import Shift
+from voice.orders.parser.person_arcs import Mention, with_person_arcs
 from voice.orders.parser.question_arcs import with_question_arcs
 from voice.orders.parser.ranker import Ranker
 from voice.orders.parser.reduce import Reducer
@@ -162,11 +163,11 @@ class Parser:
         self._lexicon = Lexicon(menu, model)
         self._reducer = Reducer(self.index, model)
 
-    def analyse(self, utterance: str, tokens: Sequence[Token] | None = None) -> Analysis:
-        """Find the arcs of the tokens of an utterance; `tokens`: None tokenises it."""
+    def analyse(self, utterance: str, tokens: Sequence[Token] | None = None, persons: Sequence[Mention] = ()) -> Analysis:
+        """Find the arcs of the tokens of an utterance; `tokens`: None tokenises it; `persons`: whom it mentions."""
         if tokens is None:
             tokens = words.tokenize(words.nfc(utterance))
-        return Analysis(tokens, self._lexicon.lattice(tokens))
+        return Analysis(tokens, with_person_arcs(self._lexicon.lattice(tokens), persons, self._model))
 
     def act_costs(self, analysis: Analysis, kind: str = "") -> Mapping[str, float]:
         """Return -log P of each act; `kind`: of the open question, "" if there is none."""

@@ -11,7 +11,17 @@ from voice.orders.parser.productions.answering import choose, choose_all_but, ch
 from voice.orders.parser.productions.removing import drop, hold, keep, remove, remove_options, replace, replace_options
 from voice.orders.parser.productions.repeating import repeat, repeat_number, same_for, same_group
 from voice.orders.parser.productions.selecting import exclude, select
-from voice.orders.parser.productions.setting import assign, increment, set_described, set_each, set_options, set_quantity, split
+from voice.orders.parser.productions.setting import (
+    add_alike,
+    assign,
+    increment,
+    set_all,
+    set_described,
+    set_each,
+    set_options,
+    set_quantity,
+    split,
+)
 from voice.orders.parser.roles import Role
 from voice.orders.parser.state import Chunk, ChunkFlag, Hypothesis, OpenQuestion
 
@@ -31,6 +41,7 @@ INTO: Final = 256
 KEEPING: Final = 512
 EXCEPT: Final = 1024
 QUESTION: Final = 2048
+ALL: Final = 4096
 
 # Reductions of equal cost are in the order of their productions.
 RULES: Final[tuple[tuple[Production, int], ...]] = (
@@ -43,10 +54,12 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (same_group, AGAIN),
     (set_options, MODIFIERS),
     (assign, QUESTION | MODIFIERS),
+    (set_all, ALL),
     (set_described, MODIFIERS),
     (set_quantity, NUMBER),
     (set_each, NUMBER),
     (increment, MORE),
+    (add_alike, MORE | MODIFIERS),
     (split, PART),
     (select, ANYTHING),
     (exclude, EXCEPT),
@@ -162,6 +175,8 @@ def bits_of(chunk: Chunk, question: OpenQuestion | None) -> int:
         bits |= AGAIN
     if flags & ChunkFlag.MORE:
         bits |= MORE
+    if flags & ChunkFlag.ALL:
+        bits |= ALL
     if chunk.link == "except":
         bits |= EXCEPT
     return bits if question is None else bits | QUESTION

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import Any, Final
 
+from voice.orders import words
 from voice.orders.language_packs import LanguagePack
 
 
@@ -48,6 +49,7 @@ class Role(Enum):
     PLAIN = auto()  # a part without options
     ONES = auto()  # the pronoun behind a description
     REFERENCE = auto()
+    PERSON = auto()  # somebody for whom lines of the order are
     # Connectives and words without an effect
     AND = auto()
     OR = auto()
@@ -80,7 +82,6 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
     yield from [
         (Role.REQUEST, None, pack.requests),
         (Role.FILLER, None, pack.fillers),
-        (Role.CLASSIFIER, None, pack.classifiers),
         (Role.AND, None, pack.joins),
         (Role.COMMA, None, pack.buts),
         (Role.OR, None, pack.ors),
@@ -107,6 +108,7 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.REFERENCE, None, pack.refers),
         (Role.INQUIRY, None, (*pack.inquiries, *pack.asked)),
     ]
+    yield from [(Role.CLASSIFIER, words.singular(words.phrase(way)[0]), [way]) for way in pack.classifiers]
     yield from [(Role.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()]
     yield from [(Role.AMOUNT_BEHIND, amount, ways) for amount, ways in pack.amounts_behind.items()]
     for role, table in (

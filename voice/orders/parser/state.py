@@ -40,6 +40,8 @@ class ChunkFlag:
     EACH: Final = 1024
     ALL: Final = 2048
     PARTIAL_NAME: Final = 4096
+    PERSON: Final = 16384
+    ONTO: Final = 8192  # a preposition stands before the lines that it refers to: "for the second one"
 
 
 class Mood:
@@ -79,6 +81,7 @@ class Chunk:
         "groups",
         "is_article",
         "items",
+        "lines",
         "link",
         "modifiers",
         "number",
@@ -100,6 +103,7 @@ class Chunk:
         self.modifiers: tuple[Modifier, ...] = ()
         self.groups: tuple[str, ...] = ()  # option groups that are named
         self.flags = ChunkFlag.NONE
+        self.lines: tuple[int, ...] = ()  # those of the person who is mentioned
         self.place = 0  # of the line, from 1; negative: from the end; 0: none
         self.scope = 0  # of ALL: the number of lines; 0: unknown
         self.share = 0  # divisor of a line: 2 is one half; 0: none
@@ -117,6 +121,7 @@ class Chunk:
         new.modifiers = self.modifiers
         new.groups = self.groups
         new.flags = self.flags
+        new.lines = self.lines
         new.place = self.place
         new.scope = self.scope
         new.share = self.share
@@ -125,7 +130,7 @@ class Chunk:
     @property
     def is_empty(self) -> bool:
         """True if nothing in the chunk could edit the order."""
-        if self.number or self.items or self.modifiers or self.groups or self.place or self.share:
+        if self.number or self.items or self.modifiers or self.groups or self.place or self.lines or self.share:
             return False
         return self.verb in {"", "add"} and not self.flags & ~(ChunkFlag.ONLY | ChunkFlag.CLASSIFIED)
 
@@ -141,6 +146,7 @@ class Chunk:
             self.modifiers,
             self.groups,
             self.flags,
+            self.lines,
             self.place,
             self.scope,
             self.share,
@@ -250,6 +256,7 @@ class Hypothesis:
     __slots__ = (
         "amount",
         "chunk",
+        "classifier",
         "cost",
         "is_negation_open",
         "joint",
@@ -276,6 +283,7 @@ class Hypothesis:
         mood: int,
         unread: Any,
         trace: Any,
+        classifier: str = "",
     ) -> None:
         self.progress = progress
         self.chunk = chunk
@@ -288,6 +296,7 @@ class Hypothesis:
         self.n_people = n_people  # number of people; 0: unknown
         self.mood = mood  # bits of `Mood`
         self.unread = unread  # linked list of token indices, last one first: (index, rest)
+        self.classifier = classifier  # a counting word before the next name; "": none
         self.trace = trace  # linked list of arcs, events, lists of events and `edits.Reduction`s, last one first
 
     @staticmethod
@@ -315,6 +324,7 @@ class Hypothesis:
             self.mood,
             self.unread,
             self.trace,
+            self.classifier,
         )
 
     @property
@@ -332,5 +342,6 @@ class Hypothesis:
             self.amount,
             self.portions,
             self.is_negation_open,
-            self.mood,
+            self.is_inquiry,
+            self.classifier,
         )

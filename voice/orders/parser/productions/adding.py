@@ -3,29 +3,48 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from voice.orders.parser.draft import DraftLine
+from voice.orders.parser.draft import ChoiceRef, DraftLine, Modifier
 from voice.orders.parser.edits import Context, Edit
 from voice.orders.parser.model import Event
 from voice.orders.parser.state import ChunkFlag, Forwarded
 
 MAX_IMPLIED: Final = 3  # items that modifiers without an item may mean
+MAX_WHOLE: Final = 40  # choices of a group that are all chosen at once
 NON_ADDING_VERBS: Final = frozenset({"remove", "instead", "keep", "change"})
 
 
 def add(context: Context) -> Iterator[Edit]:
     """Add a line for the items of the chunk, and lines for the forwarded numbers and modifiers that waited for them."""
     chunk = context.chunk
-    if not chunk.items or chunk.verb in NON_ADDING_VERBS or context.has(ChunkFlag.REST | ChunkFlag.ALL) or chunk.place:
+    if not chunk.items or chunk.verb in NON_ADDING_VERBS or context.has(ChunkFlag.REST) or chunk.place:
         return
     n_people = context.n_people if context.has(ChunkFlag.EACH) else 0
     quantity = (chunk.number or 1) * (n_people or 1)
-    modified = context.modify(_pending(context, DraftLine(chunk.items, quantity)), chunk.modifiers)
-    if modified is None:
-        return
-    line = modified.line
-    event = context.event("add", "new", "new", "on" if context.named else "off", _asked(context, line), not context.progress.n_edits)
-    yield added(context, event, (*_forwarded_lines(context, line), line), forwarded=())
-    yield from _add_as_part(context, event, line, quantity)
+    new = _pending(context, DraftLine(chunk.items, quantity))
+    for choices, more_events in whole_groups(context, new) if context.has(ChunkFlag.ALL) else [((), ())]:
+        modified = context.modify(new, (*choices, *chunk.modifiers))
+        if modified is None:
+            continue
+        line = modified.line
+        event = context.event("add", "new", "new", "on" if context.named else "off", _asked(context, line), not context.progress.n_edits)
+        edit = added(context, event, (*_forwarded_lines(context, line), line), forwarded=())
+        edit.more_events = (*edit.more_events, *more_events)
+        yield edit
+        if not choices:
+            yield from _add_as_part(context, event, line, quantity)
+
+
+def whole_groups(context: Context, line: DraftLine) -> Iterator[tuple[tuple[Modifier, ...], tuple[Event, ...]]]:
+    """Yield all choices of a group of a line, with the event of their choice: of the groups that are named, or of the largest one."""
+    groups = context.index.menu.option_groups
+    if context.chunk.scope:
+        return  # a number of lines or of units: "both"
+    offered = [group for group in context.index.menu.items[line.items[0]].options if not context.index.is_one_of(group)]
+    named = [group for group in context.chunk.groups if group in offered]
+    whole = named or sorted(offered, key=lambda group: -len(groups[group].choices))[:1]
+    choices = tuple([ChoiceRef(group, choice) for group in whole for choice, one in groups[group].choices.items() if one.available])
+    if 1 < len(choices) <= MAX_WHOLE:
+        yield tuple([Modifier((ref,)) for ref in choices]), (("whole_group", "named" if named else "largest"),)
 
 
 def _pending(context: Context, line: DraftLine) -> DraftLine:
@@ -102,7 +121,7 @@ def added(context: Context, event: Event, lines: Sequence[DraftLine], *, forward
 def add_implied(context: Context) -> Iterator[Edit]:
     """Add a line for modifiers that only one item, or a few, accept."""
     chunk = context.chunk
-    if chunk.items or not chunk.modifiers or chunk.verb not in {"", "add"} or chunk.place or "with" in chunk.link:
+    if not chunk.modifiers or chunk.verb not in {"", "add"} or context.is_line_named or "with" in chunk.link:
         return
     if context.has(ChunkFlag.REFERENCE | ChunkFlag.ALL):
         return
@@ -116,7 +135,7 @@ def add_implied(context: Context) -> Iterator[Edit]:
 def forward(context: Context) -> Iterator[Edit]:
     """Keep a number and modifiers for an item that comes in a later chunk."""
     chunk = context.chunk
-    if chunk.items or not (chunk.modifiers or chunk.number) or chunk.verb not in {"", "add"} or chunk.place:
+    if context.is_line_named or not (chunk.modifiers or chunk.number) or chunk.verb not in {"", "add"}:
         return
     if not context.has(ChunkFlag.ALL | ChunkFlag.REST | ChunkFlag.REFERENCE):
         edit = Edit(context, context.event("forward", "none", "none"), context.draft, context.progress.focus, is_edit=False)

@@ -25,7 +25,7 @@ def remove(context: Context) -> Iterator[Edit]:
 
 def _removable(context: Context) -> Iterator[tuple[tuple[int, ...], str]]:
     chunk = context.chunk
-    if chunk.items or chunk.place:
+    if context.is_line_named:
         yield from [((number,), "named") for number in (context.described or context.named)[-3:]]
         if len(context.named) > 1:
             yield tuple(context.named), "all_named"
@@ -57,7 +57,7 @@ def remove_options(context: Context) -> Iterator[Edit]:
     if chunk.verb not in REMOVING_VERBS or not chunk.modifiers:
         return
     without = tuple([modifier._replace(amount="no") for modifier in chunk.modifiers])
-    if chunk.items or chunk.place:
+    if context.is_line_named:
         pool = [(number, "named") for number in context.named[-2:]]
     else:
         having = [number for number in reversed(context.live) if context.index.describes(chunk.modifiers, context.draft[number])][:1]
@@ -75,7 +75,7 @@ def hold(context: Context) -> Iterator[Edit]:
     chunk = context.chunk
     if chunk.verb != "change":
         return
-    if chunk.items or chunk.place:
+    if context.is_line_named:
         targets = [(number, "named") for number in (context.described or context.named)[-2:]]
     elif chunk.modifiers and context.described:
         targets = [(number, "described") for number in context.described[-2:]]

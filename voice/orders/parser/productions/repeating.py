@@ -28,7 +28,7 @@ def repeat(context: Context) -> Iterator[Edit]:
 def _sources(context: Context) -> list[tuple[int, str]]:
     """Return the lines that the copy may have as its pattern."""
     found = [(one.numbers[-1], one.target) for one in references(context) if len(one.numbers) == 1]
-    if not context.chunk.items and not context.chunk.place and context.last is not None:
+    if not context.is_line_named and context.last is not None:
         found.append((context.last, "last"))
     return found[:3]
 

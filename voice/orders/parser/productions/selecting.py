@@ -23,15 +23,14 @@ def references(context: Context) -> list[Reference]:
     chunk = context.chunk
     if chunk.place:
         found = _by_place(context)
-    elif chunk.items:
+    elif context.is_line_named:
         found = _counted(context, context.described if chunk.modifiers else context.named, "named")
     elif chunk.modifiers:
         found = _counted(context, context.described, "described")
     elif context.has(ChunkFlag.ALL):
         found = _all(context)
     elif context.has(ChunkFlag.REST):
-        others = [number for number in context.live if number not in context.focus]
-        found = _counted(context, _alike(context, others), "rest")
+        found = other_lines(context)
     elif context.counted:
         found = _by_number(context)
     elif context.has(ChunkFlag.REFERENCE | ChunkFlag.ONES) and context.focus:
@@ -39,6 +38,12 @@ def references(context: Context) -> list[Reference]:
     else:
         found = []
     return found
+
+
+def other_lines(context: Context) -> list[Reference]:
+    """Return the lines that "the other one" or "the rest" may mean: those out of focus, of the same item if there are any."""
+    others = [number for number in context.live if number not in context.focus]
+    return _counted(context, _alike(context, others), "rest")
 
 
 def _by_place(context: Context) -> list[Reference]:

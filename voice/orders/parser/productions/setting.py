@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.edits import Context, Edit, with_line, with_part
+from voice.orders.parser.productions.adding import added, whole_groups
+from voice.orders.parser.productions.selecting import other_lines
 from voice.orders.parser.state import ChunkFlag
 
 NON_SETTING_VERBS: Final = frozenset({"remove", "instead", "keep"})
@@ -15,7 +18,7 @@ Target = tuple[tuple[int, ...], str]  # lines, and the attribute `target` of eve
 def _targets(context: Context) -> Iterator[Target]:
     """Yield the lines to which modifiers or a number may apply."""
     chunk = context.chunk
-    if chunk.items or chunk.place:
+    if context.is_line_named:
         yield from [((number,), "named") for number in context.named[-2:]]
         if len(context.named) > 1:
             yield tuple(context.named), "all_named"
@@ -23,7 +26,9 @@ def _targets(context: Context) -> Iterator[Target]:
         yield context.selected, "selected"
     elif context.has(ChunkFlag.ALL):
         yield from _all_lines(context)
-    elif not context.has(ChunkFlag.REST):
+    elif context.has(ChunkFlag.REST):
+        yield from [(one.numbers, one.target) for one in other_lines(context) if not one.part]
+    else:
         yield from _nearest(context)
 
 
@@ -97,7 +102,7 @@ def assign(context: Context) -> Iterator[Edit]:
     chunk, question = context.chunk, context.question
     if question is None or question.group is None or question.line is None or not context.index.is_one_of(question.group):
         return
-    if not chunk.modifiers or chunk.items or chunk.place:
+    if not chunk.modifiers or context.is_line_named:
         return
     if chunk.verb not in {"", "add", "set"} or not all([modifier.choices(question.group) for modifier in chunk.modifiers]):
         return
@@ -117,6 +122,23 @@ def _lacks(context: Context, number: int, group: str) -> bool:
     line = context.draft[number]
     chosen = [option for option in line.options if option.group == group and len(option.choices) == 1]
     return group in context.index.offers[line.items[0]] and not chosen
+
+
+def set_all(context: Context) -> Iterator[Edit]:
+    """Set all choices of a group on the line in focus or the one that is named, and the modifiers after them."""
+    chunk = context.chunk
+    if not context.has(ChunkFlag.ALL) or chunk.verb in NON_SETTING_VERBS or chunk.number:
+        return
+    numbers = context.named[-1:] if context.is_line_named else [context.last] if context.last is not None else []
+    for number in numbers:
+        line = context.draft[number]
+        for choices, more_events in whole_groups(context, line):
+            modified = context.modify(line, (*choices, *chunk.modifiers))
+            if modified is not None:
+                event = context.event("set_all", "named" if chunk.items else "focus", context.age(number))
+                edit = Edit(context, event, context.with_line(number, modified.line), (number,))
+                edit.more_events = more_events
+                yield edit
 
 
 def set_described(context: Context) -> Iterator[Edit]:
@@ -163,15 +185,39 @@ def set_each(context: Context) -> Iterator[Edit]:
 
 
 def increment(context: Context) -> Iterator[Edit]:
-    """Add to the quantity of a line."""
+    """Add to the quantity of a line: the one that is named or described, or the one in focus."""
     chunk = context.chunk
-    if not context.has(ChunkFlag.MORE) or chunk.modifiers or chunk.verb not in {"", "add", "set"}:
+    if not context.has(ChunkFlag.MORE) or chunk.verb not in {"", "add", "set"}:
         return
-    number = context.named[-1] if context.named else None if chunk.items else context.last
-    if number is not None:
+    if chunk.modifiers:
+        numbers = context.described[-1:]
+    else:
+        numbers = context.named[-1:] if context.is_line_named else [context.last] if context.last is not None else []
+    for number in numbers:
         line = context.draft[number]
-        event = context.event("increment", "named" if chunk.items else "focus", context.age(number))
-        yield Edit(context, event, context.with_line(number, line._replace(quantity=line.quantity + (chunk.number or 1))), (number,))
+        target = "described" if chunk.modifiers else "named" if context.is_line_named else "focus"
+        quantity = line.quantity + (chunk.number or 1)
+        yield Edit(
+            context,
+            context.event("increment", target, context.age(number)),
+            context.with_line(number, line._replace(quantity=quantity)),
+            (number,),
+        )
+
+
+def add_alike(context: Context) -> Iterator[Edit]:
+    """Add units of the item in focus with other options: "another small one"."""
+    chunk = context.chunk
+    if not context.has(ChunkFlag.MORE) or not chunk.modifiers or context.is_line_named or chunk.verb not in {"", "add"}:
+        return
+    if context.last is None or not (chunk.number or context.has(ChunkFlag.ONES | ChunkFlag.CLASSIFIED)):
+        return
+    pattern = context.draft[context.last]
+    for options in (pattern.options, ()) if pattern.options else ((),):
+        modified = context.modify(DraftLine(pattern.items, chunk.number or 1, options), chunk.modifiers)
+        if modified is not None:
+            event = context.event("add_alike", "options" if options else "item", context.age(context.last))
+            yield added(context, event, (modified.line,), forwarded=context.progress.forwarded)
 
 
 def split(context: Context) -> Iterator[Edit]:

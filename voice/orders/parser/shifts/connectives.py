@@ -32,6 +32,7 @@ def shift_filler(shift: Shift) -> Hypotheses:
     new = shift.pass_by()
     role = shift.arc.role
     if role is Role.CLASSIFIER:
+        new.classifier = shift.arc.value
         chunk = new.chunk = new.chunk.copy()
         chunk.flags |= ChunkFlag.CLASSIFIED
     elif role is Role.PEOPLE:

@@ -18,20 +18,20 @@ def shift_item(shift: Shift) -> Hypotheses:
     if not chunk.items and items and hypothesis.amount not in {"light", "extra", "regular"}:
         new, named = shift.extend()
         named.items = items
-        named.flags |= name_flag
+        named.flags |= name_flag | (ChunkFlag.ONTO if hypothesis.joint.endswith("onto") else ChunkFlag.NONE)
         if hypothesis.amount == "no":
             named.verb = "remove"
         if not named.number and hypothesis.portions > 0:
             named.number = hypothesis.portions
         new.amount, new.portions, new.joint = None, 0, ""
         content = "options" if chunk.modifiers else "number" if chunk.number else chunk.verb or "empty"
-        shift.note(new, "item", hypothesis.joint, content, arc.is_partial, asked)
+        shift.name(new, "item", hypothesis.joint, content, arc.is_partial, asked)
         yield new
     if not shift.cuts_nothing_off:
         for begun, fresh in shift.begin():
             fresh.items = arc.value
             fresh.flags |= name_flag
-            shift.note(begun, "item", "", "new", arc.is_partial, asked)
+            shift.name(begun, "item", "", "new", arc.is_partial, asked)
             yield begun
 
 
@@ -61,7 +61,7 @@ def shift_option(shift: Shift) -> Hypotheses:
         for begun, fresh in beginning.begin() if beginning is not None else ():
             fresh.modifiers = (modifier,)
             begun.is_negation_open = amount == "no"
-            shift.note(begun, "option_begins", shift.arc.is_partial, asked)
+            shift.name(begun, "option_begins", shift.arc.is_partial, asked)
             yield begun
 
 
@@ -84,7 +84,7 @@ def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tup
     modified.items = items
     modified.modifiers = (*chunk.modifiers, modifier)
     content = "item" if chunk.items else "options" if chunk.modifiers else "empty"
-    shift.note(new, "option", joint, content, shift.arc.is_partial, asked)
+    shift.name(new, "option", joint, content, shift.arc.is_partial, asked)
     if event is not None:
         shift.note(new, *event)
     new.is_negation_open = modifier.amount == "no"
@@ -109,10 +109,11 @@ def _repeat_modifier(shift: Shift, modifier: Modifier) -> Hypotheses:
 
 def _amounts(hypothesis: Hypothesis) -> Iterator[tuple[Amount | None, tuple[object, ...] | None]]:
     """Yield the amounts that an option may have, each with its event."""
-    amount, joint = hypothesis.amount, hypothesis.joint
+    amount, joint, chunk = hypothesis.amount, hypothesis.joint, hypothesis.chunk
     if amount == "extra":  # more of the option, or one more portion
-        yield amount, ("extra", False, bool(hypothesis.portions))
-        yield None, ("extra", True, bool(hypothesis.portions))
+        is_counted = bool(hypothesis.portions or (chunk.number and not joint and not chunk.items and not chunk.modifiers))
+        yield amount, ("extra", False, is_counted)
+        yield None, ("extra", True, is_counted)
     elif amount is None and hypothesis.is_negation_open and (joint in ENUMERATING or joint == ""):
         yield None, ("carried", joint, False)
         yield "no", ("carried", joint, True)

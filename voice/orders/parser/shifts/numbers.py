@@ -34,7 +34,8 @@ def _count_chunk(shift: Shift, *, is_article: bool) -> Hypotheses:
         return
     has_content = bool(chunk.items or chunk.modifiers)
     is_in_front = not has_content and (not chunk.number or chunk.is_article)
-    is_behind = has_content and not chunk.number and hypothesis.joint == "" and not is_article
+    is_onto = hypothesis.joint == "onto" and bool(chunk.modifiers) and not chunk.items
+    is_behind = has_content and not chunk.number and (hypothesis.joint == "" or is_onto) and not is_article
     if is_in_front and hypothesis.joint in {"", "with"}:
         new, counted = shift.extend()
         counted.number, counted.is_article = shift.arc.value, is_article
@@ -45,8 +46,10 @@ def _count_chunk(shift: Shift, *, is_article: bool) -> Hypotheses:
     if is_behind:
         new, counted = shift.extend()
         counted.number = shift.arc.value
-        counted.flags |= ChunkFlag.NUMBER_BEHIND
-        shift.note(new, "postposed", "options" if chunk.modifiers else "item")
+        counted.flags |= ChunkFlag.NUMBER_BEHIND | (ChunkFlag.ONTO if is_onto else ChunkFlag.NONE)
+        if is_onto:
+            new.joint = ""
+        shift.note(new, "postposed", "units" if is_onto else "options" if chunk.modifiers else "item")
         yield new
 
 

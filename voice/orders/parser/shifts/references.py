@@ -8,13 +8,15 @@ from voice.orders.parser.state import FLAG_OF_ROLE, Chunk, ChunkFlag, Hypothesis
 
 def shift_reference(shift: Shift) -> Hypotheses:
     """Apply a reference to the open chunk, or begin a new one with it; a pronoun may have no effect."""
-    flag, chunk = FLAG_OF_ROLE[shift.arc.role], shift.hypothesis.chunk
-    if flag != ChunkFlag.REST or chunk.is_empty or chunk.verb not in {"", "add"}:
+    flag, chunk, joint = FLAG_OF_ROLE[shift.arc.role], shift.hypothesis.chunk, shift.hypothesis.joint
+    if flag != ChunkFlag.REST or chunk.is_empty or chunk.verb not in {"", "add"} or (chunk.modifiers and joint == "onto"):
         new, flagged = shift.extend()
         _set_flag(flagged, flag, shift)
+        if joint == "onto":
+            flagged.flags |= ChunkFlag.ONTO
         if chunk.is_empty:
             new.joint = ""
-        shift.note(new, "flag", shift.arc.role.name.lower(), shift.hypothesis.joint)
+        shift.note(new, "flag", shift.arc.role.name.lower(), joint)
         yield new
     if not chunk.is_empty and flag != ChunkFlag.ONES:
         for begun, fresh in shift.begin():
@@ -36,9 +38,24 @@ def shift_ordinal(shift: Shift) -> Hypotheses:
     """Read the place of a line into the open chunk or a new one; it may have no effect."""
     for new, chunk in _open_and_new(shift):
         chunk.place = shift.arc.value
+        if shift.hypothesis.joint == "onto":
+            chunk.flags |= ChunkFlag.ONTO
         yield new
     new = shift.pass_by()
     shift.note(new, "skip", "ordinal")
+    yield new
+
+
+def shift_person(shift: Shift) -> Hypotheses:
+    """Read the lines of a person into the open chunk or a new one; behind "no" they are removed. The person may be of no account."""
+    for new, chunk in _open_and_new(shift):
+        chunk.lines = shift.arc.value
+        chunk.flags |= ChunkFlag.PERSON
+        if new.amount == "no" and not chunk.verb:
+            new.amount, chunk.verb = None, "remove"
+        yield new
+    new = shift.pass_by()
+    shift.note(new, "skip", "person")
     yield new
 
 
