@@ -1,5 +1,6 @@
 """Read an utterance: its notes, its parses in the state of the conversation, and the act that its words tell."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
@@ -30,13 +31,17 @@ from voice.orders.parser.acts import ActModel
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, MenuIndex
 from voice.orders.parser.model import Model
-from voice.orders.parser.parser import Analysis, Parse, Parser
+from voice.orders.parser.parser import MIN_PROBABILITY, Analysis, Parse, Parser
 from voice.orders.parser.person_arcs import Mention
+from voice.orders.parser.ranker import Ranker
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
 
 MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
+# Added to the cost of an utterance: a recogniser omits the number before an item more often than it inserts a word there. Of 55 spoken
+# Vietnamese orders, clean and in noise, 51 are right with it and 44 without.
+ITEM_WITHOUT_NUMBER: Final = 0.6
 
 
 class Reading(NamedTuple):
@@ -165,14 +170,17 @@ class UtteranceReader:
         choices = dict.fromkeys([ChoiceRef(self.menu.group_of(group), choice) for group, choice in inquiry.choices])
         return inquiry._replace(choices=tuple(choices), groups=tuple(dict.fromkeys(map(self.menu.group_of, inquiry.groups))))
 
-    def answer_cost(self, utterance: str, state: State) -> int | None:
-        """Return the number of unread words of an answer to the first question; None if it chooses none of the question's choices."""
-        asked = state.questions[0] if state.questions else None
-        if asked is None or not asked.choices:
-            return None
+    def cost(self, utterance: str, state: State) -> float | None:
+        """Return the cost of an utterance as an order or as an answer to the first question; None if it edits nothing.
+
+        That is its unread words, less the log probability of its parse, plus `ITEM_WITHOUT_NUMBER` for each item without a number.
+        """
         before = [self.menu.flattened(line) for line in state.lines]
-        parse = self._parser.parse(utterance, before, question=self._for_parser(asked))[0]
-        return len(parse.unread) if parse.n_edits else None
+        parse = self._parser.parse(utterance, before, question=self._for_parser(state.questions[0] if state.questions else None))[0]
+        if not parse.n_edits:
+            return None
+        n_without = sum(not isinstance(event, Arc) and event[0] == "add" and event[3] == "none" for event in parse.events)
+        return len(parse.unread) - math.log(max(parse.probability, MIN_PROBABILITY)) + ITEM_WITHOUT_NUMBER * n_without
 
     def act_costs(self, reading: Reading) -> Mapping[str, float]:
         """Return -log P of each act of the parser, of an utterance that was read."""

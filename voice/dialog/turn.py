@@ -6,7 +6,6 @@ Each step is the module of its name; docs/conversations.md describes them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Final, NamedTuple
 
 from schemas import Line, LineRequest, Order
@@ -15,7 +14,7 @@ from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
 from voice.dialog.explanation import explanation
 from voice.dialog.languages import language_of, languages_of_names, spoken_languages
-from voice.dialog.lines import draft_of, priced, request_of, with_note
+from voice.dialog.lines import draft_of, priced, with_note
 from voice.dialog.phrases import localised_names_of, names_of
 from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
@@ -35,7 +34,6 @@ from voice.dialog.wire import order_reply
 from voice.menus.menu import Menu
 from voice.menus.parts import Part
 from voice.orders import words
-from voice.orders.engine import OrderEngine
 from voice.orders.parser.acts import ActModel
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
@@ -88,18 +86,9 @@ class DialogEngine:
         """
         return [with_note(priced(self._pricing, line), asked.note) for line, asked in zip(draft_of(self.menu, lines), lines, strict=True)]
 
-    @cached_property
-    def _scorer(self) -> OrderEngine:
-        return OrderEngine(self.menu)
-
     def score(self, utterance: str, state: State = EMPTY) -> float | None:
-        """Return the cost of the utterance as an order or as an answer, the lower one; None if it is neither.
-
-        The unit is an unread word.
-        """
-        state = self._valid(state)
-        costs = [self._scorer.score(utterance, [request_of(line) for line in state.lines]), self._reader.answer_cost(utterance, state)]
-        return min([cost for cost in costs if cost is not None], default=None)
+        """Return the cost of the utterance as an order or as an answer; None if it is neither. The unit is an unread word."""
+        return self._reader.cost(utterance, self._valid(state))
 
     def _valid(self, state: State) -> State:
         """Return the state without the questions that do not fit the menu or the lines."""

@@ -342,6 +342,6 @@ class Hypothesis:
             self.amount,
             self.portions,
             self.is_negation_open,
-            self.is_inquiry,
+            self.mood,
             self.classifier,
         )

@@ -157,11 +157,10 @@ class Trainer:
         with multiprocessing.get_context("fork").Pool(os.cpu_count()) as processes:
             return [parsed for menu in processes.map(parse_examples, tasks, 1) for parsed in menu]
 
-    def rounds(self) -> Iterator[tuple[dict[str, float], str]]:
-        """Yield the weights after each round, and a line about it."""
+    def rounds(self, weights: dict[str, float], count: int) -> Iterator[tuple[dict[str, float], str]]:
+        """Yield the weights after each round, and a line about it; `weights`: those of the first round."""
         pools: list[Pool] = [{} for menu in self._menus for _ in menu]
-        weights: dict[str, float] = dict(PRIOR)
-        for number in range(N_ROUNDS):
+        for number in range(count):
             found = self.parse(weights)
             for pool, parsed in zip(pools, found, strict=True):
                 pool.update({(number, rank): candidate for rank, candidate in parsed})
@@ -192,6 +191,8 @@ def main() -> None:
     """Fit the weights and write them; ten minutes on two cores."""
     command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("--leave-out", nargs="*", default=(), metavar="SET", help="sets of conversations, for validation")
+    command.add_argument("--start", type=Path, metavar="FILE", help="weights to begin with instead of the prior ones")
+    command.add_argument("--rounds", type=int, default=N_ROUNDS)
     command.add_argument("--output", type=Path, default=WEIGHTS_FILE.parent, metavar="DIRECTORY")
     arguments = command.parse_args()
     menus = [prepare(examples) for examples in examples_by_menu(arguments.leave_out)]
@@ -202,7 +203,8 @@ def main() -> None:
         {feature: row for feature, row in act_weights.items() if max(map(abs, row)) >= MIN_ACT_WEIGHT},
     )
     trainer = Trainer(menus)
-    for weights, line in trainer.rounds():
+    start = dict(PRIOR if arguments.start is None else Model.load(arguments.start).weights)
+    for weights, line in trainer.rounds(start, arguments.rounds):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
         written = {feature: round(weight, 4) for feature, weight in weights.items() if abs(weight) >= MIN_WEIGHT}

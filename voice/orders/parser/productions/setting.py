@@ -17,7 +17,6 @@ Target = tuple[tuple[int, ...], str]  # lines, and the attribute `target` of eve
 
 def _targets(context: Context) -> Iterator[Target]:
     """Yield the lines to which modifiers or a number may apply."""
-    chunk = context.chunk
     if context.is_line_named:
         yield from [((number,), "named") for number in context.named[-2:]]
         if len(context.named) > 1:
