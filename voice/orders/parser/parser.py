@@ -431,7 +431,7 @@ def _ranked(parses: list[Parse], ranker: Ranker) -> list[Parse]:
         return parses
     log_odds = ranker.log_odds([parse.events for parse in likely])
     masses = [parse.probability * math.exp(odds) for parse, odds in zip(likely, log_odds.tolist(), strict=True)]
-    scale = sum([parse.probability for parse in likely]) / sum(masses)
+    scale = sum([parse.probability for parse in likely], 0.0) / sum(masses, 0.0)
     weighed = [parse.weighed(mass * scale) for parse, mass in zip(likely, masses, strict=True)]
     weighed.sort(key=lambda parse: -parse.probability)
     return [*weighed, *parses[len(likely) :]]
