@@ -21,7 +21,9 @@ from voice.orders.words import Token
 # Kinds of questions, if they are not about a group.
 WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
 DECLINABLE: Final = WHICH_ITEM | {QuestionKind.OFFER}
-NAMING_LINES: Final = frozenset({Role.ITEM, Role.ORDINAL, Role.REST, Role.ALL, Role.EACH, Role.ONES, Role.PART, Role.REFERENCE, Role.PERSON})
+NAMING_LINES: Final = frozenset(
+    {Role.ITEM, Role.ORDINAL, Role.REST, Role.ALL, Role.EACH, Role.ONES, Role.PART, Role.REFERENCE, Role.PERSON}
+)
 MIN_ANSWER: Final = 0.5  # of a parse that only answers questions, as a share of the best parse's probability
 COST_OF_IMPLIED: Final = 3.0  # of a choice that nobody named, above a nested option
 COUNTING_UP: Final = frozenset({"increment", "repeat"})  # events of the parser

@@ -16,7 +16,13 @@ from voice.orders.parser.roles import Role
 ACT_WEIGHTS_FILE: Final = Path(__file__).with_name("act_weights.json")
 # "edit" stands for order, change, remove and answer; "other" for smalltalk and what is not addressed to the shop.
 ACTS: Final = ("edit", "cancel", "confirm", "deny", "done", "human", "other", "question", "repeat")
-MASKS: Final[Mapping[Role, str]] = {Role.ITEM: "<item>", Role.OPTION: "<option>", Role.NUMBER: "<number>", Role.TALK: "<span>", Role.PERSON: "<item>"}
+MASKS: Final[Mapping[Role, str]] = {
+    Role.ITEM: "<item>",
+    Role.OPTION: "<option>",
+    Role.NUMBER: "<number>",
+    Role.TALK: "<span>",
+    Role.PERSON: "<item>",
+}
 MAX_LENGTH: Final = 8  # tokens that are counted
 
 ActWeights = Mapping[str, Sequence[float]]  # one weight for each of ACTS, by feature

@@ -41,10 +41,16 @@ def whole_groups(context: Context, line: DraftLine) -> Iterator[tuple[tuple[Modi
         return  # a number of lines or of units: "both"
     offered = [group for group in context.index.menu.items[line.items[0]].options if not context.index.is_one_of(group)]
     named = [group for group in context.chunk.groups if group in offered]
-    whole = named or sorted(offered, key=lambda group: -len(groups[group].choices))[:1]
-    choices = tuple([ChoiceRef(group, choice) for group in whole for choice, one in groups[group].choices.items() if one.available])
-    if 1 < len(choices) <= MAX_WHOLE:
-        yield tuple([Modifier((ref,)) for ref in choices]), (("whole_group", "named" if named else "largest"),)
+    choices = choices_of(context, named or sorted(offered, key=lambda group: -len(groups[group].choices))[:1])
+    if choices:
+        yield choices, (("whole_group", "named" if named else "largest"),)
+
+
+def choices_of(context: Context, groups: Sequence[str]) -> tuple[Modifier, ...]:
+    """Return all available choices of groups; none if they are too many to be meant."""
+    menu = context.index.menu
+    refs = [ChoiceRef(group, choice) for group in groups for choice, one in menu.option_groups[group].choices.items() if one.available]
+    return tuple([Modifier((ref,)) for ref in refs]) if 1 < len(refs) <= MAX_WHOLE else ()
 
 
 def _pending(context: Context, line: DraftLine) -> DraftLine:

@@ -5,7 +5,7 @@ from typing import Final
 
 from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.edits import Context, Edit, with_line, with_part
-from voice.orders.parser.productions.adding import added, whole_groups
+from voice.orders.parser.productions.adding import added, choices_of, whole_groups
 from voice.orders.parser.productions.selecting import other_lines
 from voice.orders.parser.state import ChunkFlag
 
@@ -17,7 +17,6 @@ Target = tuple[tuple[int, ...], str]  # lines, and the attribute `target` of eve
 
 def _targets(context: Context) -> Iterator[Target]:
     """Yield the lines to which modifiers or a number may apply."""
-    chunk = context.chunk
     if context.is_line_named:
         yield from [((number,), "named") for number in context.named[-2:]]
         if len(context.named) > 1:
@@ -139,6 +138,21 @@ def set_all(context: Context) -> Iterator[Edit]:
                 edit = Edit(context, event, context.with_line(number, modified.line), (number,))
                 edit.more_events = more_events
                 yield edit
+
+
+def set_all_but(context: Context) -> Iterator[Edit]:
+    """Set all choices of a group on the line in focus, except those that the chunk names."""
+    chunk = context.chunk
+    if chunk.link != "except" or context.is_line_named or context.last is None:
+        return
+    line = context.draft[context.last]
+    groups = [group for modifier in chunk.modifiers for group in modifier.by_group() if group in context.index.offers[line.items[0]]]
+    choices = choices_of(context, [group for group in dict.fromkeys(groups) if not context.index.is_one_of(group)])
+    left_out = [modifier._replace(amount="no") for modifier in chunk.modifiers]
+    modified = context.modify(line, (*choices, *left_out)) if choices else None
+    if modified is not None:
+        event = context.event("set_all_but", "focus", context.age(context.last))
+        yield Edit(context, event, context.with_line(context.last, modified.line), (context.last,))
 
 
 def set_described(context: Context) -> Iterator[Edit]:
