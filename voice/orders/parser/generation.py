@@ -4,7 +4,7 @@ The corpus has few plain turns, as its writers were asked for the hard ones; wit
 special case. Generated examples only add weight to fitting: no figure is measured on them.
 
 `corpus/templates/LANGUAGE.yaml`: `{i}` and `{j}` stand for items, `{o}` for an option, `{c}` and `{d}` for choices, `{n}` and `{m}` for
-numbers, `{x}` for a line, `{g}` for an option group.
+numbers, `{x}` for a line, `{g}` for an option group, `{u}` for a dish that the menu lacks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +53,8 @@ class _Generator(ReferenceExamples):
             (2, self._other),
             (1, self._same_for),
             (2, self._more_described),
+            (1, self._more_last),
+            (1, self._unknown_dish),
             (1, self._whole_group),
             (1, self._extra_portion),
             (5, self._nothing),

@@ -1,4 +1,4 @@
-"""Generated examples of references to lines, of whole option groups and of single extra portions."""
+"""Generated examples of references to lines, of whole option groups, of single extra portions and of unknown dishes."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -74,6 +74,23 @@ class ReferenceExamples(ExampleWriter):
             after = [one.model_copy(update={"quantity": 2}) if number == at else one for number, one in enumerate(before)]
         say = self._filled(self._pick("edits", "more_described"), o=self._choice_words(group, choice))
         return self._referring(say, before, after, 1)
+
+    def _more_last(self) -> Example:
+        """Order one more of the line that the turn before changed."""
+        before = self._lines(self.random.choice([1, 2]))
+        focus = self.random.randrange(len(before))
+        quantity = before[focus].quantity + 1
+        after = [one.model_copy(update={"quantity": quantity}) if at == focus else one for at, one in enumerate(before)]
+        return self._referring(self._pick("edits", "more_last"), before, after, focus)
+
+    def _unknown_dish(self) -> Example | None:
+        """Order an item and a dish that the menu lacks."""
+        dish = self._pick("unknown_dishes")
+        if any(not set(words.phrase(dish)).isdisjoint(name) for name in self.names):
+            return None
+        line = self._line()
+        say = self._filled(self._pick("with_unknown"), x=self._line_words(line), u=dish)
+        return self._example(self._said(say, opening=True), (), [line])
 
     def _whole_group(self) -> Example | None:
         """Order an item with all choices of its largest group, or with all but one."""

@@ -111,9 +111,16 @@ class ExampleWriter:
             name += self.templates["plural"]
         before: list[str] = []
         behind: list[str] = []
+        last_group = ""
         for option in line.options:
             is_plain = option.amount is None and self.templates["options"]["before"]
-            (before if is_plain and self._chance(0.5) else behind).append(self._option_words(option))
+            if not is_plain or self._chance(0.5):
+                behind.append(self._option_words(option))
+            elif option.group == last_group and self._chance(0.7):
+                before[-1] += f" {self.templates['joins'][0]} {self._option_words(option)}"  # "a steak and chicken bowl"
+            else:
+                before.append(self._option_words(option))
+                last_group = option.group
         spoken = " ".join(filter(None, [number, unit if not before else "", *before, name]))
         if behind:
             joined = behind[0]
