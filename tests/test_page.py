@@ -104,7 +104,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(chromium: Browser, hearing_server: Server) -> Iterator[Any]:
-    """Open the page in Vietnamese; assert at the end that no other host was requested and the console is empty."""
+    """Open the page and speak Vietnamese; assert at the end that no other host was requested and the console is empty."""
     opened: list[Page] = []
 
     def open_it(url: str = hearing_server.url, **screen: Any) -> Page:
@@ -112,6 +112,7 @@ def open_page(chromium: Browser, hearing_server: Server) -> Iterator[Any]:
         opened.append(page)
         page.wait_for("document.querySelectorAll('#suggestions li').length")
         page.click("#in-vi")
+        page.evaluate("document.querySelector('#spoken').value = 'vi'")
         return page
 
     yield open_it

@@ -257,10 +257,13 @@ class Hypothesis:
         if (log_prob := float(frame_log_probs[token.token_id])) > token.log_prob:
             token.log_prob, token.last_frame, token.posteriors = log_prob, frame, posteriors
 
-    def copy(self) -> "Hypothesis":
-        """Return a copy without children, which can be extended, updated and detached for itself."""
-        parent = replace(self.parent, children={}) if self.parent is not None else None
-        return replace(self, parent=parent, token=copy(self.token), children={})
+    def copy(self, parent: "Hypothesis | None") -> "Hypothesis":
+        """Return a copy without children, and make it the child of `parent` if this hypothesis is a child of its own parent."""
+        copied = replace(self, parent=parent, token=copy(self.token), children={})
+        is_child = self.parent is not None and self.token is not None and self.parent.children.get(self.token.token_id) is self
+        if is_child and parent is not None and copied.token is not None:
+            parent.children[copied.token.token_id] = copied
+        return copied
 
     def path(self) -> list["Hypothesis"]:
         """Return the prefixes of this hypothesis and itself, shortest first, without the empty one."""
@@ -290,12 +293,16 @@ class BeamSearch:
     def copy(self) -> "BeamSearch":
         """Return a search in the same state, whose progress does not change this one."""
         search = copy(self)
-        copies = {hypothesis: hypothesis.copy() for hypothesis in self._beam}
-        for hypothesis, copied in copies.items():
-            for token_id, child in hypothesis.children.items():
-                if child in copies:
-                    copied.children[token_id], copies[child].parent = copies[child], copied
-        search._beam = list(copies.values())  # noqa: SLF001 - of this class
+        copies: dict[Hypothesis, Hypothesis] = {}
+        for hypothesis in self._beam:  # with all its prefixes: each may be in the beam too, where its token still moves
+            uncopied: list[Hypothesis] = []
+            prefix: Hypothesis | None = hypothesis
+            while prefix is not None and prefix not in copies:
+                uncopied.append(prefix)
+                prefix = prefix.parent
+            for prefix in reversed(uncopied):
+                copies[prefix] = prefix.copy(copies[prefix.parent] if prefix.parent is not None else None)
+        search._beam = [copies[hypothesis] for hypothesis in self._beam]  # noqa: SLF001 - of this class
         return search
 
     def advance(self, log_probs: LogProbs) -> None:
