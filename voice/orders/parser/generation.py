@@ -51,6 +51,7 @@ class _Generator(ReferenceExamples):
             (1, self._two_answers),
             (1, self._split),
             (2, self._other),
+            (1, self._rest),
             (1, self._same_for),
             (2, self._more_described),
             (1, self._more_last),

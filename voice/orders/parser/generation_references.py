@@ -49,6 +49,24 @@ class ReferenceExamples(ExampleWriter):
         say = self._filled(self._pick("edits", "other_option"), o=self._choice_words(chosen, option.choice))
         return self._referring(say, before, after, focus)
 
+    def _rest(self) -> Example | None:
+        """Set an option on all lines but the one that the turn before changed."""
+        line = self._line(max_options=1).model_copy(update={"quantity": 1})
+        filled = {option.group for option in line.options}
+        empty = [group for group in self.menu.items[line.item].options if group not in filled and self._is_one_of_several(group)]
+        if not empty:
+            return None
+        group = self.random.choice(empty)
+        first, second = [
+            OptionRequest(group=group, choice=choice) for choice in self.random.sample(list(self.menu.option_groups[group].choices), 2)
+        ]
+        changed = line.model_copy(update={"options": [*line.options, first]})
+        before = [changed, line, line]
+        focus = 0
+        after = [changed, *[line.model_copy(update={"options": [*line.options, second]})] * 2]
+        say = self._filled(self._pick("edits", "rest_option"), o=self._choice_words(group, second.choice))
+        return self._referring(say, before, after, focus)
+
     def _same_for(self) -> Example | None:
         """Give another line the options of the one that the turn before changed."""
         pattern = self._line().model_copy(update={"quantity": 1})

@@ -15,14 +15,13 @@ from voice.orders.parser.productions.setting import (
     add_alike,
     assign,
     increment,
-    set_all,
-    set_all_but,
     set_described,
     set_each,
     set_options,
     set_quantity,
     split,
 )
+from voice.orders.parser.productions.wholes import set_all, set_all_but
 from voice.orders.parser.roles import Role
 from voice.orders.parser.state import Chunk, ChunkFlag, Hypothesis, OpenQuestion
 
