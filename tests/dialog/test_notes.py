@@ -3,8 +3,11 @@
 import pytest
 
 from tests.dialog.shop import MENU, asked, line, model, order_of, say
+from voice.dialog.notes import mentioned
+from voice.dialog.state import Note
 from voice.dialog.turn import DialogEngine
 from voice.menus.menu import Menu
+from voice.orders import words
 
 
 def noted(reply):
@@ -145,3 +148,22 @@ def test_the_person_for_whom_a_line_is_is_noted(text, person):
 def test_a_line_is_referred_to_by_its_person(text):
     notes = [{"kind": "person", "line": 0, "text": "Sarah"}]
     assert order_of(say(text, {"lines": [line("cola"), line("lemonade")], "notes": notes})) == ["2 cola", "1 lemonade"]
+
+
+@pytest.mark.parametrize(
+    ("said", "lines"),
+    [
+        ("make sarah's large", (1,)),
+        ("mine large", (0, 3)),
+        ("hers large", (1,)),  # no woman without a name is noted
+        ("his large", (2,)),
+        ("ly của mình lớn", (0, 3)),
+    ],
+)
+def test_a_possessive_means_the_lines_of_a_noted_person_and_the_speakers_are_those_of_nobody_else(said, lines):
+    persons = [Note("person", "Sarah", 1), Note("person", "my son", 2)]
+    assert [one.lines for one in mentioned(persons, words.tokenize(said), 4)] == [lines]
+
+
+def test_a_possessive_without_noted_persons_means_no_line():
+    assert [one.lines for one in mentioned([], words.tokenize("mine large"), 2)] == [()]

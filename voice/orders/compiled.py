@@ -41,6 +41,7 @@ MODULES = (
     "parser.productions.repeating",
     "parser.productions.selecting",
     "parser.productions.setting",
+    "parser.productions.wholes",
     "parser.question_arcs",
     "parser.reduce",
     "parser.shift",

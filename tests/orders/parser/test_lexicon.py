@@ -70,3 +70,15 @@ def test_a_row_does_not_depend_on_what_was_asked_before():
     lexicon = Lexicon(MENU, Model(PRIOR))
     for utterance in ("latte", "latte two", "blueberry", "blueberry muffin", "two for two people"):
         assert arcs_of(lexicon.lattice(words.tokenize(utterance))) == arcs_of(lattice(utterance))
+
+
+def test_a_noun_with_which_several_names_end_belongs_to_the_name_before_it():
+    menu = MENU.model_copy(update={"languages": ("en",)})
+    spoken = Lexicon(menu, Model(PRIOR)).lattice(words.tokenize("espresso shot pearls"))[0]
+    assert [arc.value[0].choice for arc in spoken if arc.role is Role.OPTION and arc.length == 3] == ["shot"]
+    vietnamese = Lexicon(MENU.model_copy(update={"languages": ("vi",)}), Model(PRIOR)).lattice(words.tokenize("espresso shot pearls"))[0]
+    assert all(arc.length < 3 for arc in vietnamese if arc.role is Role.OPTION)
+
+
+def test_a_measure_that_no_name_has_is_an_arc_of_its_type():
+    assert [arc.value for arc in arcs("sixty ounce latte", Role.TALK)] == ["size"]

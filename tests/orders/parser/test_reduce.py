@@ -43,6 +43,9 @@ def order(text):
 LATTE, LARGE, SHOT = ("latte",), (modifier("size", "l"),), (modifier("extras", "shot"),)
 
 
+SMALL, PEARLS, NO_SHOT = (modifier("size", "s"),), modifier("extras", "black", "white"), modifier("extras", "shot", amount="no")
+
+
 @pytest.mark.parametrize(
     ("production", "before", "reduced", "after"),
     [
@@ -53,6 +56,21 @@ LATTE, LARGE, SHOT = ("latte",), (modifier("size", "l"),), (modifier("extras", "
         ("set_quantity", "latte", chunk(number=3, verb="set"), "3 x latte"),
         ("set_each", "latte; muffin", chunk(number=2, flags=ChunkFlag.EACH), "2 x latte; 2 x muffin"),
         ("increment", "latte", chunk(number=2, flags=ChunkFlag.MORE), "3 x latte"),
+        (
+            "increment",
+            "latte [s]; latte [l]",
+            chunk(number=1, flags=ChunkFlag.MORE, modifiers=(modifier("size", "s"),)),
+            "2 x latte [s]; latte [l]",
+        ),
+        ("add_alike", "latte [s, shot]", chunk(number=1, flags=ChunkFlag.MORE, modifiers=LARGE), "latte [s, shot]; latte [l, shot]"),
+        ("set_all", "latte", chunk(flags=ChunkFlag.ALL, groups=("extras",)), "latte [shot, black, white]"),
+        ("set_all", "latte", chunk(flags=ChunkFlag.ALL, modifiers=(PEARLS,)), "latte [black, white]"),
+        ("set_all_but", "latte", chunk(link="except", modifiers=SHOT), "latte [black, white]"),
+        ("add", "", chunk(items=LATTE, flags=ChunkFlag.ALL, modifiers=(NO_SHOT,)), "latte [black, white]"),
+        ("set_options", "latte [s]; latte [l]", chunk(modifiers=SHOT, flags=ChunkFlag.REST), "latte [s, shot]; latte [l]"),
+        ("set_options", "latte; latte", chunk(modifiers=LARGE, lines=(1,)), "latte; latte [l]"),
+        ("remove", "latte; muffin", chunk(lines=(0,), verb="remove"), "muffin"),
+        ("same_for", "latte [l]; latte", chunk(flags=ChunkFlag.AGAIN | ChunkFlag.REST), "latte [l]; latte [l]"),
         ("split", "2 x latte", chunk(number=1, modifiers=LARGE), "latte; latte [l]"),
         ("remove", "latte; muffin", chunk(items=LATTE, verb="remove"), "muffin"),
         ("remove_options", "latte [shot]", chunk(modifiers=SHOT, verb="remove"), "latte"),
@@ -62,7 +80,12 @@ LATTE, LARGE, SHOT = ("latte",), (modifier("size", "l"),), (modifier("extras", "
     ],
 )
 def test_a_production_makes_its_edit(production, before, reduced, after):
-    assert order(after) in reductions(before, reduced)[production]
+    focus = {"focus": (0,)} if production == "same_for" else {}
+    assert order(after) in reductions(before, reduced, **focus)[production]
+
+
+def test_the_number_of_all_lines_means_no_option_group():
+    assert "set_all" not in reductions("latte; latte", chunk(flags=ChunkFlag.ALL, scope=2))
 
 
 def test_modifiers_without_an_item_add_a_line_that_is_open_between_the_items_that_accept_them():

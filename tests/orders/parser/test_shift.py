@@ -109,3 +109,48 @@ def test_a_group_may_be_named_before_or_behind_same():
     for arcs in ((group, again), (again, group)):
         chunks = [hypothesis.chunk for hypothesis in shifted(*arcs)]
         assert any(chunk.groups == ("size",) and chunk.flags & ChunkFlag.AGAIN for chunk in chunks)
+
+
+ONTO, SHOT = (Role.ONTO, None), (Role.OPTION, modifier("extras", "shot").refs)
+TWO_LATTES = (DraftLine(("latte",), 1, origin=0), DraftLine(("latte",), 1, origin=1))
+
+
+@pytest.mark.parametrize("reference", [(Role.REST, None), (Role.NUMBER, 1), (Role.ORDINAL, 2), (Role.PERSON, (1,))])
+def test_the_lines_for_which_options_are_may_stand_behind_them(reference):
+    chunks = [hypothesis.chunk for hypothesis in shifted(SHOT, ONTO, reference, draft=TWO_LATTES) if hypothesis.chunk.modifiers]
+    referring = [chunk for chunk in chunks if chunk.flags & ChunkFlag.REST or chunk.number or chunk.place or chunk.lines]
+    assert referring
+    assert all(chunk.end == 3 for chunk in referring)
+
+
+def test_the_lines_to_change_may_stand_before_same():
+    chunks = [hypothesis.chunk for hypothesis in shifted((Role.REST, None), (Role.AGAIN, None), draft=TWO_LATTES)]
+    assert any(chunk.flags & ChunkFlag.REST and chunk.flags & ChunkFlag.AGAIN for chunk in chunks)
+
+
+def test_no_before_a_person_removes_the_lines_of_this_person():
+    chunks = [hypothesis.chunk for hypothesis in shifted((Role.AMOUNT, "no"), (Role.PERSON, (1,)), draft=TWO_LATTES)]
+    assert any((chunk.verb, chunk.lines) == ("remove", (1,)) for chunk in chunks)
+
+
+def test_a_counting_word_tells_of_the_next_name_alone():
+    named = shifted((Role.CLASSIFIER, "side"), ITEM, SHOT)
+    events = [_events(hypothesis) for hypothesis in named]
+    assert all(found.count(("classified", "item", "side")) == 1 for found in events)
+    assert not any(("classified", "option", "side") in found for found in events)
+
+
+def test_an_extra_option_that_is_counted_may_be_one_portion():
+    shots = shifted((Role.WITH, None), (Role.ARTICLE, 1), (Role.AMOUNT, "extra"), SHOT)
+    one_portion = [hypothesis.chunk.modifiers for hypothesis in shots if ("extra", True, True) in _events(hypothesis)]
+    more = [hypothesis.chunk.modifiers for hypothesis in shots if ("extra", False, True) in _events(hypothesis)]
+    assert (modifier("extras", "shot"),) in one_portion
+    assert (modifier("extras", "shot", amount="extra"),) in more
+
+
+def _events(hypothesis):
+    found, trace = [], hypothesis.trace
+    while trace is not None:
+        event, trace = trace
+        found.append(event)
+    return found

@@ -62,6 +62,7 @@ PRIOR: Final[Mapping[str, float]] = {
     "set_options": 0.15,
     "set_quantity": 0.3,
     "set_all": 0.3,
+    "set_all_but": 1.0,
     "whole_group": 0.3,
     "whole_group.how=largest": 0.5,
     "set_described": 0.4,

@@ -30,6 +30,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "same_group": _REDUCTION,
     "set_described": _REDUCTION,
     "set_all": _REDUCTION,
+    "set_all_but": _REDUCTION,
     "whole_group": ("how",),
     "set_quantity": (*_REDUCTION, "direction", "asked"),
     "select": _REDUCTION,

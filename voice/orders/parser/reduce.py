@@ -15,13 +15,13 @@ from voice.orders.parser.productions.setting import (
     add_alike,
     assign,
     increment,
-    set_all,
     set_described,
     set_each,
     set_options,
     set_quantity,
     split,
 )
+from voice.orders.parser.productions.wholes import set_all, set_all_but
 from voice.orders.parser.roles import Role
 from voice.orders.parser.state import Chunk, ChunkFlag, Hypothesis, OpenQuestion
 
@@ -55,6 +55,7 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (set_options, MODIFIERS),
     (assign, QUESTION | MODIFIERS),
     (set_all, ALL),
+    (set_all_but, EXCEPT | MODIFIERS),
     (set_described, MODIFIERS),
     (set_quantity, NUMBER),
     (set_each, NUMBER),

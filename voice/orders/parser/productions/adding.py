@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from voice.orders.parser.draft import ChoiceRef, DraftLine, Modifier
+from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.edits import Context, Edit
 from voice.orders.parser.model import Event
+from voice.orders.parser.productions.wholes import whole_groups
 from voice.orders.parser.state import ChunkFlag, Forwarded
 
 MAX_IMPLIED: Final = 3  # items that modifiers without an item may mean
-MAX_WHOLE: Final = 40  # choices of a group that are all chosen at once
 NON_ADDING_VERBS: Final = frozenset({"remove", "instead", "keep", "change"})
 
 
@@ -21,8 +21,9 @@ def add(context: Context) -> Iterator[Edit]:
     n_people = context.n_people if context.has(ChunkFlag.EACH) else 0
     quantity = (chunk.number or 1) * (n_people or 1)
     new = _pending(context, DraftLine(chunk.items, quantity))
-    for choices, more_events in whole_groups(context, new) if context.has(ChunkFlag.ALL) else [((), ())]:
-        modified = context.modify(new, (*choices, *chunk.modifiers))
+    is_whole = context.has(ChunkFlag.ALL)
+    for modifiers, more_events in whole_groups(context, new) if is_whole else [(chunk.modifiers, ())]:
+        modified = context.modify(new, modifiers)
         if modified is None:
             continue
         line = modified.line
@@ -30,21 +31,8 @@ def add(context: Context) -> Iterator[Edit]:
         edit = added(context, event, (*_forwarded_lines(context, line), line), forwarded=())
         edit.more_events = (*edit.more_events, *more_events)
         yield edit
-        if not choices:
+        if not is_whole:
             yield from _add_as_part(context, event, line, quantity)
-
-
-def whole_groups(context: Context, line: DraftLine) -> Iterator[tuple[tuple[Modifier, ...], tuple[Event, ...]]]:
-    """Yield all choices of a group of a line, with the event of their choice: of the groups that are named, or of the largest one."""
-    groups = context.index.menu.option_groups
-    if context.chunk.scope:
-        return  # a number of lines or of units: "both"
-    offered = [group for group in context.index.menu.items[line.items[0]].options if not context.index.is_one_of(group)]
-    named = [group for group in context.chunk.groups if group in offered]
-    whole = named or sorted(offered, key=lambda group: -len(groups[group].choices))[:1]
-    choices = tuple([ChoiceRef(group, choice) for group in whole for choice, one in groups[group].choices.items() if one.available])
-    if 1 < len(choices) <= MAX_WHOLE:
-        yield tuple([Modifier((ref,)) for ref in choices]), (("whole_group", "named" if named else "largest"),)
 
 
 def _pending(context: Context, line: DraftLine) -> DraftLine:

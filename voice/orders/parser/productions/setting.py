@@ -5,7 +5,7 @@ from typing import Final
 
 from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.edits import Context, Edit, with_line, with_part
-from voice.orders.parser.productions.adding import added, whole_groups
+from voice.orders.parser.productions.adding import added
 from voice.orders.parser.productions.selecting import other_lines
 from voice.orders.parser.state import ChunkFlag
 
@@ -121,23 +121,6 @@ def _lacks(context: Context, number: int, group: str) -> bool:
     line = context.draft[number]
     chosen = [option for option in line.options if option.group == group and len(option.choices) == 1]
     return group in context.index.offers[line.items[0]] and not chosen
-
-
-def set_all(context: Context) -> Iterator[Edit]:
-    """Set all choices of a group on the line in focus or the one that is named, and the modifiers after them."""
-    chunk = context.chunk
-    if not context.has(ChunkFlag.ALL) or chunk.verb in NON_SETTING_VERBS or chunk.number:
-        return
-    numbers = context.named[-1:] if context.is_line_named else [context.last] if context.last is not None else []
-    for number in numbers:
-        line = context.draft[number]
-        for choices, more_events in whole_groups(context, line):
-            modified = context.modify(line, (*choices, *chunk.modifiers))
-            if modified is not None:
-                event = context.event("set_all", "named" if chunk.items else "focus", context.age(number))
-                edit = Edit(context, event, context.with_line(number, modified.line), (number,))
-                edit.more_events = more_events
-                yield edit
 
 
 def set_described(context: Context) -> Iterator[Edit]:

@@ -15,7 +15,8 @@ def shift_number(shift: Shift) -> Hypotheses:
     is_article = shift.arc.role is Role.ARTICLE
     yield from _count_chunk(shift, is_article=is_article)
     is_asked = shift.question is not None and shift.question.group is not None
-    if (chunk.items or chunk.modifiers or chunk.verb or is_asked) and not hypothesis.portions:
+    is_added = hypothesis.joint.endswith("with")  # "add an extra shot"
+    if (chunk.items or chunk.modifiers or chunk.verb or is_asked or is_added) and not hypothesis.portions:
         new = shift.pass_by()
         new.portions = ANY_ONE if is_article else value
         shift.note(new, "portions", hypothesis.joint, "article" if is_article else "one" if value == 1 else "many")

@@ -62,9 +62,9 @@ def shift_more(shift: Shift) -> Hypotheses:
 
 
 def shift_again(shift: Shift) -> Hypotheses:
-    """Begin a chunk that repeats a line, or an option of a group; the group may stand before it."""
+    """Begin a chunk that repeats a line, or an option of a group; the group, or the lines to change, may stand before it."""
     chunk = shift.hypothesis.chunk
-    if chunk.groups or chunk.items:
+    if chunk.groups or chunk.items or chunk.place or chunk.lines or chunk.flags & (ChunkFlag.REST | ChunkFlag.ALL):
         new, again = shift.extend()
         again.flags |= ChunkFlag.AGAIN
         shift.note(new, "flag", "again", shift.hypothesis.joint)

@@ -9,7 +9,8 @@ from voice.orders.parser.state import FLAG_OF_ROLE, Chunk, ChunkFlag, Hypothesis
 def shift_reference(shift: Shift) -> Hypotheses:
     """Apply a reference to the open chunk, or begin a new one with it; a pronoun may have no effect."""
     flag, chunk, joint = FLAG_OF_ROLE[shift.arc.role], shift.hypothesis.chunk, shift.hypothesis.joint
-    if flag != ChunkFlag.REST or chunk.is_empty or chunk.verb not in {"", "add"} or (chunk.modifiers and joint == "onto"):
+    is_behind = chunk.flags & ChunkFlag.AGAIN or (chunk.modifiers and joint == "onto")  # "same for the rest", "ice for the rest"
+    if flag != ChunkFlag.REST or chunk.is_empty or chunk.verb not in {"", "add"} or is_behind:
         new, flagged = shift.extend()
         _set_flag(flagged, flag, shift)
         if joint == "onto":
