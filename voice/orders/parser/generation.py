@@ -19,18 +19,7 @@ from voice.orders.parser.generation_words import NUMBERS
 from voice.orders.parser.state import OpenQuestion
 
 MAX_LINES: Final = 3
-<<<<<<< HEAD
 MIN_DENSE_GROUPS: Final = 2
-NUMBERS: Final = (1, 1, 1, 2, 2, 3, 4, 5, 6)
-
-
-@cache
-def templates_of(language: str) -> dict[str, Any]:
-    """Read the templates of a language, once."""
-    templates: dict[str, Any] = yaml.safe_load((TEMPLATES / f"{language}.yaml").read_text(encoding="utf-8"))
-    return templates
-=======
->>>>>>> d5750895f7161dfd5428ff478858311344be4872
 
 
 def generated(menu: Menu, language: str, count: int) -> Iterator[Example]:
