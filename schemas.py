@@ -617,8 +617,8 @@ class Explanation(TypedDict):
     """How an utterance was read.
 
     `utterance`: as it was parsed, with spaces for allergies, diets, and numbers that count nothing. `acts`: the probabilities of the
-    acts by the words alone, where `edit` stands for every act that changes the order. `second_opinion`: whether it agrees with the
-    chosen parse; null: it was not asked. Of a list only the first 100 entries are there, and only the ten heaviest features.
+    acts by the words alone, where `edit` stands for every act that changes the order. Of a list only the first 100 entries are there,
+    and only the ten heaviest features.
     """
 
     utterance: str
@@ -628,7 +628,6 @@ class Explanation(TypedDict):
     acts: dict[str, float]
     chosen: ChosenParse
     runner_up: RunnerUp | None
-    second_opinion: bool | None
 
 
 class Order(TypedDict):

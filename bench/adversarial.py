@@ -42,8 +42,8 @@ from tests.expanding import WITH_TAGS, flac_with_picture, index_of  # noqa: E402
 from tests.servers import Server  # noqa: E402
 from voice.asr.audio import Media, unpack  # noqa: E402
 from voice.asr.media_pool import MediaPool  # noqa: E402
+from voice.dialog.turn import DialogEngine  # noqa: E402
 from voice.menus.loading import MenuBook  # noqa: E402
-from voice.orders.engine import OrderEngine  # noqa: E402
 from web.auth import digest  # noqa: E402
 
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
@@ -604,7 +604,7 @@ async def menus() -> None:
     for name, make in MENUS.items():
         with tempfile.TemporaryDirectory(prefix="adversarial-") as directory:
             Path(directory, "x.yaml").write_text(make(), encoding="utf-8")  # noqa: ASYNC240 - nothing else runs
-            book: MenuBook[OrderEngine] = MenuBook(Path(directory), OrderEngine)
+            book: MenuBook[DialogEngine] = MenuBook(Path(directory), DialogEngine)
             before_bytes, began_s = process.memory_info().rss, time.perf_counter()
             book.refresh()
             took_s, grown = time.perf_counter() - began_s, (process.memory_info().rss - before_bytes) / 2**20

@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from schemas import LineRequest
 from tests.any_words import MAX_LINES, any_lines, any_words, faults
+from tests.single_turns import understand
+from voice.dialog.turn import DialogEngine
 from voice.orders.corpus import sentence_menus
-from voice.orders.engine import OrderEngine
 
 TURNS = 4
 LONG_ORDERS = 10  # one conversation in LONG_ORDERS starts with MAX_LINES lines
@@ -35,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)  # noqa: S311 - a benchmark's rng
     menus = sentence_menus()
-    engines = [OrderEngine(menu) for menu in rng.sample(menus, min(arguments.menus, len(menus)))]
+    engines = [DialogEngine(menu) for menu in rng.sample(menus, min(arguments.menus, len(menus)))]
     gc.disable()  # the heap of 24 menus is larger than a service's
     count, slowest_s, longest, failures = 0, 0.0, 0, Counter[str]()
     while count < arguments.count:
@@ -47,7 +48,7 @@ def main() -> None:
             count += 1
             began_s = time.perf_counter()
             try:
-                order = engine.understand(utterance, lines)
+                order = understand(engine, utterance, lines)
             except Exception as error:  # noqa: BLE001 - any exception is a failure
                 failures[f"{type(error).__name__} on {engine.menu.id}: {utterance[:200]}"] += 1
                 break

@@ -13,10 +13,11 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from schemas import LineRequest
+from schemas import Conversation, LineRequest
+from voice.dialog.suspending import ASK_BELOW
+from voice.dialog.turn import DialogEngine
+from voice.dialog.wire import state_of
 from voice.orders.corpus import DEVELOPMENT_CONVERSATIONS, Example, conversation_sets, conversations, sentence_sets, sentences
-from voice.orders.engine import OrderEngine
-from voice.orders.line_confidence import ASK_BELOW
 from voice.orders.parser.draft import MenuIndex, denotation
 
 DEVELOPMENT_USE, FIRST_CONTACT_USE = "development", "first contact"  # as in corpus/README.md
@@ -64,8 +65,8 @@ def measure(name: str, ask_below: float) -> Counter[str | None]:
     engine = None
     for example in examples(name):
         if engine is None or engine.menu is not example.menu:
-            engine = OrderEngine(example.menu, ask_below)
-        order = engine.understand(example.utterance, example.lines)
+            engine = DialogEngine(example.menu, ask_below)
+        order = engine.take_turn(example.utterance, state_of(example.menu, Conversation(lines=list(example.lines))))
         kinds[miss(example, [LineRequest.model_validate(line) for line in order["lines"]])] += 1
     return kinds
 

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas import LineRequest
+from tests.single_turns import understand
+from voice.dialog.turn import DialogEngine
 from voice.menus.loading import MenuBook
 from voice.menus.menu import Menu
-from voice.orders.engine import OrderEngine
 
 SYLLABLES = tuple("ba bo ca cha da dau den dua ga gao ha heo ka kho la lau ma mam na nem oc pho rau sa suon ta tom va xa xoi".split())  # noqa: SIM905 - thirty strings in a row are harder to read
 ROUNDS = 5
@@ -100,21 +101,21 @@ def main() -> None:
     parser.add_argument("--menus", type=Path)
     arguments = parser.parse_args()
     if arguments.cases:
-        book = MenuBook(arguments.menus or arguments.cases[0].parent / "menus", OrderEngine)
+        book = MenuBook(arguments.menus or arguments.cases[0].parent / "menus", DialogEngine)
         book.refresh()
         for path in arguments.cases:
             calls, n_exact = [], 0
             for row in path.read_text(encoding="utf-8").splitlines():
                 case = json.loads(row)
                 draft = [LineRequest.model_validate(line) for line in case.get("draft", [])]
-                calls.append(partial(book.get(case["menu"]).understand, case["text"], draft))
+                calls.append(partial(understand, book.get(case["menu"]), case["text"], draft))
                 n_exact += comparable(calls[-1]()["lines"]) == comparable(case["lines"])
             print(f"{path.stem:28} exact {n_exact}/{len(calls)} ({n_exact / len(calls):.4f})")
             measure(path.stem, calls)
     for items in (50, 500, 5000):
         menu = synthetic(items)
         started = time.perf_counter()
-        engine = OrderEngine(menu)
+        engine = DialogEngine(menu)
         compiled_s = time.perf_counter() - started
         rng = random.Random(1)  # noqa: S311
         names = [item.name for item in menu.items.values()]
@@ -122,9 +123,9 @@ def main() -> None:
             f"cho tôi hai {rng.choice(names)} không vi {rng.choice(SYLLABLES)} {rng.randrange(50)} và một {rng.choice(names)}"
             for _ in range(200)
         ]
-        measure(f"menu of {items} items", [partial(engine.understand, text) for text in texts])
+        measure(f"menu of {items} items", [partial(understand, engine, text) for text in texts])
         hostile = (" ".join(rng.choice(SYLLABLES) for _ in range(200)))[:500]
-        measure(f"hostile, {items} items", [partial(engine.understand, hostile)] * 3)
+        measure(f"hostile, {items} items", [partial(understand, engine, hostile)] * 3)
         print(f"{f'compile, {items} items':28} {1e3 * compiled_s:.0f} ms")
 
 

@@ -32,18 +32,20 @@ from prometheus_client import CollectorRegistry
 
 from bench.orders import comparable
 from errors import ApiError
-from schemas import LineRequest, Transcript
+from schemas import Conversation, LineRequest, Transcript
 from settings import ROOT
 from tests.asr import audio_files
+from tests.single_turns import understand
 from voice.asr import ctc_decoder, whisper_model
 from voice.asr.audio import decode
 from voice.asr.calibration import MAX_LOG_ODDS, Calibration
 from voice.asr.model_files import ensure_whisper
 from voice.asr.recogniser import Recogniser
 from voice.asr.waveform import SAMPLE_RATE, Waveform
+from voice.dialog.turn import DialogEngine
+from voice.dialog.wire import state_of
 from voice.menus.loading import MenuBook
 from voice.orders.confirmation import CONFIRM_BELOW, recognition_confidence
-from voice.orders.engine import OrderEngine
 
 Floats = NDArray[np.float64]
 
@@ -145,7 +147,7 @@ def pcm(clip: Clip) -> bytes:
 
 
 async def transcribe(
-    engine: Recogniser, clip: Clip, *, words: bool = False, phrases: Sequence[str] = (), menu: OrderEngine | None = None
+    engine: Recogniser, clip: Clip, *, words: bool = False, phrases: Sequence[str] = (), menu: DialogEngine | None = None
 ) -> Transcript:
     """Recognise a clip in its language, as a request does."""
     return await engine.transcribe(
@@ -251,7 +253,7 @@ def orders(manifest: Path | None, every: int) -> None:
     if manifest is None:
         print("orders      need a manifest")
         return
-    book: MenuBook[OrderEngine] = MenuBook(manifest.parent, OrderEngine)
+    book: MenuBook[DialogEngine] = MenuBook(manifest.parent, DialogEngine)
     book.refresh()
     engine = recogniser()
     counts = Counter[tuple[str, str]]()
@@ -260,8 +262,13 @@ def orders(manifest: Path | None, every: int) -> None:
         language, menu = entry["language"], book.get(entry["menu"])
         lines = [LineRequest.model_validate(line) for line in entry["draft"]]
         audio = (manifest.parent / entry["file"]).read_bytes()
-        work = engine.transcribe(audio, language=language, phrases=menu.vocabulary, scorer=partial(menu.score, lines=lines))
-        found = menu.understand(asyncio.run(work)["text"], lines)["lines"]
+        work = engine.transcribe(
+            audio,
+            language=language,
+            phrases=menu.vocabulary,
+            scorer=partial(menu.score, state=state_of(menu.menu, Conversation(lines=lines))),
+        )
+        found = understand(menu, asyncio.run(work)["text"], lines)["lines"]
         expected, got = ({line["item"] for line in some} for some in (entry["lines"], found))
         counts[language, "orders"] += 1
         counts[language, "exact"] += comparable(found) == comparable(entry["lines"])
@@ -279,7 +286,7 @@ def doubts(manifest: Path | None, every: int) -> None:
     if manifest is None:
         print("doubts      need a manifest")
         return
-    book: MenuBook[OrderEngine] = MenuBook(manifest.parent, OrderEngine)
+    book: MenuBook[DialogEngine] = MenuBook(manifest.parent, DialogEngine)
     book.refresh()
     engine = recogniser()
     found: dict[str, list[float]] = {"own": [], "other": []}
@@ -291,7 +298,7 @@ def doubts(manifest: Path | None, every: int) -> None:
                 forced = replace(variant, language=given)
                 transcript = asyncio.run(transcribe(engine, forced, phrases=menu.vocabulary, menu=menu))
                 confidence = recognition_confidence(transcript["segments"])
-                if confidence is not None and menu.understand(transcript["text"])["changes"]:
+                if confidence is not None and understand(menu, transcript["text"])["changes"]:
                     found["own" if given == clip.language else "other"].append(confidence)
     engine.close()
     for below in (0.4, 0.5, 0.55, CONFIRM_BELOW, 0.65, 0.7, 0.8):
@@ -382,7 +389,7 @@ def confidences(clips: Sequence[Clip]) -> None:
 def bias(clips: Sequence[Clip]) -> None:
     """Measure biasing: recall of expected words among many unspoken ones, and items found in clips that order nothing."""
     engine = recogniser()
-    book: MenuBook[OrderEngine] = MenuBook(ROOT / "menus", OrderEngine)
+    book: MenuBook[DialogEngine] = MenuBook(ROOT / "menus", DialogEngine)
     book.refresh()
     pool = sorted({phrase for menu_id in book.menus for phrase in book.get(menu_id).vocabulary})
     pick = random.Random(3)  # noqa: S311 - the same each time
@@ -411,8 +418,8 @@ def bias(clips: Sequence[Clip]) -> None:
         lines = named = 0
         for clip in clips:
             text = asyncio.run(transcribe(engine, clip, phrases=menu.vocabulary, menu=menu))["text"]
-            lines += len(menu.understand(text)["lines"])
-            named += len(menu.understand(clip.transcript)["lines"])
+            lines += len(understand(menu, text)["lines"])
+            named += len(understand(menu, clip.transcript)["lines"])
         print(
             f"bias        {menu.menu.id}: lines of {len(clips)} clips that order nothing {lines}, of their transcripts {named}", flush=True
         )

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from schemas import StoredOrder
 from tests.databases import Postgres
+from voice.dialog.turn import DialogEngine
 from voice.menus.menu import Menu
-from voice.orders.engine import OrderEngine
 from voice.store.history_file import read_history
 from voice.store.import_orders import Progress, new_orders, store_orders
 from voice.store.store import Store
@@ -37,7 +37,7 @@ MENU = Menu.model_validate(
         "items": {f"item-{number}": {"name": f"Item {number}", "price": 1} for number in range(250)},
     }
 )
-ENGINE = OrderEngine(MENU)
+ENGINE = DialogEngine(MENU)
 
 
 def an_order() -> StoredOrder:

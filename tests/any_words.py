@@ -9,7 +9,6 @@ from schemas import LineRequest, Order, OrderRequest
 from voice.dialog.turn import DialogEngine
 from voice.menus.menu import Choice, Item, Menu
 from voice.menus.names import spoken_names
-from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
 
 LENGTHS = (3, 5, 8, 12, 20, 40)  # phrases
@@ -54,7 +53,7 @@ def any_lines(menu: Menu, rng: random.Random, count: int) -> list[LineRequest]:
     return lines
 
 
-def faults(engine: OrderEngine | DialogEngine, order: Order) -> list[str]:
+def faults(engine: DialogEngine, order: Order) -> list[str]:
     """Return the faults of a reply: a request rejects or alters it, or it asks a question twice."""
     menu, found = engine.menu, []
     try:

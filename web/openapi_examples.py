@@ -161,7 +161,6 @@ EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
             "arcs": [{**_ARCS[1], "role": "unread", "value": None, "cost": 5.3, "features": []}],
             "differences": [{"feature": "unread", "chosen": 0.0, "runner_up": 1.0, "weight": 2.22, "cost": 2.22}],
         },
-        "second_opinion": None,
     },
     StoreOrderRequest: {"menu": _MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7},
     StoredOrder: {

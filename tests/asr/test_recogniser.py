@@ -13,15 +13,15 @@ from tests.asr.audio_files import riff, wave_format
 from tests.asr.recognisers import EXAMPLES, example, pcm, transcribe, words_in
 from tests.conftest import client_of
 from voice.asr.waveform import SAMPLE_RATE
+from voice.dialog.turn import DialogEngine
 from voice.menus.loading import read_menu
 from voice.orders.confirmation import CONFIRM_BELOW, recognition_confidence
-from voice.orders.engine import OrderEngine
 
 WORDS_EN = {"could", "i", "get", "a", "large", "milk", "tea", "with", "pearls", "less", "sugar", "and", "two", "egg"}
 WORDS_VI = {"cho", "anh", "hai", "ly", "sinh", "tố", "bơ", "lớn", "và", "ba", "bánh", "mì", "ốp", "la"}
 
 
-QUAN_NHA = OrderEngine(read_menu(ROOT / "menus" / "quan-nha.yaml"))
+QUAN_NHA = DialogEngine(read_menu(ROOT / "menus" / "quan-nha.yaml"))
 
 
 @pytest.mark.parametrize(("name", "language", "expected"), [("order-en.wav", "en", WORDS_EN), ("order-vi.wav", "vi", WORDS_VI)])

@@ -5,10 +5,10 @@ import pytest
 from voice.asr.ctc_decoder import WordAlternative
 from voice.asr.engine import SegmentHypothesis
 from voice.asr.rescoring import MAX_ALTERNATIVES, choose_hypotheses, rescore
+from voice.dialog.turn import DialogEngine
 from voice.menus.menu import Menu
-from voice.orders.engine import OrderEngine
 
-ENGINE = OrderEngine(
+ENGINE = DialogEngine(
     Menu.model_validate(
         {
             "id": "rice",

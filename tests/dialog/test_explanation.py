@@ -149,12 +149,6 @@ def test_there_is_no_runner_up_where_all_parses_mean_the_same():
     assert explain("")["runner_up"] is None
 
 
-def test_the_second_opinion_is_not_asked_about_a_likely_parse_or_while_a_question_is_open():
-    assert explain("colas two and one large")["second_opinion"] is True
-    assert explain("two colas")["second_opinion"] is None
-    assert explain("large", {"lines": [line("milk-tea")], "questions": [SIZE]})["second_opinion"] is None
-
-
 def test_the_parsed_utterance_lacks_what_is_no_part_of_the_order():
     text = "a milk tea, I'm allergic to nuts"
     explained = explain(text)
@@ -195,10 +189,3 @@ def test_the_text_has_the_derivation_the_edits_the_runner_up_and_the_reply():
     assert "line 0: 3 x milk-tea -> 3 x milk-tea [small]" in chosen
     assert "Differences" in other
     assert "3 x Milk tea {Small} 1200" in reply
-
-
-@pytest.mark.parametrize(("opinion", "told"), [(True, "agrees"), (False, "differs"), (None, "second opinion")])
-def test_the_text_tells_whether_the_second_opinion_agrees(opinion, told):
-    reply = say("two colas", explain=True)
-    reply["explain"]["second_opinion"] = opinion
-    assert (told in explanation_text(reply)) is (opinion is not None)

@@ -7,8 +7,9 @@ from voice.dialog.reading import UtteranceReader
 from voice.dialog.state import State
 from voice.menus.menu import Menu
 from voice.orders.parser.acts import ActModel
+from voice.orders.parser.ranker import Ranker
 
-READER = UtteranceReader(Menu.model_validate(MENU), model(), ActModel.load())
+READER = UtteranceReader(Menu.model_validate(MENU), model(), ActModel.load(), Ranker.load())
 
 
 @pytest.mark.parametrize(("text", "number"), [("the cola one", 0), ("Well, the cola one", 0), ("one cola", 1), ("So, three colas", 3)])

@@ -10,9 +10,9 @@ import pytest
 
 from errors import MenuNotFound
 from schemas import LineRequest, OptionRequest
+from voice.dialog.turn import DialogEngine
 from voice.menus.loading import TIME_STEP_NS, MenuBook, MenuBroken, Stamp, read_menu
 from voice.menus.menu import MAX_PRICE, Menu
-from voice.orders.engine import OrderEngine
 
 GOOD = """\
 id: quan
@@ -121,7 +121,7 @@ def test_the_most_expensive_order_fits_into_64_bits():
     item = {"name": "Trà", "price": MAX_PRICE, "options": list(groups)}
     menu = Menu.model_validate({"id": "quan", "name": "Quán", "currency": "VND", "option_groups": groups, "items": {"tra": item}})
     options = [OptionRequest(group="g0", choice=choice, quantity=99) for choice in choices]
-    priced = OrderEngine(menu).price([LineRequest(item="tra", quantity=999, options=options)])
+    priced = DialogEngine(menu).price([LineRequest(item="tra", quantity=999, options=options)])
     assert priced[0]["unit_price"] == MAX_PRICE * (1 + 99 + 100 * 99)
     assert orjson.dumps(200 * priced[0]["total"])
 

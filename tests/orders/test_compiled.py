@@ -17,16 +17,18 @@ PROGRAM = """
 import json, sys
 from itertools import groupby
 from operator import attrgetter
-from voice.orders.engine import OrderEngine
 from voice.orders.corpus import TRAINING_SENTENCES, sentences
+from voice.orders.parser.model import Model
+from voice.orders.parser.parser import Parser
 
 orders = []
 for name in TRAINING_SENTENCES:
     for _, examples in groupby(sentences(name), key=attrgetter("menu.id")):
         examples = list(examples)
-        engine = OrderEngine(examples[0].menu)
-        orders += [engine.understand(example.utterance, example.lines) for example in examples]
-print(json.dumps([sys.modules["voice.orders.search"].__file__, orders]))
+        parser = Parser(examples[0].menu, Model.load())
+        parses = [parser.parse(example.utterance, example.lines)[0] for example in examples]
+        orders += [[str(parse.events), parse.cost] for parse in parses]
+print(json.dumps([sys.modules["voice.orders.parser.parser"].__file__, orders]))
 """
 
 
@@ -64,7 +66,7 @@ def test_the_compiled_module_is_imported(module: str) -> None:
 def test_compiled_modules_give_the_same_orders_as_their_sources(tmp_path: Path) -> None:
     interpreted, orders = json.loads(run_in(copied(sources(), tmp_path), "-c", PROGRAM))
     compiled_file, same = json.loads(run_in(ROOT, "-c", PROGRAM))
-    assert (interpreted, compiled_file) == (str(tmp_path / "voice/orders/search.py"), str(compiled.compiled_of("search")))
+    assert (interpreted, compiled_file) == (str(tmp_path / "voice/orders/parser/parser.py"), str(compiled.compiled_of("parser.parser")))
     assert len(orders) > 900
     assert orders == same
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from schemas import LineRequest
 from tests.order_notation import meaning
+from tests.single_turns import understand
+from voice.dialog.turn import DialogEngine
 from voice.menus.menu import Menu
 from voice.orders import words
-from voice.orders.engine import OrderEngine
 from voice.orders.language_packs import language_packs
 
 # Names that share no syllable with one another or with a function word, even without diacritics: each sentence has one meaning.
@@ -75,7 +76,7 @@ def menu_of(language: str) -> Menu:
     )
 
 
-ENGINES = {language: OrderEngine(menu_of(language)) for language in ("vi", "en")}
+ENGINES = {language: DialogEngine(menu_of(language)) for language in ("vi", "en")}
 
 
 def say(language: str, lines: list[Said], seed: int, *, digits: bool = False) -> str:
@@ -119,7 +120,7 @@ def gold(lines: list[Said]) -> list[LineRequest]:
 
 
 def understood(language: str, utterance: str, so_far: list[LineRequest] | None = None):
-    return meaning(ENGINES[language].understand(utterance, so_far or [])["lines"])
+    return meaning(understand(ENGINES[language], utterance, so_far or [])["lines"])
 
 
 many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -161,7 +162,7 @@ def test_the_order_of_lines_does_not_matter(language, lines, seed, turn):
 @many
 @given(lines=said_lines(), seed=st.integers(0, 9999))
 def test_the_total_is_the_sum_of_the_prices(language, lines, seed):
-    order = ENGINES[language].understand(say(language, lines, seed))
+    order = understand(ENGINES[language], say(language, lines, seed))
     assert order["total"] == sum(
         line.quantity * (1000 + line.item + (100 * line.size if line.size is not None else 0) + sum(7 * n for n in line.toppings))
         for line in lines
@@ -175,7 +176,7 @@ def test_adding_and_removing_an_item_restores_the_order(language, lines, item):
     lines = [line for line in lines if line.item != item] or [Said((item + 1) % 10, 1, None, (), ())]
     before = gold(lines)
     dish = DISHES[language][item]
-    added = ENGINES[language].understand(f"thêm hai {dish}" if language == "vi" else f"add two {dish}", before)
+    added = understand(ENGINES[language], f"thêm hai {dish}" if language == "vi" else f"add two {dish}", before)
     assert len(added["lines"]) == len(before) + 1
     so_far = [LineRequest.model_validate(line) for line in added["lines"]]
     assert understood(language, f"bỏ {dish}" if language == "vi" else f"remove the {dish}", so_far) == meaning(before)
@@ -186,7 +187,7 @@ def test_adding_and_removing_an_item_restores_the_order(language, lines, item):
 @given(lines=said_lines(), seed=st.integers(0, 9999))
 def test_equal_utterances_get_equal_replies(language, lines, seed):
     utterance = say(language, lines, seed)
-    assert ENGINES[language].understand(utterance) == OrderEngine(menu_of(language)).understand(utterance)
+    assert understand(ENGINES[language], utterance) == understand(DialogEngine(menu_of(language)), utterance)
 
 
 WORDS = sorted(
@@ -200,7 +201,7 @@ def test_each_phrase_of_a_language_is_answered_alone_before_and_behind_an_order(
     dish = DISHES[language][0]
     for way in WORDS:
         for utterance in (way, f"{way} {dish}", f"{NUMBERS[language][2]} {dish} {way}"):
-            order = ENGINES[language].understand(utterance, [LineRequest(item="i1")])
+            order = understand(ENGINES[language], utterance, [LineRequest(item="i1")])
             assert order["total"] == sum(line["total"] for line in order["lines"])
 
 
@@ -211,7 +212,7 @@ def test_each_phrase_of_a_language_is_answered_beside_words_that_need_an_object(
     for way in WORDS:
         for other in (NUMBERS[language][3], "a", WITHOUT[language][0]):
             for behind in (f"{way} {other}", f"{other} {way}"):
-                order = ENGINES[language].understand(f"{NUMBERS[language][2]} {dish} {behind}")
+                order = understand(ENGINES[language], f"{NUMBERS[language][2]} {dish} {behind}")
                 assert order["total"] == sum(line["total"] for line in order["lines"])
 
 
@@ -221,10 +222,10 @@ def test_a_name_may_begin_or_end_with_a_word_of_any_phrase(language):
     own = {way: "zabo" + "".join("bcdfghklmn"[int(digit)] for digit in str(number)) for number, way in enumerate(WORDS)}
     named = [name for way, word in own.items() for name in (f"{way.split()[-1]} {word}", f"{word} {way.split()[0]}")]
     items = {f"i{number}": {"name": name, "price": 1} for number, name in enumerate(named)}
-    engine = OrderEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "languages": [language], "items": items}))
+    engine = DialogEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "languages": [language], "items": items}))
     for way, word in own.items():
         for utterance in (f"{way} {word}", f"{NUMBERS[language][2]} {way} {word}", f"{word} {way}"):
-            order = engine.understand(utterance)
+            order = understand(engine, utterance)
             assert order["total"] == sum(line["quantity"] for line in order["lines"])
 
 
@@ -233,7 +234,7 @@ def test_a_name_may_begin_or_end_with_a_word_of_any_phrase(language):
 @given(said=st.lists(st.sampled_from(WORDS), min_size=1, max_size=14), lines=st.lists(said_lines(), max_size=1))
 def test_any_words_in_any_order_are_answered(language, said, lines):
     before = gold(lines[0]) if lines else []
-    order = ENGINES[language].understand(" ".join(said), before)
+    order = understand(ENGINES[language], " ".join(said), before)
     assert order["total"] == sum(line["quantity"] * line["unit_price"] for line in order["lines"])
     assert all(1 <= line["quantity"] <= 999 for line in order["lines"])
     assert all(0 <= change["line"] < len(before if change["op"] == "remove" else order["lines"]) for change in order["changes"])
@@ -244,5 +245,5 @@ def test_any_words_in_any_order_are_answered(language, said, lines):
 @many
 @given(st.text(max_size=120))
 def test_any_text_is_answered(text):
-    order = ENGINES["vi"].understand(text)
+    order = understand(ENGINES["vi"], text)
     assert order["total"] == sum(line["total"] for line in order["lines"])

@@ -6,8 +6,9 @@ from operator import attrgetter
 import pytest
 
 from tests.order_notation import meaning
+from tests.single_turns import understand
+from voice.dialog.turn import DialogEngine
 from voice.orders.corpus import sentence_sets, sentences
-from voice.orders.engine import OrderEngine
 
 MISSED = pytest.mark.xfail(reason="known miss", raises=AssertionError, strict=True)
 
@@ -22,11 +23,11 @@ def parameters():
 @pytest.fixture(scope="module")
 def engine_of():
     """Return the order engine of a menu, compiled once; it applies every edit, however low its confidence."""
-    engines: dict[int, OrderEngine] = {}
+    engines: dict[int, DialogEngine] = {}
 
     def engine(menu):
         if id(menu) not in engines:
-            engines[id(menu)] = OrderEngine(menu, ask_below=0)
+            engines[id(menu)] = DialogEngine(menu, ask_below=0)
         return engines[id(menu)]
 
     return engine
@@ -42,7 +43,7 @@ def quantity_questions(order):
 
 @pytest.mark.parametrize("sentence", list(parameters()))
 def test_a_sentence_becomes_its_order(engine_of, sentence):
-    order = engine_of(sentence.menu).understand(sentence.utterance, sentence.lines)
+    order = understand(engine_of(sentence.menu), sentence.utterance, sentence.lines)
     assert meaning(order["lines"]) == meaning(sentence.right[0]), sentence.utterance
     if sentence.asks is not None:
         assert quantity_questions(order) == list(sentence.asks), sentence.utterance

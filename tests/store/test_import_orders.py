@@ -14,8 +14,8 @@ import pytest
 from settings import ROOT
 from tests.menus.menu_bodies import menu_body
 from tests.store.samples import MENU, opened
+from voice.dialog.turn import DialogEngine
 from voice.menus.stored_menus import MenuLimits, NewMenu
-from voice.orders.engine import OrderEngine
 from voice.recommend.past_orders import PastOrder
 from voice.store.history_file import read_history
 from voice.store.import_orders import BATCH_ORDERS, Progress, new_orders, store_orders
@@ -28,7 +28,7 @@ HEAD = "order_id,timestamp,customer_id,item,quantity\n"
 
 @pytest.fixture
 def engine(menu):
-    return OrderEngine(menu)
+    return DialogEngine(menu)
 
 
 def orders_in(rows, engine, client="demo", now=None):

@@ -1,7 +1,7 @@
 """Explain how an utterance was read: `data.explain` of a reply.
 
     {"utterance": "two lattes", "tokens": [{"text": "two", "span": [0, 3]}, ...], "asked": {"kind", "line", "group", "choices"} | null,
-     "act": "order", "acts": {"edit": 0.99, ...}, "second_opinion": true | false | null,
+     "act": "order", "acts": {"edit": 0.99, ...},
      "chosen": {"order": ["2 x latte [large]"], "unresolved": [], "probability": 0.97, "cost": 6.1,
                 "arcs": [{"span", "text", "role": "item", "value": null, "fits": [{"id", "name"}], "partial", "cost", "features": [...]}],
                 "events": [{"event": "add", "attributes": {"number": "many", ...}, "n_arcs": 2, "cost", "features": [...]}],
@@ -58,7 +58,6 @@ def explanation(reading: Reading, act: Act, act_costs: Mapping[str, float], menu
         "acts": dict(sorted(probabilities.items(), key=lambda one: -one[1])),
         "chosen": described.chosen(reading.parse),
         "runner_up": described.runner_up(reading.parse, reading.parses[1]) if len(reading.parses) > 1 else None,
-        "second_opinion": reading.second_opinion,
     }
 
 

@@ -22,7 +22,7 @@ def _reading_rows(explained: Explanation) -> Iterator[str]:
     yield f"Utterance  {explained['utterance']}"
     yield f"Answers    {_asked(explained)}"
     yield f"Act        {explained['act']}; by its words {', '.join(acts)}"
-    yield from ["", *_chosen_rows(explained["chosen"], agrees=explained["second_opinion"])]
+    yield from ["", *_chosen_rows(explained["chosen"])]
     other = explained["runner_up"]
     yield from ["", *(_runner_up_rows(other) if other is not None else ("Runner-up: none",))]
 
@@ -37,9 +37,8 @@ def _asked(explained: Explanation) -> str:
     return ", ".join([asked["kind"], *about]) + choices
 
 
-def _chosen_rows(parse: ChosenParse, *, agrees: bool | None) -> Iterator[str]:
-    opinion = {True: "; the second opinion agrees", False: "; the second opinion differs", None: ""}[agrees]
-    yield f"Chosen: probability {parse['probability']:.3f}, cost {parse['cost']:.2f}{opinion}"
+def _chosen_rows(parse: ChosenParse) -> Iterator[str]:
+    yield f"Chosen: probability {parse['probability']:.3f}, cost {parse['cost']:.2f}"
     yield from _order_rows(parse["order"], parse["unresolved"])
     if parse["unread"]:
         yield f"{INDENT}unread: {' '.join(parse['unread'])}"

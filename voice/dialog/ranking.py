@@ -8,7 +8,6 @@ from typing import Final
 
 from voice.dialog.acts import Heard
 from voice.dialog.phrases import is_function_word
-from voice.dialog.second_opinion import answers_first
 from voice.dialog.state import Question, QuestionKind
 from voice.orders import words
 from voice.orders.language_packs import language_packs
@@ -24,6 +23,8 @@ DECLINABLE: Final = WHICH_ITEM | {QuestionKind.OFFER}
 NAMING_LINES: Final = frozenset(
     {Role.ITEM, Role.ORDINAL, Role.REST, Role.ALL, Role.EACH, Role.ONES, Role.PART, Role.REFERENCE, Role.PERSON}
 )
+# Log-odds of a parse with an item of which it was asked which is meant. Offered items and choices of groups are also named to decline them.
+ANSWER: Final = 1.5
 MIN_ANSWER: Final = 0.5  # of a parse that only answers questions, as a share of the best parse's probability
 COST_OF_IMPLIED: Final = 3.0  # of a choice that nobody named, above a nested option
 COUNTING_UP: Final = frozenset({"increment", "repeat"})  # events of the parser
@@ -35,10 +36,7 @@ AskedChoice = tuple[int | None, str, str]  # a line, a group of the flat menu, a
 
 def certain_first(parses: list[Parse]) -> list[Parse]:
     """Return nested parses in the sequence of their probabilities, given that choices above nested options are rarely left open."""
-    masses = [parse.probability * math.exp(-COST_OF_IMPLIED * _n_implied(parse.draft)) for parse in parses]
-    total = sum(masses)
-    weighed = [parse.weighed(mass / total) for parse, mass in zip(parses, masses, strict=True)]
-    return sorted(weighed, key=lambda parse: -parse.probability)
+    return _weighed(parses, [parse.probability * math.exp(-COST_OF_IMPLIED * _n_implied(parse.draft)) for parse in parses])
 
 
 def _n_implied(draft: Draft) -> int:
@@ -52,6 +50,23 @@ def in_light_of(asked: Question, said: Heard, parses: list[Parse]) -> list[Parse
     if asked.kind in WHICH_ITEM and not parses[0].n_edits and not said.leading():
         return answers_first(parses, asked)
     return parses
+
+
+def answers_first(parses: Sequence[Parse], question: Question) -> list[Parse]:
+    """Return the parses with their probabilities given that it was asked which of several items is meant, the likeliest first."""
+    odds = [ANSWER if _adds_one_of(parse, question.choices) else 0.0 for parse in parses]
+    return _weighed(parses, [parse.probability * math.exp(log_odds) for parse, log_odds in zip(parses, odds, strict=True)])
+
+
+def _adds_one_of(parse: Parse, items: Sequence[str]) -> bool:
+    return any(line.is_new and line.quantity > 0 and len(line.items) == 1 and line.items[0] in items for line in parse.draft)
+
+
+def _weighed(parses: Sequence[Parse], masses: Sequence[float]) -> list[Parse]:
+    """Return the parses with their shares of the sum of masses as probabilities, the likeliest first."""
+    total = sum(masses)
+    weighed = [parse.weighed(mass / total) for parse, mass in zip(parses, masses, strict=True)]
+    return sorted(weighed, key=lambda parse: -parse.probability)
 
 
 def on_asked_lines_first(asked: Question, group: str, parses: list[Parse], before: Sequence[DraftLine]) -> list[Parse]:

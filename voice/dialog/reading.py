@@ -23,7 +23,6 @@ from voice.dialog.ranking import (
     on_asked_lines_first,
     repeating_first,
 )
-from voice.dialog.second_opinion import SecondOpinion
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
 from voice.menus.menu import Menu
 from voice.orders import words
@@ -58,7 +57,6 @@ class Reading(NamedTuple):
     notes: Sequence[FoundNote]
     part_numbers: Sequence[tuple[int, int]]  # numbers that are no number of units, in code points
     number: int  # the first number of units that was said; 0: none
-    second_opinion: bool | None  # whether it agrees with the best parse; None: it was not asked
 
     @property
     def parse(self) -> Parse:
@@ -104,7 +102,6 @@ class UtteranceReader:
         """Compile the menu."""
         self.menu = FlatMenu(menu)
         self._parser = Parser(self.menu.flat, model, act_model, ranker)
-        self._second_opinion = SecondOpinion(self.menu.flat)
         self._languages = spoken_languages(menu)
         self._notes = NoteFinder(menu)
         self._inquiries = InquiryFinder(self.menu.flat)
@@ -142,7 +139,7 @@ class UtteranceReader:
         analysis = self._parser.analyse(utterance, tokens, _tokens_of(persons, tokens))
         first = state.questions[0] if state.questions else None
         act_costs = self._parser.act_costs(analysis, _kind(first))
-        asked, parses, second_opinion = self._parse(utterance, analysis, act_costs, state, said, persons)
+        asked, parses = self._parse(analysis, act_costs, state, said, persons)
         if self.menu.is_nested:
             named = [parse for parse in parses if not self._implies_nested(parse)]
             parses = certain_first([self._nested(parse, state.lines, tokens) for parse in named or parses])
@@ -161,7 +158,7 @@ class UtteranceReader:
         number = _number(parses[0], tokens)
         if not number and asked is not None and asked.kind is QuestionKind.MISSING and asked.group is None:
             number = self._part_numbers.first_number(tokens)
-        return Reading(utterance, tokens, all_tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number, second_opinion)
+        return Reading(utterance, tokens, all_tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number)
 
     def _inquiry(self, tokens: Sequence[Token], analysis: Analysis, state: State) -> Inquiry | None:
         inquiry = self._inquiries.find(tokens, analysis.lattice, state)
@@ -179,19 +176,19 @@ class UtteranceReader:
         parse = self._parser.parse(utterance, before, question=self._for_parser(state.questions[0] if state.questions else None))[0]
         if not parse.n_edits:
             return None
-        n_without = sum(not isinstance(event, Arc) and event[0] == "add" and event[3] == "none" for event in parse.events)
-        return len(parse.unread) - math.log(max(parse.probability, MIN_PROBABILITY)) + ITEM_WITHOUT_NUMBER * n_without
+        n_without: int = sum(not isinstance(event, Arc) and event[0] == "add" and event[3] == "none" for event in parse.events)
+        log_probability = math.log(max(parse.probability, MIN_PROBABILITY))
+        return len(parse.unread) - log_probability + ITEM_WITHOUT_NUMBER * n_without
 
     def act_costs(self, reading: Reading) -> Mapping[str, float]:
         """Return -log P of each act of the parser, of an utterance that was read."""
         return self._parser.act_costs(self._parser.analyse(reading.utterance), _kind(reading.asked))
 
-    def _parse(  # noqa: PLR0913, PLR0917 - one step of `read`
-        self, utterance: str, analysis: Analysis, act_costs: Mapping[str, float], state: State, said: Heard, persons: Sequence[Mentioned]
-    ) -> tuple[Question | None, list[Parse], bool | None]:
+    def _parse(
+        self, analysis: Analysis, act_costs: Mapping[str, float], state: State, said: Heard, persons: Sequence[Mentioned]
+    ) -> tuple[Question | None, list[Parse]]:
         """Return the parses in the light of the first question, or of a later one that the utterance answers instead.
 
-        The last value tells whether the second opinion agrees; None: it was not asked.
         `act_costs`: in the light of the first question; `persons`: those whom the utterance mentions.
         """
         focus = tuple(dict.fromkeys([line for person in persons for line in person.lines]))
@@ -199,26 +196,24 @@ class UtteranceReader:
         before = tuple([self.menu.flattened(line) for line in state.lines])
         first = state.questions[0] if state.questions else None
         parses = self._parser.parse(analysis, before, question=self._for_parser(first), focus=focus, act_costs=act_costs)
-        agrees = None
         if first is not None and first.group is None:
             parses = in_light_of(first, said, parses)
         if first is not None and first.group is not None:
             parses = on_asked_lines_first(first, self.menu.flat_group(first.path, first.group), parses, before)
             if not said.leading():
                 parses = answers_alone_first(parses, before, {*self._asked_choices(state.questions)})
-        if not persons and (first is None or first.kind is QuestionKind.MORE or is_read_back(first)):
-            parses, agrees = self._second_opinion.weigh(parses, utterance, before)
-            if before and not parses[0].n_edits and not said.phrases:
-                parses = repeating_first(parses)
+        is_about_order = first is None or first.kind is QuestionKind.MORE or is_read_back(first)
+        if not persons and is_about_order and before and not parses[0].n_edits and not said.phrases:
+            parses = repeating_first(parses)
         if first is None or said.leading() or not _has_words_left(parses[0]):
-            return first, parses, agrees
+            return first, parses
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
             if not other.choices:
                 continue
             again = self._parser.parse(analysis, before, question=self._for_parser(other), focus=focus)
             if again[0].n_edits and not _has_words_left(again[0]):
-                return other, again, None
-        return first, parses, agrees
+                return other, again
+        return first, parses
 
     def _asked_choices(self, questions: Iterable[Question]) -> Iterator[AskedChoice]:
         """Yield the choices of the open questions about groups, by line and group of the flat menu."""

@@ -14,15 +14,6 @@ from pathlib import Path
 
 ORDERS = Path(__file__).parent
 MODULES = (
-    "costs",
-    "drafts",
-    "editor",
-    "engine",
-    "groups",
-    "lattice",
-    "lexicon",
-    "line_confidence",
-    "item_steps",
     "numbers",
     "pricing",
     "parser.acts",
@@ -52,8 +43,6 @@ MODULES = (
     "parser.shifts.references",
     "parser.spelling",
     "parser.state",
-    "reader",
-    "search",
     "spans.numerals",
     "spans.classifier",
     "spans.extent",

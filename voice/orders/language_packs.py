@@ -207,7 +207,6 @@ class LanguagePack(BaseModel):
     agains: list[str]  # repeat the last line
     corrects: list[str]  # retract the words before them
     cancels: list[str]  # empty the order
-    retractions: list[str]  # retract the number before them
     # References
     parts: list[str]  # some units of the line before: "of them"
     rests: list[str]  # its other units
@@ -216,19 +215,14 @@ class LanguagePack(BaseModel):
     ordinals: dict[str, int]  # the position of a line; -1: the last
     # Questions and answers
     inquiries: list[str]  # before a question of the customer
-    questions: list[tuple[str, str]]  # the first and the last words of a question
     asked: list[str]  # complete questions
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least
     acts: dict[str, list[str]]  # phrases that tell a dialogue act: human, repeat, smalltalk
     unfinished: list[str]  # the last words of an utterance that goes on after a pause
     # Statements
-    names: list[str]  # titles and pronouns before the name of a person
-    name_openings: list[str]  # other phrases before a name: "my name is"
-    givers: list[str]  # before the recipient of an item: "for"
     likewise: list[str]  # ask for the order of somebody else
     allergies: list[str]  # begin a statement of an allergy
     allergy_nouns: list[str]  # end one: "a nut allergy"
-    allergy_verbs: list[str]  # begin one that ends with such a noun
     diet_openings: list[str]  # before a diet: "I'm"
     owners: list[str]  # before the person for whom a line is: "for"
     persons: list[str]  # persons without a name: "my wife"
@@ -246,7 +240,7 @@ class LanguagePack(BaseModel):
     def phrases(self) -> set[str]:
         """Return the phrases of function words.
 
-        Left out are `spans`, `people`, `retractions`, `adjectives`, questions, answers and statements, and of `numbers` everything but
+        Left out are `spans`, `people`, `adjectives`, questions, answers and statements, and of `numbers` everything but
         `units`, `ends`, `tens`, `times` and `articles`.
         """
         numbers = self.numbers

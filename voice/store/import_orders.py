@@ -14,10 +14,10 @@ from uuid import UUID, uuid5
 from errors import Overloaded
 from schemas import LineRequest
 from settings import Settings
+from voice.dialog.turn import DialogEngine
 from voice.menus.loading import MenuBook
 from voice.menus.menu import Menu
 from voice.menus.served import menu_of
-from voice.orders.engine import OrderEngine
 from voice.recommend.sync import POLL_S, Recommenders
 from voice.store.connection import RETRY_S
 from voice.store.history_file import HistoryOrder, read_history
@@ -203,7 +203,7 @@ async def _import_orders(  # noqa: PLR0913, PLR0917 - the parts of an import
     except (OSError, ValueError, csv.Error) as error:
         message = f"nothing was imported: {error}"
         raise ImportFailed(message) from error
-    new = new_orders(history, client, OrderEngine(menu), datetime.now(UTC))
+    new = new_orders(history, client, DialogEngine(menu), datetime.now(UTC))
     n_created, conflicts = await store_orders(store, new, Progress(len(new), report))
     stored_s = time.monotonic() - began_s
     fitted_s = await fit_suggestions(store, book, client, menu, report)
