@@ -9,7 +9,7 @@
      "runner_up": {"order", "unresolved", "probability", "cost", "arcs", "differences": [...]} | null}
 
 `schemas.Explanation` describes each field. Costs of arcs and events add up to the cost of the parse; the probability of an order is that of
-all its parses, weighed with the second opinion. Orders are in the notation of `voice.orders.corpus`.
+all its parses, weighed by the ranker. Orders are in the notation of `voice.orders.corpus`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

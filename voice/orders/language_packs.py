@@ -233,7 +233,6 @@ class LanguagePack(BaseModel):
     adjectives_first: bool  # they stand before their noun
     shorthand: dict[str, list[str]]  # short spellings of function words in chats
     synonyms: list[list[str]]
-    sentences: dict[str, str]  # of the replies, by their name
     speech: Speech
     asks: Asks
 
@@ -300,12 +299,6 @@ def language_packs() -> dict[str, LanguagePack]:
         pack = LanguagePack.model_validate(content)
         packs[pack.language] = pack
     return packs
-
-
-def sentence(language: str, name: str, values: Mapping[str, str]) -> str:
-    """Return a sentence of the replies, in English for an unknown language."""
-    packs = language_packs()
-    return (packs.get(language) or packs["en"]).sentences[name].format(**values)
 
 
 def speech_of(language: str) -> Speech:
