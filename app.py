@@ -9,7 +9,7 @@ import asyncio
 import gc
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -84,6 +84,9 @@ from voice.store.store import Store
 from voice.tts.piper import PiperVoices
 from voice.tts.speaker import Speaker
 from voice.tts.speech_server import SpeechServer
+from voice.webhooks.addresses import Networks
+from voice.webhooks.deliveries import Deliveries, Receiver
+from voice.webhooks.sender import Sender
 from web import logs, menus, server, telemetry
 from web.access_log import AccessLog
 from web.admission import Admission
@@ -120,6 +123,7 @@ class State(TypedDict):
     calls: Calls
     recommenders: Recommenders
     store: Store
+    on_order: Callable[[], None]
     draining: threading.Event
     version: str
 
@@ -197,7 +201,7 @@ async def put_order(request: Request) -> Response:
     client = caller_of(request).id
     stored, created = await place_order(state["store"], partial(state["menus"].get, client), client, order_id_of(request), asked)
     if created:
-        state["recommenders"].wake()
+        state["on_order"]()
     return reply(request, stored, 201 if created else 200)
 
 
@@ -365,7 +369,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     for module in compiled.stale():
         log.warning("voice/orders/%s.py was changed since it was compiled: `make .venv`", module)
     admission = open_admission(settings, http_metrics)
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, webhook_clients=settings.order_webhooks)
     compile_menu = partial(DialogEngine, ask_below=settings.ask_below, model=Model.load())
     served_menus = ServedMenus(settings.menu_dir, compile_menu, store, max_client_menus=settings.max_client_menus)
     await asyncio.to_thread(served_menus.refresh)
@@ -390,9 +394,15 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         max_client_bytes=live_limits.max_client_bytes,
     )
     recommenders = Recommenders(lambda client, menu_id: served_menus.get(client, menu_id).menu)
+    deliveries = deliveries_of(settings, http_metrics)
+
+    def on_order() -> None:
+        recommenders.wake()
+        deliveries.wake()
+
     await store.open(migrate=not settings.environment.is_deployed)
     speaker = speaker_of(settings, http_metrics)
-    calls = Calls(live, speaker, served_menus, store, recommenders.wake, registry=http_metrics.registry, max_calls=settings.max_calls)
+    calls = Calls(live, speaker, served_menus, store, on_order, registry=http_metrics.registry, max_calls=settings.max_calls)
     audiosocket = AudioSocketServer(calls, admission, settings.audiosocket_lines)
     if settings.audiosocket_port is not None:
         await audiosocket.open(settings.audiosocket_host, settings.audiosocket_port, is_shared=settings.workers > 1)
@@ -401,6 +411,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         asyncio.create_task(retry_until_done("clients' menus", served_menus.follow)),
         asyncio.create_task(retry_until_done("revocations", lambda: admission.tokens.follow_revocations(store.revocations))),
         asyncio.create_task(retry_until_done("recommenders", lambda: recommenders.follow(store))),
+        asyncio.create_task(retry_until_done("webhooks", lambda: deliveries.follow(store))),
         asyncio.create_task(retry_until_done("models", lambda: load_models(recogniser))),
         *([asyncio.create_task(retry_until_done("voice", speaker.open))] if speaker else ()),
     ]
@@ -419,11 +430,13 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 calls=calls,
                 recommenders=recommenders,
                 store=store,
+                on_order=on_order,
                 draining=draining,
                 version=settings.app_version,
             )
     finally:
         await audiosocket.close()
+        await deliveries.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -466,6 +479,12 @@ def speaker_of(settings: Settings, http_metrics: HttpMetrics) -> Speaker | None:
         sample_rate=settings.speak_sample_rate,
     )
     return Speaker(server, http_metrics.registry)
+
+
+def deliveries_of(settings: Settings, http_metrics: HttpMetrics) -> Deliveries:
+    """Return the deliveries of webhooks; they connect with the first event."""
+    receivers = {client: Receiver(webhook.url, webhook.keys) for client, webhook in settings.order_webhooks.items()}
+    return Deliveries(receivers, Sender(Networks(settings.webhook_networks)), http_metrics.registry)
 
 
 async def load_models(recogniser: Recogniser) -> None:

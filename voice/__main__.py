@@ -115,6 +115,25 @@ def revoke(client: str) -> None:
 
 
 @commands.command()
+@click.argument("client", callback=check_client_id)
+def resend_webhooks(client: str) -> None:
+    """Send a client's given-up webhooks again.
+
+    They are due at once in the database at DATABASE_URL; running servers send them.
+    """
+    from errors import Overloaded
+    from voice.store.resending import resend_webhooks
+
+    try:
+        n_events = resend_webhooks(client)
+    except ValueError as error:
+        raise mistake(str(error)) from error
+    except Overloaded as error:
+        raise Failure(str(error), click.get_current_context()) from error
+    click.echo(f"Events of {client} that are sent again: {n_events}.")
+
+
+@commands.command()
 def models() -> None:
     """Set up the speech models in MODEL_DIR."""
     from settings import Settings, read_settings

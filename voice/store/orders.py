@@ -10,7 +10,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -22,8 +22,10 @@ from schemas import StoredOrder
 from voice.recommend.past_orders import PastOrder
 from voice.store.connection import ORDERS_LOCK, RETRY_S
 from voice.store.database import Database, utc_now
+from voice.store.outbox import event_row
 from voice.store.stored_orders import NewOrder, OrderRecord, count_items, format_timestamp, make_row, read_row
-from voice.store.tables import orders
+from voice.store.tables import order_events, orders
+from voice.webhooks.events import EventType
 
 # The longest wait of an order. A flush takes milliseconds, a failover seconds; after that a retry is better than waiting.
 PATIENCE_S = 4.0
@@ -44,8 +46,10 @@ class QueuedOrder:
 class OrderStore(Database):
     """Orders of all clients."""
 
-    def __init__(self, url: str, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, url: str, *, clock: Callable[[], datetime] = utc_now, webhook_clients: Collection[str] = ()) -> None:
+        """`webhook_clients`: the clients that get events of their orders; for `clock` and `url` see `Database`."""
         super().__init__(url, clock=clock)
+        self._webhook_clients = frozenset(webhook_clients)
         self._queue: list[QueuedOrder] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -116,15 +120,19 @@ class OrderStore(Database):
             ids = {new.key[1] for new in new_orders}
             found = await connection.execute(sa.select(orders).where(orders.c.order_id.in_(ids)))
             known = {(row.client, row.order_id): read_row(row) for row in found}
-            rows, outcomes = [], []
+            rows, events, outcomes, now = [], [], [], self._clock()
             for new in new_orders:
                 is_new = new.key not in known
                 if is_new:
                     record = known[new.key] = OrderRecord(new.order, new.placed_at_given, new.digest())
                     rows.append(make_row(new, record.digest))
+                    if new.client in self._webhook_clients:
+                        events.append(event_row(EventType.STORED, new.client, new.order, now, new.traceparent))
                 outcomes.append((known[new.key], is_new))
             if rows:
                 await connection.execute(sa.insert(orders), rows)
+            if events:
+                await connection.execute(sa.insert(order_events), events)
         return outcomes
 
     async def get_order(self, client: str, order_id: UUID) -> StoredOrder:

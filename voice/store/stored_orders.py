@@ -72,11 +72,12 @@ def _meanings(options: Iterable[Mapping[str, Any]]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A client's order to store; if no time was given, its `placed_at` is the time of storing."""
+    """A client's order to store; if no time was given, its `placed_at` is the time of storing. `traceparent`: of the request."""
 
     client: str
     order: StoredOrder
     placed_at_given: bool
+    traceparent: str | None = None
 
     @property
     def key(self) -> tuple[str, UUID]:

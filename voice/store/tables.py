@@ -89,6 +89,24 @@ menu_availability = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# The outbox: one row for each event of an order that is not delivered yet.
+order_events = sa.Table(
+    "order_events",
+    metadata,
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("event_id", sa.Uuid, nullable=False),
+    sa.Column("client", sa.String(64), nullable=False),
+    sa.Column("order_id", sa.Uuid, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),  # JSON, as it is signed and sent
+    sa.Column("traceparent", sa.String(55)),  # of the request that stored the order
+    sa.Column("created_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("due_at", UtcDateTime, nullable=False, index=True),  # of the next attempt; while one runs: the end of its claim
+    sa.Column("n_attempts", sa.Integer, nullable=False),
+    sa.Column("failed_at", UtcDateTime),  # NULL: not given up
+    sa.Index("order_events_client_order_id_idx", "client", "order_id"),
+    sqlite_autoincrement=True,
+)
+
 # The next two tables are derived from the orders and may be emptied at any time.
 fits = sa.Table(
     "fits",
