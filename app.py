@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypedDict
-from uuid import UUID
 
 import orjson
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -43,9 +42,6 @@ from errors import (
     ItemNotFound,
     MenuNotFound,
     NotReady,
-    OrderConflict,
-    OrderIncomplete,
-    OrderNotFound,
     Overloaded,
     RateLimited,
     RefreshTokenNotValid,
@@ -60,8 +56,6 @@ from schemas import (
     RefreshRequest,
     SpeechOptions,
     SpeechRequest,
-    StoredOrder,
-    StoreOrderRequest,
     Suggestions,
     TokenRequest,
     Tokens,
@@ -79,7 +73,6 @@ from voice.orders import compiled
 from voice.orders.confirmation import is_recognition_uncertain
 from voice.orders.parser.model import Model
 from voice.recommend.sync import Recommenders
-from voice.store.placing import place_order
 from voice.store.store import Store
 from voice.tts.piper import PiperVoices
 from voice.tts.speaker import Speaker
@@ -87,7 +80,7 @@ from voice.tts.speech_server import SpeechServer
 from voice.webhooks.addresses import Networks
 from voice.webhooks.deliveries import Deliveries, Receiver
 from voice.webhooks.sender import Sender
-from web import logs, menus, server, telemetry
+from web import logs, menus, orders, server, telemetry
 from web.access_log import AccessLog
 from web.admission import Admission
 from web.auth import Clients, TokenMaker
@@ -128,7 +121,7 @@ class State(TypedDict):
     version: str
 
 
-# --- Endpoints: speech, orders, suggestions -----------------------------------------------------------------------------------------
+# --- Endpoints: speech, turns, suggestions -------------------------------------------------------------------------------------------
 
 
 @endpoint(
@@ -182,51 +175,6 @@ async def take_order(request: Request) -> Response:
     transcript = await recognise(request, state["recogniser"], audio, options, engine, conversation)
     order = take_turn(transcript["text"], conversation, is_uncertain=is_recognition_uncertain(transcript["segments"]))
     return reply(request, order | {"transcript": transcript})
-
-
-@endpoint(
-    scope="order",
-    body=StoreOrderRequest,
-    returns=StoredOrder,
-    raises=(MenuNotFound, ItemNotFound, OrderIncomplete, OrderNotFound, OrderConflict, Overloaded),
-    status={200: "Stored before.", 201: "Stored."},
-)
-async def put_order(request: Request) -> Response:
-    """Store an order under an id that the caller makes.
-
-    The same order again changes nothing; another order under the same id is a conflict. Stored orders improve the suggestions.
-    """
-    state: State = request.scope["state"]
-    asked = await state["bodies"].read_json(request, StoreOrderRequest)
-    client = caller_of(request).id
-    stored, created = await place_order(state["store"], partial(state["menus"].get, client), client, order_id_of(request), asked)
-    if created:
-        state["on_order"]()
-    return reply(request, stored, 201 if created else 200)
-
-
-@endpoint(scope="order", returns=StoredOrder, raises=(OrderNotFound, Overloaded), status={200: "Found."})
-async def get_order(request: Request) -> Response:
-    """Return an order that this client stored."""
-    state: State = request.scope["state"]
-    return reply(request, await state["store"].get_order(caller_of(request).id, order_id_of(request)))
-
-
-def order_id_of(request: Request) -> UUID:
-    """Return the order's id in the path.
-
-    Raises:
-        OrderNotFound: it is not a UUID in its canonical form.
-
-    """
-    given: str = request.path_params["order_id"]
-    try:
-        order_id = UUID(given)
-    except ValueError:
-        raise OrderNotFound from None
-    if str(order_id) != given.lower():  # the library also accepts braces, "urn:uuid:" and missing hyphens
-        raise OrderNotFound
-    return order_id
 
 
 @endpoint(
@@ -498,8 +446,10 @@ async def load_models(recogniser: Recogniser) -> None:
 routes = [
     Route("/api/v1/voice/recommend_order", recommend_order, methods=["POST"]),
     Route("/api/v1/voice/order", take_order, methods=["POST"]),
-    Route("/api/v1/voice/order/{order_id}", put_order, methods=["PUT"]),
-    Route("/api/v1/voice/order/{order_id}", get_order, methods=["GET"]),
+    Route("/api/v1/voice/order/{order_id}", orders.put_order, methods=["PUT"]),
+    Route("/api/v1/voice/order/{order_id}", orders.get_order, methods=["GET"]),
+    Route("/api/v1/voice/order/{order_id}", orders.cancel_order, methods=["DELETE"]),
+    Route("/api/v1/voice/orders", orders.list_orders, methods=["GET"]),
     Route("/api/v1/voice/speech", transcribe, methods=["POST"]),
     Route("/api/v1/voice/menus", menus.list_menus, methods=["GET"]),
     Route("/api/v1/voice/menus/{menu}", menus.get_menu, methods=["GET"]),

@@ -17,13 +17,22 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from errors import OrderConflict, OrderNotFound, Overloaded
-from schemas import StoredOrder
+from errors import OrderCancelled, OrderConflict, OrderNotFound, Overloaded
+from schemas import OrderList, OrdersQuery, StoredOrder
 from voice.recommend.past_orders import PastOrder
 from voice.store.connection import ORDERS_LOCK, RETRY_S
 from voice.store.database import Database, utc_now
 from voice.store.outbox import event_row
-from voice.store.stored_orders import NewOrder, OrderRecord, count_items, format_timestamp, make_row, read_row
+from voice.store.stored_orders import (
+    NewOrder,
+    OrderRecord,
+    count_items,
+    format_timestamp,
+    make_row,
+    order_filters,
+    read_row,
+    with_cancellation,
+)
 from voice.store.tables import order_events, orders
 from voice.webhooks.events import EventType
 
@@ -168,6 +177,57 @@ class OrderStore(Database):
         if row is None:
             raise OrderNotFound
         return read_row(row)
+
+    async def cancel_order(self, client: str, order_id: UUID, reason: str | None) -> tuple[StoredOrder, bool]:
+        """Cancel an order; return it, and whether this call cancelled it.
+
+        Raises:
+            OrderNotFound: this client has stored no order under this id.
+            OrderCancelled: it was cancelled before, with another reason.
+            Overloaded: the order is not cancelled, or that is unknown; retry.
+
+        """
+        is_order = sa.and_(orders.c.order_id == order_id, orders.c.client == client)
+        async with self._writing(ORDERS_LOCK) as connection:
+            row = (await connection.execute(sa.select(orders).where(is_order))).one_or_none()
+            if row is None:
+                raise OrderNotFound
+            if row.cancelled_at is not None:
+                if reason not in (None, row.cancel_reason):
+                    raise OrderCancelled
+                return read_row(row).order, False
+            now = self._clock()
+            last = await connection.scalar(sa.select(sa.func.max(orders.c.cancellation)).where(orders.c.client == client))
+            values = {"cancelled_at": now, "cancel_reason": reason, "cancellation": (last or 0) + 1}
+            await connection.execute(sa.update(orders).where(is_order).values(values))
+            cancelled = with_cancellation(read_row(row).order, now, reason)
+            if client in self._webhook_clients:
+                await connection.execute(sa.insert(order_events), event_row(EventType.CANCELLED, client, cancelled, now, None))
+        return cancelled, True
+
+    async def list_orders(self, client: str, asked: OrdersQuery) -> OrderList:
+        """Return a part of a client's orders: what was cancelled since `asked.after`, then what was stored since.
+
+        The cancelled ones are read first: an order that is cancelled between the two reads comes cancelled, or again with the next part.
+
+        Raises:
+            Overloaded: the database does not answer.
+
+        """
+        filters = [orders.c.client == client, *order_filters(asked)]
+        stored, cancelled = map(int, (asked.after or "0-0").split("-"))
+        async with self._reading() as connection:
+            last = await connection.scalar(sa.select(sa.func.max(orders.c.cancellation)).where(orders.c.client == client))
+            again = sa.select(orders).where(*filters, orders.c.cancellation > cancelled, orders.c.sequence <= stored)
+            found = (await connection.execute(again.order_by(orders.c.cancellation).limit(asked.limit))).all()
+            new = sa.select(orders).where(*filters, orders.c.sequence > stored).order_by(orders.c.sequence)
+            found_new = (await connection.execute(new.limit(asked.limit - len(found) + 1))).all()
+        page = [*found, *found_new][: asked.limit]
+        stored = max([stored, *(row.sequence for row in page)])
+        # Without further ones among the orders read before, all up to `last` were returned now, or come cancelled with the new orders.
+        numbers = [cancelled, *(row.cancellation for row in found), *([last or 0] if len(found) < asked.limit else ())]
+        more = len(found) + len(found_new) > asked.limit
+        return {"orders": [read_row(row).order for row in page], "after": f"{stored}-{max(numbers)}", "more": more}
 
     async def orders_after(self, sequence: int, *, limit: int) -> list[PastOrder]:
         """Return up to `limit` orders of all clients with a greater sequence, in ascending order.

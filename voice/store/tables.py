@@ -39,9 +39,20 @@ orders = sa.Table(
     sa.Column("currency", sa.String(3), nullable=False),
     sa.Column("notes", sa.JSON(none_as_null=True)),  # NULL: none
     sa.Column("meaning", sa.LargeBinary(32), key="digest", nullable=False),  # stored_orders.order_digest
+    sa.Column("cancelled_at", UtcDateTime),
+    sa.Column("cancel_reason", sa.String(500)),
+    sa.Column("cancellation", sa.BigInteger),  # the number of the client's cancellation, ascending in the order of the commits
     sa.UniqueConstraint("order_id", "client"),  # this order of columns also serves look-ups of many clients' orders by id
     # Without it SQLite would reuse the highest sequence after its order was deleted, and followers would miss the new order.
     sqlite_autoincrement=True,
+)
+sa.Index("orders_client_sequence_idx", orders.c.client, orders.c.sequence)
+sa.Index(
+    "orders_client_cancellation_idx",
+    orders.c.client,
+    orders.c.cancellation,
+    sqlite_where=orders.c.cancellation.is_not(None),
+    postgresql_where=orders.c.cancellation.is_not(None),
 )
 
 refresh_tokens = sa.Table(
