@@ -74,6 +74,7 @@ from voice.orders.confirmation import is_recognition_uncertain
 from voice.orders.parser.model import Model
 from voice.recommend.sync import Recommenders
 from voice.store.store import Store
+from voice.tracing import Tracing
 from voice.tts.piper import PiperVoices
 from voice.tts.speaker import Speaker
 from voice.tts.speech_server import SpeechServer
@@ -342,7 +343,9 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         max_client_bytes=live_limits.max_client_bytes,
     )
     recommenders = Recommenders(lambda client, menu_id: served_menus.get(client, menu_id).menu)
-    deliveries = deliveries_of(settings, http_metrics)
+    tracing: Tracing = app.state.tracing
+    tracing.open()
+    deliveries = deliveries_of(settings, http_metrics, tracing)
 
     def on_order() -> None:
         recommenders.wake()
@@ -393,6 +396,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         recogniser.close()
         admission.limiter.close()
         await store.close()
+        await asyncio.to_thread(tracing.close)
 
 
 def open_admission(settings: Settings, http_metrics: HttpMetrics) -> Admission:
@@ -429,10 +433,10 @@ def speaker_of(settings: Settings, http_metrics: HttpMetrics) -> Speaker | None:
     return Speaker(server, http_metrics.registry)
 
 
-def deliveries_of(settings: Settings, http_metrics: HttpMetrics) -> Deliveries:
+def deliveries_of(settings: Settings, http_metrics: HttpMetrics, tracing: Tracing) -> Deliveries:
     """Return the deliveries of webhooks; they connect with the first event."""
     receivers = {client: Receiver(webhook.url, webhook.keys) for client, webhook in settings.order_webhooks.items()}
-    return Deliveries(receivers, Sender(Networks(settings.webhook_networks)), http_metrics.registry)
+    return Deliveries(receivers, Sender(Networks(settings.webhook_networks)), http_metrics.registry, tracing=tracing)
 
 
 async def load_models(recogniser: Recogniser) -> None:
@@ -482,6 +486,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
     """Build the application."""
     http_metrics = HttpMetrics(telemetry.new_registry())
     http_metrics.registry.register(logs.DROPPED_LINES)
+    tracing = Tracing(settings.otel_exporter_otlp_endpoint, settings.app_version)
     cors = Cors(settings.cors_origins, settings.cors_origins_regex, settings.cors_headers)
     every_route: list[BaseRoute] = [
         *routes,
@@ -499,6 +504,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         addresses=ClientAddresses(settings.trusted_proxies),
         metrics=http_metrics,
         access_log=AccessLog(http_metrics, enabled=settings.access_log == "on"),
+        tracing=tracing,
     )
     app = Application(
         routes=every_route,
@@ -507,7 +513,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         lifespan=lifespan,
     )
     app.state.settings, app.state.metrics, app.state.live_limits = settings, http_metrics, live_limits
-    app.state.error_bodies = error_bodies
+    app.state.error_bodies, app.state.tracing = error_bodies, tracing
     app.router.redirect_slashes = False  # a redirect would be outside the envelope, with a Location made of the caller's Host
     return app
 

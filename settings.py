@@ -167,6 +167,7 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     access_log: Literal["on", "off"] = "on"
+    otel_exporter_otlp_endpoint: str = ""
 
     token_secret: SecretStr = SecretStr("")
     access_token_seconds: int = Field(900, ge=1)
@@ -268,6 +269,18 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
             message = "AUDIOSOCKET_PORT: calls need a voice; set SPEAK_URL or SPEAK_VOICES"
             raise ValueError(message)
         return self
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def check_tracing(cls, value: str) -> str:
+        """Reject a collector that cannot be exported to."""
+        if value and not re.match(r"https?://[^/]+", value):
+            message = "not a URL"
+            raise ValueError(message)
+        if value and find_spec("opentelemetry") is None:
+            message = "needs the packages of requirements-tracing.txt"
+            raise ValueError(message)
+        return value
 
     @model_validator(mode="after")
     def check_lines(self) -> Self:

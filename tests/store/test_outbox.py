@@ -1,5 +1,4 @@
 from datetime import timedelta
-from uuid import UUID
 
 import orjson
 import pytest
@@ -88,12 +87,3 @@ async def test_events_that_were_given_up_can_be_sent_again_for_thirty_days(store
     clock.now = NOON + KEPT + timedelta(seconds=1)
     assert await store.claim_events("b", limit=9) == []
     assert await store.resend_events("b") == 0
-
-
-async def test_an_event_keeps_the_trace_of_its_request(store):
-    order = make_order()
-    trace = "00-4f0c8a1b2d3e4f5061728394a5b6c7d8-0a1b2c3d4e5f6071-01"
-    async with store._engine.begin() as connection:  # noqa: SLF001
-        await connection.execute(sa.insert(order_events), event_row(EventType.STORED, "a", order, NOON, trace))
-    (event,) = await store.claim_events("a", limit=1)
-    assert (event.traceparent, UUID(event.name.removeprefix("evt_"))) == (trace, event.event_id)

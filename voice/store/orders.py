@@ -34,6 +34,7 @@ from voice.store.stored_orders import (
     with_cancellation,
 )
 from voice.store.tables import order_events, orders
+from voice.tracing import CURRENT
 from voice.webhooks.events import EventType
 
 # The longest wait of an order. A flush takes milliseconds, a failover seconds; after that a retry is better than waiting.
@@ -79,7 +80,7 @@ class OrderStore(Database):
         self._check_ready()
         if len(self._queue) >= MAX_QUEUED:
             raise Overloaded(RETRY_S)
-        queued = QueuedOrder(NewOrder(client, order, placed_at_given))
+        queued = QueuedOrder(NewOrder(client, order, placed_at_given, CURRENT.get()))
         self._queue.append(queued)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_queue())
@@ -136,7 +137,7 @@ class OrderStore(Database):
                     record = known[new.key] = OrderRecord(new.order, new.placed_at_given, new.digest())
                     rows.append(make_row(new, record.digest))
                     if new.client in self._webhook_clients:
-                        events.append(event_row(EventType.STORED, new.client, new.order, now, new.traceparent))
+                        events.append(event_row(EventType.STORED, new.client, new.order, now, new.trace))
                 outcomes.append((known[new.key], is_new))
             if rows:
                 await connection.execute(sa.insert(orders), rows)
@@ -202,7 +203,7 @@ class OrderStore(Database):
             await connection.execute(sa.update(orders).where(is_order).values(values))
             cancelled = with_cancellation(read_row(row).order, now, reason)
             if client in self._webhook_clients:
-                await connection.execute(sa.insert(order_events), event_row(EventType.CANCELLED, client, cancelled, now, None))
+                await connection.execute(sa.insert(order_events), event_row(EventType.CANCELLED, client, cancelled, now, CURRENT.get()))
         return cancelled, True
 
     async def list_orders(self, client: str, asked: OrdersQuery) -> OrderList:

@@ -16,6 +16,7 @@ from voice.store.connection import OUTBOX_LOCK
 from voice.store.database import Database
 from voice.store.stored_orders import format_timestamp
 from voice.store.tables import order_events
+from voice.tracing import Trace, read_trace
 from voice.webhooks.events import Event, EventType, Settled, event_body
 
 # Longer than an attempt (15 s) and the settling after it, also where the clocks of two processes differ by half a minute.
@@ -59,7 +60,16 @@ class OutboxStore(Database):
             claimed = sa.update(table).where(table.c.sequence.in_([row.sequence for row in rows]))
             await connection.execute(claimed.values(n_attempts=table.c.n_attempts + 1, due_at=now + CLAIM))
         return [
-            Event(row.sequence, row.event_id, row.client, row.body, row.traceparent, row.created_at, row.n_attempts + 1) for row in rows
+            Event(
+                row.sequence,
+                row.event_id,
+                row.client,
+                row.body,
+                read_trace(row.traceparent or "", row.tracestate or ""),
+                row.created_at,
+                row.n_attempts + 1,
+            )
+            for row in rows
         ]
 
     async def settle_events(self, settled: Sequence[Settled]) -> None:
@@ -107,14 +117,15 @@ class OutboxStore(Database):
         return n_events
 
 
-def event_row(event_type: EventType, client: str, order: StoredOrder, now: datetime, traceparent: str | None) -> dict[str, Any]:
+def event_row(event_type: EventType, client: str, order: StoredOrder, now: datetime, trace: Trace | None) -> dict[str, Any]:
     """Return the row of a new event, which is due at once."""
     return {
         "event_id": uuid4(),
         "client": client,
         "order_id": UUID(order["order_id"]),
         "body": event_body(event_type, format_timestamp(now), order),
-        "traceparent": traceparent,
+        "traceparent": trace.parent if trace else None,
+        "tracestate": trace.state if trace else None,
         "created_at": now,
         "due_at": now,
         "n_attempts": 0,

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from schemas import Line, Note, OrdersQuery, StoredOrder
 from voice.store.tables import orders
+from voice.tracing import Trace
 
 
 def format_timestamp(moment: datetime) -> str:
@@ -73,12 +74,12 @@ def _meanings(options: Iterable[Mapping[str, Any]]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A client's order to store; if no time was given, its `placed_at` is the time of storing. `traceparent`: of the request."""
+    """A client's order to store; if no time was given, its `placed_at` is the time of storing. `trace`: of the request."""
 
     client: str
     order: StoredOrder
     placed_at_given: bool
-    traceparent: str | None = None
+    trace: Trace | None = None
 
     @property
     def key(self) -> tuple[str, UUID]:

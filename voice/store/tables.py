@@ -109,7 +109,8 @@ order_events = sa.Table(
     sa.Column("client", sa.String(64), nullable=False),
     sa.Column("order_id", sa.Uuid, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),  # JSON, as it is signed and sent
-    sa.Column("traceparent", sa.String(55)),  # of the request that stored the order
+    sa.Column("traceparent", sa.String(55)),  # of the request that stored the order, and its tracestate
+    sa.Column("tracestate", sa.String(512)),
     sa.Column("created_at", UtcDateTime, nullable=False, index=True),
     sa.Column("due_at", UtcDateTime, nullable=False, index=True),  # of the next attempt; while one runs: the end of its claim
     sa.Column("n_attempts", sa.Integer, nullable=False),

@@ -20,6 +20,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from errors import Overloaded
+from voice.tracing import Tracing
 from voice.webhooks.events import Event, Outbox, Settled
 from voice.webhooks.sender import Outcome, Reply, Sender
 from voice.webhooks.signing import signatures
@@ -68,13 +69,14 @@ class Deliveries:
         first_pause_s: float = FIRST_PAUSE_S,
         poll_s: float = POLL_S,
         close_s: float = CLOSE_S,
+        tracing: Tracing | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`receivers`: by client."""
         self._receivers, self._sender = receivers, sender
         self._gaps_s, self._first_pause_s = gaps_s, first_pause_s
         self._poll_s, self._close_s = poll_s, close_s
-        self._clock = clock
+        self._tracing, self._clock = tracing or Tracing(), clock
         self._health = {client: Health() for client in receivers}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
@@ -178,7 +180,12 @@ class Deliveries:
             "webhook-timestamp": str(timestamp_s),
             "webhook-signature": signatures(receiver.keys, event.name, timestamp_s, event.body),
         }
-        reply = await self._sender.send(receiver.url, headers, event.body)
+        segment = self._tracing.start(event.trace, is_outgoing=True)
+        reply = await self._sender.send(receiver.url, headers | (segment.trace.headers if segment else {}), event.body)
+        if segment is not None:
+            facts: dict[str, str | int] = {"http.request.method": "POST", "voice.client": event.client, "voice.event": event.name}
+            facts |= {"http.response.status_code": reply.status} if reply.status else {}
+            segment.end("webhook", facts, has_failed=reply.outcome is not Outcome.DELIVERED)
         self._attempts.labels(reply.outcome).inc()
         return reply
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from schemas import StoredOrder
+from voice.tracing import Trace
 
 
 class EventType(StrEnum):
@@ -25,7 +26,7 @@ class Event(NamedTuple):
     event_id: UUID
     client: str
     body: bytes
-    traceparent: str | None
+    trace: Trace | None  # of the request
     created_at: datetime
     n_attempts: int
 
