@@ -324,6 +324,7 @@ class LiveOptions(Model):
     language: Annotated[Language | None, BeforeValidator(text_as_none)] = None
     sample_rate: Annotated[int, Field(ge=8000, le=192_000)] = 16_000
     encoding: RawEncoding = "pcm_s16le"
+    speak: bool = False
 
 
 class LiveLines(Conversation):
