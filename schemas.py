@@ -31,6 +31,8 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
+from errors import FieldError
+
 MAX_NESTING = 8  # option groups, one below the other
 T = TypeVar("T")
 
@@ -699,6 +701,30 @@ class LiveFinal(Order):
     text: str
     language: str | None
     segments: list[Segment]
+
+
+class SpeechStart(TypedDict):
+    """The audio of a reply, or of the rest of it, begins."""
+
+    type: Literal["speech_start"]
+    text: str
+    language: str
+
+
+class SpeechEnd(TypedDict):
+    """The audio of a reply has ended; if it was interrupted, what was not played is to be dropped."""
+
+    type: Literal["speech_end"]
+    interrupted: bool
+
+
+class LiveFailure(TypedDict):
+    """An error on the live route; `error` is one of the words that docs/api.md lists."""
+
+    type: Literal["error"]
+    error: str
+    request_id: str
+    errors: NotRequired[list[FieldError]]
 
 
 class Cancellation(TypedDict):

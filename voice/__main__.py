@@ -134,6 +134,30 @@ def resend_webhooks(client: str) -> None:
 
 
 @commands.command()
+@click.argument("name", type=click.Choice(["openapi", "asyncapi"]))
+def api_document(name: str) -> None:
+    """Print the description of the routes.
+
+    openapi describes the HTTP routes, for example for a generator of clients; asyncapi describes the WebSocket routes (docs/asyncapi.json).
+    """
+    import orjson
+
+    from adapters.channels import CHANNELS
+    from settings import project_version
+    from web.asyncapi import LIVE, document
+    from web.pages import openapi_document
+
+    if name == "asyncapi":
+        described = document((LIVE, *CHANNELS), version=project_version(), server_url="http://localhost:8000")
+    else:
+        os.environ.setdefault("ENVIRONMENT", "LOCAL")  # no secret is needed for that
+        from app import app
+
+        described = openapi_document(app)
+    click.echo(orjson.dumps(described, option=orjson.OPT_INDENT_2))
+
+
+@commands.command()
 def models() -> None:
     """Set up the speech models in MODEL_DIR."""
     from settings import Settings, read_settings

@@ -1,11 +1,10 @@
 """The live route: a WebSocket that receives audio and commands, and sends partial and final orders."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection
@@ -23,7 +22,7 @@ from errors import (
     TimedOut,
     envelope,
 )
-from schemas import LiveCommand, LiveKeepalive, LiveOptions
+from schemas import LiveCommand, LiveFinal, LiveKeepalive, LiveOptions, LivePartial, SpeechEnd, SpeechStart
 from settings import Settings
 from voice.live.connection import LiveConnection, client_bytes_exceeded
 from voice.live.sessions import MAX_CLIENT_BYTES, MAX_CONNECTIONS
@@ -41,6 +40,9 @@ MESSAGES = {"partial": "Heard so far.", "final": "Understood.", "speech_start": 
 SERVICE_RESTARTS, SERVER_FAILED = 1012, 1011
 MAX_END_BYTES = 64  # of an `end` command with any spaces
 SCOPES, LIMITS = frozenset({"speech", "order"}), ("requests", "speech")
+
+
+SentEvent = LivePartial | LiveFinal | SpeechStart | SpeechEnd | ApiError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,7 +263,7 @@ class LiveSocket:
             if self.voice is not None:
                 await self.voice.follow(event)
 
-    async def _send_event(self, event: Mapping[str, Any] | ApiError) -> None:
+    async def _send_event(self, event: SentEvent) -> None:
         async with asyncio.timeout(self.limits.max_send_s):
             await self.send({"type": "websocket.send", "text": self._frame(event)})
 
@@ -269,7 +271,7 @@ class LiveSocket:
         async with asyncio.timeout(self.limits.max_send_s):
             await self.send({"type": "websocket.send", "bytes": audio})
 
-    def _frame(self, event: Mapping[str, Any] | ApiError) -> str:
+    def _frame(self, event: SentEvent) -> str:
         """Put an event into the envelope."""
         if isinstance(event, ApiError):
             failed = envelope(event, self.request_id)

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from errors import ApiError, Overloaded
-from schemas import RawEncoding
+from schemas import RawEncoding, SpeechEnd, SpeechStart
 from voice.calls.playback import Playback
 from voice.live.session import Event
 from voice.tts.pieces import cut
@@ -24,7 +23,11 @@ class SpokenLine:
     lead_s = 0.5
 
     def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
-        self.play = send
+        self._send = send
+
+    async def play(self, audio: bytes) -> None:
+        """Send audio."""
+        await self._send(audio)
 
     async def clear(self) -> None:
         """Do nothing: the event that the speech has ended tells the caller."""
@@ -40,7 +43,7 @@ class LiveVoice:
         self,
         speaker: Speaker,
         send_audio: Callable[[bytes], Awaitable[None]],
-        send_event: Callable[[Mapping[str, Any] | ApiError], Awaitable[None]],
+        send_event: Callable[[SpeechStart | SpeechEnd | ApiError], Awaitable[None]],
         *,
         encoding: RawEncoding,
         sample_rate: int,

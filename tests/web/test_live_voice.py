@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from websockets.asyncio.client import connect
 
 from errors import ApiError
 from tests.adapters.conftest import recognised, resembles  # noqa: F401 - a fixture
+from tests.async_messages import expect_described
 from tests.calls.fakes import WordSynthesiser
 from tests.conftest import KEYS
 from tests.live.recordings import AUDIO, BYTES_S, items
@@ -24,14 +26,16 @@ RATE = 8000
 
 async def received(socket, until):
     """Read up to the event of this type; return the audio and the events."""
-    heard, events = b"", []
+    heard, events = b"", list[Any]()
     async with asyncio.timeout(60):
         while not events or events[-1]["type"] != until:
             frame = await socket.recv()
             if isinstance(frame, bytes):
                 heard += frame
             else:
-                events.append(json.loads(frame)["data"])
+                envelope = json.loads(frame)
+                expect_described("live", "send", envelope)
+                events.append(envelope["data"])
     return np.frombuffer(heard, "<i2").astype(np.int16), events
 
 
@@ -56,7 +60,7 @@ class Caller:
     """What a caller receives of a voice that speaks ten milliseconds a character."""
 
     def __init__(self, *, fails=False):
-        self.received: list[object] = []
+        self.received: list[Any] = []
         self.synthesiser = WordSynthesiser(fails=fails)
         speaker = Speaker(self.synthesiser, CollectorRegistry())
         self.voice = LiveVoice(speaker, self.hear, self.read, encoding="mulaw", sample_rate=RATE)
@@ -79,7 +83,7 @@ class Caller:
                 await asyncio.sleep(0.01)
 
 
-def final(text="two teas", say="Two teas.", language="en", ended_by="pause"):
+def final(text="two teas", say="Two teas.", language="en", ended_by="pause") -> Any:
     return {"type": "final", "text": text, "ended_by": ended_by, "say": {"text": say, "language": language}}
 
 
@@ -88,7 +92,8 @@ def start(text):
 
 
 END, STOP = {"type": "speech_end", "interrupted": False}, {"type": "speech_end", "interrupted": True}
-SPEAKS, FALLS_SILENT = {"type": "speech", "is_started": True}, {"type": "speech", "is_started": False}
+SPEAKS: Any = {"type": "speech", "is_started": True}
+FALLS_SILENT: Any = {"type": "speech", "is_started": False}
 
 
 async def test_a_reply_is_sent_at_the_rate_and_in_the_encoding_of_the_connection():
