@@ -4,6 +4,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
+from schemas import LiveEnd, LiveLines
 from settings import ROOT
 from tests.async_messages import DOCUMENT, expect_described
 from tests.conftest import SOCKETS
@@ -48,9 +49,9 @@ def test_another_message_is_not_described(channel, action, message):
 
 
 def test_two_schemas_of_one_name_are_rejected():
-    same_name = type("LiveEnd", (asyncapi.LiveLines,), {})
+    same_name = type("LiveEnd", (LiveLines,), {})
     channel = Channel(
-        name="one", address="/one", summary="One.", receives=(Message("a", asyncapi.LiveEnd, "A."), Message("b", same_name, "B.")), sends=()
+        name="one", address="/one", summary="One.", receives=(Message("a", LiveEnd, "A."), Message("b", same_name, "B.")), sends=()
     )
     with pytest.raises(ValueError, match="LiveEnd"):
         asyncapi.document([channel], version="1", server_url="http://localhost")
