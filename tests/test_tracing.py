@@ -7,16 +7,12 @@ from uuid import uuid4
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from prometheus_client import CollectorRegistry
 
 from app import create_app
 from tests.conftest import KEYS, SETTINGS, client_of
 from tests.store.samples import make_order, opened
-from tests.webhooks.receiver import receiving
+from tests.webhooks.receiver import delivering, receiving
 from voice.tracing import CURRENT, Trace, Tracing, read_trace
-from voice.webhooks.addresses import Networks
-from voice.webhooks.deliveries import Deliveries, Receiver
-from voice.webhooks.sender import Sender
 
 pytestmark = pytest.mark.anyio
 
@@ -83,16 +79,13 @@ async def test_a_webhook_continues_the_trace_with_a_span_of_its_own(sqlite_url):
         await store.put_order("a", make_order(), placed_at_given=True)
         CURRENT.set(None)
         await store.put_order("a", make_order(), placed_at_given=True)
-        keys = {"a": Receiver(receiver.url, (b"x" * 32,))}
-        deliveries = Deliveries(keys, Sender(Networks(["127.0.0.1"])), CollectorRegistry(), poll_s=0.02)
-        following = asyncio.create_task(deliveries.follow(store))
-        one, other = await receiver.received(2)
-        trace = read_trace(one.headers["traceparent"])
+        async with delivering(store, {"a": receiver.url}):
+            got = await receiver.received(2)
+        traced, other = sorted(got, key=lambda one: "traceparent" not in one.headers)
+        trace = read_trace(traced.headers["traceparent"])
         assert trace
-        assert (trace.trace_id, trace.span_id != SPAN, one.headers["tracestate"]) == (TRACE, True, "a=1")
+        assert (trace.trace_id, trace.span_id != SPAN, traced.headers["tracestate"]) == (TRACE, True, "a=1")
         assert not {"traceparent", "tracestate"} & other.headers.keys()
-        await deliveries.close()
-        await following
 
 
 async def test_spans_of_requests_and_webhooks_reach_a_collector(state, sqlite_url):
@@ -110,12 +103,8 @@ async def test_spans_of_requests_and_webhooks_reach_a_collector(state, sqlite_ur
         async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://voice.test", headers=KEYS) as client:
             await client.put(f"/api/v1/voice/order/{uuid4()}", json=ORDER, headers={"traceparent": PARENT})
             await client.get("/api/v1/voice/order/7")
-        keys = {"demo": Receiver(receiver.url, (b"x" * 32,))}
-        deliveries = Deliveries(keys, Sender(Networks(["127.0.0.1"])), CollectorRegistry(), poll_s=0.02, tracing=tracing)
-        following = asyncio.create_task(deliveries.follow(store))
-        await receiver.received(1)
-        await deliveries.close()
-        await following
+        async with delivering(store, {"demo": receiver.url}, tracing=tracing):
+            await receiver.received(1)
         await asyncio.to_thread(tracing.close)
         exported = [ExportTraceServiceRequest.FromString(got.body) for got in collector.got]
         spans = {span.name: span for one in exported for part in one.resource_spans for scope in part.scope_spans for span in scope.spans}

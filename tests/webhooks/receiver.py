@@ -1,4 +1,4 @@
-"""A receiver of webhooks: a real HTTP server that records what it gets."""
+"""A receiver of webhooks: a real HTTP server that records what it gets; and deliveries to it, with short gaps."""
 
 import asyncio
 import json
@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from typing import Any, NamedTuple
 
+from prometheus_client import CollectorRegistry
 from standardwebhooks import Webhook
+
+from voice.store.store import Store
+from voice.webhooks import deliveries
+from voice.webhooks.addresses import Networks
+from voice.webhooks.sender import Sender
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -31,14 +37,13 @@ class Receiver:
     def __init__(self) -> None:
         self.got: list[Got] = []
         self.url = ""
-        self.connections: set[asyncio.Task[None]] = set()
+        self.connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.answer: Callable[[Got], str | None] = lambda _: "204 No Content"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
-        self.connections.add(task)
-        task.add_done_callback(self.connections.discard)
+        self.connections[task] = writer
         with suppress(asyncio.IncompleteReadError, ConnectionError), closing(writer):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -68,6 +73,21 @@ async def receiving() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
-        for task in receiver.connections.copy():
-            task.cancel()
+        for writer in receiver.connections.values():
+            writer.close()
         await asyncio.gather(*receiver.connections, return_exceptions=True)
+
+
+@asynccontextmanager
+async def delivering(store: Store, urls: dict[str, str], *, attempt_s: float = 0.3, **options: Any) -> AsyncIterator[CollectorRegistry]:
+    """Deliver from the store to URLs by client; yield the metrics."""
+    registry = CollectorRegistry()
+    times: dict[str, Any] = {"gaps_s": (0.05,) * 3, "first_pause_s": 0.05, "poll_s": 0.02} | options
+    receivers = {client: deliveries.Receiver(url, (b"0123456789abcdef0123456789abcdef",)) for client, url in urls.items()}
+    running = deliveries.Deliveries(receivers, Sender(Networks(["127.0.0.0/8"]), attempt_s=attempt_s), registry, **times)
+    following = asyncio.create_task(running.follow(store))
+    try:
+        yield registry
+    finally:
+        await running.close()
+        await asyncio.wait_for(following, 5)

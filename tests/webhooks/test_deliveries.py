@@ -3,42 +3,22 @@
 import asyncio
 import json
 import sqlite3
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import sqlalchemy as sa
-from prometheus_client import CollectorRegistry
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from tests.conftest import KEYS
 from tests.store.samples import make_order, opened
-from tests.webhooks.receiver import SECRET, receiving
+from tests.webhooks.receiver import SECRET, delivering, receiving
 from voice.store.tables import order_events
-from voice.webhooks.addresses import Networks
-from voice.webhooks.deliveries import GAPS_S, Deliveries, Receiver
-from voice.webhooks.sender import Sender
+from voice.webhooks.deliveries import GAPS_S
 
 pytestmark = pytest.mark.anyio
-LOOPBACK = ["127.0.0.0/8"]
-
-
-@asynccontextmanager
-async def delivering(store, receivers, *, attempt_s=0.3, **options):
-    """Deliver from the store, with short gaps."""
-    registry = CollectorRegistry()
-    times: dict[str, Any] = {"gaps_s": (0.05,) * 3, "first_pause_s": 0.05, "poll_s": 0.02} | options
-    key = {client: Receiver(url, (b"0123456789abcdef0123456789abcdef",)) for client, url in receivers.items()}
-    running = Deliveries(key, Sender(Networks(LOOPBACK), attempt_s=attempt_s), registry, **times)
-    following = asyncio.create_task(running.follow(store))
-    try:
-        yield registry
-    finally:
-        await running.close()
-        await asyncio.wait_for(following, 5)
 
 
 def attempts_of(metrics, outcome):
