@@ -49,9 +49,9 @@ async def test_a_claimed_event_is_left_alone_until_the_claim_ends(store, clock):
     assert (second.name, second.body, second.n_attempts) == (first.name, first.body, 2)
     # The first process comes back: what it settles is no longer its own.
     await store.settle_events([Settled(first, None)])
-    assert await store.oldest_event() == NOON
+    assert (await store.oldest_event(["a"]), await store.oldest_event(["b"])) == (NOON, None)
     await store.settle_events([Settled(second, None)])
-    assert await store.oldest_event() is None
+    assert await store.oldest_event(["a"]) is None
 
 
 async def test_two_processes_never_claim_the_same_event(database_url):

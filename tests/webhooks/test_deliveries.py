@@ -27,7 +27,7 @@ def attempts_of(metrics, outcome):
 
 async def settled(store):
     async with asyncio.timeout(10):
-        while await store.oldest_event() is not None:  # noqa: ASYNC110 - a delivery deletes it
+        while await store.oldest_event(["a", "demo"]) is not None:  # noqa: ASYNC110 - a delivery deletes it
             await asyncio.sleep(0.02)
 
 
@@ -105,7 +105,7 @@ async def test_a_receiver_that_is_gone_is_left_alone(sqlite_url):
             await store.put_order("a", make_order(), placed_at_given=True)
             await asyncio.sleep(0.2)
             assert len(receiver.got) == 1
-            assert await store.oldest_event() is not None, "nothing is lost"
+            assert await store.oldest_event(["a", "demo"]) is not None, "nothing is lost"
 
 
 async def test_a_retry_is_not_earlier_than_the_receiver_asks(sqlite_url):
@@ -147,7 +147,7 @@ async def test_no_event_is_lost_when_the_server_is_killed_and_each_follows_its_c
         await receiver.received(1)
         first.stop()
         async with opened(settings["DATABASE_URL"]) as store:
-            assert await store.oldest_event() is not None
+            assert await store.oldest_event(["a", "demo"]) is not None
             await end_claims(store)
             stored_when_heard: dict[str, bool] = {}
 

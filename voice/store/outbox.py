@@ -80,25 +80,26 @@ class OutboxStore(Database):
 
         """
         table = order_events
+        delivered = [(event.sequence, event.n_attempts) for event, due_at, _ in settled if due_at is None]
         async with self._writing(OUTBOX_LOCK) as connection:
+            is_delivered = sa.tuple_(table.c.sequence, table.c.n_attempts).in_(delivered)
+            await connection.execute(sa.delete(table).where(is_delivered))
             for event, due_at, is_given_up in settled:
-                is_claimed = sa.and_(table.c.sequence == event.sequence, table.c.n_attempts == event.n_attempts)
-                if due_at is None:
-                    await connection.execute(sa.delete(table).where(is_claimed))
-                else:
+                if due_at is not None:
+                    is_claimed = sa.and_(table.c.sequence == event.sequence, table.c.n_attempts == event.n_attempts)
                     failed_at = due_at if is_given_up else None
                     await connection.execute(sa.update(table).where(is_claimed).values(due_at=due_at, failed_at=failed_at))
 
-    async def oldest_event(self) -> datetime | None:
-        """Return the time of the oldest event that is neither delivered nor given up.
+    async def oldest_event(self, clients: Collection[str]) -> datetime | None:
+        """Return the time of the clients' oldest event that is neither delivered nor given up.
 
         Raises:
             Overloaded: the database does not answer.
 
         """
-        statement = (
-            sa.select(order_events.c.created_at).where(order_events.c.failed_at.is_(None)).order_by(order_events.c.sequence).limit(1)
-        )
+        table = order_events
+        is_waiting = sa.and_(table.c.failed_at.is_(None), table.c.client.in_(clients))
+        statement = sa.select(table.c.created_at).where(is_waiting).order_by(table.c.sequence).limit(1)
         async with self._reading() as connection:
             oldest: datetime | None = (await connection.execute(statement)).scalar()
         return oldest

@@ -129,7 +129,7 @@ class Deliveries:
         now_s = time.monotonic()
         if now_s >= self._oldest_read_s + OLDEST_S:
             self._oldest_read_s = now_s
-            oldest = await outbox.oldest_event()
+            oldest = await outbox.oldest_event(self._receivers)
             self._oldest.set(max((self._clock() - oldest).total_seconds(), 0.0) if oldest else 0.0)
         free = [client for client, health in self._health.items() if client not in self._running and health.paused_until_s <= now_s]
         for client in await outbox.due_clients(free):

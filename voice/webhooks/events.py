@@ -56,8 +56,8 @@ class Outbox(Protocol):
     async def settle_events(self, settled: Sequence[Settled]) -> None:
         """End attempts. An event that another process has claimed since is left alone."""
 
-    async def oldest_event(self) -> datetime | None:
-        """Return the time of the oldest event that is neither delivered nor given up."""
+    async def oldest_event(self, clients: Collection[str]) -> datetime | None:
+        """Return the time of the clients' oldest event that is neither delivered nor given up."""
 
 
 def event_body(event_type: EventType, at: str, order: StoredOrder) -> bytes:
