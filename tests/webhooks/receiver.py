@@ -63,6 +63,12 @@ class Receiver:
                 await asyncio.sleep(0.01)
         return self.got
 
+    async def close(self) -> None:
+        """Close the connections."""
+        for writer in self.connections.values():
+            writer.close()
+        await asyncio.gather(*self.connections, return_exceptions=True)
+
 
 @asynccontextmanager
 async def receiving() -> AsyncIterator[Receiver]:
@@ -73,9 +79,7 @@ async def receiving() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
-        for writer in receiver.connections.values():
-            writer.close()
-        await asyncio.gather(*receiver.connections, return_exceptions=True)
+        await receiver.close()
 
 
 @asynccontextmanager

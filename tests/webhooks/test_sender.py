@@ -1,9 +1,12 @@
 import asyncio
+import shutil
+import ssl
+import subprocess
 
 import httpcore2
 import pytest
 
-from tests.webhooks.receiver import receiving
+from tests.webhooks.receiver import Receiver, receiving
 from voice.webhooks.addresses import CheckedBackend, ForbiddenAddressError, Networks
 from voice.webhooks.sender import Outcome, Sender
 
@@ -109,4 +112,48 @@ async def test_an_endless_reply_ends_the_attempt():
     reply = await sender.send(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, b"{}")
     assert reply.outcome is Outcome.DELIVERED
     await sender.close()
+    server.close()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Make a certificate of localhost that signs itself."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("makes its certificate with openssl")
+    command = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+    ]
+    command += ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "certificate.pem")]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - ours
+    return tmp_path / "certificate.pem"
+
+
+async def test_only_a_trusted_receiver_of_the_right_name_gets_a_webhook(certificate, monkeypatch):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    stranger = Sender(Networks(["127.0.0.0/8"]))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trusting = Sender(Networks(["127.0.0.0/8"]))
+    outcomes = [
+        (await sender.send(f"https://{host}:{port}/", {}, b"{}")).outcome
+        for sender, host in ((stranger, "localhost"), (trusting, "127.0.0.1"), (trusting, "localhost"))
+    ]
+    assert outcomes == [Outcome.UNREACHABLE, Outcome.UNREACHABLE, Outcome.DELIVERED]
+    assert len(receiver.got) == 1
+    for sender in (stranger, trusting):
+        await sender.close()
+    await receiver.close()
     server.close()

@@ -45,8 +45,10 @@ class Sender:
 
     def __init__(self, networks: Networks, *, attempt_s: float = ATTEMPT_S) -> None:
         self._attempt_s = attempt_s
+        certificates = httpcore2.default_ssl_context()  # read once: a pool without them reads them for each connection
         self._pools = {
             scheme: httpcore2.AsyncConnectionPool(
+                ssl_context=certificates,
                 max_connections=MAX_CONNECTIONS,
                 max_keepalive_connections=MAX_CONNECTIONS,
                 keepalive_expiry=30,
