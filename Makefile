@@ -33,9 +33,10 @@ dev: .venv/dev.stamp  ## The same, and what tests and checks need.
 	$(INSTALL) -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-voices.txt | .venv/bin/python
+.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-voices.txt requirements-tracing.txt | .venv/bin/python
 	$(INSTALL) -r requirements-dev.txt
 	$(INSTALL) -r requirements-voices.txt
+	$(INSTALL) -r requirements-tracing.txt
 	@touch .venv/runtime.stamp $@
 
 voices: .venv  ## Install a voice for telephone calls: Piper, its phonemiser (GPL) and an English voice.
@@ -107,8 +108,9 @@ pins: dev  ## Renew requirements*.txt from the .in files; ARGS=--upgrade takes n
 	.venv/bin/uv pip compile --quiet $(ARGS) requirements.in --output-file requirements.txt
 	.venv/bin/uv pip compile --quiet $(ARGS) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt \
 		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.txt)
-	.venv/bin/uv pip compile --quiet $(ARGS) requirements-voices.in --constraint requirements.txt --output-file requirements-voices.txt \
-		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.txt)
+	@set -e; for extra in voices tracing; do \
+		.venv/bin/uv pip compile --quiet $(ARGS) requirements-$$extra.in --constraint requirements.txt \
+			--output-file requirements-$$extra.txt $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.txt); done
 	@printf '%s\n' '-r requirements.txt' | cat - requirements-dev.txt > .venv/pins.txt && mv .venv/pins.txt requirements-dev.txt
 	@# Of an environment of its own, for the Python of the tests: the configuration for all platforms does not apply.
 	.venv/bin/uv pip compile --quiet --no-config --no-header --generate-hashes --python-version 3.11 $(ARGS) requirements-adapters-test.in \

@@ -9,12 +9,11 @@ import asyncio
 import gc
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypedDict
-from uuid import UUID
 
 import orjson
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -43,9 +42,6 @@ from errors import (
     ItemNotFound,
     MenuNotFound,
     NotReady,
-    OrderConflict,
-    OrderIncomplete,
-    OrderNotFound,
     Overloaded,
     RateLimited,
     RefreshTokenNotValid,
@@ -60,8 +56,6 @@ from schemas import (
     RefreshRequest,
     SpeechOptions,
     SpeechRequest,
-    StoredOrder,
-    StoreOrderRequest,
     Suggestions,
     TokenRequest,
     Tokens,
@@ -79,12 +73,15 @@ from voice.orders import compiled
 from voice.orders.confirmation import is_recognition_uncertain
 from voice.orders.parser.model import Model
 from voice.recommend.sync import Recommenders
-from voice.store.placing import place_order
 from voice.store.store import Store
+from voice.tracing import Tracing
 from voice.tts.piper import PiperVoices
 from voice.tts.speaker import Speaker
 from voice.tts.speech_server import SpeechServer
-from web import logs, menus, server, telemetry
+from voice.webhooks.addresses import Networks
+from voice.webhooks.deliveries import Deliveries, Receiver
+from voice.webhooks.sender import Sender
+from web import logs, menus, orders, server, telemetry
 from web.access_log import AccessLog
 from web.admission import Admission
 from web.auth import Clients, TokenMaker
@@ -120,11 +117,12 @@ class State(TypedDict):
     calls: Calls
     recommenders: Recommenders
     store: Store
+    on_order: Callable[[], None]
     draining: threading.Event
     version: str
 
 
-# --- Endpoints: speech, orders, suggestions -----------------------------------------------------------------------------------------
+# --- Endpoints: speech, turns, suggestions -------------------------------------------------------------------------------------------
 
 
 @endpoint(
@@ -178,51 +176,6 @@ async def take_order(request: Request) -> Response:
     transcript = await recognise(request, state["recogniser"], audio, options, engine, conversation)
     order = take_turn(transcript["text"], conversation, is_uncertain=is_recognition_uncertain(transcript["segments"]))
     return reply(request, order | {"transcript": transcript})
-
-
-@endpoint(
-    scope="order",
-    body=StoreOrderRequest,
-    returns=StoredOrder,
-    raises=(MenuNotFound, ItemNotFound, OrderIncomplete, OrderNotFound, OrderConflict, Overloaded),
-    status={200: "Stored before.", 201: "Stored."},
-)
-async def put_order(request: Request) -> Response:
-    """Store an order under an id that the caller makes.
-
-    The same order again changes nothing; another order under the same id is a conflict. Stored orders improve the suggestions.
-    """
-    state: State = request.scope["state"]
-    asked = await state["bodies"].read_json(request, StoreOrderRequest)
-    client = caller_of(request).id
-    stored, created = await place_order(state["store"], partial(state["menus"].get, client), client, order_id_of(request), asked)
-    if created:
-        state["recommenders"].wake()
-    return reply(request, stored, 201 if created else 200)
-
-
-@endpoint(scope="order", returns=StoredOrder, raises=(OrderNotFound, Overloaded), status={200: "Found."})
-async def get_order(request: Request) -> Response:
-    """Return an order that this client stored."""
-    state: State = request.scope["state"]
-    return reply(request, await state["store"].get_order(caller_of(request).id, order_id_of(request)))
-
-
-def order_id_of(request: Request) -> UUID:
-    """Return the order's id in the path.
-
-    Raises:
-        OrderNotFound: it is not a UUID in its canonical form.
-
-    """
-    given: str = request.path_params["order_id"]
-    try:
-        order_id = UUID(given)
-    except ValueError:
-        raise OrderNotFound from None
-    if str(order_id) != given.lower():  # the library also accepts braces, "urn:uuid:" and missing hyphens
-        raise OrderNotFound
-    return order_id
 
 
 @endpoint(
@@ -365,7 +318,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     for module in compiled.stale():
         log.warning("voice/orders/%s.py was changed since it was compiled: `make .venv`", module)
     admission = open_admission(settings, http_metrics)
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, webhook_clients=settings.order_webhooks)
     compile_menu = partial(DialogEngine, ask_below=settings.ask_below, model=Model.load())
     served_menus = ServedMenus(settings.menu_dir, compile_menu, store, max_client_menus=settings.max_client_menus)
     await asyncio.to_thread(served_menus.refresh)
@@ -390,9 +343,17 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         max_client_bytes=live_limits.max_client_bytes,
     )
     recommenders = Recommenders(lambda client, menu_id: served_menus.get(client, menu_id).menu)
+    tracing: Tracing = app.state.tracing
+    tracing.open()
+    deliveries = deliveries_of(settings, http_metrics, tracing)
+
+    def on_order() -> None:
+        recommenders.wake()
+        deliveries.wake()
+
     await store.open(migrate=not settings.environment.is_deployed)
     speaker = speaker_of(settings, http_metrics)
-    calls = Calls(live, speaker, served_menus, store, recommenders.wake, registry=http_metrics.registry, max_calls=settings.max_calls)
+    calls = Calls(live, speaker, served_menus, store, on_order, registry=http_metrics.registry, max_calls=settings.max_calls)
     audiosocket = AudioSocketServer(calls, admission, settings.audiosocket_lines)
     if settings.audiosocket_port is not None:
         await audiosocket.open(settings.audiosocket_host, settings.audiosocket_port, is_shared=settings.workers > 1)
@@ -401,6 +362,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         asyncio.create_task(retry_until_done("clients' menus", served_menus.follow)),
         asyncio.create_task(retry_until_done("revocations", lambda: admission.tokens.follow_revocations(store.revocations))),
         asyncio.create_task(retry_until_done("recommenders", lambda: recommenders.follow(store))),
+        asyncio.create_task(retry_until_done("webhooks", lambda: deliveries.follow(store))),
         asyncio.create_task(retry_until_done("models", lambda: load_models(recogniser))),
         *([asyncio.create_task(retry_until_done("voice", speaker.open))] if speaker else ()),
     ]
@@ -419,11 +381,13 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 calls=calls,
                 recommenders=recommenders,
                 store=store,
+                on_order=on_order,
                 draining=draining,
                 version=settings.app_version,
             )
     finally:
         await audiosocket.close()
+        await deliveries.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -432,6 +396,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         recogniser.close()
         admission.limiter.close()
         await store.close()
+        await asyncio.to_thread(tracing.close)
 
 
 def open_admission(settings: Settings, http_metrics: HttpMetrics) -> Admission:
@@ -468,6 +433,12 @@ def speaker_of(settings: Settings, http_metrics: HttpMetrics) -> Speaker | None:
     return Speaker(server, http_metrics.registry)
 
 
+def deliveries_of(settings: Settings, http_metrics: HttpMetrics, tracing: Tracing) -> Deliveries:
+    """Return the deliveries of webhooks; they connect with the first event."""
+    receivers = {client: Receiver(webhook.url, webhook.keys) for client, webhook in settings.order_webhooks.items()}
+    return Deliveries(receivers, Sender(Networks(settings.webhook_networks)), http_metrics.registry, tracing=tracing)
+
+
 async def load_models(recogniser: Recogniser) -> None:
     """Load the speech models, then exempt them from garbage collection."""
     await asyncio.to_thread(recogniser.load)
@@ -479,8 +450,10 @@ async def load_models(recogniser: Recogniser) -> None:
 routes = [
     Route("/api/v1/voice/recommend_order", recommend_order, methods=["POST"]),
     Route("/api/v1/voice/order", take_order, methods=["POST"]),
-    Route("/api/v1/voice/order/{order_id}", put_order, methods=["PUT"]),
-    Route("/api/v1/voice/order/{order_id}", get_order, methods=["GET"]),
+    Route("/api/v1/voice/order/{order_id}", orders.put_order, methods=["PUT"]),
+    Route("/api/v1/voice/order/{order_id}", orders.get_order, methods=["GET"]),
+    Route("/api/v1/voice/order/{order_id}", orders.cancel_order, methods=["DELETE"]),
+    Route("/api/v1/voice/orders", orders.list_orders, methods=["GET"]),
     Route("/api/v1/voice/speech", transcribe, methods=["POST"]),
     Route("/api/v1/voice/menus", menus.list_menus, methods=["GET"]),
     Route("/api/v1/voice/menus/{menu}", menus.get_menu, methods=["GET"]),
@@ -513,6 +486,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
     """Build the application."""
     http_metrics = HttpMetrics(telemetry.new_registry())
     http_metrics.registry.register(logs.DROPPED_LINES)
+    tracing = Tracing(settings.otel_exporter_otlp_endpoint, settings.app_version)
     cors = Cors(settings.cors_origins, settings.cors_origins_regex, settings.cors_headers)
     every_route: list[BaseRoute] = [
         *routes,
@@ -530,6 +504,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         addresses=ClientAddresses(settings.trusted_proxies),
         metrics=http_metrics,
         access_log=AccessLog(http_metrics, enabled=settings.access_log == "on"),
+        tracing=tracing,
     )
     app = Application(
         routes=every_route,
@@ -538,7 +513,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         lifespan=lifespan,
     )
     app.state.settings, app.state.metrics, app.state.live_limits = settings, http_metrics, live_limits
-    app.state.error_bodies = error_bodies
+    app.state.error_bodies, app.state.tracing = error_bodies, tracing
     app.router.redirect_slashes = False  # a redirect would be outside the envelope, with a Location made of the caller's Host
     return app
 

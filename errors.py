@@ -17,6 +17,7 @@
     ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
     ├── TimedOut                  408 TIMED_OUT
     ├── OrderConflict             409 ORDER_CONFLICT
+    │   └── OrderCancelled        409 ORDER_CONFLICT
     ├── MenuConflict              409 MENU_CONFLICT
     │   └── TooManyMenus          409 MENU_CONFLICT
     ├── PreconditionFailed        412 PRECONDITION_FAILED
@@ -201,6 +202,10 @@ class OrderConflict(ApiError):
 
     status = 409
     error = ErrorCode.ORDER_CONFLICT
+
+
+class OrderCancelled(OrderConflict):
+    """The order was cancelled before, with another reason."""
 
 
 class MenuConflict(ApiError):

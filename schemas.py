@@ -31,6 +31,8 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
+from errors import FieldError
+
 MAX_NESTING = 8  # option groups, one below the other
 T = TypeVar("T")
 
@@ -125,6 +127,14 @@ Quantity = Annotated[int, Field(ge=1, le=999)]
 Portions = Annotated[int, Field(ge=1, le=99)]
 LineIndex = Annotated[int, Field(ge=0)]
 Spoken = Annotated[str, StringConstraints(max_length=2000), AfterValidator(nfc)]
+CancelReason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(no_control_characters),
+    AfterValidator(nfc),
+]
+# Positions in a client's list of orders: of the last one that was stored, and of the last one that was cancelled.
+Cursor = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$")]
 Scope = Literal["speech", "order", "recommend", "menu"]
 # Any JSON value, dropped by the validator: on_error="default" builds no Python object; a megabyte of `{}` would become 24 MB of them.
 Ignored = Annotated[
@@ -316,6 +326,7 @@ class LiveOptions(Model):
     language: Annotated[Language | None, BeforeValidator(text_as_none)] = None
     sample_rate: Annotated[int, Field(ge=8000, le=192_000)] = 16_000
     encoding: RawEncoding = "pcm_s16le"
+    speak: bool = False
 
 
 class LiveLines(Conversation):
@@ -349,6 +360,24 @@ class StoreOrderRequest(Model):
     notes: Notes = Field(default_factory=list)
     customer_id: CustomerId | None = None
     placed_at: Timestamp | None = None
+
+
+class CancelQuery(Model):
+    """The query of a cancellation."""
+
+    reason: CancelReason | None = Field(None, description="Why, for whoever reads the order: at most 500 characters.")
+
+
+class OrdersQuery(Model):
+    """The query of a list of orders."""
+
+    after: Cursor | None = Field(None, description="`after` of the reply before; without it the list begins with the first order.")
+    limit: Annotated[int, Field(ge=1, le=200)] = Field(50, description="The most orders of a reply.")
+    menu: Id | None = Field(None, description="Only orders from this menu.")
+    status: Literal["stored", "cancelled"] | None = Field(None, description="Only orders that are not cancelled, or only cancelled ones.")
+    customer_id: CustomerId | None = Field(None, description="Only orders of this customer.")
+    placed_from: Timestamp | None = Field(None, description="Only orders that were placed then or later.")
+    placed_before: Timestamp | None = Field(None, description="Only orders that were placed earlier.")
 
 
 class BasketItem(Model):
@@ -673,8 +702,39 @@ class LiveFinal(Order):
     segments: list[Segment]
 
 
+class SpeechStart(TypedDict):
+    """The audio of a reply, or of the rest of it, begins."""
+
+    type: Literal["speech_start"]
+    text: str
+    language: str
+
+
+class SpeechEnd(TypedDict):
+    """The audio of a reply has ended; if it was interrupted, what was not played is to be dropped."""
+
+    type: Literal["speech_end"]
+    interrupted: bool
+
+
+class LiveFailure(TypedDict):
+    """An error on the live route; `error` is one of the words that docs/api.md lists."""
+
+    type: Literal["error"]
+    error: str
+    request_id: str
+    errors: NotRequired[list[FieldError]]
+
+
+class Cancellation(TypedDict):
+    """When an order was cancelled, and why."""
+
+    at: str
+    reason: str | None
+
+
 class StoredOrder(TypedDict):
-    """A stored order, priced when it was stored."""
+    """A stored order, priced when it was stored; only a cancelled one has `cancelled`."""
 
     order_id: str
     menu: str
@@ -684,6 +744,15 @@ class StoredOrder(TypedDict):
     currency: str
     customer_id: int | None
     placed_at: str
+    cancelled: NotRequired[Cancellation]
+
+
+class OrderList(TypedDict):
+    """A part of a client's list of orders; `after` continues it, and `more` tells whether there is more already."""
+
+    orders: list[StoredOrder]
+    after: str
+    more: bool
 
 
 class Reason(TypedDict):

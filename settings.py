@@ -1,5 +1,6 @@
 """Read the environment and `.env` into one frozen object."""
 
+import base64
 import re
 import sys
 import tomllib
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parent
 LOCAL_TOKEN_SECRET = "local-token-secret-that-signs-nothing-of-worth"  # noqa: S105 - LOCAL and TESTING only
 # The exit status of a command with wrong arguments or settings.
 USAGE_ERROR_STATUS = 2
+WEBHOOK_SECRET_PREFIX, MIN_WEBHOOK_KEY_BYTES, MAX_WEBHOOK_KEY_BYTES = "whsec_", 24, 64  # Standard Webhooks, signature scheme
 MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: an HMAC-SHA-256 key has at least 256 bits
 
 KeyDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -66,6 +68,45 @@ class PhoneLine(BaseModel):
     menu: Id | None = None  # None: the only menu
     language: Language | None = None  # None: those of the menu that the voice speaks
     greeting: str = Field("", max_length=500)  # empty: the language's
+
+
+class Webhook(BaseModel):
+    """Where a client is told of its orders, and the secrets that sign what it is told (two while one is being replaced)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(pattern=r"^https?://[^/?#@\s]+([/?][^#\s]*)?$", max_length=2000)
+    secrets: tuple[SecretStr, ...] = Field(min_length=1, max_length=2)
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """Return the bytes of the secrets."""
+        return tuple(webhook_key(secret.get_secret_value()) for secret in self.secrets)
+
+    @field_validator("secrets")
+    @classmethod
+    def parse_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        """Reject a secret that is none."""
+        for secret in value:
+            webhook_key(secret.get_secret_value())
+        return value
+
+
+def webhook_key(secret: str) -> bytes:
+    """Return the bytes of a secret in the form of Standard Webhooks.
+
+    Raises:
+        ValueError: the secret has another form, or too few or too many bytes.
+
+    """
+    try:
+        key = base64.b64decode(secret.removeprefix(WEBHOOK_SECRET_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if not secret.startswith(WEBHOOK_SECRET_PREFIX) or not MIN_WEBHOOK_KEY_BYTES <= len(key) <= MAX_WEBHOOK_KEY_BYTES:
+        message = f"a secret is {WEBHOOK_SECRET_PREFIX} and the base64 of {MIN_WEBHOOK_KEY_BYTES} to {MAX_WEBHOOK_KEY_BYTES} random bytes"
+        raise ValueError(message)
+    return key
 
 
 def project_version() -> str:
@@ -126,6 +167,7 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     access_log: Literal["on", "off"] = "on"
+    otel_exporter_otlp_endpoint: str = ""
 
     token_secret: SecretStr = SecretStr("")
     access_token_seconds: int = Field(900, ge=1)
@@ -134,6 +176,9 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
     rate_limit_speech: str = "120/minute"
     rate_limit_failed: str = "60/minute"
     rate_limit_storage_uri: str = "memory://"
+
+    order_webhooks: dict[Slug, Webhook] = {}
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = ()
 
     max_client_menus: int = Field(20, ge=0)
     model_dir: Path = ROOT / ".cache" / "models"
@@ -175,7 +220,7 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
         local = not self.site_domain or re.match(r"(localhost|127\.0\.0\.1|\[::1\])(:|$)", domain)
         return f"{'http' if local else 'https'}://{domain}"
 
-    @field_validator("cors_origins", "cors_headers", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "cors_headers", "trusted_proxies", "webhook_networks", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
         """Split a comma-separated list."""
@@ -199,7 +244,7 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
                 raise ValueError(message)
         return lines
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "webhook_networks")
     @classmethod
     def parse_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Reject a value that is neither an address nor a network."""
@@ -225,9 +270,21 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
             raise ValueError(message)
         return self
 
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def check_tracing(cls, value: str) -> str:
+        """Reject a collector that cannot be exported to."""
+        if value and not re.match(r"https?://[^/]+", value):
+            message = "not a URL"
+            raise ValueError(message)
+        if value and find_spec("opentelemetry") is None:
+            message = "needs the packages of requirements-tracing.txt"
+            raise ValueError(message)
+        return value
+
     @model_validator(mode="after")
     def check_lines(self) -> Self:
-        """Reject missing lines, lines of unknown clients, and a line that any caller could use."""
+        """Reject missing lines, lines and webhooks of unknown clients, and a line that any caller could use."""
         if self.audiosocket_port is not None and not self.audiosocket_lines:
             message = "AUDIOSOCKET_LINES: no line, so that no call would be taken"
             raise ValueError(message)
@@ -235,10 +292,12 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
             message = "TWILIO_LINE: needs TWILIO_AUTH_TOKEN, which proves that a call comes from Twilio"
             raise ValueError(message)
         clients = {*self.credentials, *(() if self.environment.is_deployed else ("demo",))}
-        named = [*(("AUDIOSOCKET_LINES", line) for line in self.audiosocket_lines.values()), ("TWILIO_LINE", self.twilio_line)]
-        for name, line in named:
-            if line is not None and line.client not in clients:
-                message = f"{name}: no client {line.client} in CREDENTIALS"
+        named = [*(("AUDIOSOCKET_LINES", line.client) for line in self.audiosocket_lines.values())]
+        named += [("TWILIO_LINE", self.twilio_line.client)] if self.twilio_line else []
+        named += [("ORDER_WEBHOOKS", client) for client in self.order_webhooks]
+        for name, client in named:
+            if client not in clients:
+                message = f"{name}: no client {client} in CREDENTIALS"
                 raise ValueError(message)
         return self
 

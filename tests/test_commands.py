@@ -58,6 +58,8 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         (["-m", "voice", "new-client", "a b", "--scopes", "order"], {}, "python -m voice new-client: Invalid value for 'NAME': "),
         (["-m", "voice", "new-client", "a", "--scopes", "order"], {"CREDENTIALS": "canary"}, "CREDENTIALS: not JSON"),
         (["-m", "voice", "revoke", "a"], {"DATABASE_URL": "canary"}, "python -m voice revoke: "),
+        (["-m", "voice", "api-document", "wsdl"], {}, "python -m voice api-document: Invalid value for '{openapi|asyncapi}'"),
+        (["-m", "voice", "resend-webhooks", "a"], {"DATABASE_URL": "canary"}, "python -m voice resend-webhooks: DATABASE_URL: not a URL"),
         (["-m", "voice", "nope"], {}, "python -m voice: No such command"),
         (["-m", "voice"], {}, "python -m voice: Missing command"),
         (["-m", "auth", "new-client"], {}, "python -m auth new-client: "),

@@ -12,6 +12,7 @@ from settings import ROOT
 from tests.test_makefile import steps
 
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-adapters-test.txt")
+EXTRAS = ("requirements-voices.txt", "requirements-tracing.txt")
 
 
 def pins(name: str) -> dict[str, str]:
@@ -39,7 +40,7 @@ def test_every_requirement_is_pinned_and_hashed(name: str) -> None:
     assert len(pins(name)) > 50
 
 
-@pytest.mark.parametrize("name", [*REQUIREMENTS, "requirements-voices.txt"])
+@pytest.mark.parametrize("name", [*REQUIREMENTS, *EXTRAS])
 def test_every_direct_requirement_is_pinned_to_its_version(name: str) -> None:
     pinned = pins("requirements.txt") | pins(name)
     for package, version in direct(name.replace(".txt", ".in")).items():
@@ -51,7 +52,7 @@ def test_the_development_requirements_extend_those_of_the_service() -> None:
     assert pins("requirements.txt").keys() & pins("requirements-dev.txt").keys() == set()
 
 
-@pytest.mark.parametrize("name", [*REQUIREMENTS, "requirements-voices.txt"])
+@pytest.mark.parametrize("name", [*REQUIREMENTS, *EXTRAS])
 def test_requirements_name_no_index_host_or_path(name: str) -> None:
     assert re.findall(r"--(?:index-url|extra-index-url|find-links|trusted-host)|://|@ | /\S", (ROOT / name).read_text()) == []
 

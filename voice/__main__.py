@@ -115,6 +115,49 @@ def revoke(client: str) -> None:
 
 
 @commands.command()
+@click.argument("client", callback=check_client_id)
+def resend_webhooks(client: str) -> None:
+    """Send a client's given-up webhooks again.
+
+    They are due at once in the database at DATABASE_URL; running servers send them.
+    """
+    from errors import Overloaded
+    from voice.store.resending import resend_webhooks
+
+    try:
+        n_events = resend_webhooks(client)
+    except ValueError as error:
+        raise mistake(str(error)) from error
+    except Overloaded as error:
+        raise Failure(str(error), click.get_current_context()) from error
+    click.echo(f"Events of {client} that are sent again: {n_events}.")
+
+
+@commands.command()
+@click.argument("name", type=click.Choice(["openapi", "asyncapi"]))
+def api_document(name: str) -> None:
+    """Print the description of the routes.
+
+    openapi describes the HTTP routes, for example for a generator of clients; asyncapi describes the WebSocket routes (docs/asyncapi.json).
+    """
+    import orjson
+
+    from adapters.channels import CHANNELS
+    from settings import project_version
+    from web.asyncapi import LIVE, document
+    from web.pages import openapi_document
+
+    if name == "asyncapi":
+        described = document((LIVE, *CHANNELS), version=project_version(), server_url="http://localhost:8000")
+    else:
+        os.environ.setdefault("ENVIRONMENT", "LOCAL")  # no secret is needed for that
+        from app import app
+
+        described = openapi_document(app)
+    click.echo(orjson.dumps(described, option=orjson.OPT_INDENT_2))
+
+
+@commands.command()
 def models() -> None:
     """Set up the speech models in MODEL_DIR."""
     from settings import Settings, read_settings

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.types import Scope
 
 from errors import ApiError
+from voice.tracing import Segment
 from web.context import context_of
 from web.fast_path import labelled
 from web.http_metrics import HttpMetrics
@@ -34,8 +35,7 @@ class AccessLog:
                 "spoke", scope, status, duration_s, audio_s=round(live.received_s, 2), utterances=live.session.n_finals, ended=reason
             )
             return
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        labelled(self.metrics.latency_s, method, _route(scope), status).observe(duration_s)
+        labelled(self.metrics.latency_s, _method(scope), _route(scope), status).observe(duration_s)
         self._write("answered" if status else "hung up", scope, status, duration_s)
 
     def _write(self, message: str, scope: Scope, status: int, duration_s: float, **further: Any) -> None:
@@ -44,13 +44,15 @@ class AccessLog:
         context = context_of(scope)
         fields = {
             "request_id": context.request_id,
-            "method": scope["method"] if scope["method"] in _METHODS else "OTHER",
+            "method": _method(scope),
             "route": _route(scope),
             "status": status,
             "duration_ms": round(1000 * duration_s, 3),
             "client": context.caller.id if context.caller else None,
             "address": context.address,
         }
+        if context.trace is not None:
+            fields |= {"trace_id": context.trace.trace_id, "span_id": context.trace.span_id}
         log.info(message, extra=fields | further)
 
 
@@ -59,6 +61,21 @@ def _reason(error: ApiError | None, close_code: int) -> str:
     if not close_code or error is not None:
         return str(error.error).lower() if close_code and error is not None else "left"
     return "complete" if close_code == NORMAL_CLOSURE else "drained"
+
+
+def end_segment(segment: Segment, scope: Scope, status: int) -> None:
+    """End the segment of a request or connection. `status`: 0 if no reply was sent."""
+    attributes: dict[str, str | int] = {"http.request.method": _method(scope), "http.route": _route(scope)}
+    context = context_of(scope)
+    attributes |= {"http.response.status_code": status} if status else {}
+    attributes |= {"voice.client": context.caller.id} if context.caller else {}
+    attributes["voice.request_id"] = context.request_id
+    segment.end(f"{_method(scope)} {_route(scope)}", attributes, has_failed=not status or status >= ApiError.status)
+
+
+def _method(scope: Scope) -> str:
+    """Return the method: callers may make up any number of others."""
+    return scope["method"] if scope["method"] in _METHODS else "OTHER"
 
 
 def _route(scope: Scope) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from voice.tracing import Trace
 from web.auth import Caller
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class RequestContext:
     caller: Caller | None = None  # None before admission and on open routes
     max_body_bytes: int = 0  # the route's limit
     live: "LiveConnection | None" = None  # of an accepted WebSocket
+    trace: Trace | None = None
 
 
 def context_of(scope: Scope) -> RequestContext:

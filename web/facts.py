@@ -17,6 +17,7 @@ class Facts:
     scope: Scope | Literal["any"] | None  # "any": any client; None: open to all
     body: type[BaseModel] | None = None
     audio: type[BaseModel] | None = None  # the fields sent with audio, if the route accepts audio as a form's file or as the body
+    query: type[BaseModel] | None = None
     returns: Any = None
     status: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
     raises: Sequence[type[ApiError]] = ()

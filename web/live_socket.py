@@ -1,6 +1,8 @@
 """The live route: a WebSocket that receives audio and commands, and sends partial and final orders."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,21 +22,27 @@ from errors import (
     TimedOut,
     envelope,
 )
-from schemas import LiveCommand, LiveKeepalive, LiveOptions
+from schemas import LiveCommand, LiveFinal, LiveKeepalive, LiveOptions, LivePartial, SpeechEnd, SpeechStart
 from settings import Settings
 from voice.live.connection import LiveConnection, client_bytes_exceeded
-from voice.live.session import Event
 from voice.live.sessions import MAX_CLIENT_BYTES, MAX_CONNECTIONS
+from voice.menus.menu import Menu
+from voice.tts.speaker import Speaker
 from web.admission import BEARER, Admission
 from web.context import caller_of, context_of
 from web.cors import ORIGIN_REJECTED, Cors, is_same_origin
+from web.live_voice import LiveVoice
 from web.validation import validate_fields, validate_json
 
 # Source: RFC 6455, section 7.4.1, and its registry at IANA.
 CLOSE_CODES = {AudioTooLong: 1009, TimedOut: 1008, RateLimited: 1008, MenuNotFound: 1008, Overloaded: 1013}
+MESSAGES = {"partial": "Heard so far.", "final": "Understood.", "speech_start": "Speaking.", "speech_end": "Silent."}
 SERVICE_RESTARTS, SERVER_FAILED = 1012, 1011
 MAX_END_BYTES = 64  # of an `end` command with any spaces
 SCOPES, LIMITS = frozenset({"speech", "order"}), ("requests", "speech")
+
+
+SentEvent = LivePartial | LiveFinal | SpeechStart | SpeechEnd | ApiError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +94,15 @@ class LiveEndpoint:
         client = caller_of(connection).id
         menu_id = state["menus"].get(client, options.menu).menu.id  # resolved once: another menu may be added later
         current_engine = partial(state["menus"].get, client, menu_id)
-        with state["live"].connect(current_engine, options, client) as live:
+        speaking = state["calls"].speaking(_languages(options, current_engine().menu)) if options.speak else nullcontext()
+        with speaking as speaker, state["live"].connect(current_engine, options, client, reports_speech=options.speak) as live:
             await receive()  # the handshake
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
             context = context_of(scope)
             context.live = live
             socket = LiveSocket(live, receive, send, context.request_id, self.max_command_bytes, self.limits)
+            if speaker is not None:
+                socket.speak(speaker, options)
             scope["voice.buffered"] = socket.limit_buffered
             scope["voice.pinged"] = socket.hear
             await socket.serve()
@@ -122,6 +133,11 @@ class LiveEndpoint:
         return subprotocol
 
 
+def _languages(options: LiveOptions, menu: Menu) -> Sequence[str]:
+    """Return the languages that replies may have."""
+    return [options.language] if options.language else menu.languages or ("en",)
+
+
 class LiveSocket:
     """An accepted WebSocket: one task reads, one decodes, one writes. Deadlines keep the caller from blocking any of them."""
 
@@ -136,6 +152,11 @@ class LiveSocket:
         self.n_frames = 0
         self.opened_s = self.heard_s = asyncio.get_running_loop().time()
         self.stopping: asyncio.Task[None] | None = None
+        self.voice: LiveVoice | None = None
+
+    def speak(self, speaker: Speaker, options: LiveOptions) -> None:
+        """Say the replies from now on."""
+        self.voice = LiveVoice(speaker, self._send_audio, self._send_event, encoding=options.encoding, sample_rate=options.sample_rate)
 
     def hear(self) -> None:
         """Notice that the caller is there."""
@@ -171,6 +192,8 @@ class LiveSocket:
         finally:
             for task in (reading, decoding, writing):
                 task.cancel()
+            if self.voice is not None:
+                await self.voice.close()
             await asyncio.gather(reading, decoding, writing, return_exceptions=True)
 
     async def _read(self) -> None:
@@ -235,16 +258,26 @@ class LiveSocket:
     async def _write(self) -> None:
         """Send events until there are no more."""
         async for event in self.live.events():
-            async with asyncio.timeout(self.limits.max_send_s):
-                await self.send({"type": "websocket.send", "text": self._frame(event)})
+            if isinstance(event, ApiError) or event["type"] != "speech":
+                await self._send_event(event)
+            if self.voice is not None:
+                await self.voice.follow(event)
 
-    def _frame(self, event: Event) -> str:
+    async def _send_event(self, event: SentEvent) -> None:
+        async with asyncio.timeout(self.limits.max_send_s):
+            await self.send({"type": "websocket.send", "text": self._frame(event)})
+
+    async def _send_audio(self, audio: bytes) -> None:
+        async with asyncio.timeout(self.limits.max_send_s):
+            await self.send({"type": "websocket.send", "bytes": audio})
+
+    def _frame(self, event: SentEvent) -> str:
         """Put an event into the envelope."""
         if isinstance(event, ApiError):
             failed = envelope(event, self.request_id)
             failed["data"]["type"] = "error"
             return orjson.dumps(failed).decode()
-        return orjson.dumps({"code": 200, "msg": "Heard so far." if event["type"] == "partial" else "Understood.", "data": event}).decode()
+        return orjson.dumps({"code": 200, "msg": MESSAGES[event["type"]], "data": event}).decode()
 
     async def _close(self) -> None:
         """Close with the code and the reason."""

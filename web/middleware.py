@@ -10,8 +10,9 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import NotFound
+from voice.tracing import CURRENT, Segment, Tracing, read_trace
 from web import reply_headers
-from web.access_log import SWITCHING_PROTOCOLS, AccessLog
+from web.access_log import SWITCHING_PROTOCOLS, AccessLog, end_segment
 from web.client_address import ClientAddresses
 from web.context import CONTEXT_KEY, RequestContext
 from web.cors import Cors
@@ -35,6 +36,7 @@ class EdgeMiddleware:
         addresses: ClientAddresses,
         metrics: HttpMetrics,
         access_log: AccessLog,
+        tracing: Tracing,
     ) -> None:
         self.app = app
         self.exact_routes = ExactRoutes(routes)
@@ -43,6 +45,7 @@ class EdgeMiddleware:
         self.addresses = addresses
         self.metrics = metrics
         self.access_log = access_log
+        self.tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve an HTTP request or a WebSocket connection."""
@@ -72,6 +75,7 @@ class EdgeMiddleware:
                 close_code = message["code"]
             return send(message)
 
+        segment = self._start_segment(scope, headers)
         self.metrics.in_flight.inc(is_http)
         try:
             await self._application_for(scope)(scope, receive, send_with_headers)
@@ -84,6 +88,19 @@ class EdgeMiddleware:
         finally:
             self.metrics.in_flight.dec(is_http)
             self.access_log.record(scope, status, close_code, time.perf_counter() - started_s)
+            if segment is not None:
+                CURRENT.set(None)
+                end_segment(segment, scope, status)
+
+    def _start_segment(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Segment | None:
+        """Start the segment of the request, if it belongs to a trace."""
+        parent = headers.get(b"traceparent")
+        trace = None if parent is None else read_trace(parent.decode("latin-1"), headers.get(b"tracestate", b"").decode("latin-1"))
+        segment = self.tracing.start(trace)
+        if segment is not None:
+            scope[CONTEXT_KEY].trace = segment.trace
+            CURRENT.set(segment.trace)
+        return segment
 
     def _application_for(self, scope: Scope) -> ASGIApp:
         """Return the application of the route.

@@ -65,6 +65,8 @@ def errors_by_status(facts: Facts, path: str) -> dict[int, list[type[ApiError]]]
         classes.append(AuthorizationFailed)
     if facts.body is not None:
         classes += [BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed, Overloaded]
+    if facts.query is not None:
+        classes.append(ValidationFailed)
     if "{" in path:
         classes.append(NotFound)
     by_status: dict[int, list[type[ApiError]]] = {}
@@ -190,6 +192,11 @@ def _operation(route: Route, facts: Facts, *, body: Any, reply: Any, options: Ma
     parameters = [_path_parameter(name) for name in route.param_convertors]
     if facts.needs_etag:
         parameters += [_header_parameter(*parameter) for parameter in _PRECONDITIONS]
+    if facts.query is not None:
+        parameters += [
+            {"name": name, "in": "query", "required": False, "description": schema["description"], "schema": _without_null(schema)}
+            for name, schema in facts.query.model_json_schema()["properties"].items()
+        ]
     if options is not None:
         parameters += _query_parameters(options)
     if parameters:

@@ -12,6 +12,7 @@ from schemas import (
     MenuId,
     MenuList,
     Order,
+    OrderList,
     OrderRequest,
     PartAvailability,
     Readiness,
@@ -87,6 +88,16 @@ _ARCS: list[dict[str, Any]] = [
         "features": [{"feature": "name.option", "value": 1.0, "weight": 0.71, "cost": 0.71}],
     },
 ]
+_STORED_ORDER: dict[str, Any] = {
+    "order_id": _ORDER_ID,
+    "menu": _MENU,
+    "lines": [{**_LINE, "confidence": None, "span": None}],
+    "notes": [],
+    "total": 58000,
+    "currency": "VND",
+    "customer_id": 7,
+    "placed_at": "2026-11-22T10:00:00Z",
+}
 EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
     SpeechRequest: {"audio": "UklGRg==", "language": "vi", "menu": _MENU},
     Transcript: {
@@ -163,15 +174,11 @@ EXAMPLES: Mapping[Any, Mapping[str, Any]] = {
         },
     },
     StoreOrderRequest: {"menu": _MENU, "lines": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7},
-    StoredOrder: {
-        "order_id": _ORDER_ID,
-        "menu": _MENU,
-        "lines": [{**_LINE, "confidence": None, "span": None}],
-        "notes": [],
-        "total": 58000,
-        "currency": "VND",
-        "customer_id": 7,
-        "placed_at": "2026-11-22T10:00:00Z",
+    StoredOrder: _STORED_ORDER,
+    OrderList: {
+        "orders": [_STORED_ORDER | {"cancelled": {"at": "2026-11-22T10:05:00Z", "reason": "The customer left."}}],
+        "after": "1207-33",
+        "more": False,
     },
     RecommendRequest: {"menu": _MENU, "items": [{"item": "ca-phe-sua", "quantity": 2}], "customer_id": 7, "limit": 3},
     Suggestions: {

@@ -15,6 +15,7 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.async_messages import expect_described
 from voice.asr.audio import G711
 from voice.tts.sound import Resampler, Samples, Sound, encode
 
@@ -196,6 +197,8 @@ class TwilioTelephone(Telephone):
         await self.socket.close()
 
     async def send(self, message: dict[str, Any]) -> None:
+        if message["event"] != "connected" and self.n_frames < 2:  # the others are alike
+            expect_described("media", "receive", message)
         await self.socket.send(json.dumps(message))
 
     async def press(self, digit: str) -> None:
@@ -211,6 +214,8 @@ class TwilioTelephone(Telephone):
         async for frame in self.socket:
             message = json.loads(frame)
             assert message["streamSid"] == "MZ1"
+            if message["event"] != "media" or not self.heard:
+                expect_described("media", "send", message)
             if message["event"] == "media":
                 yield G711["mulaw"][np.frombuffer(base64.b64decode(message["media"]["payload"], validate=True), np.uint8)]
             elif message["event"] == "clear":

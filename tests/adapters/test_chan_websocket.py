@@ -7,6 +7,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.async_messages import expect_described
 from tests.conftest import KEYS
 from voice.tts.sound import encode
 
@@ -48,12 +49,14 @@ async def test_a_caller_presses_zero_and_the_channel_is_closed_after_the_last_se
 
 async def test_speech_over_the_greeting_empties_the_buffer_by_a_command_in_the_form_of_the_events(hearing_server, recordings):
     async with call(hearing_server) as socket:
+        expect_described("asterisk", "receive", json.loads(JSON))
         await socket.send(JSON)
         await asyncio.wait_for(socket.recv(), 20)
         await socket.send(encode(recordings["nothing else"], "mulaw"))
         async with asyncio.timeout(20):
             while isinstance(message := await socket.recv(), bytes):
                 pass
+        expect_described("asterisk", "send", json.loads(message))
         assert json.loads(message) == {"command": "FLUSH_MEDIA"}
 
 

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from adapters.conversation_relay import ConversationRelayEndpoint
 from tests.adapters.lines import signature
+from tests.async_messages import expect_described
 from tests.conftest import KEYS, SETTINGS, client_of
 from voice.calls.keeper import order_id_of
 from web.context import CONTEXT_KEY, RequestContext
@@ -86,11 +87,13 @@ def prompt(text: str, lang: str = "vi-VN") -> dict[str, Any]:
 async def replied(socket: Any, message: dict[str, Any] | None) -> tuple[str, set[str | None]]:
     """Send a message; return the reply's text and its languages."""
     if message is not None:
+        expect_described("relay", "receive", message)
         await socket.send(json.dumps(message))
     text, languages = "", set[str | None]()
     while True:
         token = json.loads(await asyncio.wait_for(socket.recv(), 10))
         assert token["type"] == "text"
+        expect_described("relay", "send", token)
         text += token["token"]
         languages.add(token.get("lang"))
         if token["last"]:

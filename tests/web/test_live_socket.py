@@ -142,6 +142,15 @@ async def test_a_changed_menu_file_holds_for_open_connections(live_server):
     assert rejected_frame["error"] == "ITEM_NOT_FOUND"
 
 
+async def test_speech_without_a_voice_is_refused_before_the_handshake(live_server):
+    with pytest.raises(InvalidStatus) as refused:
+        async with connected(live_server, "menu=quan-nha&speak=true"):
+            pass
+    response = refused.value.response
+    assert response.status_code == 503
+    assert "SPEAK_VOICES" in json.loads(response.body)["msg"]
+
+
 async def test_a_browser_sends_its_token_as_a_subprotocol_from_a_page_of_this_service(live_server):
     pair = {"secret_id": "demo", "secret_key": "demo-secret"}
     async with httpx.AsyncClient(base_url=live_server.url) as client:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -145,6 +145,25 @@ class Calls:
                 )
             finally:
                 self._n_text_calls -= 1
+
+    @contextmanager
+    def speaking(self, languages: Sequence[str]) -> Iterator[Speaker]:
+        """Lend the voice to a live connection, which counts as a call with audio while it lasts. `languages`: of its replies.
+
+        Raises:
+            Overloaded: as `check_admission`, or the voice speaks none of the languages.
+
+        """
+        self.check_admission()
+        assert self._speaker is not None  # noqa: S101 - checked
+        if not any(map(self._speaker.speaks, languages)):
+            message = f"No voice speaks {' or '.join(languages)}."
+            raise Overloaded(NO_VOICE_RETRY_S, message)
+        self._n_calls += 1
+        try:
+            yield self._speaker
+        finally:
+            self._n_calls -= 1
 
     def drain(self, within_s: float) -> None:
         """Reject new calls and let persons take over the others; those with audio after the utterance, or `within_s` from now."""

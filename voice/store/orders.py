@@ -10,20 +10,32 @@
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from errors import OrderConflict, OrderNotFound, Overloaded
-from schemas import StoredOrder
+from errors import OrderCancelled, OrderConflict, OrderNotFound, Overloaded
+from schemas import OrderList, OrdersQuery, StoredOrder
 from voice.recommend.past_orders import PastOrder
 from voice.store.connection import ORDERS_LOCK, RETRY_S
 from voice.store.database import Database, utc_now
-from voice.store.stored_orders import NewOrder, OrderRecord, count_items, format_timestamp, make_row, read_row
-from voice.store.tables import orders
+from voice.store.outbox import event_row
+from voice.store.stored_orders import (
+    NewOrder,
+    OrderRecord,
+    count_items,
+    format_timestamp,
+    make_row,
+    order_filters,
+    read_row,
+    with_cancellation,
+)
+from voice.store.tables import order_events, orders
+from voice.tracing import CURRENT
+from voice.webhooks.events import EventType
 
 # The longest wait of an order. A flush takes milliseconds, a failover seconds; after that a retry is better than waiting.
 PATIENCE_S = 4.0
@@ -44,8 +56,10 @@ class QueuedOrder:
 class OrderStore(Database):
     """Orders of all clients."""
 
-    def __init__(self, url: str, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, url: str, *, clock: Callable[[], datetime] = utc_now, webhook_clients: Collection[str] = ()) -> None:
+        """`webhook_clients`: the clients that get events of their orders; for `clock` and `url` see `Database`."""
         super().__init__(url, clock=clock)
+        self._webhook_clients = frozenset(webhook_clients)
         self._queue: list[QueuedOrder] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -66,7 +80,7 @@ class OrderStore(Database):
         self._check_ready()
         if len(self._queue) >= MAX_QUEUED:
             raise Overloaded(RETRY_S)
-        queued = QueuedOrder(NewOrder(client, order, placed_at_given))
+        queued = QueuedOrder(NewOrder(client, order, placed_at_given, CURRENT.get()))
         self._queue.append(queued)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_queue())
@@ -116,15 +130,19 @@ class OrderStore(Database):
             ids = {new.key[1] for new in new_orders}
             found = await connection.execute(sa.select(orders).where(orders.c.order_id.in_(ids)))
             known = {(row.client, row.order_id): read_row(row) for row in found}
-            rows, outcomes = [], []
+            rows, events, outcomes, now = [], [], [], self._clock()
             for new in new_orders:
                 is_new = new.key not in known
                 if is_new:
                     record = known[new.key] = OrderRecord(new.order, new.placed_at_given, new.digest())
                     rows.append(make_row(new, record.digest))
+                    if new.client in self._webhook_clients:
+                        events.append(event_row(EventType.STORED, new.client, new.order, now, new.trace))
                 outcomes.append((known[new.key], is_new))
             if rows:
                 await connection.execute(sa.insert(orders), rows)
+            if events:
+                await connection.execute(sa.insert(order_events), events)
         return outcomes
 
     async def get_order(self, client: str, order_id: UUID) -> StoredOrder:
@@ -160,6 +178,57 @@ class OrderStore(Database):
         if row is None:
             raise OrderNotFound
         return read_row(row)
+
+    async def cancel_order(self, client: str, order_id: UUID, reason: str | None) -> tuple[StoredOrder, bool]:
+        """Cancel an order; return it, and whether this call cancelled it.
+
+        Raises:
+            OrderNotFound: this client has stored no order under this id.
+            OrderCancelled: it was cancelled before, with another reason.
+            Overloaded: the order is not cancelled, or that is unknown; retry.
+
+        """
+        is_order = sa.and_(orders.c.order_id == order_id, orders.c.client == client)
+        async with self._writing(ORDERS_LOCK) as connection:
+            row = (await connection.execute(sa.select(orders).where(is_order))).one_or_none()
+            if row is None:
+                raise OrderNotFound
+            if row.cancelled_at is not None:
+                if reason not in (None, row.cancel_reason):
+                    raise OrderCancelled
+                return read_row(row).order, False
+            now = self._clock()
+            last = await connection.scalar(sa.select(sa.func.max(orders.c.cancellation)).where(orders.c.client == client))
+            values = {"cancelled_at": now, "cancel_reason": reason, "cancellation": (last or 0) + 1}
+            await connection.execute(sa.update(orders).where(is_order).values(values))
+            cancelled = with_cancellation(read_row(row).order, now, reason)
+            if client in self._webhook_clients:
+                await connection.execute(sa.insert(order_events), event_row(EventType.CANCELLED, client, cancelled, now, CURRENT.get()))
+        return cancelled, True
+
+    async def list_orders(self, client: str, asked: OrdersQuery) -> OrderList:
+        """Return a part of a client's orders: what was cancelled since `asked.after`, then what was stored since.
+
+        The cancelled ones are read first: an order that is cancelled between the two reads comes cancelled, or again with the next part.
+
+        Raises:
+            Overloaded: the database does not answer.
+
+        """
+        filters = [orders.c.client == client, *order_filters(asked)]
+        stored, cancelled = map(int, (asked.after or "0-0").split("-"))
+        async with self._reading() as connection:
+            last = await connection.scalar(sa.select(sa.func.max(orders.c.cancellation)).where(orders.c.client == client))
+            again = sa.select(orders).where(*filters, orders.c.cancellation > cancelled, orders.c.sequence <= stored)
+            found = (await connection.execute(again.order_by(orders.c.cancellation).limit(asked.limit))).all()
+            new = sa.select(orders).where(*filters, orders.c.sequence > stored).order_by(orders.c.sequence)
+            found_new = (await connection.execute(new.limit(asked.limit - len(found) + 1))).all()
+        page = [*found, *found_new][: asked.limit]
+        stored = max([stored, *(row.sequence for row in page)])
+        # Without further ones among the orders read before, all up to `last` were returned now, or come cancelled with the new orders.
+        numbers = [cancelled, *(row.cancellation for row in found), *([last or 0] if len(found) < asked.limit else ())]
+        more = len(found) + len(found_new) > asked.limit
+        return {"orders": [read_row(row).order for row in page], "after": f"{stored}-{max(numbers)}", "more": more}
 
     async def orders_after(self, sequence: int, *, limit: int) -> list[PastOrder]:
         """Return up to `limit` orders of all clients with a greater sequence, in ascending order.

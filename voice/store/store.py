@@ -1,10 +1,11 @@
-"""The store of the service: orders, token families, fitted models and clients' menus in one database."""
+"""The store of the service: orders and their events, token families, fitted models and clients' menus in one database."""
 
 from voice.store.fitted_models import FittedModelStore
 from voice.store.menus import MenuStore
 from voice.store.orders import OrderStore
+from voice.store.outbox import OutboxStore
 from voice.store.token_families import TokenFamilyStore
 
 
-class Store(OrderStore, TokenFamilyStore, FittedModelStore, MenuStore):
+class Store(OrderStore, OutboxStore, TokenFamilyStore, FittedModelStore, MenuStore):
     """All parts of the store. Any number of processes may use one database."""

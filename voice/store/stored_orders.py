@@ -11,7 +11,9 @@ from uuid import UUID
 import orjson
 import sqlalchemy as sa
 
-from schemas import Line, Note, StoredOrder
+from schemas import Line, Note, OrdersQuery, StoredOrder
+from voice.store.tables import orders
+from voice.tracing import Trace
 
 
 def format_timestamp(moment: datetime) -> str:
@@ -72,11 +74,12 @@ def _meanings(options: Iterable[Mapping[str, Any]]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A client's order to store; if no time was given, its `placed_at` is the time of storing."""
+    """A client's order to store; if no time was given, its `placed_at` is the time of storing. `trace`: of the request."""
 
     client: str
     order: StoredOrder
     placed_at_given: bool
+    trace: Trace | None = None
 
     @property
     def key(self) -> tuple[str, UUID]:
@@ -118,7 +121,30 @@ def read_row(row: sa.Row[Any]) -> OrderRecord:
         placed_at=row.placed_at,
         notes=row.notes or (),
     )
+    if row.cancelled_at is not None:
+        order = with_cancellation(order, row.cancelled_at, row.cancel_reason)
     return OrderRecord(order, row.placed_at_given, row.digest)
+
+
+def with_cancellation(order: StoredOrder, at: datetime, reason: str | None) -> StoredOrder:
+    """Return the order as a cancelled one."""
+    return {**order, "cancelled": {"at": format_timestamp(at), "reason": reason}}
+
+
+def order_filters(asked: OrdersQuery) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions of a list of orders."""
+    column, filters = orders.c, []
+    if asked.menu is not None:
+        filters.append(column.menu == asked.menu)
+    if asked.customer_id is not None:
+        filters.append(column.customer_id == asked.customer_id)
+    if asked.placed_from is not None:
+        filters.append(column.placed_at >= asked.placed_from)
+    if asked.placed_before is not None:
+        filters.append(column.placed_at < asked.placed_before)
+    if asked.status is not None:
+        filters.append(column.cancelled_at.is_not(None) if asked.status == "cancelled" else column.cancelled_at.is_(None))
+    return filters
 
 
 def make_row(new: NewOrder, digest: bytes) -> dict[str, object]:

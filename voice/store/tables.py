@@ -39,9 +39,20 @@ orders = sa.Table(
     sa.Column("currency", sa.String(3), nullable=False),
     sa.Column("notes", sa.JSON(none_as_null=True)),  # NULL: none
     sa.Column("meaning", sa.LargeBinary(32), key="digest", nullable=False),  # stored_orders.order_digest
+    sa.Column("cancelled_at", UtcDateTime),
+    sa.Column("cancel_reason", sa.String(500)),
+    sa.Column("cancellation", sa.BigInteger),  # the number of the client's cancellation, ascending in the order of the commits
     sa.UniqueConstraint("order_id", "client"),  # this order of columns also serves look-ups of many clients' orders by id
     # Without it SQLite would reuse the highest sequence after its order was deleted, and followers would miss the new order.
     sqlite_autoincrement=True,
+)
+sa.Index("orders_client_sequence_idx", orders.c.client, orders.c.sequence)
+sa.Index(
+    "orders_client_cancellation_idx",
+    orders.c.client,
+    orders.c.cancellation,
+    sqlite_where=orders.c.cancellation.is_not(None),
+    postgresql_where=orders.c.cancellation.is_not(None),
 )
 
 refresh_tokens = sa.Table(
@@ -86,6 +97,25 @@ menu_availability = sa.Table(
     sa.Column("menu", sa.String(200), nullable=False),
     sa.Column("overrides", sa.JSON, nullable=False),
     sa.UniqueConstraint("client", "menu"),
+    sqlite_autoincrement=True,
+)
+
+# The outbox: one row for each event of an order that is not delivered yet.
+order_events = sa.Table(
+    "order_events",
+    metadata,
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("event_id", sa.Uuid, nullable=False),
+    sa.Column("client", sa.String(64), nullable=False),
+    sa.Column("order_id", sa.Uuid, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),  # JSON, as it is signed and sent
+    sa.Column("traceparent", sa.String(55)),  # of the request that stored the order, and its tracestate
+    sa.Column("tracestate", sa.String(512)),
+    sa.Column("created_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("due_at", UtcDateTime, nullable=False, index=True),  # of the next attempt; while one runs: the end of its claim
+    sa.Column("n_attempts", sa.Integer, nullable=False),
+    sa.Column("failed_at", UtcDateTime),  # NULL: not given up
+    sa.Index("order_events_client_order_id_idx", "client", "order_id"),
     sqlite_autoincrement=True,
 )
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import httpx2
 import numpy as np
 
+from voice.tracing import CURRENT
 from voice.tts.sound import Sound, SpeechFailedError
 
 # Until the first bytes; later ones come while earlier ones are heard.
@@ -68,8 +69,9 @@ class SpeechServer:
         assert self._client is not None  # noqa: S101 - `open` was called
         voice = self.voices.get(language) or self.voices.get("", "")
         body = {"model": self.model, "input": text, "voice": voice, "response_format": "pcm"}
+        trace = CURRENT.get()
         try:
-            async with self._client.stream("POST", self.url, json=body) as response:
+            async with self._client.stream("POST", self.url, json=body, headers=trace.headers if trace else None) as response:
                 if response.status_code != httpx2.codes.OK:
                     message = f"the speech server replied with status {response.status_code}"
                     raise SpeechFailedError(message)
