@@ -68,6 +68,7 @@ export const TEXTS = {
     answer_yes: "Đúng rồi",
     answer_keep: "Vâng",
     answer_no: "Không",
+    answer_accept: "Dạ được",
     answer_decline: "Thôi khỏi",
     answer_done: "Vậy thôi",
 
@@ -190,6 +191,7 @@ export const TEXTS = {
     answer_yes: "Yes",
     answer_keep: "Yes",
     answer_no: "No",
+    answer_accept: "Yes, please",
     answer_decline: "No thanks",
     answer_done: "That's all",
 

@@ -132,7 +132,8 @@ def orders(draw: st.DrawFn, menu: Content) -> list[Said]:
                 below = level(groups_below(menu, group_id, choice), max_portions, may_leave_out=False)
                 options.append(Said(group_id, choice, draw(st.integers(1, max_portions)) if is_many else 1, below=below))
             absent = [choice for choice in group["choices"] if choice not in chosen]
-            if group_id == "toppings" and may_leave_out and absent and draw(st.booleans()):
+            leaves_out = draw(st.booleans())
+            if group_id == "toppings" and may_leave_out and absent and leaves_out:
                 options.append(Said(group_id, draw(st.sampled_from(absent)), is_left_out=True))
         return tuple(options)
 

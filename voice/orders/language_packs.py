@@ -234,6 +234,7 @@ class LanguagePack(BaseModel):
     persons: list[str]  # persons without a name: "my wife"
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
+    combos: list[str]  # words in the name of a combo, beside that of its main part
     adjectives: list[str]  # no names without a noun
     adjectives_first: bool  # they stand before their noun
     shorthand: dict[str, list[str]]  # short spellings of function words in chats
