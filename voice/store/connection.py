@@ -46,6 +46,7 @@ ORDERS_LOCK = 0x766F6963_02
 TOKENS_LOCK = 0x766F6963_03
 RECOMMENDER_LOCK = 0x766F6963_04
 MENUS_LOCK = 0x766F6963_05
+UTTERANCES_LOCK = 0x766F6963_06
 
 
 def connect(url: str, *, lock_s: float = LOCK_S, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
