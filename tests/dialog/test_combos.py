@@ -86,6 +86,34 @@ def test_naming_the_offered_combo_accepts_it(text):
     assert (order_of(then), then["total"]) == (["1 meal tea chips"], 960)
 
 
+@pytest.mark.parametrize("text", ["bánh kẹp bò, khoai tây chiên, coca", "banh kep bo, khoai tay chien, coca", "hamburger, fries, coke"])
+def test_the_whole_name_of_an_item_is_never_read_as_a_part_of_the_name_of_its_combo(text):
+    assert order_of(say(text, engine=ENGINE)) == ["1 burger", "1 fries", "1 coke"]
+    assert order_of(say("suất bánh kẹp bò, khoai tây chiên, coca", engine=ENGINE)) == ["1 meal chips coke"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("what's in the hamburger meal?", "For the hamburger meal, you can choose coke or iced tea, and fries or salad."),
+        ("what comes with the hamburger meal", "For the hamburger meal, you can choose coke or iced tea, and fries or salad."),
+        ("suất bánh kẹp bò gồm những gì", "Dạ, suất bánh kẹp bò có coca hay trà đá, khoai tây chiên hay xà lách ạ."),
+    ],
+)
+def test_a_combo_without_a_description_is_described_by_its_items(text, answer):
+    assert say(text, engine=ENGINE)["say"]["text"] == answer
+
+
+def test_only_commas_stand_between_parts_that_have_options_behind_their_names():
+    group = {"name": "Sauce", "select": "many", "choices": {"chilli": {"name": "Chilli"}}}
+    menu = {**MENU, "option_groups": {**MENU["option_groups"], "cut": group}}
+    menu["option_groups"]["side"] = {"name": "Side", "choices": {"chips": {"item": "fries"}}}
+    chips = {"group": "side", "choice": "chips", "options": [{"group": "cut", "choice": "chilli"}]}
+    meal = {"item": "meal", "options": [chips, {"group": "drink", "choice": "coke"}]}
+    reply = say("that's all", {"lines": [meal]}, engine=DialogEngine(Menu.model_validate(menu), model=model()))
+    assert "one hamburger meal with fries with chilli, and coke." in reply["say"]["text"]
+
+
 def test_a_declined_combo_is_not_offered_again():
     first = say("fries and a coke", {"lines": [line("burger")]}, engine=ENGINE)
     then = say("no thanks", first, engine=ENGINE)
