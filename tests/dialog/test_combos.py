@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas import Order
 from tests.conftest import client_of
@@ -167,6 +169,25 @@ def test_an_offer_of_parts_that_the_caller_took_off_or_made_up_replaces_nothing(
     assert order_of(say("yes", fewer, engine=ENGINE)) == ["1 burger", "1 fries"]
     salad = {"kind": "offer", "line": 0, "choices": ["salad"], "pending": {"op": "add", "item": "salad", "quantity": 1}}
     assert order_of(say("yes", {"lines": [line("coke")], "questions": [salad]}, engine=ENGINE)) == ["1 coke", "1 salad"]
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(
+    st.fixed_dictionaries({item: st.integers(1, 9) for item in ("burger", "fries", "tea", "meal")}),
+    st.lists(st.integers(1, 3), min_size=3, max_size=3),
+)
+def test_a_combo_is_offered_if_and_only_if_it_is_cheaper_and_saves_the_difference(hundreds, quantities):
+    engine = grill(pair={"available": False}, **{item: {"price": 100 * price} for item, price in hundreds.items()})
+    n_burgers, n_fries, n_teas = quantities
+    lines = [line("burger", n_burgers, extras="cheese"), line("fries", n_fries), line("tea", n_teas, size="large")]
+    before = say("hello", {"lines": lines}, engine=engine)
+    burger, fries, tea, meal = (100 * hundreds[item] for item in ("burger", "fries", "tea", "meal"))
+    assert before["total"] == n_burgers * (burger + 50) + n_fries * fries + n_teas * (tea + 80)
+    saving = burger + 50 + fries + tea + 80 - (meal + 50 + 60 + 80)
+    n_meals = min(quantities)
+    assert offered(before) == ([(["meal"], n_meals, [0, 1, 2])] if saving > 0 else [])
+    if saving > 0:
+        assert say("yes", before, engine=engine)["total"] == before["total"] - n_meals * saving
 
 
 @pytest.mark.anyio

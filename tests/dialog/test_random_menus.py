@@ -37,7 +37,7 @@ WORDS = {
     "en": {"with": "with", "and": "and", "without": "without", "yes": "yes"},
 }
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday
-N_EXAMPLES = int(os.environ.get("PRICE_EXAMPLES", "18"))
+N_EXAMPLES = int(os.environ.get("PRICE_EXAMPLES", "15"))
 FEW: Any = settings(max_examples=N_EXAMPLES, deadline=None, suppress_health_check=[*HealthCheck], derandomize=True)
 
 
