@@ -73,6 +73,7 @@ from voice.orders import compiled
 from voice.orders.confirmation import is_recognition_uncertain
 from voice.orders.parser.model import Model
 from voice.recommend.sync import Recommenders
+from voice.review.recorder import Recorder
 from voice.store.store import Store
 from voice.tracing import Tracing
 from voice.tts.piper import PiperVoices
@@ -116,6 +117,7 @@ class State(TypedDict):
     live: LiveSessions
     calls: Calls
     recommenders: Recommenders
+    recorder: Recorder
     store: Store
     on_order: Callable[[], None]
     draining: threading.Event
@@ -171,10 +173,14 @@ async def take_order(request: Request) -> Response:
         recommender = state["recommenders"].get(caller_of(request).id, engine.menu)
         at = options.at or datetime.now(UTC)
         take_turn = partial(take_turn, suggest=partial(recommender.next_item, customer_id=options.customer_id, at=at))
+    record = partial(state["recorder"].record, caller_of(request).id)
     if audio is None:
-        return reply(request, take_turn(text, conversation))
+        order = take_turn(text, conversation)
+        record(text, conversation, order)
+        return reply(request, order)
     transcript = await recognise(request, state["recogniser"], audio, options, engine, conversation)
     order = take_turn(transcript["text"], conversation, is_uncertain=is_recognition_uncertain(transcript["segments"]))
+    record(transcript["text"], conversation, order)
     return reply(request, order | {"transcript": transcript})
 
 
@@ -335,8 +341,10 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         registry=http_metrics.registry,
     )
     live_limits: LiveLimits = app.state.live_limits
+    recorder = Recorder(store, settings.keep_utterances)
     live = LiveSessions(
         recogniser,
+        recorder.record,
         max_audio_s=settings.max_audio_seconds,
         registry=http_metrics.registry,
         max_connections=live_limits.max_connections,
@@ -363,6 +371,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         asyncio.create_task(retry_until_done("revocations", lambda: admission.tokens.follow_revocations(store.revocations))),
         asyncio.create_task(retry_until_done("recommenders", lambda: recommenders.follow(store))),
         asyncio.create_task(retry_until_done("webhooks", lambda: deliveries.follow(store))),
+        asyncio.create_task(retry_until_done("utterances", recorder.follow)),
         asyncio.create_task(retry_until_done("models", lambda: load_models(recogniser))),
         *([asyncio.create_task(retry_until_done("voice", speaker.open))] if speaker else ()),
     ]
@@ -380,6 +389,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 live=live,
                 calls=calls,
                 recommenders=recommenders,
+                recorder=recorder,
                 store=store,
                 on_order=on_order,
                 draining=draining,
@@ -391,6 +401,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await recorder.close()
         if speaker:
             await speaker.close()
         recogniser.close()

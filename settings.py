@@ -181,6 +181,7 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = ()
 
     max_client_menus: int = Field(20, ge=0)
+    keep_utterances: int = Field(0, ge=0, le=3650)
     model_dir: Path = ROOT / ".cache" / "models"
     max_body_bytes: int = Field(200_000_000, ge=1)
     max_json_bytes: int = Field(1_048_576, ge=1)

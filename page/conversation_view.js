@@ -104,14 +104,18 @@ function questionElement(question) {
 }
 
 /** Name a question shortly: the shop has said it at length. */
-function labelOf({ kind, line, group, lines, text }) {
+function labelOf({ kind, line, group, lines, choices, text }) {
   if (kind === "confirm" && line === null) return t("question_confirm");
   if (kind === "ambiguous" && group === null) return t("question_item");
+  if (isComboOffer({ kind, line, group }) && state.menu.items[choices[0]]) return nameOf(state.menu.items[choices[0]], state.language);
   const found = group === null ? null : state.menu.option_groups[group];
   if (!found || line === null || !state.lines[line]) return text;
   const items = [...new Set((lines ?? [line]).map((index) => state.lines[index]?.name).filter(Boolean))];
   return t("question_group", { item: items.join(", "), group: nameOf(found, state.language) });
 }
+
+/** Tell whether a question offers a combo instead of lines. */
+const isComboOffer = ({ kind, line, group }) => kind === "offer" && group === null && line !== null;
 
 /** Return the answers to offer: [{text, cost, lang, isQuiet}]. */
 function answersTo({ kind, line, group, choices }) {
@@ -121,6 +125,7 @@ function answersTo({ kind, line, group, choices }) {
   if (kind === "check") return [say("answer_keep"), say("answer_no", true)];
   if (kind === "confirm") return [say("answer_yes"), say("answer_no", true)];
   if (kind === "missing" && group === null) return line === null ? [] : HOW_MANY.map((number) => ({ text: String(number), lang }));
+  if (isComboOffer({ kind, line, group })) return [say("answer_accept"), say("answer_decline", true)];
   const named = choices.flatMap((id) => {
     const choice = group === null ? state.menu.items[id] : choiceOf(group, id);
     return choice ? [{ text: nameOf(choice, lang), cost: costOf(choice, group), lang: nameLanguage(choice, lang) }] : [];

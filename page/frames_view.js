@@ -1,6 +1,7 @@
 // The developers' view: how the last utterance was read, and the requests, replies and frames as sent and received.
 
 import { make, onNextFrame } from "./elements.js";
+import { showMenuView } from "./menu_view.js";
 import { ServiceError } from "./service.js";
 import { $, log, service, state, t } from "./state.js";
 
@@ -74,10 +75,13 @@ export async function showExplanation() {
   $("explanation").textContent = (typeof explain === "string" ? explain : JSON.stringify(explain, null, 2)) || t("explained_none");
 }
 
-export function showView(frames) {
-  $("order-view").hidden = frames;
-  $("frames-view").hidden = !frames;
-  $("show-frames").setAttribute("aria-pressed", String(frames));
+/** Show one of the views: order, frames, menu. */
+export function showView(name) {
+  for (const view of ["order", "frames", "menu"]) {
+    $(`${view}-view`).hidden = view !== name;
+    if (view !== "order") $(`show-${view}`).setAttribute("aria-pressed", String(view === name));
+  }
+  showMenuView();
   showFrames();
   showExplanation();
 }

@@ -4,6 +4,7 @@ import { addTurn, adopt, forget, restorePrevious, save, withLine } from "./conve
 import { showTurns } from "./conversation_view.js";
 import { showError } from "./failures.js";
 import { showExplanation } from "./frames_view.js";
+import { keepTurn } from "./menu_view.js";
 import { actions, announce, notify, showOrder, showPhase, showSuggestions } from "./order_view.js";
 import { ServiceError } from "./service.js";
 import { speech } from "./speech.js";
@@ -22,6 +23,7 @@ export function takeTurn(order, text, before) {
   state.lastUtterance = { text, before, explain: null };
   state.hearing = state.preview = null;
   const hadLines = orderedItems();
+  keepTurn(order, text, before);
   adopt(order, turn);
   showConversation();
   if (!isWide()) scrollTo({ top: 0 }); // to the shop's sentence

@@ -1,11 +1,12 @@
 // Entry point of the page: binds the controls. The other modules:
 // live_session.js (speaking), conversation.js and conversation_view.js (turns and questions), order.js and order_view.js (the order),
-// speech.js and barge_in.js (the shop's voice), frames_view.js (for developers), service.js (requests), state.js, texts.js (both languages),
+// speech.js and barge_in.js (the shop's voice), frames_view.js (for developers), menu_view.js (for menus), service.js (requests), state.js, texts.js (both languages),
 // microphone.js and audio_worklet.js (recording), level_meter.js, failures.js (error notices), elements.js.
 
 import { forget, restore } from "./conversation.js";
 import { askCredentials, awaitModels, showError } from "./failures.js";
 import { showExplanation, showFrames, showView } from "./frames_view.js";
+import { checkMenu, download, showMenuView, showPresentMenu } from "./menu_view.js";
 import { end, press, release } from "./live_session.js";
 import { loadSuggestions, placeOrder, sendText, startOver, undo } from "./order.js";
 import { actions, showAll } from "./order_view.js";
@@ -30,6 +31,7 @@ async function openMenu(id) {
   localStorage.setItem("menu", id);
   if (!restore()) forget();
   showAll();
+  showMenuView();
   loadSuggestions();
 }
 
@@ -111,9 +113,34 @@ for (const language of Object.keys(TEXTS)) {
     showAll();
     showFrames();
     showExplanation();
+    showMenuView();
   });
 }
-$("show-frames").addEventListener("click", () => showView($("frames-view").hidden));
+for (const view of ["frames", "menu"]) {
+  $(`show-${view}`).addEventListener("click", () => showView($(`${view}-view`).hidden ? view : "order"));
+}
+$("menu-check").addEventListener("click", () => checkMenu(openMenu));
+$("menu-served").addEventListener("click", showPresentMenu);
+$("menu-upload").addEventListener("click", () => $("menu-file").click());
+$("menu-file").addEventListener("change", async () => {
+  const [file] = $("menu-file").files;
+  if (!file) return;
+  $("menu-source").value = await file.text();
+  $("menu-file").value = ""; // the same file may be chosen again
+  checkMenu(openMenu);
+});
+$("trying").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("trying-text").value.trim();
+  if (!text) return;
+  $("trying-text").value = "";
+  sendText(text);
+});
+$("trying-speak").addEventListener("click", () => {
+  showView("order");
+  $("talk").focus();
+});
+$("tried-download").addEventListener("click", download);
 $("sign-in").addEventListener("click", () => askCredentials(false));
 $("credentials").addEventListener("close", () => {
   if ($("credentials").returnValue !== "sign-in") return;

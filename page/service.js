@@ -47,14 +47,14 @@ export class Service {
   }
 
   /** Send a request; return the data of the reply. Throws ServiceError. */
-  async request(method, path, body) {
+  async request(method, path, body, headers = {}) {
     const token = await this.accessToken();
     try {
-      return await this.fetchJson(method, path, body, { Authorization: `Bearer ${token}` });
+      return await this.fetchJson(method, path, body, { ...headers, Authorization: `Bearer ${token}` });
     } catch (error) {
       if (error.status !== 401) throw error;
       this.token = null; // the server has restarted with another secret
-      return this.fetchJson(method, path, body, { Authorization: `Bearer ${await this.accessToken()}` });
+      return this.fetchJson(method, path, body, { ...headers, Authorization: `Bearer ${await this.accessToken()}` });
     }
   }
 

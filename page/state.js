@@ -23,6 +23,7 @@ export const state = {
   suggestions: [],
   placing: false,
   missing: [], // what the order lacks, as sentences
+  tried: [], // turns with the menus of this page's life: {menu, said, before, order, isKept, right}
   lastUtterance: null, // {text, before: the conversation, explain}
   notice: null, // {key, values, kind, seconds}
   timings: null,

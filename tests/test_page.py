@@ -11,17 +11,23 @@ import time
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import yaml
 
 from settings import ROOT
 from tests.browser import CHROMIUM, Browser, Page, browser
 from tests.conftest import KEYS
 from tests.picture import PICTURE
 from tests.servers import Server
+from voice.dialog.turn import DialogEngine
+from voice.evaluation.cases import read_cases
+from voice.evaluation.scoring import score
+from voice.menus.menu import Menu
 from web.pages import PAGE_FILES
 
 PAGE = {path.name: path.read_text() for path in sorted((ROOT / "page").iterdir())}
@@ -214,6 +220,59 @@ def test_the_frames_view_shows_requests_and_replies_without_secrets(open_page: A
     assert '"item": "latte"' in everything
     assert "demo-secret" not in everything
     assert not re.search(r"eyJ[\w-]{20}", everything)
+
+
+LUNCH = """id: lunch
+name: Lunch
+currency: USD
+languages: [en]
+option_groups:
+  size: {name: Size, default: m, choices: {m: {name: Medium}, l: {name: Large, price: 50}}}
+items:
+  soup: {name: Soup, price: 4.50, options: [size]}
+  salad: {name: Salad, price: 600}
+"""
+
+
+@in_a_browser
+def test_the_menu_view_names_faults_and_tries_sentences_and_keeps_them_as_a_test_file(open_page: Any, tmp_path: Path) -> None:
+    page = open_page()
+    page.click("#show-menu")
+
+    def check(text: str) -> None:
+        page.evaluate(f"document.querySelector('#menu-source').value = {json.dumps(text)}")
+        page.click("#menu-check")
+        page.wait_for("!document.querySelector('#menu-check').disabled && document.querySelector('#menu-summary').textContent")
+
+    def try_sentence(text: str, count: int) -> None:
+        page.evaluate(f"document.querySelector('#trying-text').value = {json.dumps(text)}")
+        page.click("#trying-send")
+        page.wait_for(f"document.querySelectorAll('#tried li').length === {count}")
+
+    try:
+        check(LUNCH)
+        assert "450, in cents" in page.text("#menu-findings li[data-kind=fault]")
+        page.click("#menu-findings button")
+        page.evaluate("source = document.querySelector('#menu-source')")
+        assert page.evaluate("source.value.slice(source.selectionStart, source.selectionStart + 4)") == "4.50"
+        check(LUNCH.replace("4.50", "450"))
+        assert "lunch" in page.text("#menu-summary")
+        assert page.evaluate("document.querySelector('#menu').value") == "lunch"
+        try_sentence("two large soups", 1)
+        try_sentence("and a salad", 2)
+        page.evaluate("document.querySelectorAll('#tried input[type=checkbox]')[1].click()")
+        assert page.evaluate(SMALL_TARGETS) == []
+        assert page.evaluate(POOR_CONTRAST) == []
+        kept = tmp_path / "lunch.jsonl"
+        kept.write_text(page.evaluate("import('/api/v1/try/menu_view.js').then(view => view.testFile())"))
+        menu = Menu.model_validate(yaml.safe_load(LUNCH.replace("4.50", "450")))
+        (case,) = read_cases(kept, menu)
+        assert [turn.said for turn in case.turns] == ["two large soups", "and a salad"]
+        assert score(DialogEngine(menu), [case]).exact_share == 1
+    finally:
+        page.evaluate("localStorage.removeItem('menu')")
+        headers = KEYS | {"If-Match": "*"}
+        httpx.delete(f"{page.evaluate('location.origin')}/api/v1/voice/menus/lunch", headers=headers)
 
 
 @in_a_browser

@@ -184,6 +184,15 @@ def test_a_button_answers_its_own_question_though_another_one_was_asked_first(ch
     page.close()
 
 
+def test_a_button_takes_the_combo_that_is_offered_instead_of_its_parts(chromium: Browser, talking_server: Server) -> None:
+    page = open_page(chromium, talking_server)
+    say(page, "một bánh mì ốp la và một cà phê đen")
+    assert page.text("[data-kind=offer] p") == "Combo bữa sáng"
+    answer(page, "Dạ được")
+    assert [line.split(" ₫")[0] for line in lines_of(page)] == ["1× Combo bữa sáng Bánh mì ốp la Cà phê đen 49.000"]
+    page.close()
+
+
 def test_a_line_removed_by_its_button_takes_its_questions_with_it(chromium: Browser, talking_server: Server) -> None:
     page = open_page(chromium, talking_server)
     say(page, "một sinh tố bơ")

@@ -306,6 +306,57 @@ def evaluate(file: Path, menu: str | None, worst: int, junit: Path | None, min_e
         raise Failure(message, click.get_current_context())
 
 
+@commands.command()
+@click.option("--menu", required=True, help="The menu's id.")
+@click.option("--client", callback=check_client_id, help="The client that talked to customers; demo in LOCAL and TESTING.")
+@click.option("--show", default=30, show_default=True, help="Findings that are shown, the most frequent first.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Ask about each right order, and write those confirmed as JSONL for `evaluate`."
+)
+@click.option("--yes", is_flag=True, help="With --output: confirm all.")
+def review(menu: str, client: str | None, show: int, output: Path | None, *, yes: bool) -> None:
+    """Learn from what customers said.
+
+    Lists the utterances kept by KEEP_UTTERANCES that were asked again, corrected at once, left unmatched or below confidence, and the
+    aliases that would have helped.
+    """
+    import asyncio
+
+    from settings import Settings, read_settings
+    from voice.evaluation.review import review as review_turns
+    from voice.evaluation.review_report import ReviewFailed, finding_lines, help_lines, read_kept, write_cases
+
+    settings = read_settings(Settings)
+    if client is None and settings.environment.is_deployed:
+        message = "--client is needed."
+        raise mistake(message)
+    try:
+        loaded, turns = asyncio.run(read_kept(settings, client or "demo", menu))
+    except ReviewFailed as error:
+        raise mistake(str(error)) from error
+    if not turns:
+        hint = "" if settings.keep_utterances else "; KEEP_UTTERANCES is 0, so that none are kept"
+        click.echo(f"No utterances about {menu}{hint}.")
+        return
+    found = review_turns(loaded, turns, settings.ask_below)
+    confirmed = []
+    for number, finding in enumerate(found.findings[:show], 1):
+        for line in finding_lines(number, finding):
+            click.echo(line)
+        if output is not None and finding.case is not None and (yes or click.confirm("    Is that right?")):
+            confirmed.append(finding)
+    for line in help_lines(found):
+        click.echo(line)
+    click.echo(f"{found.n_turns} utterances, {len(found.findings)} {'finding' if len(found.findings) == 1 else 'findings'}")
+    if output is not None:
+        try:
+            write_cases(output, confirmed)
+        except OSError as error:
+            message = f"--output: {error.strerror}"
+            raise mistake(message) from error
+        click.echo(f"{output}: {len(confirmed)} {'conversation' if len(confirmed) == 1 else 'conversations'}")
+
+
 def _menu_named(name: str | None) -> "Menu":
     """Return a menu of MENU_DIR by its id, None: the only one; or that of a file."""
     from errors import MenuNotFound

@@ -16,6 +16,7 @@ from schemas import Links
 from settings import ROOT
 from web import openapi
 from web.endpoint import endpoint
+from web.menu_check import check_menu
 from web.replies import JsonResponse, reply
 
 DOCUMENTATION = b"""<!doctype html>
@@ -48,6 +49,7 @@ PAGE_SCRIPTS = (
     "order",
     "order_view",
     "frames_view",
+    "menu_view",
     "service",
     "failures",
     "state",
@@ -123,5 +125,6 @@ page_routes = [  # the pages are not in the OpenAPI document
     Route("/api/v1/docs/openapi.json", openapi_json, methods=["GET"], include_in_schema=False),
     Route("/api/v1/docs/redoc.standalone.js", documentation_script, methods=["GET"], include_in_schema=False),
     Route("/api/v1/try", order_page, methods=["GET"], include_in_schema=False),
+    Route("/api/v1/try/menu", check_menu, methods=["POST"], include_in_schema=False),
     *(Route(f"/api/v1/try/{name}", order_page, methods=["GET"], include_in_schema=False) for name in PAGE_FILES),
 ]

@@ -34,6 +34,10 @@ def state(*lines, questions=(), notes=()):
     return State(lines, questions, (), notes)
 
 
+def instead_of(combo, n_lines):
+    return Question(QuestionKind.OFFER, 0, None, (combo,), tuple(range(n_lines)), pending("add", combo))
+
+
 def reply(turn, language="en"):
     return say(turn, MENU, PRICING, language)
 
@@ -165,6 +169,16 @@ QUESTIONS = [
         asking(Question(QuestionKind.OFFER, 0, "size", ("l",)), line("latte"), line("toast"), act=Act.DONE),
         "For the latte, would you like large for seventy-five cents more?",
         "Cà phê sữa mình dùng lớn thêm bảy mươi lăm xu không ạ?",
+    ),
+    (
+        asking(instead_of("toast", 2), line("latte", 2), line("juice"), act=Act.DONE),
+        "I can make the latte and orange juice one toast fifty fifty for two dollars, four seventy-five less. Would you like that?",
+        "Cà phê sữa và nước cam tính thành một toast năm mươi năm mươi thì hai đô, bớt bốn đô bảy mươi lăm xu. Em đổi nhé ạ?",
+    ),
+    (
+        asking(instead_of("stew", 6), *[line(item) for item in ("platter", "egg", "melon", "juice", "mocha", "toast")], act=Act.DONE),
+        "As one stew that's nine dollars, twenty-two dollars less. Would you like that?",
+        "Tính thành một món hầm thì chín đô, bớt hai mươi hai đô. Em đổi nhé ạ?",
     ),
     (
         asking(Question(QuestionKind.CONFIRM, 0), LARGE_LATTE, act=Act.DONE),

@@ -141,7 +141,12 @@ class Calls:
             self._n_text_calls += 1
             try:
                 yield TextCall(
-                    current_engine, self._keeper(caller), language=language, reply_language=caller.language, greeting=caller.greeting
+                    current_engine,
+                    self._keeper(caller),
+                    language=language,
+                    reply_language=caller.language,
+                    greeting=caller.greeting,
+                    record=partial(self._live.record, caller.client),
                 )
             finally:
                 self._n_text_calls -= 1

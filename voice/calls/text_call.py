@@ -8,7 +8,7 @@ from voice.calls import keypad
 from voice.calls.keeper import OrderKeeper
 from voice.calls.outcome import OUTCOMES, Outcome
 from voice.dialog.turn import DialogEngine
-from voice.live.session_order import SessionOrder
+from voice.live.session_order import Record, SessionOrder
 from voice.orders.language_packs import speech_of
 
 MAX_CHARACTERS = 2000  # of an utterance, as on the order route; a longer one is asked for again
@@ -25,10 +25,19 @@ class Reply(NamedTuple):
 class TextCall:
     """The conversation of one call."""
 
-    def __init__(
-        self, current_engine: Callable[[], DialogEngine], keeper: OrderKeeper, *, language: str, reply_language: str | None, greeting: str
+    def __init__(  # noqa: PLR0913 - what a call needs, by keyword
+        self,
+        current_engine: Callable[[], DialogEngine],
+        keeper: OrderKeeper,
+        *,
+        language: str,
+        reply_language: str | None,
+        greeting: str,
+        record: Record | None = None,
     ) -> None:
         """`language`: of sentences before the first reply. `reply_language`: None is the language of the caller's words.
+
+        `record`: as of `SessionOrder`.
 
         Raises:
             MenuNotFound: by `current_engine`, here and at each turn.
@@ -37,7 +46,7 @@ class TextCall:
         self.keeper = keeper
         self.order: Order | None = None  # after the last turn
         self._current_engine, self._language = current_engine, language
-        self._session = SessionOrder(current_engine, reply_language)
+        self._session = SessionOrder(current_engine, reply_language, record)
         self._greeting = greeting
         self._said = self.greet()
         self._keys = ""

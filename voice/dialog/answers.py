@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
+from voice.dialog.combos import replace_parts
 from voice.dialog.nested_options import group_at, options_at, with_choice_at, with_options_at
 from voice.dialog.requirements import is_required
 from voice.dialog.state import Note, PendingEdit, Question, QuestionKind
@@ -178,7 +179,13 @@ def _answers_item(resolution: Resolution) -> bool:
     pending = question.pending
     if pending is not None and len(taken) == 1 and draft[taken[0]].quantity == 1 and not resolution.number:
         draft[taken[0]] = draft[taken[0]]._replace(quantity=pending.line.quantity)
-    if pending is not None and pending.op == "set" and question.line is not None and len(taken) == 1:
+    if question.replaces_lines and pending is not None:
+        for number in taken:
+            said = {option.group for option in draft[number].options}
+            unsaid = [option for option in pending.line.options if option.group not in said]
+            draft[number] = draft[number]._replace(options=(*draft[number].options, *unsaid))
+            replace_parts(resolution.menu, question, draft, draft[number].quantity)
+    elif pending is not None and pending.op == "set" and question.line is not None and len(taken) == 1:
         old, new = draft[question.line], draft[taken[0]]
         draft[question.line] = old._replace(items=new.items, quantity=new.quantity, options=new.options)
         draft[taken[0]] = new._replace(quantity=0)
@@ -270,7 +277,10 @@ def _take_item(resolution: Resolution, item: str) -> None:
     options = tuple([option for option in pending.line.options if option.group in offered]) if pending is not None else ()
     line = DraftLine((item,), resolution.number or (pending.line.quantity if pending is not None else 1), options)
     number = resolution.question.line
-    if pending is not None and pending.op == "set" and number is not None:
+    if resolution.question.replaces_lines:
+        replace_parts(resolution.menu, resolution.question, resolution.draft, line.quantity)
+        resolution.draft.append(line)
+    elif pending is not None and pending.op == "set" and number is not None:
         resolution.draft[number] = resolution.draft[number]._replace(items=line.items, quantity=line.quantity, options=line.options)
     else:
         resolution.draft.append(line)

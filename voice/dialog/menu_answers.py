@@ -119,6 +119,8 @@ class _Answer:
     # --- What there is
 
     def _items(self) -> str:
+        if len(self._inquiry.items) == 1 and (contents := self._contents(self._inquiry.items[0])):
+            return contents
         items = self._items_asked()
         if items is None:
             available = [item for item_id, item in self._menu.items.items() if self._is_available(item_id)]
@@ -166,6 +168,8 @@ class _Answer:
         if not asked:
             return self._say("choices_none", item=name)
         if len(asked) > 1 and not groups:
+            if contents := self._contents(item):
+                return contents
             names = [self._wording.named(self._menu.option_groups[group].name) for group in asked]
             return self._listed("choices_of", names, item=name)
         return self._listed("choices_of", self._priced_choices(asked[:1]), item=name)
@@ -235,7 +239,22 @@ class _Answer:
             text = text_in(description, language) if description is not None else None
             if text is not None:
                 return self._say("description", name=self._wording.item(item), description=_shortened(text, language))
-        return self._unknown()
+        contents = [self._contents(item) for item in self._inquiry.items]
+        return next(filter(None, contents), "") or self._unknown()
+
+    def _contents(self, item: str) -> str:
+        """Return what a combo consists of: the items between which each of its groups chooses; "" for another item."""
+        names = []
+        for group_id in self._menu.items[item].options:
+            choices = {choice_id: choice for choice_id, choice in self._menu.option_groups[group_id].choices.items() if choice.item}
+            listed = [self._wording.choice(group_id, choice_id) for choice_id, choice in choices.items() if choice.available]
+            if listed:
+                names.append(self._wording.some_of(listed[:MAX_LISTED], len(listed), alternatives=True))
+        if len(names) < MIN_ITEMS:
+            return ""
+        return self._say(
+            "choices_of", item=self._wording.item(item), items=self._say("lines_many", rest=", ".join(names[:-1]), last=names[-1])
+        )
 
     def _diet(self) -> str:
         value = self._inquiry.value or ""

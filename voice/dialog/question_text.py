@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from voice.dialog.combos import uses_of
 from voice.dialog.nested_options import group_at
 from voice.dialog.state import Note, Question, QuestionKind, State
 from voice.dialog.wording import MAX_LISTED, Wording, capital, n_words
@@ -134,6 +135,8 @@ class _QuestionText:
         return notes[-1] if notes else None
 
     def _offer(self) -> str:
+        if self._question.replaces_lines:
+            return self._offer_combo()
         choices = self._choices()
         if not choices:
             return self._more()
@@ -141,6 +144,20 @@ class _QuestionText:
             return self._say("offer", choices=choices)
         subject = self._subject()
         return self._say("offer_for", item=subject, choices=choices) if subject else self._say("offer_alone", choices=choices)
+
+    def _offer_combo(self) -> str:
+        """Return the offer of a combo with its price, and by how much it is cheaper; the parts are named where there is room."""
+        wording, pending = self._wording, self._question.pending
+        if pending is None:
+            return self._more()
+        uses = uses_of(wording.menu, self._question, self._state.lines)
+        parts = [self._state.lines[at]._replace(quantity=n_units * pending.line.quantity) for at, n_units in uses.items()]
+        price = wording.total([pending.line])
+        saving = wording.total(parts) - price
+        names = wording.all_of([wording.item(part.items[0], part.quantity) for part in parts])
+        name = "offer_combo" if self._max_listed == MAX_LISTED else "offer_combo_brief"
+        combo = wording.line(pending.line, is_brief=True)
+        return self._say(name, parts=names, combo=combo, price=wording.price(price), saving=wording.price(saving))
 
     def _confirm(self) -> str:
         lines = [line for line in self._state.lines if line.quantity]

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from voice.dialog.acts import Heard, act_of_words, heard
+from voice.dialog.combos import namesakes, without_assumed
 from voice.dialog.flat_menu import FlatMenu, SpokenChoice
 from voice.dialog.inquiries import InquiryFinder, is_spelt_name
 from voice.dialog.languages import are_adjectives_first, language_of, spoken_languages
@@ -102,6 +103,7 @@ class UtteranceReader:
         """Compile the menu."""
         self.menu = FlatMenu(menu)
         self._parser = Parser(self.menu.flat, model, act_model, ranker)
+        self._namesakes = namesakes(menu)
         self._languages = spoken_languages(menu)
         self._notes = NoteFinder(menu)
         self._inquiries = InquiryFinder(self.menu.flat)
@@ -137,6 +139,7 @@ class UtteranceReader:
             utterance = blanked(utterance, wish)
             tokens = words.tokenize(utterance)
         analysis = self._parser.analyse(utterance, tokens, _tokens_of(persons, tokens))
+        analysis = analysis._replace(lattice=without_assumed(analysis.lattice, self._namesakes))
         first = state.questions[0] if state.questions else None
         act_costs = self._parser.act_costs(analysis, _kind(first))
         asked, parses = self._parse(analysis, act_costs, state, said, persons)

@@ -180,11 +180,19 @@ class _Reply:
             lines = self._lines_of(of_name)
             if lines:
                 clauses.append(self._say(name, lines=self._wording.lines(lines, is_brief=is_brief)))
-        removed = [self._wording.item(change.item, change.quantity) for change in changes if change.op == "remove"]
+        removed = [] if self._takes_combo() else [change for change in changes if change.op == "remove"]
+        taken_off = [self._wording.item(change.item, change.quantity) for change in removed]
         return _together(
             self._say("changed", changes=", ".join(clauses)) if clauses else "",
-            self._say("removed", lines=self._wording.all_of(list(dict.fromkeys(removed)))) if removed else "",
+            self._say("removed", lines=self._wording.all_of(list(dict.fromkeys(taken_off)))) if taken_off else "",
         )
+
+    def _takes_combo(self) -> bool:
+        """Return whether an offered combo was put in the place of its parts."""
+        asked = next(iter(self._turn.before.questions), None)
+        if asked is None or not asked.replaces_lines:
+            return False
+        return any(change.op == "add" and change.item in asked.choices for change in self._turn.after.changes)
 
     def _lines_of(self, changes: Sequence[Change]) -> list[DraftLine]:
         """Return the lines that were added or set; an added one with the quantity that came."""

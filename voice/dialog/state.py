@@ -52,6 +52,11 @@ class Question:
         """True if the order is incomplete without the answer."""
         return self.kind in BLOCKING
 
+    @property
+    def replaces_lines(self) -> bool:
+        """True if it offers an item, a combo, instead of units of its lines."""
+        return self.kind is QuestionKind.OFFER and self.group is None and self.line is not None and self.pending is not None
+
 
 class Note(NamedTuple):
     """What the customer said besides the order; `line` is an index, None for the whole order."""

@@ -12,6 +12,7 @@ from schemas import Line, LineRequest, Order
 from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
+from voice.dialog.combos import Combos
 from voice.dialog.explanation import explanation
 from voice.dialog.languages import language_of, languages_of_names, spoken_languages
 from voice.dialog.lines import draft_of, priced, with_note
@@ -19,7 +20,7 @@ from voice.dialog.phrases import localised_names_of, names_of
 from voice.dialog.policy import closed, is_read_back, status_of
 from voice.dialog.reading import Reading, UtteranceReader
 from voice.dialog.settling import Settled, Span, settle
-from voice.dialog.state import Act, Note, Question, QuestionKind, State, Turn
+from voice.dialog.state import Act, Question, QuestionKind, State, Turn
 from voice.dialog.suspending import (
     ASK_BELOW,
     certain_answers,
@@ -35,7 +36,6 @@ from voice.menus.menu import Menu
 from voice.menus.parts import Part
 from voice.orders import words
 from voice.orders.parser.acts import ActModel
-from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
 from voice.orders.parser.ranker import Ranker
 from voice.orders.parser.roles import Role
@@ -64,6 +64,7 @@ class DialogEngine:
         self._reader = UtteranceReader(menu, self._model, ActModel.load(), Ranker.load())
         self._availability = Availability(menu)
         self._pricing = Pricing(menu)
+        self._combos = Combos(menu, self._pricing)
         self._pricings = {language: Pricing(menu, language) for language in self._languages}
 
     def set_availability(self, changes: Mapping[Part, bool]) -> None:
@@ -92,7 +93,10 @@ class DialogEngine:
 
     def _valid(self, state: State) -> State:
         """Return the state without the questions that do not fit the menu or the lines."""
-        return state._replace(questions=tuple(questions.valid(state.questions, self.menu, state.lines)))
+        valid = questions.valid(state.questions, self.menu, state.lines)
+        if any(question.replaces_lines for question in valid):
+            valid = self._combos.valid(valid, state.lines, self._availability.at(state.at))
+        return state._replace(questions=tuple(valid))
 
     def phrases(self, state: State = EMPTY) -> tuple[str, ...]:
         """Return the phrases to expect of an utterance, most distinctive first: the choices of the open questions, then all names."""
@@ -194,11 +198,14 @@ class DialogEngine:
         checks = notes.diet_checks(self.menu, self._pricing, settled, kept_notes, new_notes)
         all_notes = notes.merged(kept_notes, new_notes)
 
+        after = State(settled.lines, (), settled.changes, all_notes, state.at, _line_notes(state, settled))
         open_questions = self._questions(edited, state, asked, checks)
         was_read_back = asked is not None and is_read_back(asked)
         is_confirmed = was_read_back and act is Act.CONFIRM and not settled.changes
-        if suggest is not None and settled.lines and _may_offer(open_questions, act, is_edit=edited.is_edit):
-            open_questions = _offers(suggest, settled.lines, all_notes)
+        if edited.is_edit:  # what was offered instead of the lines is offered anew
+            open_questions = [question for question in open_questions if not question.replaces_lines]
+        if settled.lines and _may_offer(open_questions, act, is_edit=edited.is_edit):
+            open_questions = self._offers(suggest, after, edited.enough) or open_questions
         if was_read_back and act is Act.DENY:
             open_questions = [question for question in open_questions if not is_read_back(question)]
         open_questions = closed(open_questions, settled.lines, act, is_confirmed=is_confirmed)
@@ -210,10 +217,27 @@ class DialogEngine:
             open_questions, unanswered = questions.uncounted(open_questions, state.questions), None
         status = status_of(act, open_questions, is_confirmed=is_confirmed, unanswered=unanswered)
 
-        after = State(settled.lines, tuple(open_questions), settled.changes, all_notes, state.at, _line_notes(state, settled))
-        turn = Turn(state, after, act, status, reading.inquiry if act is Act.QUESTION else None)
+        turn = Turn(state, after._replace(questions=tuple(open_questions)), act, status, reading.inquiry if act is Act.QUESTION else None)
         noted = [(note.start, note.end) for note in reading.notes]
         return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, act, noted))
+
+    def _offers(self, suggest: Suggest | None, after: State, enough: frozenset[str]) -> list[Question]:
+        """Return the offer of a cheaper combo, else of a suggested item that is not ordered; none after `MAX_DECLINED` declined ones.
+
+        `enough`: items that are not offered this time.
+        """
+        declined = [note.value for note in after.notes if note.kind == "offer" and note.value is not None]
+        if len(declined) >= MAX_DECLINED:
+            return []
+        noted = {note.line for note in after.notes if note.line is not None} | {at for at, note in enumerate(after.line_notes) if note}
+        combo = self._combos.offer(after.lines, self._availability.at(after.at), enough.union(declined), noted)
+        if combo is not None:
+            return [combo]
+        if suggest is None:
+            return []
+        ordered = [(line.items[0], line.quantity) for line in after.lines]
+        item = suggest(ordered, [*declined, *[ordered_item for ordered_item, _ in ordered]])
+        return [Question(QuestionKind.OFFER, choices=(item,))] if item is not None else []
 
     def _questions(self, edited: "_Edited", state: State, asked: Question | None, checks: Sequence[Question]) -> list[Question]:
         """Return the questions that stay open and those that the turn raises, in the order of asking."""
@@ -256,6 +280,15 @@ class _Edited(NamedTuple):
         """True if the order changed, or an edit raised a question."""
         return bool(self.settled.changes or self.raised)
 
+    @property
+    def enough(self) -> frozenset[str]:
+        """The combo of which the customer accepted fewer than were offered."""
+        asked = self.resolution.question if self.resolution is not None else None
+        if asked is None or not asked.replaces_lines or asked.pending is None or self.outcome is Outcome.OPEN:
+            return frozenset()
+        accepted = sum([change.quantity for change in self.settled.changes if change.op == "add" and change.item in asked.choices])
+        return frozenset(asked.choices) if accepted < asked.pending.line.quantity else frozenset()
+
     def facts(self, *, has_note: bool) -> acts.EditFacts:
         """Return what the act of the turn depends on."""
         changes = self.settled.changes
@@ -293,12 +326,3 @@ def _may_offer(open_questions: Sequence[Question], act: Act, *, is_edit: bool) -
     if act in {Act.DONE, Act.DENY, Act.CANCEL, Act.HUMAN}:
         return False
     return not open_questions or (is_edit and all(question.kind is QuestionKind.MORE for question in open_questions))
-
-
-def _offers(suggest: Suggest, lines: Draft, noted: Sequence[Note]) -> list[Question]:
-    """Return the offer of an item that is not ordered; none after `MAX_DECLINED` declined ones."""
-    declined = [note.value for note in noted if note.kind == "offer" and note.value is not None]
-    if len(declined) >= MAX_DECLINED:
-        return []
-    item = suggest([(line.items[0], line.quantity) for line in lines], [*declined, *[line.items[0] for line in lines]])
-    return [Question(QuestionKind.OFFER, choices=(item,))] if item is not None else []

@@ -252,7 +252,14 @@ class Wording:
                 extra.append(text)
         if not self._front and any(option.options for option in options):  # they stand behind their choice
             plain = [", ".join(plain)] if plain else []
+        listed = [*extra, *plain]
+        if self._front and len(listed) > 1 and any(option.options for option in options) and any(self._has_list(text) for text in listed):
+            extra, plain = [self.sentence("lines_many", rest=", ".join(listed[:-1]), last=listed[-1])], []
         return self._arranged(noun, front, plain, extra, without)
+
+    def _has_list(self, text: str) -> bool:
+        """Return whether an option has options behind its name: only a comma tells where they end."""
+        return self.sentence("with", line="", options="") in text
 
     def _arranged(self, noun: str, front: list[str], plain: list[str], extra: list[str], without: list[str]) -> str:
         phrase = " ".join([*front, noun] if noun else front)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from voice.evaluation.names import name_doubts
-from voice.menus.checking import check_file
+from voice.evaluation.names import MAX_TRIED, name_doubts
+from voice.menus.checking import CheckedFile, Finding, check_file
 from voice.menus.doubts import doubts
 from voice.menus.loading import MenuBroken
 from voice.menus.menu import Menu
@@ -33,16 +33,20 @@ def check(path: Path) -> Iterator[ReportedLine]:
         yield ReportedLine(f"{path}:{position}: fault: {rest}", is_fault=True)
     if checked.menu is None:
         return
-    found = [*doubts(checked.menu), *name_doubts(checked.menu)]
-    for finding, is_note in sorted(
-        [(checked.at(doubt.place, doubt.message), doubt.is_note) for doubt in found], key=lambda one: (one[0].position, one[0].message)
-    ):
+    found = doubts_of(checked, checked.menu)
+    for finding, is_note in found:
         position, rest = str(finding).split(": ", 1)
         yield ReportedLine(f"{path}:{position}: {'note' if is_note else 'doubt'}: {rest}", is_fault=False)
     n_choices = sum(len(group.choices) for group in checked.menu.option_groups.values())
-    n_doubts = sum(not doubt.is_note for doubt in found)
+    n_doubts = sum(not is_note for _, is_note in found)
     summary = f"{len(checked.menu.items)} items, {n_choices} choices, no faults, {n_doubts} {'doubt' if n_doubts == 1 else 'doubts'}"
     yield ReportedLine(f"{path}: {summary}", is_fault=False)
+
+
+def doubts_of(checked: CheckedFile, menu: Menu, max_tried: int = MAX_TRIED) -> list[tuple[Finding, bool]]:
+    """Return the doubts about a menu in the order of its file, each with whether it is a mere note."""
+    found = [(checked.at(doubt.place, doubt.message), doubt.is_note) for doubt in (*doubts(menu), *name_doubts(menu, max_tried))]
+    return sorted(found, key=lambda one: (one[0].position, one[0].message))
 
 
 def schema_text() -> str:

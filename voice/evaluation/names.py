@@ -29,22 +29,22 @@ class Spelling(NamedTuple):
     place: Place
 
 
-def name_doubts(menu: Menu) -> Iterator[Doubt]:
-    """Yield the doubts about the names of items and choices."""
-    trial = Trial(menu)
+def name_doubts(menu: Menu, max_tried: int = MAX_TRIED) -> Iterator[Doubt]:
+    """Yield the doubts about the names of items and choices, of which the first `max_tried` are tried."""
+    trial = Trial(menu, max_tried)
     yield from trial.shared_names()
     for item_id in menu.items:
         yield from trial.item(item_id)
     for group_id in menu.option_groups:
         yield from trial.group(group_id)
-    if trial.n_tried > MAX_TRIED:
-        yield Doubt((), f"only the first {MAX_TRIED} names were tried")
+    if trial.n_tried > max_tried:
+        yield Doubt((), f"only the first {max_tried} names were tried")
 
 
 class Trial:
     """An engine of a menu on which everything is available now, and what was said to it."""
 
-    def __init__(self, menu: Menu) -> None:
+    def __init__(self, menu: Menu, max_tried: int = MAX_TRIED) -> None:
         open_menu = with_own_parts(menu)
         for item_id, item in menu.items.items():
             open_menu.items[item_id] = item.model_copy(update={"available": True, "when": (), "max": None})
@@ -59,6 +59,7 @@ class Trial:
         self._numbers = NumberWords(packs, are_diacritics_optional=True)
         self._ways: dict[str, str] = {}  # a name of each item that is understood
         self.n_tried = 0
+        self._max_tried = max_tried
 
     def shared_names(self) -> Iterator[Doubt]:
         """Yield names that several items have, or several choices of a group: it is asked each time which is meant.
@@ -124,7 +125,7 @@ class Trial:
 
     def _say(self, text: str) -> Order | None:
         self.n_tried += 1
-        return self._engine.take_turn(text) if self.n_tried <= MAX_TRIED else None
+        return self._engine.take_turn(text) if self.n_tried <= self._max_tried else None
 
     def _misread(self, text: str, order: Order) -> str:
         """Return as what a name was read."""

@@ -54,9 +54,14 @@ def reasons(reply: Order) -> Iterator[str]:
 def remedy_lines(remedies: Iterable[Remedy]) -> Iterator[str]:
     """Yield the aliases that would mend turns."""
     for remedy in remedies:
-        where = f"items.{remedy.part.id}" if remedy.part.group is None else f"option_groups.{remedy.part.group}.choices.{remedy.part.id}"
         broken = f", breaks {remedy.n_broken}" if remedy.n_broken else ""
-        yield f"{where}.aliases: {remedy.alias!r} mends {', '.join(f'line {row}' for row in remedy.mended)}{broken}"
+        yield f"{remedy_place(remedy)}.aliases: {remedy.alias!r} mends {', '.join(f'line {row}' for row in remedy.mended)}{broken}"
+
+
+def remedy_place(remedy: Remedy) -> str:
+    """Return the place in the menu of what gets an alias."""
+    group, part = remedy.part
+    return f"items.{part}" if group is None else f"option_groups.{group}.choices.{part}"
 
 
 def notation(lines: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from voice.dialog.completeness import Completeness
 from voice.dialog.turn import DialogEngine
 from voice.live.decoder import STEP_S
 from voice.live.endpointing import MAX_UTTERANCE_S, MIN_PAUSE_S, PAUSES_S, OnsetDetector, is_end
-from voice.live.session_order import SessionOrder
+from voice.live.session_order import Record, SessionOrder
 from voice.live.utterance import EnginePair, Utterance
 
 
@@ -47,15 +47,17 @@ class StreamingSession:
         max_utterance_s: float = MAX_UTTERANCE_S,
         reports_speech: bool = False,
         pauses_s: Mapping[Completeness, float] = PAUSES_S,
+        record: Record | None = None,
     ) -> None:
         """`languages`: candidates; empty: any. `current_engine` is called at each step, since menus change.
 
         `reports_speech`: emit a `SpeechChange` when an utterance starts and ends. `pauses_s`: that end an utterance.
+        `record`: as of `SessionOrder`.
         """
         self.utterance: Utterance | None = None
         self.completeness = Completeness.UNDECIDED  # of the utterance, in a pause
         # "Ok" and a sole name belong to no language; the only one that is recognised decides.
-        self.order = SessionOrder(current_engine, languages[0] if len(languages) == 1 else None)
+        self.order = SessionOrder(current_engine, languages[0] if len(languages) == 1 else None, record)
         self.n_finals = 0
         self._engines, self._languages, self._max_utterance_s, self._pauses_s = engines, languages, max_utterance_s, pauses_s
         self._reports_speech = reports_speech

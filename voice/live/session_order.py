@@ -7,19 +7,21 @@ from schemas import Conversation, LineRequest, Order, Segment
 from voice.asr.transcript import text_of
 from voice.dialog.completeness import Completeness, completeness
 from voice.dialog.lines import draft_of
-from voice.dialog.state import State  # noqa: TC001 - annotations may be evaluated
+from voice.dialog.state import State
 from voice.dialog.turn import EMPTY, DialogEngine
 from voice.dialog.wire import conversation_of, state_of
 from voice.orders.confirmation import is_recognition_uncertain
+
+Record = Callable[[str, State, Order], None]  # the utterance, the state before, the order after
 
 
 class SessionOrder:
     """The state of a session's conversation, changed by utterances, by the client and by changes of the menu."""
 
-    def __init__(self, current_engine: Callable[[], DialogEngine], reply_language: str | None = None) -> None:
+    def __init__(self, current_engine: Callable[[], DialogEngine], reply_language: str | None = None, record: Record | None = None) -> None:
         """`current_engine` returns the engine of the session's menu; called at each step, since menus change.
 
-        `reply_language`: None is the language that the words of an utterance tell.
+        `reply_language`: None is the language that the words of an utterance tell. `record` is called with each turn that is accepted.
 
         Raises:
             MenuNotFound: by `current_engine`, here and in `follow_menu`.
@@ -30,6 +32,7 @@ class SessionOrder:
         self._current_engine, self._engine = current_engine, current_engine()
         self._menu = self._engine.menu  # another object after a change of what is available
         self._reply_language = reply_language
+        self._record = record
         # The last turn: text and whether its recognition is uncertain, the state before, the order after.
         self._taken: tuple[tuple[str, bool], State, Order] | None = None
 
@@ -79,6 +82,9 @@ class SessionOrder:
 
     def accept(self, order: Order) -> None:
         """Take the state of a turn's reply."""
+        if self._record is not None and self._taken is not None and self._taken[2] is order:
+            (text, _), before, _ = self._taken
+            self._record(text, before, order)
         request = conversation_of(order)
         self.state, self._lines = state_of(self._engine.menu, request), request.lines
 

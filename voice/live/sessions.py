@@ -8,9 +8,10 @@ from functools import partial
 from prometheus_client import CollectorRegistry
 
 from errors import Overloaded
-from schemas import LiveOptions
+from schemas import LiveOptions, Order
 from voice.asr.audio import RawStream
 from voice.asr.recogniser import Recogniser
+from voice.dialog.state import State
 from voice.dialog.turn import DialogEngine
 from voice.live.connection import LiveConnection
 from voice.live.endpointing import MAX_UTTERANCE_S
@@ -30,6 +31,7 @@ class LiveSessions:
     def __init__(  # noqa: PLR0913 - limits
         self,
         recogniser: Recogniser,
+        record: Callable[[str, str, State, Order], None] = lambda *_: None,
         *,
         max_audio_s: float,
         registry: CollectorRegistry,
@@ -37,8 +39,12 @@ class LiveSessions:
         max_connections: int = MAX_CONNECTIONS,
         max_client_bytes: int = MAX_CLIENT_BYTES,
     ) -> None:
-        """`max_audio_s`: of one connection."""
+        """`record` is called with the client, the utterance, the state before and the order of each turn.
+
+        `max_audio_s`: of one connection.
+        """
         self.draining = False
+        self.record = record
         self._recogniser, self._metrics = recogniser, LiveMetrics(registry)
         self._max_audio_s, self._max_utterance_s = max_audio_s, max_utterance_s
         self._max_connections, self._max_client_bytes = max_connections, max_client_bytes
@@ -64,7 +70,14 @@ class LiveSessions:
             message = "The service is stopping." if self.draining else "Too many live connections are open."
             raise Overloaded(5, message)
         connection = LiveConnection(
-            StreamingSession(engines, languages, current_engine, max_utterance_s=self._max_utterance_s, reports_speech=reports_speech),
+            StreamingSession(
+                engines,
+                languages,
+                current_engine,
+                max_utterance_s=self._max_utterance_s,
+                reports_speech=reports_speech,
+                record=partial(self.record, client),
+            ),
             client,
             RawStream(encoding=options.encoding, sample_rate=options.sample_rate),
             self._recogniser,

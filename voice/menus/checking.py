@@ -61,6 +61,17 @@ def check_file(path: Path) -> CheckedFile:
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
         raise MenuBroken(message) from error
+    checked = check_data(data)
+    content = checked.document.content if checked.document is not None else None
+    if isinstance(content, dict) and isinstance(content.get("id"), str) and content["id"] != path.stem:
+        wrong = f"differs from the file's name: write {path.stem}, or name the file {content['id'][:MAX_SHOWN]}{path.suffix}"
+        faults = sorted([*checked.faults, checked.at(("id",), wrong)], key=lambda finding: finding.position)
+        return CheckedFile(None, checked.document, faults)
+    return checked
+
+
+def check_data(data: bytes) -> CheckedFile:
+    """Find the faults of a menu in YAML or JSON."""
     repeated: list[YamlError] = []
     try:
         document = bounded_yaml.parse(data, repeated)
@@ -70,9 +81,6 @@ def check_file(path: Path) -> CheckedFile:
     menu, found = validate(content)
     faults = [Finding(error.position, (), f"{error.problem}: write it once") for error in repeated]
     faults += [Finding(document.position(fault.place), fault.place, _message(fault, content)) for fault in found]
-    if isinstance(content, dict) and isinstance(content.get("id"), str) and content["id"] != path.stem:
-        wrong = f"differs from the file's name: write {path.stem}, or name the file {content['id'][:MAX_SHOWN]}{path.suffix}"
-        faults.append(Finding(document.position(("id",)), ("id",), wrong))
     return CheckedFile(None if faults else menu, document, sorted(faults, key=lambda finding: finding.position))
 
 

@@ -229,6 +229,7 @@ class LanguagePack(BaseModel):
     possessives: dict[str, list[str]]  # pronouns for a person's line, each with the `persons` whom it fits; none: the speaker
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
+    combos: list[str]  # words in the name of a combo, beside that of its main part
     adjectives: list[str]  # no names without a noun
     adjectives_first: bool  # they stand before their noun
     shorthand: dict[str, list[str]]  # short spellings of function words in chats

@@ -47,6 +47,7 @@ TOKENS_LOCK = 0x766F6963_03
 RECOMMENDER_LOCK = 0x766F6963_04
 MENUS_LOCK = 0x766F6963_05
 OUTBOX_LOCK = 0x766F6963_06
+UTTERANCES_LOCK = 0x766F6963_07
 
 
 def connect(url: str, *, lock_s: float = LOCK_S, statement_s: float | None = STATEMENT_S) -> AsyncEngine:

@@ -119,6 +119,21 @@ order_events = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# What customers said and what was made of it, for KEEP_UTTERANCES days; no audio, no customer's id.
+utterances = sa.Table(
+    "utterances",
+    metadata,
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("client", sa.String(64), nullable=False),
+    sa.Column("menu", sa.String(200), nullable=False),
+    sa.Column("said_at", UtcDateTime, nullable=False, index=True),
+    # Digests of the conversation's state before, NULL: it begins, and after: they link the turns of a conversation.
+    sa.Column("before", sa.LargeBinary(16)),
+    sa.Column("after", sa.LargeBinary(16), nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # The next two tables are derived from the orders and may be emptied at any time.
 fits = sa.Table(
     "fits",
