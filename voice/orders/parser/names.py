@@ -120,8 +120,9 @@ class NameIndex:
         for item_id, item in menu.items.items():
             for word in words.phrase(item.category or ""):
                 ending[self._family_of[item_id]][words.singular(word)].update(("", item_id))
+        own = {words.singular(name.words[0]) for name in self._names if len(name.words) == 1}  # "sausage peppers" are two choices
         return {
-            family: frozenset([noun for noun, entities in nouns.items() if len(entities) > 1]) - self._function_words
+            family: frozenset([noun for noun, entities in nouns.items() if len(entities) > 1]) - self._function_words - own
             for family, nouns in ending.items()
             if family
         }
