@@ -167,3 +167,8 @@ def test_a_possessive_means_the_lines_of_a_noted_person_and_the_speakers_are_tho
 
 def test_a_possessive_without_noted_persons_means_no_line():
     assert [one.lines for one in mentioned([], words.tokenize("mine large"), 2)] == [()]
+
+
+def test_a_persons_name_may_be_a_word_of_the_menu_without_its_diacritics():
+    assert noted(say("cho Tra một trà sữa nhỏ")) == [("person", None, 0)]
+    assert noted(say("cho Trà một ly")) == []

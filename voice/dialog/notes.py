@@ -55,6 +55,7 @@ class NoteFinder:
     def __init__(self, menu: Menu) -> None:
         """Index the words of the menu's names."""
         self._named = frozenset([way for name in names_of(menu) for way in _parts(words.phrase(name))])
+        self._words = frozenset([word for name in names_of(menu) for word in words.phrase(name)])
 
     def find(self, utterance: str, tokens: Sequence[Token]) -> list[FoundNote]:
         """Return the notes of an utterance; who asks about a diet does not state one."""
@@ -87,11 +88,16 @@ class NoteFinder:
         _, start, end = found[0]
         if len(found) > 1 and found[1][0][0] == "person" and found[1][1] == end:
             note = _found(Note("person", ""), utterance, tokens, end, found[1][2])
-        elif end < len(tokens) and tokens[end].capital and (tokens[end].surface,) not in self._named:
+        elif end < len(tokens) and tokens[end].capital and not self._is_named(tokens, end):
             note = _found(Note("person", ""), utterance, tokens, end, end + 1)
         else:
             return []
         return [note._replace(start=tokens[start].start, is_attribute=True)]
+
+    def _is_named(self, tokens: Sequence[Token], at: int) -> bool:
+        """Return whether a token is a word of the menu; with diacritics around it, it is none without its own: "Nam" is no "nấm"."""
+        surface = tokens[at].surface
+        return surface in self._words if words.has_diacritics(tokens) else (surface,) in self._named
 
     def _subject(self, tokens: Sequence[Token], start: int) -> int:
         """Return the start of a statement with its subject: the words before that neither name nor count anything."""

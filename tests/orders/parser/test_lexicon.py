@@ -80,5 +80,14 @@ def test_a_noun_with_which_several_names_end_belongs_to_the_name_before_it():
     assert all(arc.length < 3 for arc in vietnamese if arc.role is Role.OPTION)
 
 
+def test_a_noun_that_is_a_name_of_its_own_is_said_for_itself():
+    extras = MENU.option_groups["extras"]
+    choices = {**extras.choices, "pearls": extras.choices["black"].model_copy(update={"name": "Pearls"})}
+    groups = {**MENU.option_groups, "extras": extras.model_copy(update={"choices": choices})}
+    menu = MENU.model_copy(update={"languages": ("en",), "option_groups": groups})
+    spoken = Lexicon(menu, Model(PRIOR)).lattice(words.tokenize("espresso shot pearls"))[0]
+    assert all(arc.length < 3 for arc in spoken if arc.role is Role.OPTION)
+
+
 def test_a_measure_that_no_name_has_is_an_arc_of_its_type():
     assert [arc.value for arc in arcs("sixty ounce latte", Role.TALK)] == ["size"]

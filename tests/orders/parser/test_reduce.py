@@ -116,7 +116,8 @@ def test_removing_an_absent_item_leaves_the_draft():
 def test_the_rest_of_a_number_said_before_becomes_a_line():
     rest = chunk(items=("muffin",), flags=ChunkFlag.REST)
     assert reductions("", rest.copy(), forwarded=(Forwarded(3, ()),))["add_rest"] == [order("3 x muffin")]
-    asked = OpenQuestion("ambiguous", None, None, ("latte", "muffin"), DraftLine(("latte", "muffin"), 5))
+    options = INDEX.draft(lines_of(MENU, "latte [l]"))[0].options
+    asked = OpenQuestion("ambiguous", None, None, ("latte", "muffin"), DraftLine(("latte", "muffin"), 5, options))
     assert reductions("3 x latte", rest, question=asked, new_lines=(0,), n_edits=1)["add_rest"] == [order("3 x latte; 2 x muffin")]
 
 

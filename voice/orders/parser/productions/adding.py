@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from voice.orders.parser.draft import DraftLine
+from voice.orders.parser.draft import DraftLine, DraftOption
 from voice.orders.parser.edits import Context, Edit
 from voice.orders.parser.model import Event
 from voice.orders.parser.productions.wholes import whole_groups
@@ -57,10 +57,16 @@ def add_rest(context: Context) -> Iterator[Edit]:
         left, waiting = pending.quantity - sum([context.draft[number].quantity for number in context.new_lines]), forwarded
     else:
         return
-    line = DraftLine(chunk.items, left, pending.options if pending is not None else ())
+    line = DraftLine(chunk.items, left, _offered(context, pending.options) if pending is not None else ())
     modified = context.modify(line, chunk.modifiers) if left > 0 else None
     if modified is not None:
         yield added(context, context.event("add_rest", "new", "new"), (modified.line,), forwarded=waiting)
+
+
+def _offered(context: Context, options: Sequence[DraftOption]) -> tuple[DraftOption, ...]:
+    """Return the options that all items of the chunk offer."""
+    offers = [context.index.offers[item] for item in context.chunk.items]
+    return tuple([option for option in options if all([option.group in offered for offered in offers])])
 
 
 def _add_as_part(context: Context, event: Event, line: DraftLine, quantity: int) -> Iterator[Edit]:
