@@ -319,11 +319,6 @@ def test_a_hostile_utterance_on_a_huge_menu_is_answered():
     assert time.monotonic() - started < 10  # bounds complexity; bench/orders.py measures time
 
 
-def test_every_language_has_every_sentence_of_the_replies():
-    needed = {"ambiguous", "unavailable", "unavailable_alone", "missing", "check", "quantity"}
-    assert all(needed <= pack.sentences.keys() for pack in language_packs().values())
-
-
 @pytest.mark.parametrize("menu", sentence_menus(), ids=lambda menu: menu.id)
 def test_the_reply_to_any_words_on_any_menu_is_accepted_as_a_request(menu):
     engine, rng = DialogEngine(menu), random.Random(menu.id)  # noqa: S311 - no cryptography
