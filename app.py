@@ -176,7 +176,8 @@ async def take_order(request: Request) -> Response:
     if audio is None:
         return reply(request, take_turn(text, conversation))
     transcript = await recognise(request, state["recogniser"], audio, options, engine, conversation)
-    order = take_turn(transcript["text"], conversation, is_uncertain=is_recognition_uncertain(transcript["segments"]))
+    is_uncertain = is_recognition_uncertain(transcript["segments"])
+    order = take_turn(transcript["text"], conversation, is_spoken=True, is_uncertain=is_uncertain)
     return reply(request, order | {"transcript": transcript})
 
 

@@ -22,9 +22,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import yaml
 
-from bench.speech import CALLERS, SAMPLE_RATE, Clip, load, noisy, pcm, recogniser, words
+from bench.speech import CALLERS, Clip, load, noisy, pcm, recogniser, words
 from schemas import Order
 from voice.asr.recogniser import Recogniser
+from voice.asr.waveform import SAMPLE_RATE
 from voice.dialog.turn import DialogEngine
 from voice.menus.menu import Menu
 from voice.orders.confirmation import is_recognition_uncertain
@@ -91,21 +92,21 @@ async def outcomes(engine: Recogniser, clips: Sequence[Clip], engines: Sequence[
 
 def figures(found: Sequence[Outcome], condition: str, *, show: bool) -> None:
     """Print the figures of a condition, and with `show` the clips with false items."""
-    seconds, counts = Counter[str](), Counter[tuple[str, str]]()
+    seconds: dict[str, float] = {}
+    counts = Counter[tuple[str, str]]()
     for outcome in found:
-        language = outcome.clip.language
         false = outcome.false_items()
-        seconds[language] += outcome.clip.seconds
-        counts[language, "false"] += len(false)
-        counts[language, "asked"] += any(question["kind"] in {"check", "ambiguous"} for question in outcome.order["questions"])
+        is_asked = any(question["kind"] in {"check", "ambiguous"} for question in outcome.order["questions"])
+        for language in (outcome.clip.language, "all"):
+            seconds[language] = seconds.get(language, 0.0) + outcome.clip.seconds
+            counts[language, "false"] += len(false)
+            counts[language, "asked"] += is_asked
         if false and show:
             print(f"   {outcome.menu.id} {false}: said {outcome.clip.transcript!r}, recognised {outcome.text!r}", flush=True)
     for language in sorted(seconds):
         hours, false_items, asked = seconds[language] / S_PER_HOUR, counts[language, "false"], counts[language, "asked"]
-        print(
-            f"false items {language} {condition:8}  {false_items} in {hours:.2f} h, {false_items / hours:.1f} an hour; asked {asked}",
-            flush=True,
-        )
+        rate = f"{false_items / hours:.1f} an hour"
+        print(f"false items {language:3} {condition:8}  {false_items} in {hours:.2f} h, {rate}; asked {asked}", flush=True)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from voice.dialog.lines import draft_of
 from voice.dialog.state import State  # noqa: TC001 - annotations may be evaluated
 from voice.dialog.turn import EMPTY, DialogEngine
 from voice.dialog.wire import conversation_of, state_of
-from voice.orders.confirmation import is_recognition_uncertain
+from voice.orders.confirmation import is_recognition_uncertain, is_spoken
 
 
 class SessionOrder:
@@ -30,8 +30,8 @@ class SessionOrder:
         self._current_engine, self._engine = current_engine, current_engine()
         self._menu = self._engine.menu  # another object after a change of what is available
         self._reply_language = reply_language
-        # The last turn: text and whether its recognition is uncertain, the state before, the order after.
-        self._taken: tuple[tuple[str, bool], State, Order] | None = None
+        # The last turn: its text, whether it was spoken, and whether its recognition is uncertain; the state before, the order after.
+        self._taken: tuple[tuple[str, bool, bool], State, Order] | None = None
 
     @property
     def phrases(self) -> Sequence[str]:
@@ -66,10 +66,10 @@ class SessionOrder:
 
     def parse(self, segments: Sequence[Segment]) -> Order:
         """Return the turn of these words; the same words in the same state are understood once."""
-        words = text_of(segments), is_recognition_uncertain(segments)
+        words = text_of(segments), is_spoken(segments), is_recognition_uncertain(segments)
         if self._taken and self._taken[0] == words and self._taken[1] is self.state:
             return self._taken[2]
-        order = self._engine.take_turn(words[0], self.state, reply_language=self._reply_language, is_uncertain=words[1])
+        order = self._engine.take_turn(words[0], self.state, reply_language=self._reply_language, is_spoken=words[1], is_uncertain=words[2])
         self._taken = words, self.state, order
         return order
 
