@@ -41,9 +41,9 @@ def test_spoken_orders_are_made(text, lines):
 
 def test_more_talk_lowers_the_confidence_of_a_spoken_line():
     texts = "a cola", "a cola behind you", "a cola behind the gate"
-    confidences = [say(text, engine=ENGINE, is_spoken=True)["lines"][0]["confidence"] for text in texts]
+    confidences = [say(text, engine=ENGINE, is_spoken=True)["lines"][0]["confidence"] or 0.0 for text in texts]
     assert confidences == sorted(confidences, reverse=True)
-    assert confidences[-1] < say(texts[-1], engine=ENGINE)["lines"][0]["confidence"]
+    assert confidences[-1] < (say(texts[-1], engine=ENGINE)["lines"][0]["confidence"] or 0.0)
 
 
 def test_a_modifier_of_a_name_alone_is_asked_about_unless_it_is_counted():
