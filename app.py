@@ -179,7 +179,8 @@ async def take_order(request: Request) -> Response:
         record(text, conversation, order)
         return reply(request, order)
     transcript = await recognise(request, state["recogniser"], audio, options, engine, conversation)
-    order = take_turn(transcript["text"], conversation, is_uncertain=is_recognition_uncertain(transcript["segments"]))
+    is_uncertain = is_recognition_uncertain(transcript["segments"])
+    order = take_turn(transcript["text"], conversation, is_spoken=True, is_uncertain=is_uncertain)
     record(transcript["text"], conversation, order)
     return reply(request, order | {"transcript": transcript})
 

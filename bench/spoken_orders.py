@@ -76,7 +76,8 @@ def main() -> None:
             began = time.perf_counter()
             transcript = asyncio.run(work)
             wall_s += time.perf_counter() - began
-            order = menu.take_turn(transcript["text"], is_uncertain=is_recognition_uncertain(transcript["segments"]))
+            is_uncertain = is_recognition_uncertain(transcript["segments"])
+            order = menu.take_turn(transcript["text"], is_spoken=True, is_uncertain=is_uncertain)
             n_right += comparable(order["lines"]) == comparable(row["lines"])
         print(f"spoken orders {snr:>5}   right {n_right}/{len(rows)} ({n_right / len(rows):.3f})   {wall_s:.1f} s", flush=True)
     engine.close()

@@ -50,6 +50,15 @@ class RecordingModel(ModelWrapper):
         return self._model.encode(mels, n_frames)
 
 
+class CountingModel(ModelWrapper):
+    """Counts, whatever is said."""
+
+    def generate(self, encoded, requests):
+        token_ids = self.tokenizer("en").encode(" one, two, five, six, seven, eight,")
+        outputs = self._model.generate(encoded, requests)
+        return [output._replace(token_ids=token_ids) for output in outputs]
+
+
 def begun(*, is_partial):
     waveform = example("order-en.wav")[: 2 * SAMPLE_RATE]
     return DecodeJob(waveform, [(0, len(waveform))], language="en", is_partial=is_partial)
@@ -91,6 +100,14 @@ def test_a_loop_is_dropped_from_a_partial_and_decoded_again_with_full_context_ot
     model, job = RecordingModel(whisper_model), begun(is_partial=is_partial)
     Whisper(cast("WhisperModel", model), max_compression=max_compression).advance([job])  # with 0, any text counts as a loop
     assert (model.n_frames, len(job.segments), job.pieces) == (n_frames, n_segments, [])
+
+
+@pytest.mark.parametrize(("seconds", "is_partial", "n_segments"), [(0.9, True, 0), (0.9, False, 0), (2.0, True, 1)])
+def test_text_that_nobody_speaks_as_fast_is_dropped(whisper_model, seconds, is_partial, n_segments):
+    job = begun(is_partial=is_partial)
+    job.pieces = [(0, int(seconds * SAMPLE_RATE))]
+    Whisper(cast("WhisperModel", CountingModel(whisper_model))).advance([job])
+    assert (len(job.segments), job.pieces) == (n_segments, [])
 
 
 @pytest.mark.parametrize(

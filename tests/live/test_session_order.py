@@ -8,8 +8,14 @@ from voice.live.session_order import SessionOrder, remove_missing
 from voice.menus.parts import Part, with_own_parts
 
 
-def segments(text: str) -> list[Any]:
-    return [{"start_s": 0.0, "end_s": 1.0, "text": text, "confidence": 0.9}]
+def segments(text: str, confidence: float | None = 0.9) -> list[Any]:
+    return [{"start_s": 0.0, "end_s": 1.0, "text": text, "confidence": confidence}]
+
+
+def test_words_of_talk_that_resemble_an_item_are_asked_about_if_they_are_spoken(menu):
+    order = SessionOrder(menu)
+    text = "ăn sáng"
+    assert (len(order.parse(segments(text))["lines"]), len(order.parse(segments(text, None))["lines"])) == (0, 1)
 
 
 def test_an_item_that_became_unavailable_is_asked_about_also_when_it_is_already_ordered(menu):

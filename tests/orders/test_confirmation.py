@@ -22,14 +22,17 @@ def test_the_confidence_is_the_mean_over_words_and_none_without_any():
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("confidence", "n_lines", "kinds"), [(SURE, 1, []), (UNCERTAIN, 0, ["check"])])
-async def test_the_order_route_asks_before_an_uncertain_edit(state, confidence, n_lines, kinds):
+@pytest.mark.parametrize(
+    ("text", "confidence", "n_lines", "kinds"),
+    [("hai cà phê sữa", SURE, 1, []), ("hai cà phê sữa", UNCERTAIN, 0, ["check"]), ("ăn sáng", SURE, 0, ["check"])],
+)
+async def test_the_order_route_asks_before_an_uncertain_edit(state, text, confidence, n_lines, kinds):
     class Mumbled(FixedRecogniser):
         async def transcribe(self, audio: bytes, **how: Any) -> Any:
             return await super().transcribe(audio, **how) | {"segments": segments(self.text, confidence)}
 
-    async with client_of(state, recogniser=Mumbled("hai cà phê sữa")) as client:
+    async with client_of(state, recogniser=Mumbled(text)) as client:
         order = (await client.post("/api/v1/voice/order", json={"menu": "quan-nha", "audio": "AAAA"})).json()["data"]
     assert len(order["lines"]) == n_lines
     assert [question["kind"] for question in order["questions"] if question["blocks"]] == kinds
-    assert order["transcript"]["text"] == "hai cà phê sữa"
+    assert order["transcript"]["text"] == text

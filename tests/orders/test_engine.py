@@ -15,7 +15,6 @@ from voice.menus.loading import MenuBook
 from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.corpus import menu_of, sentence_menus
-from voice.orders.language_packs import language_packs
 
 SHARED = Path(__file__).parents[3] / "shared" / "orders"
 

@@ -13,6 +13,7 @@ from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
 from voice.dialog.combos import Combos
+from voice.dialog.evidence import talk_probabilities
 from voice.dialog.explanation import explanation
 from voice.dialog.languages import language_of, languages_of_names, spoken_languages
 from voice.dialog.lines import draft_of, priced, with_note
@@ -117,19 +118,22 @@ class DialogEngine:
         state: State = EMPTY,
         *,
         reply_language: str | None = None,
+        is_spoken: bool = False,
         is_uncertain: bool = False,
         suggest: Suggest | None = None,
         explain: bool = False,
     ) -> Order:
         """Return the state after an utterance and the next sentence; spans count code points of the utterance in NFC.
 
-        `is_uncertain`: the utterance was recognised with low confidence, so that each edit is asked about. `suggest`: for an offer when
-        nothing else is asked. `explain`: the reply tells how the utterance was read.
+        `is_spoken`: the utterance was recognised, and may be talk that is not meant for the shop, which lowers the confidence of new lines.
+        `is_uncertain`: it was recognised with low confidence, so that each edit is asked about. `suggest`: for an offer when nothing is
+        asked. `explain`: the reply tells how the utterance was read.
         """
         utterance = words.nfc(utterance)
         state = self._valid(state)
         reading = self._reader.read(utterance, state)
-        edited = self._edit(reading, state, ALWAYS_ASK if is_uncertain else self.ask_below)
+        talk = talk_probabilities(reading.parse, reading.tokens) if is_spoken else {}
+        edited = self._edit(reading, state, talk, ALWAYS_ASK if is_uncertain else self.ask_below)
         turn = self._turn(reading, edited, state, suggest)
         language = reply_language if reply_language in self._languages else None
         if language is None:
@@ -148,13 +152,18 @@ class DialogEngine:
         unchanged = settle(state.lines, state.lines, {}, {}, state.line_notes)
         return order_reply(turn, unchanged, self.menu, self._pricings[language], language)
 
-    def _edit(self, reading: Reading, state: State, ask_below: float) -> "_Edited":
-        """Apply the edits of the best parse and of the answer, except uncertain ones."""
+    def _edit(self, reading: Reading, state: State, talk: Mapping[int, float], ask_below: float) -> "_Edited":
+        """Apply the edits of the best parse and of the answer, except uncertain ones.
+
+        `talk`: the probability that the utterance orders nothing, by new line.
+        """
         parse, before, tokens = reading.parse, state.lines, reading.tokens
         absent = self._availability.at(state.at)
         draft = [line._replace(quantity=0) for line in parse.draft] if reading.words_act is Act.CANCEL else list(parse.draft)
         touched = {number: (tokens[start].start, tokens[end - 1].end) for number, (start, end) in parse.touched().items()}
-        certainty = confidences(reading.parses, before)
+        certainty = {
+            number: probability * (1 - talk.get(number, 0.0)) for number, probability in confidences(reading.parses, before).items()
+        }
         doubted = certain_answers(self.menu, certainty, draft, before, _asked_first(reading.asked, state.questions))
         resolution = None
         raised: list[Question] = []

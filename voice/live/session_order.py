@@ -10,7 +10,7 @@ from voice.dialog.lines import draft_of
 from voice.dialog.state import State
 from voice.dialog.turn import EMPTY, DialogEngine
 from voice.dialog.wire import conversation_of, state_of
-from voice.orders.confirmation import is_recognition_uncertain
+from voice.orders.confirmation import is_recognition_uncertain, is_spoken
 
 Record = Callable[[str, State, Order], None]  # the utterance, the state before, the order after
 
@@ -33,8 +33,8 @@ class SessionOrder:
         self._menu = self._engine.menu  # another object after a change of what is available
         self._reply_language = reply_language
         self._record = record
-        # The last turn: text and whether its recognition is uncertain, the state before, the order after.
-        self._taken: tuple[tuple[str, bool], State, Order] | None = None
+        # The last turn: its text, whether it was spoken, and whether its recognition is uncertain; the state before, the order after.
+        self._taken: tuple[tuple[str, bool, bool], State, Order] | None = None
 
     @property
     def phrases(self) -> Sequence[str]:
@@ -69,10 +69,10 @@ class SessionOrder:
 
     def parse(self, segments: Sequence[Segment]) -> Order:
         """Return the turn of these words; the same words in the same state are understood once."""
-        words = text_of(segments), is_recognition_uncertain(segments)
+        words = text_of(segments), is_spoken(segments), is_recognition_uncertain(segments)
         if self._taken and self._taken[0] == words and self._taken[1] is self.state:
             return self._taken[2]
-        order = self._engine.take_turn(words[0], self.state, reply_language=self._reply_language, is_uncertain=words[1])
+        order = self._engine.take_turn(words[0], self.state, reply_language=self._reply_language, is_spoken=words[1], is_uncertain=words[2])
         self._taken = words, self.state, order
         return order
 
@@ -83,7 +83,7 @@ class SessionOrder:
     def accept(self, order: Order) -> None:
         """Take the state of a turn's reply."""
         if self._record is not None and self._taken is not None and self._taken[2] is order:
-            (text, _), before, _ = self._taken
+            (text, *_), before, _ = self._taken
             self._record(text, before, order)
         request = conversation_of(order)
         self.state, self._lines = state_of(self._engine.menu, request), request.lines

@@ -17,6 +17,11 @@ def recognition_confidence(segments: Sequence[Segment]) -> float | None:
     return sum(confidence * n_words for confidence, n_words in weighted) / total_words if total_words else None
 
 
+def is_spoken(segments: Sequence[Segment]) -> bool:
+    """Return whether the segments were recognised; those of a typed text have no confidence."""
+    return any(segment["confidence"] is not None for segment in segments)
+
+
 def is_recognition_uncertain(segments: Sequence[Segment]) -> bool:
     """Return whether an edit from these segments needs a confirmation."""
     confidence = recognition_confidence(segments)
