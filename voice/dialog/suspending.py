@@ -105,6 +105,12 @@ def suspend(menu: Menu, draft: list[DraftLine], before: Draft, confidence_of: Ma
     return questions
 
 
+def undo_surplus(draft: list[DraftLine], before: Draft) -> None:
+    """Undo all edits if lines that were split make the order longer than a request may be."""
+    if sum([line.quantity > 0 for line in draft]) > MAX_LINES:
+        draft[:] = before
+
+
 def _is_unlikely(menu: Menu, line: DraftLine, before: Draft) -> bool:
     """Return whether an edit makes a quantity higher than likely, or exceeds a limit of the menu."""
     old = None if line.is_new else before[line.origin]

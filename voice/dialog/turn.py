@@ -30,6 +30,7 @@ from voice.dialog.suspending import (
     suspend_ambiguous,
     suspend_part_numbers,
     suspend_unavailable,
+    undo_surplus,
 )
 from voice.dialog.unmatched import unmatched_words
 from voice.dialog.wire import order_reply
@@ -189,6 +190,7 @@ class DialogEngine:
                 )
                 resolve(resolution)
                 raised += [resolution.follow_up] if resolution.follow_up is not None else []
+        undo_surplus(draft, before)
         whole = (tokens[0].start, tokens[-1].end) if tokens else (0, 0)
         places: dict[int, Span] = {**dict.fromkeys(range(len(draft)), whole), **touched}
         certain = {number: certainty.get(number, parse.probability) for number in range(len(draft))}
