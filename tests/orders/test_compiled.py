@@ -49,7 +49,8 @@ def run_in(directory: Path, *arguments: str) -> str:
 
 def sources() -> list[Path]:
     """Return the files that the engine needs to run uncompiled, and the sentences."""
-    return [*ROOT.glob("*.py"), *ROOT.glob("voice/**/*.py"), *ROOT.glob("voice/**/*.yaml"), *ROOT.glob("corpus/sentences/*/*.yaml")]
+    patterns = ("*.py", "voice/**/*.py", "voice/**/*.yaml", "voice/**/*.json", "corpus/sentences/*/*.yaml")
+    return [path for pattern in patterns for path in ROOT.glob(pattern)]
 
 
 def test_a_compilation_prints_its_beginning_and_its_duration(capsys: pytest.CaptureFixture[str]) -> None:

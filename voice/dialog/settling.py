@@ -9,6 +9,7 @@ from voice.orders.parser.draft import NEW, Draft, DraftLine
 
 MAX_QUANTITY: Final = 999
 MAX_LINES: Final = 200
+MAX_OPTIONS: Final = 100  # of a line
 
 Span = tuple[int, int]
 

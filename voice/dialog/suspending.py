@@ -9,7 +9,7 @@ from voice.dialog.lines import is_changed
 from voice.dialog.nested_options import levels, options_at, with_options_at
 from voice.dialog.questions import MAX_NEAR, unresolved_question
 from voice.dialog.requirements import exceeds_limits
-from voice.dialog.settling import MAX_LINES, MAX_QUANTITY
+from voice.dialog.settling import MAX_LINES, MAX_OPTIONS, MAX_QUANTITY
 from voice.dialog.state import PendingEdit, Question, QuestionKind
 from voice.menus.menu import Menu
 from voice.menus.names import spoken_names
@@ -106,8 +106,8 @@ def suspend(menu: Menu, draft: list[DraftLine], before: Draft, confidence_of: Ma
 
 
 def undo_surplus(draft: list[DraftLine], before: Draft) -> None:
-    """Undo all edits if lines that were split make the order longer than a request may be."""
-    if sum([line.quantity > 0 for line in draft]) > MAX_LINES:
+    """Undo all edits if they make more lines, by splitting some, or more options of a line than a request may have."""
+    if sum([line.quantity > 0 for line in draft]) > MAX_LINES or any(len(line.options) > MAX_OPTIONS for line in draft):
         draft[:] = before
 
 
