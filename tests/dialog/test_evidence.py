@@ -48,6 +48,6 @@ def test_more_talk_lowers_the_confidence_of_a_spoken_line():
 
 def test_a_modifier_of_a_name_alone_is_asked_about_unless_it_is_counted():
     engine = DialogEngine(read_menu(ROOT / "menus" / "quan-nha.yaml"))
-    alone, counted = (say(text, engine=engine, is_spoken=True) for text in ("ăn sáng", "một phần sáng"))
+    alone, counted = (say(text, engine=engine, is_spoken=True) for text in ("xoài chín rồi", "một sinh tố xoài"))
     assert (alone["lines"], alone["questions"][0]["kind"]) == ([], "check")
-    assert [line["item"] for line in counted["lines"]] == ["combo-sang"]
+    assert [line["item"] for line in counted["lines"]] == ["sinh-to-xoai"]

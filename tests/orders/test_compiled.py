@@ -27,7 +27,7 @@ for name in TRAINING_SENTENCES:
         examples = list(examples)
         parser = Parser(examples[0].menu, Model.load())
         parses = [parser.parse(example.utterance, example.lines)[0] for example in examples]
-        orders += [[str(parse.events), parse.cost] for parse in parses]
+        orders += [[sorted(parse.features().items()), parse.cost] for parse in parses]
 print(json.dumps([sys.modules["voice.orders.parser.parser"].__file__, orders]))
 """
 

@@ -165,4 +165,5 @@ def _is_confirmation(asked: Question | None, outcome: Outcome) -> bool:
         return False
     if asked.kind is QuestionKind.OFFER:
         return len(asked.choices) == 1 and outcome in {Outcome.ACCEPTED, Outcome.ANSWERED}
-    return asked.kind is QuestionKind.CONFIRM and asked.line is not None and outcome is Outcome.ACCEPTED
+    is_sole_answer = outcome is Outcome.ANSWERED and len(asked.choices) == 1
+    return asked.kind is QuestionKind.CONFIRM and asked.line is not None and (outcome is Outcome.ACCEPTED or is_sole_answer)

@@ -29,8 +29,7 @@ _OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+
 class Example(NamedTuple):
     """An utterance in its state, and the right orders after it.
 
-    `asks` lists the kinds of the questions about a quantity that the utterance raises; None: not annotated. `act` is the dialogue act of
-    a turn, "" for a sentence. The order engine is known to misunderstand a `missed` sentence.
+    `act` is the dialogue act of a turn, "" for a sentence.
     `awaits`: the items that the utterance names and about which the shop asks right after it (which of several, or what to take instead
     of an unavailable one), empty if it asks something else; None: unknown.
     `focus`: the lines that the turn before changed. `follows`: the example before this one is the turn before.
@@ -42,8 +41,6 @@ class Example(NamedTuple):
     right: Sequence[Sequence[LineRequest]]
     question: OpenQuestion | None = None
     act: str = ""
-    asks: Sequence[str] | None = None
-    missed: bool = False
     awaits: frozenset[str] | None = None
     focus: tuple[int, ...] = ()
     follows: bool = False
@@ -127,8 +124,7 @@ def sentences(name: str) -> Iterator[Example]:
         menu = menu_of((path.parent / f"{file['menu']}.menu.yaml").resolve())
         for case in file["sentences"]:
             lines, right = lines_of(menu, case.get("draft", "")), [lines_of(menu, case["order"])]
-            asks = case.get("asks", file.get("asks"))
-            yield Example(menu, case["say"], lines, right, asks=asks, missed=case.get("missed", False))
+            yield Example(menu, case["say"], lines, right)
 
 
 def sentence_menus() -> list[Menu]:
