@@ -7,7 +7,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 # The requirements and the models change seldom, the code often: each has its own layer.
 COPY requirements.txt .
 RUN python -m venv /srv/venv && /srv/venv/bin/pip install --require-hashes --no-deps --requirement requirements.txt
-COPY schemas.py settings.py pyproject.toml ./
+COPY errors.py schemas.py settings.py pyproject.toml ./
 COPY voice/__init__.py voice/__main__.py voice/
 COPY voice/asr/__init__.py voice/asr/model_files.py voice/asr/
 # LOCAL: no secret is needed for that.

@@ -206,20 +206,9 @@ def test_each_phrase_of_a_language_is_answered_alone_before_and_behind_an_order(
 
 
 @languages
-def test_each_phrase_of_a_language_is_answered_beside_words_that_need_an_object(language):
-    """A number and a negation without an object do not prevent a parse."""
-    dish = DISHES[language][0]
-    for way in WORDS:
-        for other in (NUMBERS[language][3], "a", WITHOUT[language][0]):
-            for behind in (f"{way} {other}", f"{other} {way}"):
-                order = understand(ENGINES[language], f"{NUMBERS[language][2]} {dish} {behind}")
-                assert order["total"] == sum(line["total"] for line in order["lines"])
-
-
-@languages
 def test_a_name_may_begin_or_end_with_a_word_of_any_phrase(language):
     """The last word of a phrase may be the first word of a name."""
-    own = {way: "zabo" + "".join("bcdfghklmn"[int(digit)] for digit in str(number)) for number, way in enumerate(WORDS)}
+    own = {way: "zabo" + "".join("bcdfghklmn"[int(digit)] for digit in str(number)) for number, way in enumerate(WORDS[::5])}
     named = [name for way, word in own.items() for name in (f"{way.split()[-1]} {word}", f"{word} {way.split()[0]}")]
     items = {f"i{number}": {"name": name, "price": 1} for number, name in enumerate(named)}
     engine = DialogEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "languages": [language], "items": items}))

@@ -107,7 +107,7 @@ def test_workers_share_metrics_and_limits_and_remove_their_files(tmp_path):
     running = Server(tmp_path, environment, SERVE)
     try:
         (directory,) = tmp_path.glob("voice-metrics-*")
-        running.wait_until(lambda: len(list(directory.glob("gauge_*"))) == 2)
+        running.wait_until(lambda: len({path.stem.rpartition("_")[2] for path in directory.glob("gauge_*")}) == 2)  # processes
         # Each request opens a connection, which either worker may accept.
         with httpx.Client(base_url=running.url, headers=KEYS, limits=httpx.Limits(max_keepalive_connections=0)) as client:
             statuses = [client.get(MENUS).status_code for _ in range(40)]

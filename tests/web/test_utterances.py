@@ -42,7 +42,7 @@ async def test_a_spoken_order_comes_in_the_same_three_forms_as_speech(state, for
         response = await client.post(ORDER, **form(lines))
     order = response.json()["data"]
     engine = state["menus"].get("demo", MENU)
-    expected = engine.take_turn("hai cà phê sữa", state_of(engine.menu, Conversation.model_validate({"lines": lines})))
+    expected = engine.take_turn("hai cà phê sữa", state_of(engine.menu, Conversation.model_validate({"lines": lines})), is_spoken=True)
     assert {name: order[name] for name in expected} == json.loads(json.dumps(expected))
     assert order["transcript"]["text"] == "hai cà phê sữa"
     assert [(asked["audio"], asked["language"]) for asked in recogniser.calls] == [(b"\0\0\0", "vi")]

@@ -5,8 +5,8 @@ With the parses Y of an example, of which R are right, and s(y) = -cost(y) + out
     loss = mean over examples of -log(sum over R of exp(s) / sum over Y of exp(s))
 
 Sources: Adam (Kingma and Ba 2015, arXiv:1412.6980); dropout (Srivastava et al. 2014); mean of networks (Lakshminarayanan et al. 2017,
-arXiv:1612.01474). Of 1,436 turns on menus that were left out, the weights alone put a right parse first in .701, one network in .715 to .720,
-the mean of three in .720.
+arXiv:1612.01474). Of 1,436 turns on menus that were left out, the weights alone put a right parse first in .701, one network in .715 to
+.720, the mean of three in .720.
 """
 
 from collections import Counter

@@ -177,8 +177,14 @@ def write(path: Path, weights: Mapping[str, Any]) -> None:
 
 
 def _by_line(weights: Mapping[str, Any]) -> str:
-    rows = [f"{json.dumps(feature, ensure_ascii=False)}: {json.dumps(weight)}" for feature, weight in sorted(weights.items())]
+    rows = [f"{json.dumps(feature, ensure_ascii=False)}: {_rows(weight)}" for feature, weight in sorted(weights.items())]
     return "{\n" + ",\n".join(rows) + "\n}"
+
+
+def _rows(weight: Any) -> str:
+    """Return a value as JSON, the rows of a matrix one below another."""
+    is_matrix = isinstance(weight, list) and isinstance(weight[0], list)
+    return "[\n" + ",\n".join(map(json.dumps, weight)) + "\n]" if is_matrix else json.dumps(weight)
 
 
 def write_ranker(path: Path, fitted: Mapping[str, Any]) -> None:
