@@ -143,7 +143,5 @@ def test_without_missing_diacritics_a_plain_word_is_no_number():
 
 def test_the_function_of_a_word_in_numbers_is_known_by_its_exact_spelling():
     assert (NUMBERS.multiplier("dozen"), NUMBERS.multiplier("tá"), NUMBERS.multiplier("ta")) == (12, 12, 0)
-    assert NUMBERS.is_half("nửa")
-    assert not NUMBERS.is_half("nua")
     assert NUMBERS.is_zero("khong")
     assert not NUMBERS.is_number_word("latte")

@@ -81,8 +81,3 @@ def test_a_function_word_may_differ_in_its_diacritics_alone():
     assert spelling.function_distance(("khống",), ("không",), has_diacritics=True) == spelling.FUNCTION_TONE
     assert spelling.function_distance(("with",), ("wit",), has_diacritics=False) == spelling.DIFFERENT
     assert spelling.function_distance(("không",), ("không", "lấy"), has_diacritics=True) == spelling.DIFFERENT
-
-
-def test_similarity_ignores_diacritics():
-    assert spelling.similarity("sữa", "sua") == 1.0
-    assert 0.0 < spelling.similarity("peparoni", "pepperoni") < 1.0

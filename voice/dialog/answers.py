@@ -12,11 +12,6 @@ from voice.dialog.state import Note, PendingEdit, Question, QuestionKind
 from voice.menus.menu import Menu
 from voice.orders.parser.draft import NEW, ChoiceRef, Draft, DraftLine, DraftOption, MenuIndex, Modifier
 
-# Questions whose yes is a sole choice.
-CHOOSING: Final = frozenset(
-    {QuestionKind.AMBIGUOUS, QuestionKind.MISSING, QuestionKind.UNAVAILABLE, QuestionKind.OFFER, QuestionKind.CONFIRM}
-)
-
 
 class Outcome(Enum):
     """What a turn did to the question that was asked."""

@@ -76,25 +76,6 @@ def draft_options(options: Iterable[OptionRequest]) -> tuple[DraftOption, ...]:
     )
 
 
-def request_of(line: DraftLine) -> LineRequest:
-    """Return a line of a draft as a request has it; nothing is validated."""
-    return LineRequest.model_construct(item=line.items[0], quantity=line.quantity, options=_option_requests(line.options))
-
-
-def _option_requests(options: Iterable[DraftOption]) -> list[OptionRequest]:
-    return [
-        OptionRequest(
-            group=option.group,
-            choice=option.choices[0] if len(option.choices) == 1 else None,
-            alternatives=[*option.choices] if len(option.choices) != 1 else [],
-            amount=option.amount,
-            quantity=option.quantity,
-            options=_option_requests(option.options),
-        )
-        for option in options
-    ]
-
-
 def priced_options(pricing: Pricing, options: Iterable[DraftOption]) -> list[Option]:
     """Return options with their prices."""
     return [

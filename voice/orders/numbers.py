@@ -72,10 +72,6 @@ class NumberWords:
         """Return whether a word has any function within numbers."""
         return any(role.surface == surface for role in self._roles.get(words.phonetic_key(surface), ()))
 
-    def is_half(self, surface: str) -> bool:
-        """Return whether a word is a half."""
-        return any(role.surface == surface and role.name == "half" for role in self._roles.get(words.phonetic_key(surface), ()))
-
     def is_zero(self, surface: str) -> bool:
         """Return whether a word is a zero among digits."""
         return surface in self._zeros

@@ -76,11 +76,6 @@ def function_distance(said: tuple[str, ...], meant: tuple[str, ...], *, has_diac
 
 
 @lru_cache(maxsize=65_536)
-def similarity(said: str, meant: str) -> float:
-    """Return the share of letters that two spellings have in common, 0..1, without diacritics."""
-    return OSA.normalized_similarity(fold(said), fold(meant))
-
-
 def _word_distance(said: str, meant: str, *, has_diacritics: bool) -> float:
     if said == meant:
         return 0.0
