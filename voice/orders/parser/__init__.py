@@ -13,9 +13,9 @@
    probability that the words are an edit at all, which is a feature of the final draft.
 6. The cost of a parse is the sum of weight times value over its features, and P(parse) is proportional to exp(-cost).
 7. Parses with the same denotation (`draft.denotation`: the same order) that wait for the same items add their probabilities; the cheapest
-   parse of each of the k likeliest is returned.
+   parse of each of the k likeliest is returned, ranked by a small network over the same features (`ranker`).
 8. `train` fits the weights to examples (menu, state, utterance, order after it) from `corpus`, and to examples from templates
-   (`generation`); which parse is right is latent (`fitting`).
+   (`generation`); which parse is right is latent (`fitting`, `ranker_fitting`).
 
 Sources: Nivre 2008 (shift-reduce parsing); Zhang and Clark 2011 (beam search); Huang and Sagae 2010 (merging of equal states);
 Berger, Della Pietra and Della Pietra 1996 (log-linear model); Liang, Jordan and Klein 2011 (learning from denotations);
