@@ -40,7 +40,7 @@ from voice.orders.words import Token
 
 MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is parsed
 # Added to the cost of an utterance: a recogniser omits the number before an item more often than it inserts a word there. Of 55 spoken
-# Vietnamese orders, clean and in noise, 51 are right with it and 44 without.
+# Vietnamese orders, clean and in noise, 51 are right with it, and 44 without it, which is as many as without rescoring.
 ITEM_WITHOUT_NUMBER: Final = 0.6
 
 

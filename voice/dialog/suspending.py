@@ -159,9 +159,9 @@ def _without_absent_choices(menu: Menu, absent: Absent, draft: list[DraftLine], 
 
 
 def suspend_ambiguous(menu: Menu, draft: list[DraftLine], parses: Sequence[Parse], tokens: Sequence[Token]) -> list[Question]:
-    """Take new lines off the draft whose words name only a part of their item, and fit another one, too; return the questions which.
+    """Take new lines off the draft whose words are only a part of their item's name and fit another item; return questions which is meant.
 
-    Another parse tells so that differs in the item alone and is not much less likely.
+    Another item fits if a parse that is not much less likely differs in the item alone.
     """
     best = parses[0]
     said = {words.fold(token.surface) for token in tokens}

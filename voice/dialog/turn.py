@@ -90,7 +90,7 @@ class DialogEngine:
         return [with_note(priced(self._pricing, line), asked.note) for line, asked in zip(draft_of(self.menu, lines), lines, strict=True)]
 
     def score(self, utterance: str, state: State = EMPTY) -> float | None:
-        """Return the cost of the utterance as an order or as an answer; None if it is neither. The unit is an unread word."""
+        """Return the cost of the utterance as an order or as an answer (`UtteranceReader.cost`); None if it is neither."""
         return self._reader.cost(utterance, self._valid(state))
 
     def _valid(self, state: State) -> State:

@@ -216,7 +216,7 @@ class LanguagePack(BaseModel):
     # Questions and answers
     inquiries: list[str]  # before a question of the customer
     asked: list[str]  # complete questions
-    answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least
+    answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least, middle
     acts: dict[str, list[str]]  # phrases that tell a dialogue act: human, repeat, smalltalk
     unfinished: list[str]  # the last words of an utterance that goes on after a pause
     # Statements

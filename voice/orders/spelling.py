@@ -1,6 +1,6 @@
 """Distances between a spoken or typed spelling and the spelling of a known word.
 
-The unit is the cost of an unread word (1). The distance of two phrases is the sum over their words.
+0: the same; 1: another word. The distance of two phrases is the sum over their words.
 """
 
 import re
