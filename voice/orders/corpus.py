@@ -19,8 +19,8 @@ SENTENCES: Final = _ROOT / "corpus/sentences"
 TRAINING_SENTENCES: Final = ("en1", "en2", "en3", "vi1", "vi2", "vi3")
 # Sets of conversations for development; the others are kept for the first contact.
 DEVELOPMENT_CONVERSATIONS: Final = (
-    *("en1", "en2", "en3", "en4", "en5", "en6", "en7", "en8", "en9", "en10", "en11", "en12", "en13"),
-    *("vi1", "vi2", "vi3", "vi4", "vi5", "vi6", "vi7", "vi8", "vi9", "vi10", "vi11", "vi12"),
+    *("en1", "en2", "en3", "en4", "en5", "en6", "en7", "en8", "en9", "en10", "en11", "en12", "en13", "en14", "en15"),
+    *("vi1", "vi2", "vi3", "vi4", "vi5", "vi6", "vi7", "vi8", "vi9", "vi10", "vi11", "vi12", "vi13", "vi14"),
 )
 _LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
 _OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+)")
@@ -32,7 +32,7 @@ class Example(NamedTuple):
     `act` is the dialogue act of a turn, "" for a sentence.
     `awaits`: the items that the utterance names and about which the shop asks right after it (which of several, or what to take instead
     of an unavailable one), empty if it asks something else; None: unknown.
-    `focus`: the lines that the turn before changed. `follows`: the example before this one is the turn before.
+    `focus`: the lines that the turn before changed. `follows`: the example before this one is the turn before. `weight`: in fitting.
     """
 
     menu: Menu
@@ -44,6 +44,7 @@ class Example(NamedTuple):
     awaits: frozenset[str] | None = None
     focus: tuple[int, ...] = ()
     follows: bool = False
+    weight: float = 1.0
 
 
 def lines_of(menu: Menu, text: str) -> list[LineRequest]:

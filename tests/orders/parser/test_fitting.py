@@ -2,12 +2,13 @@ from collections.abc import Mapping
 
 from tests.orders.parser.kiosk import MENU
 from voice.orders.corpus import Example, lines_of
+from voice.orders.parser.acts import ACTS, ActModel
 from voice.orders.parser.draft import NEW, DraftLine
 from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Parser, Unresolved
 from voice.orders.parser.state import OpenQuestion
-from voice.orders.parser.train import Parsed, Task, candidates, parse_examples, with_pending
+from voice.orders.parser.train import Parsed, Task, candidates, inherit, parse_examples, with_pending
 
 
 def parsed(weights: Mapping[str, float], example: Example) -> Parsed:
@@ -21,21 +22,31 @@ def test_fitting_makes_the_right_parse_the_cheapest():
     pool: Pool = {}
     for number in range(3):
         pool |= {(number, rank): candidate for rank, candidate in parsed(weights, example)}
-        weights, _ = fit([pool], weights)
+        weights, _ = fit([(pool, 1.0)], weights)
     assert parsed(weights, example)[0][1].is_right
 
 
 def test_an_example_without_a_right_parse_teaches_nothing():
     taught: Pool = {0: Candidate({"a": 1.0}, is_right=True), 1: Candidate({"b": 1.0}, is_right=False)}
     wrong: Pool = {0: Candidate({"a": 1.0}, is_right=False)}
-    assert fit([taught, wrong], {}) == fit([taught], {})
-    weights, _ = fit([taught], {})
+    assert fit([(taught, 1.0), (wrong, 1.0)], {}) == fit([(taught, 1.0)], {})
+    weights, _ = fit([(taught, 1.0)], {})
     assert weights["a"] < weights["b"]
+
+
+def test_of_examples_that_contradict_each_other_the_one_that_counts_more_is_followed():
+    first: Pool = {0: Candidate({"a": 1.0}, is_right=True), 1: Candidate({"b": 1.0}, is_right=False)}
+    second: Pool = {0: Candidate({"a": 1.0}, is_right=False), 1: Candidate({"b": 1.0}, is_right=True)}
+    weights, _ = fit([(first, 1.0), (second, 0.2)], {})
+    assert weights["a"] < weights["b"]
+    weights, _ = fit([(first, 0.2), (second, 1.0)], {})
+    assert weights["a"] > weights["b"]
 
 
 def test_the_examples_of_a_menu_are_parsed_in_their_order():
     examples = [Example(MENU, text, (), [lines_of(MENU, text)]) for text in ("latte", "muffin")]
-    assert [parsed[0][1].is_right for parsed in parse_examples(Task(PRIOR, (), examples, [{"edit": 0.1}] * 2))] == [True, True]
+    inherit([ActModel({"1 latte": [0.0] * len(ACTS)})])
+    assert [parsed[0][1].is_right for parsed in parse_examples(Task(PRIOR, (), examples, 0))] == [True, True]
 
 
 def test_what_a_turn_leaves_waiting_is_pending_in_the_next_one():

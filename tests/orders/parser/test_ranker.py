@@ -57,7 +57,7 @@ def test_fitting_learns_which_features_belong_together():
         for _ in range(4000)
         for one in wrong
     ]
-    ranker = Ranker(**fit_ranker(pools, {}))
+    ranker = Ranker(**fit_ranker([(pool, 1.0) for pool in pools], {}))
     none, both, first, second = ranker.log_odds([[arc("c")], [arc("a", "b", "c")], [arc("a", "c")], [arc("b", "c")]]).tolist()
     assert min(first, second) > max(none, both) + 4  # with embeddings as they were drawn: 1.6
 

@@ -2,7 +2,7 @@
 
 With the parses Y of an example, of which R are right, and the score s(y) = -cost(y) + margin if y is wrong:
 
-    loss = mean over examples of -log(sum over R of exp(s) / sum over Y of exp(s)) + lambda / 2 * |weights - prior|^2
+    loss = weighted mean over examples of -log(sum over R of exp(s) / sum over Y of exp(s)) + lambda / 2 * |weights - prior|^2
 
 Sources: Gimpel and Smith 2010, Softmax-margin CRFs; Liang, Jordan and Klein 2011, Learning dependency-based compositional semantics.
 """
@@ -111,18 +111,23 @@ class Candidate(NamedTuple):
 Pool = dict[Any, Candidate]  # the parses of one example from all rounds
 
 
-def fit(pools: Iterable[Pool], weights: Mapping[str, float]) -> tuple[dict[str, float], float]:
-    """Return the weights after `N_EPOCHS`, beginning with `weights`, and the last loss without its regularisation."""
+def fit(pools: Iterable[tuple[Pool, float]], weights: Mapping[str, float]) -> tuple[dict[str, float], float]:
+    """Return the weights after `N_EPOCHS`, beginning with `weights`, and the last loss without its regularisation.
+
+    `pools`: the parses of each example, and how much the example counts.
+    """
     index: dict[str, int] = {feature: number for number, feature in enumerate(weights)}
     rows: list[int] = []
     columns: list[int] = []
     values: list[float] = []
     right: list[bool] = []
     starts: list[int] = []
-    for pool in pools:
+    importance: list[float] = []
+    for pool, weight in pools:
         if len({candidate.is_right for candidate in pool.values()}) < 2:  # noqa: PLR2004 - nothing to tell apart
             continue
         starts.append(len(right))
+        importance.append(weight)
         for candidate in pool.values():
             for feature, value in candidate.features.items():
                 rows.append(len(right))
@@ -132,7 +137,8 @@ def fit(pools: Iterable[Pool], weights: Mapping[str, float]) -> tuple[dict[str, 
     prior = np.array([PRIOR.get(feature, 0.0) for feature in index])
     fitted = np.array([weights.get(feature, 0.0) for feature in index])
     floor = np.array([MIN_MISSPELLING if feature.startswith("spelt.") else -np.inf for feature in index])
-    problem = _Problem(np.array(rows), np.array(columns), np.array(values), np.array(right, bool), np.array(starts), prior, floor)
+    share = np.array(importance) / max(sum(importance), 1e-9)
+    problem = _Problem(np.array(rows), np.array(columns), np.array(values), np.array(right, bool), np.array(starts), share, prior, floor)
     loss = problem.minimise(fitted)
     return {feature: round(float(fitted[number]), 5) for feature, number in index.items()}, loss
 
@@ -145,6 +151,7 @@ class _Problem(NamedTuple):
     values: NDArray[np.float64]
     right: NDArray[np.bool_]  # of each row
     starts: NDArray[np.int64]  # first row of each example
+    share: NDArray[np.float64]  # of each example in the mean
     prior: NDArray[np.float64]  # of each feature
     floor: NDArray[np.float64]  # of each feature
 
@@ -166,6 +173,6 @@ class _Problem(NamedTuple):
         scores = -np.bincount(self.rows, self.values * weights[self.columns], n_rows) + np.where(self.right, 0.0, MARGIN)
         mass = np.exp(scores - np.maximum.reduceat(scores, self.starts)[example])
         all_mass, right_mass = np.add.reduceat(mass, self.starts), np.add.reduceat(mass * self.right, self.starts) + 1e-12
-        pull = (mass / all_mass[example] - mass * self.right / right_mass[example]) / n_examples
+        pull = (mass / all_mass[example] - mass * self.right / right_mass[example]) * self.share[example]
         gradient = -np.bincount(self.columns, self.values * pull[self.rows], len(weights))
-        return float(-np.mean(np.log(right_mass / all_mass))), gradient + REGULARISATION * (weights - self.prior)
+        return float(-self.share @ np.log(right_mass / all_mass)), gradient + REGULARISATION * (weights - self.prior)

@@ -80,6 +80,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "no_edit": ("production",),
     "unanswered": ("kind",),
     "word": ("production", "place", "word"),
+    "sentence": ("production", "act"),
     "changed": ("kind", "mood", "lead"),
     "unchanged": ("kind", "mood", "lead"),
     "changed_by": ("word",),
@@ -114,6 +115,7 @@ PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "extra": (("portion", "counted"),),
     "classified": (("name", "word"),),
     "answered": (("kind", "how"),),
+    "sentence": (("production", "act"),),
 }
 
 

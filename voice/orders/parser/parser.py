@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple, final
 
 from schemas import LineRequest
@@ -30,6 +31,8 @@ MAX_COST_BEHIND: Final = 5.0  # the best hypothesis at a token
 MAX_PARSES: Final = 20
 MIN_PROBABILITY: Final = 1e-6
 MIN_RANKED: Final = 0.01  # probability of a parse that the ranker may put first, as a share of the best one's
+MAX_EDIT_COST: Final = 0.15  # -log P of an edit, of a sentence that is taken for one
+MIN_TALK_COST: Final = 0.9  # -log P of an edit, of a sentence that is taken for talk
 MAX_ACT_COST: Final = 4.0  # -log P; a very improbable act counts as much as one of 2 %
 
 
@@ -201,7 +204,8 @@ class Parser:
         if act_costs is None:
             act_costs = self.act_costs(analysis, kind)
         spoken = self._spoken([token.surface for token in tokens], lattice)
-        start = Hypothesis.start(before, tuple([number for number in focus if number < len(before)]), spoken)
+        acts = self._acts_of_sentences(tokens, lattice, kind)
+        start = Hypothesis.start(before, tuple([number for number in focus if number < len(before)]), spoken, acts)
         talk = tuple(dict.fromkeys([word for word in spoken if word not in {"", "<name>"}]))
         ending = _Ending(self.menu, self._model, before, talk, question, _lead(lattice), _arcs_of_acts(act_costs, self._model))
         finished = [ending.finished(parsed) for parsed in self._search(lattice, start, question, max_hypotheses)]
@@ -230,6 +234,20 @@ class Parser:
             beams[at] = []
         for hypothesis in _pruned(beams[-1], max_hypotheses):
             yield from self._reducer.reduce(hypothesis, question)
+
+    def _acts_of_sentences(self, tokens: Sequence[Token], lattice: Sequence[Sequence[Arc]], kind: str) -> tuple[str, ...]:
+        """Return what the sentence of each token does, as an attribute of events; empty if there is one sentence."""
+        surfaces = [token.surface for token in tokens]
+        ends = [at + 1 for at, row in enumerate(lattice) if row[0].role is Role.STOP]
+        bounds = [0, *ends] if ends and ends[-1] == len(tokens) else [0, *ends, len(tokens)]
+        sentences = [(start, end) for start, end in pairwise(bounds) if end - start > 1]
+        if len(sentences) < 2:  # noqa: PLR2004 - the act of the utterance is that of its only sentence
+            return ()
+        acts = ["unsure"] * len(tokens)
+        for start, end in sentences:
+            cost = self._act_model.costs(act_features(masked(surfaces[start:end], lattice[start:end]), kind))["edit"]
+            acts[start:end] = ["edit" if cost < MAX_EDIT_COST else "talk" if cost > MIN_TALK_COST else "unsure"] * (end - start)
+        return tuple(acts)
 
     def _spoken(self, surfaces: Sequence[str], lattice: Sequence[Sequence[Arc]]) -> tuple[str, ...]:
         """Return the words as features have them: names masked, and "" for words that no weight knows."""

@@ -131,6 +131,10 @@ class Reducer:
             cost += model.cost(event)
         for word, costs in zip(words, model.word_costs(production), strict=True):
             cost += costs.get(word, 0.0)
+        act = hypothesis.utterance.act_at(chunk.start)
+        if act:
+            edit.more_events = (*edit.more_events, ("sentence", production, act))
+            cost += model.cost(edit.more_events[-1])
         is_void = edit.is_edit and edit.draft == before.draft
         if is_void:
             cost += model.cost(("no_edit", production))

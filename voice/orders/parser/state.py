@@ -230,10 +230,11 @@ class Progress:
 class Utterance:
     """The words of an utterance, and what the hypotheses of its parse have in common."""
 
-    __slots__ = ("numbers", "words")
+    __slots__ = ("acts", "numbers", "words")
 
-    def __init__(self, words: tuple[str, ...]) -> None:
+    def __init__(self, words: tuple[str, ...], acts: tuple[str, ...]) -> None:
         self.words = words  # as features have them: names masked, "" for a word that features leave out
+        self.acts = acts  # of the sentence of each word, an attribute of events; empty if there is one sentence
         self.numbers: dict[tuple[Any, ...], int] = {}  # of keys of chunks and of progress
 
     def word(self, at: int) -> str:
@@ -243,6 +244,10 @@ class Utterance:
     def words_of(self, start: int, end: int) -> tuple[str, str, str, str]:
         """Return the words of a chunk at `model.WORD_PLACES`; "" for all if it has no words."""
         return (self.word(start - 1), self.word(start), self.word(end - 1), self.word(end)) if start >= 0 else ("", "", "", "")
+
+    def act_at(self, at: int) -> str:
+        """Return the act of the sentence of a word, "" if there is only one sentence, or no word."""
+        return self.acts[at] if self.acts and at >= 0 else ""
 
     def number_of(self, key: tuple[Any, ...]) -> int:
         """Return a number that equal keys share."""
@@ -300,9 +305,9 @@ class Hypothesis:
         self.trace = trace  # linked list of arcs, events, lists of events and `edits.Reduction`s, last one first
 
     @staticmethod
-    def start(draft: Draft, focus: tuple[int, ...] = (), words: tuple[str, ...] = ()) -> "Hypothesis":
+    def start(draft: Draft, focus: tuple[int, ...] = (), words: tuple[str, ...] = (), acts: tuple[str, ...] = ()) -> "Hypothesis":
         """Return the hypothesis before the first token."""
-        return Hypothesis(Progress(draft, {}, focus), Chunk(), Utterance(words), 0.0, "", None, 0, False, 0, Mood.NONE, None, None)  # noqa: FBT003
+        return Hypothesis(Progress(draft, {}, focus), Chunk(), Utterance(words, acts), 0.0, "", None, 0, False, 0, Mood.NONE, None, None)  # noqa: FBT003
 
     @property
     def draft(self) -> Draft:

@@ -23,6 +23,7 @@ from voice.orders.parser.acts import ACT_WEIGHTS_FILE, ActModel, act_features, f
 from voice.orders.parser.draft import MenuIndex, denotation
 from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
 from voice.orders.parser.generation import generated
+from voice.orders.parser.generation_talk import Rewriter
 from voice.orders.parser.lexicon import Lexicon
 from voice.orders.parser.model import WEIGHTS_FILE, Model
 from voice.orders.parser.parser import Parse, Parser, Unresolved
@@ -32,6 +33,8 @@ from voice.orders.parser.state import OpenQuestion
 
 N_ROUNDS: Final = 4
 N_GENERATED: Final = 80  # examples on each menu
+GENERATED_WEIGHT: Final = 0.2  # of an example; plain ones count less, as few of them are missed
+REWRITTEN_SHARE: Final = 0.5  # of all examples: added in other words
 N_FOLDS: Final = 6  # of the menus, for the act models
 MAX_CANDIDATES: Final = 30  # parses of an example in a round
 MIN_WEIGHT: Final = 2e-3  # smaller ones are not written
@@ -76,17 +79,16 @@ def fold_models(menus: Sequence[Sequence[Prepared]]) -> list[ActModel]:
     return models
 
 
-def candidates(parser: Parser, examples: Sequence[Example], act_costs: Sequence[Mapping[str, float]] | None = None) -> Iterator[Parsed]:
+def candidates(parser: Parser, examples: Sequence[Example]) -> Iterator[Parsed]:
     """Parse the examples of one menu; in a conversation, what a turn leaves waiting is pending in the next one."""
     waiting: Sequence[Unresolved] = ()
-    for number, example in enumerate(examples):
+    for example in examples:
         right = {denotation(parser.index.draft(lines)) for lines in example.right}
         parses = parser.parse(
             example.utterance,
             example.lines,
             question=with_pending(example.question, waiting if example.follows else ()),
             focus=example.focus,
-            act_costs=act_costs[number] if act_costs is not None else None,
             max_parses=MAX_CANDIDATES,
         )
         found = [(rank, Candidate(parse.features(), _is_right(parse, right, example.awaits))) for rank, parse in enumerate(parses)]
@@ -117,7 +119,14 @@ def examples_by_menu(left_out: Collection[str] = ()) -> list[list[Example]]:
     found += [example for name in DEVELOPMENT_CONVERSATIONS if name not in left_out for example in conversations(name)]
     found.sort(key=lambda example: example.menu.id)
     menus = [list(examples) for _, examples in groupby(found, key=lambda example: id(example.menu))]
-    return [[*examples, *generated(examples[0].menu, _language_of(examples), N_GENERATED)] for examples in menus]
+    return [with_generated(examples, _language_of(examples)) for examples in menus]
+
+
+def with_generated(examples: Sequence[Example], language: str) -> list[Example]:
+    """Return the examples of one menu, generated ones, and a share of all of them in other words."""
+    found = [*examples, *generated(examples[0].menu, language, N_GENERATED)]
+    found += Rewriter(language, examples[0].menu.id).rewritten(found, REWRITTEN_SHARE)
+    return [*found[: len(examples)], *[example._replace(weight=GENERATED_WEIGHT) for example in found[len(examples) :]]]
 
 
 def _language_of(examples: Sequence[Example]) -> str:
@@ -132,13 +141,21 @@ class Task(NamedTuple):
     weights: Mapping[str, float]
     vocabulary: Collection[str]
     examples: Sequence[Example]
-    act_costs: Sequence[Mapping[str, float]]  # of each example
+    fold: int  # of the act model
+
+
+_act_models: list[ActModel] = []  # of each fold, in the processes that parse
+
+
+def inherit(models: Sequence[ActModel]) -> None:
+    """Keep the act models in a process that parses: it is forked with them, so that no task carries them."""
+    _act_models[:] = models
 
 
 def parse_examples(task: Task) -> list[Parsed]:
     """Parse the examples of one menu with some weights."""
-    parser = Parser(task.examples[0].menu, Model(task.weights, task.vocabulary), ActModel({}))
-    return list(candidates(parser, task.examples, task.act_costs))
+    parser = Parser(task.examples[0].menu, Model(task.weights, task.vocabulary), _act_models[task.fold])
+    return list(candidates(parser, task.examples))
 
 
 class Trainer:
@@ -146,15 +163,15 @@ class Trainer:
 
     def __init__(self, menus: Sequence[Sequence[Prepared]]) -> None:
         self._menus = [[one.example for one in menu] for menu in menus]
+        self.weights = [one.example.weight for menu in menus for one in menu]
         count = Counter(word for menu in menus for one in menu for word in one.masked_words)
         self._vocabulary = frozenset(word for word, n in count.items() if n >= MIN_WORD_COUNT)
-        models = fold_models(menus)
-        self._act_costs = [[models[place % N_FOLDS].costs(one.features) for one in menu] for place, menu in enumerate(menus)]
+        self._act_models = fold_models(menus)
 
     def parse(self, weights: Mapping[str, float]) -> list[Parsed]:
         """Parse all examples with some weights."""
-        tasks = [Task(weights, self._vocabulary, menu, costs) for menu, costs in zip(self._menus, self._act_costs, strict=True)]
-        with multiprocessing.get_context("fork").Pool(os.cpu_count()) as processes:
+        tasks = [Task(weights, self._vocabulary, menu, place % N_FOLDS) for place, menu in enumerate(self._menus)]
+        with multiprocessing.get_context("fork").Pool(os.cpu_count(), inherit, (self._act_models,)) as processes:
             return [parsed for menu in processes.map(parse_examples, tasks, 1) for parsed in menu]
 
     def rounds(self, weights: dict[str, float], count: int) -> Iterator[tuple[dict[str, float], str]]:
@@ -166,7 +183,7 @@ class Trainer:
                 pool.update({(number, rank): candidate for rank, candidate in parsed})
             n_right = sum(bool(parsed) and parsed[0][1].is_right for parsed in found)
             n_found = sum(any(candidate.is_right for _, candidate in parsed) for parsed in found)
-            weights, loss = fit(pools, weights)
+            weights, loss = fit(zip(pools, self.weights, strict=True), weights)
             counts = f"{n_right} right, {n_found} found, of {len(pools)}"
             yield weights, f"round {number + 1}: {counts}; loss {loss:.4f}, {len(weights)} features"
 
@@ -215,7 +232,9 @@ def main() -> None:
         sys.stdout.flush()
         written = {feature: round(weight, 4) for feature, weight in weights.items() if abs(weight) >= MIN_WEIGHT}
         write(arguments.output / WEIGHTS_FILE.name, written)
-    write_ranker(arguments.output / RANKER_FILE.name, fit_ranker([dict(parsed) for parsed in trainer.parse(written)], written))
+    write_ranker(
+        arguments.output / RANKER_FILE.name, fit_ranker(zip(map(dict, trainer.parse(written)), trainer.weights, strict=True), written)
+    )
 
 
 if __name__ == "__main__":
