@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import jsonschema
@@ -16,6 +16,9 @@ from voice.orders import compiled
 from web.auth import digest
 from web.pages import openapi_document
 from web.rate_limiter import RateLimiter
+
+if TYPE_CHECKING:
+    from web.endpoint import Endpoint
 
 ROOT = Path(__file__).parent.parent
 KEYS = {"X-Secret-Id": "demo", "X-Secret-Key": "demo-secret"}
@@ -48,6 +51,11 @@ from tests.adapters.lines import REFUSED_ID, telephone_settings  # noqa: E402
 from tests.databases import database_url, postgres, postgres_url, sqlite_url  # noqa: E402, F401 - fixtures
 from tests.servers import Server  # noqa: E402
 from tests.valkeys import valkey  # noqa: E402, F401 - fixtures
+from tests.whole_suite import (  # noqa: E402
+    ErrorsOfReplies,
+    pytest_collection_modifyitems,  # noqa: F401 - a hook
+    pytest_xdist_auto_num_workers,  # noqa: F401 - a hook
+)
 
 SETTINGS = Settings()
 APP = create_app(SETTINGS)
@@ -87,12 +95,17 @@ class Declared(httpx.AsyncBaseTransport):
 
 DOCUMENT = openapi_document(APP)
 PATHS = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + "$"), path) for path in DOCUMENT["paths"]]
-REPLIES: set[tuple[str, str, int, str | None]] = set()  # (method, path, status, error) of every checked reply
+ERRORS: set[tuple[str, str, str]] = set()  # (method, path, error) of every checked reply
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what looks back on all other tests behind them."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+def pytest_configure(config: pytest.Config) -> None:
+    declared = {
+        (method, route.path, failure.error.value)
+        for route in ROUTES
+        for method in (route.methods or set()) - {"HEAD"}
+        for failure in cast("Endpoint", route.endpoint).facts.raises
+    }
+    config.pluginmanager.register(ErrorsOfReplies(declared, ERRORS))
 
 
 def check_reply(request: httpx.Request, response: httpx.Response) -> None:
@@ -123,7 +136,8 @@ def check_reply(request: httpx.Request, response: httpx.Response) -> None:
     assert str(response.status_code) in operation["responses"], f"{request.method} {path} does not declare {envelope}"
     schema = operation["responses"][str(response.status_code)]["content"][media_type]["schema"]
     jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(envelope)
-    REPLIES.add((request.method, path or "", response.status_code, error))
+    if error is not None:
+        ERRORS.add((request.method, path or "", error))
 
 
 def client_of(
