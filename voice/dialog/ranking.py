@@ -143,8 +143,16 @@ def _with_first(best: Parse, parses: Sequence[Parse]) -> list[Parse]:
 
 def repeating_first(parses: list[Parse]) -> list[Parse]:
     """Return the parses in a likelier sequence after words that only ask for more of the line in focus: they order it again."""
+    if _is_remark(parses[0]):  # "one more thing"
+        return parses
     best = next((parse for parse in parses if _is_repetition(parse)), None)
     return parses if best is None else _with_first(best, parses)
+
+
+def _is_remark(parse: Parse) -> bool:
+    """Return whether a parse reads all words as phrases that order nothing."""
+    roles = {event.role for event in parse.events[:-1] if isinstance(event, Arc)}
+    return not parse.n_edits and not parse.unread and roles <= {Role.FILLER, Role.AND, Role.COMMA, Role.STOP}
 
 
 def _is_repetition(parse: Parse) -> bool:

@@ -93,3 +93,9 @@ def test_a_choice_that_is_left_out_by_its_own_name_is_removed():
     changed = MenuIndex(ICE).modify(DraftLine(("tea",), 1, (DraftOption("ice", ("less",)),)), less)
     assert changed is not None
     assert changed.line.options == ()
+
+
+def test_a_choice_closes_an_option_that_is_open_between_it_and_others():
+    line = DraftLine(("latte",), 1, (DraftOption("extras", ("black", "white")), DraftOption("extras", ("shot",))))
+    closed = modified(line, modifier("extras", "white")).line
+    assert {option.choices for option in closed.options} == {("shot",), ("white",)}

@@ -91,3 +91,59 @@ def test_a_noun_that_is_a_name_of_its_own_is_said_for_itself():
 
 def test_a_measure_that_no_name_has_is_an_arc_of_its_type():
     assert [arc.value for arc in arcs("sixty ounce latte", Role.TALK)] == ["size"]
+
+
+def test_zero_of_something_is_none():
+    assert {arc.role for arc in lattice("0 lattes")[0]} >= {Role.AMOUNT, Role.AMOUNT_BEHIND}
+    assert not arcs("0 lattes", Role.NUMBER)
+
+
+def _with_items(**names):
+    muffin = MENU.items["muffin"]
+    return MENU.model_copy(
+        update={"languages": ("en",), "items": {item: muffin.model_copy(update={"name": name}) for item, name in names.items()}}
+    )
+
+
+def _items(menu, utterance, length):
+    row = Lexicon(menu, Model(PRIOR)).lattice(words.tokenize(utterance))[0]
+    return {item for arc in row if arc.role is Role.ITEM and arc.length == length for item in arc.value}
+
+
+def test_a_number_in_a_name_may_be_said_in_words():
+    menu = _with_items(malt="Route 66 malt", thali="No. 8 thali")
+    assert _items(menu, "route sixty six", 3) == {"malt"}
+    assert _items(menu, "number eights", 2) == {"thali"}
+
+
+def test_the_head_of_a_long_name_is_a_name():
+    menu = _with_items(
+        one="Combo 1 - chicken, fries, salad, soup and a soft drink", two="Combo 2 (burger, fries, salad, soup and a soft drink)"
+    )
+    assert (_items(menu, "combo 1", 2), _items(menu, "combo 2", 2)) == ({"one"}, {"two"})
+
+
+def test_the_noun_with_which_the_names_of_a_category_end_means_all_of_them():
+    muffin = MENU.items["muffin"].model_copy(update={"category": "Sweets"})
+    names = {"plain": "Plain scone", "fruit": "Red fruit scone", "tart": "Tart"}
+    items = {item: muffin.model_copy(update={"name": name}) for item, name in names.items()}
+    menu = MENU.model_copy(update={"languages": ("en",), "items": items})
+    (row, *_) = Lexicon(menu, Model(PRIOR)).lattice(words.tokenize("scones"))
+    assert ("plain", "fruit") in [arc.value for arc in row]
+
+
+def test_a_multiplier_that_begins_a_name_leaves_a_shorter_number_before_it():
+    size = MENU.option_groups["size"]
+    groups = {
+        **MENU.option_groups,
+        "size": size.model_copy(update={"choices": {**size.choices, "d": size.choices["s"].model_copy(update={"name": "Dozen"})}}),
+    }
+    lexicon = Lexicon(MENU.model_copy(update={"option_groups": groups}), Model(PRIOR))
+    numbers = {arc.value for arc in lexicon.lattice(words.tokenize("two dozen"))[0] if arc.role is Role.NUMBER}
+    assert numbers == {2, 24}
+    assert {arc.value for arc in arcs("two dozen", Role.NUMBER)} == {24}
+
+
+def test_a_word_of_another_language_than_the_menu_is_no_hollow_word_of_a_name():
+    menu = _with_items(chai="Masala chai", tea="Green tea")  # "chai" counts bottles in Vietnamese
+    assert _items(menu, "chai", 1) == {"chai"}

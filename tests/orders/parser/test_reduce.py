@@ -72,6 +72,24 @@ SMALL, PEARLS, NO_SHOT = (modifier("size", "s"),), modifier("extras", "black", "
         ("remove", "latte; muffin", chunk(lines=(0,), verb="remove"), "muffin"),
         ("same_for", "latte [l]; latte", chunk(flags=ChunkFlag.AGAIN | ChunkFlag.REST), "latte [l]; latte [l]"),
         ("split", "2 x latte", chunk(number=1, modifiers=LARGE), "latte; latte [l]"),
+        ("set_portions", "latte [shot]", chunk(number=3, modifiers=SHOT), "latte [3*shot]"),
+        ("add_portions", "latte [2*shot]", chunk(number=1, flags=ChunkFlag.MORE, modifiers=SHOT), "latte [3*shot]"),
+        ("remove_portions", "latte [3*shot]", chunk(number=1, verb="remove", modifiers=SHOT), "latte [2*shot]"),
+        (
+            "set_portions_each",
+            "latte",
+            chunk(number=2, flags=ChunkFlag.EACH, modifiers=(*SHOT, modifier("extras", "black"))),
+            "latte [2*shot, 2*black]",
+        ),
+        ("multiply", "2 x latte; muffin", chunk(items=LATTE, factor=2), "4 x latte; muffin"),
+        ("recount", "latte [s]; latte [l]", chunk(number=3, modifiers=LARGE), "latte [s]; 3 x latte [l]"),
+        (
+            "set_options",
+            "latte; muffin; latte",
+            chunk(items=LATTE, flags=ChunkFlag.EACH, modifiers=SHOT),
+            "latte [shot]; muffin; latte [shot]",
+        ),
+        ("replace", "3 x latte", chunk(items=("muffin",), number=1, flags=ChunkFlag.PART), "2 x latte; muffin"),
         ("remove", "latte; muffin", chunk(items=LATTE, verb="remove"), "muffin"),
         ("remove_options", "latte [shot]", chunk(modifiers=SHOT, verb="remove"), "latte"),
         ("replace", "2 x muffin", chunk(items=LATTE, link="correction"), "2 x latte"),
@@ -96,6 +114,93 @@ def test_modifiers_without_an_item_add_a_line_that_is_open_between_the_items_tha
 def test_a_held_part_of_a_line_is_replaced():
     target = ReplacementTarget(0, (), 1)
     assert reductions("2 x muffin", chunk(items=LATTE, verb="into"), target=target)["replace"] == [order("muffin; latte")]
+
+
+def test_a_line_that_is_named_without_a_verb_is_held_for_what_it_becomes():
+    hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "latte; 2 x muffin")))
+    hypothesis.chunk = chunk(items=("muffin",), number=2)
+    (held,) = {new.progress.target for new in REDUCER.reduce(hypothesis, None) if new.progress.target is not None}
+    assert (held.line, held.verb) == (1, "")
+    assert order("latte; muffin") in reductions("latte; 2 x muffin", chunk(number=1, verb="into"), target=held)["replace_options"]
+
+
+def test_half_of_a_line_is_held_for_what_it_becomes():
+    hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "6 x latte")))
+    hypothesis.chunk = chunk(items=LATTE, share=2, verb="change")
+    assert {new.progress.target.number for new in REDUCER.reduce(hypothesis, None) if new.progress.target is not None} == {3}
+
+
+def test_the_object_of_make_is_replaced_by_an_item_without_a_verb():
+    made, named = ReplacementTarget(0, (), 1, "set"), ReplacementTarget(0, (), 1, "")
+    one = chunk(items=("muffin",), is_article=True, number=1)
+    assert reductions("2 x latte", one.copy(), target=made)["replace"] == [order("latte; muffin")]
+    assert "replace" not in reductions("2 x latte", one.copy(), target=named)
+
+
+def test_the_portions_of_held_options_become_a_number():
+    target = ReplacementTarget(0, SHOT, 0, "")
+    assert reductions("latte [2*shot, black]", chunk(number=3, verb="into"), target=target)["replace_options"] == [
+        order("latte [3*shot, black]")
+    ]
+
+
+def test_a_number_corrects_the_portions_that_were_set_before_it():
+    before, after = INDEX.draft(lines_of(MENU, "latte")), INDEX.draft(lines_of(MENU, "latte [2*shot]"))
+    corrected = reductions("latte [2*shot]", chunk(number=3, link="correction"), edits=(EditRecord(0, 1, before, after), None))
+    assert corrected["set_portions_each"] == [order("latte [3*shot]")]
+
+
+def test_units_with_another_option_are_of_the_item_before_them():
+    found = reductions("5 x latte [shot]", chunk(number=10, modifiers=(modifier("extras", "black"),)), new_lines=(0,))
+    assert order("5 x latte [shot]; 10 x latte [black]") in found["add_parallel"]
+    assert "add_parallel" not in reductions("5 x latte [shot]", chunk(number=10, modifiers=SHOT))  # the line is no new one
+
+
+def test_the_parts_of_a_list_are_among_the_items_of_its_head():
+    (headed,) = _forwarded_by(chunk(items=("latte", "milk-tea"), number=4, modifiers=LARGE))
+    assert headed == Forwarded(4, LARGE, ("latte", "milk-tea"))
+    part = reductions("", chunk(items=("muffin", "latte"), number=1), forwarded=(headed,))["add"]
+    assert order("latte [l]") in part
+    rest = reductions("", chunk(items=("latte",), flags=ChunkFlag.REST), forwarded=(headed._replace(number=3),))["add_rest"]
+    assert rest == [order("3 x latte [l]")]
+    assert "add_rest" not in reductions("", chunk(items=("muffin",), flags=ChunkFlag.REST), forwarded=(headed,))
+
+
+def _forwarded_by(reduced):
+    hypothesis = Hypothesis.start(())
+    hypothesis.chunk = reduced
+    return {one for new in REDUCER.reduce(hypothesis, None) for one in new.progress.forwarded if one.items}
+
+
+def test_an_item_for_each_unit_of_a_line_is_multiplied():
+    each = chunk(items=LATTE, flags=ChunkFlag.EACH)
+    assert reductions("3 x latte; muffin", each, new_lines=(1,), focus=(1,))["for_each"] == [order("3 x latte; 3 x muffin")]
+
+
+def test_an_answer_for_all_reaches_every_line_that_lacks_the_option():
+    everybody = chunk(modifiers=LARGE, flags=ChunkFlag.EACH)
+    before = "2 x latte; milk-tea; muffin; latte [s]"
+    assert reductions(before, everybody, question=SIZE_ASKED)["set_asked"] == [order("2 x latte [l]; milk-tea [l]; muffin; latte [s]")]
+    assert "set_asked" in reductions(before, chunk(modifiers=LARGE, number=3), question=SIZE_ASKED)
+    assert "set_asked" not in reductions(before, chunk(modifiers=LARGE, number=2), question=SIZE_ASKED)  # there are three units
+
+
+@pytest.mark.parametrize("reference", [chunk(number=3), chunk(number=3, flags=ChunkFlag.ALL)])
+def test_a_number_of_units_refers_to_all_lines_that_have_as_many(reference):
+    set_on = [
+        new.draft
+        for new in _reduced("2 x latte; milk-tea", reference, forwarded=(Forwarded(0, LARGE),))
+        if any(event[0] == "set_on" for event in new.trace[0].events())
+    ]
+    assert order("2 x latte [l]; milk-tea [l]") in [denotation(draft) for draft in set_on]
+
+
+def _reduced(before, reduced, **attributes):
+    hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, before)))
+    hypothesis.chunk = reduced.copy()
+    for name, value in attributes.items():
+        setattr(hypothesis.progress, name, value)
+    return REDUCER.reduce(hypothesis, None)
 
 
 def test_forwarded_modifiers_become_lines_of_the_item_that_follows():
@@ -195,14 +300,18 @@ def test_no_rule_keeps_a_production_from_a_chunk_to_which_it_applies():
     )
     applied = set()
     for verb, link, flag in product(("", "remove", "change", "into", "set", "keep", "instead"), ("", "correction", "except"), flags):
-        for items, modifiers, number, place in product(((), LATTE), ((), LARGE, (*LARGE, *SHOT)), (0, 2), (0, 1)):
-            hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte; muffin; milk-tea [s]")))
+        for items, modifiers, number, place in product(
+            ((), LATTE, ("latte", "milk-tea")), ((), LARGE, (*LARGE, *SHOT), (modifier("extras", "black"),)), (0, 2), (0, 1)
+        ):
+            hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte [3*black]; muffin; milk-tea [s]")))
             hypothesis.progress.focus = (0,)
+            hypothesis.progress.new_lines = (0,)
             hypothesis.progress.edits = (EditRecord(0, 1, hypothesis.draft, hypothesis.draft), None)
             hypothesis.progress.forwarded = (Forwarded(3, ()),)
             hypothesis.chunk = chunk(
                 verb=verb, link=link, flags=flag, items=items, modifiers=modifiers, number=number, place=place, share=2 * (flag == 0)
             )
+            hypothesis.chunk.factor = 2 * (place == 0 and not number and flag == ChunkFlag.ALL)
             hypothesis.chunk.groups = ("size",) if flag & ChunkFlag.AGAIN and not items else ()
             for asked in questions:
                 bits = bits_of(hypothesis.chunk, asked)

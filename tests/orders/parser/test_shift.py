@@ -59,7 +59,7 @@ def test_a_number_behind_an_option_may_multiply_it():
 
 def test_an_amount_goes_to_the_next_option_and_may_carry_on_behind_a_connective():
     without = shifted((Role.AMOUNT, "no"), (Role.OPTION, modifier("extras", "shot").refs))
-    assert {one.amount for hypothesis in without for one in hypothesis.chunk.modifiers} == {"no"}
+    assert {one.amount for hypothesis in without if not hypothesis.chunk.verb for one in hypothesis.chunk.modifiers} == {"no"}
     both = shifted(
         (Role.AMOUNT, "no"),
         (Role.OPTION, modifier("extras", "shot").refs),
@@ -67,6 +67,44 @@ def test_an_amount_goes_to_the_next_option_and_may_carry_on_behind_a_connective(
         (Role.OPTION, modifier("extras", "black").refs),
     )
     assert {tuple(one.amount for one in hypothesis.chunk.modifiers) for hypothesis in both} >= {("no", "no"), ("no", None)}
+
+
+NONE = (Role.AMOUNT, "no")
+
+
+def test_zero_behind_an_item_or_a_pronoun_removes_it():
+    zero = (Role.AMOUNT_BEHIND, "no")
+    for arcs in ((ITEM, zero), ((Role.SET_IT, None), zero), ((Role.INTO, None), zero)):
+        assert any(hypothesis.chunk.verb == "remove" for hypothesis in shifted(*arcs, draft=TWO_LATTES))
+
+
+def test_no_before_an_option_may_remove_the_line_that_has_it():
+    chunks = [hypothesis.chunk for hypothesis in shifted(NONE, LARGE)]
+    assert any(chunk.verb == "remove" and chunk.modifiers == (modifier("size", "l"),) for chunk in chunks)
+
+
+def test_a_factor_stands_before_or_behind_its_line():
+    double = (Role.PORTION, 2)
+    for arcs in ((double, ITEM), (ITEM, double)):
+        chunks = [hypothesis.chunk for hypothesis in shifted(*arcs)]
+        assert any((chunk.factor, chunk.items) == (2, ("latte",)) for chunk in chunks)
+    assert not any(hypothesis.chunk.factor for hypothesis in shifted(double, LARGE))  # portions of an option
+
+
+def test_more_may_stand_behind_an_option():
+    for arcs in ((LARGE, (Role.MORE, 1)), (LARGE, (Role.MORE, 0), (Role.MORE, 1))):
+        chunks = [hypothesis.chunk for hypothesis in shifted(*arcs) if hypothesis.chunk.modifiers]
+        assert any(chunk.flags & ChunkFlag.MORE and chunk.number == 1 for chunk in chunks)
+
+
+def test_a_comma_behind_a_correction_does_not_end_it():
+    links = {hypothesis.chunk.link for hypothesis in shifted(ITEM, (Role.CORRECTION, None), (Role.COMMA, None), TWO)}
+    assert links == {"correction"}
+
+
+def test_a_list_of_numbered_items_is_removed_by_one_verb():
+    removed = shifted((Role.REMOVE, None), (Role.NUMBER, 1), ITEM, (Role.NUMBER, 1), (Role.ITEM, ("muffin",)))
+    assert any(hypothesis.chunk.verb == "remove" and hypothesis.chunk.items == ("muffin",) for hypothesis in removed)
 
 
 def test_cancelling_empties_the_draft():
@@ -146,6 +184,7 @@ def test_an_extra_option_that_is_counted_may_be_one_portion():
     more = [hypothesis.chunk.modifiers for hypothesis in shots if ("extra", False, True) in _events(hypothesis)]
     assert (modifier("extras", "shot"),) in one_portion
     assert (modifier("extras", "shot", amount="extra"),) in more
+    assert all(hypothesis.chunk.flags & ChunkFlag.MORE for hypothesis in shots if ("extra", True, True) in _events(hypothesis))
 
 
 def _events(hypothesis):

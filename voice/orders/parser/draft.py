@@ -237,6 +237,11 @@ def have_common(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
     return False
 
 
+def _is_named_by(option: DraftOption, choices: tuple[str, ...]) -> bool:
+    """Return whether choices are those of an option, or close it if it is open between these and others."""
+    return option.choices == choices or (len(choices) < len(option.choices) and all([choice in option.choices for choice in choices]))
+
+
 @final
 class MenuIndex:
     """The parts of a menu that edits need, by id."""
@@ -347,7 +352,7 @@ class MenuIndex:
             others = [option for option in line.options if option.group != group]
             is_replacement = any([option.choices != choices and option.amount != "no" for option in before])
         else:
-            others = [option for option in line.options if (option.group, option.choices) != (group, choices)]
+            others = [option for option in line.options if option.group != group or not _is_named_by(option, choices)]
             is_replacement = False
         option = DraftOption(group, choices, modifier.amount, modifier.quantity)
         return ModifiedLine(line._replace(options=(*others, option)), is_replacement=is_replacement)

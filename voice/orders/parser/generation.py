@@ -14,6 +14,7 @@ from schemas import LineRequest, OptionRequest
 from voice.menus.menu import Menu
 from voice.orders.corpus import Example
 from voice.orders.parser.draft import DraftLine
+from voice.orders.parser.generation_parts import PartExamples
 from voice.orders.parser.generation_talk import EditExamples
 from voice.orders.parser.generation_words import NUMBERS
 from voice.orders.parser.state import OpenQuestion
@@ -27,7 +28,7 @@ def generated(menu: Menu, language: str, count: int) -> Iterator[Example]:
     return _Generator(menu, language).examples(count)
 
 
-class _Generator(EditExamples):
+class _Generator(EditExamples, PartExamples):
     """Random orders, edits and their words; one menu and one language."""
 
     def __init__(self, menu: Menu, language: str) -> None:
@@ -65,6 +66,7 @@ class _Generator(EditExamples):
             (1, self._extra_portion),
             (4, self._two_edits),
             (5, self._nothing),
+            *self.part_makers(),
         )
 
     def examples(self, count: int) -> Iterator[Example]:

@@ -105,6 +105,7 @@ class Lexicon:
         arcs = [self._shared(arc, arcs) for arc in arcs]
         functions = list(self._function_arcs(tokens, surfaces, start, manner))
         functions += self._number_arcs(surfaces, numbers[start], start)
+        functions += self._numbers_before_names(tokens, numbers[start], start, manner)
         groups = self._groups.get(words.singular(surface))
         if groups is not None:
             functions.append(self._arc(1, Role.GROUP, groups, (("function", 1.0), ("function.GROUP", 1.0))))
@@ -165,6 +166,9 @@ class Lexicon:
         if number.article:
             yield self._arc(length, Role.ARTICLE, 1, (("article", 1.0),))
             return
+        if number.value == 0:  # zero of something is none
+            for role in (Role.AMOUNT, Role.AMOUNT_BEHIND):
+                yield self._arc(length, role, "no", (("number", 1.0), ("number.zero", 1.0)))
         if not 1 <= number.value <= MAX_QUANTITY:
             return
         features: Features = (("number", 1.0), ("number.spelling", number.cost)) if number.cost else (("number", 1.0),)
@@ -173,6 +177,14 @@ class Lexicon:
             people = surfaces[number.end : number.end + n_words]
             if len(people) == n_words and people in self._people:
                 yield self._arc(length + n_words, Role.PEOPLE, number.value, (*features, ("number.people", 1.0)))
+
+    def _numbers_before_names(self, tokens: Sequence[Token], number: Number | None, start: int, manner: "_Manner") -> Iterator[Arc]:
+        """Yield the shorter numbers in a number whose last word begins a name of the menu: "2 dozen" where "dozen" is a choice."""
+        if number is None or number.base == 0 or number.end - start < 2 or not self._names.begins(tokens[number.end - 1].surface):  # noqa: PLR2004
+            return
+        shorter = self._numbers.parse(tokens[: number.end - 1], start, has_diacritics=manner.has_diacritics)
+        if shorter is not None and shorter.end == number.end - 1:
+            yield from self._number_arcs(tuple([token.surface for token in tokens]), shorter, start)
 
     def _add_span(self, span: Span, rows: list[tuple[Arc, ...]]) -> None:
         """Add the arc of a typed span; numbers within a span that is no quantity get features of its type."""

@@ -7,6 +7,7 @@ from typing import Any, Final, final
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.model import Event
 from voice.orders.parser.reduce import Reducer
+from voice.orders.parser.roles import Role
 from voice.orders.parser.state import Chunk, Hypothesis, OpenQuestion
 
 ENUMERATING: Final = frozenset({"and", "comma", "or"})  # connectives
@@ -80,7 +81,8 @@ class Shift:
         for event in closing:
             cost += self.reducer.cost(event)
         is_enumerated = link in ENUMERATING
-        inherits = is_enumerated and before.verb in INHERITED_VERBS
+        is_listed = link == "" and before.verb == "remove" and before.number > 0 and arc.role is Role.NUMBER  # "bớt một bún một bánh mì"
+        inherits = is_listed or (is_enumerated and before.verb in INHERITED_VERBS)
         max_cost = self.max_cost + MAX_REBATE if is_bounded else math.inf
         begun: list[tuple[Hypothesis, Chunk]] = []
         for reduction in self.reducer.reductions(hypothesis, self.question):
@@ -106,7 +108,7 @@ class Shift:
             if inherits:
                 heir = new.fork()
                 heir.chunk = Chunk(link, before.verb, self.at, self.at + arc.length)
-                self.note(heir, "inherit", before.verb)
+                self.note(heir, "inherit", "listed" if is_listed else before.verb)
                 begun.append((heir, heir.chunk))
         return begun
 

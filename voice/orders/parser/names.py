@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from voice.menus.menu import Menu
-from voice.menus.names import spoken_names
 from voice.orders import words
 from voice.orders.cooperation import let_others_run
 from voice.orders.language_packs import LanguagePack
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import ChoiceRef
 from voice.orders.parser.model import Features, Model
+from voice.orders.parser.name_phrases import Entity, Phrase, names_of, synonyms_of
 from voice.orders.parser.roles import Role
 from voice.orders.parser.spelling import MIN_TYPO_LETTERS, SpellingIndex
 
@@ -24,14 +24,9 @@ MAX_OPEN: Final = 24  # items or choices that a partial name may leave open
 MIN_SHARE: Final = 0.2  # of a name's weight that must be spoken
 HOLLOW_WEIGHT: Final = 0.25  # of a word that names nothing by itself: a number, a unit, a classifier
 MIN_WEIGHT: Final = 0.4  # of any other word, besides its rarity
-MAX_AMOUNT_PHRASES: Final = 40  # of an amount, as synonyms
-MAX_SYNONYM_WORDS: Final = 3
 TOGETHER: Final[Features] = (("spelt.together", 1.0),)  # two words of a name written as one
-CONNECTORS: Final = frozenset({"and", "with", "of", "the", "&", ",", "n", "in", "on", "và", "với"})
+CONNECTORS: Final = frozenset({"a", "and", "with", "of", "the", "&", ",", "n", "in", "on", "và", "với"})
 UNITS: Final = frozenset({"oz", "ml", "cl", "g", "kg", "inch", "pc", "pcs", "piece", "pieces", "l", "cm", "ounce", "ounces", "lb"})
-
-Entity = str | ChoiceRef  # an item's id, or a choice
-Phrase = tuple[str, ...]
 
 
 class Name(NamedTuple):
@@ -78,18 +73,22 @@ class NameIndex:
         self._adjectives = frozenset({word for pack in packs for word in pack.adjectives})
         # Elsewhere the last word of a name is no noun.
         self._has_noun_last = any(pack.adjectives_first and pack.language in menu.languages for pack in packs)
-        self._digits = {word: str(value) for pack in packs for word, value in {**pack.numbers.units, **pack.numbers.tens}.items()}
-        self._hollow = frozenset({word for pack in packs for word in pack.uninformative_words()}) | UNITS
+        self._units = {word: value for pack in packs for word, value in pack.numbers.units.items()}
+        self._tens = {word: value for pack in packs for word, value in pack.numbers.tens.items()}
+        self._digits = {word: str(value) for word, value in {**self._units, **self._tens}.items()}
+        spoken = [pack for pack in packs if pack.language in menu.languages] or packs
+        self._hollow = frozenset({word for pack in spoken for word in pack.uninformative_words()}) | UNITS
         self._neighbours = _groups_offered_together(menu)
         self._names: list[Name] = []
         self._postings: dict[str, list[Posting]] = defaultdict(list)
-        self._index(dict.fromkeys([*_names_of(menu), *_synonyms_of(menu, packs)]))
+        self._index(dict.fromkeys([*names_of(menu), *synonyms_of(menu, packs)]))
         self._categories: dict[Phrase, list[str]] = defaultdict(list)
         for item_id, item in menu.items.items():
             if item.category is not None:
                 self._categories[tuple(map(words.singular, words.phrase(item.category)))].append(item_id)
         self._family_of = {name.entity: self._family(menu, name.entity) for name in self._names}
         self._kinds = self._kinds_of(menu)
+        self._items_of_kind = self._by_kind(menu)
         self._spellings = SpellingIndex(self._postings, self._function_words)
         self.keys = frozenset({_sound_key(name) for name in self._names})  # of whole names
 
@@ -127,6 +126,15 @@ class NameIndex:
             for family, nouns in ending.items()
             if family
         }
+
+    def _by_kind(self, menu: Menu) -> dict[str, tuple[str, ...]]:
+        """Return the items whose names end with each noun of a kind."""
+        found: dict[str, dict[str, None]] = defaultdict(dict)
+        for name in self._names:
+            noun = words.singular(name.words[-1])
+            if isinstance(name.entity, str) and noun in self._kinds.get(self._family_of[name.entity], ()):
+                found[noun][name.entity] = None
+        return {noun: tuple([item for item in menu.items if item in items]) for noun, items in found.items()}
 
     @staticmethod
     def _family(menu: Menu, entity: Entity) -> str:
@@ -177,12 +185,24 @@ class NameIndex:
                 skipped = {number: match._replace(features=(*match.features, ("name.connector", 1.0))) for number, match in matches.items()}
                 self._extend(by_end, skipped, surfaces, end + 1, is_first=False, has_diacritics=has_diacritics)
         arcs += self._category_arcs(surfaces, start)
+        arcs += self._kind_arcs(surfaces[start])
         return arcs, reach - start
+
+    def begins(self, surface: str) -> bool:
+        """Return whether a word is the first one of a name."""
+        return any([posting.place == 0 for posting in self._postings.get(surface, ())])
 
     def _is_kind(self, surface: str, arc: Arc) -> bool:
         """Return whether a word behind a whole name says of what kind it is: "jalapeno peppers" beside "banana peppers"."""
         kinds = self._kinds.get(self._family_of[arc.value[0]], frozenset()) if not arc.is_partial else frozenset()
         return words.singular(surface) in kinds
+
+    def _kind_arcs(self, surface: str) -> Iterator[Arc]:
+        """Yield an arc for all items of a kind, by the noun with which their names end: "froyos"."""
+        items = self._items_of_kind.get(words.singular(surface), ())
+        if 1 < len(items) <= MAX_OPEN:
+            features = (("name.item", 1.0), ("name.category", 1.0), ("name.items_of_kind", 1.0))
+            yield Arc.scored(self._model, 1, Role.ITEM, items, features, is_partial=True)
 
     def _with_kind(self, arc: Arc) -> Arc:
         return Arc.scored(self._model, arc.length + 1, arc.role, arc.value, (*arc.features, ("name.kind", 1.0)))
@@ -191,11 +211,15 @@ class NameIndex:
         """Yield indexed words that one token, or two tokens written apart, may stand for, with the number of tokens."""
         surface = surfaces[start]
         near = self._spellings.near(surface, has_diacritics=has_diacritics)
-        digits = self._digits.get(surface)
+        digits = self._digits.get(surface) or self._digits.get(words.singular(surface))
         if digits in self._postings:
             near = [*near, (str(digits), (("spelt.digits", 1.0),))]
         yield 1, near
         behind = surfaces[start + 1] if start + 1 < len(surfaces) else ""
+        if surface in self._tens and behind in self._units:
+            digits = str(self._tens[surface] + self._units[behind])
+            if digits in self._postings:
+                yield 2, [(digits, (("spelt.digits", 1.0),))]
         if surface.isalpha() and behind.isalpha() and len(surface + behind) > MIN_TYPO_LETTERS:
             joined = surface + behind
             if joined in self._postings or not near or not self._spellings.near(behind, has_diacritics=has_diacritics):
@@ -336,44 +360,3 @@ def _matched(before: Match | None, posting: Posting, cost: float, features: Feat
     if place < before.next_word:
         features = (*features, ("name.order", 1.0))
     return Match(before.said | bits, before.cost + cost, (*before.features, *features), place + n_words)
-
-
-def _names_of(menu: Menu) -> Iterator[tuple[Entity, Phrase, bool]]:
-    """Yield names and aliases."""
-    for item_id, item in menu.items.items():
-        let_others_run()
-        yield from [(item_id, words.phrase(name), False) for name in spoken_names(item)]
-    for group_id, group in menu.option_groups.items():
-        for choice_id, choice in group.choices.items():
-            yield from [(ChoiceRef(group_id, choice_id), words.phrase(name), False) for name in spoken_names(choice)]
-
-
-def _synonyms_of(menu: Menu, packs: Sequence[LanguagePack]) -> Iterator[tuple[Entity, Phrase, bool]]:
-    """Yield names with one phrase replaced by a synonym of a language."""
-    synonyms, amounts = _synonyms(packs), _amount_phrases(packs)
-    for entity, phrase, _ in _names_of(menu):
-        for start in range(len(phrase)):
-            for end in range(start + 1, min(len(phrase), start + MAX_SYNONYM_WORDS) + 1):
-                yield from [(entity, (*phrase[:start], *other, *phrase[end:]), True) for other in synonyms.get(phrase[start:end], ())]
-        for length in range(1, len(phrase)):
-            yield from [(entity, (*other, *phrase[length:]), True) for other in amounts.get(phrase[:length], ())]
-
-
-def _synonyms(packs: Sequence[LanguagePack]) -> dict[Phrase, list[Phrase]]:
-    found: dict[Phrase, list[Phrase]] = defaultdict(list)
-    for pack in packs:
-        for row in pack.synonyms:
-            for word in row:
-                found[words.phrase(word)] += [words.phrase(other) for other in row if other != word]
-    return found
-
-
-def _amount_phrases(packs: Sequence[LanguagePack]) -> dict[Phrase, list[Phrase]]:
-    """Return the phrases for the same amount, for choices that are amounts, as of ice: any of them may begin such a name."""
-    found: dict[Phrase, list[Phrase]] = defaultdict(list)
-    for pack in packs:
-        for amount in ("light", "extra", "no"):
-            phrases = [words.phrase(phrase) for other in packs for phrase in other.amounts[amount]][:MAX_AMOUNT_PHRASES]
-            for phrase in pack.amounts[amount]:
-                found[words.phrase(phrase)] += phrases
-    return found

@@ -328,7 +328,7 @@ class _Ending:
             outcome = self._outcomes[progress.draft_id] = self._outcome(progress.draft)
         events: list[Event] = []
         if progress.forwarded:
-            events.append(("left", "waiting"))
+            events.append(("left", "head" if progress.forwarded[-1].items else "waiting"))
         if progress.target is not None:
             events.append(("left", "change"))
         if kind and not progress.n_edits:

@@ -6,8 +6,9 @@ from typing import Final, final
 from voice.orders.parser.draft import MenuIndex
 from voice.orders.parser.edits import Context, Edit, Production, Reduction
 from voice.orders.parser.model import Event, Model
-from voice.orders.parser.productions.adding import add, add_implied, add_rest, forward
+from voice.orders.parser.productions.adding import add, add_implied, add_parallel, add_rest, forward, head
 from voice.orders.parser.productions.answering import choose, choose_all_but, choose_by_role
+from voice.orders.parser.productions.portions import add_portions, for_each, multiply, remove_portions, set_portions, set_portions_each
 from voice.orders.parser.productions.removing import drop, hold, keep, remove, remove_options, replace, replace_options
 from voice.orders.parser.productions.repeating import repeat, repeat_number, same_for, same_group
 from voice.orders.parser.productions.selecting import exclude, select
@@ -15,6 +16,8 @@ from voice.orders.parser.productions.setting import (
     add_alike,
     assign,
     increment,
+    recount,
+    set_asked,
     set_described,
     set_each,
     set_options,
@@ -25,7 +28,7 @@ from voice.orders.parser.productions.wholes import set_all, set_all_but
 from voice.orders.parser.roles import Role
 from voice.orders.parser.state import Chunk, ChunkFlag, Hypothesis, OpenQuestion
 
-MAX_REDUCTIONS: Final = 8  # of a chunk
+MAX_REDUCTIONS: Final = 12  # of a chunk
 
 # What a chunk must have for a production to apply, as bits. A production checks it again, and more.
 ANYTHING: Final = 0
@@ -42,18 +45,24 @@ KEEPING: Final = 512
 EXCEPT: Final = 1024
 QUESTION: Final = 2048
 ALL: Final = 4096
+FACTOR: Final = 8192
 
 # Reductions of equal cost are in the order of their productions.
 RULES: Final[tuple[tuple[Production, int], ...]] = (
     (add, ITEMS),
     (add_implied, MODIFIERS),
     (add_rest, ITEMS),
+    (add_parallel, MODIFIERS),
     (repeat, AGAIN),
     (repeat_number, AGAIN | ITEMS),
     (same_for, AGAIN),
     (same_group, AGAIN),
     (set_options, MODIFIERS),
     (assign, QUESTION | MODIFIERS),
+    (set_asked, QUESTION | MODIFIERS),
+    (set_portions, NUMBER | MODIFIERS),
+    (set_portions_each, NUMBER),
+    (recount, NUMBER | MODIFIERS),
     (set_all, ALL),
     (set_all_but, EXCEPT | MODIFIERS),
     (set_described, MODIFIERS),
@@ -61,15 +70,20 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (set_each, NUMBER),
     (increment, MORE),
     (add_alike, MORE | MODIFIERS),
+    (add_portions, MORE | MODIFIERS),
+    (multiply, FACTOR),
+    (for_each, ANYTHING),
     (split, PART),
     (select, ANYTHING),
     (exclude, EXCEPT),
     (remove, REMOVING),
     (remove_options, REMOVING | MODIFIERS),
-    (hold, CHANGING),
+    (remove_portions, REMOVING | MODIFIERS),
+    (hold, ANYTHING),
     (replace, ITEMS),
     (replace_options, INTO),
     (forward, ANYTHING),
+    (head, ITEMS | NUMBER),
     (keep, KEEPING),
     (choose, QUESTION),
     (choose_all_but, QUESTION | EXCEPT),
@@ -174,6 +188,8 @@ def bits_of(chunk: Chunk, question: OpenQuestion | None) -> int:
         bits |= MODIFIERS
     if chunk.number:
         bits |= NUMBER | PART
+    if chunk.factor:
+        bits |= FACTOR
     if chunk.share or flags & (ChunkFlag.REST | ChunkFlag.PART):
         bits |= PART
     if flags & ChunkFlag.AGAIN:

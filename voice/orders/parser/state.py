@@ -77,6 +77,7 @@ class Chunk:
 
     __slots__ = (
         "end",
+        "factor",
         "flags",
         "groups",
         "is_article",
@@ -107,6 +108,7 @@ class Chunk:
         self.place = 0  # of the line, from 1; negative: from the end; 0: none
         self.scope = 0  # of ALL: the number of lines; 0: unknown
         self.share = 0  # divisor of a line: 2 is one half; 0: none
+        self.factor = 0  # of the quantity of a line: 2 doubles it; 0: none
         self.start = start  # token; -1: none yet
         self.end = end
         self.reductions: list[Any] | None = None  # `edits.Reduction`s, cheapest first; None: not computed yet
@@ -125,12 +127,13 @@ class Chunk:
         new.place = self.place
         new.scope = self.scope
         new.share = self.share
+        new.factor = self.factor
         return new
 
     @property
     def is_empty(self) -> bool:
         """True if nothing in the chunk could edit the order."""
-        if self.number or self.items or self.modifiers or self.groups or self.place or self.lines or self.share:
+        if self.number or self.items or self.modifiers or self.groups or self.place or self.lines or self.share or self.factor:
             return False
         return self.verb in {"", "add"} and not self.flags & ~(ChunkFlag.ONLY | ChunkFlag.CLASSIFIED)
 
@@ -150,6 +153,7 @@ class Chunk:
             self.place,
             self.scope,
             self.share,
+            self.factor,
         )
 
     @property
@@ -165,6 +169,7 @@ class Forwarded(NamedTuple):
 
     number: int
     modifiers: tuple[Modifier, ...]
+    items: tuple[str, ...] = ()  # the head of a list, among which the items of its parts are: "four froyos: two mango, two taro"
 
 
 class EditRecord(NamedTuple):
@@ -182,6 +187,7 @@ class ReplacementTarget(NamedTuple):
     line: int
     modifiers: tuple[Modifier, ...]
     number: int
+    verb: str = "change"  # before it
 
 
 @final

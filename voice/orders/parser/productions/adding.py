@@ -10,13 +10,16 @@ from voice.orders.parser.productions.wholes import whole_groups
 from voice.orders.parser.state import ChunkFlag, Forwarded
 
 MAX_IMPLIED: Final = 3  # items that modifiers without an item may mean
+UNPARALLEL: Final = (
+    ChunkFlag.MORE | ChunkFlag.REST | ChunkFlag.PART | ChunkFlag.ALL | ChunkFlag.EACH | ChunkFlag.REFERENCE | ChunkFlag.AGAIN
+)
 NON_ADDING_VERBS: Final = frozenset({"remove", "instead", "keep", "change"})
 
 
 def add(context: Context) -> Iterator[Edit]:
     """Add a line for the items of the chunk, and lines for the forwarded numbers and modifiers that waited for them."""
     chunk = context.chunk
-    if not chunk.items or chunk.verb in NON_ADDING_VERBS or context.has(ChunkFlag.REST) or chunk.place:
+    if not chunk.items or chunk.verb in NON_ADDING_VERBS or context.has(ChunkFlag.REST) or chunk.place or chunk.factor:
         return
     n_people = context.n_people if context.has(ChunkFlag.EACH) else 0
     quantity = (chunk.number or 1) * (n_people or 1)
@@ -28,7 +31,8 @@ def add(context: Context) -> Iterator[Edit]:
             continue
         line = modified.line
         event = context.event("add", "new", "new", "on" if context.named else "off", _asked(context, line), not context.progress.n_edits)
-        edit = added(context, event, (*_forwarded_lines(context, line), line), forwarded=())
+        heads = tuple([one for one in context.progress.forwarded if one.items])
+        edit = added(context, event, (*_forwarded_lines(context, line), line), forwarded=heads)
         edit.more_events = (*edit.more_events, *more_events)
         yield edit
         if not is_whole:
@@ -51,14 +55,17 @@ def add_rest(context: Context) -> Iterator[Edit]:
     if not chunk.items or chunk.number or chunk.verb in NON_ADDING_VERBS or not context.has(ChunkFlag.REST):
         return
     pending = context.question.pending if context.question is not None else None
+    items = chunk.items
     if forwarded and forwarded[-1].number:
         left, waiting = forwarded[-1].number, forwarded[:-1]
+        items = among(items, forwarded[-1].items)
     elif pending is not None:
         left, waiting = pending.quantity - sum([context.draft[number].quantity for number in context.new_lines]), forwarded
     else:
         return
-    line = DraftLine(chunk.items, left, _offered(context, pending.options) if pending is not None else ())
-    modified = context.modify(line, chunk.modifiers) if left > 0 else None
+    line = DraftLine(items, left, _offered(context, pending.options) if pending is not None else ())
+    modifiers = (*forwarded[-1].modifiers, *chunk.modifiers) if forwarded and forwarded[-1].items else chunk.modifiers
+    modified = context.modify(line, modifiers) if left > 0 and items else None
     if modified is not None:
         yield added(context, context.event("add_rest", "new", "new"), (modified.line,), forwarded=waiting)
 
@@ -75,14 +82,20 @@ def _add_as_part(context: Context, event: Event, line: DraftLine, quantity: int)
     whole = forwarded[-1] if forwarded else None
     if whole is None or whole.number < quantity or not (whole.modifiers or context.counted):
         return
-    modified = context.modify(line, whole.modifiers)
+    items = among(line.items, whole.items)
+    modified = context.modify(line._replace(items=items), whole.modifiers) if items else None
     if modified is None:
         return
     left = whole.number - quantity
-    rest = (Forwarded(left, whole.modifiers),) if left else ()
+    rest = (Forwarded(left, whole.modifiers, whole.items),) if left else ()
     edit = added(context, event, (modified.line,), forwarded=(*forwarded[:-1], *rest))
     edit.more_events = (("left", "headed"),)
     yield edit
+
+
+def among(items: tuple[str, ...], head: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the items that the head of a list leaves open; all of them if it names none."""
+    return tuple([item for item in items if item in head]) if head else items
 
 
 def _asked(context: Context, line: DraftLine) -> str:
@@ -96,7 +109,8 @@ def _asked(context: Context, line: DraftLine) -> str:
 
 def _forwarded_lines(context: Context, line: DraftLine) -> list[DraftLine]:
     """Return lines of the same items for forwarded numbers and modifiers."""
-    modified = [context.modify(DraftLine(line.items, one.number or 1), one.modifiers) for one in context.progress.forwarded]
+    waiting = [one for one in context.progress.forwarded if not one.items]
+    modified = [context.modify(DraftLine(line.items, one.number or 1), one.modifiers) for one in waiting]
     return [one.line for one in modified if one is not None]
 
 
@@ -124,6 +138,36 @@ def add_implied(context: Context) -> Iterator[Edit]:
     if modified is not None:
         event = context.event("add_implied", "new", "new", len(modified.line.items))
         yield added(context, event, (modified.line,), forwarded=context.progress.forwarded)
+
+
+def add_parallel(context: Context) -> Iterator[Edit]:
+    """Add units of the item that the utterance added last, with other options: "ten with nuts and ten with jam"."""
+    chunk = context.chunk
+    if not chunk.modifiers or context.is_line_named or chunk.verb not in {"", "add"} or not context.new_lines:
+        return
+    if not (context.counted or context.has(ChunkFlag.ONES)) or context.has(UNPARALLEL):
+        return
+    pattern = context.draft[context.new_lines[-1]]
+    groups = {ref.group for modifier in chunk.modifiers for ref in modifier.refs}
+    is_contrast = any([option.group in groups for option in pattern.options])
+    kept = tuple([option for option in pattern.options if option.group not in groups])
+    quantity = chunk.number or 1
+    for options in (kept, ()) if kept else ((),):
+        modified = context.modify(DraftLine(pattern.items, quantity, options), chunk.modifiers)
+        if modified is not None:
+            target = "options" if options else "item"
+            event = context.event("add_parallel", target, "new", is_contrast, quantity > pattern.quantity)
+            yield added(context, event, (modified.line,), forwarded=context.progress.forwarded)
+
+
+def head(context: Context) -> Iterator[Edit]:
+    """Keep a number, modifiers and items of which later chunks name the parts: "four small froyos: two mango, two taro"."""
+    chunk = context.chunk
+    if len(chunk.items) < 2 or context.counted < 2 or chunk.verb not in {"", "add"} or context.has(UNPARALLEL):  # noqa: PLR2004 - parts
+        return
+    edit = Edit(context, context.event("head", "none", "none"), context.draft, context.progress.focus, is_edit=False)
+    edit.forwarded = (*context.progress.forwarded, Forwarded(chunk.number, chunk.modifiers, chunk.items))
+    yield edit
 
 
 def forward(context: Context) -> Iterator[Edit]:

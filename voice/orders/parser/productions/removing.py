@@ -5,9 +5,12 @@ from typing import Final
 
 from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.edits import Context, Edit, with_line, with_part
+from voice.orders.parser.productions.portions import held_portions
 from voice.orders.parser.state import ChunkFlag, ReplacementTarget
 
 REMOVING_VERBS: Final = frozenset({"remove", "instead"})
+HOLDING_VERBS: Final = frozenset({"change", "", "set"})
+UNHELD: Final = ChunkFlag.MORE | ChunkFlag.ALL | ChunkFlag.EACH | ChunkFlag.AGAIN | ChunkFlag.ONTO
 MAX_DROPPED: Final = 4  # tokens of a chunk that count as unread
 
 
@@ -48,7 +51,9 @@ def _removed(context: Context, numbers: tuple[int, ...], target: str) -> Edit:
     left = [number for number in context.progress.focus if draft[number].quantity > 0]
     left = left or [number for number, line in enumerate(draft) if line.quantity > 0][-1:]
     focus = numbers if draft[numbers[0]].quantity > 0 else tuple(left)
-    return Edit(context, context.event("remove", target, context.age(numbers[0])), draft, focus)
+    edit = Edit(context, context.event("remove", target, context.age(numbers[0])), draft, focus)
+    edit.target = None
+    return edit
 
 
 def remove_options(context: Context) -> Iterator[Edit]:
@@ -71,9 +76,11 @@ def remove_options(context: Context) -> Iterator[Edit]:
 
 
 def hold(context: Context) -> Iterator[Edit]:
-    """Keep a line, or options of it, for the object of a later chunk to replace."""
+    """Keep a line, or options of it, for the object of a later chunk to replace; the verb may come with the object."""
     chunk = context.chunk
-    if chunk.verb != "change":
+    if chunk.verb not in HOLDING_VERBS:
+        return
+    if chunk.verb != "change" and (context.has(UNHELD) or not (context.named or context.described)):
         return
     if context.is_line_named:
         targets = [(number, "named") for number in (context.described or context.named)[-2:]]
@@ -82,22 +89,32 @@ def hold(context: Context) -> Iterator[Edit]:
     else:
         targets = [(context.last, "focus")] if context.last is not None else []
     for number, target in targets:
+        if not chunk.verb and context.draft[number].is_new:
+            continue
         edit = Edit(context, context.event("hold", target, context.age(number)), context.draft, (number,), is_edit=False)
-        edit.target = ReplacementTarget(number, chunk.modifiers, chunk.number)
+        share = context.draft[number].quantity // chunk.share if chunk.share else 0
+        edit.target = ReplacementTarget(number, chunk.modifiers, chunk.number or share, chunk.verb)
         yield edit
 
 
 def replace(context: Context) -> Iterator[Edit]:
     """Replace the item of a line."""
     chunk = context.chunk
-    if not chunk.items or not (chunk.verb in {"into", "set", "change"} or chunk.link == "correction"):
+    held = context.progress.target
+    if held is not None and not (chunk.verb == "into" or (chunk.verb in {"", "add"} and held.verb == "set")):
+        held = None
+    is_part = context.has(ChunkFlag.PART) and context.counted > 0
+    if not chunk.items or not (chunk.verb in {"into", "set", "change"} or chunk.link == "correction" or held is not None or is_part):
         return
-    held = context.progress.target if chunk.verb == "into" else None
     number = held.line if held is not None else context.last
     if number is None or context.draft[number].quantity == 0:
         return
     line = context.draft[number]
-    part = held.number if held is not None and 0 < held.number < line.quantity else context.part
+    part = context.part
+    if held is not None and 0 < held.number < line.quantity:
+        part = held.number
+    elif is_part and chunk.number < line.quantity:
+        part = chunk.number
     quantity = context.counted or part or line.quantity
     kept = tuple([option for option in line.options if all([option.group in context.index.offers[item] for item in chunk.items])])
     for options in (kept, ()) if kept else ((),):
@@ -119,6 +136,11 @@ def replace_options(context: Context) -> Iterator[Edit]:
     refs = {(ref.group, ref.choice) for modifier in (held.modifiers if held else ()) for ref in modifier.refs}
     groups = {ref.group for modifier in chunk.modifiers for ref in modifier.refs}
     options = tuple([o for o in line.options if not (o.group in groups and any([(o.group, choice) in refs for choice in o.choices]))])
+    if held is not None and held.modifiers and not chunk.modifiers:
+        counted = held_portions(context, line, held.modifiers)
+        if counted is not None:
+            yield _replaced(context, "replace_options", (number, "portions", 0), counted)
+        return
     modified = context.modify(line._replace(options=options), chunk.modifiers)
     if modified is None:
         return

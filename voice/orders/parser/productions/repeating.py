@@ -20,7 +20,7 @@ def repeat(context: Context) -> Iterator[Edit]:
         line = context.draft[source]
         copy = context.modify(line._replace(quantity=context.chunk.number or 1, origin=NEW, beside=NEW), context.chunk.modifiers)
         if copy is not None:
-            event = context.event("repeat", target, context.age(source))
+            event = context.event("repeat", target, context.age(source), not context.progress.n_edits)
             yield added(context, event, (copy.line,), forwarded=context.progress.forwarded)
         yield from _copy_asked(context, source, target)
 

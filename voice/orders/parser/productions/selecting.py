@@ -84,10 +84,10 @@ def _counted(context: Context, pool: list[int], target: str) -> list[Reference]:
 
 
 def _all(context: Context) -> list[Reference]:
-    scope = context.chunk.scope
+    scope = context.chunk.scope or context.counted
     found = []
     for pool, target in ((context.new_lines, "all_new"), (context.live, "all"), (_alike(context, context.live), "all_alike")):
-        if len(pool) > 1 and scope in {0, len(pool)}:
+        if len(pool) > 1 and scope in {0, len(pool), sum([context.draft[number].quantity for number in pool])}:
             found.append(Reference(tuple(pool), 0, target))
     if context.last is not None and scope in {0, context.draft[context.last].quantity}:
         found.append(Reference((context.last,), 0, "focus"))
@@ -98,6 +98,9 @@ def _by_number(context: Context) -> list[Reference]:
     """Return the lines with as many units, and a part of the line in focus."""
     count = context.counted
     found = [Reference((number,), 0, "quantity") for number in context.live if context.draft[number].quantity == count][:2]
+    for pool, target in ((context.new_lines, "units_new"), (context.live, "units")):
+        if len(pool) > 1 and sum([context.draft[number].quantity for number in pool]) == count:
+            found.append(Reference(tuple(pool), 0, target))
     if context.last is not None and count < context.draft[context.last].quantity:
         found.append(Reference((context.last,), count, "part_focus"))
     return found
@@ -114,7 +117,7 @@ def _alike(context: Context, pool: list[int]) -> list[int]:
 def select(context: Context) -> Iterator[Edit]:
     """Refer to lines: later chunks edit them; options that were said before the reference are set on them."""
     chunk = context.chunk
-    if chunk.verb not in {"", "add", "set", "keep"} or not context.live:
+    if chunk.verb not in {"", "add", "set", "keep"} or not context.live or chunk.factor:
         return
     if chunk.is_article and not context.has(ChunkFlag.PART) and not chunk.items:
         return

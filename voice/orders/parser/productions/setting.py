@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from voice.orders.parser.draft import DraftLine
+from voice.orders.parser.draft import DraftLine, Modifier
 from voice.orders.parser.edits import Context, Edit, with_line, with_part
 from voice.orders.parser.productions.adding import added
 from voice.orders.parser.productions.selecting import other_lines
@@ -61,7 +61,7 @@ def _nearest(context: Context) -> Iterator[Target]:
 def set_options(context: Context) -> Iterator[Edit]:
     """Set options of lines."""
     chunk = context.chunk
-    if not chunk.modifiers or chunk.verb in NON_SETTING_VERBS or context.has(ChunkFlag.EACH):
+    if not chunk.modifiers or chunk.verb in NON_SETTING_VERBS or (context.has(ChunkFlag.EACH) and not context.is_line_named):
         return
     for numbers, target in _targets(context):
         edit = _options_set(context, numbers, target)
@@ -134,6 +134,35 @@ def set_described(context: Context) -> Iterator[Edit]:
         if modified is not None:
             event = context.event("set_described", "described", context.age(pool[0]))
             yield Edit(context, event, context.with_line(pool[0], modified.line), (pool[0],))
+
+
+def set_asked(context: Context) -> Iterator[Edit]:
+    """Answer the open question for all lines that lack the option: "garlic naan for everybody", "trắng cho cả mười tám ly"."""
+    chunk, question = context.chunk, context.question
+    if question is None or question.group is None or not chunk.modifiers or chunk.items or chunk.verb in NON_SETTING_VERBS:
+        return
+    if not (context.has(ChunkFlag.EACH | ChunkFlag.ALL) or context.counted) or not all(
+        [modifier.choices(question.group) for modifier in chunk.modifiers]
+    ):
+        return
+    lacking = [number for number in context.live if _lacks(context, number, question.group)]
+    n_units = sum([context.draft[number].quantity for number in lacking])
+    changed = context.changed(lacking, 0, chunk.modifiers) if len(lacking) > 1 and context.counted in {0, n_units} else None
+    if changed is not None:
+        yield Edit(context, context.event("set_asked", "lacking", context.age(lacking[0])), changed.draft, changed.numbers)
+
+
+def recount(context: Context) -> Iterator[Edit]:
+    """Set the quantity of the line that the modifiers describe: "no, two large ones"."""
+    chunk = context.chunk
+    if not context.counted or not chunk.modifiers or chunk.verb in NON_SETTING_VERBS or context.has(ChunkFlag.MORE | ChunkFlag.EACH):
+        return
+    pool = [number for number in context.described if context.draft[number].quantity != chunk.number]
+    for number in pool[-2:]:
+        line = context.draft[number]
+        direction = "less" if chunk.number < line.quantity else "more"
+        event = context.event("recount", "named" if context.is_line_named else "described", context.age(number), direction)
+        yield Edit(context, event, context.with_line(number, line._replace(quantity=chunk.number)), (number,))
 
 
 def set_quantity(context: Context) -> Iterator[Edit]:
@@ -234,5 +263,13 @@ def _split_off(context: Context, number: int, rank: int) -> Edit | None:
     is_whole = part == line.quantity
     draft, split_off = with_part(context.draft, number, part, modified.line)
     focus = (number,) if is_whole else (split_off, number)
-    event = context.event("split", "part", context.age(number), min(rank, 2), is_whole, bool(chunk.items))
+    event = context.event(
+        "split", "part", context.age(number), min(rank, 2), is_whole, bool(chunk.items), _is_contrast(chunk.modifiers, line)
+    )
     return Edit(context, event, draft, focus)
+
+
+def _is_contrast(modifiers: Sequence[Modifier], line: DraftLine) -> bool:
+    """Return whether a line has an option of a group of the modifiers already."""
+    groups = {ref.group for modifier in modifiers for ref in modifier.refs}
+    return any([option.group in groups for option in line.options])

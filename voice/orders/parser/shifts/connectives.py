@@ -13,7 +13,9 @@ JOINTS: Final[Mapping[Role, str]] = {Role.COMMA: "comma", Role.STOP: "stop", Rol
 def shift_joint(shift: Shift) -> Hypotheses:
     """Record the connective before the next token."""
     new = shift.pass_by()
-    new.joint = JOINTS[shift.arc.role]
+    chunk = shift.hypothesis.chunk
+    if not (shift.arc.role is Role.COMMA and chunk.link == "correction" and chunk.is_empty):  # "no, three"
+        new.joint = JOINTS[shift.arc.role]
     if shift.arc.value == "?":
         new.mood |= Mood.QUESTION_MARK
     yield new

@@ -55,6 +55,8 @@ def shift_option(shift: Shift) -> Hypotheses:
         asked = "other" if not fitting else "asked" if any([ref.choice in question.choices for ref in fitting]) else "group"
     portions = max(1, min(MAX_PORTIONS, hypothesis.portions))
     beginning = _without_amount(shift) if hypothesis.portions or not hypothesis.chunk.is_empty else None
+    if hypothesis.amount == "no" and hypothesis.chunk.is_empty:
+        yield from _remove_described(shift, Modifier(refs))
     for amount, event in _amounts(hypothesis):
         modifier = Modifier(refs, amount, portions)
         yield from _extend_by_modifier(shift, modifier, asked, event)
@@ -63,6 +65,15 @@ def shift_option(shift: Shift) -> Hypotheses:
             begun.is_negation_open = amount == "no"
             shift.name(begun, "option_begins", shift.arc.is_partial, asked)
             yield begun
+
+
+def _remove_described(shift: Shift, modifier: Modifier) -> Hypotheses:
+    """Read "no" as the verb that removes the line with an option: "skip the large one"."""
+    new, removing = shift.extend()
+    removing.verb, removing.modifiers = "remove", (modifier,)
+    shift.note(new, "no_as_verb")
+    new.amount, new.portions, new.joint = None, 0, ""
+    yield new
 
 
 def _without_amount(shift: Shift) -> Shift:
@@ -77,7 +88,7 @@ def _without_amount(shift: Shift) -> Shift:
 def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tuple[object, ...] | None) -> Hypotheses:
     chunk, joint = shift.hypothesis.chunk, shift.hypothesis.joint
     items = shift.reducer.index.accepting(chunk.items, (modifier,))
-    if chunk.items and not items:
+    if (chunk.items and not items) or chunk.factor:
         return
     yield from _repeat_modifier(shift, modifier)
     new, modified = shift.extend()
@@ -87,6 +98,8 @@ def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tup
     shift.name(new, "option", joint, content, shift.arc.is_partial, asked)
     if event is not None:
         shift.note(new, *event)
+        if event == ("extra", True, True) and not chunk.items and chunk.number <= 1:
+            modified.flags |= ChunkFlag.MORE  # "an extra shot" is another one
     new.is_negation_open = modifier.amount == "no"
     new.amount, new.portions, new.joint = None, 0, ""
     yield new
@@ -149,7 +162,7 @@ def shift_amount(shift: Shift) -> Hypotheses:
 
 
 def shift_amount_behind(shift: Shift) -> Hypotheses:
-    """Apply an amount to the modifier before it; "no" may also remove the item before it."""
+    """Apply an amount to the modifier before it; "no" may also remove the item before it, or what is to be changed into zero."""
     hypothesis, value = shift.hypothesis, shift.arc.value
     chunk = hypothesis.chunk
     if chunk.modifiers and hypothesis.joint == "" and chunk.modifiers[-1].amount is None:
@@ -158,8 +171,13 @@ def shift_amount_behind(shift: Shift) -> Hypotheses:
         changed.modifiers = (*before, last._replace(amount=value))
         new.is_negation_open = False
         yield new
-    if value == "no" and (chunk.items or chunk.flags & ChunkFlag.REFERENCE) and chunk.verb in {"", "add"}:
+    if value == "no" and (chunk.items or chunk.flags & ChunkFlag.REFERENCE) and chunk.verb in {"", "add", "set"}:
         new, removed = shift.extend()
         removed.verb = "remove"
         shift.note(new, "verb_behind", "no")
+        yield new
+    elif value == "no" and chunk.verb == "into" and not chunk.modifiers and not chunk.items:
+        new, removed = shift.extend()
+        removed.verb = "remove"
+        shift.note(new, "verb_behind", "zero")
         yield new

@@ -81,7 +81,13 @@ def _multiply(shift: Shift) -> Hypotheses:
 
 
 def shift_portion(shift: Shift) -> Hypotheses:
-    """Record the portions of the next option."""
+    """Record the portions of the next option, or a factor of the line to which the open chunk or a new one refers."""
     new = shift.pass_by()
     new.portions = shift.arc.value
     yield new
+    chunk = shift.hypothesis.chunk
+    if not chunk.modifiers and not chunk.number and not chunk.factor:
+        new, multiplied = shift.extend()
+        multiplied.factor = shift.arc.value
+        shift.note(new, "factor", "behind" if chunk.items else "first")
+        yield new

@@ -44,11 +44,13 @@ def shift_verb(shift: Shift) -> Hypotheses:
 def shift_more(shift: Shift) -> Hypotheses:
     """Apply "more" to the open chunk or to a new one, or read it as a connective like "with"."""
     chunk, value = shift.hypothesis.chunk, shift.arc.value
-    if (chunk.items or chunk.number) and not chunk.flags & ChunkFlag.MORE and shift.hypothesis.joint == "":
+    if (chunk.items or chunk.number or chunk.modifiers or chunk.flags & ChunkFlag.MORE) and shift.hypothesis.joint == "":
         new, more = shift.extend()
-        more.flags |= ChunkFlag.MORE
         more.number = more.number or value
-        shift.note(new, "flag", "more", "")
+        shift.note(
+            new, "flag", "more", "again" if more.flags & ChunkFlag.MORE else "options" if chunk.modifiers and not chunk.items else ""
+        )
+        more.flags |= ChunkFlag.MORE
         yield new
     for begun, fresh in shift.begin():
         fresh.flags |= ChunkFlag.MORE
