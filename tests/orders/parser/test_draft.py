@@ -93,3 +93,23 @@ def test_a_choice_that_is_left_out_by_its_own_name_is_removed():
     changed = MenuIndex(ICE).modify(DraftLine(("tea",), 1, (DraftOption("ice", ("less",)),)), less)
     assert changed is not None
     assert changed.line.options == ()
+
+
+def test_items_are_alike_by_words_of_their_names_or_else_by_category():
+    items = {"mango-smoothie": "drinks", "mango-cake": "cakes", "berry-smoothie": "drinks", "fruit-tart": "cakes", "cola": "drinks"}
+    menu = Menu.model_validate(
+        {
+            "id": "bar",
+            "name": "Bar",
+            "currency": "USD",
+            "items": {item: {"name": item.replace("-", " "), "category": kind, "price": 1} for item, kind in items.items()},
+        }
+    )
+    index = MenuIndex(menu)
+    assert index.alike(("mango-smoothie", "mango-cake"), ("berry-smoothie",)) == ("mango-smoothie",)
+    assert index.alike(("mango-cake", "cola"), ("fruit-tart",)) == ("mango-cake",)
+    assert [index.kinship((item,), ("berry-smoothie",)) for item in ("mango-smoothie", "cola", "fruit-tart")] == [
+        "name",
+        "category",
+        "none",
+    ]

@@ -14,7 +14,7 @@ from schemas import LineRequest, OptionRequest
 from voice.menus.menu import Menu
 from voice.orders.corpus import Example
 from voice.orders.parser.draft import DraftLine
-from voice.orders.parser.generation_references import ReferenceExamples
+from voice.orders.parser.generation_changes import ChangeExamples
 from voice.orders.parser.generation_words import NUMBERS
 from voice.orders.parser.state import OpenQuestion
 
@@ -27,7 +27,7 @@ def generated(menu: Menu, language: str, count: int) -> Iterator[Example]:
     return _Generator(menu, language).examples(count)
 
 
-class _Generator(ReferenceExamples):
+class _Generator(ChangeExamples):
     """Random orders, edits and their words; one menu and one language."""
 
     def __init__(self, menu: Menu, language: str) -> None:
@@ -63,6 +63,16 @@ class _Generator(ReferenceExamples):
             (1, self._unknown_dish),
             (1, self._whole_group),
             (1, self._extra_portion),
+            (3, self._copy),
+            (1, self._copy_all),
+            (1, self._copy_over),
+            (2, self._copy_group),
+            (2, self._also),
+            (4, self._replace_keeping),
+            (2, self._replace_choice),
+            (1, self._correct_answer),
+            (1, self._correct_number),
+            (1, self._portions),
             (5, self._nothing),
         )
 
@@ -252,18 +262,6 @@ class _Generator(ReferenceExamples):
         return self._example(
             self._said(say), before, [one.model_copy(update={"options": [*one.options, option]}) for one in before], self._asked()
         )
-
-    def _question(self) -> tuple[list[LineRequest], int, OpenQuestion] | None:
-        """Return an order, a line of it, and a question about an empty group of that line."""
-        before = self._lines(self.random.choice([1, 1, 2]))
-        number = self.random.randrange(len(before))
-        filled = {option.group for option in before[number].options}
-        empty = [group for group in self.menu.items[before[number].item].options if group not in filled]
-        if not empty:
-            return None
-        group = self.random.choice(empty)
-        choices = tuple(self.menu.option_groups[group].choices)
-        return before, number, OpenQuestion("missing", number, group, choices)
 
     def _answer(self) -> Example | None:
         asked = self._question()

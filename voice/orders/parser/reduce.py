@@ -8,8 +8,9 @@ from voice.orders.parser.edits import Context, Edit, Production, Reduction
 from voice.orders.parser.model import Event, Model
 from voice.orders.parser.productions.adding import add, add_implied, add_rest, forward
 from voice.orders.parser.productions.answering import choose, choose_all_but, choose_by_role
-from voice.orders.parser.productions.removing import drop, hold, keep, remove, remove_options, replace, replace_options
-from voice.orders.parser.productions.repeating import repeat, repeat_number, same_for, same_group
+from voice.orders.parser.productions.removing import drop, keep, remove, remove_options
+from voice.orders.parser.productions.repeating import copy_over, repeat, repeat_number, same_for, same_group
+from voice.orders.parser.productions.replacing import hold, replace, replace_options, set_portions, take_over
 from voice.orders.parser.productions.selecting import exclude, select
 from voice.orders.parser.productions.setting import (
     add_alike,
@@ -36,7 +37,7 @@ AGAIN: Final = 8
 MORE: Final = 16
 PART: Final = 32  # a number, a fraction, or a reference to a part or the rest
 REMOVING: Final = 64
-CHANGING: Final = 128
+HOLDING: Final = 128
 INTO: Final = 256
 KEEPING: Final = 512
 EXCEPT: Final = 1024
@@ -52,6 +53,7 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (repeat_number, AGAIN | ITEMS),
     (same_for, AGAIN),
     (same_group, AGAIN),
+    (copy_over, AGAIN),
     (set_options, MODIFIERS),
     (assign, QUESTION | MODIFIERS),
     (set_all, ALL),
@@ -66,9 +68,11 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (exclude, EXCEPT),
     (remove, REMOVING),
     (remove_options, REMOVING | MODIFIERS),
-    (hold, CHANGING),
+    (hold, HOLDING),
     (replace, ITEMS),
+    (take_over, REMOVING),
     (replace_options, INTO),
+    (set_portions, NUMBER),
     (forward, ANYTHING),
     (keep, KEEPING),
     (choose, QUESTION),
@@ -76,7 +80,7 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (drop, ANYTHING),
 )
 PRODUCTIONS: Final = tuple([production for production, _ in RULES])
-VERB_BITS: Final = {"remove": REMOVING, "instead": REMOVING, "change": CHANGING, "into": INTO, "keep": KEEPING}
+VERB_BITS: Final = {"remove": REMOVING, "instead": REMOVING, "change": HOLDING, "set": HOLDING, "into": INTO, "keep": KEEPING}
 
 
 @final

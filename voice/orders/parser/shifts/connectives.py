@@ -5,7 +5,7 @@ from typing import Final
 
 from voice.orders.parser.moves import Hypotheses, Shift
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import ChunkFlag, Mood
+from voice.orders.parser.state import ADVERBS, ChunkFlag, Mood
 
 JOINTS: Final[Mapping[Role, str]] = {Role.COMMA: "comma", Role.STOP: "stop", Role.AND: "and", Role.OR: "or", Role.TIMES: "times"}
 
@@ -67,9 +67,9 @@ def shift_request(shift: Shift) -> Hypotheses:
         yield begun
 
 
-def shift_only(shift: Shift) -> Hypotheses:
+def shift_adverb(shift: Shift) -> Hypotheses:
     """Flag the open chunk."""
     new = shift.pass_by()
     chunk = new.chunk = new.chunk.copy()
-    chunk.flags |= ChunkFlag.ONLY
+    chunk.flags |= ADVERBS[shift.arc.role]
     yield new

@@ -87,6 +87,8 @@ def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tup
     shift.name(new, "option", joint, content, shift.arc.is_partial, asked)
     if event is not None:
         shift.note(new, *event)
+    if shift.hypothesis.amount is not None and joint:
+        shift.note(new, "apart", shift.hypothesis.amount, joint)
     new.is_negation_open = modifier.amount == "no"
     new.amount, new.portions, new.joint = None, 0, ""
     yield new
@@ -124,11 +126,16 @@ def _amounts(hypothesis: Hypothesis) -> Iterator[tuple[Amount | None, tuple[obje
 def shift_group(shift: Shift) -> Hypotheses:
     """Read the name of an option group into the open chunk, or as a word without an effect."""
     chunk = shift.hypothesis.chunk
-    if not chunk.groups:
+    if not chunk.groups or shift.hypothesis.joint in ENUMERATING:
         new, grouped = shift.extend()
-        grouped.groups = shift.arc.value
+        grouped.groups = (*chunk.groups, *shift.arc.value)
         shift.note(new, "group", shift.hypothesis.joint, "again" if chunk.flags & ChunkFlag.AGAIN else "items" if chunk.items else "other")
         yield new
+    if chunk.items or chunk.modifiers:
+        for begun, fresh in shift.begin():
+            fresh.groups = shift.arc.value
+            shift.note(begun, "group", "", "new")
+            yield begun
     new = shift.pass_by()
     shift.note(new, "skip", "group")
     yield new
@@ -144,7 +151,7 @@ def shift_amount(shift: Shift) -> Hypotheses:
     yield new
     if value == "no" and not shift.hypothesis.chunk.is_empty:
         for begun, _ in shift.begin("correction"):
-            shift.note(begun, "correction_by_no")
+            shift.note(begun, "correction_by_no", shift.hypothesis.joint)
             yield begun
 
 
