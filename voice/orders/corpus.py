@@ -33,6 +33,7 @@ class Example(NamedTuple):
     `awaits`: the items that the utterance names and about which the shop asks right after it (which of several, or what to take instead
     of an unavailable one), empty if it asks something else; None: unknown.
     `focus`: the lines that the turn before changed. `follows`: the example before this one is the turn before.
+    `persons`: the words that mention somebody for whom lines are, each with these lines.
     """
 
     menu: Menu
@@ -44,6 +45,7 @@ class Example(NamedTuple):
     awaits: frozenset[str] | None = None
     focus: tuple[int, ...] = ()
     follows: bool = False
+    persons: Sequence[tuple[str, tuple[int, ...]]] = ()
 
 
 def lines_of(menu: Menu, text: str) -> list[LineRequest]:

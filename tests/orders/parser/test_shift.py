@@ -128,8 +128,8 @@ def test_the_lines_to_change_may_stand_before_same():
     assert any(chunk.flags & ChunkFlag.REST and chunk.flags & ChunkFlag.AGAIN for chunk in chunks)
 
 
-def test_a_pronoun_and_a_number_may_stand_before_again():
-    for before in ((Role.REFERENCE, None), TWO):
+def test_a_pronoun_a_number_and_a_verb_may_stand_before_again():
+    for before in ((Role.REFERENCE, None), TWO, (Role.SET, None)):
         chunks = [hypothesis.chunk for hypothesis in shifted(before, (Role.AGAIN, None), draft=TWO_LATTES)]
         assert any(chunk.flags & ChunkFlag.AGAIN and chunk.start == 0 for chunk in chunks)
 

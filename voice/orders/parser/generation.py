@@ -4,7 +4,7 @@ The corpus has few plain turns, as its writers were asked for the hard ones; wit
 special case. Generated examples only add weight to fitting: no figure is measured on them.
 
 `corpus/templates/LANGUAGE.yaml`: `{i}` and `{j}` stand for items, `{o}` for an option, `{c}` and `{d}` for choices, `{n}` and `{m}` for
-numbers, `{x}` for a line, `{g}` for an option group, `{u}` for a dish that the menu lacks.
+numbers, `{x}` for a line, `{g}` for an option group, `{u}` for a dish that the menu lacks, `{p}` and `{q}` for persons.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from schemas import LineRequest, OptionRequest
 from voice.menus.menu import Menu
 from voice.orders.corpus import Example
 from voice.orders.parser.draft import DraftLine
-from voice.orders.parser.generation_changes import ChangeExamples
+from voice.orders.parser.generation_persons import PersonExamples
 from voice.orders.parser.generation_words import NUMBERS
 from voice.orders.parser.state import OpenQuestion
 
@@ -27,7 +27,7 @@ def generated(menu: Menu, language: str, count: int) -> Iterator[Example]:
     return _Generator(menu, language).examples(count)
 
 
-class _Generator(ChangeExamples):
+class _Generator(PersonExamples):
     """Random orders, edits and their words; one menu and one language."""
 
     def __init__(self, menu: Menu, language: str) -> None:
@@ -73,6 +73,7 @@ class _Generator(ChangeExamples):
             (1, self._correct_answer),
             (1, self._correct_number),
             (1, self._portions),
+            (3, self._person),
             (5, self._nothing),
         )
 

@@ -126,7 +126,8 @@ class ChangeExamples(ReferenceExamples):
         quantity = self.random.choice([1, 1, 2])
         names = [self._choice_words(group, line.options[0].choice) for line in (old, new)]
         say = self._filled(self._pick("replacements", "choice"), c=names[0], d=names[1], i=self._item_words(old.item))
-        return self._referring(say, *[[line.model_copy(update={"quantity": quantity})] for line in (old, new)], 0)
+        before, after = [[line.model_copy(update={"quantity": quantity})] for line in (old, new)]
+        return self._referring(say, before, after, 0)
 
     def _question(self) -> tuple[list[LineRequest], int, OpenQuestion] | None:
         """Return an order, a line of it, and a question about an empty group of that line."""

@@ -65,7 +65,8 @@ def shift_more(shift: Shift) -> Hypotheses:
 def shift_again(shift: Shift) -> Hypotheses:
     """Begin a chunk that repeats a line, or an option of a group; a number, the group, or the lines may stand before."""
     chunk = shift.hypothesis.chunk
-    if chunk.groups or chunk.items or chunk.place or chunk.lines or chunk.number or chunk.flags & BEFORE_AGAIN:
+    is_begun = chunk.groups or chunk.items or chunk.place or chunk.lines or chunk.number or chunk.flags & BEFORE_AGAIN
+    if is_begun or chunk.verb in {"set", "into"}:
         new, again = shift.extend()
         again.flags |= ChunkFlag.AGAIN
         shift.note(new, "flag", "again", shift.hypothesis.joint)
