@@ -58,6 +58,7 @@ SMALL, PEARLS, NO_SHOT = (modifier("size", "s"),), modifier("extras", "black", "
         ("repeat", "latte [l]", chunk(flags=ChunkFlag.AGAIN, place=2), "2 x latte [l]"),
         ("repeat", "latte [shot, black]", chunk(flags=ChunkFlag.AGAIN, modifiers=WHITE), "latte [shot, black]; latte [shot, black, white]"),
         ("repeat", "latte [shot, black]", chunk(flags=ChunkFlag.AGAIN, modifiers=WHITE), "latte [shot, black]; latte [white]"),
+        ("add_like", "latte [l]", chunk(flags=ChunkFlag.AGAIN, items=("milk-tea",), groups=("size",)), "latte [l]; milk-tea [l]"),
         ("set_portions", "latte", chunk(number=2, modifiers=SHOT), "latte [2*shot]"),
         ("set_options", "latte; muffin", chunk(modifiers=LARGE), "latte [l]; muffin"),
         ("set_described", "latte [s]; latte [l]", chunk(modifiers=(*LARGE, *SHOT)), "latte [s]; latte [l, shot]"),
@@ -290,7 +291,7 @@ def test_no_rule_keeps_a_production_from_a_chunk_to_which_it_applies():
             hypothesis.chunk = chunk(
                 verb=verb, link=link, flags=flag, items=items, modifiers=modifiers, number=number, place=place, share=2 * (flag == 0)
             )
-            hypothesis.chunk.groups = ("size",) if flag & ChunkFlag.AGAIN and not items else ()
+            hypothesis.chunk.groups = ("size",) if flag & ChunkFlag.AGAIN and bool(items) is bool(place) else ()
             for asked in questions:
                 bits = bits_of(hypothesis.chunk, asked)
                 for production, required in RULES:

@@ -87,6 +87,7 @@ PRIOR: Final[Mapping[str, float]] = {
     "repeat.others=replaced": 0.5,
     "add.on_order=also": -0.3,
     "copy_over": 0.5,
+    "add_like": 0.2,
     "copy_over.target=selected": 0.5,
     "apart": 0.3,
     "resumed": -0.2,

@@ -42,6 +42,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "add_alike": _REDUCTION,
     "repeat": (*_REDUCTION, "others", "several"),
     "copy_over": _REDUCTION,
+    "add_like": _REDUCTION,
     "copy_asked": _REDUCTION,
     "repeat_number": _REDUCTION,
     "same_for": _REDUCTION,

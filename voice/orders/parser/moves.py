@@ -10,7 +10,7 @@ from voice.orders.parser.reduce import Reducer
 from voice.orders.parser.state import Chunk, Hypothesis, OpenQuestion
 
 ENUMERATING: Final = frozenset({"and", "comma", "or"})  # connectives
-PAUSES: Final = frozenset({"comma", "stop"})  # connectives behind which a correction goes on: "no, three"
+PAUSES: Final = frozenset({"comma", "stop"})  # connectives that a pause makes
 MAX_PORTIONS: Final = 99  # of an option
 MAX_REBATE: Final = 3.0  # on a new chunk, by the events of its first arc: "item" down to -2.0, "cancel" -0.6
 INHERITED_VERBS: Final = frozenset({"remove", "instead", "set"})  # a chunk behind an enumerating connective may take them over

@@ -9,7 +9,7 @@ from voice.orders.parser.model import Event, Model
 from voice.orders.parser.productions.adding import add, add_implied, add_rest, forward
 from voice.orders.parser.productions.answering import choose, choose_all_but, choose_by_role
 from voice.orders.parser.productions.removing import drop, keep, remove, remove_options
-from voice.orders.parser.productions.repeating import copy_over, repeat, repeat_number, same_for, same_group
+from voice.orders.parser.productions.repeating import add_like, copy_over, repeat, repeat_number, same_for, same_group
 from voice.orders.parser.productions.replacing import hold, replace, replace_options, set_portions, take_over
 from voice.orders.parser.productions.selecting import exclude, select
 from voice.orders.parser.productions.setting import (
@@ -54,6 +54,7 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (same_for, AGAIN),
     (same_group, AGAIN),
     (copy_over, AGAIN),
+    (add_like, AGAIN | ITEMS),
     (set_options, MODIFIERS),
     (assign, QUESTION | MODIFIERS),
     (set_all, ALL),

@@ -14,6 +14,7 @@ from voice.orders.words import Token
 
 REPLACING: Final = (Role.CHANGE, Role.INTO, Role.INSTEAD, Role.SET, Role.SET_IT, Role.CORRECTION)
 MAX_ITEMS: Final = 8  # of the order whose siblings are looked for, the last ones
+MAX_KIN: Final = 100  # items whose names begin or end with a word; more of them are no siblings
 MIN_SHARE: Final = 0.3  # of the distinguishing words that are spoken
 
 
@@ -46,7 +47,8 @@ class SiblingIndex:
     def _found(self, item: str) -> Iterator[_Sibling]:
         names = self._names.get(item, [])
         ends, spoken = _ends(names), {word for name in names for word in name}
-        for other in dict.fromkeys([one for end in ends for one in self._of_ends[end]]):
+        near = [self._of_ends[end] for end in ends if len(self._of_ends[end]) <= MAX_KIN]
+        for other in dict.fromkeys([one for items in near for one in items]):
             for name in self._names[other] if other != item else ():
                 rest = frozenset(name) - spoken
                 if rest and not ends.isdisjoint((name[0], name[-1])):

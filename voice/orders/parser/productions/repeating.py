@@ -126,6 +126,20 @@ def same_group(context: Context) -> Iterator[Edit]:
                 yield Edit(context, event, context.with_line(number, modified.line), (number,))
 
 
+def add_like(context: Context) -> Iterator[Edit]:
+    """Add a line with the options of the groups that the chunk names as on another line."""
+    chunk, offers = context.chunk, context.index.offers
+    groups = [group for group in chunk.groups if all([group in offers[item] for item in chunk.items])]
+    if not groups or not chunk.items or not context.has(ChunkFlag.AGAIN):
+        return
+    for source in context.live[: -MAX_NEAR - 1 : -1]:
+        copied = tuple([option for option in context.draft[source].options if option.group in groups])
+        modified = context.modify(DraftLine(chunk.items, chunk.number or 1, copied), chunk.modifiers) if copied else None
+        if modified is not None:
+            event = context.event("add_like", "near", context.age(source))
+            yield added(context, event, (modified.line,), forwarded=context.progress.forwarded)
+
+
 def _copy_asked(context: Context, source: int, target: str) -> Iterator[Edit]:
     """Set the option of the group that was asked about as on another line."""
     question = context.question

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from voice.orders.parser.moves import Hypotheses, Shift
+from voice.orders.parser.moves import PAUSES, Hypotheses, Shift
 from voice.orders.parser.roles import Role
 from voice.orders.parser.state import ADVERBS, ChunkFlag, Mood
 
@@ -14,6 +14,8 @@ def shift_joint(shift: Shift) -> Hypotheses:
     """Record the connective before the next token."""
     new = shift.pass_by()
     new.joint = JOINTS[shift.arc.role]
+    if new.amount is not None and new.joint in PAUSES:
+        shift.note(new, "apart", new.amount, new.joint)
     if shift.arc.value == "?":
         new.mood |= Mood.QUESTION_MARK
     yield new

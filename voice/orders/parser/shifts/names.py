@@ -87,8 +87,6 @@ def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tup
     shift.name(new, "option", joint, content, shift.arc.is_partial, asked)
     if event is not None:
         shift.note(new, *event)
-    if shift.hypothesis.amount is not None and joint:
-        shift.note(new, "apart", shift.hypothesis.amount, joint)
     new.is_negation_open = modifier.amount == "no"
     new.amount, new.portions, new.joint = None, 0, ""
     yield new
@@ -131,11 +129,6 @@ def shift_group(shift: Shift) -> Hypotheses:
         grouped.groups = (*chunk.groups, *shift.arc.value)
         shift.note(new, "group", shift.hypothesis.joint, "again" if chunk.flags & ChunkFlag.AGAIN else "items" if chunk.items else "other")
         yield new
-    if chunk.items or chunk.modifiers:
-        for begun, fresh in shift.begin():
-            fresh.groups = shift.arc.value
-            shift.note(begun, "group", "", "new")
-            yield begun
     new = shift.pass_by()
     shift.note(new, "skip", "group")
     yield new
