@@ -21,7 +21,7 @@ ANSWERING: Final = frozenset({Act.DENY, Act.CONFIRM, Act.DONE})
 REDUCTIONS: Final = frozenset({
     "add", "add_alike", "add_implied", "add_rest", "set_all", "set_all_but", "set_options", "set_described", "set_quantity", "set_each",
     "split", "increment", "repeat", "repeat_number", "same_for", "same_group", "assign", "remove", "remove_options", "remove_absent",
-    "hold", "replace", "replace_options", "forward", "keep", "cancel", "accept",
+    "add_like", "copy_over", "hold", "replace", "replace_options", "take_over", "set_portions", "forward", "keep", "cancel", "accept",
 })  # fmt: skip
 
 # Typed numbers that say of an item how it is to be: their words are part of the order.

@@ -32,7 +32,8 @@ class Example(NamedTuple):
     `act` is the dialogue act of a turn, "" for a sentence.
     `awaits`: the items that the utterance names and about which the shop asks right after it (which of several, or what to take instead
     of an unavailable one), empty if it asks something else; None: unknown.
-    `focus`: the lines that the turn before changed. `follows`: the example before this one is the turn before. `weight`: in fitting.
+    `focus`: the lines that the turn before changed. `follows`: the example before this one is the turn before.
+    `persons`: the words that mention somebody for whom lines are, each with these lines. `weight`: in fitting.
     """
 
     menu: Menu
@@ -44,6 +45,7 @@ class Example(NamedTuple):
     awaits: frozenset[str] | None = None
     focus: tuple[int, ...] = ()
     follows: bool = False
+    persons: Sequence[tuple[str, tuple[int, ...]]] = ()
     weight: float = 1.0
 
 

@@ -211,6 +211,7 @@ class LanguagePack(BaseModel):
     parts: list[str]  # some units of the line before: "of them"
     rests: list[str]  # its other units
     ones: list[str]  # a pronoun in place of a noun: "the large one"
+    alsos: list[str]  # with a line that comes beside the others
     refers: list[str]  # pronouns for a line of the order
     ordinals: dict[str, int]  # the position of a line; -1: the last
     # Questions and answers

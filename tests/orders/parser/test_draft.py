@@ -99,3 +99,23 @@ def test_a_choice_closes_an_option_that_is_open_between_it_and_others():
     line = DraftLine(("latte",), 1, (DraftOption("extras", ("black", "white")), DraftOption("extras", ("shot",))))
     closed = modified(line, modifier("extras", "white")).line
     assert {option.choices for option in closed.options} == {("shot",), ("white",)}
+
+
+def test_items_are_alike_by_words_of_their_names_or_else_by_category():
+    items = {"mango-smoothie": "drinks", "mango-cake": "cakes", "berry-smoothie": "drinks", "fruit-tart": "cakes", "cola": "drinks"}
+    menu = Menu.model_validate(
+        {
+            "id": "bar",
+            "name": "Bar",
+            "currency": "USD",
+            "items": {item: {"name": item.replace("-", " "), "category": kind, "price": 1} for item, kind in items.items()},
+        }
+    )
+    index = MenuIndex(menu)
+    assert index.alike(("mango-smoothie", "mango-cake"), ("berry-smoothie",)) == ("mango-smoothie",)
+    assert index.alike(("mango-cake", "cola"), ("fruit-tart",)) == ("mango-cake",)
+    assert [index.kinship((item,), ("berry-smoothie",)) for item in ("mango-smoothie", "cola", "fruit-tart")] == [
+        "name",
+        "category",
+        "none",
+    ]

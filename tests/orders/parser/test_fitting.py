@@ -45,7 +45,7 @@ def test_of_examples_that_contradict_each_other_the_one_that_counts_more_is_foll
 
 def test_the_examples_of_a_menu_are_parsed_in_their_order():
     examples = [Example(MENU, text, (), [lines_of(MENU, text)]) for text in ("latte", "muffin")]
-    inherit([ActModel({"1 latte": [0.0] * len(ACTS)})])
+    inherit([ActModel(dict.fromkeys(("1 <item>", "1 muffin"), [9.0] + [0.0] * (len(ACTS) - 1)))])
     assert [parsed[0][1].is_right for parsed in parse_examples(Task(PRIOR, (), examples, 0))] == [True, True]
 
 

@@ -15,7 +15,7 @@ def test_examples_in_other_words_keep_their_orders():
     rewritten = list(Rewriter("en", "a").rewritten(EXAMPLES, 1.0))
     assert len(rewritten) > len(EXAMPLES) / 2
     assert all(example.right == EXAMPLES[0].right and example.utterance != EXAMPLES[0].utterance for example in rewritten)
-    assert len({example.utterance for example in rewritten}) > len(rewritten) / 2
+    assert len({example.utterance for example in rewritten}) > len(rewritten) / 3
 
 
 def test_talk_stands_around_an_utterance():

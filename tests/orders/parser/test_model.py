@@ -6,7 +6,7 @@ def test_the_pairs_of_features_name_attributes_of_their_event():
 
 
 def test_an_event_has_features_for_itself_each_attribute_each_flag_and_each_pair():
-    event = ("replace", "correction", "", "none", 0, ("only", "more"), "focus", "new", False)
+    event = ("replace", "correction", "", "none", 0, ("only", "more"), "focus", "new", False, "name")
     features = [feature for feature, value in features_of(event) if value == 1]
     assert features[:2] == ["replace", "replace.link=correction"]
     assert {"replace.only", "replace.more", "replace.age=new", "replace.link=correction.target=focus"} <= set(features)

@@ -7,7 +7,9 @@ from tests.orders.parser.kiosk import MENU, modifier
 from voice.orders.corpus import lines_of
 from voice.orders.parser.draft import DraftLine, MenuIndex, denotation
 from voice.orders.parser.edits import Context
-from voice.orders.parser.model import Model
+from voice.orders.parser.model import EVENTS, Model
+from voice.orders.parser.productions.adding import add
+from voice.orders.parser.productions.repeating import repeat
 from voice.orders.parser.reduce import PRODUCTIONS, RULES, Reducer, bits_of
 from voice.orders.parser.state import Chunk, ChunkFlag, EditRecord, Forwarded, Hypothesis, OpenQuestion, ReplacementTarget
 
@@ -43,6 +45,7 @@ def order(text):
 LATTE, LARGE, SHOT = ("latte",), (modifier("size", "l"),), (modifier("extras", "shot"),)
 
 
+WHITE = (modifier("extras", "white"),)
 SMALL, PEARLS, NO_SHOT = (modifier("size", "s"),), modifier("extras", "black", "white"), modifier("extras", "shot", amount="no")
 
 
@@ -51,6 +54,12 @@ SMALL, PEARLS, NO_SHOT = (modifier("size", "s"),), modifier("extras", "black", "
     [
         ("add", "muffin", chunk(items=LATTE, number=2, modifiers=LARGE), "muffin; 2 x latte [l]"),
         ("repeat", "2 x latte [l]", chunk(flags=ChunkFlag.AGAIN), "2 x latte [l]; latte [l]"),
+        ("repeat", "muffin; latte [l]", chunk(flags=ChunkFlag.AGAIN), "2 x muffin; 2 x latte [l]"),
+        ("repeat", "latte [l]", chunk(flags=ChunkFlag.AGAIN, place=2), "2 x latte [l]"),
+        ("repeat", "latte [shot, black]", chunk(flags=ChunkFlag.AGAIN, modifiers=WHITE), "latte [shot, black]; latte [shot, black, white]"),
+        ("repeat", "latte [shot, black]", chunk(flags=ChunkFlag.AGAIN, modifiers=WHITE), "latte [shot, black]; latte [white]"),
+        ("add_like", "latte [l]", chunk(flags=ChunkFlag.AGAIN, items=("milk-tea",), groups=("size",)), "latte [l]; milk-tea [l]"),
+        ("set_portions", "latte", chunk(number=2, modifiers=SHOT), "latte [2*shot]"),
         ("set_options", "latte; muffin", chunk(modifiers=LARGE), "latte [l]; muffin"),
         ("set_described", "latte [s]; latte [l]", chunk(modifiers=(*LARGE, *SHOT)), "latte [s]; latte [l, shot]"),
         ("set_quantity", "latte", chunk(number=3, verb="set"), "3 x latte"),
@@ -203,6 +212,83 @@ def _reduced(before, reduced, **attributes):
     return REDUCER.reduce(hypothesis, None)
 
 
+def then(before, *chunks):
+    """Return the orders that the last of several chunks can lead to, by its production."""
+    hypotheses = [Hypothesis.start(INDEX.draft(lines_of(MENU, before)))]
+    found: dict[str, list[Any]] = {}
+    for reduced in chunks:
+        found = {}
+        for hypothesis in hypotheses:
+            hypothesis.chunk = reduced.copy()
+        hypotheses = [new for hypothesis in hypotheses for new in REDUCER.reduce(hypothesis, None)]
+        for new in hypotheses:
+            found.setdefault(new.trace[0].events()[0][0], []).append(denotation(new.draft))
+    return found
+
+
+def test_what_make_names_is_replaced_by_the_item_behind_it_and_keeps_the_options_that_fit():
+    latte = chunk(items=LATTE, is_article=True, number=1)
+    assert order("milk-tea [l]; latte [l]") in then("2 x milk-tea [l]", chunk(verb="set", number=1, items=("milk-tea",)), latte)["replace"]
+    assert order("latte [l]") in then("milk-tea [l]", chunk(items=("milk-tea",)), latte)["replace"]
+
+
+def test_a_share_of_a_line_is_replaced():
+    half = chunk(verb="change", items=("muffin",), share=2)
+    assert order("2 x muffin; 2 x latte") in then("4 x muffin", half, chunk(verb="into", items=LATTE))["replace"]
+
+
+def test_an_item_behind_a_removed_one_may_take_its_place():
+    removed = chunk(verb="remove", items=("milk-tea",))
+    assert order("2 x latte [l]; muffin") in then("2 x milk-tea [l]; muffin", removed, chunk(items=LATTE))["replace"]
+    assert "replace" not in then("milk-tea; muffin", removed, chunk(items=LATTE))  # nothing is kept: the new line is the same
+
+
+def test_an_item_that_is_ordered_instead_of_another_one_takes_over_its_options():
+    instead = chunk(verb="instead", items=("milk-tea",))
+    assert order("latte [l, shot]") in then("milk-tea [l]", chunk(items=LATTE, modifiers=SHOT), instead)["take_over"]
+
+
+def test_an_option_that_was_replaced_already_is_not_removed_from_another_line():
+    instead = chunk(verb="instead", modifiers=SMALL)
+    assert order("latte [s]; latte [l]") in then("latte [s]; latte [s]", chunk(modifiers=LARGE), instead)["remove_absent"]
+
+
+def test_a_line_becomes_the_same_as_another_one():
+    same = chunk(flags=ChunkFlag.AGAIN, place=1)
+    for change in (chunk(place=2), chunk(verb="change", place=2)):
+        assert order("2 x latte [l]") in then("latte [l]; milk-tea", change, same)["copy_over"]
+
+
+def test_an_option_is_copied_from_the_line_that_is_named():
+    same = chunk(groups=("size",), flags=ChunkFlag.AGAIN, items=LATTE)
+    copied = reductions("latte [l]; milk-tea [s]; milk-tea", same, focus=(2,))["same_group"]
+    assert copied == [order("latte [l]; milk-tea [s]; milk-tea [l]")]
+
+
+def test_a_number_corrects_the_portions_or_the_number_before_it():
+    correction = chunk(link="correction", number=3)
+    assert order("latte [3*shot]") in then("latte", chunk(modifiers=SHOT), correction)["set_portions_each"]
+    corrected = chunk(link="correction", number=3, items=LATTE)
+    assert order("3 x latte") in reductions("", corrected, forwarded=(Forwarded(2, ()),))["add"]
+
+
+def test_a_copy_with_more_portions_than_a_group_may_have_is_told_apart():
+    extras = MENU.option_groups["extras"].model_copy(update={"max": 2})
+    index = MenuIndex(MENU.model_copy(update={"option_groups": {**MENU.option_groups, "extras": extras}}))
+    hypothesis = Hypothesis.start(index.draft(lines_of(MENU, "latte [shot, black]")))
+    hypothesis.chunk = chunk(flags=ChunkFlag.AGAIN, modifiers=WHITE)
+    events = [edit.event for edit in repeat(Context(hypothesis, index, None))]
+    assert [event[EVENTS["repeat"].index("others") + 1] for event in events] == ["kept_over", "replaced_over"]
+
+
+def test_a_line_of_an_item_on_the_order_is_told_apart_if_it_comes_beside_the_others():
+    hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "latte")))
+    place = EVENTS["add"].index("on_order") + 1
+    for flags, on_order in ((ChunkFlag.NONE, "on"), (ChunkFlag.ALSO, "also")):
+        hypothesis.chunk = chunk(items=LATTE, flags=flags)
+        assert {edit.event[place] for edit in add(Context(hypothesis, INDEX, None))} == {on_order}
+
+
 def test_forwarded_modifiers_become_lines_of_the_item_that_follows():
     forwarded = (Forwarded(1, LARGE),)
     added = reductions("", chunk(items=LATTE, number=1, modifiers=(modifier("size", "s"),)), forwarded=forwarded)["add"]
@@ -303,16 +389,17 @@ def test_no_rule_keeps_a_production_from_a_chunk_to_which_it_applies():
         for items, modifiers, number, place in product(
             ((), LATTE, ("latte", "milk-tea")), ((), LARGE, (*LARGE, *SHOT), (modifier("extras", "black"),)), (0, 2), (0, 1)
         ):
-            hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte [3*black]; muffin; milk-tea [s]")))
+            hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte [3*black]; muffin; 2 x milk-tea [s]")))
             hypothesis.progress.focus = (0,)
-            hypothesis.progress.new_lines = (0,)
             hypothesis.progress.edits = (EditRecord(0, 1, hypothesis.draft, hypothesis.draft), None)
             hypothesis.progress.forwarded = (Forwarded(3, ()),)
+            hypothesis.progress.new_lines = (0, 1)
+            hypothesis.progress.target = ReplacementTarget(0, (), 0) if flag & ChunkFlag.AGAIN else None
             hypothesis.chunk = chunk(
                 verb=verb, link=link, flags=flag, items=items, modifiers=modifiers, number=number, place=place, share=2 * (flag == 0)
             )
             hypothesis.chunk.factor = 2 * (place == 0 and not number and flag == ChunkFlag.ALL)
-            hypothesis.chunk.groups = ("size",) if flag & ChunkFlag.AGAIN and not items else ()
+            hypothesis.chunk.groups = ("size",) if flag & ChunkFlag.AGAIN and bool(items) is bool(place) else ()
             for asked in questions:
                 bits = bits_of(hypothesis.chunk, asked)
                 for production, required in RULES:

@@ -166,6 +166,36 @@ def test_the_lines_to_change_may_stand_before_same():
     assert any(chunk.flags & ChunkFlag.REST and chunk.flags & ChunkFlag.AGAIN for chunk in chunks)
 
 
+def test_a_pronoun_a_number_and_a_verb_may_stand_before_again():
+    for before in ((Role.REFERENCE, None), TWO, (Role.SET, None)):
+        chunks = [hypothesis.chunk for hypothesis in shifted(before, (Role.AGAIN, None), draft=TWO_LATTES)]
+        assert any(chunk.flags & ChunkFlag.AGAIN and chunk.start == 0 for chunk in chunks)
+
+
+def test_two_groups_may_be_named_together():
+    size, extras = (Role.GROUP, ("size",)), (Role.GROUP, ("extras",))
+    assert any(hypothesis.chunk.groups == ("size", "extras") for hypothesis in shifted(size, (Role.AND, None), extras))
+
+
+def test_a_correction_goes_on_behind_a_pause():
+    hypotheses = shifted(ITEM, (Role.CORRECTION, None), (Role.COMMA, ","), (Role.NUMBER, 3))
+    corrected = [hypothesis for hypothesis in hypotheses if hypothesis.chunk.link == "correction" and hypothesis.chunk.number == 3]
+    assert corrected
+    assert all(("resumed", "comma") in hypothesis.trace[0] for hypothesis in corrected)
+
+
+def test_an_amount_that_a_pause_parts_from_its_option_is_told_apart():
+    for parted in ((Role.AMOUNT, "no"), (Role.COMMA, ",")), ((Role.COMMA, ","), (Role.AMOUNT, "no")):
+        (hypothesis,) = [one for one in shifted(*parted, LARGE) if one.chunk.modifiers and not one.chunk.verb]
+        assert (("apart", "no", "comma") in _events(hypothesis)) is (parted[0][0] is Role.AMOUNT)
+
+
+@pytest.mark.parametrize(("role", "flag"), [(Role.ONLY, ChunkFlag.ONLY), (Role.ALSO, ChunkFlag.ALSO)])
+def test_an_adverb_flags_the_open_chunk(role, flag):
+    (chunk,) = [hypothesis.chunk for hypothesis in shifted(ITEM, (role, None)) if hypothesis.chunk.items]
+    assert chunk.flags & flag
+
+
 def test_no_before_a_person_removes_the_lines_of_this_person():
     chunks = [hypothesis.chunk for hypothesis in shifted((Role.AMOUNT, "no"), (Role.PERSON, (1,)), draft=TWO_LATTES)]
     assert any((chunk.verb, chunk.lines) == ("remove", (1,)) for chunk in chunks)

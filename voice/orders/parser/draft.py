@@ -5,6 +5,8 @@ from typing import Any, Final, NamedTuple, final
 
 from schemas import Amount, LineRequest
 from voice.menus.menu import Menu
+from voice.menus.names import spoken_names
+from voice.orders import words
 from voice.orders.parser.none_choices import none_choices
 
 MAX_CACHED: Final = 4096  # sets of choices whose items are known
@@ -253,6 +255,10 @@ class MenuIndex:
         self._takers: dict[tuple[ChoiceRef, ...], frozenset[str]] = {}
         self._is_one_of = {group_id: group.select == "one" for group_id, group in menu.option_groups.items()}
         self._none_choices = none_choices(menu)
+        self._kinds = {item_id: str(item.category) for item_id, item in menu.items.items()}
+        self._name_words = {
+            item_id: frozenset([word for name in spoken_names(item) for word in words.phrase(name)]) for item_id, item in menu.items.items()
+        }
 
     def is_one_of(self, group: str) -> bool:
         """Return whether a line may have one choice of a group at most."""
@@ -261,6 +267,24 @@ class MenuIndex:
     def accepts(self, item: str, modifier: Modifier) -> bool:
         """Return whether an item offers a group of the modifier."""
         return item in self._takers_of(modifier)
+
+    def kinship(self, items: tuple[str, ...], others: tuple[str, ...]) -> str:
+        """Return what items have in common with others, as an attribute of events: a word of their names, or the category."""
+        spoken = [word for other in others for word in self._name_words[other]]
+        if any([not self._name_words[item].isdisjoint(spoken) for item in items]):
+            return "name"
+        kinds = [self._kinds[other] for other in others]
+        return "category" if any([self._kinds[item] in kinds for item in items]) else "none"
+
+    def alike(self, items: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of several items that share most words of their names with one of `others`, or else its category."""
+        if len(items) == 1:
+            return items
+        spoken = {word for other in others for word in self._name_words[other]}
+        kinds = [self._kinds[other] for other in others]
+        rank = {item: (len(spoken & self._name_words[item]), self._kinds[item] in kinds) for item in items if item not in others}
+        best = max(rank.values(), default=None)
+        return tuple([item for item in items if rank.get(item) == best]) if best is not None else items
 
     def _takers_of(self, modifier: Modifier) -> frozenset[str]:
         """Return the items that offer a group of a modifier, computed once for its choices."""

@@ -4,7 +4,8 @@ The corpus has few plain turns, as its writers were asked for the hard ones; wit
 special case. Generated examples only add weight to fitting: no figure is measured on them.
 
 `corpus/templates/LANGUAGE.yaml`: `{i}` and `{j}` stand for items, `{o}` for an option, `{c}` and `{d}` for choices, `{n}` and `{m}` for
-numbers, `{x}` for a line, `{g}` for an option group, `{u}` for a dish that the menu lacks. `generation_talk` puts examples in other words.
+numbers, `{x}` for a line, `{g}` for an option group, `{u}` for a dish that the menu lacks, `{p}` and `{q}` for persons. `generation_talk`
+puts examples in other words.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from voice.menus.menu import Menu
 from voice.orders.corpus import Example
 from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.generation_parts import PartExamples
+from voice.orders.parser.generation_persons import PersonExamples
 from voice.orders.parser.generation_talk import EditExamples
 from voice.orders.parser.generation_words import NUMBERS
 from voice.orders.parser.state import OpenQuestion
@@ -28,7 +30,7 @@ def generated(menu: Menu, language: str, count: int) -> Iterator[Example]:
     return _Generator(menu, language).examples(count)
 
 
-class _Generator(EditExamples, PartExamples):
+class _Generator(EditExamples, PartExamples, PersonExamples):
     """Random orders, edits and their words; one menu and one language."""
 
     def __init__(self, menu: Menu, language: str) -> None:
@@ -65,6 +67,17 @@ class _Generator(EditExamples, PartExamples):
             (1, self._whole_group),
             (1, self._extra_portion),
             (4, self._two_edits),
+            (3, self._copy),
+            (1, self._copy_all),
+            (1, self._copy_over),
+            (2, self._copy_group),
+            (2, self._also),
+            (4, self._replace_keeping),
+            (2, self._replace_choice),
+            (1, self._correct_answer),
+            (1, self._correct_number),
+            (1, self._counted_portions),
+            (3, self._person),
             (5, self._nothing),
             *self.part_makers(),
         )
@@ -255,18 +268,6 @@ class _Generator(EditExamples, PartExamples):
         return self._example(
             self._said(say), before, [one.model_copy(update={"options": [*one.options, option]}) for one in before], self._asked()
         )
-
-    def _question(self) -> tuple[list[LineRequest], int, OpenQuestion] | None:
-        """Return an order, a line of it, and a question about an empty group of that line."""
-        before = self._lines(self.random.choice([1, 1, 2]))
-        number = self.random.randrange(len(before))
-        filled = {option.group for option in before[number].options}
-        empty = [group for group in self.menu.items[before[number].item].options if group not in filled]
-        if not empty:
-            return None
-        group = self.random.choice(empty)
-        choices = tuple(self.menu.option_groups[group].choices)
-        return before, number, OpenQuestion("missing", number, group, choices)
 
     def _answer(self) -> Example | None:
         asked = self._question()

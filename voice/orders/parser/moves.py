@@ -11,6 +11,7 @@ from voice.orders.parser.roles import Role
 from voice.orders.parser.state import Chunk, Hypothesis, OpenQuestion
 
 ENUMERATING: Final = frozenset({"and", "comma", "or"})  # connectives
+PAUSES: Final = frozenset({"comma", "stop"})  # connectives that a pause makes
 MAX_PORTIONS: Final = 99  # of an option
 MAX_REBATE: Final = 3.0  # on a new chunk, by the events of its first arc: "item" down to -2.0, "cancel" -0.6
 INHERITED_VERBS: Final = frozenset({"remove", "instead", "set"})  # a chunk behind an enumerating connective may take them over
@@ -59,6 +60,8 @@ class Shift:
         new = self.pass_by()
         chunk = new.chunk = new.chunk.copy()
         if chunk.start < 0:
+            if _resumes(chunk, self.hypothesis.joint):
+                self.note(new, "resumed", self.hypothesis.joint)
             chunk.start = self.at
             chunk.link = chunk.link or self.hypothesis.joint
         chunk.end = self.at + self.arc.length
@@ -74,6 +77,9 @@ class Shift:
         link = hypothesis.joint if link is None else link
         closing = _dangling(hypothesis) if hypothesis.amount is not None or hypothesis.portions else []
         if before.is_empty:
+            if _resumes(before, link):
+                closing.append(("resumed", link))
+                link = before.link
             link, verb = link or before.link, before.verb
         else:
             closing.append(("begin", link, before.verb))
@@ -117,6 +123,11 @@ class Shift:
         """True if the open chunk is empty and equal to a new one."""
         hypothesis = self.hypothesis
         return hypothesis.chunk.is_empty and hypothesis.amount is None and not hypothesis.portions
+
+
+def _resumes(chunk: Chunk, joint: str) -> bool:
+    """Return whether a correction goes on behind a pause."""
+    return chunk.link == "correction" and joint in PAUSES
 
 
 def _dangling(hypothesis: Hypothesis) -> list[Event]:

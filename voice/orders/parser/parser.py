@@ -21,6 +21,7 @@ from voice.orders.parser.ranker import Ranker
 from voice.orders.parser.reduce import Reducer
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.shift import SHIFTS
+from voice.orders.parser.sibling_arcs import SiblingIndex, with_sibling_arcs
 from voice.orders.parser.state import MOOD_NAMES, EditRecord, Hypothesis, OpenQuestion
 from voice.orders.words import Token
 
@@ -164,6 +165,7 @@ class Parser:
         self.index = MenuIndex(menu)
         self._model = model
         self._lexicon = Lexicon(menu, model)
+        self._siblings = SiblingIndex(menu)
         self._reducer = Reducer(self.index, model)
 
     def analyse(self, utterance: str, tokens: Sequence[Token] | None = None, persons: Sequence[Mention] = ()) -> Analysis:
@@ -195,7 +197,9 @@ class Parser:
         analysis = self.analyse(utterance) if isinstance(utterance, str) else utterance
         tokens = analysis.tokens
         before = _draft_of(self.index, lines)
-        lattice: list[Sequence[Arc]] = [*analysis.lattice]
+        lattice: Sequence[Sequence[Arc]] = analysis.lattice
+        if before:
+            lattice = with_sibling_arcs(tokens, lattice, before, self._siblings, self._model)
         if question is not None and question.choices:
             lattice = with_question_arcs(tokens, lattice, question, self.menu, self._model)
         if question is not None and question.line is not None and question.line < len(before):

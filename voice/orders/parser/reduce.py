@@ -9,8 +9,9 @@ from voice.orders.parser.model import Event, Model
 from voice.orders.parser.productions.adding import add, add_implied, add_parallel, add_rest, forward, head
 from voice.orders.parser.productions.answering import choose, choose_all_but, choose_by_role
 from voice.orders.parser.productions.portions import add_portions, for_each, multiply, remove_portions, set_portions, set_portions_each
-from voice.orders.parser.productions.removing import drop, hold, keep, remove, remove_options, replace, replace_options
-from voice.orders.parser.productions.repeating import repeat, repeat_number, same_for, same_group
+from voice.orders.parser.productions.removing import drop, keep, remove, remove_options
+from voice.orders.parser.productions.repeating import add_like, copy_over, repeat, repeat_number, same_for, same_group
+from voice.orders.parser.productions.replacing import hold, replace, replace_options, take_over
 from voice.orders.parser.productions.selecting import exclude, select
 from voice.orders.parser.productions.setting import (
     add_alike,
@@ -39,7 +40,6 @@ AGAIN: Final = 8
 MORE: Final = 16
 PART: Final = 32  # a number, a fraction, or a reference to a part or the rest
 REMOVING: Final = 64
-CHANGING: Final = 128
 INTO: Final = 256
 KEEPING: Final = 512
 EXCEPT: Final = 1024
@@ -57,6 +57,8 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (repeat_number, AGAIN | ITEMS),
     (same_for, AGAIN),
     (same_group, AGAIN),
+    (copy_over, AGAIN),
+    (add_like, AGAIN | ITEMS),
     (set_options, MODIFIERS),
     (assign, QUESTION | MODIFIERS),
     (set_asked, QUESTION | MODIFIERS),
@@ -81,6 +83,7 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (remove_portions, REMOVING | MODIFIERS),
     (hold, ANYTHING),
     (replace, ITEMS),
+    (take_over, REMOVING),
     (replace_options, INTO),
     (forward, ANYTHING),
     (head, ITEMS | NUMBER),
@@ -90,7 +93,7 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (drop, ANYTHING),
 )
 PRODUCTIONS: Final = tuple([production for production, _ in RULES])
-VERB_BITS: Final = {"remove": REMOVING, "instead": REMOVING, "change": CHANGING, "into": INTO, "keep": KEEPING}
+VERB_BITS: Final = {"remove": REMOVING, "instead": REMOVING, "into": INTO, "keep": KEEPING}
 
 
 @final

@@ -38,6 +38,7 @@ class Role(Enum):
     MORE = auto()
     AGAIN = auto()
     ONLY = auto()
+    ALSO = auto()  # the line comes beside the others
     CORRECTION = auto()
     CANCEL = auto()
     # References to lines
@@ -97,6 +98,7 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.SET_IT, None, pack.set_pronouns),
         (Role.AGAIN, None, (*pack.agains, *pack.likewise)),
         (Role.ONLY, None, pack.onlys),
+        (Role.ALSO, None, pack.alsos),
         (Role.CORRECTION, None, pack.corrects),
         (Role.CANCEL, None, pack.cancels),
         (Role.EACH, None, (*pack.eaches, *pack.everyones)),

@@ -8,12 +8,12 @@ from typing import Final
 
 from voice.orders.parser.moves import Hypotheses, Shift
 from voice.orders.parser.roles import Role
-from voice.orders.parser.shifts.connectives import JOINTS, shift_filler, shift_joint, shift_only, shift_request, shift_unread, shift_with
+from voice.orders.parser.shifts.connectives import JOINTS, shift_adverb, shift_filler, shift_joint, shift_request, shift_unread, shift_with
 from voice.orders.parser.shifts.names import shift_amount, shift_amount_behind, shift_group, shift_item, shift_option
 from voice.orders.parser.shifts.numbers import shift_number, shift_portion
 from voice.orders.parser.shifts.operations import VERBS, shift_again, shift_cancel, shift_correction, shift_except, shift_more, shift_verb
 from voice.orders.parser.shifts.references import shift_answer, shift_ordinal, shift_person, shift_reference, shift_share
-from voice.orders.parser.state import FLAG_OF_ROLE
+from voice.orders.parser.state import ADVERBS, FLAG_OF_ROLE
 
 SHIFTS: Final[Mapping[Role, Callable[[Shift], Hypotheses]]] = {
     Role.ITEM: shift_item,
@@ -27,7 +27,6 @@ SHIFTS: Final[Mapping[Role, Callable[[Shift], Hypotheses]]] = {
     Role.REQUEST: shift_request,
     Role.MORE: shift_more,
     Role.AGAIN: shift_again,
-    Role.ONLY: shift_only,
     Role.CORRECTION: shift_correction,
     Role.CANCEL: shift_cancel,
     Role.EXCEPT: shift_except,
@@ -40,6 +39,7 @@ SHIFTS: Final[Mapping[Role, Callable[[Shift], Hypotheses]]] = {
     **dict.fromkeys(JOINTS, shift_joint),
     **dict.fromkeys(VERBS, shift_verb),
     **dict.fromkeys(FLAG_OF_ROLE, shift_reference),
+    **dict.fromkeys(ADVERBS, shift_adverb),
     **dict.fromkeys((Role.FILLER, Role.CLASSIFIER, Role.TALK, Role.PEOPLE, Role.INQUIRY), shift_filler),
     **dict.fromkeys((Role.YES, Role.NO, Role.DONE, Role.ANY, Role.MOST, Role.LEAST, Role.MIDDLE), shift_answer),
 }

@@ -41,6 +41,7 @@ class ChunkFlag:
     ALL: Final = 2048
     PARTIAL_NAME: Final = 4096
     PERSON: Final = 16384
+    ALSO: Final = 32768
     ONTO: Final = 8192  # a preposition stands before the lines that it refers to: "for the second one"
 
 
@@ -66,6 +67,7 @@ FLAG_OF_ROLE: Final = {
     Role.ONES: ChunkFlag.ONES,
     Role.REFERENCE: ChunkFlag.REFERENCE,
 }
+ADVERBS: Final = {Role.ONLY: ChunkFlag.ONLY, Role.ALSO: ChunkFlag.ALSO}
 
 
 @final
@@ -135,7 +137,7 @@ class Chunk:
         """True if nothing in the chunk could edit the order."""
         if self.number or self.items or self.modifiers or self.groups or self.place or self.lines or self.share or self.factor:
             return False
-        return self.verb in {"", "add"} and not self.flags & ~(ChunkFlag.ONLY | ChunkFlag.CLASSIFIED)
+        return self.verb in {"", "add"} and not self.flags & ~(ChunkFlag.ONLY | ChunkFlag.ALSO | ChunkFlag.CLASSIFIED)
 
     @property
     def key(self) -> tuple[Any, ...]:

@@ -27,6 +27,7 @@ from voice.orders.parser.generation_talk import Rewriter
 from voice.orders.parser.lexicon import Lexicon
 from voice.orders.parser.model import WEIGHTS_FILE, Model
 from voice.orders.parser.parser import Parse, Parser, Unresolved
+from voice.orders.parser.person_arcs import Mention
 from voice.orders.parser.ranker import RANKER_FILE
 from voice.orders.parser.ranker_fitting import fit_ranker
 from voice.orders.parser.state import OpenQuestion
@@ -85,7 +86,7 @@ def candidates(parser: Parser, examples: Sequence[Example]) -> Iterator[Parsed]:
     for example in examples:
         right = {denotation(parser.index.draft(lines)) for lines in example.right}
         parses = parser.parse(
-            example.utterance,
+            parser.analyse(example.utterance, persons=list(mentions_of(example))),
             example.lines,
             question=with_pending(example.question, waiting if example.follows else ()),
             focus=example.focus,
@@ -94,6 +95,16 @@ def candidates(parser: Parser, examples: Sequence[Example]) -> Iterator[Parsed]:
         found = [(rank, Candidate(parse.features(), _is_right(parse, right, example.awaits))) for rank, parse in enumerate(parses)]
         waiting = next((parses[rank].unresolved for rank, candidate in found if candidate.is_right), ())
         yield found
+
+
+def mentions_of(example: Example) -> Iterator[Mention]:
+    """Yield the tokens of an example that mention persons, where they do so first."""
+    surfaces = [token.surface for token in words.tokenize(words.nfc(example.utterance))]
+    for said, lines in example.persons:
+        phrase = [*words.phrase(said)]
+        start = next((at for at in range(len(surfaces)) if surfaces[at : at + len(phrase)] == phrase), None)
+        if start is not None:
+            yield Mention(start, start + len(phrase), lines)
 
 
 def with_pending(question: OpenQuestion | None, waiting: Sequence[Unresolved]) -> OpenQuestion | None:

@@ -30,13 +30,21 @@ def add(context: Context) -> Iterator[Edit]:
         if modified is None:
             continue
         line = modified.line
-        event = context.event("add", "new", "new", "on" if context.named else "off", _asked(context, line), not context.progress.n_edits)
+        event = context.event("add", "new", "new", _on_order(context), _asked(context, line), not context.progress.n_edits)
         heads = tuple([one for one in context.progress.forwarded if one.items])
         edit = added(context, event, (*_forwarded_lines(context, line), line), forwarded=heads)
         edit.more_events = (*edit.more_events, *more_events)
         yield edit
         if not is_whole:
             yield from _add_as_part(context, event, line, quantity)
+            yield from _add_corrected(context, event, line)
+
+
+def _on_order(context: Context) -> str:
+    """Return whether the items are on the order, and whether the words say that another line comes beside it, as an attribute of events."""
+    if not context.named:
+        return "off"
+    return "also" if context.has(ChunkFlag.ALSO) else "on"
 
 
 def _pending(context: Context, line: DraftLine) -> DraftLine:
@@ -96,6 +104,17 @@ def _add_as_part(context: Context, event: Event, line: DraftLine, quantity: int)
 def among(items: tuple[str, ...], head: tuple[str, ...]) -> tuple[str, ...]:
     """Return the items that the head of a list leaves open; all of them if it names none."""
     return tuple([item for item in items if item in head]) if head else items
+
+
+def _add_corrected(context: Context, event: Event, line: DraftLine) -> Iterator[Edit]:
+    """Add a line whose number corrects the forwarded one."""
+    forwarded = context.progress.forwarded
+    if context.chunk.link == "correction" and context.counted and forwarded and forwarded[-1].number:
+        modified = context.modify(line, forwarded[-1].modifiers)
+        if modified is not None:
+            edit = added(context, event, (modified.line,), forwarded=forwarded[:-1])
+            edit.more_events = (("left", "corrected"),)
+            yield edit
 
 
 def _asked(context: Context, line: DraftLine) -> str:

@@ -1,16 +1,12 @@
-"""Productions that remove lines or options, replace them, or change nothing."""
+"""Productions that remove lines or options, or change nothing."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from voice.orders.parser.draft import DraftLine
-from voice.orders.parser.edits import Context, Edit, with_line, with_part
-from voice.orders.parser.productions.portions import held_portions
-from voice.orders.parser.state import ChunkFlag, ReplacementTarget
+from voice.orders.parser.edits import Context, Edit, with_line
+from voice.orders.parser.state import ChunkFlag
 
 REMOVING_VERBS: Final = frozenset({"remove", "instead"})
-HOLDING_VERBS: Final = frozenset({"change", "", "set"})
-UNHELD: Final = ChunkFlag.MORE | ChunkFlag.ALL | ChunkFlag.EACH | ChunkFlag.AGAIN | ChunkFlag.ONTO
 MAX_DROPPED: Final = 4  # tokens of a chunk that count as unread
 
 
@@ -73,90 +69,17 @@ def remove_options(context: Context) -> Iterator[Edit]:
         if modified is not None:
             event = context.event("remove_options", target, context.age(number))
             yield Edit(context, event, context.with_line(number, modified.line), (number,))
+    if chunk.verb == "instead" and _is_replaced(context):
+        yield Edit(context, context.event("remove_absent", "replaced", "none"), context.draft, context.progress.focus)
 
 
-def hold(context: Context) -> Iterator[Edit]:
-    """Keep a line, or options of it, for the object of a later chunk to replace; the verb may come with the object."""
-    chunk = context.chunk
-    if chunk.verb not in HOLDING_VERBS:
-        return
-    if chunk.verb != "change" and (context.has(UNHELD) or not (context.named or context.described)):
-        return
-    if context.is_line_named:
-        targets = [(number, "named") for number in (context.described or context.named)[-2:]]
-    elif chunk.modifiers and context.described:
-        targets = [(number, "described") for number in context.described[-2:]]
-    else:
-        targets = [(context.last, "focus")] if context.last is not None else []
-    for number, target in targets:
-        if not chunk.verb and context.draft[number].is_new:
-            continue
-        edit = Edit(context, context.event("hold", target, context.age(number)), context.draft, (number,), is_edit=False)
-        share = context.draft[number].quantity // chunk.share if chunk.share else 0
-        edit.target = ReplacementTarget(number, chunk.modifiers, chunk.number or share, chunk.verb)
-        yield edit
-
-
-def replace(context: Context) -> Iterator[Edit]:
-    """Replace the item of a line."""
-    chunk = context.chunk
-    held = context.progress.target
-    if held is not None and not (chunk.verb == "into" or (chunk.verb in {"", "add"} and held.verb == "set")):
-        held = None
-    is_part = context.has(ChunkFlag.PART) and context.counted > 0
-    if not chunk.items or not (chunk.verb in {"into", "set", "change"} or chunk.link == "correction" or held is not None or is_part):
-        return
-    number = held.line if held is not None else context.last
-    if number is None or context.draft[number].quantity == 0:
-        return
-    line = context.draft[number]
-    part = context.part
-    if held is not None and 0 < held.number < line.quantity:
-        part = held.number
-    elif is_part and chunk.number < line.quantity:
-        part = chunk.number
-    quantity = context.counted or part or line.quantity
-    kept = tuple([option for option in line.options if all([option.group in context.index.offers[item] for item in chunk.items])])
-    for options in (kept, ()) if kept else ((),):
-        modified = context.modify(DraftLine(chunk.items, quantity, options, line.origin), chunk.modifiers)
-        if modified is not None:
-            target = "held" if held is not None else "focus"
-            yield _replaced(context, "replace", (number, target, part), modified.line, bool(options))
-
-
-def replace_options(context: Context) -> Iterator[Edit]:
-    """Replace the options that were held, or the quantity."""
-    chunk, held = context.chunk, context.progress.target
-    if chunk.verb != "into" or chunk.items or not (chunk.modifiers or chunk.number):
-        return
-    number = held.line if held is not None else context.last
-    if number is None or context.draft[number].quantity == 0:
-        return
-    line = context.draft[number]
-    refs = {(ref.group, ref.choice) for modifier in (held.modifiers if held else ()) for ref in modifier.refs}
-    groups = {ref.group for modifier in chunk.modifiers for ref in modifier.refs}
-    options = tuple([o for o in line.options if not (o.group in groups and any([(o.group, choice) in refs for choice in o.choices]))])
-    if held is not None and held.modifiers and not chunk.modifiers:
-        counted = held_portions(context, line, held.modifiers)
-        if counted is not None:
-            yield _replaced(context, "replace_options", (number, "portions", 0), counted)
-        return
-    modified = context.modify(line._replace(options=options), chunk.modifiers)
-    if modified is None:
-        return
-    part = held.number if held is not None and chunk.modifiers and 0 < held.number < line.quantity else context.part
-    after = modified.line._replace(quantity=context.counted or part or line.quantity)
-    yield _replaced(context, "replace_options", (number, "held" if held else "focus", part), after)
-
-
-def _replaced(context: Context, production: str, place: tuple[int, str, int], after: DraftLine, *more: object) -> Edit:
-    """Return the edit that replaces a line, or a part of it; `place`: line, attribute `target`, and the part or 0."""
-    number, target, part = place
-    event = context.event(production, target, context.age(number), *more)
-    draft, changed = with_part(context.draft, number, part, after)
-    edit = Edit(context, event, draft, (changed,))
-    edit.target = None
-    return edit
+def _is_replaced(context: Context) -> bool:
+    """Return whether the edit before took an option that the chunk describes off a line."""
+    if context.progress.edits is None:
+        return False
+    before, after = context.progress.edits[0].before, context.progress.edits[0].after
+    modifiers, describes = context.chunk.modifiers, context.index.describes
+    return any([describes(modifiers, line) and not describes(modifiers, after[number]) for number, line in enumerate(before)])
 
 
 def keep(context: Context) -> Iterator[Edit]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from voice.orders.parser.moves import Hypotheses, Shift
+from voice.orders.parser.moves import PAUSES, Hypotheses, Shift
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import ChunkFlag, Mood
+from voice.orders.parser.state import ADVERBS, ChunkFlag, Mood
 
 JOINTS: Final[Mapping[Role, str]] = {Role.COMMA: "comma", Role.STOP: "stop", Role.AND: "and", Role.OR: "or", Role.TIMES: "times"}
 
@@ -13,9 +13,9 @@ JOINTS: Final[Mapping[Role, str]] = {Role.COMMA: "comma", Role.STOP: "stop", Rol
 def shift_joint(shift: Shift) -> Hypotheses:
     """Record the connective before the next token."""
     new = shift.pass_by()
-    chunk = shift.hypothesis.chunk
-    if not (shift.arc.role is Role.COMMA and chunk.link == "correction" and chunk.is_empty):  # "no, three"
-        new.joint = JOINTS[shift.arc.role]
+    new.joint = JOINTS[shift.arc.role]
+    if new.amount is not None and new.joint in PAUSES:
+        shift.note(new, "apart", new.amount, new.joint)
     if shift.arc.value == "?":
         new.mood |= Mood.QUESTION_MARK
     yield new
@@ -69,9 +69,9 @@ def shift_request(shift: Shift) -> Hypotheses:
         yield begun
 
 
-def shift_only(shift: Shift) -> Hypotheses:
+def shift_adverb(shift: Shift) -> Hypotheses:
     """Flag the open chunk."""
     new = shift.pass_by()
     chunk = new.chunk = new.chunk.copy()
-    chunk.flags |= ChunkFlag.ONLY
+    chunk.flags |= ADVERBS[shift.arc.role]
     yield new

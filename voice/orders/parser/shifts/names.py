@@ -137,9 +137,9 @@ def _amounts(hypothesis: Hypothesis) -> Iterator[tuple[Amount | None, tuple[obje
 def shift_group(shift: Shift) -> Hypotheses:
     """Read the name of an option group into the open chunk, or as a word without an effect."""
     chunk = shift.hypothesis.chunk
-    if not chunk.groups:
+    if not chunk.groups or shift.hypothesis.joint in ENUMERATING:
         new, grouped = shift.extend()
-        grouped.groups = shift.arc.value
+        grouped.groups = (*chunk.groups, *shift.arc.value)
         shift.note(new, "group", shift.hypothesis.joint, "again" if chunk.flags & ChunkFlag.AGAIN else "items" if chunk.items else "other")
         yield new
     new = shift.pass_by()
@@ -157,7 +157,7 @@ def shift_amount(shift: Shift) -> Hypotheses:
     yield new
     if value == "no" and not shift.hypothesis.chunk.is_empty:
         for begun, _ in shift.begin("correction"):
-            shift.note(begun, "correction_by_no")
+            shift.note(begun, "correction_by_no", shift.hypothesis.joint)
             yield begun
 
 

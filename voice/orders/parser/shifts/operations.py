@@ -16,6 +16,7 @@ VERBS: Final[Mapping[Role, str]] = {
     Role.SET: "set",
     Role.SET_IT: "set",
 }
+BEFORE_AGAIN: Final = ChunkFlag.REST | ChunkFlag.ALL | ChunkFlag.REFERENCE | ChunkFlag.ONES | ChunkFlag.MORE
 POSTPOSED_VERBS: Final = frozenset({"remove", "change", "set", "keep"})  # they may stand behind their object
 
 
@@ -64,9 +65,10 @@ def shift_more(shift: Shift) -> Hypotheses:
 
 
 def shift_again(shift: Shift) -> Hypotheses:
-    """Begin a chunk that repeats a line, or an option of a group; the group, or the lines to change, may stand before it."""
+    """Begin a chunk that repeats a line, or an option of a group; a number, the group, or the lines may stand before."""
     chunk = shift.hypothesis.chunk
-    if chunk.groups or chunk.items or chunk.place or chunk.lines or chunk.flags & (ChunkFlag.REST | ChunkFlag.ALL):
+    is_begun = chunk.groups or chunk.items or chunk.place or chunk.lines or chunk.number or chunk.flags & BEFORE_AGAIN
+    if is_begun or chunk.verb in {"set", "into"}:
         new, again = shift.extend()
         again.flags |= ChunkFlag.AGAIN
         shift.note(new, "flag", "again", shift.hypothesis.joint)
