@@ -90,7 +90,7 @@ def shop(hearing_server: Server) -> Iterator[str]:
             elif self.path == "/late-token" and asked.count("/late-token") == 1:
                 self.send_error(503)
             else:
-                self.path = self.path.replace("late-", "")
+                self.path: str = self.path.replace("late-", "")
                 super().do_GET()
 
         def end_headers(self) -> None:
