@@ -91,6 +91,7 @@ from web.bodies import BodyReader
 from web.client_address import ClientAddresses
 from web.context import caller_of
 from web.cors import Cors
+from web.element import element_routes
 from web.endpoint import endpoint
 from web.fast_path import Application
 from web.http_metrics import HttpMetrics
@@ -523,6 +524,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         *adapter_routes,
         *([Route("/mcp", mcp.endpoint, methods=["POST"], include_in_schema=False)] if mcp else ()),
         *(page_routes if settings.environment.serves_documentation else ()),
+        *(element_routes if settings.serves_element else ()),
         WebSocketRoute("/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)),  # OpenAPI cannot describe it: docs/api.md does
         WebSocketRoute("/api/v1/voice/calls/media", MediaStreamEndpoint(settings)),  # these neither: docs/telephony.md does
         WebSocketRoute("/api/v1/voice/calls/asterisk", ChanWebSocketEndpoint(settings)),

@@ -164,6 +164,7 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
         "X-Secret-Id",
         "X-Secret-Key",
     )
+    page: Literal["on", "off"] = "off"
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     access_log: Literal["on", "off"] = "on"
@@ -221,6 +222,11 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
             return domain
         local = not self.site_domain or re.match(r"(localhost|127\.0\.0\.1|\[::1\])(:|$)", domain)
         return f"{'http' if local else 'https'}://{domain}"
+
+    @property
+    def serves_element(self) -> bool:
+        """True if pages may load the element <voice-order>."""
+        return self.page == "on" or self.environment.serves_documentation
 
     @field_validator("cors_origins", "cors_headers", "trusted_proxies", "webhook_networks", mode="before")
     @classmethod

@@ -2,8 +2,8 @@
 
 import { make, onNextFrame } from "./elements.js";
 import { showMenuView } from "./menu_view.js";
+import { $, log, service, session, state, t } from "./page_session.js";
 import { ServiceError } from "./service.js";
-import { $, log, service, state, t } from "./state.js";
 
 const shownFrames = new Map();
 
@@ -57,7 +57,7 @@ function frameElement({ at, direction, title, content }) {
 
 /** Show how the last utterance was read; ask the service for it only while this view is shown. */
 export async function showExplanation() {
-  const said = state.lastUtterance;
+  const said = state.turns.length ? state.lastUtterance : null;
   $("explained").hidden = $("frames-view").hidden || said === null;
   if ($("explained").hidden) return;
   $("explained-text").textContent = said.text;
@@ -86,4 +86,8 @@ export function showView(name) {
   showExplanation();
 }
 
+session.events.addEventListener("turn", ({ detail: { text, before } }) => {
+  state.lastUtterance = { text, before, explain: null };
+  showExplanation();
+});
 log.onChange = () => onNextFrame(showFrames);

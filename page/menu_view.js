@@ -1,19 +1,19 @@
 // The view for menus: checks a menu as it is written, serves it to this client, and collects the sentences tried with it as a test file.
 
 import { make } from "./elements.js";
-import { showError } from "./failures.js";
+import { $, ordering, service, session, state, t } from "./page_session.js";
 import { ServiceError } from "./service.js";
-import { $, lineRequest, service, state, t } from "./state.js";
+import { lineRequest } from "./state.js";
 
 const MAX_TRIED = 200;
 let checked = null; // {faults, doubts, menu} of the last check, null before it; `id`: under which it is served
 
-/** Remember a turn. `before`: the conversation it was said in. */
-export function keepTurn(order, text, before) {
+// `before`: the conversation that the turn was said in.
+session.events.addEventListener("turn", ({ detail: { order, text, before } }) => {
   state.tried.push({ menu: state.menu.id, said: text, before, order, isKept: false, right: notation(order.lines) });
   if (state.tried.length > MAX_TRIED) state.tried.shift();
   showTried();
-}
+});
 
 /** Check the text; a menu without faults is served to this client under its id, or `try-ID` where the service has that one. */
 export async function checkMenu(openMenu) {
@@ -28,7 +28,7 @@ export async function checkMenu(openMenu) {
     }
   } catch (error) {
     checked = null;
-    showError(error);
+    ordering.showError(error);
   } finally {
     $("menu-check").disabled = false;
     showMenuView();
@@ -61,7 +61,7 @@ export async function showPresentMenu() {
     const { menu } = await service.request("GET", `voice/menus/${encodeURIComponent(state.menu.id)}`);
     $("menu-source").value = JSON.stringify(menu, null, 2);
   } catch (error) {
-    showError(error);
+    ordering.showError(error);
   }
 }
 

@@ -32,7 +32,13 @@ export class Microphone {
       audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
     });
     const context = new AudioContext({ latencyHint: "interactive" });
-    await context.audioWorklet.addModule(new URL("audio_worklet.js", import.meta.url));
+    try {
+      await context.audioWorklet.addModule(new URL("audio_worklet.js", import.meta.url));
+    } catch (error) {
+      stream.getTracks().forEach((track) => track.stop());
+      context.close();
+      throw error;
+    }
     const node = new AudioWorkletNode(context, "microphone", { numberOfInputs: 1, numberOfOutputs: 0 });
     node.port.onmessage = ({ data }) => this.onPiece(data);
     context.createMediaStreamSource(stream).connect(node);

@@ -1,115 +1,69 @@
-// Entry point of the page: binds the controls. The other modules:
+// Entry point of the page to try the service with: binds what only the page has. The other modules:
+//
+// of the page: page_session.js (credentials), frames_view.js (for developers), menu_view.js (for menus);
+// of each ordering, which the element voice_order.js has too: ordering.js puts together session.js and state.js (what they share),
 // live_session.js (speaking), conversation.js and conversation_view.js (turns and questions), order.js and order_view.js (the order),
-// speech.js and barge_in.js (the shop's voice), frames_view.js (for developers), menu_view.js (for menus), service.js (requests), state.js, texts.js (both languages),
-// microphone.js and audio_worklet.js (recording), level_meter.js, failures.js (error notices), elements.js.
+// controls.js, ordering_markup.js, failures.js (error notices), level_meter.js, microphone.js and audio_worklet.js (recording),
+// speech.js and barge_in.js (the shop's voice), service.js (requests), storage.js, texts.js (both languages), elements.js.
 
-import { forget, restore } from "./conversation.js";
-import { askCredentials, awaitModels, showError } from "./failures.js";
+import { make } from "./elements.js";
 import { showExplanation, showFrames, showView } from "./frames_view.js";
 import { checkMenu, download, showMenuView, showPresentMenu } from "./menu_view.js";
-import { end, press, release } from "./live_session.js";
-import { loadSuggestions, placeOrder, sendText, startOver, undo } from "./order.js";
-import { actions, showAll } from "./order_view.js";
-import { speech } from "./speech.js";
-import { $, log, service, state, stored, t, withPlainNames } from "./state.js";
+import { $, askCredentials, log, ordering, service, session, signIn, state, t } from "./page_session.js";
 import { TEXTS } from "./texts.js";
+
+const { actions, kept, speech } = session;
+const { sendText, showAll, showError } = ordering;
 
 async function load() {
   try {
     state.menus = (await service.request("GET", "voice/menus")).menus;
-    const wanted = state.menus.find(({ id }) => id === stored("menu")) ?? state.menus[0];
+    const wanted = state.menus.find(({ id }) => id === kept.get("menu")) ?? state.menus[0];
     await openMenu(wanted.id);
-    const { checks } = await service.readiness();
-    if (checks.speech === false) awaitModels();
+    await ordering.checkModels();
   } catch (error) {
     showError(error);
   }
 }
 
 async function openMenu(id) {
-  state.menu = withPlainNames((await service.request("GET", `voice/menus/${id}`)).menu);
-  localStorage.setItem("menu", id);
-  if (!restore()) forget();
-  showAll();
+  await ordering.openMenu(id);
+  kept.set("menu", id);
+  showMenus();
   showMenuView();
-  loadSuggestions();
 }
 
+function showMenus() {
+  $("menu").replaceChildren(...state.menus.map(({ id, name }) => make("option", { value: id }, name)));
+  $("menu").value = state.menu.id;
+}
+
+function showLanguage() {
+  document.documentElement.lang = state.language;
+  document.title = t("title");
+  for (const language of Object.keys(TEXTS)) $(`in-${language}`).setAttribute("aria-pressed", String(language === state.language));
+}
+
+// The space bar talks wherever it does nothing else; on the button itself it does so everywhere (controls.js).
 const usesKeys = (element) => element.closest("input, select, textarea, button, summary, a, dialog, pre") !== null;
-
-$("talk").addEventListener("pointerdown", (event) => {
-  if (event.button !== 0) return;
-  $("talk").setPointerCapture(event.pointerId);
-  press();
-});
-$("talk").addEventListener("pointerup", release);
-$("talk").addEventListener("pointercancel", release);
-$("talk").addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch would open it
-// Assistive technology sends a click without pointer events.
-$("talk").addEventListener("click", (event) => {
-  if (event.detail !== 0) return;
-  press();
-  release();
-});
-
-const isTalkKey = (event) =>
-  !$("order-view").hidden &&
-  !event.ctrlKey &&
-  !event.altKey &&
-  !event.metaKey &&
-  (event.target === $("talk") ? [" ", "Enter"].includes(event.key) : event.key === " " && !usesKeys(event.target));
+const isTalkKey = ({ target, key, ctrlKey, altKey, metaKey }) =>
+  !$("order-view").hidden && !ctrlKey && !altKey && !metaKey && key === " " && !usesKeys(target);
 document.addEventListener("keydown", (event) => {
-  if (isTalkKey(event)) {
-    event.preventDefault();
-    if (!event.repeat) press();
-  } else if (event.key === "z" && (event.ctrlKey || event.metaKey) && !event.target.closest("input")) {
-    event.preventDefault();
-    undo();
-  }
-});
-document.addEventListener("keyup", (event) => {
-  if (event.key === " " || event.key === "Enter") {
-    if (event.target === $("talk")) event.preventDefault();
-    release();
-  }
-});
-document.addEventListener("visibilitychange", () => {
-  state.held = false;
-  if (!document.hidden) return;
-  speech.stop();
-  if (state.phase === "listening") end();
+  if (!isTalkKey(event)) return;
+  event.preventDefault();
+  if (!event.repeat) ordering.press();
 });
 
-$("typing").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = $("text").value.trim();
-  if (text) sendText(text);
-});
-$("voice").addEventListener("click", () => {
-  speech.turn(!speech.isOn);
-  showAll();
-});
-$("undo").addEventListener("click", undo);
-$("restart").addEventListener("click", startOver);
-$("place").addEventListener("click", placeOrder);
-$("again").addEventListener("click", () => {
-  startOver();
-  $("talk").focus();
-});
 $("menu").addEventListener("change", () => {
   actions.abandon();
   speech.stop();
   openMenu($("menu").value).catch(showError);
 });
-$("spoken").addEventListener("change", () => {
-  state.spoken = $("spoken").value;
-  localStorage.setItem("spoken", state.spoken);
-  actions.pause(); // the language belongs to the connection
-});
 for (const language of Object.keys(TEXTS)) {
   $(`in-${language}`).addEventListener("click", () => {
     state.language = language;
-    localStorage.setItem("language", language);
+    kept.set("language", language);
+    showLanguage();
     showAll();
     showFrames();
     showExplanation();
@@ -144,7 +98,7 @@ $("tried-download").addEventListener("click", download);
 $("sign-in").addEventListener("click", () => askCredentials(false));
 $("credentials").addEventListener("close", () => {
   if ($("credentials").returnValue !== "sign-in") return;
-  service.credentials = { secret_id: $("secret-id").value, secret_key: $("secret-key").value };
+  signIn({ secret_id: $("secret-id").value, secret_key: $("secret-key").value });
   load();
 });
 $("copy").addEventListener("click", async () => {
@@ -155,5 +109,5 @@ $("copy").addEventListener("click", async () => {
 $("clear").addEventListener("click", () => log.clear());
 
 $("menu-list").open = matchMedia("(min-width: 60rem)").matches;
-showAll();
+showLanguage();
 load();

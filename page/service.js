@@ -1,6 +1,5 @@
-// Requests to the service, and a log of them for the second view. Paths are relative to the page.
+// Requests to the service, and a log of them for the developers' view.
 
-const urlOf = (path) => new URL(path, document.baseURI);
 // Tokens are renewed so long before they expire, so that none expires in transit.
 const TOKEN_MARGIN_S = 60;
 const TIMEOUT_S = 30;
@@ -17,32 +16,37 @@ export class ServiceError extends Error {
 }
 
 export class Service {
-  constructor(log) {
-    this.log = log; // a `Log`
-    this.token = null;
-    this.tokenExpiresAt = 0;
+  /**
+   * `base`: the URL that ends in /api/v1/. `fetchToken` returns {token, expiresInS} or throws ServiceError. `log`: a `Log`, or one like it.
+   * `signal`: after its abort, replies count as lost.
+   */
+  constructor({ base, fetchToken, log, signal }) {
+    this.base = base;
+    this.fetchToken = fetchToken;
+    this.log = log;
+    this.signal = signal;
+    this.forgetToken();
     this.pendingToken = null;
   }
 
-  /** The id and key of the client, kept in the session storage of this tab only. */
-  get credentials() {
-    return JSON.parse(sessionStorage.getItem("credentials")) ?? { secret_id: "demo", secret_key: "demo-secret" };
+  urlOf(path) {
+    return new URL(path, this.base);
   }
 
-  set credentials(pair) {
-    sessionStorage.setItem("credentials", JSON.stringify(pair));
+  forgetToken() {
     this.token = null;
+    this.tokenExpiresAt = 0;
   }
 
   /** Return an access token that is valid for at least TOKEN_MARGIN_S. */
   async accessToken() {
     if (this.token && Date.now() < this.tokenExpiresAt) return this.token;
-    this.pendingToken ??= this.fetchJson("POST", "auth/token", this.credentials, {}).finally(() => {
+    this.pendingToken ??= this.fetchToken().finally(() => {
       this.pendingToken = null;
     });
-    const tokens = await this.pendingToken;
-    this.token = tokens.access_token;
-    this.tokenExpiresAt = Date.now() + 1000 * Math.max(1, tokens.expires_in - TOKEN_MARGIN_S);
+    const { token, expiresInS } = await this.pendingToken;
+    this.token = token;
+    this.tokenExpiresAt = Date.now() + 1000 * Math.max(1, expiresInS - TOKEN_MARGIN_S);
     return this.token;
   }
 
@@ -53,48 +57,49 @@ export class Service {
       return await this.fetchJson(method, path, body, { ...headers, Authorization: `Bearer ${token}` });
     } catch (error) {
       if (error.status !== 401) throw error;
-      this.token = null; // the server has restarted with another secret
+      this.forgetToken(); // the server has restarted with another secret
       return this.fetchJson(method, path, body, { ...headers, Authorization: `Bearer ${await this.accessToken()}` });
     }
   }
 
   async fetchJson(method, path, body, headers) {
-    this.log.add("out", `${method} ${urlOf(path).pathname}`, redacted(body));
+    this.log.add("out", `${method} ${this.urlOf(path).pathname}`, redacted(body));
     const began = performance.now();
     let response;
     let answer;
     try {
-      response = await fetch(urlOf(path), {
+      response = await fetch(this.urlOf(path), {
         method,
         headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
         body: body === undefined ? undefined : JSON.stringify(body),
         signal: AbortSignal.timeout(TIMEOUT_S * 1000),
       });
       answer = await response.json();
+      this.signal.throwIfAborted();
     } catch {
-      this.log.add("in", `${method} ${urlOf(path).pathname}: no answer`);
+      this.log.add("in", `${method} ${this.urlOf(path).pathname}: no answer`);
       throw new ServiceError(0, "NO_ANSWER", "");
     }
     const tookMs = Math.round(performance.now() - began);
-    this.log.add("in", `${response.status} ${urlOf(path).pathname}, ${tookMs} ms`, redacted(answer));
+    this.log.add("in", `${response.status} ${this.urlOf(path).pathname}, ${tookMs} ms`, redacted(answer));
     if (!response.ok) throw serviceErrorOf(answer, response.headers.get("Retry-After"));
     return answer.data;
   }
 
-  /** Return whether the service answers, and its readiness checks. */
+  /** Return the checks of the service's readiness; none if it does not answer. */
   async readiness() {
     try {
-      const response = await fetch(urlOf("../../readiness"), { signal: AbortSignal.timeout(TIMEOUT_S * 1000) });
-      return { answered: true, ready: response.ok, checks: (await response.json()).data.checks ?? {} };
+      const response = await fetch(this.urlOf("../../readiness"), { signal: AbortSignal.timeout(TIMEOUT_S * 1000) });
+      return { checks: (await response.json()).data.checks ?? {} };
     } catch {
-      return { answered: false, ready: false, checks: {} };
+      return { checks: {} };
     }
   }
 
   /** Open the live WebSocket; its frames are logged. */
   async openLiveSocket(query) {
     const token = await this.accessToken();
-    const url = urlOf("voice/live");
+    const url = this.urlOf("voice/live");
     url.protocol = url.protocol.replace("http", "ws");
     for (const [name, value] of Object.entries(query)) {
       if (value) url.searchParams.set(name, value);

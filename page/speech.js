@@ -1,7 +1,5 @@
 // Speaks the shop's sentences with the voices of the browser.
 
-import { stored } from "./state.js";
-
 // A browser without a working voice fires no event: the sentence then counts as not spoken.
 const START_MS = 3000;
 // Browsers sometimes lose the end of a sentence. No voice is slower than this.
@@ -10,9 +8,14 @@ const MS_PER_CHARACTER = 160;
 const synthesis = window.speechSynthesis ?? null;
 const voicesOf = (language) => synthesis.getVoices().filter(({ lang }) => lang.toLowerCase().split(/[-_]/)[0] === language);
 
-class Speech {
-  constructor() {
-    this.isOn = stored("voice") !== "off";
+// Of several on a page, the one that speaks: a device has one voice.
+let speaking = null;
+
+export class Speech {
+  /** `kept`: the `BrowserStorage` that remembers whether it is on. */
+  constructor(kept) {
+    this.kept = kept;
+    this.isOn = kept.get("voice") !== "off";
     this.onChange = () => {}; // a sentence begins or ends
     this.utterance = null; // being spoken; also keeps it from garbage collection, which would lose its events
     this.endedAt = -Infinity;
@@ -33,6 +36,7 @@ class Speech {
   speak({ text, language }) {
     this.stop();
     if (!this.isOn || !this.canSpeak(language)) return !this.isOn;
+    if (speaking !== this) speaking?.stop();
     const utterance = new SpeechSynthesisUtterance(text);
     utterance.lang = language === "vi" ? "vi-VN" : language === "en" ? "en-US" : language;
     const voices = voicesOf(language);
@@ -42,6 +46,7 @@ class Speech {
     utterance.addEventListener("end", () => this.end(utterance));
     utterance.addEventListener("error", () => this.end(utterance));
     this.utterance = utterance;
+    speaking = this;
     this.endWithin(utterance, START_MS);
     synthesis.speak(utterance);
     this.onChange();
@@ -77,9 +82,7 @@ class Speech {
 
   turn(on) {
     this.isOn = on;
-    localStorage.setItem("voice", on ? "on" : "off");
+    this.kept.set("voice", on ? "on" : "off");
     if (!on) this.stop();
   }
 }
-
-export const speech = new Speech();

@@ -119,7 +119,10 @@ export const TEXTS = {
     no_answer: "Không liên lạc được với máy chủ. Đơn của bạn còn nguyên; hãy thử lại.",
     too_long: "Câu nói quá dài. Hãy nói từng đoạn ngắn hơn.",
     forbidden: "Mã này không được phép làm việc đó.",
-    menu_gone: "Thực đơn này không còn nữa. Hãy chọn thực đơn khác.",
+    menu_gone: "Thực đơn này không có, hoặc không còn nữa.",
+    token_absent: "Trang này chưa được phép gọi món: không lấy được mã truy cập. Hãy báo nhân viên.",
+    token_rejected: "Trang này chưa được phép gọi món: mã truy cập không đúng. Hãy báo nhân viên.",
+    attribute_absent: "Thiếu thuộc tính {name}.",
     credentials_refused: "Mã hoặc khóa không đúng.",
     failed: "Có lỗi: {message}",
 
@@ -258,7 +261,10 @@ export const TEXTS = {
     no_answer: "The server cannot be reached. Your order is safe; try again.",
     too_long: "That was too long. Say it in shorter parts.",
     forbidden: "This client may not do that.",
-    menu_gone: "This menu is no longer available. Choose another one.",
+    menu_gone: "This menu does not exist, or no longer.",
+    token_absent: "This page may not order yet: it got no access token. Please tell the staff.",
+    token_rejected: "This page may not order yet: its access token is wrong. Please tell the staff.",
+    attribute_absent: "The attribute {name} is missing.",
     credentials_refused: "The id or the key is wrong.",
     failed: "Something went wrong: {message}",
 

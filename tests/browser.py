@@ -14,7 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.sync.client import connect
+
+from settings import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 START_S = 60  # a cold start on a busy machine
@@ -132,6 +135,7 @@ class Page:
 
     def close(self) -> None:
         self.browser.call("Target.disposeBrowserContext", browserContextId=self.context)
+        self.browser.events = [event for event in self.browser.events if event.get("sessionId") != self.session]
 
 
 class Browser:
@@ -198,3 +202,10 @@ def browser(*more: str, audio: Path | None = None) -> Iterator[Browser]:
                 process.wait(10)
             process.kill()
             process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A browser that hears an order in Vietnamese, for all tests of pages; each opens pages of its own."""
+    with browser(audio=ROOT / "examples/order-vi.wav") as running:
+        yield running

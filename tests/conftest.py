@@ -48,8 +48,9 @@ os.environ |= {
 from app import create_app  # noqa: E402
 from settings import Settings  # noqa: E402
 from tests.adapters.lines import REFUSED_ID, telephone_settings  # noqa: E402
+from tests.browser import chromium  # noqa: E402, F401 - a fixture
 from tests.databases import database_url, postgres, postgres_url, sqlite_url  # noqa: E402, F401 - fixtures
-from tests.servers import Server  # noqa: E402
+from tests.servers import Server, free_port  # noqa: E402
 from tests.valkeys import valkey  # noqa: E402, F401 - fixtures
 from tests.whole_suite import (  # noqa: E402
     ErrorsOfReplies,
@@ -179,6 +180,9 @@ def server(tmp_path) -> Iterator[Any]:
         one.stop()
 
 
+SHOP_PORT = free_port()  # of a page of another origin, which may call the hearing server
+
+
 @pytest.fixture(scope="session")
 def hearing_server(tmp_path_factory) -> Iterator[Server]:
     """A real server with the speech models, for all that speak to one; none of them may break it."""
@@ -188,6 +192,7 @@ def hearing_server(tmp_path_factory) -> Iterator[Server]:
         "SPEECH_MODEL_VI": "conformer",
         "SPEECH_QUEUE": "5",
         "MCP": "on",
+        "CORS_ORIGINS": f"http://127.0.0.1:{SHOP_PORT}",
         **telephone_settings(**{REFUSED_ID: {"client": "order"}}),
     }
     running = Server(tmp_path_factory.mktemp("hearing"), environment)

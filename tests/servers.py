@@ -23,14 +23,20 @@ def program_with(**limits: float) -> str:
     )
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 class Server:
     """A server in its own process, with the environment of this one; `stop` ends it."""
 
     def __init__(self, directory: Path, environment: dict[str, str], program: str | None = None, out: int | None = None) -> None:
         """`program`: Python code to run in place of app.py. `out`: a descriptor for the log in place of a file."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = directory / f"server-{self.port}.log"
         own = {

@@ -49,12 +49,6 @@ def talking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
         running.stop()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser(audio=ROOT / "examples/order-vi.wav") as running:
-        yield running
-
-
 def open_page(chromium: Browser, server: Server, language: str = "vi", **screen: Any) -> Page:
     page = chromium.open(f"{server.url}{TRY}", script=VOICE, **screen)
     page.wait_for("document.querySelectorAll('#suggestions li').length")

@@ -36,8 +36,13 @@ DOCUMENTATION_POLICY = (
 )
 PAGE_DIR = ROOT / "page"
 PAGE_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-PAGE_SCRIPTS = (
-    "page",
+ORDERING_SCRIPTS = (
+    "ordering",
+    "ordering_markup",
+    "controls",
+    "session",
+    "state",
+    "storage",
     "live_session",
     "conversation",
     "conversation_view",
@@ -48,15 +53,13 @@ PAGE_SCRIPTS = (
     "level_meter",
     "order",
     "order_view",
-    "frames_view",
-    "menu_view",
     "service",
     "failures",
-    "state",
     "elements",
     "texts",
 )
-PAGE_FILES = ("page.css", "icon.svg", *(f"{script}.js" for script in PAGE_SCRIPTS))
+ORDERING_FILES = ("ordering.css", *(f"{script}.js" for script in ORDERING_SCRIPTS))  # which the element has too
+PAGE_FILES = ("page.css", "icon.svg", "page.js", "page_session.js", "frames_view.js", "menu_view.js", *ORDERING_FILES)
 # All resources come from this host; inline scripts are not executed.
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from tests.conftest import CLIENT_KEYS, KEYS, ROUTES, SOCKETS, client_of
 from tests.web.routes import MENUS, ORDER
+from web.element import ELEMENT_FILES
 from web.facts import Facts
 from web.live_socket import SCOPES as LIVE_SCOPES
 from web.pages import PAGE_FILES
@@ -39,6 +40,8 @@ OPEN = {
     "/api/v1/docs/redoc.standalone.js",
     "/api/v1/try",
     *(f"/api/v1/try/{name}" for name in PAGE_FILES),
+    "/api/v1/voice-order.js",
+    *(f"/api/v1/voice-order/{name}" for name in ELEMENT_FILES),
 }
 
 
