@@ -83,6 +83,8 @@ def _removed_before(context: Context) -> _Old | None:
     if context.progress.edits is None:
         return None
     before, after = context.progress.edits[0].before, context.progress.edits[0].after
+    if len(context.draft) < len(after):
+        return None  # the order was cancelled since
     gone = [
         number for number, line in enumerate(before) if line.quantity > 0 and context.draft[number].quantity == after[number].quantity == 0
     ]
@@ -160,7 +162,7 @@ def set_portions(context: Context) -> Iterator[Edit]:
     for number, line in enumerate(after):
         old = before[number].options if number < len(before) else ()
         counted = [one for one in line.options if one not in old and one.amount is None and not context.index.is_one_of(one.group)]
-        if len(counted) == 1 and context.draft[number] == line and line.quantity > 0:
+        if len(counted) == 1 and context.draft[number : number + 1] == (line,) and line.quantity > 0:
             options = tuple([one._replace(quantity=context.counted) if one is counted[0] else one for one in line.options])
             event = context.event("set_portions", "last", context.age(number))
             yield Edit(context, event, context.with_line(number, line._replace(options=options)), (number,))
