@@ -253,7 +253,7 @@ class LanguagePack(BaseModel):
                     *(self.eaches, self.everyones, self.requests, self.fillers, self.joins, self.buts, self.ors, self.withs),
                     *(self.ontos, self.onlys, self.amounts, self.amounts_behind, self.plains, self.removes, self.replaces, self.intos),
                     *(self.insteads, self.keeps, self.sets, self.set_pronouns, self.agains, self.corrects, self.cancels),
-                    *(self.parts, self.rests, self.ones, self.refers, self.ordinals, self.inquiries),
+                    *(self.parts, self.rests, self.ones, self.alsos, self.refers, self.ordinals, self.inquiries),
                 ]
             )
         )

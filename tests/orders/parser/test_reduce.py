@@ -243,6 +243,14 @@ def test_an_item_behind_a_removed_one_may_take_its_place():
     assert "replace" not in then("milk-tea; muffin", removed, chunk(items=LATTE))  # nothing is kept: the new line is the same
 
 
+def test_nothing_takes_the_place_of_a_line_of_an_order_that_was_cancelled_since():
+    plain, with_shot = [INDEX.draft(lines_of(MENU, text)) for text in ("2 x latte [l]", "2 x latte [l, shot]")]
+    removed = (plain[0]._replace(quantity=0),)
+    for after, reduced in ((removed, chunk(items=LATTE)), (with_shot, chunk(link="correction", number=3))):
+        found = reductions("", reduced, edits=(EditRecord(0, 1, plain, after), None))
+        assert not {"replace", "set_portions"} & set(found)
+
+
 def test_an_item_that_is_ordered_instead_of_another_one_takes_over_its_options():
     instead = chunk(verb="instead", items=("milk-tea",))
     assert order("latte [l, shot]") in then("milk-tea [l]", chunk(items=LATTE, modifiers=SHOT), instead)["take_over"]

@@ -92,6 +92,8 @@ def _removed_before(context: Context) -> _Old | None:
     if context.progress.edits is None:
         return None
     before, after = context.progress.edits[0].before, context.progress.edits[0].after
+    if len(context.draft) < len(after):
+        return None  # the order was cancelled since
     gone = [
         number for number, line in enumerate(before) if line.quantity > 0 and context.draft[number].quantity == after[number].quantity == 0
     ]
