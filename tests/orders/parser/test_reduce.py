@@ -258,6 +258,8 @@ def test_answers_listed_unit_by_unit_go_to_one_unit_each():
     last = reductions("latte [s]; latte", chunk(modifiers=LARGE), question=SIZE_ASKED, n_edits=1)
     assert last["assign"] == [order("latte [s]; latte [l]")]
     assert "assign" not in reductions("latte", chunk(modifiers=LARGE), question=SIZE_ASKED)
+    selected = {"is_selected": True, "focus": (1,)}  # "the milk tea large"
+    assert "assign" not in reductions("latte; milk-tea", chunk(modifiers=LARGE), question=SIZE_ASKED, **selected)
     assert "assign" not in reductions("2 x latte", chunk(modifiers=SHOT), question=PEARLS_ASKED)  # both pearls may be for each unit
 
 
