@@ -143,10 +143,14 @@ def _with_first(best: Parse, parses: Sequence[Parse]) -> list[Parse]:
 
 def repeating_first(parses: list[Parse]) -> list[Parse]:
     """Return the parses in a likelier sequence after words that only ask for more of the line in focus: they order it again."""
-    if _is_remark(parses[0]):  # "one more thing"
-        return parses
     best = next((parse for parse in parses if _is_repetition(parse)), None)
     return parses if best is None else _with_first(best, parses)
+
+
+def remark_first(parses: list[Parse]) -> list[Parse]:
+    """Return the parses in a likelier sequence after a phrase that orders nothing, although its words count up: "one more thing"."""
+    remark = next((parse for parse in parses if _is_remark(parse)), None)
+    return _with_first(remark, parses) if remark is not None and _counts_up(parses[0]) else parses
 
 
 def _is_remark(parse: Parse) -> bool:
@@ -159,6 +163,9 @@ def _is_repetition(parse: Parse) -> bool:
     """Return whether a parse adds units to a line, and its words have no other meaning."""
     arcs = [event for event in parse.events[:-1] if isinstance(event, Arc)]
     roles = {arc.role for arc in arcs}
-    counts_up = any(not isinstance(event, Arc) and event[0] in COUNTING_UP for event in parse.events)
     is_counted = Role.NUMBER in roles or any(arc.role is Role.MORE and arc.length > 1 for arc in arcs)
-    return counts_up and is_counted and Role.MORE in roles and not parse.unread and roles <= REPETITION
+    return _counts_up(parse) and is_counted and Role.MORE in roles and not parse.unread and roles <= REPETITION
+
+
+def _counts_up(parse: Parse) -> bool:
+    return any(not isinstance(event, Arc) and event[0] in COUNTING_UP for event in parse.events)

@@ -22,6 +22,7 @@ from voice.dialog.ranking import (
     in_light_of,
     is_cancelling,
     on_asked_lines_first,
+    remark_first,
     repeating_first,
 )
 from voice.dialog.state import Act, Inquiry, Question, QuestionKind, State
@@ -206,7 +207,9 @@ class UtteranceReader:
             if not said.leading():
                 parses = answers_alone_first(parses, before, {*self._asked_choices(state.questions)})
         is_about_order = first is None or first.kind is QuestionKind.MORE or is_read_back(first)
-        if not persons and is_about_order and before and not parses[0].n_edits and not said.phrases:
+        if not persons and is_about_order and before and said.phrases:
+            parses = remark_first(parses)
+        elif not persons and is_about_order and before and not parses[0].n_edits:
             parses = repeating_first(parses)
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses

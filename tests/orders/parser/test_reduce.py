@@ -5,7 +5,7 @@ import pytest
 
 from tests.orders.parser.kiosk import MENU, modifier
 from voice.orders.corpus import lines_of
-from voice.orders.parser.draft import DraftLine, MenuIndex, denotation
+from voice.orders.parser.draft import NEW, DraftLine, MenuIndex, denotation
 from voice.orders.parser.edits import Context
 from voice.orders.parser.model import EVENTS, Model
 from voice.orders.parser.productions.adding import add
@@ -133,6 +133,12 @@ def test_a_line_that_is_named_without_a_verb_is_held_for_what_it_becomes():
     assert order("latte; muffin") in reductions("latte; 2 x muffin", chunk(number=1, verb="into"), target=held)["replace_options"]
 
 
+def test_a_line_with_options_that_it_lacks_is_not_held():
+    held = [new.progress.target for new in _reduced("latte [s]; muffin", chunk(items=LATTE, modifiers=LARGE))]
+    assert held
+    assert all(target is None for target in held)
+
+
 def test_half_of_a_line_is_held_for_what_it_becomes():
     hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "6 x latte")))
     hypothesis.chunk = chunk(items=LATTE, share=2, verb="change")
@@ -163,6 +169,17 @@ def test_units_with_another_option_are_of_the_item_before_them():
     found = reductions("5 x latte [shot]", chunk(number=10, modifiers=(modifier("extras", "black"),)), new_lines=(0,))
     assert order("5 x latte [shot]; 10 x latte [black]") in found["add_parallel"]
     assert "add_parallel" not in reductions("5 x latte [shot]", chunk(number=10, modifiers=SHOT))  # the line is no new one
+
+
+def test_no_units_are_added_while_those_of_a_line_are_divided():
+    (whole,) = INDEX.draft(lines_of(MENU, "3 x latte"))
+    part = whole._replace(quantity=1, options=INDEX.draft(lines_of(MENU, "latte [shot]"))[0].options)
+    draft = (whole._replace(quantity=2, origin=NEW), part._replace(origin=NEW, beside=0))
+    hypothesis = Hypothesis.start(draft)
+    hypothesis.chunk, hypothesis.progress.new_lines = chunk(number=1, modifiers=LARGE), (0,)
+    found = [event[0] for new in REDUCER.reduce(hypothesis, None) for event in new.trace[0].events()]
+    assert "split" in found
+    assert "add_parallel" not in found
 
 
 def test_the_parts_of_a_list_are_among_the_items_of_its_head():
@@ -335,6 +352,8 @@ def test_answers_listed_unit_by_unit_go_to_one_unit_each():
     last = reductions("latte [s]; latte", chunk(modifiers=LARGE), question=SIZE_ASKED, n_edits=1)
     assert last["assign"] == [order("latte [s]; latte [l]")]
     assert "assign" not in reductions("latte", chunk(modifiers=LARGE), question=SIZE_ASKED)
+    selected = {"is_selected": True, "focus": (1,)}  # "the milk tea large"
+    assert "assign" not in reductions("latte; milk-tea", chunk(modifiers=LARGE), question=SIZE_ASKED, **selected)
     assert "assign" not in reductions("2 x latte", chunk(modifiers=SHOT), question=PEARLS_ASKED)  # both pearls may be for each unit
 
 

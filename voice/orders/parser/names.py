@@ -25,7 +25,7 @@ MIN_SHARE: Final = 0.2  # of a name's weight that must be spoken
 HOLLOW_WEIGHT: Final = 0.25  # of a word that names nothing by itself: a number, a unit, a classifier
 MIN_WEIGHT: Final = 0.4  # of any other word, besides its rarity
 TOGETHER: Final[Features] = (("spelt.together", 1.0),)  # two words of a name written as one
-CONNECTORS: Final = frozenset({"a", "and", "with", "of", "the", "&", ",", "n", "in", "on", "và", "với"})
+CONNECTORS: Final = frozenset({"and", "with", "of", "the", "&", ",", "n", "in", "on", "và", "với"})
 UNITS: Final = frozenset({"oz", "ml", "cl", "g", "kg", "inch", "pc", "pcs", "piece", "pieces", "l", "cm", "ounce", "ounces", "lb"})
 
 

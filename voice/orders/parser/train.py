@@ -237,7 +237,9 @@ def main() -> None:
         {feature: row for feature, row in act_weights.items() if max(map(abs, row)) >= MIN_ACT_WEIGHT},
     )
     trainer = Trainer(menus)
-    start = dict(PRIOR if arguments.start is None else Model.load(arguments.start).weights)
+    start = dict(PRIOR)  # also of features that the weights to begin with lack
+    if arguments.start is not None:
+        start.update(Model.load(arguments.start).weights)
     for weights, line in trainer.rounds(start, arguments.rounds):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from voice.orders.parser.draft import DraftLine, DraftOption
+from voice.orders.parser.draft import NEW, DraftLine, DraftOption
 from voice.orders.parser.edits import Context, Edit
 from voice.orders.parser.model import Event
 from voice.orders.parser.productions.wholes import whole_groups
@@ -167,6 +167,8 @@ def add_parallel(context: Context) -> Iterator[Edit]:
     if not (context.counted or context.has(ChunkFlag.ONES)) or context.has(UNPARALLEL):
         return
     pattern = context.draft[context.new_lines[-1]]
+    if any([line.is_new and line.beside != NEW for line in context.draft]):
+        return  # the units of a line are being divided
     groups = {ref.group for modifier in chunk.modifiers for ref in modifier.refs}
     is_contrast = any([option.group in groups for option in pattern.options])
     kept = tuple([option for option in pattern.options if option.group not in groups])

@@ -29,8 +29,8 @@ def hold(context: Context) -> Iterator[Edit]:
     else:
         targets = [(context.last, "focus")] if context.last is not None else []
     for number, target in targets:
-        if not chunk.verb and context.draft[number].is_new:
-            continue
+        if not chunk.verb and (context.draft[number].is_new or (chunk.modifiers and number not in context.described)):
+            continue  # the words order something, or say how the line shall be
         edit = Edit(context, context.event("hold", target, context.age(number)), context.draft, (number,), is_edit=False)
         share = context.draft[number].quantity // chunk.share if chunk.share else 0
         edit.target = ReplacementTarget(number, chunk.modifiers, chunk.number or share, chunk.verb)

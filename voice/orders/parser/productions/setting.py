@@ -108,6 +108,8 @@ def assign(context: Context) -> Iterator[Edit]:
     waiting = [number for number in context.live if number >= question.line and _lacks(context, number, question.group)]
     n_units = sum([context.draft[number].quantity for number in waiting])
     part = max(1, context.counted)
+    if context.selected and not set(waiting[:1]) <= set(context.selected):
+        return  # the words before referred to other lines
     if not waiting or part > context.draft[waiting[0]].quantity or (n_units == part and not context.progress.n_edits):
         return
     modified = context.modify(context.draft[waiting[0]], chunk.modifiers)
