@@ -347,7 +347,7 @@ class MenuIndex:
             others = [option for option in line.options if option.group != group]
             is_replacement = any([option.choices != choices and option.amount != "no" for option in before])
         else:
-            others = [option for option in line.options if (option.group, option.choices) != (group, choices)]
+            others = [option for option in line.options if not _is_settled_by(option, group, choices)]
             is_replacement = False
         option = DraftOption(group, choices, modifier.amount, modifier.quantity)
         return ModifiedLine(line._replace(options=(*others, option)), is_replacement=is_replacement)
@@ -361,6 +361,14 @@ class MenuIndex:
     def draft(lines: Sequence[LineRequest]) -> Draft:
         """Return the order so far as a draft; the lines are known to fit the menu."""
         return tuple([_line_of(line, origin) for origin, line in enumerate(lines)])
+
+
+def _is_settled_by(option: DraftOption, group: str, choices: tuple[str, ...]) -> bool:
+    """Return whether words that fit some choices of a group replace an option: the same one, or an open one that they decide."""
+    if option.group != group:
+        return False
+    is_decided = len(choices) == 1 < len(option.choices) and option.amount != "no" and choices[0] in option.choices
+    return is_decided or option.choices == choices
 
 
 def _line_of(line: LineRequest, origin: int) -> DraftLine:

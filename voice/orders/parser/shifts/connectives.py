@@ -9,6 +9,8 @@ from voice.orders.parser.state import ChunkFlag, Mood
 
 JOINTS: Final[Mapping[Role, str]] = {Role.COMMA: "comma", Role.STOP: "stop", Role.AND: "and", Role.OR: "or", Role.TIMES: "times"}
 
+CLOSING: Final = frozenset({Role.COMMA, Role.STOP})  # "no" does not apply to what follows them
+
 
 def shift_joint(shift: Shift) -> Hypotheses:
     """Record the connective before the next token."""
@@ -16,6 +18,10 @@ def shift_joint(shift: Shift) -> Hypotheses:
     new.joint = JOINTS[shift.arc.role]
     if shift.arc.value == "?":
         new.mood |= Mood.QUESTION_MARK
+    if shift.hypothesis.amount == "no" and (shift.arc.role in CLOSING or shift.is_behind_unread):
+        new.amount = None  # "no, a coke"; "no gherkins and a coke", where gherkins are unknown
+        new.is_negation_open = shift.is_behind_unread
+        shift.note(new, "dangling", "amount")
     yield new
 
 
@@ -61,8 +67,10 @@ def shift_request(shift: Shift) -> Hypotheses:
         new.chunk = new.chunk.copy()
         new.chunk.verb = "add"
     yield new
-    for begun, fresh in shift.begin("request") if not is_empty else ():
+    is_negated = shift.hypothesis.amount == "no"  # "don't give me"
+    for begun, fresh in (shift.without_amount() if is_negated else shift).begin("request") if not is_empty else ():
         begun.mood |= Mood.REQUEST
+        begun.amount = "no" if is_negated else None
         fresh.verb = "add"
         yield begun
 
