@@ -14,7 +14,7 @@ from schemas import LineRequest, OptionRequest
 from voice.menus.menu import Menu
 from voice.orders.corpus import Example
 from voice.orders.parser.draft import DraftLine
-from voice.orders.parser.generation_references import ReferenceExamples
+from voice.orders.parser.generation_refusals import RefusalExamples
 from voice.orders.parser.generation_words import NUMBERS
 from voice.orders.parser.state import OpenQuestion
 
@@ -27,7 +27,7 @@ def generated(menu: Menu, language: str, count: int) -> Iterator[Example]:
     return _Generator(menu, language).examples(count)
 
 
-class _Generator(ReferenceExamples):
+class _Generator(RefusalExamples):
     """Random orders, edits and their words; one menu and one language."""
 
     def __init__(self, menu: Menu, language: str) -> None:
@@ -64,6 +64,7 @@ class _Generator(ReferenceExamples):
             (1, self._whole_group),
             (1, self._extra_portion),
             (5, self._nothing),
+            *self.refusal_makers(),
         )
 
     def examples(self, count: int) -> Iterator[Example]:
