@@ -273,8 +273,9 @@ def test_a_negation_of_something_unknown_leaves_out_nothing_else(burger):
     assert all(option["amount"] != "no" for line in order["lines"] for option in line["options"])
 
 
-def test_a_name_behind_a_negation_that_was_not_heard_as_one_is_ordered(burger):
-    assert ordered(understand(burger, "not a cheeseburger, a coke")) == [("cola", 1)]
+@pytest.mark.parametrize("utterance", ["not a cheeseburger, a coke", "no sides and a coke", "i don't know, a coke"])
+def test_a_negation_does_not_reach_beyond_a_conjunction(burger, utterance):
+    assert ordered(understand(burger, utterance)) == [("cola", 1)]
 
 
 def test_an_exception_from_nothing_orders_nothing_else():

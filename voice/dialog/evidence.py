@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from math import exp
 from typing import Final
 
-from voice.dialog.phrases import is_function_word, is_negation
+from voice.dialog.phrases import is_conjunction, is_function_word, is_negation
 from voice.orders import words
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.parser import Parse
@@ -78,5 +78,5 @@ def denied_lines(parse: Parse, tokens: Sequence[Token], *, is_answer: bool) -> I
             token = tokens[at]
             if is_negation(token) and at in skipped:
                 yield number
-            if is_negation(token) or words.is_punctuation(token.surface) or not is_function_word(token):
+            if is_negation(token) or is_conjunction(token) or words.is_punctuation(token.surface) or not is_function_word(token):
                 break

@@ -347,7 +347,8 @@ class MenuIndex:
             others = [option for option in line.options if option.group != group]
             is_replacement = any([option.choices != choices and option.amount != "no" for option in before])
         else:
-            others = [option for option in line.options if not _is_settled_by(option, group, choices)]
+            # Of a new line, the open option and the choice were said one beside the other: they are two.
+            others = [option for option in line.options if not _is_replaced(option, group, choices, may_decide=not line.is_new)]
             is_replacement = False
         option = DraftOption(group, choices, modifier.amount, modifier.quantity)
         return ModifiedLine(line._replace(options=(*others, option)), is_replacement=is_replacement)
@@ -363,11 +364,11 @@ class MenuIndex:
         return tuple([_line_of(line, origin) for origin, line in enumerate(lines)])
 
 
-def _is_settled_by(option: DraftOption, group: str, choices: tuple[str, ...]) -> bool:
-    """Return whether words that fit some choices of a group replace an option: the same one, or an open one that they decide."""
+def _is_replaced(option: DraftOption, group: str, choices: tuple[str, ...], *, may_decide: bool) -> bool:
+    """Return whether choices of a group replace an option: the same ones, or an open one that they decide."""
     if option.group != group:
         return False
-    is_decided = len(choices) == 1 < len(option.choices) and option.amount != "no" and choices[0] in option.choices
+    is_decided = may_decide and len(choices) == 1 < len(option.choices) and option.amount != "no" and choices[0] in option.choices
     return is_decided or option.choices == choices
 
 

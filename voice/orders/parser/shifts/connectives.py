@@ -9,8 +9,6 @@ from voice.orders.parser.state import ChunkFlag, Mood
 
 JOINTS: Final[Mapping[Role, str]] = {Role.COMMA: "comma", Role.STOP: "stop", Role.AND: "and", Role.OR: "or", Role.TIMES: "times"}
 
-CLOSING: Final = frozenset({Role.COMMA, Role.STOP})  # "no" does not apply to what follows them
-
 
 def shift_joint(shift: Shift) -> Hypotheses:
     """Record the connective before the next token."""
@@ -18,8 +16,8 @@ def shift_joint(shift: Shift) -> Hypotheses:
     new.joint = JOINTS[shift.arc.role]
     if shift.arc.value == "?":
         new.mood |= Mood.QUESTION_MARK
-    if shift.hypothesis.amount == "no" and (shift.arc.role in CLOSING or shift.is_behind_unread):
-        new.amount = None  # "no, a coke"; "no gherkins and a coke", where gherkins are unknown
+    if shift.hypothesis.amount == "no":  # "no, a coke"; "no gherkins and a coke", where gherkins are unknown
+        new.amount = None
         new.is_negation_open = shift.is_behind_unread
         shift.note(new, "dangling", "amount")
     yield new
