@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from errors import ItemNotFound, ValidationFailed
-from schemas import LineRequest
+from schemas import Conversation, LineRequest
 from tests.any_words import any_words, faults
 from tests.order_notation import MENUS, lines_of, meaning
 from tests.single_turns import understand
 from voice.dialog.turn import DialogEngine
+from voice.dialog.wire import state_of
 from voice.menus.loading import MenuBook
 from voice.menus.menu import Menu
 from voice.orders import words
@@ -84,11 +85,82 @@ def test_words_that_fit_several_choices_leave_the_choice_open_and_ask(tea):
     ]
 
 
+def test_naming_a_choice_closes_an_open_option(tea):
+    order = understand(tea, "trân châu trắng", lines_of(tea.menu, "tra-sua [den|trang]"))
+    assert meaning(order["lines"]) == meaning(lines_of(tea.menu, "tra-sua [trang]"))
+    assert [question["kind"] for question in order["questions"]] == ["more"]
+
+
+@pytest.mark.parametrize("languages", [["en", "vi"], []])
+def test_vietnamese_without_diacritics_is_understood(languages):
+    menu = {"id": "m", "name": "M", "currency": "USD", "languages": languages, "items": {"latte": {"name": "Latte", "price": 1}}}
+    order = understand(DialogEngine(Menu.model_validate(menu)), "lay ba latte")
+    assert (order["lines"][0]["quantity"], order["unmatched"]) == (3, [])
+
+
 def test_words_that_fit_several_items_add_no_line_but_ask(pho):
     order = understand(pho, "cho một phở")
     assert order["lines"] == []
     assert [(question["kind"], question["line"], question["group"]) for question in order["questions"]] == [("ambiguous", None, None)]
     assert set(order["questions"][0]["choices"]) >= {"pho-tai", "pho-chin", "pho-ga"}
+
+
+def test_words_that_fit_many_items_ask_which():
+    kinds = [
+        "sen",
+        "nhài",
+        "vải",
+        "đào",
+        "chanh",
+        "gừng",
+        "quế",
+        "cam",
+        "táo",
+        "lài",
+        "dâu",
+        "xoài",
+        "bưởi",
+        "mận",
+        "ổi",
+        "dứa",
+        "nho",
+        "me",
+        "mít",
+        "chuối",
+        "kiwi",
+        "cúc",
+        "atiso",
+        "sả",
+        "gạo",
+        "lúa",
+        "tắc",
+    ]
+    items = {f"tea-{number}": {"name": f"Trà {kind}", "price": 1} for number, kind in enumerate(kinds)}
+    engine = DialogEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "languages": ["vi", "en"], "items": items}))
+    order = understand(engine, "cho một trà")
+    assert (order["lines"], [len(question["choices"]) for question in order["questions"]]) == ([], [len(kinds)])
+
+
+def test_an_unavailable_item_is_not_ordered_and_similar_items_are_offered(pho):
+    order = understand(pho, "một chè ba màu")
+    question = order["questions"][0]
+    assert (order["lines"], question["kind"], question["choices"]) == ([], "unavailable", ["che-dau", "rau-cau"])
+    assert question["pending"]["item"] == "che-ba-mau"
+
+
+@pytest.mark.parametrize(("say", "number"), [("cho hai phần", 2), ("em ơi cho ba ly nhé", 3)])
+def test_a_number_without_an_item_asks_for_the_item(pho, say, number):
+    order = understand(pho, say)
+    assert [(question["kind"], question["line"], question["pending"]["quantity"]) for question in order["questions"]] == [
+        ("missing", None, number)
+    ]
+
+
+@pytest.mark.parametrize(("say", "item"), [("đào", "tra-dao"), ("vải", "tra-vai"), ("ô long", "o-long")])
+def test_a_part_of_a_name_alone_orders_it_or_asks(tea, say, item):
+    order = understand(tea, say)
+    named = [line["item"] for line in order["lines"]] or [question["pending"]["item"] for question in order["questions"]]
+    assert named == [item]
 
 
 def test_unread_words_are_reported_as_in_the_utterance(pho):
@@ -125,6 +197,34 @@ def counter():
     return DialogEngine(Menu.model_validate({"id": "m", "name": "M", "currency": "VND", "option_groups": groups, "items": items}))
 
 
+@pytest.mark.parametrize(
+    ("say", "order", "unmatched"),
+    [
+        ("two coffees for $9", "2 x coffee", ["$9"]),
+        ("coffee at 8:15", "coffee", ["at 8:15"]),
+        ("two 16 ounce coffees", "2 x coffee", ["16 ounce"]),
+        ("coffee with two creams", "coffee", ["creams"]),
+        ("a coffee for two", "coffee", ["for two"]),
+        ("for sides, two fries", "2 x fries", []),
+        ("[10:32] Lan: 2 trà đào", "2 x tra-dao", []),
+        ("2 trà đào 15p nữa", "2 x tra-dao", ["15p nữa"]),
+        ("trà đào 42.000đ", "tra-dao", ["42.000đ"]),
+        ("party of six, two coffees", "2 x coffee", ["party of six"]),
+        ("pepsi 1.5L", "pepsi-1.5l", []),
+        ("number 45s", "", ["number 45s"]),
+        ("combo 1 hai phần", "2 x combo-1", []),
+        ("C2 hai chai", "2 x c2", []),
+        ("cho 2 ly trà đào", "2 x tra-dao", []),
+        ("ly thứ ba", "", ["thứ ba"]),
+    ],
+)
+def test_a_number_that_is_no_quantity_is_reported(counter, say, order, unmatched):
+    understood = understand(counter, say)
+    assert meaning(understood["lines"]) == meaning(lines_of(counter.menu, order))
+    assert understood["unmatched"] == unmatched
+    assert not any(question["blocks"] for question in understood["questions"])
+
+
 def test_a_quantity_that_is_not_whole_asks_how_many(counter):
     order = understand(counter, "1.5 coffees")
     assert [(line["item"], line["quantity"]) for line in order["lines"]] == [("coffee", 1)]
@@ -139,6 +239,26 @@ def test_a_quantity_that_is_not_whole_changes_no_line(counter, say):
     order = understand(counter, say, lines_of(counter.menu, "5 x coffee"))
     assert order["changes"] == []
     assert [(question["kind"], question["line"]) for question in order["questions"]] == [("missing", 0)]
+
+
+@pytest.mark.parametrize(
+    ("say", "quantity", "pending"),
+    [("one thousand large coffees", 0, "add"), ("one more", 999, "set"), ("make it 1000", 999, "set")],
+)
+def test_a_quantity_beyond_the_maximum_is_asked_about(counter, say, quantity, pending):
+    order = understand(counter, say, lines_of(counter.menu, f"{quantity} x coffee") if quantity else [])
+    assert sum(line["quantity"] for line in order["lines"]) == quantity
+    assert [(question["kind"], question["pending"]["op"], question["pending"]["quantity"]) for question in order["questions"]] == [
+        ("check", pending, 999)
+    ]
+
+
+@pytest.mark.parametrize(("say", "portions"), [("coffee with 1.5 shots", 1), ("coffee with 150 shots", 99)])
+def test_portions_that_are_not_likely_are_asked_about(counter, say, portions):
+    order = understand(counter, say)
+    (question,) = order["questions"]
+    options = [(option["choice"], option["quantity"]) for option in question["pending"]["options"]]
+    assert (order["lines"], question["kind"], options) == ([], "check", [("shot", portions)])
 
 
 @pytest.mark.parametrize(
@@ -203,6 +323,12 @@ def test_an_unknown_option_in_the_order_so_far_is_rejected_with_its_place(pho, o
     assert caught.value.errors[0]["loc"][:4] == ["lines", 0, "options", 0]
 
 
+def test_quantities_stay_within_bounds(pho):
+    order = understand(pho, "thêm năm trăm trà đá", lines_of(pho.menu, "900 x tra-da"))
+    assert sum(line["quantity"] for line in order["lines"]) in {900, 1400}
+    assert all(line["quantity"] <= 999 for line in order["lines"])
+
+
 # --- Size and time ------------------------------------------------------------------------------------------------------------------
 
 
@@ -233,7 +359,7 @@ def test_the_reply_to_any_words_on_any_menu_is_accepted_as_a_request(menu):
 # --- Development sets ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "least"), [("cafe", 95.0), ("pizza", 96.5), ("burrito", 91.0), ("sub", 93.0)])
+@pytest.mark.parametrize(("name", "least"), [("cafe", 97.5), ("pizza", 98.5), ("burrito", 92.0), ("sub", 94.4)])
 def test_the_development_sets_reach_their_accuracy(name, least):
     if not SHARED.exists():
         pytest.skip("the development sets are not beside the project")
@@ -270,3 +396,8 @@ def test_an_item_with_a_number_or_for_a_person_scores_lower_than_one_without(pho
 
 def test_words_that_are_not_understood_raise_the_score(pho):
     assert pho.score("một phở gà") < pho.score("một phở gà kimbap teriyaki")
+
+
+def test_the_score_depends_on_the_order_so_far(pho):
+    so_far = state_of(pho.menu, Conversation(lines=lines_of(pho.menu, "tra-da")))
+    assert pho.score("bỏ trà đá", so_far) < pho.score("bỏ trà đá")

@@ -1,6 +1,7 @@
 """Edits of low confidence are not made, and each reply is accepted as a request."""
 
 import random
+from collections import Counter
 
 import pytest
 from pydantic import ValidationError
@@ -46,6 +47,19 @@ def kinds(order):
 
 
 # --- Questions ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words_said", ["tất cả trân châu. ", "tất cả thêm trân châu và ", "cả hai trân châu, "])
+def test_a_repeated_open_choice_is_one_option_and_one_question_for_each_line(tea, words_said):
+    lines = [LineRequest(item="tra-sua", quantity=999) for _ in range(20)]
+    order = understand(tea, (words_said * 500)[:2000].strip(), lines)
+    assert [len(line["options"]) for line in order["lines"]] == [1] * 20
+    assert Counter((question["line"], question["group"]) for question in order["questions"]) == Counter((n, "topping") for n in range(20))
+
+
+@pytest.mark.parametrize("utterance", ["chè ba màu, " * 160, "một phở, " * 200, "hai phần, " * 200])
+def test_a_question_about_no_line_is_asked_once(pho, utterance):
+    assert len(understand(pho, utterance[:2000].strip())["questions"]) == 1
 
 
 def test_two_open_choices_of_a_group_are_asked_about_one_after_the_other():
@@ -97,6 +111,15 @@ def test_only_lines_that_the_utterance_touched_merge(pho):
     assert ordered(order) == [("pho-ga", 2), ("tra-da", 1), ("tra-da", 1)]
 
 
+def test_an_open_option_has_up_to_a_hundred_alternatives():
+    choices = {f"c{number}": {"name": f"Vị {number}", "aliases": ["kem"]} for number in range(100)}
+    groups = {"g": {"name": "Thêm", "select": "many", "choices": choices}}
+    engine = engine_of(items={"tra": {"name": "Trà", "price": 1, "options": ["g"]}}, groups=groups)
+    order = understand(engine, "một trà thêm kem")
+    assert len(order["lines"][0]["options"][0]["alternatives"]) == 100
+    assert faults(engine, order) == []
+
+
 def test_a_line_has_at_most_a_hundred_options():
     choices = {f"c{number}": {"name": f"v{number}x"} for number in range(120)}
     groups = {"g": {"name": "Thêm", "select": "many", "choices": choices}}
@@ -104,6 +127,7 @@ def test_a_line_has_at_most_a_hundred_options():
     chosen = [{"group": "g", "choice": f"c{number}"} for number in range(100)]
     order = understand(engine, "thêm v110x", [LineRequest.model_validate({"item": "tra", "options": chosen})])
     assert len(order["lines"][0]["options"]) == 100
+    assert order["unmatched"] == ["thêm v110x"]
 
 
 @pytest.mark.parametrize("menu", sentence_menus()[::3], ids=lambda menu: menu.id)
@@ -145,6 +169,24 @@ def test_an_edit_below_the_threshold_is_not_made_but_asked_about(utterance, befo
     assert all(question["blocks"] and question["times"] == 1 for question in order["questions"])
 
 
+@pytest.mark.parametrize(
+    ("utterance", "before", "line", "pending"),
+    [
+        ("một phở gà không hành", "", None, ("add", "pho-ga", 1, [("hanh", "no")])),
+        ("bỏ trà đá", "pho-ga; tra-da", 1, ("remove", "tra-da", 1, [])),
+        ("trà đá lấy ba ly", "2 x tra-da", 0, ("set", "tra-da", 3, [])),
+        ("đổi trà đá thành bia", "tra-da", 0, ("set", "bia-sai-gon", 1, [])),
+        ("bớt một trà đá", "3 x tra-da", 0, ("set", "tra-da", 2, [])),
+    ],
+)
+def test_a_suspended_edit_is_kept_as_pending(utterance, before, line, pending):
+    engine = DialogEngine(menu_of(MENUS / "quan-pho.menu.yaml"), ask_below=1.01)
+    question = understand(engine, utterance, lines_of(engine.menu, before))["questions"][0]
+    kept = question["pending"]
+    options = [(option["choice"], option["amount"]) for option in kept["options"]]
+    assert (question["line"], (kept["op"], kept["item"], kept["quantity"], options)) == (line, pending)
+
+
 def test_right_edits_are_rarely_asked_about():
     """At most 3 % of the turns; 0.45 % when the threshold was chosen."""
     asked = right = 0
@@ -165,7 +207,98 @@ def test_the_default_of_the_setting_is_that_of_the_engine():
     assert Settings.model_fields["ask_below"].default == DIALOG_ASK_BELOW
 
 
+@pytest.mark.parametrize("utterance", ["tên Đào", "chị Đào", "tên em là Đào", "cho chị Đào nha", "ten em la dao", "đơn của chị Đào"])
+def test_the_name_of_a_person_orders_nothing(tea, utterance):
+    order = understand(tea, utterance)
+    assert (ordered(order), kinds(order)) == ([], [])
+    assert "ào" in "".join(order["unmatched"]) or [note["kind"] for note in order["notes"]] == ["person"]
+
+
+@pytest.mark.parametrize(
+    ("utterance", "expected", "persons"),
+    [
+        ("a latte for Olive please", ["latte"], ["Olive"]),
+        ("a latte, name is Olive", ["latte"], ["Olive"]),
+        ("it's for Ginger", [], ["Ginger"]),
+        ("for Olive", [], ["Olive"]),
+        ("an Olive bread", ["olive"], []),
+        ("a latte for Olive bread", ["latte", "olive"], []),
+        ("a latte with Ginger", ["latte"], []),
+        ("a latte, it's for pickup", ["latte"], []),
+    ],
+)
+def test_the_name_of_a_person_beside_an_order_is_noted(utterance, expected, persons):
+    items = {"olive": {"name": "Olive bread", "price": 1}, "latte": {"name": "Latte", "price": 1, "options": ["extras"]}}
+    groups = {"extras": {"name": "Extras", "select": "many", "choices": {"ginger": {"name": "Ginger"}}}}
+    order = understand(engine_of(items=items, groups=groups, languages=("en",)), utterance)
+    noted = [note["text"] for note in order["notes"] if note["kind"] == "person"]
+    assert ([line["item"] for line in order["lines"]], noted) == (expected, persons)
+
+
+# --- Negations ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "utterance",
+    [
+        "i don't want a cheeseburger",
+        "do not add a coke",
+        "don't give me fries",
+        "i said no cheeseburgers",
+        "without the cheeseburger",
+        "no cheeseburger",
+        "không lấy coke",
+        "đừng cho tôi coke",
+    ],
+)
+def test_what_the_customer_does_not_want_is_not_ordered(burger, utterance):
+    assert understand(burger, utterance)["lines"] == []
+
+
+@pytest.mark.parametrize(
+    ("utterance", "unmatched"),
+    [
+        ("burger without peanuts", "without peanuts"),
+        ("a cheeseburger with no anchovies", "no anchovies"),
+        ("two cheeseburgers, no gherkins and a coke", "no gherkins"),
+        ("do not add a coke", "coke"),
+    ],
+)
+def test_a_negation_without_an_effect_is_reported(burger, utterance, unmatched):
+    assert unmatched in understand(burger, utterance)["unmatched"]
+
+
+def test_a_negation_of_something_unknown_leaves_out_nothing_else(burger):
+    order = understand(burger, "two cheeseburgers, no gherkins and a coke")
+    assert all(option["amount"] != "no" for line in order["lines"] for option in line["options"])
+
+
+@pytest.mark.parametrize("utterance", ["not a cheeseburger, a coke", "no sides and a coke", "i don't know, a coke"])
+def test_a_negation_does_not_reach_beyond_a_conjunction(burger, utterance):
+    assert ordered(understand(burger, utterance)) == [("cola", 1)]
+
+
+def test_an_exception_from_nothing_orders_nothing_else():
+    choices = {name.lower().replace(" ", "-"): {"name": name} for name in ("Ham", "Olives", "Mushrooms", "Thin crust", "Thick crust")}
+    groups = {"g": {"name": "Toppings", "select": "many", "choices": choices}}
+    engine = engine_of(items={"pizza": {"name": "Pizza", "price": 1, "options": ["g"]}}, groups=groups, languages=("en",))
+    (line,) = understand(engine, "a ham pizza not the thin crust though")["lines"]
+    assert {option["choice"] for option in line["options"] if option["amount"] != "no"} <= {"ham"}
+
+
 # --- Corrections, words written together, unread words -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "utterance",
+    [
+        pytest.param("two cokes no three", marks=pytest.mark.xfail(reason="weights", strict=True)),
+        "two cokes, no, three",
+        "two cokes no three cokes",
+    ],
+)
+def test_a_later_number_replaces_the_earlier(burger, utterance):
+    assert ordered(understand(burger, utterance)) == [("cola", 3)]
 
 
 def test_a_rejected_number_is_no_correction(burger):
@@ -220,3 +353,11 @@ def test_a_bowl_is_not_large():
     engine = engine_of(items={"pho": {"name": "Phở", "price": 1, "options": ["size"]}}, groups={"size": size}, languages=("vi",))
     assert [line["options"] for line in understand(engine, "một tô phở")["lines"]] == [[]]
     assert [line["options"][0]["choice"] for line in understand(engine, "một phở to")["lines"]] == ["l"]
+
+
+def test_vietnamese_words_are_not_read_as_sounding_like_other_vietnamese_words():
+    size = {"name": "Cỡ", "select": "many", "choices": {"l": {"name": "tô lớn"}, "t": {"name": "tỏi"}}}
+    items = {"den": {"name": "Cà phê đen", "aliases": ["đen đá"], "price": 1, "options": ["size"]}}
+    engine = engine_of(items=items, groups={"size": size}, languages=("vi",))
+    assert [line["options"] for line in understand(engine, "một cà phê đen tới liền nha")["lines"]] == [[]]
+    assert ordered(understand(engine, "ten đào nha")) == []

@@ -4,11 +4,12 @@ The parser looks for the likeliest order of an utterance. In talk, as a micropho
 the menu: "tắt đèn" (turn off the light) has the "đen" of a black coffee but for its tone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import exp
 from typing import Final
 
-from voice.dialog.phrases import is_function_word
+from voice.dialog.phrases import is_conjunction, is_function_word, is_negation
+from voice.orders import words
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.parser import Parse
 from voice.orders.parser.roles import NAMING, Role
@@ -18,6 +19,7 @@ from voice.orders.words import Token
 # of read speech, talk in the corpus's conversations and translated messages of programs, understood with menus that they do not belong to.
 # In a validation on sentences left out, 6 of the right lines and 122 of the false ones become questions, with `ASK_BELOW` at its default.
 BIAS, INEXACT, UNREAD_WORD, NAME_WORD, OPTION_WORD = -0.6, 2.9, 1.0, -1.9, -1.1
+MAX_BEFORE: Final = 4  # tokens between a negation and the words of a line
 MAX_UNREAD, MAX_NAME_WORDS, MAX_OPTION_WORDS = 8, 4, 2
 # Differences between a spoken word and a word of the menu that make it another word, if the menu is not considered.
 INEXACT_SPELLINGS: Final = frozenset({
@@ -57,3 +59,24 @@ def _is_weak(arc: Arc) -> bool:
 
 def _is_inexact(arc: Arc) -> bool:
     return any(feature in INEXACT_SPELLINGS for feature, _ in arc.features)
+
+
+def denied_lines(parse: Parse, tokens: Sequence[Token], *, is_answer: bool) -> Iterator[int]:
+    """Yield the draft indices of new lines right behind a negation that the parse does not apply to them: "đừng cho tôi phở gà".
+
+    `is_answer`: the utterance may begin with a no to a question.
+    """
+    skipped = set(parse.unread)
+    if not is_answer:
+        skipped.update(at for at, arc in parse.placed(tokens) if arc.role is Role.NO)
+    items = [at for at, arc in parse.placed(tokens) if arc.role is Role.ITEM]
+    for number, (start, behind) in parse.touched().items():
+        first = next((at for at in items if start <= at < behind), start)
+        if number >= len(parse.draft) or not parse.draft[number].is_new:
+            continue
+        for at in range(first - 1, max(-1, first - 1 - MAX_BEFORE), -1):
+            token = tokens[at]
+            if is_negation(token) and at in skipped:
+                yield number
+            if is_negation(token) or is_conjunction(token) or words.is_punctuation(token.surface) or not is_function_word(token):
+                break

@@ -104,7 +104,7 @@ def _phrases_of_one_language() -> Phrases[str]:
 def _phrases_of(pack: LanguagePack) -> Iterable[str]:
     tables = (*pack.answers.values(), *pack.acts.values(), *pack.services.values(), pack.allergies, pack.allergy_nouns, pack.owners)
     yield from pack.phrases()
-    yield from [way for ways in (*tables, pack.diet_openings, *pack.asks.diets.values()) for way in ways]
+    yield from [way for ways in (*tables, pack.introductions, pack.diet_openings, *pack.asks.diets.values()) for way in ways]
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ The words of an allergy, a diet or a person never reach the parser, so that they
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from schemas import Option
@@ -23,6 +24,7 @@ from voice.orders.words import Token
 MAX_NOTES: Final = 200
 MAX_BEFORE: Final = 3  # tokens between an allergen and the phrase that makes it a statement
 MAX_SUBJECT: Final = 4  # tokens
+MAX_NAME: Final = 3  # more words of the name of a person
 MAX_DISTANCE: Final = 10  # characters between a diet and the line that it describes
 
 Label = tuple[str, str]  # what a phrase is, and its value
@@ -55,7 +57,8 @@ class NoteFinder:
     def __init__(self, menu: Menu) -> None:
         """Index the words of the menu's names."""
         self._named = frozenset([way for name in names_of(menu) for way in _parts(words.phrase(name))])
-        self._words = frozenset([word for name in names_of(menu) for word in words.phrase(name)])
+        self._whole = frozenset([phrase for name in names_of(menu) if (phrase := words.phrase(name))])
+        self._words = frozenset([word for name in self._whole for word in name])
 
     def find(self, utterance: str, tokens: Sequence[Token]) -> list[FoundNote]:
         """Return the notes of an utterance; who asks about a diet does not state one."""
@@ -78,6 +81,8 @@ class NoteFinder:
                 notes += self._diet(utterance, tokens, found[number : number + 2])
             elif kind == "owner":
                 notes += self._person(utterance, tokens, found[number : number + 2])
+            elif kind in {"introduction", "introduction_of_name"}:
+                notes += self._introduced(utterance, tokens, start, end, needs_capital=kind == "introduction_of_name")
             elif kind == "service" and tuple(surfaces[start:end]) not in self._named:
                 notes.append(_found(Note("service", "", value=label[1]), utterance, tokens, start, end)._replace(is_statement=False))
             covered = max([covered, *[one.end for one in notes]])
@@ -88,11 +93,35 @@ class NoteFinder:
         _, start, end = found[0]
         if len(found) > 1 and found[1][0][0] == "person" and found[1][1] == end:
             note = _found(Note("person", ""), utterance, tokens, end, found[1][2])
-        elif end < len(tokens) and tokens[end].capital and not self._is_named(tokens, end):
+        elif end < len(tokens) and tokens[end].capital and (not self._is_named(tokens, end) or self._describes_owner(tokens, start, end)):
             note = _found(Note("person", ""), utterance, tokens, end, end + 1)
+        elif end + 1 < len(tokens) and tokens[end].surface in _titles() and tokens[end + 1].capital and not self._begins(tokens, end + 1):
+            note = _found(Note("person", ""), utterance, tokens, end, end + 2)
         else:
             return []
         return [note._replace(start=tokens[start].start, is_attribute=True)]
+
+    def _introduced(self, utterance: str, tokens: Sequence[Token], start: int, end: int, *, needs_capital: bool) -> list[FoundNote]:
+        """Return the note of the person behind "my name is", whatever it means on the menu; the order is for this person."""
+        at = end + 1 if end + 1 < len(tokens) and tokens[end].surface in _titles() else end
+        if at == len(tokens) or is_function_word(tokens[at]) or (needs_capital and not tokens[at].capital):
+            return []
+        last = at
+        while last + 1 < len(tokens) and last - at < MAX_NAME and tokens[last].capital and tokens[last + 1].capital:
+            last += 1
+        note = _found(Note("person", ""), utterance, tokens, end, last + 1)
+        return [note._replace(start=tokens[start].start)]
+
+    def _describes_owner(self, tokens: Sequence[Token], start: int, end: int) -> bool:
+        """Return whether a word of the menu in capitals names a person: behind an item, a part of a name that the next words do not end."""
+        if (start and not self._is_named(tokens, start - 1)) or any(is_counting(token) for token in tokens[start:end]):
+            return False  # "cho" is "for", and "give me"
+        return (tokens[end].surface,) not in self._whole and not self._begins(tokens, end, to_the_end=True)
+
+    def _begins(self, tokens: Sequence[Token], at: int, *, to_the_end: bool = False) -> bool:
+        """Return whether a name of the menu begins with a token; `to_the_end`: and the tokens behind it are its other words."""
+        surfaces = tuple([token.surface for token in tokens[at:]])
+        return any(name == surfaces[: len(name)] if to_the_end else name[0] == surfaces[0] for name in self._whole)
 
     def _is_named(self, tokens: Sequence[Token], at: int) -> bool:
         """Return whether a token is a word of the menu; with diacritics around it, it is none without its own: "Nam" is no "nấm"."""
@@ -152,8 +181,20 @@ def _labels(*, is_folded: bool) -> Phrases[Label]:
         yield ("statement", ""), pack.diet_openings
         yield ("person", ""), pack.persons
         yield ("owner", ""), pack.owners
+        yield ("introduction", ""), pack.introductions
+        yield ("introduction_of_name", ""), pack.introductions_of_names
 
     return phrases_of(of_pack, is_folded=is_folded)
+
+
+@lru_cache(maxsize=1)
+def _titles() -> frozenset[str]:
+    return frozenset([spelt for pack in language_packs().values() for way in pack.titles for spelt in (way, words.fold(way))])
+
+
+def is_addressing(tokens: Sequence[Token]) -> bool:
+    """Return whether a name in capitals stands behind a title: "chị Đào"."""
+    return any(token.surface in _titles() and behind.capital for token, behind in pairwise(tokens))
 
 
 def _found(note: Note, utterance: str, tokens: Sequence[Token], start: int, end: int) -> FoundNote:

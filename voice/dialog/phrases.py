@@ -118,6 +118,11 @@ def _conjunctions() -> frozenset[str]:
     return frozenset([way for pack in language_packs().values() for way in (*pack.withs, *pack.buts, *pack.joins)])
 
 
+def is_conjunction(token: Token) -> bool:
+    """Return whether a token is a conjunction: a negation before it does not reach beyond it."""
+    return any(token.surface in pack.joins or token.surface in pack.buts for pack in language_packs().values())
+
+
 def is_negation(token: Token) -> bool:
     """Return whether a token leaves out what follows."""
     return token.surface in _negations()

@@ -107,6 +107,11 @@ def unresolved_question(menu: Menu, absent: Absent, unresolved: Unresolved) -> Q
     return Question(QuestionKind.UNAVAILABLE, number, choices=near(menu, absent, line.items[0]), pending=pending)
 
 
+def nameless(number: int) -> list[Question]:
+    """Return the question which item is meant, by a number of units without an item; 0: none was said."""
+    return [Question(QuestionKind.MISSING, pending=PendingEdit("add", DraftLine((), min(number, MAX_QUANTITY))))] if number else []
+
+
 def near(menu: Menu, absent: Absent, item_id: str) -> tuple[str, ...]:
     """Return the available items of the same category, nearest in price first."""
     item = menu.items[item_id]

@@ -14,7 +14,7 @@ from voice.orders.language_packs import language_packs
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import Draft, DraftLine
 from voice.orders.parser.parser import Parse
-from voice.orders.parser.roles import Role
+from voice.orders.parser.roles import NAMING, Role
 from voice.orders.words import Token
 
 # Kinds of questions, if they are not about a group.
@@ -31,6 +31,7 @@ COUNTING_UP: Final = frozenset({"increment", "repeat"})  # events of the parser
 REPETITION: Final = frozenset({
     Role.MORE, Role.AGAIN, Role.NUMBER, Role.ARTICLE, Role.REQUEST, Role.ONES, Role.CLASSIFIER, Role.REFERENCE, Role.FILLER, Role.COMMA,
 })  # fmt: skip
+BESIDE_A_NAME: Final = frozenset({*NAMING, Role.FILLER, Role.COMMA, Role.STOP})
 AskedChoice = tuple[int | None, str, str]  # a line, a group of the flat menu, and a choice
 
 
@@ -169,3 +170,20 @@ def _is_repetition(parse: Parse) -> bool:
 
 def _counts_up(parse: Parse) -> bool:
     return any(not isinstance(event, Arc) and event[0] in COUNTING_UP for event in parse.events)
+
+
+def naming_first(parses: list[Parse]) -> list[Parse]:
+    """Return the parses in a likelier sequence after words of one name and nothing else: they order it, if only a part of it.
+
+    The parse keeps its low probability, so that it is asked about.
+    """
+    best = next((parse for parse in parses if _only_names(parse)), None)
+    return parses if best is None else [best, *[parse for parse in parses if parse is not best]]
+
+
+def _only_names(parse: Parse) -> bool:
+    """Return whether a parse edits the order by an exactly spelt name, and has no other words."""
+    arcs = [arc for arc in parse.arcs() if arc.length]
+    names = [arc for arc in arcs if arc.role in NAMING]
+    is_exact = not any(feature.startswith("spelt.") for arc in names for feature, _ in arc.features)
+    return len(names) == 1 and is_exact and not parse.unread and bool(parse.n_edits) and all(arc.role in BESIDE_A_NAME for arc in arcs)

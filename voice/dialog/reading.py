@@ -10,7 +10,7 @@ from voice.dialog.combos import namesakes, without_assumed
 from voice.dialog.flat_menu import FlatMenu, SpokenChoice
 from voice.dialog.inquiries import InquiryFinder, is_spelt_name
 from voice.dialog.languages import are_adjectives_first, language_of, spoken_languages
-from voice.dialog.notes import FoundNote, Mentioned, NoteFinder, mentioned
+from voice.dialog.notes import FoundNote, Mentioned, NoteFinder, is_addressing, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
 from voice.dialog.policy import is_read_back
@@ -21,6 +21,7 @@ from voice.dialog.ranking import (
     certain_first,
     in_light_of,
     is_cancelling,
+    naming_first,
     on_asked_lines_first,
     remark_first,
     repeating_first,
@@ -43,6 +44,11 @@ MAX_PARSED_QUESTIONS: Final = 3  # open questions in whose light an utterance is
 # Added to the cost of an utterance: a recogniser omits the number before an item more often than it inserts a word there. Of 55 spoken
 # Vietnamese orders, clean and in noise, 51 are right with it, and 44 without it, which is as many as without rescoring.
 ITEM_WITHOUT_NUMBER: Final = 0.6
+
+
+# Roles of the words of a request for a number of units without an item; one of `COUNTED` tells that it is one.
+COUNTED: Final = frozenset({Role.REQUEST, Role.CLASSIFIER})
+NAMELESS: Final = COUNTED | {Role.NUMBER, Role.FILLER, Role.COMMA, Role.STOP}
 
 
 class Reading(NamedTuple):
@@ -82,6 +88,26 @@ class Reading(NamedTuple):
     def is_plain(self) -> bool:
         """True if the parser read no edit."""
         return not self.parse.n_edits and not self.parse.unresolved
+
+    @property
+    def part_portions(self) -> list[tuple[int, int]]:
+        """The numbers that are no number of portions of the option right behind them."""
+        options = {self.tokens[at].start for at, arc in self.parse.placed(self.tokens) if arc.role is Role.OPTION}
+        return [(start, end) for start, end in self.part_numbers if not options.isdisjoint(range(end, end + 2))]
+
+    @property
+    def part_units(self) -> list[tuple[int, int]]:
+        """The other numbers that are no number of units."""
+        portions = self.part_portions
+        return [place for place in self.part_numbers if place not in portions]
+
+    @property
+    def requests_nameless(self) -> bool:
+        """True if the words only ask for a number of units, and no open question is about units."""
+        if not self.is_plain or self.words_act is not Act.NONE or not (self.asked is None or self.asked.kind is QuestionKind.MORE):
+            return False
+        roles = {arc.role for arc in self.parse.arcs() if arc.length}
+        return roles <= NAMELESS and Role.NUMBER in roles and not roles.isdisjoint(COUNTED)
 
     @property
     def says_yes(self) -> bool:
@@ -209,8 +235,9 @@ class UtteranceReader:
         is_about_order = first is None or first.kind is QuestionKind.MORE or is_read_back(first)
         if not persons and is_about_order and before and said.phrases:
             parses = remark_first(parses)
-        elif not persons and is_about_order and before and not parses[0].n_edits:
-            parses = repeating_first(parses)
+        elif not persons and is_about_order and not parses[0].n_edits and not said.phrases:
+            parses = repeating_first(parses) if before else parses
+            parses = parses if is_addressing(analysis.tokens) else naming_first(parses)
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:

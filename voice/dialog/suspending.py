@@ -1,6 +1,6 @@
 """Suspend edits that are not certain, not likely or not available: they are asked about instead of made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -24,6 +24,7 @@ from voice.orders.words import Token
 # right; between .45 and .75 it is right in 51 %, above in 85 %.
 ASK_BELOW: Final = 0.45
 MAX_LIKELY: Final = 99  # units of a line; the largest of the corpus's conversations is 55
+MAX_LIKELY_PORTIONS: Final = 20  # of an option; the largest of the corpus is 5
 MIN_PROBABILITY: Final = 0.02  # of a parse that counts towards the confidence of a line
 
 WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
@@ -105,10 +106,12 @@ def suspend(menu: Menu, draft: list[DraftLine], before: Draft, confidence_of: Ma
     return questions
 
 
-def undo_surplus(draft: list[DraftLine], before: Draft) -> None:
-    """Undo all edits if they make more lines, by splitting some, or more options of a line than a request may have."""
-    if sum([line.quantity > 0 for line in draft]) > MAX_LINES or any(len(line.options) > MAX_OPTIONS for line in draft):
-        draft[:] = before
+def undo_surplus(draft: list[DraftLine], before: Draft) -> bool:
+    """Undo all edits if they make more lines, by splitting some, or more options of a line than a request may have; return whether."""
+    if sum([line.quantity > 0 for line in draft]) <= MAX_LINES and not any(len(line.options) > MAX_OPTIONS for line in draft):
+        return False
+    draft[:] = before
+    return True
 
 
 def _is_unlikely(menu: Menu, line: DraftLine, before: Draft) -> bool:
@@ -116,7 +119,16 @@ def _is_unlikely(menu: Menu, line: DraftLine, before: Draft) -> bool:
     old = None if line.is_new else before[line.origin]
     if line.quantity > MAX_LIKELY and (old is None or line.quantity > old.quantity):
         return True
-    return bool(line.quantity) and exceeds_limits(menu, line) and (old is None or not exceeds_limits(menu, old))
+    if not line.quantity:
+        return False
+    if _most_portions(menu, line) > max(MAX_LIKELY_PORTIONS, 0 if old is None else _most_portions(menu, old)):
+        return True
+    return exceeds_limits(menu, line) and (old is None or not exceeds_limits(menu, old))
+
+
+def _most_portions(menu: Menu, line: DraftLine) -> int:
+    """Return the most portions that an option of a line has."""
+    return max([option.quantity for level in levels(menu, line) for option in level.options], default=0)
 
 
 def suspend_unavailable(menu: Menu, absent: Absent, draft: list[DraftLine], before: Draft) -> list[Question]:
@@ -227,19 +239,42 @@ def suspend_part_numbers(
     `numbers`, `places`: of these numbers, and of the words of each changed line, in code points. `last`: the line in focus.
     """
     questions = []
-    for start, end in numbers:
-        distances = {
-            number: max(first - end, start - behind, 0) for number, (first, behind) in places.items() if is_changed(draft[number], before)
-        }
-        number = min(distances, key=distances.__getitem__, default=last)
-        if number is None:
-            continue
+    for number in _nearest_lines(draft, before, numbers, places, last):
         line = draft[number]
         draft[number] = (
             line._replace(quantity=max(1, line.quantity)) if line.is_new else line._replace(quantity=before[line.origin].quantity)
         )
         questions.append(Question(QuestionKind.MISSING, number))
     return questions
+
+
+def suspend_part_portions(
+    draft: list[DraftLine], before: Draft, numbers: Sequence[tuple[int, int]], places: Mapping[int, tuple[int, int]]
+) -> list[Question]:
+    """Undo the edits of lines with an option whose number is no number of portions; return the questions whether one is meant."""
+    questions = []
+    for number in dict.fromkeys(_nearest_lines(draft, before, numbers, places, None)):
+        line = draft[number]
+        questions.append(_check(number, line, before))
+        draft[number] = line._replace(quantity=0) if line.is_new else before[line.origin]
+    return questions
+
+
+def _nearest_lines(
+    draft: Sequence[DraftLine],
+    before: Draft,
+    numbers: Sequence[tuple[int, int]],
+    places: Mapping[int, tuple[int, int]],
+    last: int | None,
+) -> Iterator[int]:
+    """Yield the changed line whose words are nearest to each number, else the line in focus."""
+    for start, end in numbers:
+        distances = {
+            number: max(first - end, start - behind, 0) for number, (first, behind) in places.items() if is_changed(draft[number], before)
+        }
+        number = min(distances, key=distances.__getitem__, default=last)
+        if number is not None:
+            yield number
 
 
 def _check(number: int, line: DraftLine, before: Draft) -> Question:

@@ -13,7 +13,7 @@ from voice.dialog import acts, notes, questions
 from voice.dialog.answers import Outcome, Resolution, resolve
 from voice.dialog.availability import Availability
 from voice.dialog.combos import Combos
-from voice.dialog.evidence import talk_probabilities
+from voice.dialog.evidence import denied_lines, talk_probabilities
 from voice.dialog.explanation import explanation
 from voice.dialog.languages import language_of, languages_of_names, spoken_languages
 from voice.dialog.lines import draft_of, priced, with_note
@@ -29,6 +29,7 @@ from voice.dialog.suspending import (
     suspend,
     suspend_ambiguous,
     suspend_part_numbers,
+    suspend_part_portions,
     suspend_unavailable,
     undo_surplus,
 )
@@ -44,6 +45,7 @@ from voice.orders.parser.roles import Role
 from voice.orders.pricing import Pricing
 
 ALWAYS_ASK: Final = 2.0  # above any confidence
+DENIED: Final = 0.0  # confidence of a new line behind a negation
 MAX_DECLINED: Final = 2  # offers of a conversation
 EMPTY: Final = State()
 
@@ -165,16 +167,20 @@ class DialogEngine:
         certainty = {
             number: probability * (1 - talk.get(number, 0.0)) for number, probability in confidences(reading.parses, before).items()
         }
+        is_answer = reading.asked is not None
+        certainty.update(dict.fromkeys(certainty.keys() & set(denied_lines(parse, tokens, is_answer=is_answer)), DENIED))
         doubted = certain_answers(self.menu, certainty, draft, before, _asked_first(reading.asked, state.questions))
         resolution = None
         raised: list[Question] = []
         if not reading.is_cancelled:
             raised = [
-                *suspend_part_numbers(draft, before, reading.part_numbers, touched, _line_in_focus(state)),
+                *suspend_part_numbers(draft, before, reading.part_units, touched, _line_in_focus(state)),
+                *suspend_part_portions(draft, before, reading.part_portions, touched),
                 *suspend_unavailable(self.menu, absent, draft, before),
                 *([] if reading.asked and reading.asked.choices else suspend_ambiguous(self.menu, draft, reading.parses, tokens)),
                 *suspend(self.menu, draft, before, doubted, ask_below),
                 *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved if one.line.items],
+                *questions.nameless(reading.number if reading.requests_nameless else 0),
             ]
             if reading.asked is not None:
                 resolution = Resolution(
@@ -190,13 +196,13 @@ class DialogEngine:
                 )
                 resolve(resolution)
                 raised += [resolution.follow_up] if resolution.follow_up is not None else []
-        undo_surplus(draft, before)
+        is_undone = undo_surplus(draft, before)
         whole = (tokens[0].start, tokens[-1].end) if tokens else (0, 0)
         places: dict[int, Span] = {**dict.fromkeys(range(len(draft)), whole), **touched}
         certain = {number: certainty.get(number, parse.probability) for number in range(len(draft))}
         settled = settle(tuple(draft), before, places, certain, state.line_notes)
         answers_another = resolution is not None and any(resolution.is_answered(other) for other in state.questions)
-        return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"), answers_another)
+        return _Edited(settled, resolution, raised, reading.is_cancelled, reading.has_event("increment"), answers_another, is_undone)
 
     def _turn(self, reading: Reading, edited: "_Edited", state: State, suggest: Suggest | None) -> Turn:
         """Return the turn: its act, the state after it and the status."""
@@ -230,6 +236,8 @@ class DialogEngine:
 
         turn = Turn(state, after._replace(questions=tuple(open_questions)), act, status, reading.inquiry if act is Act.QUESTION else None)
         noted = [(note.start, note.end) for note in reading.notes]
+        if edited.is_undone:
+            return turn._replace(unmatched=(reading.utterance.strip(),))
         return turn._replace(unmatched=unmatched_words(reading.utterance, reading.tokens, reading.parse, act, noted))
 
     def _offers(self, suggest: Suggest | None, after: State, enough: frozenset[str]) -> list[Question]:
@@ -280,6 +288,7 @@ class _Edited(NamedTuple):
     is_cancelled: bool
     counts_up: bool  # a line got more units
     answers_another: bool  # an open question that was not asked now
+    is_undone: bool  # all edits, as they made the order too long
 
     @property
     def outcome(self) -> Outcome:

@@ -20,12 +20,12 @@ ANSWERING: Final = frozenset({Act.DENY, Act.CONFIRM, Act.DONE})
 # Events of the parser that use the words of a chunk.
 REDUCTIONS: Final = frozenset({
     "add", "add_alike", "add_implied", "add_rest", "set_all", "set_all_but", "set_options", "set_described", "set_quantity", "set_each",
-    "split", "increment", "repeat", "repeat_number", "same_for", "same_group", "assign", "remove", "remove_options", "remove_absent",
+    "split", "increment", "repeat", "repeat_number", "same_for", "same_group", "assign", "remove", "remove_options",
     "add_like", "copy_over", "hold", "replace", "replace_options", "take_over", "set_portions", "forward", "keep", "cancel", "accept",
 })  # fmt: skip
 
-# Typed numbers that say of an item how it is to be: their words are part of the order.
-DESCRIBING: Final = frozenset({SpanKind.SIZE.value, SpanKind.PERCENTAGE.value, SpanKind.TEMPERATURE.value})
+# Typed numbers of substance: how an item is to be, or what the order does not note, such as a time.
+SUBSTANTIAL: Final = frozenset({kind.value for kind in SpanKind} - {SpanKind.QUANTITY.value, SpanKind.SPEAKER.value})
 
 TAKING: Final = frozenset({"add", "add_implied"})  # the chunks that wait
 
@@ -40,7 +40,7 @@ def unmatched_words(
     if act in EXPLAINING:
         return ()
     unused = {number for number in parse.unread if not is_function_word(tokens[number])}
-    unused.update(_measures(parse, tokens))
+    unused.update(_typed_numbers(parse, tokens))
     if act not in ANSWERING:
         unused.update(_dropped(parse, tokens))
     unused = {number for number in unused if not any(start <= tokens[number].start < end for start, end in noted)}
@@ -65,10 +65,10 @@ def _placed(parse: Parse, tokens: Sequence[Token]) -> Iterator[tuple[int, Event 
         at += event.length if isinstance(event, Arc) else 0
 
 
-def _measures(parse: Parse, tokens: Sequence[Token]) -> Iterator[int]:
-    """Yield the tokens of measures that describe an item and that no name of the menu has: a size that is not offered."""
+def _typed_numbers(parse: Parse, tokens: Sequence[Token]) -> Iterator[int]:
+    """Yield the tokens of numbers that count nothing and that no name of the menu has: a size that is not offered, a price, a time."""
     for at, event in _placed(parse, tokens):
-        if isinstance(event, Arc) and event.role is Role.TALK and event.value in DESCRIBING:
+        if isinstance(event, Arc) and event.role is Role.TALK and event.value in SUBSTANTIAL:
             yield from range(at, at + event.length)
 
 
@@ -79,7 +79,7 @@ def _dropped(parse: Parse, tokens: Sequence[Token]) -> Iterator[int]:
     for at, event in _placed(parse, tokens):
         if isinstance(event, Arc):
             chunk.append((event.role, range(at, at + event.length)))
-        elif event[0] == "drop":
+        elif event[0] in {"drop", "remove_absent"}:
             yield from _named(chunk)
             chunk = []
         elif event[0] in REDUCTIONS:

@@ -227,6 +227,9 @@ class LanguagePack(BaseModel):
     diet_openings: list[str]  # before a diet: "I'm"
     owners: list[str]  # before the person for whom a line is: "for"
     persons: list[str]  # persons without a name: "my wife"
+    titles: list[str]  # before the name of a person: "Mr"
+    introductions: list[str]  # before the name of the customer or the order: "my name is"
+    introductions_of_names: list[str]  # the same, if a name in capitals follows: "it's for"
     possessives: dict[str, list[str]]  # pronouns for a person's line, each with the `persons` whom it fits; none: the speaker
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
     # Vocabulary
@@ -261,6 +264,11 @@ class LanguagePack(BaseModel):
     def function_words(self) -> set[str]:
         """Return the single words that name nothing."""
         return _single_words(self.phrases())
+
+    def quantifiers(self) -> set[str]:
+        """Return the words before a noun that are no part of its name: "no", "extra", "all"; alone they name nothing."""
+        everything = [way for way in self.all_references if any(other.startswith(f"{way} ") for other in self.all_references)]
+        return {way for way in (*self.amounts["extra"], *everything, *self.answers["no"]) if " " not in way}
 
     def uninformative_words(self) -> set[str]:
         """Return the single words that do not distinguish two names: "ly" in "ly lớn", "size", "có" in "có đá"."""

@@ -87,7 +87,7 @@ def _word_distance(said: str, meant: str, *, has_diacritics: bool) -> float:
     if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_folded:
         return DIFFERENT  # the stop đ is not confused with the fricatives d, gi, r
     if phonetic_key(said) == phonetic_key(meant):
-        if said != said_folded and _rime(said) != _rime(meant):
+        if said != said_folded and rime(said) != rime(meant):
             return DIFFERENT
         return SOUND if said == said_folded or tone_marks(said) == tone_marks(meant) else SOUND + 0.5 * TONE
     omitted = len(meant_folded) - len(said_folded)
@@ -105,10 +105,10 @@ def _diacritics_distance(said: str, meant: str, *, is_folded: bool) -> float:
         return MISSING_DIACRITICS
     if toneless(said) == toneless(meant):
         return TONE
-    return VOWEL if _rime(said) == _rime(meant) else DIFFERENT
+    return VOWEL if rime(said) == rime(meant) else DIFFERENT
 
 
-def _rime(word: str) -> str:
+def rime(word: str) -> str:
     """Return the vowels of a word; vowels that the recogniser confuses become one letter."""
     letters = re.sub("gi(?=[aouơư])", "d", toneless(word).translate(_CONFUSED_VOWELS))
     return "".join(letter for letter in letters if letter in _VOWELS)

@@ -11,7 +11,7 @@ from voice.orders.parser.model import EVENTS, Model
 from voice.orders.parser.productions.adding import add
 from voice.orders.parser.productions.repeating import repeat
 from voice.orders.parser.reduce import PRODUCTIONS, RULES, Reducer, bits_of
-from voice.orders.parser.state import Chunk, ChunkFlag, EditRecord, Forwarded, Hypothesis, OpenQuestion, ReplacementTarget
+from voice.orders.parser.state import EVERYTHING, Chunk, ChunkFlag, EditRecord, Forwarded, Hypothesis, OpenQuestion, ReplacementTarget
 
 INDEX = MenuIndex(MENU)
 REDUCER = Reducer(INDEX, Model({}))
@@ -74,7 +74,8 @@ SMALL, PEARLS, NO_SHOT = (modifier("size", "s"),), modifier("extras", "black", "
         ("add_alike", "latte [s, shot]", chunk(number=1, flags=ChunkFlag.MORE, modifiers=LARGE), "latte [s, shot]; latte [l, shot]"),
         ("set_all", "latte", chunk(flags=ChunkFlag.ALL, groups=("extras",)), "latte [shot, black, white]"),
         ("set_all", "latte", chunk(flags=ChunkFlag.ALL, modifiers=(PEARLS,)), "latte [black, white]"),
-        ("set_all_but", "latte", chunk(link="except", modifiers=SHOT), "latte [black, white]"),
+        ("set_all_but", "latte", chunk(link="except", modifiers=SHOT, scope=EVERYTHING), "latte [black, white]"),
+        ("set_all_but", "latte [shot, black, white]", chunk(link="except", modifiers=SHOT), "latte [black, white]"),
         ("add", "", chunk(items=LATTE, flags=ChunkFlag.ALL, modifiers=(NO_SHOT,)), "latte [black, white]"),
         ("set_options", "latte [s]; latte [l]", chunk(modifiers=SHOT, flags=ChunkFlag.REST), "latte [s, shot]; latte [l]"),
         ("set_options", "latte; latte", chunk(modifiers=LARGE, lines=(1,)), "latte; latte [l]"),
@@ -113,6 +114,10 @@ def test_a_production_makes_its_edit(production, before, reduced, after):
 
 def test_the_number_of_all_lines_means_no_option_group():
     assert "set_all" not in reductions("latte; latte", chunk(flags=ChunkFlag.ALL, scope=2))
+
+
+def test_an_exception_from_nothing_chooses_no_other_options():
+    assert "set_all_but" not in reductions("latte", chunk(link="except", modifiers=SHOT))
 
 
 def test_modifiers_without_an_item_add_a_line_that_is_open_between_the_items_that_accept_them():
@@ -427,6 +432,7 @@ def test_no_rule_keeps_a_production_from_a_chunk_to_which_it_applies():
             )
             hypothesis.chunk.factor = 2 * (place == 0 and not number and flag == ChunkFlag.ALL)
             hypothesis.chunk.groups = ("size",) if flag & ChunkFlag.AGAIN and bool(items) is bool(place) else ()
+            hypothesis.chunk.scope = EVERYTHING if link == "except" and not flag else 0
             for asked in questions:
                 bits = bits_of(hypothesis.chunk, asked)
                 for production, required in RULES:

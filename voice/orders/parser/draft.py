@@ -239,11 +239,6 @@ def have_common(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
     return False
 
 
-def _is_named_by(option: DraftOption, choices: tuple[str, ...]) -> bool:
-    """Return whether choices are those of an option, or close it if it is open between these and others."""
-    return option.choices == choices or (len(choices) < len(option.choices) and all([choice in option.choices for choice in choices]))
-
-
 @final
 class MenuIndex:
     """The parts of a menu that edits need, by id."""
@@ -376,7 +371,8 @@ class MenuIndex:
             others = [option for option in line.options if option.group != group]
             is_replacement = any([option.choices != choices and option.amount != "no" for option in before])
         else:
-            others = [option for option in line.options if option.group != group or not _is_named_by(option, choices)]
+            # Of a new line, the open option and the choice were said one beside the other: they are two.
+            others = [option for option in line.options if not _is_replaced(option, group, choices, may_decide=not line.is_new)]
             is_replacement = False
         option = DraftOption(group, choices, modifier.amount, modifier.quantity)
         return ModifiedLine(line._replace(options=(*others, option)), is_replacement=is_replacement)
@@ -390,6 +386,14 @@ class MenuIndex:
     def draft(lines: Sequence[LineRequest]) -> Draft:
         """Return the order so far as a draft; the lines are known to fit the menu."""
         return tuple([_line_of(line, origin) for origin, line in enumerate(lines)])
+
+
+def _is_replaced(option: DraftOption, group: str, choices: tuple[str, ...], *, may_decide: bool) -> bool:
+    """Return whether choices of a group replace an option: the same ones, or an open one that they decide."""
+    if option.group != group:
+        return False
+    is_decided = may_decide and len(choices) == 1 < len(option.choices) and option.amount != "no" and choices[0] in option.choices
+    return is_decided or option.choices == choices
 
 
 def _line_of(line: LineRequest, origin: int) -> DraftLine:

@@ -17,6 +17,7 @@ from voice.orders.corpus import Example
 from voice.orders.parser.draft import DraftLine
 from voice.orders.parser.generation_parts import PartExamples
 from voice.orders.parser.generation_persons import PersonExamples
+from voice.orders.parser.generation_refusals import RefusalExamples
 from voice.orders.parser.generation_talk import EditExamples
 from voice.orders.parser.generation_words import NUMBERS
 from voice.orders.parser.state import OpenQuestion
@@ -30,7 +31,7 @@ def generated(menu: Menu, language: str, count: int) -> Iterator[Example]:
     return _Generator(menu, language).examples(count)
 
 
-class _Generator(EditExamples, PartExamples, PersonExamples):
+class _Generator(EditExamples, PartExamples, PersonExamples, RefusalExamples):
     """Random orders, edits and their words; one menu and one language."""
 
     def __init__(self, menu: Menu, language: str) -> None:
@@ -80,6 +81,7 @@ class _Generator(EditExamples, PartExamples, PersonExamples):
             (3, self._person),
             (5, self._nothing),
             *self.part_makers(),
+            *self.refusal_makers(),
         )
 
     def examples(self, count: int) -> Iterator[Example]:

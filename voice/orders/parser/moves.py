@@ -118,6 +118,20 @@ class Shift:
                 begun.append((heir, heir.chunk))
         return begun
 
+    def without_amount(self) -> "Shift":
+        """Return the shift with amount and portions taken off the open chunk: they belong to the new one."""
+        if self.hypothesis.amount is None and not self.hypothesis.portions:
+            return self
+        bare = self.hypothesis.fork()
+        bare.amount, bare.portions = None, 0
+        return Shift(self.reducer, bare, self.arc, self.at, self.question)
+
+    @property
+    def is_behind_unread(self) -> bool:
+        """True if the token before the arc is unread."""
+        unread = self.hypothesis.unread
+        return unread is not None and bool(unread[0] == self.at - 1)
+
     @property
     def cuts_nothing_off(self) -> bool:
         """True if the open chunk is empty and equal to a new one."""

@@ -20,7 +20,7 @@ MAX_NAME_TOKENS: Final = 7
 MAX_TIERS: Final = 3  # arcs of the same tokens in the same role, by how well names fit
 MAX_TIER_COST: Final = 1.5  # of a tier beyond the best one
 SAME_COST: Final = 1e-6  # a smaller difference is rounding
-MAX_OPEN: Final = 24  # items or choices that a partial name may leave open
+MAX_OPEN: Final = 100  # items or choices that a partial name may leave open
 MIN_SHARE: Final = 0.2  # of a name's weight that must be spoken
 HOLLOW_WEIGHT: Final = 0.25  # of a word that names nothing by itself: a number, a unit, a classifier
 MIN_WEIGHT: Final = 0.4  # of any other word, besides its rarity
@@ -71,6 +71,7 @@ class NameIndex:
         self._model = model
         self._function_words = frozenset({word for pack in packs for word in pack.function_words()})
         self._adjectives = frozenset({word for pack in packs for word in pack.adjectives})
+        self._quantifiers = frozenset({spelt for pack in packs for word in pack.quantifiers() for spelt in (word, words.fold(word))})
         # Elsewhere the last word of a name is no noun.
         self._has_noun_last = any(pack.adjectives_first and pack.language in menu.languages for pack in packs)
         self._units = {word: value for pack in packs for word, value in pack.numbers.units.items()}
@@ -78,6 +79,8 @@ class NameIndex:
         self._digits = {word: str(value) for word, value in {**self._units, **self._tens}.items()}
         spoken = [pack for pack in packs if pack.language in menu.languages] or packs
         self._hollow = frozenset({word for pack in spoken for word in pack.uninformative_words()}) | UNITS
+        with_diacritics = [pack for pack in packs if not all(map(str.isascii, pack.fillers))]
+        self._hollow_with_diacritics = frozenset({word for pack in with_diacritics for word in pack.uninformative_words()}) | UNITS
         self._neighbours = _groups_offered_together(menu)
         self._names: list[Name] = []
         self._postings: dict[str, list[Posting]] = defaultdict(list)
@@ -145,7 +148,8 @@ class NameIndex:
 
     def _weight(self, word: str, phrase: Phrase, rarity: float) -> float:
         """Return the weight of a word: its smoothed inverse document frequency (Spärck Jones 1972)."""
-        is_hollow = len(phrase) > 1 and (word in self._hollow or word.isdecimal())
+        hollow = self._hollow if all(map(str.isascii, phrase)) else self._hollow_with_diacritics  # the "me" of "Trà me" is no English word
+        is_hollow = len(phrase) > 1 and (word in hollow or word.isdecimal())
         return HOLLOW_WEIGHT if is_hollow else MIN_WEIGHT + math.log(1 + rarity)
 
     def _post(self, name: Name) -> None:
@@ -261,7 +265,7 @@ class NameIndex:
         for number, match in matches.items():
             name = self._names[number]
             share = sum([weight for place, weight in enumerate(name.weights) if match.said >> place & 1], 0.0) / sum(name.weights, 0.0)
-            if share < MIN_SHARE:
+            if share < MIN_SHARE or (len(surfaces) == 1 and surfaces[0] in self._quantifiers and match.said.bit_count() < len(name.words)):
                 continue
             features = match.features + self._name_features(name, match.said, share, surfaces)
             cost = self._model.cost_of(features)

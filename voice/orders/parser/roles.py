@@ -86,7 +86,6 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.AND, None, pack.joins),
         (Role.COMMA, None, pack.buts),
         (Role.OR, None, pack.ors),
-        (Role.EXCEPT, None, pack.excepts),
         (Role.WITH, None, pack.withs),
         (Role.ONTO, None, pack.ontos),
         (Role.REMOVE, 0, pack.removes),
@@ -110,6 +109,7 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.REFERENCE, None, pack.refers),
         (Role.INQUIRY, None, (*pack.inquiries, *pack.asked)),
     ]
+    yield from [(Role.EXCEPT, _names_everything(pack, way), [way]) for way in pack.excepts]
     yield from [(Role.CLASSIFIER, words.singular(words.phrase(way)[0]), [way]) for way in pack.classifiers]
     yield from [(Role.AMOUNT, amount, ways) for amount, ways in pack.amounts.items()]
     yield from [(Role.AMOUNT_BEHIND, amount, ways) for amount, ways in pack.amounts_behind.items()]
@@ -124,3 +124,8 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
     ):
         yield from [(role, value, [way]) for way, value in table.items()]
     yield from [(Role[name.upper()], None, ways) for name, ways in pack.answers.items()]
+
+
+def _names_everything(pack: LanguagePack, way: str) -> bool:
+    """Return whether a phrase says by itself what it makes an exception from: "everything but"."""
+    return any([way.startswith(f"{everything} ") for everything in pack.all_references])

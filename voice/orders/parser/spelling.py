@@ -10,6 +10,7 @@ from rapidfuzz.distance import OSA
 from voice.orders import words
 from voice.orders.cooperation import let_others_run
 from voice.orders.parser.model import Features
+from voice.orders.spelling import rime
 
 MIN_TYPO_LETTERS: Final = 4
 MAX_TYPO_SHARE: Final = 4  # letters per edit
@@ -40,7 +41,9 @@ def spelling_features(said: str, meant: str) -> Features | None:
     if said_folded == meant_folded:
         if said == said_folded:
             return MISSING_DIACRITICS
-        return (("spelt.tone", 1.0),) if words.toneless(said) == words.toneless(meant) else (("spelt.vowel", 1.0),)
+        if words.toneless(said) == words.toneless(meant):
+            return (("spelt.tone", 1.0),)
+        return (("spelt.vowel", 1.0),) if rime(said) == rime(meant) else None
     if words.singular(said_folded) == words.singular(meant_folded):
         return (("spelt.plural", 1.0),)
     if (said[:1] == "đ") != (meant[:1] == "đ") and said != said_folded:

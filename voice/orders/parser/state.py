@@ -7,6 +7,7 @@ from voice.orders.parser.draft import Draft, DraftLine, Modifier
 from voice.orders.parser.roles import Role
 
 MAX_IN_VIEW: Final = 40  # lines to which a chunk may refer
+EVERYTHING: Final = -1  # scope of a chunk behind "everything but"
 ANY_ONE: Final = -1  # portions of an article: one portion, or the one choice of a group
 
 
@@ -108,7 +109,7 @@ class Chunk:
         self.flags = ChunkFlag.NONE
         self.lines: tuple[int, ...] = ()  # those of the person who is mentioned
         self.place = 0  # of the line, from 1; negative: from the end; 0: none
-        self.scope = 0  # of ALL: the number of lines; 0: unknown
+        self.scope = 0  # of ALL: the number of lines; 0: unknown; behind an "except": EVERYTHING, if it says so
         self.share = 0  # divisor of a line: 2 is one half; 0: none
         self.factor = 0  # of the quantity of a line: 2 doubles it; 0: none
         self.start = start  # token; -1: none yet

@@ -6,7 +6,7 @@ from typing import Final
 from voice.orders.parser.draft import ChoiceRef, DraftLine, Modifier
 from voice.orders.parser.edits import Context, Edit
 from voice.orders.parser.model import Event
-from voice.orders.parser.state import ChunkFlag
+from voice.orders.parser.state import EVERYTHING, ChunkFlag
 
 MAX_WHOLE: Final = 40  # choices that are all chosen at once
 NON_SETTING_VERBS: Final = frozenset({"remove", "instead", "keep"})
@@ -69,6 +69,12 @@ def set_all(context: Context) -> Iterator[Edit]:
                 yield edit
 
 
+def _has_all(line: DraftLine, refs: Sequence[ChoiceRef]) -> bool:
+    """Return whether a line has some choices, each as an option."""
+    had = {(option.group, option.choices) for option in line.options}
+    return had.issuperset([(ref.group, (ref.choice,)) for ref in refs])
+
+
 def set_all_but(context: Context) -> Iterator[Edit]:
     """Set all choices of a group on the line in focus, except those that the chunk names."""
     chunk = context.chunk
@@ -77,6 +83,8 @@ def set_all_but(context: Context) -> Iterator[Edit]:
     line = context.draft[context.last]
     groups = [group for modifier in chunk.modifiers for group in modifier.by_group() if group in context.index.offers[line.items[0]]]
     refs = _choices_of(context, [group for group in dict.fromkeys(groups) if not context.index.is_one_of(group)])
+    if chunk.scope != EVERYTHING and not _has_all(line, refs):
+        return  # "not the olives" asks for nothing else
     left_out = [modifier._replace(amount="no") for modifier in chunk.modifiers]
     modified = context.modify(line, (*[Modifier((ref,)) for ref in refs], *left_out)) if refs else None
     if modified is not None:

@@ -18,6 +18,10 @@ def shift_joint(shift: Shift) -> Hypotheses:
         shift.note(new, "apart", new.amount, new.joint)
     if shift.arc.value == "?":
         new.mood |= Mood.QUESTION_MARK
+    if shift.hypothesis.amount == "no":  # "no, a coke"; "no gherkins and a coke", where gherkins are unknown
+        new.amount = None
+        new.is_negation_open = shift.is_behind_unread
+        shift.note(new, "dangling", "amount")
     yield new
 
 
@@ -63,8 +67,10 @@ def shift_request(shift: Shift) -> Hypotheses:
         new.chunk = new.chunk.copy()
         new.chunk.verb = "add"
     yield new
-    for begun, fresh in shift.begin("request") if not is_empty else ():
+    is_negated = shift.hypothesis.amount == "no"  # "don't give me"
+    for begun, fresh in (shift.without_amount() if is_negated else shift).begin("request") if not is_empty else ():
         begun.mood |= Mood.REQUEST
+        begun.amount = "no" if is_negated else None
         fresh.verb = "add"
         yield begun
 

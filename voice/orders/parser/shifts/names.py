@@ -13,6 +13,7 @@ def shift_item(shift: Shift) -> Hypotheses:
     hypothesis, arc = shift.hypothesis, shift.arc
     chunk = hypothesis.chunk
     asked = _asked_items(shift)
+    is_negated = hypothesis.amount == "no" and not shift.is_behind_unread
     name_flag = ChunkFlag.PARTIAL_NAME if arc.is_partial else ChunkFlag.NONE
     items = shift.reducer.index.accepting(arc.value, chunk.modifiers) if chunk.modifiers else arc.value
     if not chunk.items and items and hypothesis.amount not in {"light", "extra", "regular"}:
@@ -27,10 +28,12 @@ def shift_item(shift: Shift) -> Hypotheses:
         content = "options" if chunk.modifiers else "number" if chunk.number else chunk.verb or "empty"
         shift.name(new, "item", hypothesis.joint, content, arc.is_partial, asked)
         yield new
-    if not shift.cuts_nothing_off:
-        for begun, fresh in shift.begin():
+    if not shift.cuts_nothing_off and not (is_negated and chunk.is_empty):
+        for begun, fresh in (shift.without_amount() if is_negated else shift).begin():
             fresh.items = arc.value
             fresh.flags |= name_flag
+            if is_negated:
+                fresh.verb, fresh.number = "remove", max(0, hypothesis.portions)
             shift.name(begun, "item", "", "new", arc.is_partial, asked)
             yield begun
 
@@ -54,9 +57,10 @@ def shift_option(shift: Shift) -> Hypotheses:
         refs = fitting or refs
         asked = "other" if not fitting else "asked" if any([ref.choice in question.choices for ref in fitting]) else "group"
     portions = max(1, min(MAX_PORTIONS, hypothesis.portions))
-    beginning = _without_amount(shift) if hypothesis.portions or not hypothesis.chunk.is_empty else None
+    beginning = shift.without_amount() if hypothesis.portions or not hypothesis.chunk.is_empty else None
     if hypothesis.amount == "no" and hypothesis.chunk.is_empty:
         yield from _remove_described(shift, Modifier(refs))
+    beginning = shift.without_amount() if hypothesis.portions or not hypothesis.chunk.is_empty else None
     for amount, event in _amounts(hypothesis):
         modifier = Modifier(refs, amount, portions)
         yield from _extend_by_modifier(shift, modifier, asked, event)
@@ -74,15 +78,6 @@ def _remove_described(shift: Shift, modifier: Modifier) -> Hypotheses:
     shift.note(new, "no_as_verb")
     new.amount, new.portions, new.joint = None, 0, ""
     yield new
-
-
-def _without_amount(shift: Shift) -> Shift:
-    """Return the shift with amount and portions taken off the open chunk: they belong to the new one."""
-    if shift.hypothesis.amount is None and not shift.hypothesis.portions:
-        return shift
-    bare = shift.hypothesis.fork()
-    bare.amount, bare.portions = None, 0
-    return Shift(shift.reducer, bare, shift.arc, shift.at, shift.question)
 
 
 def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tuple[object, ...] | None) -> Hypotheses:
@@ -129,7 +124,8 @@ def _amounts(hypothesis: Hypothesis) -> Iterator[tuple[Amount | None, tuple[obje
         yield None, ("extra", True, is_counted)
     elif amount is None and hypothesis.is_negation_open and (joint in ENUMERATING or joint == ""):
         yield None, ("carried", joint, False)
-        yield "no", ("carried", joint, True)
+        if not hypothesis.portions:  # "no onions and two pickles" has pickles
+            yield "no", ("carried", joint, True)
     else:
         yield amount, None
 

@@ -16,12 +16,13 @@ def shift_number(shift: Shift) -> Hypotheses:
     yield from _count_chunk(shift, is_article=is_article)
     is_asked = shift.question is not None and shift.question.group is not None
     is_added = hypothesis.joint.endswith("with")  # "add an extra shot"
-    if (chunk.items or chunk.modifiers or chunk.verb or is_asked or is_added) and not hypothesis.portions:
+    is_negated = hypothesis.amount == "no" and is_article  # "don't want a coke": the coke is left out
+    if (chunk.items or chunk.modifiers or chunk.verb or is_asked or is_added or is_negated) and not hypothesis.portions:
         new = shift.pass_by()
         new.portions = ANY_ONE if is_article else value
         shift.note(new, "portions", hypothesis.joint, "article" if is_article else "one" if value == 1 else "many")
         yield new
-    if not shift.cuts_nothing_off or hypothesis.joint:
+    if (not shift.cuts_nothing_off or hypothesis.joint) and not is_negated:
         for begun, fresh in shift.begin():
             fresh.number, fresh.is_article = value, is_article
             yield begun
@@ -42,7 +43,7 @@ def _count_chunk(shift: Shift, *, is_article: bool) -> Hypotheses:
         counted.number, counted.is_article = shift.arc.value, is_article
         new.joint = ""
         yield new
-    elif chunk.modifiers and not chunk.items and hypothesis.joint in {"", "comma"} and chunk.modifiers[-1].quantity == 1 and not is_article:
+    elif chunk.modifiers and not chunk.items and hypothesis.joint in {"", "comma"} and not is_article and _may_have_portions(shift):
         yield from _portions_behind(shift)
     if is_behind:
         new, counted = shift.extend()
@@ -52,6 +53,12 @@ def _count_chunk(shift: Shift, *, is_article: bool) -> Hypotheses:
             new.joint = ""
         shift.note(new, "postposed", "units" if is_onto else "options" if chunk.modifiers else "item")
         yield new
+
+
+def _may_have_portions(shift: Shift) -> bool:
+    """Return whether the last option has one portion and may have several."""
+    index, last = shift.reducer.index, shift.hypothesis.chunk.modifiers[-1]
+    return last.quantity == 1 and not all([index.is_one_of(ref.group) for ref in last.refs])
 
 
 def _portions_behind(shift: Shift) -> Hypotheses:

@@ -5,7 +5,7 @@ from typing import Final
 
 from voice.orders.parser.moves import Hypotheses, Shift
 from voice.orders.parser.roles import Role
-from voice.orders.parser.state import Chunk, ChunkFlag, Progress
+from voice.orders.parser.state import EVERYTHING, Chunk, ChunkFlag, Progress
 
 VERBS: Final[Mapping[Role, str]] = {
     Role.REMOVE: "remove",
@@ -86,7 +86,8 @@ def shift_correction(shift: Shift) -> Hypotheses:
 
 def shift_except(shift: Shift) -> Hypotheses:
     """Begin a chunk that names the lines to which the edit before does not apply."""
-    for begun, _ in shift.begin("except"):
+    for begun, fresh in shift.begin("except"):
+        fresh.scope = EVERYTHING if shift.arc.value else 0
         yield begun
 
 
