@@ -31,6 +31,19 @@ def test_rows_of_phrases_are_split_at_commas():
     assert pack.fillers == ["please", "thank you", "well"]
 
 
+def test_alternatives_in_a_phrase_are_spelt_out_in_lists_and_in_tables():
+    changed = {"removes": ["take (the (last|first)|that|) away"], "fewers": {"(one|1) less": 1}, "answers": {"yes": ["go on( then|)"]}}
+    pack = LanguagePack.model_validate(PACKS["en"].model_dump() | changed)
+    assert pack.removes == ["take the last away", "take the first away", "take that away", "take away"]
+    assert pack.fewers == {"one less": 1, "1 less": 1}
+    assert pack.answers["yes"] == ["go on then", "go on"]
+
+
+def test_alternatives_in_a_pattern_are_spelt_out_with_its_signs():
+    asks = PACKS["en"].asks.model_dump() | {"price": ["^(is|are) * extra $"]}
+    assert LanguagePack.model_validate(PACKS["en"].model_dump() | {"asks": asks}).asks.price == ["^is * extra $", "^are * extra $"]
+
+
 @pytest.mark.parametrize("pack", PACKS.values(), ids=list(PACKS))
 def test_phrases_are_lower_case_and_have_a_word_or_a_sign(pack):
     for phrase in pack.phrases() | pack.spans.phrases():

@@ -50,6 +50,16 @@ def test_a_function_phrase_and_a_number_are_arcs():
     assert arcs("a latte", Role.ARTICLE)
 
 
+def test_a_phrase_may_be_typed_with_shorthand():
+    assert [arc.length for arc in arcs("insted of da latte", Role.INSTEAD)] == [2, 3]
+    assert not arcs("instant of latte", Role.INSTEAD)
+
+
+def test_shorthand_of_one_language_is_no_word_of_a_phrase_of_another():
+    assert not any(arc.length > 1 for arc in arcs("k đường n latte", Role.AND, at=2))
+    assert [arc.length for arc in arcs("n latte", Role.AND)] == [1]
+
+
 def test_the_cost_of_an_arc_is_that_of_its_features():
     assert all(arc.cost == pytest.approx(Model(PRIOR).cost_of(arc.features)) for row in lattice("two late no pearl") for arc in row)
 
