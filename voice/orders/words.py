@@ -117,6 +117,8 @@ def nfc(text: str) -> str:
 
 def fold(text: str) -> str:
     """Remove diacritics: "đá" gives "da"."""
+    if text.isascii():
+        return text
     decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
