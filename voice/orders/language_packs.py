@@ -4,15 +4,19 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from schemas import Amount
 from voice import bounded_yaml
 from voice.orders import words
+from voice.orders.phrase_patterns import PhrasePatterns
 
 LANGUAGES = Path(__file__).parent / "languages"
+
+# Keys whose phrases are written out.
+LITERAL: Final = frozenset({"variables", "shorthand", "numbers", "spans", "combos", "adjectives", "synonyms", "speech", "asks"})
 
 SpanName = Literal["money", "time", "date", "duration", "temperature", "size", "percentage", "age", "label", "phone", "party"]
 
@@ -23,7 +27,7 @@ class Numbers(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     units: dict[str, int]
-    ends: dict[str, int]  # units that occur only behind a ten
+    ends: dict[str, int]  # units behind a ten; alone behind a unit, which then counts tens: "hai lăm" is 25
     tens: dict[str, int]
     times: dict[str, int]  # multipliers
     wholes: dict[str, int]  # complete numbers that combine with no other
@@ -160,15 +164,20 @@ class Asks(BaseModel):
     @classmethod
     def split_rows(cls, rows: list[str]) -> list[str]:
         """Split rows of several patterns at their commas."""
-        return _split(rows)
+        return [pattern.strip() for row in rows for pattern in row.split(",")]
 
 
 class LanguagePack(BaseModel):
-    """The phrases of a language, by their function in an order."""
+    """The phrases of a language, by their function in an order.
+
+    A row may have several phrases, with commas between them, and `{name}` for each word of a variable: "{noun} kia". A word with other
+    spellings in `shorthand` may have them in every phrase.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     language: str  # ISO 639-1
+    variables: dict[str, list[str]]  # the words that take the place of `{name}`
     # Quantities
     numbers: Numbers
     spans: SpanWords
@@ -188,17 +197,17 @@ class LanguagePack(BaseModel):
     joins: list[str]  # conjunctions
     buts: list[str]  # conjunctions that end a list
     excepts: list[str]  # before what an edit does not apply to
-    ors: list[str]
+    ors: list[str]  # between alternatives
     withs: list[str]  # before an option
     ontos: list[str]  # before the item to which an option is added
-    onlys: list[str]
+    onlys: list[str]  # nothing but what is beside them: "two only"
     # Options and their amounts
     amounts: dict[Amount, list[str]]  # before the option
     amounts_behind: dict[Amount, list[str]]  # behind the option
     plains: list[str]  # an item without options
     # Edits
-    removes: list[str]
-    replaces: list[str]
+    removes: list[str]  # before or behind a line or an option that goes
+    replaces: list[str]  # before the old part of a replacement
     intos: list[str]  # between the old and the new part of a replacement
     insteads: list[str]  # before the old part
     keeps: list[str]  # leave a line or an option unchanged
@@ -232,8 +241,8 @@ class LanguagePack(BaseModel):
     combos: list[str]  # words in the name of a combo, beside that of its main part
     adjectives: list[str]  # no names without a noun
     adjectives_first: bool  # they stand before their noun
-    shorthand: dict[str, list[str]]  # short spellings of function words in chats
-    synonyms: list[list[str]]
+    shorthand: dict[str, list[str]]  # other spellings of function words: in chats, in dialects
+    synonyms: list[list[str]]  # phrases that may replace each other in the names of a menu
     speech: Speech
     asks: Asks
 
@@ -265,15 +274,12 @@ class LanguagePack(BaseModel):
         """Return the single words that do not distinguish two names: "ly" in "ly lớn", "size", "có" in "có đá"."""
         return _single_words(chain(self.fillers, self.classifiers, self.withs))
 
-    @field_validator("requests", "fillers", "joins", "withs", "unfinished", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def split_rows(cls, rows: list[str]) -> list[str]:
-        """Split rows of several phrases at their commas."""
-        return _split(rows)
-
-
-def _split(rows: list[str]) -> list[str]:
-    return [phrase.strip() for row in rows for phrase in row.split(",")]
+    def expand(cls, pack: dict[str, Any]) -> dict[str, Any]:
+        """Put all phrases in the place of their patterns."""
+        patterns = PhrasePatterns(pack.get("variables", {}), pack.get("shorthand", {}))
+        return {key: field if key in LITERAL else patterns.expanded(field) for key, field in pack.items()}
 
 
 def _phrases_of(fields: Iterable[Iterable[str] | Mapping[str, object]]) -> Iterable[str]:
