@@ -2,7 +2,7 @@ import pytest
 
 from voice.orders.phrase_patterns import PhrasePatterns
 
-PATTERNS = PhrasePatterns({"cup": ["ly, tô"], "noun": ["{cup}", "loại"]}, {"không": ["ko", "hông"], "được": ["đc"]})
+PATTERNS = PhrasePatterns({"cup": ["ly, tô"], "noun": ["{cup}", "loại"]}, {"không": ["ko", "hông"], "được": ["đc"], "nhé": ["n"]})
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,10 @@ def test_a_row_stands_for_its_phrases(rows, phrases):
 def test_a_word_may_have_its_other_spellings_in_any_phrase():
     assert set(PATTERNS.phrases(["không đá"])) == {"không đá", "ko đá", "hông đá"}
     assert "hông đc" in PATTERNS.phrases(["không được"])
+
+
+def test_a_letter_replaces_a_word_only_in_a_phrase_of_several():
+    assert PATTERNS.phrases(["nhé, đá nhé"]) == ["nhé", "đá nhé", "đá n"]
 
 
 def test_phrases_as_they_are_written_come_before_other_spellings():

@@ -46,8 +46,9 @@ class PhrasePatterns:
                     yield filled
 
     def _spelt(self, phrase: str) -> Iterable[str]:
-        """Return a phrase with one word in another spelling, then with two."""
+        """Return a phrase with one word in another spelling, then with two; a letter alone is no phrase."""
         found = [phrase.split()]
         for word in [word for word in found[0] if word in self._spellings][:MAX_SPELT_WORDS]:
-            found += [[other if one == word else one for one in before] for before in found for other in self._spellings[word]]
+            others = [other for other in self._spellings[word] if len(found[0]) > 1 or len(other) > 1]
+            found += [[other if one == word else one for one in before] for before in found for other in others]
         return [" ".join(spelt) for spelt in found[:MAX_SPELLINGS]]
