@@ -26,9 +26,15 @@ def test_a_missing_key_is_rejected():
         LanguagePack.model_validate(fields)
 
 
-def test_rows_of_phrases_are_split_at_commas():
-    pack = LanguagePack.model_validate(PACKS["en"].model_dump() | {"fillers": ["please, thank you", "well"]})
-    assert pack.fillers == ["please", "thank you", "well"]
+def test_rows_of_phrases_are_expanded_with_the_variables_of_the_pack():
+    rows = {"variables": {"cup": ["mug", "glass"]}, "fillers": ["please, well", "{cup}"]}
+    pack = LanguagePack.model_validate(PACKS["en"].model_dump() | rows)
+    assert pack.fillers == ["please", "well", "mug", "glass"]
+
+
+def test_numbers_and_what_the_shop_says_are_written_out():
+    assert PACKS["vi"].numbers.zeros == ["không"]
+    assert "{name}" in PACKS["vi"].speech.options["no"]
 
 
 def test_alternatives_in_a_phrase_are_spelt_out_in_lists_and_in_tables():

@@ -1,25 +1,22 @@
-"""Language packs: the function of each word of a language in an order, loaded from `languages/*.yaml`. A file adds a language.
+"""Language packs: the function of each word of a language in an order, loaded from `languages/*.yaml`. A file adds a language."""
 
-A row of phrases is split at its commas. In a phrase "(a|b)" stands for one of several ways to go on, and "(a|)" for one that may be absent:
-"take (the|that|) back" has three spellings.
-"""
-
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from schemas import Amount
 from voice import bounded_yaml
 from voice.orders import words
+from voice.orders.phrase_patterns import PhrasePatterns
 
 LANGUAGES = Path(__file__).parent / "languages"
-_ALTERNATIVES: Final = re.compile(r"\(([^()]*)\)")
-_VERBATIM: Final = frozenset({"language", "numbers", "spans", "synonyms", "speech", "asks"})  # keys without rows of phrases
+
+# Keys whose phrases are written out.
+LITERAL: Final = frozenset({"variables", "shorthand", "numbers", "spans", "combos", "adjectives", "synonyms", "speech", "asks"})
 
 SpanName = Literal["money", "time", "date", "duration", "temperature", "size", "percentage", "age", "label", "phone", "party"]
 
@@ -30,7 +27,7 @@ class Numbers(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     units: dict[str, int]  # 1 to 9
-    ends: dict[str, int]  # units that occur only behind a ten
+    ends: dict[str, int]  # units behind a ten; alone behind a unit, which then counts tens: "hai lăm" is 25
     tens: dict[str, int]  # 10 to 19, and the multiples of ten, before a unit
     times: dict[str, int]  # multipliers
     wholes: dict[str, int]  # complete numbers that combine with no other
@@ -166,16 +163,22 @@ class Asks(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def expand_rows(cls, rows: Any) -> Any:
-        """Replace rows of patterns by all their spellings."""
-        return _expanded(rows)
+        """Replace rows of patterns by all patterns."""
+        return PhrasePatterns({}).expanded(rows)
 
 
 class LanguagePack(BaseModel):
-    """The phrases of a language, by their function in an order."""
+    """The phrases of a language, by their function in an order.
+
+    A row may have several phrases, with commas between them, `{name}` for each word of a variable ("{noun} kia"), and `(a|b)` for each of
+    some alternatives, the last of which may be empty ("take (the|that|) back"). A word with other spellings in `shorthand` may have them in
+    every phrase.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     language: str  # ISO 639-1
+    variables: dict[str, list[str]]  # the words that take the place of `{name}`
     # Quantities
     numbers: Numbers  # cardinal numbers
     spans: SpanWords  # numbers that count nothing: times, prices, addresses
@@ -198,7 +201,7 @@ class LanguagePack(BaseModel):
     ors: list[str]  # between alternatives
     withs: list[str]  # before an option
     ontos: list[str]  # before the item to which an option is added
-    onlys: list[str]  # nothing but what follows: "just"
+    onlys: list[str]  # nothing but what is beside them: "two only"
     # Options and their amounts
     amounts: dict[Amount, list[str]]  # before the option
     amounts_behind: dict[Amount, list[str]]  # behind the option
@@ -280,30 +283,12 @@ class LanguagePack(BaseModel):
         """Return the single words that do not distinguish two names: "ly" in "ly lớn", "size", "có" in "có đá"."""
         return _single_words(chain(self.fillers, self.classifiers, self.withs))
 
-    @field_validator("*", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def expand_rows(cls, rows: Any, field: ValidationInfo) -> Any:
-        """Replace rows of phrases by all their spellings."""
-        return rows if field.field_name in _VERBATIM else _expanded(rows)
-
-
-def _expanded(rows: Any) -> Any:
-    """Return a list of rows, or a table with phrases as keys or in lists as values, with each phrase spelt out."""
-    if isinstance(rows, list):
-        return list(dict.fromkeys([way for row in rows for phrase in row.split(",") for way in _spellings(phrase)]))
-    if isinstance(rows, dict):
-        return {way: _expanded(value) for phrase, value in rows.items() for way in _spellings(phrase)}
-    return rows
-
-
-def _spellings(phrase: str) -> Iterator[str]:
-    """Yield a phrase with each combination of its alternatives."""
-    alternatives = _ALTERNATIVES.search(phrase)  # innermost ones
-    if alternatives is None:
-        yield " ".join(phrase.split())
-        return
-    for way in alternatives[1].split("|"):
-        yield from _spellings(f"{phrase[: alternatives.start()]}{way}{phrase[alternatives.end() :]}")
+    def expand(cls, pack: dict[str, Any]) -> dict[str, Any]:
+        """Put all phrases in the place of their patterns."""
+        patterns = PhrasePatterns(pack.get("variables", {}))
+        return {key: field if key in LITERAL else patterns.expanded(field) for key, field in pack.items()}
 
 
 def _phrases_of(fields: Iterable[Iterable[str] | Mapping[str, object]]) -> Iterable[str]:

@@ -101,3 +101,12 @@ def test_a_noun_that_is_a_name_of_its_own_is_said_for_itself():
 
 def test_a_measure_that_no_name_has_is_an_arc_of_its_type():
     assert [arc.value for arc in arcs("sixty ounce latte", Role.TALK)] == ["size"]
+
+
+@pytest.mark.parametrize("utterance", ["khỏi đá", "ko đá", "đừng bỏ đá", "no đá"])
+def test_a_choice_that_begins_with_an_amount_is_found_by_other_phrases_for_it_of_all_languages(utterance):
+    extras = MENU.option_groups["extras"]
+    choices = {**extras.choices, "ice": extras.choices["black"].model_copy(update={"name": "Không đá"})}
+    menu = MENU.model_copy(update={"option_groups": {**MENU.option_groups, "extras": extras.model_copy(update={"choices": choices})}})
+    spoken = Lexicon(menu, Model(PRIOR)).lattice(words.tokenize(utterance))[0]
+    assert [ref.choice for arc in spoken if arc.role is Role.OPTION and not arc.is_partial for ref in arc.value] == ["ice"]

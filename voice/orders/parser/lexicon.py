@@ -15,6 +15,7 @@ from voice.orders.parser.model import Features, Model
 from voice.orders.parser.names import NameIndex
 from voice.orders.parser.roles import NAMING, Role, phrases
 from voice.orders.parser.spelling import function_spelling
+from voice.orders.parser.splitting import WordSplitter
 from voice.orders.spans import Span, SpanClassifier, SpanKind
 from voice.orders.words import Token
 
@@ -43,6 +44,11 @@ class Lexicon:
         self._model = model
         self._names = NameIndex(menu, packs, model)
         self._numbers = NumberWords(packs, are_diacritics_optional=True)
+        self._splitter = WordSplitter(
+            self._names.vocabulary(),
+            [word for pack in packs for word in (*pack.numbers.units, *pack.numbers.tens)],
+            {word for pack in packs for word in pack.function_words()},
+        )
         self._spans = _span_classifier(menu, packs, self._numbers)
         self._people = frozenset({words.phrase(spelt) for pack in packs for way in pack.people for spelt in (way, words.fold(way))})
         self._functions, self._longest = _function_phrases()
@@ -51,6 +57,10 @@ class Lexicon:
         self._groups = _words_of_groups(menu, packs)
         self._rows: dict[tuple[object, ...], tuple[Arc, ...]] = {}
         self._reach: dict[tuple[str, _Manner], int] = {}
+
+    def tokens(self, utterance: str) -> list[Token]:
+        """Split an utterance into tokens, and words that were typed as one at the names of the menu."""
+        return self._splitter.split(words.tokenize(utterance))
 
     def lattice(self, tokens: Sequence[Token]) -> list[tuple[Arc, ...]]:
         """Return the arcs that begin at each token; each token has one that leaves it unread."""

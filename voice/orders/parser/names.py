@@ -24,7 +24,7 @@ MAX_OPEN: Final = 24  # items or choices that a partial name may leave open
 MIN_SHARE: Final = 0.2  # of a name's weight that must be spoken
 HOLLOW_WEIGHT: Final = 0.25  # of a word that names nothing by itself: a number, a unit, a classifier
 MIN_WEIGHT: Final = 0.4  # of any other word, besides its rarity
-MAX_AMOUNT_PHRASES: Final = 40  # of an amount, as synonyms
+MAX_AMOUNT_PHRASES: Final = 80  # of an amount in a language, as synonyms
 MAX_SYNONYM_WORDS: Final = 3
 TOGETHER: Final[Features] = (("spelt.together", 1.0),)  # two words of a name written as one
 CONNECTORS: Final = frozenset({"and", "with", "of", "the", "&", ",", "n", "in", "on", "và", "với"})
@@ -178,6 +178,10 @@ class NameIndex:
                 self._extend(by_end, skipped, surfaces, end + 1, is_first=False, has_diacritics=has_diacritics)
         arcs += self._category_arcs(surfaces, start)
         return arcs, reach - start
+
+    def vocabulary(self) -> dict[str, bool]:
+        """Return the words of names; True: several words, written as one."""
+        return {word: all([posting.n_words > 1 for posting in postings]) for word, postings in self._postings.items()}
 
     def _is_kind(self, surface: str, arc: Arc) -> bool:
         """Return whether a word behind a whole name says of what kind it is: "jalapeno peppers" beside "banana peppers"."""
@@ -371,9 +375,10 @@ def _synonyms(packs: Sequence[LanguagePack]) -> dict[Phrase, list[Phrase]]:
 def _amount_phrases(packs: Sequence[LanguagePack]) -> dict[Phrase, list[Phrase]]:
     """Return the phrases for the same amount, for choices that are amounts, as of ice: any of them may begin such a name."""
     found: dict[Phrase, list[Phrase]] = defaultdict(list)
-    for pack in packs:
-        for amount in ("light", "extra", "no"):
-            phrases = [words.phrase(phrase) for other in packs for phrase in other.amounts[amount]][:MAX_AMOUNT_PHRASES]
-            for phrase in pack.amounts[amount]:
-                found[words.phrase(phrase)] += phrases
+    for amount in ("light", "extra", "no"):
+        for pack in packs:
+            for other in packs:
+                phrases = [words.phrase(phrase) for phrase in other.amounts[amount][:MAX_AMOUNT_PHRASES]]
+                for phrase in pack.amounts[amount]:
+                    found[words.phrase(phrase)] += phrases
     return found
