@@ -21,8 +21,10 @@ MAX_LINES = 200
 
 @cache
 def phrases() -> list[str]:
-    """Return the phrases of all language packs."""
-    return sorted({phrase for pack in language_packs().values() for phrase in pack.phrases()})
+    """Return as many phrases of each language, at equal distances in their order."""
+    packs = [sorted(pack.phrases()) for pack in language_packs().values()]
+    count = min(map(len, packs))
+    return sorted({phrase for own in packs for phrase in own[:: len(own) // count]})
 
 
 def names_of(menu: Menu) -> list[str]:

@@ -26,9 +26,28 @@ def test_a_missing_key_is_rejected():
         LanguagePack.model_validate(fields)
 
 
-def test_rows_of_phrases_are_split_at_commas():
-    pack = LanguagePack.model_validate(PACKS["en"].model_dump() | {"fillers": ["please, thank you", "well"]})
-    assert pack.fillers == ["please", "thank you", "well"]
+def test_rows_of_phrases_are_expanded_with_the_variables_of_the_pack():
+    rows = {"variables": {"cup": ["mug", "glass"]}, "fillers": ["please, well", "{cup}"]}
+    pack = LanguagePack.model_validate(PACKS["en"].model_dump() | rows)
+    assert pack.fillers == ["please", "well", "mug", "glass"]
+
+
+def test_numbers_and_what_the_shop_says_are_written_out():
+    assert PACKS["vi"].numbers.zeros == ["không"]
+    assert "{name}" in PACKS["vi"].speech.options["no"]
+
+
+def test_alternatives_in_a_phrase_are_spelt_out_in_lists_and_in_tables():
+    changed = {"removes": ["take (the (last|first)|that|) away"], "fewers": {"(one|1) less": 1}, "answers": {"yes": ["go on( then|)"]}}
+    pack = LanguagePack.model_validate(PACKS["en"].model_dump() | changed)
+    assert pack.removes == ["take the last away", "take that away", "take away", "take the first away"]
+    assert pack.fewers == {"one less": 1, "1 less": 1}
+    assert pack.answers["yes"] == ["go on then", "go on"]
+
+
+def test_alternatives_in_a_pattern_are_spelt_out_with_its_signs():
+    asks = PACKS["en"].asks.model_dump() | {"price": ["^(is|are) * extra $"]}
+    assert LanguagePack.model_validate(PACKS["en"].model_dump() | {"asks": asks}).asks.price == ["^is * extra $", "^are * extra $"]
 
 
 @pytest.mark.parametrize("pack", PACKS.values(), ids=list(PACKS))

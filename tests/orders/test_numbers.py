@@ -30,6 +30,9 @@ def parse(text: str) -> tuple[int, str] | None:
         ("hai mươi tư", 24),
         ("ba chục", 30),
         ("năm mươi lăm", 55),
+        ("hai lăm", 25),
+        ("ba mốt", 31),
+        ("hai trăm hai lăm", 225),
         ("một chục", 10),
         ("một trăm", 100),
         ("một trăm linh hai", 102),
@@ -69,6 +72,9 @@ def test_a_number_is_parsed_to_its_end(text, value):
     ("text", "rest"),
     [
         ("hai ba ly", (2, "ba ly")),  # two numbers, not twenty-three
+        ("hai bảy", (2, "bảy")),
+        ("một tư", (1, "tư")),
+        ("ba lam", (3, "lam")),  # also "ba làm"
         ("một và hai", (1, "và hai")),
         ("two and three", (2, "and three")),
         ("mười trà", (10, "trà")),

@@ -318,6 +318,12 @@ def test_a_word_that_contains_a_name_is_not_split_without_a_number():
     assert ordered(understand(engine, "a hamsburger")) == []
 
 
+@pytest.mark.parametrize(("utterance", "quantity"), [("haitrasua size L", 2), ("cho batrasua size L", 3), ("haitràsữa L", 2)])
+def test_a_number_and_a_name_that_are_written_together_are_read(tea, utterance, quantity):
+    (line,) = understand(tea, utterance)["lines"]
+    assert line["quantity"] == quantity
+
+
 def test_an_amount_of_an_option_is_not_reported(pho):
     assert understand(pho, "một phở gà không hành thêm trứng, ít bánh")["unmatched"] == []
 

@@ -35,6 +35,10 @@ def test_a_token_has_the_code_points_of_its_text():
     assert [utterance[token.start : token.end] for token in found] == ["2", "cà", "phê", ",", "x", "2", "7", "up", "50", "%", "I’d"]
 
 
+def test_a_letter_that_is_written_three_times_or_more_is_one_letter():
+    assert surfaces("Pleeease sooo gooood nhaaaa III 111") == ["please", "so", "god", "nha", "iii", "111"]
+
+
 def test_only_a_word_spelt_like_a_proper_name_is_capital():
     assert [token.capital for token in words.tokenize("Anna ANNA anna Đức")] == [True, False, False, True]
 

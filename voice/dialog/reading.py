@@ -139,7 +139,7 @@ class UtteranceReader:
 
     def read(self, utterance: str, state: State) -> Reading:
         """Read an utterance; the questions of the state are valid."""
-        tokens = words.tokenize(utterance)
+        tokens = self._parser.tokens(utterance)
         notes = self._notes.find(utterance, tokens)
         if any(note.is_attribute and note.note.kind == "diet" for note in notes) and self._inquiries.asks(tokens):
             notes = [note for note in notes if note.note.kind != "diet"]
@@ -160,11 +160,11 @@ class UtteranceReader:
             utterance = blanked(utterance, unparsed)
             for start, _ in part_numbers:
                 utterance = f"{utterance[:start]}1{utterance[start + 1 :]}"  # a number where the parser expects one
-            tokens = words.tokenize(utterance)
+            tokens = self._parser.tokens(utterance)
         said = heard(tokens, [(note.start, note.end) for note in notes])
         if wish := [(tokens[one.start].start, tokens[one.end - 1].end) for one in said.phrases if one.function == "human"]:
             utterance = blanked(utterance, wish)
-            tokens = words.tokenize(utterance)
+            tokens = self._parser.tokens(utterance)
         analysis = self._parser.analyse(utterance, tokens, _tokens_of(persons, tokens))
         analysis = analysis._replace(lattice=without_assumed(analysis.lattice, self._namesakes))
         first = state.questions[0] if state.questions else None

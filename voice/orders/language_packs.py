@@ -1,18 +1,22 @@
 """Language packs: the function of each word of a language in an order, loaded from `languages/*.yaml`. A file adds a language."""
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from schemas import Amount
 from voice import bounded_yaml
 from voice.orders import words
+from voice.orders.phrase_patterns import PhrasePatterns
 
 LANGUAGES = Path(__file__).parent / "languages"
+
+# Keys whose phrases are written out.
+LITERAL: Final = frozenset({"variables", "shorthand", "numbers", "spans", "combos", "adjectives", "synonyms", "speech", "asks"})
 
 SpanName = Literal["money", "time", "date", "duration", "temperature", "size", "percentage", "age", "label", "phone", "party"]
 
@@ -22,9 +26,9 @@ class Numbers(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    units: dict[str, int]
-    ends: dict[str, int]  # units that occur only behind a ten
-    tens: dict[str, int]
+    units: dict[str, int]  # 1 to 9
+    ends: dict[str, int]  # units behind a ten; alone behind a unit, which then counts tens: "hai lăm" is 25
+    tens: dict[str, int]  # 10 to 19, and the multiples of ten, before a unit
     times: dict[str, int]  # multipliers
     wholes: dict[str, int]  # complete numbers that combine with no other
     homophones: dict[str, int]  # other words that the recogniser confuses with numbers
@@ -32,7 +36,7 @@ class Numbers(BaseModel):
     zero_determiners: list[str]  # zeros before a noun
     halves: list[str]  # before a multiplier
     joins: list[str]  # between hundreds and units
-    articles: dict[str, int]
+    articles: dict[str, int]  # count one: "a"
 
 
 class SpanWords(BaseModel):
@@ -72,8 +76,8 @@ class Plurals(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     heads: list[str]  # the noun is the last word before one of these: "cup of tea"
-    unchanged: list[str]
-    irregular: dict[str, str]
+    unchanged: list[str]  # nouns whose plural is the singular
+    irregular: dict[str, str]  # plurals by their singular
     endings: list[tuple[str, str]]  # of the singular and of the plural; the first that fits
 
 
@@ -83,12 +87,12 @@ class MoneyPatterns(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     thousands: list[str]  # currencies that are left out behind thousands
-    whole: str
+    whole: str  # no subunits
     part: str  # below one unit
-    both: str
+    both: str  # units and subunits
     short: str  # instead of `both`, below a hundred
     short_ones: str  # the same, with fewer than ten subunits
-    negative: str
+    negative: str  # a rebate
 
 
 class Clock(BaseModel):
@@ -97,8 +101,8 @@ class Clock(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     parts: dict[int, str]  # of the day, by their first hour
-    hour: str
-    minutes: str
+    hour: str  # a full hour
+    minutes: str  # an hour with minutes
     few_minutes: str  # fewer than ten
 
 
@@ -108,21 +112,21 @@ class Speech(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     digits: list[str]  # 0 to 9, spoken one by one
-    decimal_point: str
+    decimal_point: str  # between the digits of a decimal
     repeats_billions: bool  # higher powers of ten are multiples of a billion
-    symbols: dict[str, str]
+    symbols: dict[str, str]  # signs in names and their words
     measures: dict[str, str]  # abbreviations behind a number
-    plurals: Plurals
+    plurals: Plurals  # of names behind a number
     currencies: dict[str, tuple[str, str, str, str]]  # one unit, several; one subunit, several
-    money: MoneyPatterns
-    clock: Clock
+    money: MoneyPatterns  # prices and totals
+    clock: Clock  # opening times
     weekdays: dict[str, str]  # by their names in menu files
-    options: dict[Amount, str]
+    options: dict[Amount, str]  # the phrase with a choice, by its amount: "no {choice}"
     services: dict[str, str]  # by the values of service notes
     diets: dict[str, str]  # behind "is"; by their names in menu files
     allergens: dict[str, str]  # by their names in menu files
     opening: str  # of polite sentences, said once in a reply; "" if there is none
-    sentences: dict[str, str]
+    sentences: dict[str, str]  # by the name that `Wording.sentence` says; the languages share names and `{values}`
 
 
 class Asks(BaseModel):
@@ -133,13 +137,13 @@ class Asks(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    total: list[str]
-    price: list[str]
-    hours: list[str]
-    choices: list[str]
-    items: list[str]
-    available: list[str]
-    description: list[str]
+    total: list[str]  # for what the order costs so far
+    price: list[str]  # for the price of items or choices
+    hours: list[str]  # when an item or a category is served
+    choices: list[str]  # what an item can have: sizes, options
+    items: list[str]  # what the menu, or a category, has; for a recommendation
+    available: list[str]  # whether the shop, or an item, has something
+    description: list[str]  # what something is, or tastes like
     other: list[str]  # what no menu tells
     topics: list[str]  # the same, where a form, a sign or an opening makes a question of them
     forms: list[str]  # patterns of questions about anything
@@ -156,22 +160,28 @@ class Asks(BaseModel):
     diets: dict[str, list[str]]  # by their names in menu files
     allergens: dict[str, list[str]]  # by their names in menu files
 
-    @field_validator("total", "price", "hours", "choices", "items", "available", "description", "other", mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def split_rows(cls, rows: list[str]) -> list[str]:
-        """Split rows of several patterns at their commas."""
-        return _split(rows)
+    def expand_rows(cls, rows: Any) -> Any:
+        """Replace rows of patterns by all patterns."""
+        return PhrasePatterns({}).expanded(rows)
 
 
 class LanguagePack(BaseModel):
-    """The phrases of a language, by their function in an order."""
+    """The phrases of a language, by their function in an order.
+
+    A row may have several phrases, with commas between them, `{name}` for each word of a variable ("{noun} kia"), and `(a|b)` for each of
+    some alternatives, the last of which may be empty ("take (the|that|) back"). A word with other spellings in `shorthand` may have them in
+    every phrase.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     language: str  # ISO 639-1
+    variables: dict[str, list[str]]  # the words that take the place of `{name}`
     # Quantities
-    numbers: Numbers
-    spans: SpanWords
+    numbers: Numbers  # cardinal numbers
+    spans: SpanWords  # numbers that count nothing: times, prices, addresses
     portions: dict[str, int]  # how many portions of an option: "double"
     classifiers: list[str]  # between a number and its noun: "ly", "cups of"
     people: list[str]  # countable nouns for persons
@@ -184,27 +194,27 @@ class LanguagePack(BaseModel):
     everyones: list[str]  # apply a number or an option to each person
     # Function words
     requests: list[str]  # before an ordered item or option
-    fillers: list[str]  # without a function
+    fillers: list[str]  # without a function; their single words tell little in a name
     joins: list[str]  # conjunctions
     buts: list[str]  # conjunctions that end a list
     excepts: list[str]  # before what an edit does not apply to
-    ors: list[str]
+    ors: list[str]  # between alternatives
     withs: list[str]  # before an option
     ontos: list[str]  # before the item to which an option is added
-    onlys: list[str]
+    onlys: list[str]  # nothing but what is beside them: "two only"
     # Options and their amounts
     amounts: dict[Amount, list[str]]  # before the option
     amounts_behind: dict[Amount, list[str]]  # behind the option
-    plains: list[str]  # an item without options
+    plains: list[str]  # the item before or behind it has no options: "on its own"
     # Edits
-    removes: list[str]
-    replaces: list[str]
+    removes: list[str]  # before or behind the line or option that goes
+    replaces: list[str]  # before the old part of a replacement; `intos` stand before the new one
     intos: list[str]  # between the old and the new part of a replacement
     insteads: list[str]  # before the old part
-    keeps: list[str]  # leave a line or an option unchanged
+    keeps: list[str]  # leave a line or an option unchanged; a negated removal is one: "don't remove"
     sets: list[str]  # before the new quantity or option of a line
     set_pronouns: list[str]  # before the new quantity or option of the last line, with a pronoun: "make it"
-    agains: list[str]  # repeat the last line
+    agains: list[str]  # repeat the last line, or one that is named beside it: "same again"
     corrects: list[str]  # retract the words before them
     cancels: list[str]  # empty the order
     # References
@@ -213,9 +223,9 @@ class LanguagePack(BaseModel):
     ones: list[str]  # a pronoun in place of a noun: "the large one"
     alsos: list[str]  # with a line that comes beside the others
     refers: list[str]  # pronouns for a line of the order
-    ordinals: dict[str, int]  # the position of a line; -1: the last
+    ordinals: dict[str, int]  # the position of a line, or of a choice that the shop offered; -1: the last
     # Questions and answers
-    inquiries: list[str]  # before a question of the customer
+    inquiries: list[str]  # before a question of the customer: names behind it are rather no order; `asks` tell what is asked
     asked: list[str]  # complete questions
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least, middle
     acts: dict[str, list[str]]  # phrases that tell a dialogue act: human, repeat, smalltalk
@@ -231,24 +241,28 @@ class LanguagePack(BaseModel):
     introductions: list[str]  # before the name of the customer or the order: "my name is"
     introductions_of_names: list[str]  # the same, if a name in capitals follows: "it's for"
     possessives: dict[str, list[str]]  # pronouns for a person's line, each with the `persons` whom it fits; none: the speaker
-    services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]
+    services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]  # how the order leaves the counter
     # Vocabulary
     combos: list[str]  # words in the name of a combo, beside that of its main part
     adjectives: list[str]  # no names without a noun
     adjectives_first: bool  # they stand before their noun
-    shorthand: dict[str, list[str]]  # short spellings of function words in chats
-    synonyms: list[list[str]]
-    speech: Speech
-    asks: Asks
+    shorthand: dict[str, list[str]]  # short and wrong spellings of a word in chats; they count in all phrases with the word
+    synonyms: list[list[str]]  # words of names that mean the same, in rows
+    speech: Speech  # what the shop says
+    asks: Asks  # what the customer asks
 
-    def phrases(self) -> set[str]:
+    def phrases(self) -> frozenset[str]:
         """Return the phrases of function words.
 
         Left out are `spans`, `people`, `adjectives`, questions, answers and statements, and of `numbers` everything but
         `units`, `ends`, `tens`, `times` and `articles`.
         """
+        return self._phrases
+
+    @cached_property
+    def _phrases(self) -> frozenset[str]:
         numbers = self.numbers
-        return set(
+        return frozenset(
             _phrases_of(
                 [
                     *(numbers.units, numbers.ends, numbers.tens, numbers.times, numbers.articles),
@@ -261,8 +275,12 @@ class LanguagePack(BaseModel):
             )
         )
 
-    def function_words(self) -> set[str]:
+    def function_words(self) -> frozenset[str]:
         """Return the single words that name nothing."""
+        return self._function_words
+
+    @cached_property
+    def _function_words(self) -> frozenset[str]:
         return _single_words(self.phrases())
 
     def quantifiers(self) -> set[str]:
@@ -270,19 +288,16 @@ class LanguagePack(BaseModel):
         everything = [way for way in self.all_references if any(other.startswith(f"{way} ") for other in self.all_references)]
         return {way for way in (*self.amounts["extra"], *everything, *self.answers["no"]) if " " not in way}
 
-    def uninformative_words(self) -> set[str]:
+    def uninformative_words(self) -> frozenset[str]:
         """Return the single words that do not distinguish two names: "ly" in "ly lớn", "size", "có" in "có đá"."""
         return _single_words(chain(self.fillers, self.classifiers, self.withs))
 
-    @field_validator("requests", "fillers", "joins", "withs", "unfinished", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def split_rows(cls, rows: list[str]) -> list[str]:
-        """Split rows of several phrases at their commas."""
-        return _split(rows)
-
-
-def _split(rows: list[str]) -> list[str]:
-    return [phrase.strip() for row in rows for phrase in row.split(",")]
+    def expand(cls, pack: dict[str, Any]) -> dict[str, Any]:
+        """Put all phrases in the place of their patterns."""
+        patterns = PhrasePatterns(pack.get("variables", {}))
+        return {key: field if key in LITERAL else patterns.expanded(field) for key, field in pack.items()}
 
 
 def _phrases_of(fields: Iterable[Iterable[str] | Mapping[str, object]]) -> Iterable[str]:
@@ -295,9 +310,9 @@ def _phrases_of(fields: Iterable[Iterable[str] | Mapping[str, object]]) -> Itera
             yield from field
 
 
-def _single_words(phrases: Iterable[str]) -> set[str]:
-    surfaces = map(words.phrase, phrases)
-    return {phrase[0] for phrase in surfaces if len(phrase) == 1}
+def _single_words(phrases: Iterable[str]) -> frozenset[str]:
+    surfaces = [words.phrase(phrase) for phrase in phrases if " " not in phrase]
+    return frozenset([phrase[0] for phrase in surfaces if len(phrase) == 1])
 
 
 @lru_cache(maxsize=1)

@@ -25,6 +25,7 @@ class NumberRole(NamedTuple):
     name: NumberRoleName
     value: int
     surface: str
+    is_end_alone: bool = False  # occurs only at the end of a number
 
 
 @final
@@ -64,7 +65,8 @@ class NumberWords:
             for name, table in tables:
                 for word, value in table.items():
                     surface = word.lower()
-                    self._roles[words.phonetic_key(surface)].append(NumberRole(name, value, surface))
+                    is_end_alone = name == "end" and word not in numbers.units
+                    self._roles[words.phonetic_key(surface)].append(NumberRole(name, value, surface, is_end_alone))
 
     # --- Words, exactly as they are spelt ---------------------------------------------------------------------------------------------
 
@@ -128,7 +130,8 @@ class NumberWords:
             if not self._are_diacritics_optional and token.surface.isascii() and not role.surface.isascii():
                 continue
             distance = function_distance((token.surface,), (role.surface,), has_diacritics=has_diacritics)
-            max_distance = 0.0 if role.name == "article" else MAX_DISTANCE
+            is_exact = role.name == "article" or (role.name == "end" and number.last == "unit")
+            max_distance = 0.0 if is_exact else MAX_DISTANCE
             if distance <= max_distance and number.accepts(role) and (nearest is None or distance < nearest[0]):
                 nearest = distance, role
         return nearest
@@ -158,7 +161,7 @@ class _PartialNumber:
         if name == "unit":
             return last == "join" or (base >= TEN and last in {"ten", "times"})
         if name == "end":
-            return (base == TEN and last in {"ten", "times"}) or (base >= TEN and last == "join")
+            return (base == TEN and last in {"ten", "times"}) or (base >= TEN and last == "join") or self._counts_tens(role)
         if name == "ten":
             return base >= HUNDRED and last in {"times", "join"}
         if name == "times":
@@ -167,6 +170,10 @@ class _PartialNumber:
             return last == "half"
         return name == "join" and base >= HUNDRED and last == "times"
 
+    def _counts_tens(self, role: NumberRole) -> bool:
+        """Return whether the unit before the end of a number counts tens: the multiplier between them is often left out."""
+        return self.last == "unit" and 1 < self.open < TEN and role.is_end_alone
+
     def add(self, role: NumberRole, cost: float, end: int) -> None:
         """Add a word; `end`: the token behind it."""
         if role.name == "half":
@@ -174,7 +181,7 @@ class _PartialNumber:
         elif role.name == "times":
             self._multiply(role.value)
         elif role.name != "join" and self.last != "half":
-            self.open += role.value
+            self.open = role.value + (TEN * self.open if role.name == "end" and self.last == "unit" else self.open)
             if role.name != "ten":
                 self.base = 0
             elif role.value % TEN == 0:

@@ -23,6 +23,7 @@ _SIGN_WORDS: Final = {
     "p.m": "pm",
     "p.m.": "pm",
 }
+_LENGTHENED: Final = re.compile(r"([^\W\d_])\1{2,}")  # no word of either language has a letter three times in a row
 _INCHES: Final = re.compile(r'(?<=\d)"')
 _PUNCTUATION: Final = frozenset(",;.:!?…\n")
 _MIN_PLURAL: Final = 4  # letters: "gas" and "bus" are singular
@@ -83,6 +84,8 @@ def tokenize(utterance: str) -> list[Token]:
 def _normalize(raw: str) -> tuple[str, str, bool]:
     surface = unicodedata.normalize("NFC", raw).lower().replace("'", "").replace("’", "")
     surface = _SIGN_WORDS.get(surface, surface)
+    if len(set(surface)) > 1:  # "III" stays
+        surface = _LENGTHENED.sub(r"\1", surface)
     if raw[0].isdecimal():
         surface = surface.replace(",", ".")  # 2,5 and 2.5
     return surface, phonetic_key(surface), raw[0].isupper() and not raw.isupper()
@@ -114,6 +117,8 @@ def nfc(text: str) -> str:
 
 def fold(text: str) -> str:
     """Remove diacritics: "đá" gives "da"."""
+    if text.isascii():
+        return text
     decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 

@@ -50,6 +50,16 @@ def test_a_function_phrase_and_a_number_are_arcs():
     assert arcs("a latte", Role.ARTICLE)
 
 
+def test_a_phrase_may_be_typed_with_shorthand():
+    assert [arc.length for arc in arcs("insted of da latte", Role.INSTEAD)] == [2, 3]
+    assert not arcs("instant of latte", Role.INSTEAD)
+
+
+def test_shorthand_of_one_language_is_no_word_of_a_phrase_of_another():
+    assert not any(arc.length > 1 for arc in arcs("k đường n latte", Role.AND, at=2))
+    assert [arc.length for arc in arcs("n latte", Role.AND)] == [1]
+
+
 def test_the_cost_of_an_arc_is_that_of_its_features():
     assert all(arc.cost == pytest.approx(Model(PRIOR).cost_of(arc.features)) for row in lattice("two late no pearl") for arc in row)
 
@@ -147,3 +157,12 @@ def test_a_multiplier_that_begins_a_name_leaves_a_shorter_number_before_it():
 def test_a_word_of_another_language_than_the_menu_is_no_hollow_word_of_a_name():
     menu = _with_items(chai="Masala chai", tea="Green tea")  # "chai" counts bottles in Vietnamese
     assert _items(menu, "chai", 1) == {"chai"}
+
+
+@pytest.mark.parametrize("utterance", ["khỏi đá", "ko đá", "đừng bỏ đá", "no đá"])
+def test_a_choice_that_begins_with_an_amount_is_found_by_other_phrases_for_it_of_all_languages(utterance):
+    extras = MENU.option_groups["extras"]
+    choices = {**extras.choices, "ice": extras.choices["black"].model_copy(update={"name": "Không đá"})}
+    menu = MENU.model_copy(update={"option_groups": {**MENU.option_groups, "extras": extras.model_copy(update={"choices": choices})}})
+    spoken = Lexicon(menu, Model(PRIOR)).lattice(words.tokenize(utterance))[0]
+    assert [ref.choice for arc in spoken if arc.role is Role.OPTION and not arc.is_partial for ref in arc.value] == ["ice"]

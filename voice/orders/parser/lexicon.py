@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from voice.menus.menu import Menu
@@ -14,13 +15,18 @@ from voice.orders.parser.model import Features, Model
 from voice.orders.parser.names import NameIndex
 from voice.orders.parser.roles import NAMING, Role, phrases
 from voice.orders.parser.spelling import function_spelling
+from voice.orders.parser.splitting import WordSplitter
 from voice.orders.spans import Span, SpanClassifier, SpanKind
 from voice.orders.words import Token
 
 MAX_CACHED: Final = 8192  # rows of arcs
 MAX_QUANTITY: Final = 999
 MAX_PEOPLE_WORDS: Final = 2
+MAX_SHORTHAND_REACH: Final = 8  # tokens of a phrase with shorthand
 SHORT: Final = 3  # letters; shorter words are often interjections
+
+# Phrases with their roles, values and languages.
+FunctionPhrases = dict[tuple[str, ...], tuple[tuple[tuple[str, ...], Role, Any, str], ...]]
 
 
 class _Manner(NamedTuple):
@@ -38,19 +44,23 @@ class Lexicon:
         self._model = model
         self._names = NameIndex(menu, packs, model)
         self._numbers = NumberWords(packs, are_diacritics_optional=True)
+        self._splitter = WordSplitter(
+            self._names.vocabulary(),
+            [word for pack in packs for word in (*pack.numbers.units, *pack.numbers.tens)],
+            {word for pack in packs for word in pack.function_words()},
+        )
         self._spans = _span_classifier(menu, packs, self._numbers)
         self._people = frozenset({words.phrase(spelt) for pack in packs for way in pack.people for spelt in (way, words.fold(way))})
-        # Phrases with their languages, by the key of the first word.
-        self._functions: dict[str, list[tuple[tuple[str, ...], Role, Any, str]]] = defaultdict(list)
-        self._vocabularies = {pack.language: _vocabulary(pack) for pack in packs}
-        for pack in packs:
-            for role, value, spelt in phrases(pack):
-                for phrase in filter(None, map(words.phrase, spelt)):
-                    for spelling in {phrase, _with_digits(phrase, pack)}:
-                        self._functions[words.phonetic_key(spelling[0])].append((spelling, role, value, pack.language))
+        self._functions, self._longest = _function_phrases()
+        self._shorthand = [(pack.language, _words_of_shorthand(pack)) for pack in packs]
+        self._vocabularies = _vocabularies()
         self._groups = _words_of_groups(menu, packs)
         self._rows: dict[tuple[object, ...], tuple[Arc, ...]] = {}
         self._reach: dict[tuple[str, _Manner], int] = {}
+
+    def tokens(self, utterance: str) -> list[Token]:
+        """Split an utterance into tokens, and words that were typed as one at the names of the menu."""
+        return self._splitter.split(words.tokenize(utterance))
 
     def lattice(self, tokens: Sequence[Token]) -> list[tuple[Arc, ...]]:
         """Return the arcs that begin at each token; each token has one that leaves it unread."""
@@ -103,14 +113,13 @@ class Lexicon:
             return [Arc(1, Role.COMMA if surface == "," else Role.STOP, surface, (), 0.0)], 1
         arcs, reach = self._names.arcs_at(surfaces, start, has_diacritics=manner.has_diacritics)
         arcs = [self._shared(arc, arcs) for arc in arcs]
-        functions = list(self._function_arcs(tokens, surfaces, start, manner))
+        functions, phrase_reach = self._function_arcs(tokens, surfaces, start, manner)
         functions += self._number_arcs(surfaces, numbers[start], start)
         functions += self._numbers_before_names(tokens, numbers[start], start, manner)
         groups = self._groups.get(words.singular(surface))
         if groups is not None:
             functions.append(self._arc(1, Role.GROUP, groups, (("function", 1.0), ("function.GROUP", 1.0))))
         longest = max([arc.length for arc in functions], default=1)
-        phrase_reach = max([len(phrase) for phrase, *_ in self._functions.get(tokens[start].key, ())], default=1)
         arcs += functions
         arcs.append(self._unread(surface, arcs, is_function=bool(functions)))
         return arcs, max(reach, longest + MAX_PEOPLE_WORDS, phrase_reach)
@@ -138,25 +147,41 @@ class Lexicon:
             features.append(("unread.short", 1.0))
         return self._arc(1, Role.UNREAD, None, tuple(features))
 
-    def _function_arcs(self, tokens: Sequence[Token], surfaces: tuple[str, ...], start: int, manner: "_Manner") -> Iterator[Arc]:
-        """Yield an arc for each role and value of the function phrases that begin at a token: the cheapest spelling of each."""
+    def _function_arcs(self, tokens: Sequence[Token], surfaces: tuple[str, ...], start: int, manner: "_Manner") -> tuple[list[Arc], int]:
+        """Return an arc for each role and value of the function phrases that begin at a token, and the number of tokens looked at.
+
+        Of several spellings the arc has the cheapest.
+        """
         best: dict[tuple[int, Role, Any], Arc] = {}
-        for phrase, role, value, of_language in self._functions.get(tokens[start].key, ()):
-            spelling = function_spelling(surfaces[start : start + len(phrase)], phrase, has_diacritics=manner.has_diacritics)
-            if spelling is None:
-                continue
-            features = (("function", 1.0), (f"function.{role.name}", 1.0), *spelling)
-            if any([feature == "function.tone" for feature, _ in spelling]):
-                features = (*features, (f"function.tone.{role.name}", 1.0))
-            if "".join([token.key for token in tokens[start : start + len(phrase)]]) in self._names.keys:
-                features = (*features, ("function.named", 1.0), (f"function.named.{role.name}", 1.0))
-            if manner.language not in {of_language, ""}:
-                features = (*features, ("function.foreign", 1.0))
-            arc = self._arc(len(phrase), role, value, features)
-            key = len(phrase), role, value
-            if key not in best or arc.cost < best[key].cost:
-                best[key] = arc
-        yield from best.values()
+        reach = 1
+        for of_shorthand, said in self._readings(surfaces, start):
+            reach = max(reach, len(said))
+            folded = tuple(map(words.fold, said))
+            for length in range(1, len(said) + 1):
+                for phrase, role, value, of_language in self._functions.get(folded[:length], ()):
+                    if of_shorthand not in {"", of_language}:
+                        continue
+                    spelling = function_spelling(said[:length], phrase, has_diacritics=manner.has_diacritics)
+                    if spelling is None:
+                        continue
+                    is_name = "".join([token.key for token in tokens[start : start + length]]) in self._names.keys
+                    features = _function_features(role, spelling, is_name=is_name, is_foreign=manner.language not in {of_language, ""})
+                    arc = self._arc(length, role, value, features)
+                    key = length, role, value
+                    if key not in best or arc.cost < best[key].cost:
+                        best[key] = arc
+        return list(best.values()), reach
+
+    def _readings(self, surfaces: tuple[str, ...], start: int) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the tokens that a phrase may reach; again, with the language, if a language has words for which some are shorthand."""
+        yield "", surfaces[start : start + self._longest.get(words.fold(surfaces[start]), 0)]
+        for language, meant in self._shorthand:
+            ahead = surfaces[start : start + MAX_SHORTHAND_REACH]
+            if any([surface in meant for surface in ahead]):
+                spelt = tuple([meant.get(surface, surface) for surface in ahead])
+                said = spelt[: self._longest.get(words.fold(spelt[0]), 0)]
+                if said != ahead[: len(said)]:
+                    yield language, said
 
     def _number_arcs(self, surfaces: tuple[str, ...], number: Number | None, start: int) -> Iterator[Arc]:
         """Yield the arcs of a number: a quantity, and the number of people where a word for people follows."""
@@ -203,10 +228,41 @@ class Lexicon:
         return self._arc(arc.length, arc.role, arc.value, (*arc.features, ("number.typed", 1.0), (f"number.typed.{kind}", 1.0)))
 
 
-def _vocabulary(pack: LanguagePack) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the function words of a language, and the same with those without their diacritics."""
-    exact = frozenset({word for way in pack.phrases() for word in words.phrase(way)})
-    return exact, exact | {words.fold(word) for word in exact}
+def _function_features(role: Role, spelling: Features, *, is_name: bool, is_foreign: bool) -> Features:
+    """Return the features of a function phrase; `is_name`: it is also a name of the menu, `is_foreign`: of another language."""
+    features = [("function", 1.0), (f"function.{role.name}", 1.0), *spelling]
+    if any([feature == "function.tone" for feature, _ in spelling]):
+        features.append((f"function.tone.{role.name}", 1.0))
+    if is_name:
+        features += [("function.named", 1.0), (f"function.named.{role.name}", 1.0)]
+    if is_foreign:
+        features.append(("function.foreign", 1.0))
+    return tuple(features)
+
+
+@lru_cache(maxsize=1)
+def _function_phrases() -> tuple[FunctionPhrases, dict[str, int]]:
+    """Return the function phrases of all languages by their words without diacritics, and the length of the longest by its first word."""
+    found: FunctionPhrases = {}
+    longest: dict[str, int] = {}
+    for pack in language_packs().values():
+        for role, value, spelt in phrases(pack):
+            for phrase in filter(None, map(words.phrase, spelt)):
+                for spelling in {phrase, _with_digits(phrase, pack)}:
+                    folded = tuple(map(words.fold, spelling))
+                    found[folded] = (*found.get(folded, ()), (spelling, role, value, pack.language))
+                    longest[folded[0]] = max(len(folded), longest.get(folded[0], 0))
+    return found, longest
+
+
+@lru_cache(maxsize=1)
+def _vocabularies() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """Return the function words of each language, and the same with those without their diacritics."""
+    found = {}
+    for language, pack in language_packs().items():
+        exact = frozenset({word for way in pack.phrases() for word in words.phrase(way)})
+        found[language] = exact, exact | {words.fold(word) for word in exact}
+    return found
 
 
 def _words_of_groups(menu: Menu, packs: Sequence[LanguagePack]) -> dict[str, tuple[str, ...]]:
@@ -231,6 +287,11 @@ def _with_digits(phrase: tuple[str, ...], pack: LanguagePack) -> tuple[str, ...]
     """Return a phrase of several words with digits for its number words."""
     units = pack.numbers.units
     return tuple([str(units[word]) if word in units else word for word in phrase]) if len(phrase) > 1 else phrase
+
+
+def _words_of_shorthand(pack: LanguagePack) -> dict[str, str]:
+    """Return the words of a language by their spellings in chats."""
+    return {short: word for word, shorts in pack.shorthand.items() for short in shorts}
 
 
 def _window(surfaces: tuple[str, ...], start: int, reach: int, manner: "_Manner") -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from voice.orders.cooperation import let_others_run
 from voice.orders.language_packs import LanguagePack
 from voice.orders.parser.draft import ChoiceRef
 
-MAX_AMOUNT_PHRASES: Final = 40  # of an amount, as synonyms
+MAX_AMOUNT_PHRASES: Final = 80  # of an amount in a language, as synonyms
 MAX_SYNONYM_WORDS: Final = 3
 HEAD_END: Final = re.compile(r"\s[-\u2013\u2014]\s|[:(]")
 
@@ -61,9 +61,10 @@ def _synonyms(packs: Sequence[LanguagePack]) -> dict[Phrase, list[Phrase]]:
 def _amount_phrases(packs: Sequence[LanguagePack]) -> dict[Phrase, list[Phrase]]:
     """Return the phrases for the same amount, for choices that are amounts, as of ice: any of them may begin such a name."""
     found: dict[Phrase, list[Phrase]] = defaultdict(list)
-    for pack in packs:
-        for amount in ("light", "extra", "no"):
-            phrases = [words.phrase(phrase) for other in packs for phrase in other.amounts[amount]][:MAX_AMOUNT_PHRASES]
-            for phrase in pack.amounts[amount]:
-                found[words.phrase(phrase)] += phrases
+    for amount in ("light", "extra", "no"):
+        for pack in packs:
+            for other in packs:
+                phrases = [words.phrase(phrase) for phrase in other.amounts[amount][:MAX_AMOUNT_PHRASES]]
+                for phrase in pack.amounts[amount]:
+                    found[words.phrase(phrase)] += phrases
     return found

@@ -196,6 +196,10 @@ class NameIndex:
         """Return whether a word is the first one of a name."""
         return any([posting.place == 0 for posting in self._postings.get(surface, ())])
 
+    def vocabulary(self) -> dict[str, bool]:
+        """Return the words of names; True: several words, written as one."""
+        return {word: all([posting.n_words > 1 for posting in postings]) for word, postings in self._postings.items()}
+
     def _is_kind(self, surface: str, arc: Arc) -> bool:
         """Return whether a word behind a whole name says of what kind it is: "jalapeno peppers" beside "banana peppers"."""
         kinds = self._kinds.get(self._family_of[arc.value[0]], frozenset()) if not arc.is_partial else frozenset()

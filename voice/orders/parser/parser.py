@@ -168,10 +168,14 @@ class Parser:
         self._siblings = SiblingIndex(menu)
         self._reducer = Reducer(self.index, model)
 
+    def tokens(self, utterance: str) -> list[Token]:
+        """Split an utterance into the tokens of an analysis."""
+        return self._lexicon.tokens(utterance)
+
     def analyse(self, utterance: str, tokens: Sequence[Token] | None = None, persons: Sequence[Mention] = ()) -> Analysis:
         """Find the arcs of the tokens of an utterance; `tokens`: None tokenises it; `persons`: whom it mentions."""
         if tokens is None:
-            tokens = words.tokenize(words.nfc(utterance))
+            tokens = self.tokens(words.nfc(utterance))
         return Analysis(tokens, with_person_arcs(self._lexicon.lattice(tokens), persons, self._model))
 
     def act_costs(self, analysis: Analysis, kind: str = "") -> Mapping[str, float]:

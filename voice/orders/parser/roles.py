@@ -82,7 +82,7 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
     """Yield each role of a language pack with its value and its phrases."""
     yield from [
         (Role.REQUEST, None, pack.requests),
-        (Role.FILLER, None, pack.fillers),
+        (Role.FILLER, None, (*pack.fillers, *[person for person in pack.persons if " " in person])),  # one word may name a dish
         (Role.AND, None, pack.joins),
         (Role.COMMA, None, pack.buts),
         (Role.OR, None, pack.ors),

@@ -61,7 +61,7 @@ def prepare(examples: Sequence[Example]) -> list[Prepared]:
     lexicon, index = Lexicon(menu, Model(PRIOR)), MenuIndex(menu)
     prepared = []
     for example in examples:
-        tokens = words.tokenize(words.nfc(example.utterance))
+        tokens = lexicon.tokens(words.nfc(example.utterance))
         spoken = masked([token.surface for token in tokens], lexicon.lattice(tokens))
         before = denotation(index.draft(example.lines))
         is_edit = all(denotation(index.draft(lines)) != before for lines in example.right)

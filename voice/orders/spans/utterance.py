@@ -1,7 +1,9 @@
 """One utterance and its numbers, and the words around them."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
+from typing import Final
 
 from voice.orders import words
 from voice.orders.numbers import Number, NumberWords
@@ -9,6 +11,8 @@ from voice.orders.spans.kinds import SpanKind
 from voice.orders.spans.menu_names import MenuNames
 from voice.orders.spans.vocabulary import Phrase, PhraseTable, SpanVocabulary
 from voice.orders.words import Token
+
+MAX_PHRASE: Final = 8  # tokens before a number
 
 
 class Utterance:
@@ -46,9 +50,9 @@ class Utterance:
                 return start + len(phrase)
         return 0
 
-    def follows(self, phrases: Iterable[Phrase], start: int) -> bool:
+    def follows(self, phrases: AbstractSet[Phrase], start: int) -> bool:
         """Return whether a token stands right behind one of the phrases."""
-        return any(start >= len(phrase) and self.surfaces[start - len(phrase) : start] == phrase for phrase in phrases)
+        return any(self.surfaces[begin:start] in phrases for begin in range(max(0, start - MAX_PHRASE), start))
 
     def opening(self, table: PhraseTable, start: int, left: int) -> tuple[SpanKind, int] | None:
         """Return the type that a phrase before a number assigns to it, and the token where the phrase begins.

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from voice.orders import words
 from voice.orders.language_packs import LanguagePack, SpanName
@@ -30,7 +31,7 @@ class SpanVocabulary:
         self.weak_openings = self._table([row.weak_openings for row in spans], by_last=True)
         self.closings = self._table([row.closings for row in spans])
         self.article_units = {word for row in spans for word in row.articles}
-        self.no_openings = self._phrases([phrase for row in spans for phrase in row.no_openings])
+        self.no_openings = frozenset(self._phrases([phrase for row in spans for phrase in row.no_openings]))
         self.streets = {word for row in spans for word in row.streets}
         self.ordinal_suffixes = {word for row in spans for word in row.ordinals}
         self.ordinal_openings = self._words([word for row in spans for word in row.ordinal_openings])
@@ -50,16 +51,18 @@ class SpanVocabulary:
         self.zero_words = {word for pack in packs for word in pack.numbers.zero_determiners}
         self.homophones = {word: value for pack in packs for word, value in pack.numbers.homophones.items()}
         # Phrases that begin with a homophone and contain no number: "for here".
-        long_phrases = [words.phrase(phrase) for pack in packs for phrase in pack.phrases() if " " in phrase]
-        self.homophone_phrases = [phrase for phrase in long_phrases if phrase and phrase[0] in self.homophones]
+        openings = tuple([f"{homophone} " for homophone in self.homophones])
+        self.homophone_phrases = [words.phrase(phrase) for pack in packs for phrase in pack.phrases() if phrase.startswith(openings)]
 
         self.classifiers = self._words([words.phrase(phrase)[0] for pack in packs for phrase in pack.classifiers])
         self.adjectives = self._words([phrase for pack in packs for phrase in pack.adjectives if " " not in phrase])
         self.partitives = self._phrases([phrase for pack in packs for phrase in pack.parts])
         self.conjunctions = self._words([phrase for pack in packs for phrase in pack.joins])
         self.multiplication_signs = {word for pack in packs for word in pack.multiplies}
-        self.requests = self._phrases([phrase for pack in packs for phrase in pack.requests])
-        self.quantity_setters = self._phrases([phrase for pack in packs for phrase in (*pack.sets, *pack.set_pronouns, *pack.intos)])
+        self.requests = frozenset(self._phrases([phrase for pack in packs for phrase in pack.requests]))
+        self.quantity_setters = frozenset(
+            self._phrases([phrase for pack in packs for phrase in (*pack.sets, *pack.set_pronouns, *pack.intos)])
+        )
         self.change_verbs = {
             words.phrase(self._spell(phrase))[0] for pack in packs for phrase in (*pack.replaces, *pack.sets, *pack.set_pronouns)
         }
@@ -89,6 +92,7 @@ class SpanVocabulary:
         return indexed
 
 
+@lru_cache(maxsize=65_536)
 def _surfaces(phrase: str) -> Phrase:
     """Return the surfaces of a phrase, signs included."""
     return tuple([token.surface for token in words.tokenize(phrase)])
