@@ -3,6 +3,8 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --require-hashes --no-deps
+# For `make pins`: what viet-asr's library would need, which is read as a file and never loaded.
+UNLOADED := --no-emit-package cffi --no-emit-package pycparser
 
 # For `make explain`.
 TEXT ?= cho mình hai cà phê sữa ít đường
@@ -33,10 +35,11 @@ dev: .venv/dev.stamp  ## The same, and what tests and checks need.
 	$(INSTALL) -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-voices.txt requirements-tracing.txt | .venv/bin/python
+.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-voices.txt requirements-tracing.txt requirements-mcp.txt | .venv/bin/python
 	$(INSTALL) -r requirements-dev.txt
 	$(INSTALL) -r requirements-voices.txt
 	$(INSTALL) -r requirements-tracing.txt
+	$(INSTALL) -r requirements-mcp.txt
 	@touch .venv/runtime.stamp $@
 
 voices: .venv  ## Install a voice for telephone calls: Piper, its phonemiser (GPL) and an English voice.
@@ -105,10 +108,10 @@ audit: dev  ## Write the bill of materials to dist/sbom.json, and look every req
 	.venv/bin/pip-audit --strict --requirement requirements.txt --require-hashes --disable-pip
 
 pins: dev  ## Renew requirements*.txt from the .in files; ARGS=--upgrade takes new versions.
-	.venv/bin/uv pip compile --quiet $(ARGS) requirements.in --output-file requirements.txt
-	.venv/bin/uv pip compile --quiet $(ARGS) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt \
+	.venv/bin/uv pip compile --quiet $(ARGS) requirements.in --output-file requirements.txt $(UNLOADED)
+	.venv/bin/uv pip compile --quiet $(ARGS) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt $(UNLOADED) \
 		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.txt)
-	@set -e; for extra in voices tracing; do \
+	@set -e; for extra in voices tracing mcp; do \
 		.venv/bin/uv pip compile --quiet $(ARGS) requirements-$$extra.in --constraint requirements.txt \
 			--output-file requirements-$$extra.txt $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.txt); done
 	@printf '%s\n' '-r requirements.txt' | cat - requirements-dev.txt > .venv/pins.txt && mv .venv/pins.txt requirements-dev.txt

@@ -10,10 +10,10 @@ import gc
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import orjson
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -27,6 +27,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from adapters.audiosocket import AudioSocketServer
 from adapters.chan_websocket import ChanWebSocketEndpoint
 from adapters.conversation_relay import ConversationRelayEndpoint
+from adapters.mcp_tools import json_rpc_error
 from adapters.media_streams import MediaStreamEndpoint
 from adapters.openai_audio import create_transcription, create_translation
 from adapters.openai_chat import create_chat_completion
@@ -101,6 +102,9 @@ from web.rate_limiter import RateLimiter
 from web.recognition import recognise
 from web.replies import on_error, reply
 from web.utterances import read_order, read_speech
+
+if TYPE_CHECKING:
+    from adapters.mcp_endpoint import McpEndpoint
 
 log = logging.getLogger("voice.http")
 
@@ -378,6 +382,9 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     ]
     gc.freeze()  # these objects live until the process ends; full collections skip them
     gc.set_threshold(GC_THRESHOLD)
+    opened = AsyncExitStack()
+    if app.state.mcp is not None:
+        await opened.enter_async_context(app.state.mcp.run())
     try:
         with drain_on_sigterm(settings.drain_seconds, calls.drain) as draining:
             yield State(
@@ -397,6 +404,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 version=settings.app_version,
             )
     finally:
+        await opened.aclose()
         await audiosocket.close()
         await deliveries.close()
         for task in tasks:
@@ -451,6 +459,15 @@ def deliveries_of(settings: Settings, http_metrics: HttpMetrics, tracing: Tracin
     return Deliveries(receivers, Sender(Networks(settings.webhook_networks)), http_metrics.registry, tracing=tracing)
 
 
+def mcp_endpoint_of(settings: Settings, http_metrics: HttpMetrics) -> "McpEndpoint | None":
+    """Return the endpoint of the tools for language models; None without MCP."""
+    if settings.mcp == "off":
+        return None
+    from adapters.mcp_endpoint import McpEndpoint  # noqa: PLC0415 - requirements-mcp.txt is optional
+
+    return McpEndpoint(settings, http_metrics.registry)
+
+
 async def load_models(recogniser: Recogniser) -> None:
     """Load the speech models, then exempt them from garbage collection."""
     await asyncio.to_thread(recogniser.load)
@@ -500,9 +517,11 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
     http_metrics.registry.register(logs.DROPPED_LINES)
     tracing = Tracing(settings.otel_exporter_otlp_endpoint, settings.app_version)
     cors = Cors(settings.cors_origins, settings.cors_origins_regex, settings.cors_headers)
+    mcp = mcp_endpoint_of(settings, http_metrics)
     every_route: list[BaseRoute] = [
         *routes,
         *adapter_routes,
+        *([Route("/mcp", mcp.endpoint, methods=["POST"], include_in_schema=False)] if mcp else ()),
         *(page_routes if settings.environment.serves_documentation else ()),
         WebSocketRoute("/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)),  # OpenAPI cannot describe it: docs/api.md does
         WebSocketRoute("/api/v1/voice/calls/media", MediaStreamEndpoint(settings)),  # these neither: docs/telephony.md does
@@ -525,7 +544,8 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         lifespan=lifespan,
     )
     app.state.settings, app.state.metrics, app.state.live_limits = settings, http_metrics, live_limits
-    app.state.error_bodies, app.state.tracing = error_bodies, tracing
+    app.state.error_bodies = error_bodies | ({"/mcp": json_rpc_error} if mcp else {})
+    app.state.tracing, app.state.mcp = tracing, mcp
     app.router.redirect_slashes = False  # a redirect would be outside the envelope, with a Location made of the caller's Host
     return app
 

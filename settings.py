@@ -197,6 +197,7 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
     speech_queue: float = Field(600, gt=0)
     drain_seconds: float = Field(20, ge=0)
 
+    mcp: Literal["on", "off"] = "off"
     speak_voices: Path | None = None
     speak_url: str = ""
     speak_key: SecretStr = SecretStr("")
@@ -280,6 +281,15 @@ class Settings(DatabaseSettings, CredentialsSettings, MenuSettings):
             raise ValueError(message)
         if value and find_spec("opentelemetry") is None:
             message = "needs the packages of requirements-tracing.txt"
+            raise ValueError(message)
+        return value
+
+    @field_validator("mcp")
+    @classmethod
+    def check_mcp(cls, value: str) -> str:
+        """Reject tools whose protocol is not installed."""
+        if value == "on" and find_spec("mcp") is None:
+            message = "needs the packages of requirements-mcp.txt"
             raise ValueError(message)
         return value
 

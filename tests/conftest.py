@@ -173,6 +173,7 @@ def hearing_server(tmp_path_factory) -> Iterator[Server]:
         "SPEECH_MODEL": "base",
         "SPEECH_MODEL_VI": "conformer",
         "SPEECH_QUEUE": "5",
+        "MCP": "on",
         **telephone_settings(**{REFUSED_ID: {"client": "order"}}),
     }
     running = Server(tmp_path_factory.mktemp("hearing"), environment)

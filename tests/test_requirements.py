@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from settings import ROOT
 from tests.test_makefile import steps
 
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-adapters-test.txt")
-EXTRAS = ("requirements-voices.txt", "requirements-tracing.txt")
+EXTRAS = ("requirements-voices.txt", "requirements-tracing.txt", "requirements-mcp.txt")
 
 
 def pins(name: str) -> dict[str, str]:
@@ -50,6 +51,15 @@ def test_every_direct_requirement_is_pinned_to_its_version(name: str) -> None:
 def test_the_development_requirements_extend_those_of_the_service() -> None:
     assert (ROOT / "requirements-dev.txt").read_text().startswith("-r requirements.txt\n")
     assert pins("requirements.txt").keys() & pins("requirements-dev.txt").keys() == set()
+
+
+def test_the_optional_requirements_can_be_installed_together() -> None:
+    versions = defaultdict[str, set[str]](set)
+    for name in EXTRAS:
+        for package, version in pins(name).items():
+            versions[package].add(version)
+    assert [package for package, pinned in versions.items() if len(pinned) > 1] == []
+    assert "opentelemetry-api" in pins("requirements-tracing.txt").keys() & pins("requirements-mcp.txt").keys()
 
 
 @pytest.mark.parametrize("name", [*REQUIREMENTS, *EXTRAS])

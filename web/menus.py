@@ -14,7 +14,7 @@ from errors import (
     PreconditionFailed,
     PreconditionRequired,
 )
-from schemas import AvailabilityRequest, MenuDetail, MenuId, MenuList, PartAvailability
+from schemas import AvailabilityRequest, MenuDetail, MenuId, MenuList, MenuSummary, PartAvailability
 from voice.menus.menu import Menu
 from voice.menus.parts import Part
 from voice.menus.served import ServedMenu, ServedMenus
@@ -37,11 +37,12 @@ class MenusState(TypedDict):
 async def list_menus(request: Request) -> Response:
     """List the menus that are served to this client: those of the service, and its own."""
     state: MenusState = request.scope["state"]
-    menus = [
-        {"id": menu.id, "name": menu.name, "currency": menu.currency, "languages": menu.languages, "items": len(menu.items)}
-        for menu in state["menus"].menus_of(caller_of(request).id)
-    ]
-    return reply(request, {"menus": menus})
+    return reply(request, {"menus": [summary_of(menu) for menu in state["menus"].menus_of(caller_of(request).id)]})
+
+
+def summary_of(menu: Menu) -> MenuSummary:
+    """Return a menu in short."""
+    return {"id": menu.id, "name": menu.name, "currency": menu.currency, "languages": menu.languages, "items": len(menu.items)}
 
 
 @endpoint(scope="any", returns=MenuDetail, raises=(MenuNotFound, Overloaded), status={200: "Found."}, sends_etag=True)
