@@ -625,8 +625,40 @@ async def workers() -> None:
         print(f"worker 300 a minute, 1000 requests to three workers: {passed[OK]} passed, /metrics has {counted:.0f}")
 
 
+async def tools() -> None:
+    """Flood the tools of language models, without a rate limit, and with the usual one."""
+    headers = {**KEYS, "Content-Type": "application/json", "Accept": "application/json"}
+
+    def message(tool: str, **arguments: Any) -> bytes:
+        params = {"name": tool, "arguments": arguments}
+        return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+
+    bodies = {
+        "orders": message("take_order", text="cho anh hai ly sinh tố bơ lớn và ba bánh mì ốp la"),
+        "menus": message("read_menu"),
+        "a megabyte": message("take_order", text="x" * 1_000_000),
+        "brackets": b"[" * 1_000_000,
+    }
+    for rate_limit in (MANY, "600/minute"):
+        with serving(MCP="on", RATE_LIMIT=rate_limit) as server:
+            for name, body in bodies.items():
+                answers: Counter[int] = Counter()
+
+                async def flooding(body: bytes, answers: Counter[int], url: str) -> None:
+                    until_s = time.monotonic() + FLOOD_S
+                    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
+                        while time.monotonic() < until_s:
+                            answers[(await client.post("/mcp", content=body)).status_code] += 1
+
+                async def all_of_them(one: Callable[[], Awaitable[None]]) -> None:
+                    await asyncio.gather(*[one() for _ in range(FLOODERS)])
+
+                times_s = await while_probing(server, all_of_them(partial(flooding, body, answers, server.url)))
+                print(f"tools  {name} at {rate_limit}: {dict(answers)}; health {p99_ms(times_s)}")
+
+
 CONNECTIONS = slow, flood, http, bodies, fields, trailers, upgrades, frames, readers, stops
-PARTS = *CONNECTIONS, keys, families, limit, audio, live, logs, menus, workers
+PARTS = *CONNECTIONS, keys, families, limit, audio, live, logs, menus, workers, tools
 
 
 def main() -> None:
