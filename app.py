@@ -27,6 +27,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from adapters.audiosocket import AudioSocketServer
 from adapters.chan_websocket import ChanWebSocketEndpoint
 from adapters.conversation_relay import ConversationRelayEndpoint
+from adapters.jambonz import JambonzEndpoint
 from adapters.mcp_tools import json_rpc_error
 from adapters.media_streams import MediaStreamEndpoint
 from adapters.openai_audio import create_transcription, create_translation
@@ -528,6 +529,7 @@ def create_app(settings: Settings, live_limits: LiveLimits = DEFAULT_LIVE_LIMITS
         WebSocketRoute("/api/v1/voice/live", LiveEndpoint(settings, cors, live_limits)),  # OpenAPI cannot describe it: docs/api.md does
         WebSocketRoute("/api/v1/voice/calls/media", MediaStreamEndpoint(settings)),  # these neither: docs/telephony.md does
         WebSocketRoute("/api/v1/voice/calls/asterisk", ChanWebSocketEndpoint(settings)),
+        WebSocketRoute("/api/v1/voice/calls/jambonz", JambonzEndpoint(settings)),
         WebSocketRoute("/api/v1/voice/calls/relay", ConversationRelayEndpoint(settings)),
     ]
     edge = Middleware(

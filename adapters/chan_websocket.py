@@ -5,15 +5,13 @@ has the dialplan. Source: docs/Configuration/Channel-Drivers/WebSocket.md of Ast
 """
 
 import asyncio
-import base64
-import binascii
 from typing import Any, Final
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from adapters.phone_socket import DEFAULT_PHONE_LIMITS, PhoneAdmission, PhoneLimits, PhoneSocket
+from adapters.phone_socket import DEFAULT_PHONE_LIMITS, PhoneAdmission, PhoneLimits, PhoneSocket, accept_basic
 from errors import ApiError, BadRequest
 from schemas import RawEncoding
 from settings import Settings
@@ -132,19 +130,6 @@ class ChanWebSocketEndpoint:
             await call.hang_up()
         except ApiError as error:
             await call.fail(error)
-
-
-def accept_basic(connection: HTTPConnection) -> None:
-    """Take the user and the password of Asterisk's configuration as a client's id and key; anything malformed is left to admission."""
-    headers = context_of(connection.scope).headers
-    scheme, _, encoded = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() != b"basic":
-        return
-    try:
-        secret_id, _, secret_key = base64.b64decode(encoded, validate=True).partition(b":")
-    except binascii.Error:
-        return
-    headers[b"x-secret-id"], headers[b"x-secret-key"] = secret_id, secret_key
 
 
 def parse(message: bytes | str) -> tuple[dict[str, Any], bool]:

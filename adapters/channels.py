@@ -152,6 +152,33 @@ class AsteriskCommand(TypedDict):
     correlation_id: NotRequired[str]
 
 
+class JambonzCall(TypedDict):
+    """The first message, with what jambonz knows about the call; `sampleRate` is that of the audio, 8000 if it is missing."""
+
+    callSid: NotRequired[str]
+    sampleRate: NotRequired[int]
+
+
+class JambonzKey(TypedDict):
+    """A pressed key."""
+
+    event: Literal["dtmf"]
+    dtmf: str
+
+
+class JambonzMark(TypedDict):
+    """A mark behind audio; jambonz sends it back when the audio was heard or dropped."""
+
+    type: Literal["mark"]
+    data: Mark
+
+
+class JambonzControl(TypedDict):
+    """The audio that was not heard is dropped (`killAudio`), then the marks; or the verb ends."""
+
+    type: Literal["killAudio", "clearMarks", "disconnect"]
+
+
 _MARK = Message("mark", MediaMark, "A mark, both ways.")
 CHANNELS = (
     Channel(
@@ -191,6 +218,22 @@ CHANNELS = (
             Message("said", None, "Audio for the caller, in the same format."),
             Message("command", AsteriskCommand, "A command."),
             Message("commandInWords", r"^(FLUSH_MEDIA|MARK_MEDIA \S+|HANGUP)$", "A command in words."),
+        ),
+    ),
+    Channel(
+        name="jambonz",
+        address="/api/v1/voice/calls/jambonz",
+        summary="The verb listen of jambonz, with streamed audio in both directions. docs/telephony.md",
+        receives=(
+            Message("call", JambonzCall, "Names the call."),
+            Message("heard", None, "Audio of the caller, pcm_s16le."),
+            Message("key", JambonzKey, "A pressed key."),
+            Message("mark", JambonzMark, "A mark that was heard or dropped."),
+        ),
+        sends=(
+            Message("said", None, "Audio for the caller, at the same rate."),
+            Message("mark", JambonzMark, "A mark behind the audio."),
+            Message("control", JambonzControl, "The caller speaks, or the call ends."),
         ),
     ),
 )

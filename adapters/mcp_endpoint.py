@@ -6,7 +6,7 @@ No session is kept, so that any replica answers any request. Each message is one
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
@@ -16,7 +16,6 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
-    JSONRPCRequest,
     ListToolsResult,
     PaginatedRequestParams,
     TextContent,
@@ -24,13 +23,14 @@ from mcp_types import (
 )
 from mcp_types import Tool as ToolDescription
 from prometheus_client import CollectorRegistry, Counter
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from adapters.mcp_tools import TOOLS, Tool, ToolReply, error_text
 from errors import AuthorizationFailed
+from schemas import Ignored
 from settings import Settings
 from web.bodies import BodyReader
 from web.context import caller_of
@@ -44,6 +44,17 @@ Take orders of a restaurant's customers. Choose the menu with list_menus, then c
 with each further sentence, word by word: the service understands Vietnamese and English, and asks for what is missing. \
 Say `say` to the customer and nothing that a result does not tell; prices and totals come from the results alone. \
 Call store_order once, after the customer has confirmed."""
+
+
+class JsonRpcMessage(BaseModel):
+    """A request or a notification. Source: JSON-RPC 2.0, section 4; MCP allows no batch, and no other type of id."""
+
+    model_config = ConfigDict(strict=True)
+
+    jsonrpc: Literal["2.0"]
+    method: str
+    id: int | str = 0
+    params: dict[str, Ignored] | None = None
 
 
 class McpState(TypedDict):
@@ -71,7 +82,7 @@ class McpEndpoint:
         # An application that is opened twice, as in tests, needs a manager each time: one runs only once.
         self.manager: StreamableHTTPSessionManager | None = None
         self.max_body_bytes = settings.max_json_bytes
-        self.endpoint = endpoint(scope="any", body=JSONRPCRequest, status={200: "Done."})(self.exchange)
+        self.endpoint = endpoint(scope="any", body=JsonRpcMessage, status={200: "Done."})(self.exchange)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -87,7 +98,9 @@ class McpEndpoint:
         state: McpState = request.scope["state"]
         expect_json(request)
         assert self.manager is not None  # noqa: S101 - the lifespan runs it
-        return _Exchange(self.manager, await state["bodies"].read(request))
+        body = await state["bodies"].read(request)
+        validate_json(body, JsonRpcMessage)  # the SDK's own errors quote the message
+        return _Exchange(self.manager, body)
 
     async def list_tools(self, _context: ServerRequestContext[Any, Any], _params: PaginatedRequestParams | None) -> ListToolsResult:
         """List the tools."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import binascii
 import hmac
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -236,6 +237,19 @@ class PhoneAdmission:
             language=given.get("language") or (line.language if line else None),
             greeting=given.get("greeting", "")[:500] or (line.greeting if line else ""),
         )
+
+
+def accept_basic(connection: HTTPConnection) -> None:
+    """Take the user and the password of a platform's configuration as a client's id and key; anything malformed is left to admission."""
+    headers = context_of(connection.scope).headers
+    scheme, _, encoded = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"basic":
+        return
+    try:
+        secret_id, _, secret_key = base64.b64decode(encoded, validate=True).partition(b":")
+    except binascii.Error:
+        return
+    headers[b"x-secret-id"], headers[b"x-secret-key"] = secret_id, secret_key
 
 
 def signature(url: str, token: str) -> bytes:

@@ -21,5 +21,5 @@ def _validator(channel: str, action: Literal["receive", "send"]) -> Any:
 
 
 def expect_described(channel: str, action: Literal["receive", "send"], message: Any) -> None:
-    """Assert that the document describes a message of a channel: "live", "media", "relay", "asterisk"."""
+    """Assert that the document describes a message of a channel: "live", "media", "relay", "asterisk", "jambonz"."""
     _validator(channel, action).validate(message)

@@ -176,6 +176,48 @@ class AudioSocketTelephone(Telephone):
             yield np.frombuffer(payload, "<i2").astype(np.int16)
 
 
+class JambonzTelephone(Telephone):
+    """A call as the verb listen of jambonz carries it."""
+
+    def __init__(self, url: str, headers: dict[str, str], call: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.url, self.headers, self.call = url, headers, call
+        self.socket: ClientConnection
+        self.controls: list[str] = []  # the types of messages that are not audio
+
+    async def open(self) -> None:
+        self.socket = await connect(self.url, additional_headers=self.headers, subprotocols=["audio.jambonz.org"])  # type: ignore[list-item]
+        assert self.socket.subprotocol == "audio.jambonz.org"
+        known = {"callSid": self.call, "direction": "inbound", "from": "+84900000000", "to": "+84280000000", "callStatus": "in-progress"}
+        await self.send({**known, "sampleRate": SAMPLE_RATE, "mixType": "mono", "metadata": {"store": "s1"}})
+
+    async def close(self) -> None:
+        await self.socket.close()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        expect_described("jambonz", "receive", message)
+        await self.socket.send(json.dumps(message))
+
+    async def press(self, digit: str) -> None:
+        await self.send({"event": "dtmf", "dtmf": digit, "duration": "1200"})
+
+    async def send_audio(self, samples: Samples) -> None:
+        await self.socket.send(samples.astype("<i2").tobytes())
+
+    async def receive_audio(self) -> AsyncIterator[Samples]:
+        async for frame in self.socket:
+            if isinstance(frame, bytes):
+                yield np.frombuffer(frame, "<i2").astype(np.int16)
+                continue
+            message = json.loads(frame)
+            expect_described("jambonz", "send", message)
+            self.controls.append(message["type"])
+            if message["type"] == "killAudio":
+                self.cleared_at.append(asyncio.get_running_loop().time())
+            elif message["type"] == "mark":
+                await self.send({"type": "mark", "data": {**message["data"], "event": "playout"}})
+
+
 class TwilioTelephone(Telephone):
     """A call as Twilio's Media Streams carry it."""
 

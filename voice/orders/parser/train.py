@@ -33,9 +33,9 @@ from voice.orders.parser.ranker_fitting import fit_ranker
 from voice.orders.parser.state import OpenQuestion
 
 N_ROUNDS: Final = 4
-N_GENERATED: Final = 80  # examples on each menu
+N_GENERATED: Final = 150  # examples on each menu
 GENERATED_WEIGHT: Final = 0.2  # of an example; plain ones count less, as few of them are missed
-REWRITTEN_SHARE: Final = 0.5  # of all examples: added in other words
+REWRITTEN_SHARE: Final = 0.25  # of all examples: added in other words
 N_FOLDS: Final = 6  # of the menus, for the act models
 MAX_CANDIDATES: Final = 30  # parses of an example in a round
 MIN_WEIGHT: Final = 2e-3  # smaller ones are not written
