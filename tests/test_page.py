@@ -443,12 +443,10 @@ def test_the_order_appears_while_it_is_spoken(open_page: Any) -> None:
     page.wait_for("document.querySelectorAll('#suggestions li').length && !document.querySelector('button[data-item=sinh-to-bo]')")
 
     # A tap starts hands-free recording until the next tap; the WAV file is over by now.
-    for what in ("touchStart", "touchEnd"):
-        page.touch(what, "#talk")
+    page.tap("#talk")
     page.wait_for(f"document.querySelector('#talk-hint').innerText === {json.dumps(texts()['vi']['tap_to_pause'])}")
     page.wait_for("document.querySelector('#talk').ariaPressed === 'true'")
-    for what in ("touchStart", "touchEnd"):
-        page.touch(what, "#talk")
+    page.tap("#talk")
     page.wait_for(f"{PHASE} === 'idle'")
     assert lines_of(page) == shown
 
@@ -572,7 +570,7 @@ def overload(server: Server) -> Iterator[None]:
 
 
 @in_a_browser
-def test_typing_works_while_the_speech_models_are_loaded(open_page: Any, server: Any) -> None:
+def test_typing_works_while_the_speech_models_are_loaded(server: Any, open_page: Any) -> None:  # the page is closed before its server
     page = open_page(server().url)
     assert "wait" in notice(page, "loading")
     page.mouse("mousePressed", "#talk")
