@@ -19,7 +19,7 @@ from uuid import UUID
 from errors import ApiError, BadRequest, Overloaded, RateLimited, TimedOut
 from settings import PhoneLine
 from voice.calls.call import Call
-from voice.calls.calls import Caller, Calls
+from voice.calls.calls import Caller, Calls, reading
 from web.admission import Admission
 
 log = logging.getLogger("voice.audiosocket")
@@ -165,12 +165,8 @@ class AudioSocketServer:
         sample_rate = SAMPLE_RATES[first.type]
         line = AudioSocketLine(writer, first.type, self.limits)
         with self.calls.open(caller, line, encoding="pcm_s16le", sample_rate=sample_rate) as call:
-            reading = asyncio.ensure_future(self._read(reader, call, first))
-            try:
+            async with reading(self._read(reader, call, first)):
                 caller.outcome = await call.run()
-            finally:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
 
     async def _start(self, reader: asyncio.StreamReader) -> tuple[Caller, Frame]:
         """Read the id and the first audio; return the caller and the audio.

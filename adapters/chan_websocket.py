@@ -16,7 +16,8 @@ from errors import ApiError, BadRequest
 from schemas import RawEncoding
 from settings import Settings
 from voice.calls.call import Call
-from voice.calls.outcome import Outcome
+from voice.calls.calls import reading
+from voice.calls.outcome import FINISHED
 from web.context import context_of
 
 LIMITS = ("requests", "speech")
@@ -32,7 +33,6 @@ FORMATS: Final[dict[str, tuple[RawEncoding, int]]] = {
     "slin32": ("pcm_s16le", 32_000),
     "slin48": ("pcm_s16le", 48_000),
 }
-FINISHED: Final = frozenset({Outcome.CONFIRMED, Outcome.CANCELLED})
 
 
 class ChanWebSocketLine:
@@ -97,14 +97,10 @@ class ChanWebSocketEndpoint:
             line = ChanWebSocketLine(socket, is_json=is_json)
             with state["calls"].open(caller, line, encoding=encoding, sample_rate=sample_rate) as call:
                 context_of(scope).live = call.live
-                reading = asyncio.ensure_future(self._read(socket, call, line))
-                try:
+                async with reading(self._read(socket, call, line)):
                     caller.outcome = await call.run()
                     if caller.outcome in FINISHED:
                         await line.command("HANGUP")
-                finally:
-                    reading.cancel()
-                    await asyncio.gather(reading, return_exceptions=True)
                 error = call.live.ended_by
         except ApiError as refused:
             error = refused

@@ -19,7 +19,8 @@ from errors import ApiError, BadRequest
 from schemas import RawEncoding
 from settings import Settings
 from voice.calls.call import Call
-from voice.calls.outcome import Outcome
+from voice.calls.calls import reading
+from voice.calls.outcome import FINISHED
 from web.context import context_of
 
 LIMITS = ("requests", "speech")
@@ -28,7 +29,7 @@ ENCODINGS: Final[dict[str, RawEncoding]] = {"mulaw": "mulaw", "pcmu": "mulaw", "
 MIN_RATE, MAX_RATE = 8000, 48_000
 MAX_INVALID_MESSAGES = 10
 # After the goodbye the caller may hang up; then the platform goes on with what its document says, which may be a call to a person.
-FINISHED, HANG_UP_S = (Outcome.CONFIRMED, Outcome.CANCELLED), 10.0
+HANG_UP_S = 10.0
 
 
 class MediaLine:
@@ -95,14 +96,10 @@ class MediaStreamEndpoint:
             media = MediaLine(socket, start["stream"])
             with state["calls"].open(caller, media, encoding=encoding, sample_rate=sample_rate) as call:
                 context_of(scope).live = call.live
-                reading = asyncio.ensure_future(self._read(socket, call, media))
-                try:
+                async with reading(self._read(socket, call, media)) as messages:
                     caller.outcome = await call.run()
                     if caller.outcome in FINISHED:
-                        await asyncio.wait({reading}, timeout=HANG_UP_S)
-                finally:
-                    reading.cancel()
-                    await asyncio.gather(reading, return_exceptions=True)
+                        await asyncio.wait({messages}, timeout=HANG_UP_S)
                 error = call.live.ended_by
         except ApiError as refused:
             if not socket.is_accepted:

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from schemas import Conversation
+from tests.order_notation import meaning
 from voice.dialog.suspending import ASK_BELOW
 from voice.dialog.turn import DialogEngine
 from voice.dialog.wire import state_of
@@ -76,28 +77,6 @@ def plain(lines: Sequence[Any]) -> list[dict[str, Any]]:
         }
         for line in lines
     ]
-
-
-def meaning(lines: Sequence[Any]) -> Counter[Any]:
-    """Return the lines of an order regardless of their sequence and that of their options."""
-    return Counter(
-        (
-            line["item"],
-            line["quantity"],
-            frozenset(
-                Counter(
-                    (
-                        option["group"],
-                        option.get("choice") or "|".join(sorted(option.get("alternatives") or ())),
-                        option.get("amount"),
-                        option.get("quantity", 1),
-                    )
-                    for option in line["options"]
-                ).items()
-            ),
-        )
-        for line in lines
-    )
 
 
 def changed(before: Sequence[Any], after: Sequence[Any]) -> list[dict[str, Any]]:

@@ -98,8 +98,19 @@ class Page:
         self.call("Input.dispatchMouseEvent", type=what, x=x, y=y, button="left", clickCount=1)
 
     def click(self, selector: str) -> None:
-        self.mouse("mousePressed", selector)
-        self.mouse("mouseReleased", selector)
+        x, y = self.middle_of(selector)
+        mouse = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        self._send_together("Input.dispatchMouseEvent", [{"type": what, **mouse} for what in ("mousePressed", "mouseReleased")])
+
+    def tap(self, selector: str) -> None:
+        x, y = self.middle_of(selector)
+        start, end = {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}, {"type": "touchEnd", "touchPoints": []}
+        self._send_together("Input.dispatchTouchEvent", [start, end])
+
+    def _send_together(self, method: str, events: list[dict[str, Any]]) -> None:
+        """Send events without waiting in between: the page takes what lasts too long for a hold."""
+        for number in [self.browser.send(method, self.session, event) for event in events]:
+            self.browser.reply(number)
 
     def touch(self, what: str, selector: str) -> None:
         x, y = self.middle_of(selector)
@@ -145,19 +156,30 @@ class Browser:
         self.socket = socket
         self.number = 0
         self.events: list[dict[str, Any]] = []
+        self.replies: dict[int, dict[str, Any]] = {}
 
     def call(self, method: str, session: str | None = None, **arguments: Any) -> Any:
         """Send a command; store the events until its reply."""
+        return self.reply(self.send(method, session, arguments))
+
+    def send(self, method: str, session: str | None, arguments: dict[str, Any]) -> int:
+        """Send a command; return its number."""
         self.number += 1
         asked: dict[str, Any] = {"id": self.number, "method": method, "params": arguments}
         self.socket.send(json.dumps(asked if session is None else asked | {"sessionId": session}))
-        while True:
+        return self.number
+
+    def reply(self, number: int) -> Any:
+        """Wait for the reply to a command; store the events until then."""
+        while number not in self.replies:
             message = json.loads(self.socket.recv(timeout=START_S))
-            if message.get("id") == self.number:
-                assert "error" not in message, f"{method}: {message['error']}"
-                return message["result"]
-            if "method" in message:
+            if "id" in message:
+                self.replies[message["id"]] = message
+            else:
                 self.events.append(message)
+        message = self.replies.pop(number)
+        assert "error" not in message, message["error"]
+        return message["result"]
 
     def open(  # noqa: PLR0913 - the emulated device
         self,

@@ -22,9 +22,9 @@ def meaning(lines: Iterable[Any]) -> Counter[Any]:
                 Counter(
                     (
                         option["group"],
-                        option["choice"] or "|".join(sorted(option.get("alternatives", []))),
-                        option["amount"],
-                        option["quantity"],
+                        option.get("choice") or "|".join(sorted(option.get("alternatives") or ())),
+                        option.get("amount"),
+                        option.get("quantity", 1),
                     )
                     for option in line["options"]
                 ).items()

@@ -56,7 +56,7 @@ class Server:
             )
         self.wait_until(lambda: httpx.get(f"{self.url}/healthcheck").status_code == 200)
 
-    def wait_until(self, condition: Any, within_s: float = 60) -> None:
+    def wait_until(self, condition: Any, within_s: float = 120) -> None:
         deadline = time.monotonic() + within_s
         while True:
             with contextlib.suppress(httpx.TransportError):

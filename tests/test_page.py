@@ -107,12 +107,19 @@ def test_the_readme_shows_the_picture_of_the_page() -> None:
 
 
 @pytest.fixture
+def own_chromium() -> Iterator[Browser]:
+    """A browser whose microphone no other test has played: it may be open for a while after its page was closed."""
+    with browser(audio=ROOT / "examples/order-vi.wav") as running:
+        yield running
+
+
+@pytest.fixture
 def open_page(chromium: Browser, hearing_server: Server) -> Iterator[Any]:
     """Open the page and speak Vietnamese; assert at the end that no other host was requested and the console is empty."""
     opened: list[Page] = []
 
-    def open_it(url: str = hearing_server.url, **screen: Any) -> Page:
-        page = chromium.open(f"{url}{TRY}", **screen)
+    def open_it(url: str = hearing_server.url, *, by: Browser = chromium, **screen: Any) -> Page:
+        page = by.open(f"{url}{TRY}", **screen)
         opened.append(page)
         page.wait_for("document.querySelectorAll('#suggestions li').length")
         page.click("#in-vi")
@@ -441,12 +448,10 @@ def test_the_order_appears_while_it_is_spoken(open_page: Any) -> None:
     page.wait_for("document.querySelectorAll('#suggestions li').length && !document.querySelector('button[data-item=sinh-to-bo]')")
 
     # A tap starts hands-free recording until the next tap; the WAV file is over by now.
-    for what in ("touchStart", "touchEnd"):
-        page.touch(what, "#talk")
+    page.tap("#talk")
     page.wait_for(f"document.querySelector('#talk-hint').innerText === {json.dumps(texts()['vi']['tap_to_pause'])}")
     page.wait_for("document.querySelector('#talk').ariaPressed === 'true'")
-    for what in ("touchStart", "touchEnd"):
-        page.touch(what, "#talk")
+    page.tap("#talk")
     page.wait_for(f"{PHASE} === 'idle'")
     assert lines_of(page) == shown
 
@@ -498,8 +503,8 @@ def proxy(hearing_server: Server) -> Iterator[Proxy]:
 
 
 @in_a_browser
-def test_a_lost_connection_keeps_the_order_and_the_recognised_words(open_page: Any, proxy: Proxy) -> None:
-    page = open_page(proxy.url)
+def test_a_lost_connection_keeps_the_order_and_the_recognised_words(proxy: Proxy, own_chromium: Browser, open_page: Any) -> None:
+    page = open_page(proxy.url, by=own_chromium)
     send_text(page, "một latte")
     page.wait_for("document.querySelectorAll('.line').length === 1")
     page.evaluate("document.activeElement.blur()")
@@ -570,7 +575,7 @@ def overload(server: Server) -> Iterator[None]:
 
 
 @in_a_browser
-def test_typing_works_while_the_speech_models_are_loaded(open_page: Any, server: Any) -> None:
+def test_typing_works_while_the_speech_models_are_loaded(server: Any, open_page: Any) -> None:  # the page is closed before its server
     page = open_page(server().url)
     assert "wait" in notice(page, "loading")
     page.mouse("mousePressed", "#talk")

@@ -318,11 +318,6 @@ SPOKEN = {
 }
 
 
-def tap(page: Page) -> None:
-    for what in ("touchStart", "touchEnd"):
-        page.touch(what, "#talk")
-
-
 def choose_spoken(page: Page, language: str) -> None:
     page.evaluate(f"{{ const e = document.querySelector('#spoken'); e.value = '{language}'; e.dispatchEvent(new Event('change')); }}")
 
@@ -336,7 +331,7 @@ def test_a_whole_conversation_is_spoken_after_one_tap(talking_server: Server, tm
     with browser(audio=microphone_file(tmp_path / "microphone.wav", *parts)) as chromium:
         page = open_page(chromium, talking_server, language, size=(390, 844), phone=True)
         choose_spoken(page, language)
-        tap(page)
+        page.tap("#talk")
         page.wait_for(f"{PHASE} === 'listening'")
         page.wait_for("document.querySelector('.question:not(.optional)') !== null")
         assert page.evaluate(PHASE) == "listening", "the microphone stays open between turns"

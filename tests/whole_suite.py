@@ -15,7 +15,8 @@ LONGEST = ("tests/test_page_conversation.py",)
 def is_whole(config: pytest.Config) -> bool:
     """Return True if no test is selected by its place or name."""
     places = {(config.invocation_params.dir / argument).resolve() for argument in config.args}
-    return places == {Path(__file__).parent} and not any(map(config.getoption, ("keyword", "markexpr", "lf", "collectonly")))
+    selecting = ("keyword", "markexpr", "lf", "collectonly")
+    return places == {Path(__file__).parent} and not any(config.getoption(name, None) for name in selecting)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -6,7 +6,8 @@ A user's mistake, click's own usage errors included, prints one line and exits w
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -94,6 +95,19 @@ def new_client(name: str, scopes: str, more_scopes: tuple[str, ...]) -> None:
     click.echo(f"CREDENTIALS={credentials}")
 
 
+@contextmanager
+def failures_of_the_store() -> Iterator[None]:
+    """Report a wrong DATABASE_URL as a mistake, and a database that does not answer as a failure."""
+    from errors import Overloaded
+
+    try:
+        yield
+    except ValueError as error:
+        raise mistake(str(error)) from error
+    except Overloaded as error:
+        raise Failure(str(error), click.get_current_context()) from error
+
+
 @commands.command()
 @click.argument("client", callback=check_client_id)
 def revoke(client: str) -> None:
@@ -101,16 +115,11 @@ def revoke(client: str) -> None:
 
     They are ended in the database at DATABASE_URL, for all replicas.
     """
-    from errors import Overloaded
+    from voice.store.commands import revoke_tokens
     from web.auth import REVOCATIONS_POLL_S
-    from web.credentials import revoke_tokens
 
-    try:
+    with failures_of_the_store():
         n_families = revoke_tokens(client)
-    except ValueError as error:
-        raise mistake(str(error)) from error
-    except Overloaded as error:
-        raise Failure(str(error), click.get_current_context()) from error
     click.echo(f"Token families of {client} ended: {n_families}. Its access tokens end within {REVOCATIONS_POLL_S:g} s.")
 
 
@@ -121,15 +130,10 @@ def resend_webhooks(client: str) -> None:
 
     They are due at once in the database at DATABASE_URL; running servers send them.
     """
-    from errors import Overloaded
-    from voice.store.resending import resend_webhooks
+    from voice.store.commands import resend_webhooks
 
-    try:
+    with failures_of_the_store():
         n_events = resend_webhooks(client)
-    except ValueError as error:
-        raise mistake(str(error)) from error
-    except Overloaded as error:
-        raise Failure(str(error), click.get_current_context()) from error
     click.echo(f"Events of {client} that are sent again: {n_events}.")
 
 

@@ -1,14 +1,12 @@
-"""Make clients and revoke their tokens, for the command lines."""
+"""Make clients, for the command lines."""
 
-import asyncio
 import json
 import secrets
 from collections.abc import Collection, Mapping
 from typing import get_args
 
 from schemas import Scope
-from settings import Client, CredentialsSettings, DatabaseSettings, read_settings
-from voice.store.store import Store
+from settings import Client, CredentialsSettings, read_settings
 from web.auth import SECRET_ID, digest
 
 KEY_BYTES = 32
@@ -63,24 +61,3 @@ def new_client_entry(name: str, scopes: Collection[str], existing_credentials: M
 
 def _entry(keys: Collection[str], scopes: Collection[str]) -> dict[str, list[str]]:
     return {"keys": list(keys), "scopes": [scope for scope in SCOPES if scope in scopes]}
-
-
-def revoke_tokens(client: str) -> int:
-    """End all token families of a client in the database of DATABASE_URL; return their number.
-
-    Raises:
-        Overloaded: the database does not answer, or its schema is behind.
-        ValueError: a malformed name, or DATABASE_URL names no database that stores tokens.
-
-    """
-    check_name(client)
-
-    async def revoke() -> int:
-        store = Store(read_settings(DatabaseSettings).database_url)
-        try:
-            await store.open(migrate=False)
-            return await store.revoke(client)
-        finally:
-            await store.close()
-
-    return asyncio.run(revoke())

@@ -184,11 +184,13 @@ def test_adding_and_removing_an_item_restores_the_order(language, lines, item):
 
 
 @languages
-@many
-@given(lines=said_lines(), seed=st.integers(0, 9999))
-def test_equal_utterances_get_equal_replies(language, lines, seed):
-    utterance = say(language, lines, seed)
-    assert understand(ENGINES[language], utterance) == understand(DialogEngine(menu_of(language)), utterance)
+@settings(many, max_examples=6)
+@given(said=st.lists(st.tuples(said_lines(), st.integers(0, 9999)), min_size=10, max_size=10))
+def test_equal_utterances_get_equal_replies_from_another_engine_whatever_was_said_before(language, said):
+    utterances = [say(language, lines, seed) for lines, seed in said]
+    replies = [understand(ENGINES[language], utterance) for utterance in utterances]
+    another = DialogEngine(menu_of(language))
+    assert replies == [understand(another, utterance) for utterance in reversed(utterances)][::-1]
 
 
 WORDS = sorted(

@@ -63,7 +63,7 @@ async def following(recommenders, store):
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition, seconds=60):
+async def until(condition, seconds=120):
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -41,6 +42,17 @@ class Caller:
     greeting: str = ""  # empty: the language's
     outcome: Outcome = Outcome.HUNG_UP
     started_at: float = field(default_factory=time.monotonic)
+
+
+@asynccontextmanager
+async def reading(messages: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Read the messages of a line while the block runs; yield the task."""
+    task = asyncio.create_task(messages)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class Calls:

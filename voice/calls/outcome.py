@@ -14,3 +14,5 @@ class Outcome(StrEnum):
 
 # By the status of a turn; other statuses do not end the call.
 OUTCOMES = {"confirmed": Outcome.CONFIRMED, "cancelled": Outcome.CANCELLED, "handoff": Outcome.HANDOFF}
+# After these no person has to go on.
+FINISHED = frozenset({Outcome.CONFIRMED, Outcome.CANCELLED})
