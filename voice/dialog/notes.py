@@ -64,7 +64,7 @@ class NoteFinder:
         """Return the notes of an utterance; who asks about a diet does not state one."""
         labels = _labels(is_folded=not words.has_diacritics(tokens))
         surfaces = [token.surface for token in tokens]
-        if not any(surface in labels.by_first for surface in surfaces):
+        if not any(map(labels.begins, surfaces)):
             return []
         found = labels.find(surfaces)
         notes: list[FoundNote] = []

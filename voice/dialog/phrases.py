@@ -1,6 +1,6 @@
 """Find phrases of the language packs in an utterance."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Generic, TypeVar
 
@@ -14,26 +14,30 @@ T = TypeVar("T")
 
 
 class Phrases(Generic[T]):
-    """Phrases with their labels, by their first word."""
+    """Phrases with their labels."""
 
     def __init__(self, labelled: Iterable[tuple[T, tuple[str, ...]]]) -> None:
         """Index the phrases; of equal ones the first label counts."""
-        entries: dict[str, dict[tuple[str, ...], T]] = {}
+        self._labels: dict[tuple[str, ...], T] = {}
+        self._longest: dict[str, int] = {}  # words, by the first one
         for label, phrase in labelled:
             if phrase:
-                entries.setdefault(phrase[0], {}).setdefault(phrase, label)
-        self.by_first: Mapping[str, Sequence[tuple[tuple[str, ...], T]]] = {
-            first: sorted(phrases.items(), key=lambda entry: -len(entry[0])) for first, phrases in entries.items()
-        }
+                self._labels.setdefault(phrase, label)
+                self._longest[phrase[0]] = max(len(phrase), self._longest.get(phrase[0], 0))
+
+    def begins(self, surface: str) -> bool:
+        """Return whether a phrase begins with a word."""
+        return surface in self._longest
 
     def find(self, surfaces: Sequence[str]) -> list[tuple[T, int, int]]:
         """Return the labels of the phrases of an utterance with their first token and the one behind: the longest first, none overlap."""
         found = []
         at = 0
         while at < len(surfaces):
-            for phrase, label in self.by_first.get(surfaces[at], ()):
-                if len(phrase) == 1 or tuple(surfaces[at : at + len(phrase)]) == phrase:
-                    found.append((label, at, at + len(phrase)))
+            for length in range(self._longest.get(surfaces[at], 0), 0, -1):
+                phrase = tuple(surfaces[at : at + length])
+                if phrase in self._labels:
+                    found.append((self._labels[phrase], at, at + len(phrase)))
                     at += len(phrase)
                     break
             else:

@@ -83,7 +83,10 @@ def _dropped(parse: Parse, tokens: Sequence[Token]) -> Iterator[int]:
             yield from _named(chunk)
             chunk = []
         elif event[0] in REDUCTIONS:
-            waiting = [*waiting, *chunk] if event[0] == "forward" else [] if event[0] in TAKING else waiting
+            if event[0] == "forward":
+                waiting += chunk
+            elif event[0] in TAKING:
+                waiting = []
             chunk = []
         elif event[:2] == ("left", "waiting"):
             yield from _named(waiting)

@@ -96,7 +96,7 @@ def test_a_choice_that_is_left_out_by_its_own_name_is_removed():
 
 
 def test_a_choice_closes_an_option_that_is_open_between_it_and_others():
-    line = DraftLine(("latte",), 1, (DraftOption("extras", ("black", "white")), DraftOption("extras", ("shot",))))
+    line = DraftLine(("latte",), 1, (DraftOption("extras", ("black", "white")), DraftOption("extras", ("shot",))), 0)
     closed = modified(line, modifier("extras", "white")).line
     assert {option.choices for option in closed.options} == {("shot",), ("white",)}
 

@@ -19,7 +19,7 @@ def test_a_refusal_leaves_the_order_as_it_is():
 
 
 def test_a_corrected_number_is_that_of_the_line():
-    for example in made("_correct_number"):
+    for example in made("_correct_quantity"):
         ((line,),) = example.right
         assert line.quantity > 1
         assert example.lines == ()

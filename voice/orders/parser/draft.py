@@ -74,6 +74,10 @@ class Modifier:
             return False
         return have_common(self.choices(option.group), option.choices)
 
+    def covers(self, option: "DraftOption") -> bool:
+        """Return whether all choices between which an option is open are among those of the words."""
+        return len(option.choices) == 1 or set(option.choices) <= set(self.choices(option.group))
+
 
 @final
 class DraftOption:
@@ -371,16 +375,20 @@ class MenuIndex:
             others = [option for option in line.options if option.group != group]
             is_replacement = any([option.choices != choices and option.amount != "no" for option in before])
         else:
-            # Of a new line, the open option and the choice were said one beside the other: they are two.
-            others = [option for option in line.options if not _is_replaced(option, group, choices, may_decide=not line.is_new)]
+            # Of a new line that is no part of another one, the open option and the choice were said one beside the other: they are two.
+            others = [
+                option
+                for option in line.options
+                if not _is_replaced(option, group, choices, may_decide=not line.is_new or line.beside != NEW)
+            ]
             is_replacement = False
         option = DraftOption(group, choices, modifier.amount, modifier.quantity)
         return ModifiedLine(line._replace(options=(*others, option)), is_replacement=is_replacement)
 
     @staticmethod
     def describes(modifiers: Iterable[Modifier], line: DraftLine) -> bool:
-        """Return whether each modifier matches an option of the line."""
-        return all([any([modifier.matches(option) for option in line.options]) for modifier in modifiers])
+        """Return whether each modifier matches an option of the line, and leaves no choice of it open."""
+        return all([any([modifier.matches(option) and modifier.covers(option) for option in line.options]) for modifier in modifiers])
 
     @staticmethod
     def draft(lines: Sequence[LineRequest]) -> Draft:

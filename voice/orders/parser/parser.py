@@ -216,7 +216,9 @@ class Parser:
         start = Hypothesis.start(before, tuple([number for number in focus if number < len(before)]), spoken, acts)
         talk = tuple(dict.fromkeys([word for word in spoken if word not in {"", "<name>"}]))
         ending = _Ending(self.menu, self._model, before, talk, question, _lead(lattice), _arcs_of_acts(act_costs, self._model))
-        finished = [ending.finished(parsed) for parsed in self._search(lattice, start, question, max_hypotheses)]
+        found = list(self._search(lattice, start, question, max_hypotheses))
+        complete = [parsed for parsed in found if not _is_broken_off(parsed)]
+        finished = [ending.finished(parsed) for parsed in complete or found]
         parses = _best(finished, max_parses)
         return parses if self._ranker is None else _ranked(parses, self._ranker)
 
@@ -389,6 +391,11 @@ class _Ending:
             unresolved.append(Unresolved(line._replace(items=available or line.items), bool(available), number if old is not None else NEW))
             lines.append(line._replace(items=line.items[:1], quantity=0) if old is None else old)
         return tuple(lines), tuple(unresolved)
+
+
+def _is_broken_off(parsed: Hypothesis) -> bool:
+    """Return whether a line that was named without a verb, as if it should become something else, became nothing."""
+    return parsed.progress.target is not None and not parsed.progress.target.verb
 
 
 def _lead(lattice: Sequence[Sequence[Arc]]) -> str:

@@ -27,7 +27,7 @@ STEP: Final = 1e-3
 DROPOUT: Final = 0.4  # of the first layer
 MIN_FEATURE_COUNT: Final = 20  # parses; rarer features have no embedding
 INITIAL_DEVIATION: Final = 0.05  # of embeddings
-DIGITS: Final = 3  # of the written values
+DIGITS: Final = 2  # of the written values
 
 Array = NDArray[np.float32]
 

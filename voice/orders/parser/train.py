@@ -34,7 +34,7 @@ from voice.orders.parser.state import OpenQuestion
 
 N_ROUNDS: Final = 4
 N_GENERATED: Final = 150  # examples on each menu
-GENERATED_WEIGHT: Final = 0.2  # of an example; plain ones count less, as few of them are missed
+GENERATED_WEIGHT: Final = 0.5  # of an example; plain ones count less, as few of them are missed
 REWRITTEN_SHARE: Final = 0.25  # of all examples: added in other words
 N_FOLDS: Final = 6  # of the menus, for the act models
 MAX_CANDIDATES: Final = 30  # parses of an example in a round

@@ -25,6 +25,8 @@ def set_portions(context: Context) -> Iterator[Edit]:
         modified = context.modify(context.draft[number], counted)
         if modified is not None and _is_countable(context, modified.line, first):
             listed = listed_portions(context.draft[number], first)
+            if chunk.number == 1 >= listed:
+                continue  # "one cherry" is a cherry
             change = "new" if not listed else "same" if listed == chunk.number else "less" if listed > chunk.number else "more"
             event = context.event("set_portions", target, context.age(number), change)
             yield Edit(context, event, context.with_line(number, modified.line), (number,))
