@@ -35,6 +35,10 @@ class Heard(NamedTuple):
         """Return whether a phrase with this function was said."""
         return any(phrase.function == function for phrase in self.phrases)
 
+    def only(self, function: str) -> bool:
+        """Return whether nothing but phrases with this function was said."""
+        return bool(self.phrases) and not self.n_rest and all(phrase.function == function for phrase in self.phrases)
+
     def leads(self, function: str) -> bool:
         """Return whether the utterance begins with a phrase of this function, or is little else."""
         return any(phrase.function == function and self._leads(phrase) for phrase in self.phrases)

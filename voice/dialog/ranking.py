@@ -25,6 +25,7 @@ NAMING_LINES: Final = frozenset(
 )
 # Log-odds of a parse with an item of which it was asked which is meant. Offered items and choices of groups are also named to decline them.
 ANSWER: Final = 1.5
+MIN_DECISION: Final = 0.25  # of a parse that leaves no asked choice open, as a share of the best parse's probability
 MIN_ANSWER: Final = 0.5  # of a parse that only answers questions, as a share of the best parse's probability
 COST_OF_IMPLIED: Final = 3.0  # of a choice that nobody named, above a nested option
 COUNTING_UP: Final = frozenset({"increment", "repeat"})  # events of the parser
@@ -88,6 +89,31 @@ def _strays(asked: Question, group: str, parse: Parse, before: Sequence[DraftLin
 
 def _is_same(group: str, line: DraftLine, old: DraftLine) -> bool:
     return [option for option in line.options if option.group == group] == [option for option in old.options if option.group == group]
+
+
+def deciding_first(asked: Question, group: str, parses: list[Parse]) -> list[Parse]:
+    """Return the parses in a likelier sequence: one that leaves no asked choice open, if it is not much less likely than the first."""
+    if not _leaves_open(asked, group, parses[0]):
+        return parses
+    for parse in parses[1:]:
+        if parse.probability < MIN_DECISION * parses[0].probability:
+            break
+        if parse.n_edits and not parse.unread and not _leaves_open(asked, group, parse):
+            return _with_first(parse, parses)
+    return parses
+
+
+def _leaves_open(asked: Question, group: str, parse: Parse) -> bool:
+    """Return whether an asked line, or a part of it, is open between choices of the asked group after a parse that changes it."""
+    lines = asked.lines or (asked.line,)
+    asked_about = [line for line in parse.draft if line.quantity > 0 and (line.origin in lines or line.beside in lines)]
+    return bool(parse.n_edits) and any(option.group == group and len(option.choices) > 1 for line in asked_about for option in line.options)
+
+
+def closing_first(parses: list[Parse]) -> list[Parse]:
+    """Return the parses in a likelier sequence after words that only end the order: they choose nothing."""
+    unchanged = next((parse for parse in parses if not parse.n_edits), None)
+    return parses if unchanged is None else _with_first(unchanged, parses)
 
 
 def answers_alone_first(parses: list[Parse], before: Sequence[DraftLine], asked: AbstractSet[AskedChoice]) -> list[Parse]:
@@ -179,6 +205,14 @@ def naming_first(parses: list[Parse]) -> list[Parse]:
     """
     best = next((parse for parse in parses if _only_names(parse)), None)
     return parses if best is None else [best, *[parse for parse in parses if parse is not best]]
+
+
+def addressing_first(parses: list[Parse]) -> list[Parse]:
+    """Return the parses in a likelier sequence after a title with a name: if it is a part of a name of the menu, it is a person's."""
+    unchanged = next((parse for parse in parses if not parse.n_edits), None)
+    names = [arc for arc in parses[0].arcs() if arc.role in NAMING]
+    is_person = bool(names) and all(arc.is_partial for arc in names)
+    return _with_first(unchanged, parses) if unchanged is not None and is_person else parses
 
 
 def _only_names(parse: Parse) -> bool:

@@ -16,9 +16,12 @@ from voice.dialog.phrases import is_pronoun
 from voice.dialog.policy import is_read_back
 from voice.dialog.ranking import (
     AskedChoice,
+    addressing_first,
     answers_alone_first,
     cancels_a_name,
     certain_first,
+    closing_first,
+    deciding_first,
     in_light_of,
     is_cancelling,
     naming_first,
@@ -230,14 +233,13 @@ class UtteranceReader:
             parses = in_light_of(first, said, parses)
         if first is not None and first.group is not None:
             parses = on_asked_lines_first(first, self.menu.flat_group(first.path, first.group), parses, before)
-            if not said.leading():
+            parses = deciding_first(first, self.menu.flat_group(first.path, first.group), parses)
+            if said.only("done"):
+                parses = closing_first(parses)
+            elif not said.leading():
                 parses = answers_alone_first(parses, before, {*self._asked_choices(state.questions)})
-        is_about_order = first is None or first.kind is QuestionKind.MORE or is_read_back(first)
-        if not persons and is_about_order and before and said.phrases:
-            parses = remark_first(parses)
-        elif not persons and is_about_order and not parses[0].n_edits and not said.phrases:
-            parses = repeating_first(parses) if before else parses
-            parses = parses if is_addressing(analysis.tokens) else naming_first(parses)
+        if first is None or first.kind is QuestionKind.MORE or is_read_back(first):
+            parses = _about_the_order(parses, analysis.tokens, said, has_lines=bool(before), has_persons=bool(persons))
         if first is None or said.leading() or not _has_words_left(parses[0]):
             return first, parses
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
@@ -332,6 +334,16 @@ def _number(parse: Parse, tokens: Sequence[Token]) -> int:
 def _kind(asked: Question | None) -> str:
     """Return the kind of a question; "" if there is none."""
     return asked.kind.value if asked is not None else ""
+
+
+def _about_the_order(parses: list[Parse], tokens: Sequence[Token], said: Heard, *, has_lines: bool, has_persons: bool) -> list[Parse]:
+    """Return the parses of words about the whole order in a likelier sequence."""
+    if not has_persons and has_lines and said.phrases:
+        parses = remark_first(parses)
+    elif not has_persons and not parses[0].n_edits and not said.phrases:
+        parses = repeating_first(parses) if has_lines else parses
+        parses = parses if is_addressing(tokens) else naming_first(parses)
+    return addressing_first(parses) if is_addressing(tokens) else parses
 
 
 def _has_words_left(parse: Parse) -> bool:

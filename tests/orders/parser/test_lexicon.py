@@ -103,6 +103,12 @@ def test_a_measure_that_no_name_has_is_an_arc_of_its_type():
     assert [arc.value for arc in arcs("sixty ounce latte", Role.TALK)] == ["size"]
 
 
+@pytest.mark.parametrize(("utterance", "is_reference"), [("no", False), ("cho no it da", True), ("nó", True)])
+def test_a_word_without_its_mark_counts_beside_an_exact_one_only_in_its_language(utterance, is_reference):
+    at = next(number for number, token in enumerate(words.tokenize(utterance)) if words.fold(token.surface) == "no")
+    assert any(arc.role is Role.REFERENCE for arc in lattice(utterance)[at]) is is_reference
+
+
 def test_zero_of_something_is_none():
     assert {arc.role for arc in lattice("0 lattes")[0]} >= {Role.AMOUNT, Role.AMOUNT_BEHIND}
     assert not arcs("0 lattes", Role.NUMBER)

@@ -158,9 +158,13 @@ class Lexicon:
             reach = max(reach, len(said))
             folded = tuple(map(words.fold, said))
             for length in range(1, len(said) + 1):
-                for phrase, role, value, of_language in self._functions.get(folded[:length], ()):
+                entries = self._functions.get(folded[:length], ())
+                is_exact = any([phrase == said[:length] for phrase, *_ in entries])
+                for phrase, role, value, of_language in entries:
                     if of_shorthand not in {"", of_language}:
                         continue
+                    if is_exact and phrase != said[:length] and manner.language != of_language:
+                        continue  # "no" is no "nó" without its mark
                     spelling = function_spelling(said[:length], phrase, has_diacritics=manner.has_diacritics)
                     if spelling is None:
                         continue
