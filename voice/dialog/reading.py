@@ -240,7 +240,7 @@ class UtteranceReader:
                 parses = answers_alone_first(parses, before, {*self._asked_choices(state.questions)})
         if first is None or first.kind is QuestionKind.MORE or is_read_back(first):
             parses = _about_the_order(parses, analysis.tokens, said, has_lines=bool(before), has_persons=bool(persons))
-        if first is None or said.leading() or not _has_words_left(parses[0]):
+        if first is None or said.leading() or not _has_words_left(parses[0]) or self._names_group(first, analysis):
             return first, parses
         for other in state.questions[1:MAX_PARSED_QUESTIONS]:
             if not other.choices:
@@ -249,6 +249,11 @@ class UtteranceReader:
             if again[0].n_edits and not _has_words_left(again[0]):
                 return other, again
         return first, parses
+
+    def _names_group(self, asked: Question, analysis: Analysis) -> bool:
+        """Return whether the words name the group that was asked about: "the larger size"."""
+        group = self.menu.flat_group(asked.path, asked.group) if asked.group is not None else ""
+        return any(arc.role is Role.GROUP and group in arc.value for row in analysis.lattice for arc in row)
 
     def _asked_choices(self, questions: Iterable[Question]) -> Iterator[AskedChoice]:
         """Yield the choices of the open questions about groups, by line and group of the flat menu."""
