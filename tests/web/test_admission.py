@@ -61,7 +61,8 @@ def method_of(route):
 
 def test_only_these_routes_need_no_credentials():
     assert {route.path for route in ROUTES if facts_of(route).scope is None} == OPEN
-    assert {route.path.removeprefix("/api/v1/voice/") for route in SOCKETS} == {"live", "calls/media", "calls/asterisk", "calls/relay"}
+    calls = {"calls/media", "calls/asterisk", "calls/relay", "calls/jambonz"}
+    assert {route.path.removeprefix("/api/v1/voice/") for route in SOCKETS} == {"live", *calls}
     assert {"speech", "order"} == LIVE_SCOPES
 
 
