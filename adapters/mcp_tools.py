@@ -111,7 +111,7 @@ class NoArguments(Model):
 
 
 class ReadMenu(Model):
-    """Which part of which menu is read."""
+    """The menu to read, and the page of its items."""
 
     menu: Id | None = Field(None, description="The id; null: the only menu.")
     page: int = Field(1, ge=1, le=10_000, description=f"Counts from 1; a page has {ITEMS_PER_PAGE} items.")
@@ -233,7 +233,7 @@ async def take_order(state: ToolState, client: str, arguments: TakeOrder) -> Too
 
 
 async def answer(state: ToolState, client: str, arguments: Answer) -> ToolReply:
-    """Go on with the customer's next words: an answer to what was asked, a change, a question about the menu, "that's all", "yes".
+    """Take the customer's next words: an answer, a change, a question about the menu, "that's all" or "yes".
 
     Send the state of the last reply back as it is; never edit lines yourself. While `status` is `asking`, the order is incomplete; after
     "that's all" the order is read back (`confirming`); after the customer's yes `status` is `confirmed`: call store_order.

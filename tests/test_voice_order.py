@@ -61,7 +61,7 @@ def test_every_theme_property_is_documented_and_every_documented_one_exists() ->
 
 
 def policy_of(page: str, service: Server) -> str:
-    """Return the documented content security policy with this service, and the hashes of what is inline in the page itself."""
+    """Return the documented content security policy. It allows this service, and the inline code of the page by its hashes."""
     documented = re.search(r"    (script-src .*)", (ROOT / "docs/element.md").read_text())
     assert documented is not None
     policy = documented[1].replace("https://voice.example", service.url).replace("wss://voice.example", f"ws://127.0.0.1:{service.port}")

@@ -102,7 +102,7 @@ class NoteFinder:
         return [note._replace(start=tokens[start].start, is_attribute=True)]
 
     def _introduced(self, utterance: str, tokens: Sequence[Token], start: int, end: int, *, needs_capital: bool) -> list[FoundNote]:
-        """Return the note of the person behind "my name is", whatever it means on the menu; the order is for this person."""
+        """Return a person note with the name behind "my name is", even if the name is also a word of the menu."""
         at = end + 1 if end + 1 < len(tokens) and tokens[end].surface in _titles() else end
         if at == len(tokens) or is_function_word(tokens[at]) or (needs_capital and not tokens[at].capital):
             return []

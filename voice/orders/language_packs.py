@@ -201,7 +201,7 @@ class LanguagePack(BaseModel):
     ors: list[str]  # between alternatives
     withs: list[str]  # before an option
     ontos: list[str]  # before the item to which an option is added
-    onlys: list[str]  # nothing but what is beside them: "two only"
+    onlys: list[str]  # limit the number or option beside them: "two only"
     # Options and their amounts
     amounts: dict[Amount, list[str]]  # before the option
     amounts_behind: dict[Amount, list[str]]  # behind the option
@@ -225,7 +225,7 @@ class LanguagePack(BaseModel):
     refers: list[str]  # pronouns for a line of the order
     ordinals: dict[str, int]  # the position of a line, or of a choice that the shop offered; -1: the last
     # Questions and answers
-    inquiries: list[str]  # before a question of the customer: names behind it are rather no order; `asks` tell what is asked
+    inquiries: list[str]  # begin a question, so that names behind them are less likely ordered; `asks` tells the kind of question
     asked: list[str]  # complete questions
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least, middle
     acts: dict[str, list[str]]  # phrases that tell a dialogue act: human, repeat, smalltalk

@@ -37,7 +37,7 @@ class PartExamples(ReferenceExamples):
     # --- Portions of options
 
     def _countable(self) -> tuple[LineRequest, str, str] | None:
-        """Return a line without options, and a choice of which it may have several portions."""
+        """Return a line without options, and a choice that can be ordered in several portions on it."""
         line = self._line(max_options=0).model_copy(update={"options": [], "quantity": self.random.choice([1, 1, 2])})
         groups = [group for group in self.menu.items[line.item].options if self.menu.option_groups[group].select == "many"]
         groups = [group for group in groups if self.menu.option_groups[group].choices]

@@ -127,5 +127,5 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
 
 
 def _names_everything(pack: LanguagePack, way: str) -> bool:
-    """Return whether a phrase says by itself what it makes an exception from: "everything but"."""
+    """Return whether a phrase contains both "all" and the exception: "everything but"."""
     return any([way.startswith(f"{everything} ") for everything in pack.all_references])

@@ -182,7 +182,7 @@ def add_parallel(context: Context) -> Iterator[Edit]:
 
 
 def head(context: Context) -> Iterator[Edit]:
-    """Keep a number, modifiers and items of which later chunks name the parts: "four small froyos: two mango, two taro"."""
+    """Keep the number, modifiers and items of a list; later chunks name its parts: "four small froyos: two mango, two taro"."""
     chunk = context.chunk
     if len(chunk.items) < 2 or context.counted < 2 or chunk.verb not in {"", "add"} or context.has(UNPARALLEL):  # noqa: PLR2004 - parts
         return

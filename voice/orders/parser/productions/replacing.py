@@ -110,7 +110,7 @@ def _kept(context: Context, items: tuple[str, ...], line: DraftLine) -> tuple[Dr
 
 
 def take_over(context: Context) -> Iterator[Edit]:
-    """Put the line that was added before in the place of the one instead of which it was ordered: it takes over the options that fit."""
+    """Replace the line behind "instead of" by the line that was just added, which keeps the options that fit."""
     chunk, draft = context.chunk, context.draft
     if chunk.verb != "instead" or not context.is_line_named or not context.new_lines:
         return

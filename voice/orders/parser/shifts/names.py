@@ -158,7 +158,7 @@ def shift_amount(shift: Shift) -> Hypotheses:
 
 
 def shift_amount_behind(shift: Shift) -> Hypotheses:
-    """Apply an amount to the modifier before it; "no" may also remove the item before it, or what is to be changed into zero."""
+    """Apply an amount to the modifier before it. "No" may also remove the item before it, or set a line to zero."""
     hypothesis, value = shift.hypothesis, shift.arc.value
     chunk = hypothesis.chunk
     if chunk.modifiers and hypothesis.joint == "" and chunk.modifiers[-1].amount is None:
