@@ -17,6 +17,7 @@ MODULES = (
     "numbers",
     "pricing",
     "parser.acts",
+    "parser.agreement",
     "parser.arc",
     "parser.draft",
     "parser.edits",

@@ -144,6 +144,7 @@ class Candidate(NamedTuple):
 
     features: Mapping[str, float]  # sums of values
     is_right: bool  # its order is right
+    agreement: Mapping[str, float] = {}  # sums of values of the features that only the ranker has
 
 
 Pool = dict[Any, Candidate]  # the parses of one example from all rounds

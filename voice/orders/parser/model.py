@@ -142,6 +142,27 @@ PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
+# How far the result of a parse agrees with what was said: voice.orders.parser.agreement. Only the ranker has these. A feature is the event
+# with all its attributes, and, of three or more, with the first one and one other.
+AGREEMENT: Final[Mapping[str, tuple[str, ...]]] = {
+    "said": ("what", "clarity", "effect"),
+    "said_after": ("what", "operation", "effect"),
+    "lost": ("count",),
+    "changes": ("count", "mentions"),
+    "changes_asked": ("kind", "count"),
+    "made": ("kind", "support", "number"),
+    "made_often": ("kind", "lines"),
+    "counted": ("direction", "number", "support"),
+    "gone": ("support", "only"),
+    "turned": ("support", "only"),
+    "optional": ("kind", "support", "amount", "open"),
+    "optional_asked": ("kind", "group", "line"),
+    "optional_often": ("kind", "lines", "mentions"),
+    "optional_after": ("kind", "amount", "operation"),
+    "near": ("kind", "own", "behind", "ahead"),
+    "number_said": ("size", "used"),
+    "number_unsaid": ("number",),
+}
 WORD_PLACES: Final = ("before", "first", "last", "behind")  # of a chunk: its first word, its last one, and their neighbours
 WORD_EVENTS: Final = frozenset({"word", "changed_by"})  # their last attribute is a word of the utterance
 
@@ -151,6 +172,12 @@ def features_of(event: Event) -> Features:
     name, attributes = event[0], event[1:]
     if name in WORD_EVENTS:
         return ((f"{name} {' '.join(attributes)}", 1.0),)
+    if name in AGREEMENT:
+        named = [f"{attribute}={value}" for attribute, value in zip(AGREEMENT[name], attributes, strict=True)]
+        found = [".".join([name, *named])]
+        if len(named) > 2:  # noqa: PLR2004 - with two, the pair is the whole
+            found += [f"{name}.{named[0]}.{other}" for other in named[1:]]
+        return tuple([(feature, 1.0) for feature in found])
     names = EVENTS[name]
     found = [name]
     for attribute, value in zip(names, attributes, strict=True):

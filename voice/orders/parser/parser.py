@@ -9,6 +9,7 @@ from schemas import LineRequest
 from voice.menus.menu import Menu
 from voice.orders import words
 from voice.orders.parser.acts import ActModel, act_features, masked
+from voice.orders.parser.agreement import Agreement
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import NEW, Draft, DraftLine, MenuIndex, denotation
 from voice.orders.parser.edits import Reduction
@@ -56,10 +57,13 @@ class Unresolved(NamedTuple):
 class Parse:
     """A parse of an utterance: the draft after it, its probability, and the arcs and events of the derivation."""
 
-    __slots__ = ("_edits", "_events", "_hypothesis", "_unread", "draft", "probability", "unresolved")
+    __slots__ = ("_agreement", "_edits", "_events", "_hypothesis", "_unread", "draft", "probability", "unresolved")
 
-    def __init__(self, hypothesis: Hypothesis, draft: Draft, probability: float, unresolved: tuple[Unresolved, ...]) -> None:
+    def __init__(
+        self, hypothesis: Hypothesis, draft: Draft, probability: float, unresolved: tuple[Unresolved, ...], agreement: Agreement
+    ) -> None:
         self._hypothesis = hypothesis
+        self._agreement = agreement
         self.draft = draft
         self.probability = probability  # of the draft, over the parses found
         self.unresolved = unresolved
@@ -92,6 +96,10 @@ class Parse:
             self._events = tuple(events)
         return self._events
 
+    def agreement(self) -> list[Event]:
+        """Return how far the draft agrees with what was said."""
+        return self._agreement.events(self.draft, [one.line for one in self.unresolved])
+
     @property
     def edits(self) -> tuple[EditRecord, ...]:
         """The edits that made another draft."""
@@ -108,11 +116,11 @@ class Parse:
 
     def weighed(self, probability: float) -> "Parse":
         """Return the parse with another probability."""
-        return Parse(self._hypothesis, self.draft, probability, self.unresolved)
+        return Parse(self._hypothesis, self.draft, probability, self.unresolved, self._agreement)
 
     def with_draft(self, draft: Draft, unresolved: tuple[Unresolved, ...]) -> "Parse":
         """Return the parse with another draft, as the dialog has it."""
-        return Parse(self._hypothesis, draft, self.probability, unresolved)
+        return Parse(self._hypothesis, draft, self.probability, unresolved, self._agreement)
 
     def has_event(self, name: str) -> bool:
         """Return whether the derivation has an event of this name."""
@@ -219,7 +227,7 @@ class Parser:
         found = list(self._search(lattice, start, question, max_hypotheses))
         complete = [parsed for parsed in found if not _is_broken_off(parsed)]
         finished = [ending.finished(parsed) for parsed in complete or found]
-        parses = _best(finished, max_parses)
+        parses = _best(finished, max_parses, Agreement(lattice, before, question))
         return parses if self._ranker is None else _ranked(parses, self._ranker)
 
     def _search(
@@ -437,7 +445,7 @@ def _pruned(beam: list[Hypothesis], max_hypotheses: int) -> list[Hypothesis]:
     return followed
 
 
-def _best(finished: list["_Finished"], max_parses: int) -> list[Parse]:
+def _best(finished: list["_Finished"], max_parses: int, agreement: Agreement) -> list[Parse]:
     """Return the cheapest parse of each meaning, the likeliest meaning first; its probability is that of all its parses.
 
     A meaning is an order, and the items of the lines that are not on it.
@@ -452,7 +460,7 @@ def _best(finished: list["_Finished"], max_parses: int) -> list[Parse]:
         mass[meaning] = mass.get(meaning, 0.0) + math.exp(least_cost - one.hypothesis.cost)
     total = sum(mass.values())
     return [
-        Parse(hypothesis, outcome.draft, mass[meaning] / total, outcome.unresolved)
+        Parse(hypothesis, outcome.draft, mass[meaning] / total, outcome.unresolved, agreement)
         for meaning, (hypothesis, outcome) in sorted(cheapest.items(), key=lambda one: -mass[one[0]])[:max_parses]
     ]
 
@@ -462,7 +470,7 @@ def _ranked(parses: list[Parse], ranker: Ranker) -> list[Parse]:
     likely = [parse for parse in parses if parse.probability >= MIN_RANKED * parses[0].probability]
     if len(likely) < 2:  # noqa: PLR2004 - nothing to compare
         return parses
-    log_odds = ranker.log_odds([parse.events for parse in likely])
+    log_odds = ranker.log_odds([[*parse.events, *parse.agreement()] for parse in likely])
     masses = [parse.probability * math.exp(odds) for parse, odds in zip(likely, log_odds.tolist(), strict=True)]
     scale = sum([parse.probability for parse in likely], 0.0) / sum(masses, 0.0)
     weighed = [parse.weighed(mass * scale) for parse, mass in zip(likely, masses, strict=True)]

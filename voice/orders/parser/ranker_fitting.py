@@ -11,6 +11,7 @@ arXiv:1612.01474). Of 1,436 turns on menus that were left out, the weights alone
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -60,7 +61,9 @@ def fit_ranker(pools: Iterable[tuple[Pool, float]], weights: Mapping[str, float]
     `pools`: the parses of each example, and how much the example counts.
     """
     ranked = [(pool, weight) for pool, weight in pools if len({candidate.is_right for candidate in pool.values()}) > 1]
-    count = Counter(feature for pool, _ in ranked for candidate in pool.values() for feature in candidate.features)
+    count = Counter(
+        feature for pool, _ in ranked for candidate in pool.values() for feature in chain(candidate.features, candidate.agreement)
+    )
     known = [feature for feature, n in count.items() if n >= MIN_FEATURE_COUNT and feature.split(" ", 1)[0] not in WORD_EVENTS]
     columns = {feature: column for column, feature in enumerate(known)}
     examples = [_example(pool, weight, columns, weights) for pool, weight in ranked]
@@ -85,7 +88,7 @@ def _example(pool: Pool, weight: float, columns: Mapping[str, int], weights: Map
     found = [
         (row, columns[feature], value)
         for row, candidate in enumerate(candidates)
-        for feature, value in candidate.features.items()
+        for feature, value in chain(candidate.features.items(), candidate.agreement.items())
         if feature in columns
     ]
     rows, of_columns, values = zip(*found, strict=True) if found else ((), (), ())

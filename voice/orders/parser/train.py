@@ -25,7 +25,7 @@ from voice.orders.parser.fitting import PRIOR, Candidate, Pool, fit
 from voice.orders.parser.generation import generated
 from voice.orders.parser.generation_talk import Rewriter
 from voice.orders.parser.lexicon import Lexicon
-from voice.orders.parser.model import WEIGHTS_FILE, Model
+from voice.orders.parser.model import WEIGHTS_FILE, Model, features_of
 from voice.orders.parser.parser import Parse, Parser, Unresolved
 from voice.orders.parser.person_arcs import Mention
 from voice.orders.parser.ranker import RANKER_FILE
@@ -80,8 +80,11 @@ def fold_models(menus: Sequence[Sequence[Prepared]]) -> list[ActModel]:
     return models
 
 
-def candidates(parser: Parser, examples: Sequence[Example]) -> Iterator[Parsed]:
-    """Parse the examples of one menu; in a conversation, what a turn leaves waiting is pending in the next one."""
+def candidates(parser: Parser, examples: Sequence[Example], *, for_ranker: bool = False) -> Iterator[Parsed]:
+    """Parse the examples of one menu; in a conversation, what a turn leaves waiting is pending in the next one.
+
+    `for_ranker`: with the features that only the ranker has.
+    """
     waiting: Sequence[Unresolved] = ()
     for example in examples:
         right = {denotation(parser.index.draft(lines)) for lines in example.right}
@@ -92,9 +95,20 @@ def candidates(parser: Parser, examples: Sequence[Example]) -> Iterator[Parsed]:
             focus=example.focus,
             max_parses=MAX_CANDIDATES,
         )
-        found = [(rank, Candidate(parse.features(), _is_right(parse, right, example.awaits))) for rank, parse in enumerate(parses)]
+        found = [
+            (rank, Candidate(parse.features(), _is_right(parse, right, example.awaits), _agreement(parse) if for_ranker else {}))
+            for rank, parse in enumerate(parses)
+        ]
         waiting = next((parses[rank].unresolved for rank, candidate in found if candidate.is_right), ())
         yield found
+
+
+def _agreement(parse: Parse) -> dict[str, float]:
+    """Return the values of the features that only the ranker has."""
+    found: Counter[str] = Counter()
+    for event in parse.agreement():
+        found.update([feature for feature, _ in features_of(event)])
+    return {feature: float(count) for feature, count in found.items()}
 
 
 def mentions_of(example: Example) -> Iterator[Mention]:
@@ -153,6 +167,7 @@ class Task(NamedTuple):
     vocabulary: Collection[str]
     examples: Sequence[Example]
     fold: int  # of the act model
+    for_ranker: bool
 
 
 _act_models: list[ActModel] = []  # of each fold, in the processes that parse
@@ -166,7 +181,7 @@ def inherit(models: Sequence[ActModel]) -> None:
 def parse_examples(task: Task) -> list[Parsed]:
     """Parse the examples of one menu with some weights."""
     parser = Parser(task.examples[0].menu, Model(task.weights, task.vocabulary), _act_models[task.fold])
-    return list(candidates(parser, task.examples))
+    return list(candidates(parser, task.examples, for_ranker=task.for_ranker))
 
 
 class Trainer:
@@ -179,9 +194,9 @@ class Trainer:
         self._vocabulary = frozenset(word for word, n in count.items() if n >= MIN_WORD_COUNT)
         self._act_models = fold_models(menus)
 
-    def parse(self, weights: Mapping[str, float]) -> list[Parsed]:
+    def parse(self, weights: Mapping[str, float], *, for_ranker: bool = False) -> list[Parsed]:
         """Parse all examples with some weights."""
-        tasks = [Task(weights, self._vocabulary, menu, place % N_FOLDS) for place, menu in enumerate(self._menus)]
+        tasks = [Task(weights, self._vocabulary, menu, place % N_FOLDS, for_ranker) for place, menu in enumerate(self._menus)]
         with multiprocessing.get_context("fork").Pool(os.cpu_count(), inherit, (self._act_models,)) as processes:
             return [parsed for menu in processes.map(parse_examples, tasks, 1) for parsed in menu]
 
@@ -245,9 +260,8 @@ def main() -> None:
         sys.stdout.flush()
         written = {feature: round(weight, 4) for feature, weight in weights.items() if abs(weight) >= MIN_WEIGHT}
         write(arguments.output / WEIGHTS_FILE.name, written)
-    write_ranker(
-        arguments.output / RANKER_FILE.name, fit_ranker(zip(map(dict, trainer.parse(written)), trainer.weights, strict=True), written)
-    )
+    pools = map(dict, trainer.parse(written, for_ranker=True))
+    write_ranker(arguments.output / RANKER_FILE.name, fit_ranker(zip(pools, trainer.weights, strict=True), written))
 
 
 if __name__ == "__main__":
