@@ -4,24 +4,20 @@ Events and commands are JSON (`f(json)`) or words with `name:value` fields; comm
 has the dialplan. Source: docs/Configuration/Channel-Drivers/WebSocket.md of Asterisk's documentation.
 """
 
-import asyncio
 from typing import Any, Final
 
 import orjson
-from starlette.requests import ClientDisconnect, HTTPConnection
-from starlette.types import Receive, Scope, Send
+from starlette.requests import ClientDisconnect
 
-from adapters.phone_socket import DEFAULT_PHONE_LIMITS, PhoneAdmission, PhoneLimits, PhoneSocket, accept_basic
+from adapters.phone_endpoint import AudioMark, BasicAuthEndpoint
+from adapters.phone_socket import PhoneSocket
 from errors import ApiError, BadRequest
 from schemas import RawEncoding
-from settings import Settings
 from voice.calls.call import Call
-from voice.calls.calls import reading
+from voice.calls.calls import Caller, Calls, reading
 from voice.calls.outcome import FINISHED
-from web.context import context_of
+from web.context import RequestContext
 
-LIMITS = ("requests", "speech")
-SUBPROTOCOL = "media"
 # Encoding and sample rate (Hz) of each format.
 FORMATS: Final[dict[str, tuple[RawEncoding, int]]] = {
     "ulaw": ("mulaw", 8000),
@@ -42,7 +38,7 @@ class ChanWebSocketLine:
 
     def __init__(self, socket: PhoneSocket, *, is_json: bool) -> None:
         self.socket, self.is_json = socket, is_json
-        self.heard = asyncio.Event()
+        self.mark = AudioMark()
 
     async def play(self, audio: bytes) -> None:
         """Send audio."""
@@ -54,13 +50,8 @@ class ChanWebSocketLine:
 
     async def wait_until_heard(self) -> None:
         """Wait for a mark behind the audio."""
-        self.heard.clear()
-        await self.command("MARK_MEDIA", "end")
-        try:
-            async with asyncio.timeout(self.lead_s + 2):
-                await self.heard.wait()
-        except TimeoutError:
-            return
+        await self.command("MARK_MEDIA", self.mark.new())
+        await self.mark.wait(self.lead_s)
 
     async def command(self, name: str, correlation_id: str = "") -> None:
         """Send a command."""
@@ -70,43 +61,26 @@ class ChanWebSocketLine:
             await self.socket.send(f"{name} {correlation_id}".strip())
 
 
-class ChanWebSocketEndpoint:
+class ChanWebSocketEndpoint(BasicAuthEndpoint):
     """Serves the channel of a call."""
 
-    def __init__(self, settings: Settings, limits: PhoneLimits = DEFAULT_PHONE_LIMITS) -> None:
-        self.admission = PhoneAdmission(settings)
-        self.limits = limits
+    protocol, subprotocol = "chan_websocket", "media"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the call before the handshake, or take it."""
-        connection, state = HTTPConnection(scope), scope["state"]
-        state["calls"].check_admission()
-        accept_basic(connection)
-        parameters: dict[str, Any] = dict(connection.query_params)
-        caller = await self.admission.admit(connection, state["admission"], parameters, None, LIMITS, "chan_websocket", "")
-        socket = PhoneSocket(scope, receive, send, self.limits)
-        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None)
-        error: ApiError | None = None
-        try:
-            start, is_json = parse(await socket.receive(self.limits.max_start_s))
-            if start.get("event") != "MEDIA_START" or str(start.get("format")) not in FORMATS:
-                message = f"The first message is not MEDIA_START with a format of {', '.join(FORMATS)}."
-                raise BadRequest(message)
-            caller.call_id = str(start.get("channel_id") or start.get("connection_id") or "")
-            encoding, sample_rate = FORMATS[str(start["format"])]
-            line = ChanWebSocketLine(socket, is_json=is_json)
-            with state["calls"].open(caller, line, encoding=encoding, sample_rate=sample_rate) as call:
-                context_of(scope).live = call.live
-                async with reading(self._read(socket, call, line)):
-                    caller.outcome = await call.run()
-                    if caller.outcome in FINISHED:
-                        await line.command("HANGUP")
-                error = call.live.ended_by
-        except ApiError as refused:
-            error = refused
-        except OSError as gone:
-            raise ClientDisconnect from gone
-        await socket.close(error)
+    async def _serve(self, socket: PhoneSocket, caller: Caller, calls: Calls, context: RequestContext) -> ApiError | None:
+        start, is_json = parse(await socket.receive(self.limits.max_start_s))
+        if start.get("event") != "MEDIA_START" or str(start.get("format")) not in FORMATS:
+            message = f"The first message is not MEDIA_START with a format of {', '.join(FORMATS)}."
+            raise BadRequest(message)
+        caller.call_id = str(start.get("channel_id") or start.get("connection_id") or "")
+        encoding, sample_rate = FORMATS[str(start["format"])]
+        line = ChanWebSocketLine(socket, is_json=is_json)
+        with calls.open(caller, line, encoding=encoding, sample_rate=sample_rate) as call:
+            context.live = call.live
+            async with reading(self._read(socket, call, line)):
+                caller.outcome = await call.run()
+                if caller.outcome in FINISHED:
+                    await line.command("HANGUP")
+            return call.live.ended_by
 
     @staticmethod
     async def _read(socket: PhoneSocket, call: Call, line: ChanWebSocketLine) -> None:
@@ -121,7 +95,7 @@ class ChanWebSocketEndpoint:
                 if event["event"] == "DTMF_END":
                     await call.press(str(event.get("digit") or ""))
                 elif event["event"] == "MEDIA_MARK_PROCESSED":
-                    line.heard.set()
+                    line.mark.take(event.get("correlation_id") or line.mark.name)
         except ClientDisconnect:
             await call.hang_up()
         except ApiError as error:

@@ -5,25 +5,20 @@ https://github.com/jambonz/jambonz-feature-server, lib/tasks/listen.js.
 """
 
 import asyncio
-import itertools
 from typing import Any, Final
 
 import orjson
-from starlette.requests import ClientDisconnect, HTTPConnection
-from starlette.types import Receive, Scope, Send
+from starlette.requests import ClientDisconnect
 
-from adapters.phone_socket import DEFAULT_PHONE_LIMITS, PhoneAdmission, PhoneLimits, PhoneSocket, accept_basic
+from adapters.phone_endpoint import HANG_UP_S, AudioMark, BasicAuthEndpoint
+from adapters.phone_socket import PhoneSocket
 from errors import ApiError, BadRequest
-from settings import Settings
 from voice.calls.call import Call
-from voice.calls.outcome import Outcome
-from web.context import context_of
+from voice.calls.calls import Caller, Calls, reading
+from voice.calls.outcome import FINISHED
+from web.context import RequestContext
 
-LIMITS = ("requests", "speech")
-SUBPROTOCOL = "audio.jambonz.org"  # jambonz goes on only if it is selected
 SAMPLE_RATES: Final = frozenset({8000, 16_000, 24_000, 48_000})
-# After the goodbye the caller may hang up; then jambonz goes on with the next verb, which may call a person.
-FINISHED, HANG_UP_S = frozenset({Outcome.CONFIRMED, Outcome.CANCELLED}), 10.0
 
 
 class JambonzLine:
@@ -33,9 +28,7 @@ class JambonzLine:
 
     def __init__(self, socket: PhoneSocket) -> None:
         self.socket = socket
-        self.heard = asyncio.Event()
-        self._marks = itertools.count(1)
-        self._awaited = ""
+        self.mark = AudioMark()
 
     async def play(self, audio: bytes) -> None:
         """Send audio."""
@@ -48,64 +41,32 @@ class JambonzLine:
 
     async def wait_until_heard(self) -> None:
         """Wait for a mark behind the audio."""
-        self.heard.clear()
-        self._awaited = f"end-{next(self._marks)}"
-        await self.socket.send({"type": "mark", "data": {"name": self._awaited}})
-        try:
-            async with asyncio.timeout(self.lead_s + 2):
-                await self.heard.wait()
-        except TimeoutError:
-            return
-
-    def mark(self, content: object) -> None:
-        """Take a mark that came back: it was played, or cleared."""
-        if isinstance(content, dict) and content.get("name") == self._awaited:
-            self.heard.set()
+        await self.socket.send({"type": "mark", "data": {"name": self.mark.new()}})
+        await self.mark.wait(self.lead_s)
 
 
-class JambonzEndpoint:
+class JambonzEndpoint(BasicAuthEndpoint):
     """Serves the verb of a call."""
 
-    def __init__(self, settings: Settings, limits: PhoneLimits = DEFAULT_PHONE_LIMITS) -> None:
-        self.admission = PhoneAdmission(settings)
-        self.limits = limits
+    protocol, subprotocol = "jambonz", "audio.jambonz.org"  # jambonz goes on only if its subprotocol is selected
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the call before the handshake, or take it."""
-        connection, state = HTTPConnection(scope), scope["state"]
-        state["calls"].check_admission()
-        accept_basic(connection)
-        parameters: dict[str, Any] = dict(connection.query_params)
-        caller = await self.admission.admit(connection, state["admission"], parameters, None, LIMITS, "jambonz", "")
-        socket = PhoneSocket(scope, receive, send, self.limits)
-        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None)
-        error: ApiError | None = None
-        try:
-            described = await socket.receive_json(self.limits.max_start_s)
-            sample_rate = described.get("sampleRate", 8000)
-            if not isinstance(sample_rate, int) or sample_rate not in SAMPLE_RATES:
-                message = f"The sampleRate of the verb is not supported: {', '.join(map(str, sorted(SAMPLE_RATES)))}."
-                raise BadRequest(message)
-            caller.call_id = str(described.get("callSid") or described.get("call_sid") or "")
-            line = JambonzLine(socket)
-            with state["calls"].open(caller, line, encoding="pcm_s16le", sample_rate=sample_rate) as call:
-                context_of(scope).live = call.live
-                reading = asyncio.ensure_future(_read(socket, call, line))
-                try:
-                    caller.outcome = await call.run()
-                    if caller.outcome in FINISHED:
-                        await asyncio.wait({reading}, timeout=HANG_UP_S)
-                    if not reading.done():
-                        await socket.send({"type": "disconnect"})
-                finally:
-                    reading.cancel()
-                    await asyncio.gather(reading, return_exceptions=True)
-                error = call.live.ended_by
-        except ApiError as refused:
-            error = refused
-        except OSError as gone:
-            raise ClientDisconnect from gone
-        await socket.close(error)
+    async def _serve(self, socket: PhoneSocket, caller: Caller, calls: Calls, context: RequestContext) -> ApiError | None:
+        described = await socket.receive_json(self.limits.max_start_s)
+        sample_rate = described.get("sampleRate", 8000)
+        if not isinstance(sample_rate, int) or sample_rate not in SAMPLE_RATES:
+            message = f"The sampleRate of the verb is not supported: {', '.join(map(str, sorted(SAMPLE_RATES)))}."
+            raise BadRequest(message)
+        caller.call_id = str(described.get("callSid") or described.get("call_sid") or "")
+        line = JambonzLine(socket)
+        with calls.open(caller, line, encoding="pcm_s16le", sample_rate=sample_rate) as call:
+            context.live = call.live
+            async with reading(_read(socket, call, line)) as messages:
+                caller.outcome = await call.run()
+                if caller.outcome in FINISHED:
+                    await asyncio.wait({messages}, timeout=HANG_UP_S)
+                if not messages.done():
+                    await socket.send({"type": "disconnect"})
+            return call.live.ended_by
 
 
 async def _read(socket: PhoneSocket, call: Call, line: JambonzLine) -> None:
@@ -119,8 +80,8 @@ async def _read(socket: PhoneSocket, call: Call, line: JambonzLine) -> None:
             event = parse(message)
             if event.get("event") == "dtmf":
                 await call.press(str(event.get("dtmf") or ""))
-            elif event.get("type") == "mark":
-                line.mark(event.get("data"))
+            elif event.get("type") == "mark" and isinstance(event.get("data"), dict):
+                line.mark.take(event["data"].get("name"))
     except ClientDisconnect:
         await call.hang_up()
     except ApiError as error:

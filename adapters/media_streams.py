@@ -8,12 +8,12 @@ Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 import asyncio
 import base64
 import binascii
-import itertools
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from adapters.phone_endpoint import HANG_UP_S, LIMITS, AudioMark
 from adapters.phone_socket import DEFAULT_PHONE_LIMITS, PhoneAdmission, PhoneLimits, PhoneSocket
 from errors import ApiError, BadRequest
 from schemas import RawEncoding
@@ -23,13 +23,10 @@ from voice.calls.calls import reading
 from voice.calls.outcome import FINISHED
 from web.context import context_of
 
-LIMITS = ("requests", "speech")
 # The encodings as the platforms name them, without "audio/" and "x-".
 ENCODINGS: Final[dict[str, RawEncoding]] = {"mulaw": "mulaw", "pcmu": "mulaw", "alaw": "alaw", "pcma": "alaw", "l16": "pcm_s16le"}
 MIN_RATE, MAX_RATE = 8000, 48_000
 MAX_INVALID_MESSAGES = 10
-# After the goodbye the caller may hang up; then the platform goes on with what its document says, which may be a call to a person.
-HANG_UP_S = 10.0
 
 
 class MediaLine:
@@ -39,9 +36,7 @@ class MediaLine:
 
     def __init__(self, socket: PhoneSocket, stream_id: str) -> None:
         self.socket, self.stream_id = socket, stream_id
-        self.heard = asyncio.Event()
-        self._marks = itertools.count(1)
-        self._awaited = ""
+        self.mark = AudioMark()
 
     async def play(self, audio: bytes) -> None:
         """Send audio."""
@@ -53,19 +48,8 @@ class MediaLine:
 
     async def wait_until_heard(self) -> None:
         """Wait for a mark behind the audio, which the platform sends back once it was heard."""
-        self.heard.clear()
-        self._awaited = f"end-{next(self._marks)}"
-        await self._send("mark", mark={"name": self._awaited})
-        try:
-            async with asyncio.timeout(self.lead_s + 2):
-                await self.heard.wait()
-        except TimeoutError:
-            return
-
-    def mark(self, name: object) -> None:
-        """Take a mark that came back."""
-        if name == self._awaited:
-            self.heard.set()
+        await self._send("mark", mark={"name": self.mark.new()})
+        await self.mark.wait(self.lead_s)
 
     async def _send(self, event: str, **content: Any) -> None:
         await self.socket.send({"event": event, "streamSid": self.stream_id, **content})
@@ -162,7 +146,7 @@ async def _accept(message: dict[str, Any], call: Call, line: MediaLine) -> bool:
     elif event == "dtmf":
         await call.press(str(content.get("digit") or ""))
     elif event == "mark":
-        line.mark(content.get("name"))
+        line.mark.take(content.get("name"))
     return event != "stop"
 
 

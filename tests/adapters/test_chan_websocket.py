@@ -32,7 +32,7 @@ async def heard(socket: ClientConnection) -> tuple[int, list[str]]:
             else:
                 commands.append(message)
                 if "MARK_MEDIA" in message:
-                    await socket.send(message.replace("MARK_MEDIA end", "MEDIA_MARK_PROCESSED correlation_id:end"))
+                    await socket.send(message.replace("MARK_MEDIA ", "MEDIA_MARK_PROCESSED correlation_id:"))
     return n_bytes, commands
 
 
@@ -43,7 +43,7 @@ async def test_a_caller_presses_zero_and_the_channel_is_closed_after_the_last_se
         assert isinstance(await asyncio.wait_for(socket.recv(), 20), bytes)  # the greeting
         await socket.send("DTMF_END channel:WebSocket/a digit:0")
         n_bytes, commands = await heard(socket)
-        assert (commands, socket.close_code) == (["FLUSH_MEDIA", "MARK_MEDIA end"], 1000)
+        assert (commands, socket.close_code) == (["FLUSH_MEDIA", "MARK_MEDIA end-1"], 1000)
         assert n_bytes > 2 * 16_000  # the hand-off, at the rate of the channel
 
 
