@@ -60,6 +60,27 @@ def shift_person(shift: Shift) -> Hypotheses:
     yield new
 
 
+def shift_own(shift: Shift) -> Hypotheses:
+    """Read the possessive of somebody whose line is not known as one unit, in the open chunk or a new one; it may be of no account."""
+    joint = shift.hypothesis.joint
+    for new, chunk in _open_and_new(shift):
+        chunk.number = chunk.number or 1
+        chunk.flags |= ChunkFlag.OWN | (ChunkFlag.ONTO if joint == "onto" else ChunkFlag.NONE)
+        new.joint = ""
+        yield new
+    new = shift.pass_by()
+    shift.note(new, "skip", "own")
+    yield new
+
+
+def shift_swap(shift: Shift) -> Hypotheses:
+    """Begin a chunk that exchanges options of two lines."""
+    for begun, fresh in shift.begin():
+        fresh.flags |= ChunkFlag.SWAP
+        begun.chunk = fresh
+        yield begun
+
+
 def shift_share(shift: Shift) -> Hypotheses:
     """Read a fraction of a line into the open chunk or a new one."""
     for new, chunk in _open_and_new(shift):
