@@ -243,6 +243,7 @@ class LanguagePack(BaseModel):
     introductions: list[str]  # before the name of the customer or the order: "my name is"
     introductions_of_names: list[str]  # the same, if a name in capitals follows: "it's for"
     possessives: dict[str, list[str]]  # pronouns for a person's line, each with the `persons` whom it fits; none: the speaker
+    recipients: list[str]  # for whom one unit of several is: "for him"
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]  # how the order leaves the counter
     # Vocabulary
     combos: list[str]  # words in the name of a combo, beside that of its main part

@@ -244,3 +244,9 @@ def test_everything_but_sets_the_options_before_it_on_all_lines():
 def test_options_behind_a_preposition_describe_a_line():
     described = shifted((Role.OPTION, modifier("extras", "shot").refs), (Role.ONTO, None), LARGE)
     assert any(hypothesis.chunk.flags & ChunkFlag.AT for hypothesis in described)
+
+
+def test_one_of_several_units_of_a_line_may_be_for_a_person():
+    person = (Role.PERSON, (0,))
+    assert any((one.chunk.lines, one.chunk.number) == ((0,), 1) for one in shifted(person, draft=(DraftLine(("latte",), 2, origin=0),)))
+    assert not any(one.chunk.number for one in shifted(person, draft=(DraftLine(("latte",), 1, origin=0),)))

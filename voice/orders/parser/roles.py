@@ -109,7 +109,7 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.ONES, None, pack.ones),
         (Role.TIMES, None, pack.multiplies),
         (Role.REFERENCE, None, pack.refers),
-        (Role.OWN, None, pack.possessives),
+        (Role.OWN, None, (*pack.possessives, *pack.recipients)),
         (Role.SWAP, None, pack.swaps),
         (Role.INQUIRY, None, (*pack.inquiries, *pack.asked)),
     ]

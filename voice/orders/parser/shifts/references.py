@@ -48,13 +48,23 @@ def shift_ordinal(shift: Shift) -> Hypotheses:
 
 
 def shift_person(shift: Shift) -> Hypotheses:
-    """Read the lines of a person into the open chunk or a new one; behind "no" they are removed. The person may be of no account."""
+    """Read the lines of a person into the open chunk or a new one; behind "no" they are removed. The person may be of no account.
+
+    Of several units of a line one may be for the person.
+    """
+    draft, lines = shift.hypothesis.draft, shift.arc.value
+    is_shared = len(lines) == 1 and lines[0] < len(draft) and draft[lines[0]].quantity > 1
     for new, chunk in _open_and_new(shift):
         chunk.lines = shift.arc.value
         chunk.flags |= ChunkFlag.PERSON
         if new.amount == "no" and not chunk.verb:
             new.amount, chunk.verb = None, "remove"
         yield new
+        if is_shared and not chunk.number:
+            one = new.fork()
+            one.chunk = chunk.copy()
+            one.chunk.number = 1
+            yield one
     new = shift.pass_by()
     shift.note(new, "skip", "person")
     yield new
