@@ -20,7 +20,8 @@ def test_a_row_stands_for_its_phrases(rows, phrases):
     assert PATTERNS.phrases(rows) == phrases
 
 
-def test_keys_with_a_number_are_phrases_and_keys_with_a_list_are_names():
+def test_keys_are_phrases_too():
     assert PATTERNS.expanded({"cả {cup}, cả đôi": 2}) == {"cả ly": 2, "cả tô": 2, "cả đôi": 2}
     assert PATTERNS.expanded({"không": ["{cup} nào"]}) == {"không": ["ly nào", "tô nào"]}
+    assert PATTERNS.expanded({"{cup} em": ["vợ"]}) == {"ly em": ["vợ"], "tô em": ["vợ"]}
     assert PATTERNS.expanded("vi") == "vi"

@@ -21,7 +21,7 @@ from voice.orders.words import Token
 WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
 DECLINABLE: Final = WHICH_ITEM | {QuestionKind.OFFER}
 NAMING_LINES: Final = frozenset(
-    {Role.ITEM, Role.ORDINAL, Role.REST, Role.ALL, Role.EACH, Role.ONES, Role.PART, Role.REFERENCE, Role.PERSON}
+    {Role.ITEM, Role.ORDINAL, Role.REST, Role.ALL, Role.EACH, Role.ONES, Role.PART, Role.REFERENCE, Role.PERSON, Role.OWN}
 )
 # Log-odds of a parse with an item of which it was asked which is meant. Offered items and choices of groups are also named to decline them.
 ANSWER: Final = 1.5

@@ -30,6 +30,7 @@ MODULES = (
     "parser.person_arcs",
     "parser.productions.adding",
     "parser.productions.answering",
+    "parser.productions.moving",
     "parser.productions.portions",
     "parser.productions.removing",
     "parser.productions.repeating",

@@ -211,6 +211,7 @@ class LanguagePack(BaseModel):
     replaces: list[str]  # before the old part of a replacement; `intos` stand before the new one
     intos: list[str]  # between the old and the new part of a replacement
     insteads: list[str]  # before the old part
+    swaps: list[str]  # exchange the options of two lines: "the other way round"
     keeps: list[str]  # leave a line or an option unchanged; a negated removal is one: "don't remove"
     sets: list[str]  # before the new quantity or option of a line
     set_pronouns: list[str]  # before the new quantity or option of the last line, with a pronoun: "make it"
@@ -228,6 +229,7 @@ class LanguagePack(BaseModel):
     inquiries: list[str]  # begin a question, so that names behind them are less likely ordered; `asks` tells the kind of question
     asked: list[str]  # complete questions
     answers: dict[str, list[str]]  # by their kind: yes, no, done, any, most, least, middle
+    havings: dict[Literal["yes", "no"], list[str]]  # single words that choose by having or not having: "with", "without"
     acts: dict[str, list[str]]  # phrases that tell a dialogue act: human, repeat, smalltalk
     unfinished: list[str]  # the last words of an utterance that goes on after a pause
     # Statements
@@ -241,6 +243,7 @@ class LanguagePack(BaseModel):
     introductions: list[str]  # before the name of the customer or the order: "my name is"
     introductions_of_names: list[str]  # the same, if a name in capitals follows: "it's for"
     possessives: dict[str, list[str]]  # pronouns for a person's line, each with the `persons` whom it fits; none: the speaker
+    recipients: list[str]  # for whom one unit of several is: "for him"
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]  # how the order leaves the counter
     # Vocabulary
     combos: list[str]  # words in the name of a combo, beside that of its main part

@@ -18,14 +18,14 @@ class PhrasePatterns:
             self._variables[name] = list(self._filled(rows))
 
     def expanded(self, field: Any) -> Any:
-        """Return a field of a pack with all its phrases: a list, a dictionary by phrases, or lists in a dictionary."""
+        """Return a field of a pack with all its phrases: a list, or a dictionary, whose keys may be phrases, too."""
         if isinstance(field, list):
             return self.phrases(field)
         if not isinstance(field, dict):
             return field
         found: dict[str, Any] = {}
         for key, value in field.items():
-            found.update({key: self.phrases(value)} if isinstance(value, list) else dict.fromkeys(self.phrases([key]), value))
+            found.update(dict.fromkeys(self.phrases([key]), self.phrases(value) if isinstance(value, list) else value))
         return found
 
     def phrases(self, rows: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 from tests.orders.parser.kiosk import MENU
 from voice.orders.corpus import lines_of
 from voice.orders.parser.acts import ActModel
-from voice.orders.parser.draft import denotation
+from voice.orders.parser.draft import MenuIndex, denotation
 from voice.orders.parser.model import Model
 from voice.orders.parser.parser import Parser
 from voice.orders.parser.state import OpenQuestion
@@ -71,3 +71,31 @@ def test_each_sentence_tells_what_it_does():
     assert ("sentence", "add", "talk") in events
     assert ("sentence", "add", "edit") in events
     assert not parser.parse("I want a latte.")[0].has_event("sentence")
+
+
+@pytest.mark.parametrize("utterance", ["one with, one without", "1 có 1 ko", "một cái khỏi, một cái có"])
+def test_words_for_having_and_not_having_choose_where_one_choice_stands_for_none(utterance):
+    ice = MENU.option_groups["size"].model_copy(update={"name": "Ice"})
+    choices = {key: ice.choices["s"].model_copy(update={"name": name}) for key, name in (("yes", "Ice"), ("no", "No ice"))}
+    groups = {**MENU.option_groups, "ice": ice.model_copy(update={"choices": choices})}
+    items = {**MENU.items, "latte": MENU.items["latte"].model_copy(update={"options": ["ice"]})}
+    menu = MENU.model_copy(update={"option_groups": groups, "items": items})
+    question = OpenQuestion("missing", 0, "ice", ("yes", "no"))
+    (best, *_) = Parser(menu, Model.load(), ActModel.load()).parse(utterance, lines_of(menu, "2 x latte"), question=question)
+    assert denotation(best.draft) == denotation(MenuIndex(menu).draft(lines_of(menu, "latte [yes]; latte [no]")))
+
+
+@pytest.mark.parametrize(
+    ("before", "utterance", "after"),
+    [
+        ("", "two lattes, small in mine, large in hers", "latte [s]; latte [l]"),
+        ("latte [s]; milk-tea [l]", "the other way round", "latte [l]; milk-tea [s]"),
+        ("2 x latte [s]", "make one large, the other one stays", "latte [s]; latte [l]"),
+        ("2 x latte [s]", "một ly large, ly kia giữ nguyên", "latte [s]; latte [l]"),
+        ("latte; muffin; milk-tea", "espresso shot on everything but the milk tea", "latte [shot]; muffin; milk-tea"),
+        ("latte [s]; latte [l]", "espresso shot in the large one", "latte [s]; latte [l, shot]"),
+    ],
+)
+def test_what_is_distributed_over_lines_and_units_goes_to_each_of_them(parser, before, utterance, after):
+    parses = parser.parse(utterance, lines_of(MENU, before))
+    assert denotation(parser.index.draft(lines_of(MENU, after))) in [denotation(parse.draft) for parse in parses[:2]]

@@ -62,6 +62,12 @@ SMALL, PEARLS, NO_SHOT = (modifier("size", "s"),), modifier("extras", "black", "
         ("set_portions", "latte", chunk(number=2, modifiers=SHOT), "latte [2*shot]"),
         ("set_options", "latte; muffin", chunk(modifiers=LARGE), "latte [l]; muffin"),
         ("set_described", "latte [s]; latte [l]", chunk(modifiers=(*LARGE, *SHOT)), "latte [s]; latte [l, shot]"),
+        ("set_described", "latte [s]; latte [l]", chunk(modifiers=(*SHOT, *LARGE), flags=ChunkFlag.AT), "latte [s]; latte [l, shot]"),
+        ("set_described", "latte [s]; 2 x latte [l]", chunk(modifiers=(*LARGE, *SHOT), number=1), "latte [s]; latte [l]; latte [l, shot]"),
+        ("swap", "latte [l]; muffin; milk-tea [s, shot]", chunk(flags=ChunkFlag.SWAP), "latte [s, shot]; muffin; milk-tea [l]"),
+        ("swap", "latte [l]; milk-tea [s, shot]", chunk(flags=ChunkFlag.SWAP), "latte [s]; milk-tea [l, shot]"),
+        ("add_each", "", chunk(items=("latte", "milk-tea"), number=2, flags=ChunkFlag.EACH), "2 x latte; 2 x milk-tea"),
+        ("add_each", "", chunk(items=("latte", "milk-tea"), scope=2, flags=ChunkFlag.ALL), "latte; milk-tea"),
         ("set_quantity", "latte", chunk(number=3, verb="set"), "3 x latte"),
         ("set_each", "latte; muffin", chunk(number=2, flags=ChunkFlag.EACH), "2 x latte; 2 x muffin"),
         ("increment", "latte", chunk(number=2, flags=ChunkFlag.MORE), "3 x latte"),
@@ -283,6 +289,57 @@ def test_an_option_that_was_replaced_already_is_not_removed_from_another_line():
     assert order("latte [s]; latte [l]") in then("latte [s]; latte [s]", chunk(modifiers=LARGE), instead)["remove_absent"]
 
 
+@pytest.mark.parametrize("first", [chunk(place=1), chunk(place=1, verb="set")])
+def test_an_option_is_set_on_all_lines_that_a_conjunction_joins(first):
+    second = chunk(link="and", items=("milk-tea",), modifiers=LARGE)
+    assert order("latte [l]; muffin; milk-tea [l]") in then("latte; muffin; milk-tea", first, second)["set_options"]
+    own = then("latte; muffin; milk-tea", chunk(items=LATTE, modifiers=SHOT), second)["set_options"]
+    assert order("latte [shot, l]; muffin; milk-tea [l]") not in own  # the first one got something else
+
+
+def test_the_lines_that_a_conjunction_joins_get_what_is_said_behind_them():
+    second = chunk(link="and", place=3)
+    after = then("latte; muffin; milk-tea", chunk(place=1), second, chunk(verb="set", modifiers=LARGE))["set_options"]
+    assert order("latte [l]; muffin; milk-tea [l]") in after
+
+
+def test_an_option_goes_to_one_more_line_behind_a_conjunction():
+    first, second = chunk(items=LATTE, modifiers=LARGE), chunk(link="and", items=("milk-tea",))
+    assert then("latte; muffin; milk-tea", first, second)["spread"] == [order("latte [l]; muffin; milk-tea [l]")]
+    assert "spread" not in then("latte; muffin", first, chunk(link="and", items=("muffin",)))  # it offers no size
+
+
+def test_what_is_left_of_a_line_is_the_other_one():
+    part, rest = chunk(items=LATTE, number=1, modifiers=LARGE), chunk(flags=ChunkFlag.REST, modifiers=SHOT)
+    after = then("2 x latte; milk-tea", part, rest)["set_options"]
+    assert order("latte [shot]; latte [l]; milk-tea") in after
+    assert order("latte; latte [l]; milk-tea [shot]") not in after
+
+
+def test_the_other_units_of_a_line_stay_as_they_were():
+    changed, other = chunk(modifiers=LARGE), chunk(verb="keep", flags=ChunkFlag.REST)
+    assert order("latte [s]; latte [l]") in then("2 x latte [s]", changed, other)["keep_rest"]
+    assert "keep_rest" not in then("latte [s]", changed, other)
+    assert "keep_rest" not in then("2 x latte [s]", changed, chunk(verb="keep"))
+
+
+def test_an_option_moves_to_another_line():
+    onto = chunk(items=("milk-tea",), flags=ChunkFlag.ONTO)
+    for first, second in (
+        (chunk(verb="change", modifiers=SHOT), chunk(verb="into", items=("milk-tea",))),
+        (chunk(verb="remove", modifiers=SHOT), onto),
+    ):
+        assert order("latte [l]; milk-tea [shot]") in then("latte [l, shot]; milk-tea", first, second)["move_options"]
+    assert "move_options" not in then(
+        "latte [shot]; muffin", chunk(verb="remove", modifiers=SHOT), chunk(items=("muffin",), flags=ChunkFlag.ONTO)
+    )
+
+
+def test_an_option_that_is_set_on_a_line_instead_of_another_one_is_taken_off_that_one():
+    instead = chunk(verb="instead", items=("milk-tea",))
+    assert then("latte; milk-tea [shot]", chunk(items=LATTE, modifiers=SHOT), instead)["take_back"] == [order("latte [shot]; milk-tea")]
+
+
 def test_a_line_becomes_the_same_as_another_one():
     same = chunk(flags=ChunkFlag.AGAIN, place=1)
     for change in (chunk(place=2), chunk(verb="change", place=2)):
@@ -380,6 +437,18 @@ def test_one_of_each_shares_the_choices_among_the_units():
     assert order("latte [black]; latte [white]") in each
 
 
+def test_the_choices_that_a_name_fits_are_shared_among_the_units_or_all_chosen():
+    each = reductions("2 x latte", chunk(modifiers=(PEARLS,), flags=ChunkFlag.EACH), question=PEARLS_ASKED)["accept"]
+    assert order("latte [black]; latte [white]") in each
+    both = reductions("latte", chunk(modifiers=(PEARLS,), flags=ChunkFlag.ALL, scope=2), question=PEARLS_ASKED)["accept"]
+    assert both == [order("latte [black, white]")]
+
+
+def test_one_of_each_of_the_first_choices_shares_these_among_the_units():
+    first_two = chunk(place=1, number=2, flags=ChunkFlag.EACH)
+    assert order("latte [s]; latte [l]") in reductions("2 x latte", first_two, question=SIZE_ASKED)["accept"]
+
+
 def test_a_number_before_a_place_means_so_many_choices_or_portions():
     first_two = reductions("latte", chunk(place=1, number=2), question=PEARLS_ASKED)["accept"]
     assert set(first_two) == {order("latte [black, white]"), order("latte [2*black]")}
@@ -414,19 +483,25 @@ def test_no_rule_keeps_a_production_from_a_chunk_to_which_it_applies():
         ChunkFlag.REST,
         ChunkFlag.EACH,
         ChunkFlag.ALL,
-        ChunkFlag.REFERENCE,
+        ChunkFlag.REFERENCE | ChunkFlag.SWAP,
     )
+    draft = INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte [3*black]; muffin; 2 x milk-tea [s]; latte [l]"))
     applied = set()
-    for verb, link, flag in product(("", "remove", "change", "into", "set", "keep", "instead"), ("", "correction", "except"), flags):
+    for verb, link, flag in product(("", "remove", "change", "into", "set", "keep", "instead"), ("and", "correction", "except"), flags):
         for items, modifiers, number, place in product(
             ((), LATTE, ("latte", "milk-tea")), ((), LARGE, (*LARGE, *SHOT), (modifier("extras", "black"),)), (0, 2), (0, 1)
         ):
-            hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte [3*black]; muffin; 2 x milk-tea [s]")))
+            hypothesis = Hypothesis.start(draft)
             hypothesis.progress.focus = (0,)
-            hypothesis.progress.edits = (EditRecord(0, 1, hypothesis.draft, hypothesis.draft), None)
+            first, *others = hypothesis.draft
+            hypothesis.progress.edits = (EditRecord(0, 1, (first._replace(options=()), *others), hypothesis.draft), None)
             hypothesis.progress.forwarded = (Forwarded(3, ()),)
             hypothesis.progress.new_lines = (0, 1)
-            hypothesis.progress.target = ReplacementTarget(0, (), 0) if flag & ChunkFlag.AGAIN else None
+            hypothesis.progress.target = (
+                ReplacementTarget(0, LARGE if flag & ChunkFlag.REFERENCE else (), 0)
+                if flag & (ChunkFlag.AGAIN | ChunkFlag.REFERENCE)
+                else None
+            )
             hypothesis.chunk = chunk(
                 verb=verb, link=link, flags=flag, items=items, modifiers=modifiers, number=number, place=place, share=2 * (flag == 0)
             )

@@ -223,3 +223,30 @@ def _events(hypothesis):
         event, trace = trace
         found.append(event)
     return found
+
+
+def test_a_possessive_is_one_unit_of_the_open_chunk_or_of_a_new_one():
+    own = (Role.OWN, None)
+    for arcs in ((LARGE, (Role.ONTO, None), own), (own, LARGE), (LARGE, (Role.COMMA, None), own)):
+        assert any(
+            hypothesis.chunk.number == 1 and hypothesis.chunk.flags & ChunkFlag.OWN for hypothesis in shifted(*arcs, draft=TWO_LATTES)
+        )
+    assert any(not hypothesis.chunk.number for hypothesis in shifted(own))  # it may be of no account
+
+
+def test_everything_but_sets_the_options_before_it_on_all_lines():
+    draft = (DraftLine(("latte",), 1, origin=0), DraftLine(("milk-tea",), 1, origin=1))
+    but = shifted(LARGE, (Role.EXCEPT, True), draft=draft)
+    assert any(all(line.options for line in hypothesis.draft) for hypothesis in but)
+    assert not any(all(line.options for line in hypothesis.draft) for hypothesis in shifted(LARGE, (Role.EXCEPT, False), draft=draft))
+
+
+def test_options_behind_a_preposition_describe_a_line():
+    described = shifted((Role.OPTION, modifier("extras", "shot").refs), (Role.ONTO, None), LARGE)
+    assert any(hypothesis.chunk.flags & ChunkFlag.AT for hypothesis in described)
+
+
+def test_one_of_several_units_of_a_line_may_be_for_a_person():
+    person = (Role.PERSON, (0,))
+    assert any((one.chunk.lines, one.chunk.number) == ((0,), 1) for one in shifted(person, draft=(DraftLine(("latte",), 2, origin=0),)))
+    assert not any(one.chunk.number for one in shifted(person, draft=(DraftLine(("latte",), 1, origin=0),)))

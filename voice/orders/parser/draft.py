@@ -263,6 +263,10 @@ class MenuIndex:
         """Return whether a line may have one choice of a group at most."""
         return self._is_one_of[group]
 
+    def none_choice(self, group: str) -> str | None:
+        """Return the choice of a group that stands for having none of it."""
+        return self._none_choices.get(group)
+
     def accepts(self, item: str, modifier: Modifier) -> bool:
         """Return whether an item offers a group of the modifier."""
         return item in self._takers_of(modifier)

@@ -15,6 +15,7 @@ from schemas import LineRequest, OptionRequest
 from voice.menus.menu import Menu
 from voice.orders.corpus import Example
 from voice.orders.parser.draft import DraftLine
+from voice.orders.parser.generation_distribution import DistributedExamples
 from voice.orders.parser.generation_parts import PartExamples
 from voice.orders.parser.generation_persons import PersonExamples
 from voice.orders.parser.generation_refusals import RefusalExamples
@@ -31,7 +32,7 @@ def generated(menu: Menu, language: str, count: int) -> Iterator[Example]:
     return _Generator(menu, language).examples(count)
 
 
-class _Generator(EditExamples, PartExamples, PersonExamples, RefusalExamples):
+class _Generator(EditExamples, DistributedExamples, PartExamples, PersonExamples, RefusalExamples):
     """Random orders, edits and their words; one menu and one language."""
 
     def __init__(self, menu: Menu, language: str) -> None:
@@ -82,6 +83,7 @@ class _Generator(EditExamples, PartExamples, PersonExamples, RefusalExamples):
             (5, self._nothing),
             *self.part_makers(),
             *self.refusal_makers(),
+            *self.distributed_makers(),
         )
 
     def examples(self, count: int) -> Iterator[Example]:

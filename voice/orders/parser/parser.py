@@ -213,7 +213,8 @@ class Parser:
         if before:
             lattice = with_sibling_arcs(tokens, lattice, before, self._siblings, self._model)
         if question is not None and question.choices:
-            lattice = with_question_arcs(tokens, lattice, question, self.menu, self._model)
+            none = self.index.none_choice(question.group) if question.group is not None else None
+            lattice = with_question_arcs(tokens, lattice, question, self.menu, self._model, none=none)
         if question is not None and question.line is not None and question.line < len(before):
             focus = (question.line,)
         kind = question.kind if question is not None else ""

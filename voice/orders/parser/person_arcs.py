@@ -23,5 +23,6 @@ def with_person_arcs(lattice: Sequence[Sequence[Arc]], persons: Sequence[Mention
     rows = [*lattice]
     for start, end, lines in persons:
         role = Role.PERSON if lines else Role.FILLER
-        rows[start] = (*rows[start], Arc.scored(model, end - start, role, lines or None, FEATURES))
+        others = [arc for arc in rows[start] if not (lines and arc.role is Role.OWN)]
+        rows[start] = (*others, Arc.scored(model, end - start, role, lines or None, FEATURES))
     return rows

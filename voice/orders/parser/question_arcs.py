@@ -1,15 +1,17 @@
 """Arcs for the words that distinguish the choices of the open question: they may be shorter than names, and spelt worse."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from voice.menus.menu import Menu
 from voice.menus.names import spoken_names
 from voice.orders import spelling, words
+from voice.orders.language_packs import language_packs
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import ChoiceRef
 from voice.orders.parser.model import Model
-from voice.orders.parser.roles import Role
+from voice.orders.parser.roles import NAMING, Role
 from voice.orders.parser.state import OpenQuestion
 from voice.orders.words import Token
 
@@ -23,18 +25,54 @@ def with_question_arcs(
     question: OpenQuestion,
     menu: Menu,
     model: Model,
+    *,
+    none: str | None = None,
 ) -> list[Sequence[Arc]]:
-    """Return the lattice with an arc for each token that may name choices of the open question."""
+    """Return the lattice with an arc for each token that may name choices of the open question; `none`: the one that stands for none."""
     distinguishing = _distinguishing_words(question, menu)
     has_diacritics = words.has_diacritics(tokens)
+    some = _opposite(question, menu, none)
     return [
         (
             *row,
             *_question_arcs(token, _figures(row), distinguishing, question, model, has_diacritics=has_diacritics),
             *_arcs_of_numbers(row, distinguishing, question, model),
+            *_arcs_of_polarity(token, behind, {"no": none, "yes": some}, question, model),
         )
-        for token, row in zip(tokens, lattice, strict=True)
+        for token, row, behind in zip(tokens, lattice, (*lattice[1:], ()), strict=True)
     ]
+
+
+def _opposite(question: OpenQuestion, menu: Menu, none: str | None) -> str | None:
+    """Return the choice that "with" means beside one that stands for none: the only other one, or the default one."""
+    if question.group is None or none not in question.choices:
+        return None
+    others = [choice for choice in question.choices if choice != none]
+    default = menu.option_groups[question.group].default
+    return others[0] if len(others) == 1 else default if default in others else None
+
+
+def _arcs_of_polarity(
+    token: Token, behind: Sequence[Arc], meant: dict[str, str | None], question: OpenQuestion, model: Model
+) -> Iterator[Arc]:
+    """Yield an arc for a word that chooses by having or not having: "one with, one without"; before a name it belongs to that."""
+    said = _polarities().get(token.surface, "") if meant["no"] else ""
+    choice = meant.get(said)
+    if choice is not None and choice in question.choices and not any([arc.role in NAMING for arc in behind]):
+        named = _arc_of(question, [choice], 1, 0.0, model)
+        yield Arc.scored(model, 1, named.role, named.value, (*named.features, (f"asked.polarity.{said}", 1.0)), is_partial=True)
+
+
+@lru_cache(maxsize=1)
+def _polarities() -> dict[str, str]:
+    """Return the words for having or not having in all languages: "yes" or "no", by word."""
+    return {
+        spelt: kind
+        for pack in language_packs().values()
+        for kind, ways in pack.havings.items()
+        for way in ways
+        for spelt in (way, words.fold(way), *pack.shorthand.get(way, ()))
+    }
 
 
 def _distinguishing_words(question: OpenQuestion, menu: Menu) -> dict[str, dict[str, int]]:

@@ -6,8 +6,9 @@ from typing import Final, final
 from voice.orders.parser.draft import MenuIndex
 from voice.orders.parser.edits import Context, Edit, Production, Reduction
 from voice.orders.parser.model import Event, Model
-from voice.orders.parser.productions.adding import add, add_implied, add_parallel, add_rest, forward, head
+from voice.orders.parser.productions.adding import add, add_each, add_implied, add_parallel, add_rest, forward, head
 from voice.orders.parser.productions.answering import choose, choose_all_but, choose_by_role
+from voice.orders.parser.productions.moving import keep_rest, move_options, spread, swap, take_back
 from voice.orders.parser.productions.portions import add_portions, for_each, multiply, remove_portions, set_portions, set_portions_each
 from voice.orders.parser.productions.removing import drop, keep, remove, remove_options
 from voice.orders.parser.productions.repeating import add_like, copy_over, repeat, repeat_number, same_for, same_group
@@ -46,6 +47,7 @@ EXCEPT: Final = 1024
 QUESTION: Final = 2048
 ALL: Final = 4096
 FACTOR: Final = 8192
+SWAP: Final = 16384
 
 # Reductions of equal cost are in the order of their productions.
 RULES: Final[tuple[tuple[Production, int], ...]] = (
@@ -88,11 +90,24 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (forward, ANYTHING),
     (head, ITEMS | NUMBER),
     (keep, KEEPING),
+    (keep_rest, KEEPING),
+    (move_options, ANYTHING),
+    (swap, SWAP),
+    (spread, ANYTHING),
+    (take_back, REMOVING),
+    (add_each, ITEMS),
     (choose, QUESTION),
     (choose_all_but, QUESTION | EXCEPT),
     (drop, ANYTHING),
 )
 PRODUCTIONS: Final = tuple([production for production, _ in RULES])
+FLAG_BITS: Final = (
+    (ChunkFlag.REST | ChunkFlag.PART, PART),
+    (ChunkFlag.AGAIN, AGAIN),
+    (ChunkFlag.MORE, MORE),
+    (ChunkFlag.ALL, ALL),
+    (ChunkFlag.SWAP, SWAP),
+)
 VERB_BITS: Final = {"remove": REMOVING, "instead": REMOVING, "into": INTO, "keep": KEEPING}
 
 
@@ -193,14 +208,11 @@ def bits_of(chunk: Chunk, question: OpenQuestion | None) -> int:
         bits |= NUMBER | PART
     if chunk.factor:
         bits |= FACTOR
-    if chunk.share or flags & (ChunkFlag.REST | ChunkFlag.PART):
+    if chunk.share:
         bits |= PART
-    if flags & ChunkFlag.AGAIN:
-        bits |= AGAIN
-    if flags & ChunkFlag.MORE:
-        bits |= MORE
-    if flags & ChunkFlag.ALL:
-        bits |= ALL
+    for flag, bit in FLAG_BITS:
+        if flags & flag:
+            bits |= bit
     if chunk.link == "except":
         bits |= EXCEPT
     return bits if question is None else bits | QUESTION

@@ -51,6 +51,8 @@ class Role(Enum):
     ONES = auto()  # the pronoun behind a description
     REFERENCE = auto()
     PERSON = auto()  # somebody for whom lines of the order are
+    OWN = auto()  # one unit, for somebody: "mine"
+    SWAP = auto()  # what two lines have is the other way round
     # Connectives and words without an effect
     AND = auto()
     OR = auto()
@@ -107,6 +109,8 @@ def phrases(pack: LanguagePack) -> Iterator[tuple[Role, Any, Iterable[str]]]:
         (Role.ONES, None, pack.ones),
         (Role.TIMES, None, pack.multiplies),
         (Role.REFERENCE, None, pack.refers),
+        (Role.OWN, None, (*pack.possessives, *pack.recipients)),
+        (Role.SWAP, None, pack.swaps),
         (Role.INQUIRY, None, (*pack.inquiries, *pack.asked)),
     ]
     yield from [(Role.EXCEPT, _names_everything(pack, way), [way]) for way in pack.excepts]

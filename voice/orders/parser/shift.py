@@ -12,7 +12,15 @@ from voice.orders.parser.shifts.connectives import JOINTS, shift_adverb, shift_f
 from voice.orders.parser.shifts.names import shift_amount, shift_amount_behind, shift_group, shift_item, shift_option
 from voice.orders.parser.shifts.numbers import shift_number, shift_portion
 from voice.orders.parser.shifts.operations import VERBS, shift_again, shift_cancel, shift_correction, shift_except, shift_more, shift_verb
-from voice.orders.parser.shifts.references import shift_answer, shift_ordinal, shift_person, shift_reference, shift_share
+from voice.orders.parser.shifts.references import (
+    shift_answer,
+    shift_ordinal,
+    shift_own,
+    shift_person,
+    shift_reference,
+    shift_share,
+    shift_swap,
+)
 from voice.orders.parser.state import ADVERBS, FLAG_OF_ROLE
 
 SHIFTS: Final[Mapping[Role, Callable[[Shift], Hypotheses]]] = {
@@ -33,6 +41,8 @@ SHIFTS: Final[Mapping[Role, Callable[[Shift], Hypotheses]]] = {
     Role.ORDINAL: shift_ordinal,
     Role.SHARE: shift_share,
     Role.PERSON: shift_person,
+    Role.OWN: shift_own,
+    Role.SWAP: shift_swap,
     Role.WITH: shift_with,
     Role.ONTO: shift_with,
     Role.UNREAD: shift_unread,

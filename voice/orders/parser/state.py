@@ -43,6 +43,9 @@ class ChunkFlag:
     PARTIAL_NAME: Final = 4096
     PERSON: Final = 16384
     ALSO: Final = 32768
+    OWN: Final = 65536  # one unit, for somebody
+    SWAP: Final = 131072  # lines exchange options
+    AT: Final = 262144  # a preposition stands before the last modifiers
     ONTO: Final = 8192  # a preposition stands before the lines that it refers to: "for the second one"
 
 

@@ -9,6 +9,7 @@ from voice.orders.parser.model import Event
 from voice.orders.parser.productions.wholes import whole_groups
 from voice.orders.parser.state import ChunkFlag, Forwarded
 
+MAX_KINDS: Final = 6  # items of a kind of which one each is ordered
 MAX_IMPLIED: Final = 3  # items that modifiers without an item may mean
 UNPARALLEL: Final = (
     ChunkFlag.MORE | ChunkFlag.REST | ChunkFlag.PART | ChunkFlag.ALL | ChunkFlag.EACH | ChunkFlag.REFERENCE | ChunkFlag.AGAIN
@@ -200,3 +201,16 @@ def forward(context: Context) -> Iterator[Edit]:
         edit = Edit(context, context.event("forward", "none", "none"), context.draft, context.progress.focus, is_edit=False)
         edit.forwarded = (*context.progress.forwarded, Forwarded(chunk.number, chunk.modifiers))
         yield edit
+
+
+def add_each(context: Context) -> Iterator[Edit]:
+    """Add a line of each item that the words fit: "one of each of the mango ones", "both of the lattes"."""
+    chunk = context.chunk
+    if not 1 < len(chunk.items) <= MAX_KINDS or chunk.verb not in {"", "add"} or chunk.place:
+        return
+    if not context.has(ChunkFlag.EACH) and (chunk.scope != len(chunk.items) or context.named):
+        return
+    modified = [context.modify(DraftLine((item,), chunk.number or 1), chunk.modifiers) for item in chunk.items]
+    lines = [one.line for one in modified if one is not None]
+    if len(lines) == len(chunk.items):
+        yield added(context, context.event("add_each", "new", "new"), lines, forwarded=context.progress.forwarded)

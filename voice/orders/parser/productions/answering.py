@@ -22,6 +22,7 @@ def choose(context: Context) -> Iterator[Edit]:
         yield from _choose_rest(context, question)
         return
     if chunk.items or chunk.modifiers:
+        yield from _choose_named(context, question)
         yield from _choose_other(context, question)
         return
     choices = question.choices
@@ -88,6 +89,16 @@ def _without(line: DraftLine, excluded: AbstractSet[str], group: str | None) -> 
         return line._replace(quantity=0) if line.is_new and not excluded.isdisjoint(line.items) else line
     kept = [option for option in line.options if option.group != group or excluded.isdisjoint(option.choices)]
     return line if len(kept) == len(line.options) else line._replace(options=tuple(kept))
+
+
+def _choose_named(context: Context, question: OpenQuestion) -> Iterator[Edit]:
+    """Accept all choices that one name fits, one for each unit, or all of them: "one of each kind of rim", "both boba"."""
+    modifiers = context.chunk.modifiers
+    if question.group is None or context.chunk.items or len(modifiers) != 1 or modifiers[0].amount is not None:
+        return
+    choices = [choice for choice in question.choices if choice in modifiers[0].choices(question.group)]
+    if len(choices) > 1 and context.has(ChunkFlag.EACH | ChunkFlag.ALL) and context.chunk.scope in {0, len(choices)}:
+        yield from _accept(context, choices, "named")
 
 
 def _choose_other(context: Context, question: OpenQuestion) -> Iterator[Edit]:
@@ -193,7 +204,8 @@ def _distribute(context: Context, event: tuple[object, ...], number: int, choice
         return
     line = _without_open(context.draft[number], question)
     part, rest = divmod(line.quantity, len(choices))
-    if rest or part < 1 or context.counted not in {0, part}:
+    is_counted = context.counted in {0, part} or (context.chunk.place and context.counted == len(choices))
+    if rest or part < 1 or not is_counted:
         return
     draft: Draft = context.draft
     numbers = []

@@ -7,6 +7,7 @@ from voice.orders.parser.draft import Modifier  # noqa: TC001 - annotations may 
 from voice.orders.parser.edits import Context, Edit, with_part
 from voice.orders.parser.state import ChunkFlag
 
+JOINING: Final = frozenset({"and", "comma", "with", "and.with", "comma.with"})  # links to a line before
 MAX_SINGLE: Final = 2  # lines that a reference to one of several may mean, the last ones first
 
 
@@ -27,10 +28,9 @@ def references(context: Context) -> list[Reference]:
         found = _counted(context, context.described if chunk.modifiers else context.named, "named")
     elif chunk.modifiers:
         found = _counted(context, context.described, "described")
-    elif context.has(ChunkFlag.ALL):
-        found = _all(context)
-    elif context.has(ChunkFlag.REST):
-        found = other_lines(context)
+    elif context.has(ChunkFlag.REST | ChunkFlag.ALL):
+        found = other_lines(context) if context.has(ChunkFlag.REST) else []
+        found += _all(context) if context.has(ChunkFlag.ALL) else []
     elif context.counted:
         found = _by_number(context)
     elif context.has(ChunkFlag.REFERENCE | ChunkFlag.ONES) and context.focus:
@@ -41,9 +41,24 @@ def references(context: Context) -> list[Reference]:
 
 
 def other_lines(context: Context) -> list[Reference]:
-    """Return the lines that "the other one" or "the rest" may mean: those out of focus, of the same item if there are any."""
+    """Return the lines that "the other one" or "the rest" may mean.
+
+    Behind a part of a line, it is what is left of that line; else the lines out of focus, of the same item if there are any.
+    """
+    left = remainder(context)
+    if left is not None:
+        return [Reference((left,), 0, "rest")]
     others = [number for number in context.live if number not in context.focus]
     return _counted(context, _alike(context, others), "rest")
+
+
+def remainder(context: Context) -> int | None:
+    """Return the line that is left of the one of which the chunk before took a part; None if it took none."""
+    for number in context.focus:
+        whole = context.draft[number].beside
+        if whole in context.live and whole in context.focus:
+            return whole
+    return None
 
 
 def _by_place(context: Context) -> list[Reference]:
@@ -124,6 +139,23 @@ def select(context: Context) -> Iterator[Edit]:
     for reference in references(context):
         yield _selected(context, reference)
         yield from _set_on(context, reference)
+        both = joined(context, reference.numbers)
+        if both and not reference.part:
+            yield _selected(context, Reference(both, 0, "joined"))
+
+
+def joined(context: Context, numbers: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the lines to which the chunk before referred, or that it held, and those that a conjunction adds; none if it adds none."""
+    if context.chunk.link not in JOINING or not context.is_line_named or context.part:
+        return ()
+    held, edits = context.progress.target, context.progress.edits
+    is_held = held is not None and not held.modifiers and not held.number and context.draft[held.line].quantity > 0
+    before = context.selected or ((held.line,) if held is not None and is_held else ())
+    if not before or not set(numbers).isdisjoint(before):
+        return ()
+    if edits is not None and any([n >= len(edits[0].before) or edits[0].before[n] != context.draft[n] for n in before]):
+        return ()  # the lines before got something of their own
+    return (*before, *numbers)
 
 
 def _selected(context: Context, reference: Reference) -> Edit:
@@ -131,6 +163,8 @@ def _selected(context: Context, reference: Reference) -> Edit:
     edit = Edit(context, event, context.draft, reference.numbers, is_edit=False)
     edit.part = reference.part
     edit.is_selected = True
+    if reference.target == "joined":
+        edit.target = None
     return edit
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from voice.orders.parser.draft import DraftLine, Modifier
 from voice.orders.parser.edits import Context, Edit, with_line, with_part
 from voice.orders.parser.productions.adding import added
-from voice.orders.parser.productions.selecting import other_lines
+from voice.orders.parser.productions.selecting import joined, other_lines
 from voice.orders.parser.state import ChunkFlag
 
 NON_SETTING_VERBS: Final = frozenset({"remove", "instead", "keep"})
@@ -21,12 +21,16 @@ def _targets(context: Context) -> Iterator[Target]:
         yield from [((number,), "named") for number in context.named[-2:]]
         if len(context.named) > 1:
             yield tuple(context.named), "all_named"
+        both = joined(context, tuple(context.named[-1:]))
+        if both:
+            yield both, "joined"
     elif context.selected and not context.has(ChunkFlag.ALL | ChunkFlag.REST):
         yield context.selected, "selected"
-    elif context.has(ChunkFlag.ALL):
-        yield from _all_lines(context)
-    elif context.has(ChunkFlag.REST):
-        yield from [(one.numbers, one.target) for one in other_lines(context) if not one.part]
+    elif context.has(ChunkFlag.REST | ChunkFlag.ALL):
+        if context.has(ChunkFlag.REST):
+            yield from [(one.numbers, one.target) for one in other_lines(context) if not one.part]
+        if context.has(ChunkFlag.ALL):
+            yield from _all_lines(context)
     else:
         yield from _nearest(context)
 
@@ -75,6 +79,8 @@ def _options_set(context: Context, numbers: tuple[int, ...], target: str) -> Edi
     changed = context.changed(numbers, context.part if target == "selected" else 0, chunk.modifiers)
     if changed is None:
         return None
+    if target == "joined" and changed.numbers != numbers:
+        return None
     draft, first = changed.draft, changed.numbers[0]
     if context.counted and len(numbers) == 1 and context.counted != draft[first].quantity:
         sets_number = chunk.verb in {"set", "into", "change"} or chunk.link == "correction" or context.has(ChunkFlag.ONLY)
@@ -84,6 +90,8 @@ def _options_set(context: Context, numbers: tuple[int, ...], target: str) -> Edi
     event = context.event("set_options", target, context.age(numbers[0]), _asked(context, numbers), changed.is_replacement)
     edit = Edit(context, event, draft, changed.numbers)
     edit.is_selected = target == "selected"
+    if target == "joined":
+        edit.target = None
     return edit
 
 
@@ -126,16 +134,20 @@ def _lacks(context: Context, number: int, group: str) -> bool:
 
 
 def set_described(context: Context) -> Iterator[Edit]:
-    """Set the later modifiers on the one line that the first ones describe."""
+    """Set the later modifiers on the one line that the first ones describe, or the first ones on the line that the later ones do."""
     modifiers = context.chunk.modifiers
     if context.chunk.verb in NON_SETTING_VERBS or len(context.live) < 2:  # noqa: PLR2004 - one line needs no description
         return
     for cut in range(1, len(modifiers)):
-        pool = [number for number in context.named or context.live if context.index.describes(modifiers[:cut], context.draft[number])]
-        modified = context.modify(context.draft[pool[0]], modifiers[cut:]) if len(pool) == 1 else None
-        if modified is not None:
-            event = context.event("set_described", "described", context.age(pool[0]))
-            yield Edit(context, event, context.with_line(pool[0], modified.line), (pool[0],))
+        parts = [(modifiers[:cut], modifiers[cut:], "described")]
+        if context.has(ChunkFlag.AT):  # "cheese in the chicken one"
+            parts.append((modifiers[cut:], modifiers[:cut], "behind"))
+        for described, changes, target in parts:
+            pool = [number for number in context.named or context.live if context.index.describes(described, context.draft[number])]
+            modified = context.modify(context.draft[pool[0]], changes) if len(pool) == 1 else None
+            if modified is not None and context.counted <= context.draft[pool[0]].quantity:
+                draft, number = with_part(context.draft, pool[0], context.counted, modified.line)
+                yield Edit(context, context.event("set_described", target, context.age(pool[0])), draft, (number,))
 
 
 def set_asked(context: Context) -> Iterator[Edit]:

@@ -89,6 +89,8 @@ def _extend_by_modifier(shift: Shift, modifier: Modifier, asked: str, event: tup
     new, modified = shift.extend()
     modified.items = items
     modified.modifiers = (*chunk.modifiers, modifier)
+    if chunk.modifiers and not items and joint.endswith("onto"):
+        modified.flags |= ChunkFlag.AT
     content = "item" if chunk.items else "options" if chunk.modifiers else "empty"
     shift.name(new, "option", joint, content, shift.arc.is_partial, asked)
     if event is not None:

@@ -85,10 +85,17 @@ def shift_correction(shift: Shift) -> Hypotheses:
 
 
 def shift_except(shift: Shift) -> Hypotheses:
-    """Begin a chunk that names the lines to which the edit before does not apply."""
+    """Begin a chunk that names the lines to which the edit before does not apply; "all but" also applies that edit to all lines."""
     for begun, fresh in shift.begin("except"):
         fresh.scope = EVERYTHING if shift.arc.value else 0
         yield begun
+    before = shift.hypothesis.chunk
+    if shift.arc.value and before.modifiers and not before.items:
+        whole = shift.hypothesis.fork()
+        whole.chunk = before.copy()
+        whole.chunk.flags |= ChunkFlag.ALL
+        for begun, _ in Shift(shift.reducer, whole, shift.arc, shift.at, shift.question, shift.max_cost).begin("except"):
+            yield begun
 
 
 def shift_cancel(shift: Shift) -> Hypotheses:

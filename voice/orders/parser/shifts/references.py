@@ -48,16 +48,47 @@ def shift_ordinal(shift: Shift) -> Hypotheses:
 
 
 def shift_person(shift: Shift) -> Hypotheses:
-    """Read the lines of a person into the open chunk or a new one; behind "no" they are removed. The person may be of no account."""
+    """Read the lines of a person into the open chunk or a new one; behind "no" they are removed. The person may be of no account.
+
+    Of several units of a line one may be for the person.
+    """
+    draft, lines = shift.hypothesis.draft, shift.arc.value
+    is_shared = len(lines) == 1 and lines[0] < len(draft) and draft[lines[0]].quantity > 1
     for new, chunk in _open_and_new(shift):
         chunk.lines = shift.arc.value
         chunk.flags |= ChunkFlag.PERSON
         if new.amount == "no" and not chunk.verb:
             new.amount, chunk.verb = None, "remove"
         yield new
+        if is_shared and not chunk.number:
+            one = new.fork()
+            one.chunk = chunk.copy()
+            one.chunk.number = 1
+            yield one
     new = shift.pass_by()
     shift.note(new, "skip", "person")
     yield new
+
+
+def shift_own(shift: Shift) -> Hypotheses:
+    """Read the possessive of somebody whose line is not known as one unit, in the open chunk or a new one; it may be of no account."""
+    joint = shift.hypothesis.joint
+    for new, chunk in _open_and_new(shift):
+        chunk.number = chunk.number or 1
+        chunk.flags |= ChunkFlag.OWN | (ChunkFlag.ONTO if joint == "onto" else ChunkFlag.NONE)
+        new.joint = ""
+        yield new
+    new = shift.pass_by()
+    shift.note(new, "skip", "own")
+    yield new
+
+
+def shift_swap(shift: Shift) -> Hypotheses:
+    """Begin a chunk that exchanges options of two lines."""
+    for begun, fresh in shift.begin():
+        fresh.flags |= ChunkFlag.SWAP
+        begun.chunk = fresh
+        yield begun
 
 
 def shift_share(shift: Shift) -> Hypotheses:
