@@ -20,6 +20,7 @@ MODULES = (
     "parser.arc",
     "parser.draft",
     "parser.edits",
+    "parser.figure_arcs",
     "parser.lexicon",
     "parser.model",
     "parser.moves",
