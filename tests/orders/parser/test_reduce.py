@@ -194,11 +194,11 @@ def test_what_is_the_same_is_kept_where_an_item_is_replaced():
 
 
 def test_an_option_of_several_corrects_the_one_that_was_just_added():
-    old, new = INDEX.draft(lines_of(MENU, "latte [l, black]")), INDEX.draft(lines_of(MENU, "latte [l, black, shot]"))
+    old, new = INDEX.draft(lines_of(MENU, "latte [l]")), INDEX.draft(lines_of(MENU, "latte [l, black, shot]"))
     corrected = chunk(link="correction", modifiers=WHITE)
     after = reductions("latte [l, black, shot]", corrected.copy(), edits=(EditRecord(0, 1, old, new), None))
     assert after["correct_options"] == [order("latte [l, black, white]")]
-    assert "correct_options" not in reductions("latte [l, black]", corrected, edits=(EditRecord(0, 1, old, old), None))
+    assert "correct_options" not in reductions("latte [l, black, shot]", corrected, edits=(EditRecord(0, 1, new, new), None))
 
 
 def test_the_other_units_of_a_line_are_held_for_what_they_become():

@@ -197,6 +197,7 @@ def correct_options(context: Context) -> Iterator[Edit]:
     old = before[number].options if number < len(before) else ()
     groups = {ref.group for modifier in chunk.modifiers for ref in modifier.refs if not context.index.is_one_of(ref.group)}
     corrected = [one for one in line.options if one.group in groups and one not in old and one.amount != "no"]
+    corrected = corrected[-len(chunk.modifiers) :]  # the last ones that were said
     left = tuple([one for one in line.options if one not in corrected])
     modified = context.modify(line._replace(options=left), chunk.modifiers)
     if corrected and modified is not None and modified.line != line:
