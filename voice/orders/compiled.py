@@ -21,6 +21,7 @@ MODULES = (
     "parser.arc",
     "parser.draft",
     "parser.edits",
+    "parser.figure_arcs",
     "parser.lexicon",
     "parser.model",
     "parser.moves",

@@ -163,6 +163,64 @@ def test_the_object_of_make_is_replaced_by_an_item_without_a_verb():
     assert "replace" not in reductions("2 x latte", one.copy(), target=named)
 
 
+NEAR = MENU.model_copy(
+    update={"items": {**MENU.items, "mocha": MENU.items["latte"].model_copy(update={"name": "Mocha latte", "category": "coffee"})}}
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "reduced", "target", "after"),
+    [
+        ("latte [l]; muffin", chunk(items=("mocha",), verb="into"), ReplacementTarget(1, (), 0, is_named=False), "mocha [l]; muffin"),
+        ("2 x latte [l]; muffin", chunk(items=("mocha",), number=1, flags=ChunkFlag.PART), None, "latte [l]; mocha [l]; muffin"),
+        ("latte [l]; muffin", chunk(items=("mocha",), link="correction"), None, "mocha [l]; muffin"),
+        ("latte [l]; muffin", chunk(items=("mocha",), place=1, verb="change"), None, "mocha [l]; muffin"),
+    ],
+)
+def test_an_item_replaces_the_line_to_which_it_is_nearest_if_none_is_named(before, reduced, target, after):
+    index = MenuIndex(NEAR)
+    hypothesis = Hypothesis.start(index.draft(lines_of(NEAR, before)))
+    hypothesis.chunk, hypothesis.progress.target = reduced, target
+    made = [new for new in Reducer(index, Model({})).reduce(hypothesis, None) if new.trace[0].events()[0][0] == "replace"]
+    assert denotation(index.draft(lines_of(NEAR, after))) in [denotation(new.draft) for new in made]
+
+
+def test_a_named_line_is_replaced_and_no_nearer_one():
+    index = MenuIndex(NEAR)
+    hypothesis = Hypothesis.start(index.draft(lines_of(NEAR, "latte; muffin")))
+    hypothesis.chunk, hypothesis.progress.target = chunk(items=("mocha",), verb="into"), ReplacementTarget(1, (), 0)
+    made = [new.draft for new in Reducer(index, Model({})).reduce(hypothesis, None) if new.trace[0].events()[0][0] == "replace"]
+    assert {denotation(draft) for draft in made} == {denotation(index.draft(lines_of(NEAR, "latte; mocha")))}
+
+
+def test_what_is_the_same_is_kept_where_an_item_is_replaced():
+    same_size = chunk(items=LATTE, link="correction", flags=ChunkFlag.AGAIN, groups=("size",))
+    assert order("latte [l]") in reductions("milk-tea [l]", same_size)["replace"]
+    assert "replace" not in reductions("milk-tea [l]", chunk(items=LATTE, link="correction", flags=ChunkFlag.AGAIN))
+
+
+def test_an_option_of_several_corrects_the_one_that_was_just_added():
+    old, new = INDEX.draft(lines_of(MENU, "latte [l]")), INDEX.draft(lines_of(MENU, "latte [l, black, shot]"))
+    corrected = chunk(link="correction", modifiers=WHITE)
+    after = reductions("latte [l, black, shot]", corrected.copy(), edits=(EditRecord(0, 1, old, new), None))
+    assert after["correct_options"] == [order("latte [l, black, white]")]
+    assert "correct_options" not in reductions("latte [l, black, shot]", corrected, edits=(EditRecord(0, 1, new, new), None))
+
+
+def test_the_other_units_of_a_line_are_held_for_what_they_become():
+    hypothesis = Hypothesis.start(INDEX.draft(lines_of(MENU, "3 x latte [l]")))
+    hypothesis.progress.focus, hypothesis.progress.is_selected, hypothesis.progress.part = (0,), True, 1
+    hypothesis.chunk = chunk(flags=ChunkFlag.REST)
+    (held,) = {new.progress.target for new in REDUCER.reduce(hypothesis, None) if new.progress.target is not None}
+    replaced = reductions("3 x latte [l]", chunk(items=("muffin",)), target=held)["replace"]
+    assert replaced == [order("latte [l]; 2 x muffin")]
+
+
+def test_an_item_without_a_number_is_one_part_of_a_list_that_was_counted():
+    counted = reductions("", chunk(items=LATTE), forwarded=(Forwarded(3, ()),))
+    assert order("latte") in counted["add"]
+
+
 def test_the_portions_of_held_options_become_a_number():
     target = ReplacementTarget(0, SHOT, 0, "")
     assert reductions("latte [2*shot, black]", chunk(number=3, verb="into"), target=target)["replace_options"] == [
@@ -485,9 +543,9 @@ def test_no_rule_keeps_a_production_from_a_chunk_to_which_it_applies():
         ChunkFlag.ALL,
         ChunkFlag.REFERENCE | ChunkFlag.SWAP,
     )
-    draft = INDEX.draft(lines_of(MENU, "3 x milk-tea [l]; 2 x latte [3*black]; muffin; 2 x milk-tea [s]; latte [l]"))
+    draft = INDEX.draft(lines_of(MENU, "3 x milk-tea [l, white]; 2 x latte [3*black]; muffin; 2 x milk-tea [s]; latte [l]"))
     applied = set()
-    for verb, link, flag in product(("", "remove", "change", "into", "set", "keep", "instead"), ("and", "correction", "except"), flags):
+    for verb, link, flag in product(("", "remove", "change", "into", "set", "keep", "instead"), ("", "and", "correction", "except"), flags):
         for items, modifiers, number, place in product(
             ((), LATTE, ("latte", "milk-tea")), ((), LARGE, (*LARGE, *SHOT), (modifier("extras", "black"),)), (0, 2), (0, 1)
         ):

@@ -98,7 +98,7 @@ def test_more_may_stand_behind_an_option():
 
 
 def test_a_comma_behind_a_correction_does_not_end_it():
-    links = {hypothesis.chunk.link for hypothesis in shifted(ITEM, (Role.CORRECTION, None), (Role.COMMA, None), TWO)}
+    links = {hypothesis.chunk.link for hypothesis in shifted(TWO, (Role.CORRECTION, None), (Role.COMMA, None), TWO)}
     assert links == {"correction"}
 
 
@@ -175,6 +175,12 @@ def test_a_pronoun_a_number_and_a_verb_may_stand_before_again():
 def test_two_groups_may_be_named_together():
     size, extras = (Role.GROUP, ("size",)), (Role.GROUP, ("extras",))
     assert any(hypothesis.chunk.groups == ("size", "extras") for hypothesis in shifted(size, (Role.AND, None), extras))
+
+
+def test_a_word_behind_an_item_may_say_that_this_corrects():
+    assert any(one.chunk.link == "correction" and one.chunk.items == ("latte",) for one in shifted(ITEM, (Role.CORRECTION, None)))
+    apart = shifted(ITEM, (Role.COMMA, None), (Role.CORRECTION, None))
+    assert not any(one.chunk.link == "correction" and one.chunk.items for one in apart)
 
 
 def test_a_correction_goes_on_behind_a_pause():

@@ -37,3 +37,37 @@ def test_where_something_is_replaced_the_words_that_tell_a_sibling_apart_name_it
 
 def test_a_number_that_tells_a_sibling_apart_is_spoken_in_words():
     assert ("six", ("wings-6",), 1) in sibling_arcs("change the wings to six", "wings-3")
+
+
+def test_the_numbers_of_a_printed_menu_hide_no_sibling():
+    numbered = {"steak": "10. Noodle Soup, Rare Steak", "brisket": "11. Noodle Soup, Slow Brisket"}
+    menu = Menu.model_validate(
+        {
+            "id": "soups",
+            "name": "Soups",
+            "currency": "USD",
+            "items": {item: {"name": name, "price": 500} for item, name in numbered.items()},
+        }
+    )
+    assert {one.item for one in SiblingIndex(menu).of("steak")} == {"brisket"}
+
+
+def test_a_word_names_a_sibling_of_each_item_on_the_order():
+    both = Menu.model_validate(
+        {
+            "id": "tofu",
+            "name": "Tofu",
+            "currency": "USD",
+            "items": {
+                "roll-prawn": {"name": "Prawn roll", "price": 5},
+                "roll-tofu": {"name": "Tofu roll", "price": 5},
+                "bun-pork": {"name": "Pork bun", "price": 5},
+                "bun-tofu": {"name": "Silken tofu bun", "price": 5},
+            },
+        }
+    )
+    tokens = tokenize("change it to tofu")
+    draft = MenuIndex(both).draft(lines_of(both, "roll-prawn; bun-pork"))
+    lattice = with_sibling_arcs(tokens, Lexicon(both, MODEL).lattice(tokens), draft, SiblingIndex(both), MODEL)
+    siblings = {arc.value for arc in lattice[3] if any(feature == "sibling" for feature, _ in arc.features)}
+    assert siblings == {("roll-tofu",), ("bun-tofu",)}

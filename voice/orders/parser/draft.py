@@ -279,6 +279,12 @@ class MenuIndex:
         kinds = [self._kinds[other] for other in others]
         return "category" if any([self._kinds[item] in kinds for item in items]) else "none"
 
+    def nearness(self, items: tuple[str, ...], others: tuple[str, ...]) -> tuple[int, bool]:
+        """Return how near items are to others: the most words of names in common, and whether a category is."""
+        spoken = {word for other in others for word in self._name_words[other]}
+        kinds = [self._kinds[other] for other in others]
+        return max([len(spoken & self._name_words[item]) for item in items]), any([self._kinds[item] in kinds for item in items])
+
     def alike(self, items: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
         """Return those of several items that share most words of their names with one of `others`, or else its category."""
         if len(items) == 1:

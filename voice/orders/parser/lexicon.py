@@ -1,5 +1,6 @@
 """The lexicon of a menu and of all languages, and the lattice of arcs of an utterance."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -11,6 +12,7 @@ from voice.orders import words
 from voice.orders.language_packs import LanguagePack, language_packs
 from voice.orders.numbers import Number, NumberWords
 from voice.orders.parser.arc import Arc
+from voice.orders.parser.figure_arcs import FigureIndex
 from voice.orders.parser.model import Features, Model
 from voice.orders.parser.names import NameIndex
 from voice.orders.parser.roles import NAMING, Role, phrases
@@ -43,6 +45,7 @@ class Lexicon:
         packs = list(language_packs().values())
         self._model = model
         self._names = NameIndex(menu, packs, model)
+        self._figures = FigureIndex(menu, packs, model)
         self._numbers = NumberWords(packs, are_diacritics_optional=True)
         self._splitter = WordSplitter(
             self._names.vocabulary(),
@@ -72,7 +75,31 @@ class Lexicon:
         if self._spans.needed(surfaces, numbers):
             for span in self._spans.classify(tokens, numbers, has_diacritics=has_diacritics):
                 self._add_span(span, rows)
+        for span in self._list_numbers(surfaces, numbers, rows):
+            self._add_list_number(span, rows)
         return rows
+
+    def _add_list_number(self, span: Span, rows: list[tuple[Arc, ...]]) -> None:
+        """Add the arc of an entry's number: it stands for one unit."""
+        number = span.start + 1
+        rows[number] = tuple([self._typed(arc, span.kind.value) if arc.role is Role.NUMBER else arc for arc in rows[number]])
+        listed = self._arc(span.end - span.start, Role.NUMBER, 1, (("number", 1.0), ("number.listed", 1.0)))
+        rows[span.start] = (*rows[span.start], listed)
+
+    def _list_numbers(self, surfaces: Sequence[str], numbers: Sequence[Number | None], rows: Sequence[Sequence[Arc]]) -> list[Span]:
+        """Return the numbers that count the entries of a list, each behind the same counting word: "cup one: ...; cup two: ..."."""
+        found: dict[str, list[Span]] = defaultdict(list)
+        for start, surface in enumerate(surfaces[:-1]):
+            number = numbers[start + 1]
+            if number is None or number.article or number.value != len(found.get(surface, ())) + 1:
+                continue
+            if (start == 0 or numbers[start - 1] is None) and self._counts(surface, rows[start]):
+                found[surface].append(Span(SpanKind.LABEL, start, number.end, number.value))
+        return [span for spans in found.values() if len(spans) > 1 for span in spans]
+
+    def _counts(self, surface: str, row: Sequence[Arc]) -> bool:
+        """Return whether a word counts units or people."""
+        return (surface,) in self._people or any([arc.role is Role.CLASSIFIER and arc.length == 1 for arc in row])
 
     def _language(self, surfaces: Sequence[str], *, has_diacritics: bool) -> str:
         """Return the language to which most words belong that belong to one language only."""
@@ -112,7 +139,8 @@ class Lexicon:
         if words.is_punctuation(surface):
             return [Arc(1, Role.COMMA if surface == "," else Role.STOP, surface, (), 0.0)], 1
         arcs, reach = self._names.arcs_at(surfaces, start, has_diacritics=manner.has_diacritics)
-        arcs = [self._shared(arc, arcs) for arc in arcs]
+        of_figures, figure_reach = self._figures.arcs_at(surfaces, numbers, start)
+        arcs = [self._shared(arc, arcs) for arc in _merged(arcs, of_figures)]
         functions, phrase_reach = self._function_arcs(tokens, surfaces, start, manner)
         functions += self._number_arcs(surfaces, numbers[start], start)
         functions += self._numbers_before_names(tokens, numbers[start], start, manner)
@@ -122,7 +150,7 @@ class Lexicon:
         longest = max([arc.length for arc in functions], default=1)
         arcs += functions
         arcs.append(self._unread(surface, arcs, is_function=bool(functions)))
-        return arcs, max(reach, longest + MAX_PEOPLE_WORDS, phrase_reach)
+        return arcs, max(reach, figure_reach, longest + MAX_PEOPLE_WORDS, phrase_reach)
 
     def _shared(self, arc: Arc, arcs: Sequence[Arc]) -> Arc:
         """Return the arc of a name with a feature if the same words also name items, or choices, respectively."""
@@ -230,6 +258,12 @@ class Lexicon:
 
     def _typed(self, arc: Arc, kind: str) -> Arc:
         return self._arc(arc.length, arc.role, arc.value, (*arc.features, ("number.typed", 1.0), (f"number.typed.{kind}", 1.0)))
+
+
+def _merged(arcs: Sequence[Arc], others: Sequence[Arc]) -> list[Arc]:
+    """Return arcs of names with the others that are cheaper than those of the same tokens and the same meaning."""
+    cost = {(arc.length, arc.role, arc.value): arc.cost for arc in arcs}
+    return [*arcs, *[one for one in others if one.cost < cost.get((one.length, one.role, one.value), math.inf)]]
 
 
 def _function_features(role: Role, spelling: Features, *, is_name: bool, is_foreign: bool) -> Features:

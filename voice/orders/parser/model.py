@@ -63,6 +63,7 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "replace": (*_REDUCTION, "keeps", "kin"),
     "take_over": (*_REDUCTION, "keeps", "kin"),
     "replace_options": _REDUCTION,
+    "correct_options": _REDUCTION,
     "forward": _REDUCTION,
     "keep": _REDUCTION,
     "keep_rest": _REDUCTION,

@@ -1,7 +1,7 @@
 """The phrases by which a menu's items and choices are found: names, heads of names, aliases, and the same with synonyms."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -15,6 +15,8 @@ from voice.orders.parser.draft import ChoiceRef
 MAX_AMOUNT_PHRASES: Final = 80  # of an amount in a language, as synonyms
 MAX_SYNONYM_WORDS: Final = 3
 HEAD_END: Final = re.compile(r"\s[-\u2013\u2014]\s|[:(]")
+LIST_NUMBER: Final = re.compile(r"^([A-Za-z]?\d{1,3})\s*[.)]\s+(?=\S)")  # before a name, as on a printed menu
+MIN_PART_WORDS: Final = 2  # of a name between commas; one word may be an ingredient
 
 Entity = str | ChoiceRef  # an item's id, or a choice
 Phrase = tuple[str, ...]
@@ -22,20 +24,35 @@ Phrase = tuple[str, ...]
 
 def names_of(menu: Menu) -> Iterator[tuple[Entity, Phrase, bool]]:
     """Yield names and aliases."""
-    for item_id, item in menu.items.items():
+    spoken = {item_id: spoken_names(item) for item_id, item in menu.items.items()}
+    phrases = {item_id: [one for name in names for one in phrases_of(name)] for item_id, names in spoken.items()}
+    parts = {item_id: {one for name in names for one in _parts_of(name)} for item_id, names in spoken.items()}
+    owners = Counter([phrase for item_id in menu.items for phrase in {*phrases[item_id], *parts[item_id]}])
+    for item_id in menu.items:
         let_others_run()
-        yield from [(item_id, phrase, False) for name in spoken_names(item) for phrase in _phrases_of(name)]
+        own = [part for part in sorted(parts[item_id]) if owners[part] == 1]
+        yield from [(item_id, phrase, False) for phrase in dict.fromkeys([*phrases[item_id], *own])]
     for group_id, group in menu.option_groups.items():
         for choice_id, choice in group.choices.items():
             yield from [(ChoiceRef(group_id, choice_id), words.phrase(name), False) for name in spoken_names(choice)]
 
 
-def _phrases_of(name: str) -> Iterator[Phrase]:
-    """Yield the words of a name, and those before a dash, a colon or a bracket: "Combo 1 - Chicken and fries" is "Combo 1"."""
-    whole, head = words.phrase(name), words.phrase(HEAD_END.split(name, maxsplit=1)[0])
-    yield whole
-    if head and head != whole:
-        yield head
+def phrases_of(name: str) -> Iterator[Phrase]:
+    """Yield the words of a name, and those before a dash, a colon or a bracket: "Combo 1 - Chicken and fries" is "Combo 1".
+
+    The same follows without the number of the item on a printed menu: "7. Hot soup" is "Hot soup".
+    """
+    for text in dict.fromkeys((name, LIST_NUMBER.sub("", name))):
+        whole, head = words.phrase(text), words.phrase(HEAD_END.split(text, maxsplit=1)[0])
+        yield whole
+        if head and head != whole:
+            yield head
+
+
+def _parts_of(name: str) -> list[Phrase]:
+    """Return the words between the commas of a name: "Bun Cha, Grilled Pork Noodles" is known by either."""
+    parts = HEAD_END.split(LIST_NUMBER.sub("", name), maxsplit=1)[0].split(",")
+    return [phrase for phrase in map(words.phrase, parts) if len(phrase) >= MIN_PART_WORDS] if len(parts) > 1 else []
 
 
 def synonyms_of(menu: Menu, packs: Sequence[LanguagePack]) -> Iterator[tuple[Entity, Phrase, bool]]:

@@ -296,6 +296,8 @@ class NameIndex:
             ("name.head_first" if said & 1 else "name.head_missing", 1.0),
             (f"name.words={min(3, len(words_said))}", 1.0),
         ]
+        if said & (said + (said & -said)):  # a word between those that were spoken is missing
+            features.append((f"name.gap.{'noun_last' if self._has_noun_last else 'noun_first'}", 1.0))
         if self._has_noun_last and all(map(str.isascii, name.words)):
             features.append((f"name.{kind}.noun" if said >> (len(name.words) - 1) else f"name.{kind}.no_noun", 1.0))
         if self._adjectives.issuperset(words_said):

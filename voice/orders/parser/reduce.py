@@ -12,7 +12,7 @@ from voice.orders.parser.productions.moving import keep_rest, move_options, spre
 from voice.orders.parser.productions.portions import add_portions, for_each, multiply, remove_portions, set_portions, set_portions_each
 from voice.orders.parser.productions.removing import drop, keep, remove, remove_options
 from voice.orders.parser.productions.repeating import add_like, copy_over, repeat, repeat_number, same_for, same_group
-from voice.orders.parser.productions.replacing import hold, replace, replace_options, take_over
+from voice.orders.parser.productions.replacing import correct_options, hold, replace, replace_options, take_over
 from voice.orders.parser.productions.selecting import exclude, select
 from voice.orders.parser.productions.setting import (
     add_alike,
@@ -87,6 +87,7 @@ RULES: Final[tuple[tuple[Production, int], ...]] = (
     (replace, ITEMS),
     (take_over, REMOVING),
     (replace_options, INTO),
+    (correct_options, MODIFIERS),
     (forward, ANYTHING),
     (head, ITEMS | NUMBER),
     (keep, KEEPING),

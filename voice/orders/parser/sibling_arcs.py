@@ -9,10 +9,11 @@ from voice.orders import words
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import Draft
 from voice.orders.parser.model import Model
+from voice.orders.parser.name_phrases import Phrase, phrases_of
 from voice.orders.parser.roles import Role
 from voice.orders.words import Token
 
-REPLACING: Final = (Role.CHANGE, Role.INTO, Role.INSTEAD, Role.SET, Role.SET_IT, Role.CORRECTION)
+REPLACING: Final = (Role.CHANGE, Role.INTO, Role.INSTEAD, Role.SET, Role.SET_IT, Role.CORRECTION, Role.REMOVE)
 MAX_ITEMS: Final = 8  # of the order whose siblings are looked for, the last ones
 MAX_KIN: Final = 100  # items whose names begin or end with a word; more of them are no siblings
 MIN_SHARE: Final = 0.3  # of the distinguishing words that are spoken
@@ -30,7 +31,11 @@ class SiblingIndex:
     """The items of a menu whose names begin or end with the same word."""
 
     def __init__(self, menu: Menu) -> None:
-        self._names = {item_id: [_singulars(name) for name in spoken_names(item)] for item_id, item in menu.items.items() if item.available}
+        self._names = {
+            item_id: [_singulars(phrase) for name in spoken_names(item) for phrase in phrases_of(name)]
+            for item_id, item in menu.items.items()
+            if item.available
+        }
         self._of_ends: dict[str, dict[str, None]] = {}
         for item_id, names in self._names.items():
             for end in _ends(names):
@@ -51,16 +56,17 @@ class SiblingIndex:
         for other in dict.fromkeys([one for items in near for one in items]):
             for name in self._names[other] if other != item else ():
                 rest = frozenset(name) - spoken
-                if rest and not ends.isdisjoint((name[0], name[-1])):
+                if rest and not ends.isdisjoint(_ends([name])):
                     yield _Sibling(other, rest)
 
 
-def _singulars(name: str) -> tuple[str, ...]:
-    return tuple([words.singular(word) for word in words.phrase(name)])
+def _singulars(phrase: Phrase) -> Phrase:
+    return tuple([words.singular(word) for word in phrase])
 
 
-def _ends(names: Iterable[Sequence[str]]) -> set[str]:
-    return {word for name in names if name for word in (name[0], name[-1])}
+def _ends(names: Iterable[Phrase]) -> set[str]:
+    """Return the first and the last words of names; a number before a name is none: "12 Piece Box" begins with "piece"."""
+    return {word for name in names if name for word in (name[1] if len(name) > 1 and name[0].isdecimal() else name[0], name[-1])}
 
 
 def with_sibling_arcs(
@@ -70,14 +76,26 @@ def with_sibling_arcs(
     if not any([arc.role in REPLACING for row in lattice for arc in row]):
         return lattice
     items = dict.fromkeys([item for line in reversed(draft) if line.quantity for item in line.items])
-    siblings = [sibling for item in list(items)[:MAX_ITEMS] for sibling in index.of(item)]
-    if not siblings:
+    families = [family for family in [index.of(item) for item in list(items)[:MAX_ITEMS]] if family]
+    if not families:
         return lattice
     surfaces = [words.singular(token.surface) for token in tokens]
     if not words.has_diacritics(tokens):
-        siblings += [_Sibling(one.item, frozenset([words.fold(word) for word in one.words])) for one in siblings]
+        families = [
+            (*family, *[_Sibling(one.item, frozenset([words.fold(word) for word in one.words])) for one in family]) for family in families
+        ]
     spoken = [frozenset((surface, *_figures(row))) for surface, row in zip(surfaces, lattice, strict=True)]
-    return [(*row, *_arcs_at(spoken, start, siblings, row, model)) for start, row in enumerate(lattice)]
+    return [(*row, *_arcs_of_families(spoken, start, families, row, model)) for start, row in enumerate(lattice)]
+
+
+def _arcs_of_families(
+    spoken: Sequence[frozenset[str]], start: int, families: Sequence[Sequence[_Sibling]], row: Sequence[Arc], model: Model
+) -> list[Arc]:
+    """Return the arcs to the siblings of each item on the order: a word may name a sibling of one better than that of another."""
+    found: list[Arc] = []
+    for family in families:
+        found += _arcs_at(spoken, start, family, (*row, *found), model)
+    return found
 
 
 def _figures(row: Sequence[Arc]) -> list[str]:

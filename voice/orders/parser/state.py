@@ -194,6 +194,7 @@ class ReplacementTarget(NamedTuple):
     modifiers: tuple[Modifier, ...]
     number: int
     verb: str = "change"  # before it
+    is_named: bool = True  # False: a pronoun, or nothing, stands for the line
 
 
 @final

@@ -89,7 +89,7 @@ def _add_as_part(context: Context, event: Event, line: DraftLine, quantity: int)
     """Add a line as part of a forwarded number: it takes the modifiers, and the number that it leaves stays forwarded."""
     forwarded = context.progress.forwarded
     whole = forwarded[-1] if forwarded else None
-    if whole is None or whole.number < quantity or not (whole.modifiers or context.counted):
+    if whole is None or whole.number < quantity or not (whole.modifiers or context.counted or whole.number > 1):
         return
     items = among(line.items, whole.items)
     modified = context.modify(line._replace(items=items), whole.modifiers) if items else None
@@ -98,7 +98,7 @@ def _add_as_part(context: Context, event: Event, line: DraftLine, quantity: int)
     left = whole.number - quantity
     rest = (Forwarded(left, whole.modifiers, whole.items),) if left else ()
     edit = added(context, event, (modified.line,), forwarded=(*forwarded[:-1], *rest))
-    edit.more_events = (("left", "headed"),)
+    edit.more_events = (("left", "headed" if whole.modifiers or context.counted else "headed by one"),)
     yield edit
 
 

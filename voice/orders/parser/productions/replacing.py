@@ -20,6 +20,8 @@ def hold(context: Context) -> Iterator[Edit]:
     chunk = context.chunk
     if chunk.verb not in HOLDING_VERBS or (chunk.verb == "set" and not _is_told_apart(context)):
         return
+    if context.has(ChunkFlag.REST) and not context.is_line_named and not chunk.modifiers:
+        yield from _hold_rest(context)
     if not chunk.verb and (context.has(UNHELD) or not (context.named or context.described)):
         return
     if context.is_line_named:
@@ -33,7 +35,17 @@ def hold(context: Context) -> Iterator[Edit]:
             continue  # the words order something, or say how the line shall be
         edit = Edit(context, context.event("hold", target, context.age(number)), context.draft, (number,), is_edit=False)
         share = context.draft[number].quantity // chunk.share if chunk.share else 0
-        edit.target = ReplacementTarget(number, chunk.modifiers, chunk.number or share, chunk.verb)
+        edit.target = ReplacementTarget(number, chunk.modifiers, chunk.number or share, chunk.verb, target != "focus")
+        yield edit
+
+
+def _hold_rest(context: Context) -> Iterator[Edit]:
+    """Keep the other units of a line of which the chunk before named some: "one peach tea, and the other one a lemonade"."""
+    if len(context.selected) == 1 and context.part:
+        (number,) = context.selected
+        edit = Edit(context, context.event("hold", "rest", context.age(number)), context.draft, (number,), is_edit=False)
+        edit.target = ReplacementTarget(number, (), context.draft[number].quantity - context.part, "set")
+        edit.part, edit.is_selected = 0, False
         yield edit
 
 
@@ -54,8 +66,10 @@ class _Old(NamedTuple):
 def replace(context: Context) -> Iterator[Edit]:
     """Replace the item of a line."""
     chunk = context.chunk
-    if not chunk.items or chunk.place or context.has(ChunkFlag.REST | ChunkFlag.AGAIN):
+    if not chunk.items or context.has(ChunkFlag.REST) or (chunk.place and chunk.verb != "change"):
         return
+    if context.has(ChunkFlag.AGAIN) and not chunk.groups:
+        return  # with groups it says what is kept: "same size"
     for old in _old_parts(context):
         line, part = old.line, old.part
         items = context.index.alike(chunk.items, line.items)
@@ -72,19 +86,36 @@ def _old_parts(context: Context) -> Iterator[_Old]:
     """Yield what the item of the chunk may replace: the line that is held, that was removed or selected before, or that is in focus."""
     chunk, draft, held = context.chunk, context.draft, context.progress.target
     is_stated = chunk.verb in STATING_VERBS
+    if chunk.place:
+        yield from [_Old(number, draft[number], 0, "place") for number in context.named]
+        return
     if held is not None and (chunk.verb == "into" or (is_stated and held.verb)) and draft[held.line].quantity > 0:
         line = draft[held.line]
         yield _Old(held.line, line, held.number if 0 < held.number < line.quantity else context.part, "held")
+        yield from () if held.is_named else _akin(context, held.line, held.number)
     elif context.last is not None and context.has(ChunkFlag.PART) and context.counted:
         line = draft[context.last]
         yield _Old(context.last, line, chunk.number if chunk.number < line.quantity else context.part, "focus")
+        yield from _akin(context, context.last, chunk.number)
     elif (chunk.verb in REPLACING_VERBS or chunk.link == "correction") and context.last is not None:
         yield _Old(context.last, draft[context.last], context.part, "focus")
+        yield from _akin(context, context.last, 0)
     elif is_stated and len(context.selected) == 1 and set(draft[context.selected[0]].items).isdisjoint(chunk.items[:1]):
         yield _Old(context.selected[0], draft[context.selected[0]], context.part, "selected")
     removed = _removed_before(context) if is_stated or chunk.verb in {"into", "set"} else None
     if removed is not None:
         yield removed
+
+
+def _akin(context: Context, other: int, part: int) -> Iterator[_Old]:
+    """Yield the line of the order to which the items of the chunk are nearest; `other`: a line that is yielded already."""
+    items, nearness = context.chunk.items, context.index.nearness
+    pool = [number for number in context.old if number != other and not context.draft[number].is_new]
+    ranked = [(nearness(items, context.draft[number].items), number) for number in pool if number not in context.named]
+    best, number = max(ranked, default=((0, False), 0))
+    if best > (0, False):
+        line = context.draft[number]
+        yield _Old(number, line, part if part < line.quantity else 0, "akin")
 
 
 def _removed_before(context: Context) -> _Old | None:
@@ -153,6 +184,25 @@ def replace_options(context: Context) -> Iterator[Edit]:
     part = held.number if held is not None and chunk.modifiers and 0 < held.number < line.quantity else context.part
     after = modified.line._replace(quantity=context.counted or part or line.quantity)
     yield _replaced(context, "replace_options", (number, "held" if held else "focus", part), after)
+
+
+def correct_options(context: Context) -> Iterator[Edit]:
+    """Replace the options that the edit before added, in groups of which a line may have several: "black pearls, no, white ones"."""
+    chunk, number, edits = context.chunk, context.last, context.progress.edits
+    if chunk.link != "correction" or not chunk.modifiers or chunk.items or chunk.verb not in {"", "add", "set"}:
+        return
+    if edits is None or number is None or any([modifier.amount is not None for modifier in chunk.modifiers]):
+        return
+    line, before = context.draft[number], edits[0].before
+    old = before[number].options if number < len(before) else ()
+    groups = {ref.group for modifier in chunk.modifiers for ref in modifier.refs if not context.index.is_one_of(ref.group)}
+    corrected = [one for one in line.options if one.group in groups and one not in old and one.amount != "no"]
+    corrected = corrected[-len(chunk.modifiers) :]  # the last ones that were said
+    left = tuple([one for one in line.options if one not in corrected])
+    modified = context.modify(line._replace(options=left), chunk.modifiers)
+    if corrected and modified is not None and modified.line != line:
+        event = context.event("correct_options", "focus", context.age(number))
+        yield Edit(context, event, context.with_line(number, modified.line), (number,))
 
 
 def _replaced(context: Context, production: str, place: tuple[int, str, int], after: DraftLine, *more: object) -> Edit:

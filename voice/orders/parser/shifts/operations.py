@@ -79,9 +79,15 @@ def shift_again(shift: Shift) -> Hypotheses:
 
 
 def shift_correction(shift: Shift) -> Hypotheses:
-    """Begin a chunk that corrects the one before."""
+    """Begin a chunk that corrects the one before; behind an item it may say that this corrects: "the tofu one instead"."""
     for begun, _ in shift.begin("correction"):
         yield begun
+    chunk = shift.hypothesis.chunk
+    if chunk.items and chunk.verb in {"", "add"} and chunk.link != "correction" and shift.hypothesis.joint == "":
+        new, correcting = shift.extend()
+        correcting.link = "correction"
+        shift.note(new, "verb_behind", "correction")
+        yield new
 
 
 def shift_except(shift: Shift) -> Hypotheses:
