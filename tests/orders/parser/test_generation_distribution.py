@@ -10,7 +10,7 @@ def with_ice():
     size = MENU.option_groups["size"]
     choices = {key: size.choices["s"].model_copy(update={"name": name}) for key, name in (("ice", "Ice"), ("no-ice", "No ice"))}
     groups = {**MENU.option_groups, "ice": size.model_copy(update={"name": "Ice", "choices": choices})}
-    items = {key: item.model_copy(update={"options": [*item.options, "ice"] if item.options else []}) for key, item in MENU.items.items()}
+    items = {key: item.model_copy(update={"options": (*item.options, "ice") if item.options else ()}) for key, item in MENU.items.items()}
     both = {**items, "mocha": items["latte"].model_copy(update={"name": "Mocha"})}
     return MENU.model_copy(update={"option_groups": groups, "items": both})
 

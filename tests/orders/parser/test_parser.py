@@ -78,7 +78,7 @@ def test_words_for_having_and_not_having_choose_where_one_choice_stands_for_none
     ice = MENU.option_groups["size"].model_copy(update={"name": "Ice"})
     choices = {key: ice.choices["s"].model_copy(update={"name": name}) for key, name in (("yes", "Ice"), ("no", "No ice"))}
     groups = {**MENU.option_groups, "ice": ice.model_copy(update={"choices": choices})}
-    items = {**MENU.items, "latte": MENU.items["latte"].model_copy(update={"options": ["ice"]})}
+    items = {**MENU.items, "latte": MENU.items["latte"].model_copy(update={"options": ("ice",)})}
     menu = MENU.model_copy(update={"option_groups": groups, "items": items})
     question = OpenQuestion("missing", 0, "ice", ("yes", "no"))
     (best, *_) = Parser(menu, Model.load(), ActModel.load()).parse(utterance, lines_of(menu, "2 x latte"), question=question)
