@@ -62,7 +62,7 @@ def test_changes_that_no_word_explains_are_told():
         ("latte [s, black]", draft("latte [s]"), ["off"]),
         ("latte [black]", draft("latte [2*black]"), ["portions"]),
         ("latte", draft("milk-tea"), ["became"]),
-        ("latte", draft("latte")[:0] + (draft("latte")[0]._replace(quantity=0),), ["removed"]),
+        ("latte", (draft("latte")[0]._replace(quantity=0),), ["removed"]),
         ("latte", draft("latte; muffin", [0, None]), ["new"]),
         ("latte", draft("latte; latte [no black]", [0, None]), ["new", "no"]),
     ],

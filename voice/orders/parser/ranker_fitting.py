@@ -22,7 +22,7 @@ from voice.orders.parser.model import WORD_EVENTS
 
 N_NETWORKS: Final = 3
 N_HIDDEN: Final = 32  # units of each of the two layers
-N_EPOCHS: Final = 4
+N_EPOCHS: Final = 8
 N_BATCH: Final = 64  # examples
 STEP: Final = 1e-3
 DROPOUT: Final = 0.4  # of the first layer
