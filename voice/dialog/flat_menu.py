@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
+from voice.dialog.combo_names import with_spoken_names
 from voice.dialog.nested_options import Options, Path
 from voice.menus.menu import Choice, Menu, OptionGroup
 from voice.menus.names import spoken_names
@@ -49,7 +50,8 @@ class FlatMenu:
 
     def __init__(self, menu: Menu) -> None:
         """Find the nested groups of all items."""
-        self.menu = self.flat = menu
+        self.menu = menu
+        self.flat = with_spoken_names(menu)
         self._places: dict[str, Place] = {}
         self._ids: dict[Place, str] = {}
         offers: dict[str, list[str]] = {}
@@ -59,7 +61,7 @@ class FlatMenu:
         if self._places:
             groups = {place_id: menu.option_groups[place.group] for place_id, place in self._places.items()}
             items = {
-                item_id: item.model_copy(update={"options": (*item.options, *offers[item_id])}) for item_id, item in menu.items.items()
+                item_id: item.model_copy(update={"options": (*item.options, *offers[item_id])}) for item_id, item in self.flat.items.items()
             }
             self.flat = menu.model_copy(update={"option_groups": {**menu.option_groups, **groups}, "items": items})
 

@@ -6,10 +6,10 @@ from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from voice.dialog.acts import Heard, act_of_words, heard
-from voice.dialog.combos import namesakes, without_assumed
 from voice.dialog.flat_menu import FlatMenu, SpokenChoice
 from voice.dialog.inquiries import InquiryFinder, is_spelt_name
 from voice.dialog.languages import are_adjectives_first, language_of, spoken_languages
+from voice.dialog.meant_combos import MeantCombos
 from voice.dialog.notes import FoundNote, Mentioned, NoteFinder, is_addressing, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
@@ -133,7 +133,7 @@ class UtteranceReader:
         """Compile the menu."""
         self.menu = FlatMenu(menu)
         self._parser = Parser(self.menu.flat, model, act_model, ranker)
-        self._namesakes = namesakes(menu)
+        self.combos = MeantCombos(self.menu)
         self._languages = spoken_languages(menu)
         self._notes = NoteFinder(menu)
         self._inquiries = InquiryFinder(self.menu.flat)
@@ -169,10 +169,13 @@ class UtteranceReader:
             utterance = blanked(utterance, wish)
             tokens = self._parser.tokens(utterance)
         analysis = self._parser.analyse(utterance, tokens, _tokens_of(persons, tokens))
-        analysis = analysis._replace(lattice=without_assumed(analysis.lattice, self._namesakes))
+        is_offered = any(question.replaces_lines for question in state.questions)  # a combo: its name accepts it
+        lattice, upgrades = self.combos.lattice(analysis.lattice, tokens, () if is_offered else state.lines)
+        analysis = analysis._replace(lattice=lattice)
         first = state.questions[0] if state.questions else None
         act_costs = self._parser.act_costs(analysis, _kind(first))
         asked, parses = self._parse(analysis, act_costs, state, said, persons)
+        parses = [self.combos.upgraded(parse, tokens, upgrades) for parse in parses]
         if self.menu.is_nested:
             named = [parse for parse in parses if not self._implies_nested(parse)]
             parses = certain_first([self._nested(parse, state.lines, tokens) for parse in named or parses])
