@@ -260,3 +260,17 @@ def test_an_item_becomes_its_combo_with_its_options_whatever_the_menu_calls_comb
 def test_a_word_for_a_combo_that_asks_for_none_changes_nothing(text):
     first = say("a mushroom pie and a lentil stew", engine=TABLE)
     assert order_of(say(text, first, engine=TABLE)) == ["1 pie", "1 stew"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("how much is that", "It's ten thirty for the hot mushroom pie meal with large cola."),
+        ("how much is it with a plum juice", "It's ten thirty for the hot mushroom pie meal with large plum juice."),
+        ("how much is the mushroom pie meal with a large plum juice", "It's ten thirty for the mushroom pie meal with large plum juice."),
+    ],
+)
+def test_the_price_of_a_combo_is_that_with_its_parts_and_their_options(text, says):
+    dear = {**KITCHEN, "items": {**KITCHEN["items"], "pie-meal": {**KITCHEN["items"]["pie-meal"], "price": 950}}}
+    engine = DialogEngine(Menu.model_validate(dear), ask_below=0.0, model=model())
+    assert say(text, say("a hot mushroom pie meal with a large cola", engine=engine), engine=engine)["say"]["text"] == says

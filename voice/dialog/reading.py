@@ -197,7 +197,8 @@ class UtteranceReader:
         return Reading(utterance, tokens, all_tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number)
 
     def _inquiry(self, tokens: Sequence[Token], analysis: Analysis, state: State) -> Inquiry | None:
-        inquiry = self._inquiries.find(tokens, analysis.lattice, state)
+        flat_state = state._replace(lines=tuple([self.menu.flattened(line) for line in state.lines]))
+        inquiry = self._inquiries.find(tokens, analysis.lattice, flat_state)
         if inquiry is None or not self.menu.is_nested:
             return inquiry
         choices = dict.fromkeys([ChoiceRef(self.menu.group_of(group), choice) for group, choice in inquiry.choices])
