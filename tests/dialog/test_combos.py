@@ -216,6 +216,8 @@ KITCHEN: dict[str, Any] = {
         "size": {"name": "Size", "default": "small", "choices": {"small": {"name": "Small"}, "large": {"name": "Large", "price": 80}}},
         "main": {"name": "Main", "required": True, "choices": {"wrap": {"item": "wrap"}, "stew": {"item": "stew", "price": 100}}},
         "drink": {"name": "Drink", "required": True, "choices": {"cola": {"item": "cola"}, "juice": {"item": "juice"}}},
+        "bag": {"name": "Bag", "choices": {"plain": {"name": "Regular"}, "large": {"name": "Large", "price": 50}}},
+        "side": {"name": "Side", "default": "chips", "choices": {"chips": {"item": "chips"}, "rings": {"item": "rings", "price": 30}}},
     },
     "items": {
         "wrap": {"name": "Falafel wrap", "price": 700, "options": ["heat"]},
@@ -225,7 +227,9 @@ KITCHEN: dict[str, Any] = {
         "cola": {"name": "Cola", "price": 200, "options": ["size"]},
         "juice": {"name": "Plum juice", "price": 300, "options": ["size"]},
         "lunch": {"name": "Lunch deal", "price": 950, "options": ["main", "drink"]},
-        "pie-meal": {"name": {"en": "Mushroom pie meal", "vi": "Suất bánh nấm"}, "price": 850, "options": ["heat", "drink"]},
+        "pie-meal": {"name": {"en": "Mushroom pie meal", "vi": "Suất bánh nấm"}, "price": 850, "options": ["heat", "drink", "side"]},
+        "chips": {"name": "Chips", "price": 200, "options": ["bag"]},
+        "rings": {"name": "Onion rings", "price": 250, "options": ["bag"]},
         "tart-meal": {"name": "Leek tart meal", "price": 800, "options": ["drink"]},
         "second": {"name": "Combo 2", "price": 990, "options": ["drink"]},
         "third": {"name": "Combo 3", "price": 990, "options": ["drink"]},
@@ -250,7 +254,7 @@ TABLE = DialogEngine(Menu.model_validate(KITCHEN), ask_below=0.0, model=model())
     ],
 )
 def test_an_item_becomes_its_combo_with_its_options_whatever_the_menu_calls_combos(texts, order, total):
-    reply = None
+    reply: Any = None
     for text in texts:
         reply = say(text, reply, engine=TABLE)
     assert (order_of(reply), reply["total"], reply["unmatched"]) == (order, total, [])
@@ -274,3 +278,22 @@ def test_the_price_of_a_combo_is_that_with_its_parts_and_their_options(text, say
     dear = {**KITCHEN, "items": {**KITCHEN["items"], "pie-meal": {**KITCHEN["items"]["pie-meal"], "price": 950}}}
     engine = DialogEngine(Menu.model_validate(dear), ask_below=0.0, model=model())
     assert say(text, say("a hot mushroom pie meal with a large cola", engine=engine), engine=engine)["say"]["text"] == says
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "total"),
+    [
+        (["a mushroom pie meal with large chips and a small cola"], {"chips": ["large"], "cola": ["small"]}, 850 + 50),
+        (["a mushroom pie meal with rings and a cola", "make the drink large"], {"rings": [], "cola": ["large"]}, 850 + 30 + 80),
+        (["a mushroom pie meal with a large drink", "the juice"], {"juice": ["large"]}, 850 + 80),
+        (["a mushroom pie meal with a cola", "make the side large and the drink small"], {"cola": ["small"], "chips": ["large"]}, 850 + 50),
+        (["a mushroom pie meal with large rings and a cola", "a large drink please"], {"rings": ["large"], "cola": ["large"]}, 850 + 160),
+    ],
+)
+def test_a_size_belongs_to_the_part_of_a_combo_that_is_named_beside_it_by_name_or_by_group(texts, options, total):
+    reply: Any = None
+    for text in texts:
+        reply = say(text, reply, engine=TABLE)
+    (meal,) = reply["lines"]
+    assert {one["choice"]: [below["choice"] for below in one.get("options", [])] for one in meal["options"]} == options
+    assert (meal["total"], reply["unmatched"]) == (total, [])

@@ -4,8 +4,9 @@ import pytest
 
 from schemas import LineRequest
 from tests.dialog.contract.rows import engine, line_of
-from voice.dialog.flat_menu import MAX_FLAT_GROUPS, FlatMenu, SpokenChoice
+from voice.dialog.flat_menu import MAX_FLAT_GROUPS, FlatMenu
 from voice.dialog.lines import draft_of
+from voice.dialog.nesting import SpokenChoice
 from voice.menus.menu import Menu
 from voice.orders.parser.draft import ChoiceRef, DraftLine, DraftOption
 
