@@ -251,6 +251,9 @@ TABLE = DialogEngine(Menu.model_validate(KITCHEN), ask_below=0.0, model=model())
         (["a mushroom pie", "give me a leek tart set"], ["1 pie", "1 tart-meal"], 650 + 800),
         (["a number two with a cola"], ["1 second cola"], 990),
         (["cho anh số 3 với cola"], ["1 third cola"], 990),
+        (["2 combo 3 với cola"], ["2 third cola"], 2 * 990),
+        (["một combo 2, 1 cola"], ["1 second cola"], 990),
+        (["a combo 2 and a combo 3, both with cola", "make the second one a juice"], ["1 second cola", "1 third juice"], 2 * 990),
     ],
 )
 def test_an_item_becomes_its_combo_with_its_options_whatever_the_menu_calls_combos(texts, order, total):
@@ -287,6 +290,7 @@ def test_the_price_of_a_combo_is_that_with_its_parts_and_their_options(text, say
         (["a mushroom pie meal with rings and a cola", "make the drink large"], {"rings": [], "cola": ["large"]}, 850 + 30 + 80),
         (["a mushroom pie meal with a large drink", "the juice"], {"juice": ["large"]}, 850 + 80),
         (["a mushroom pie meal with a cola", "make the side large and the drink small"], {"cola": ["small"], "chips": ["large"]}, 850 + 50),
+        (["a mushroom pie meal with rings and a cola", "make it a large juice"], {"rings": [], "juice": ["large"]}, 850 + 30 + 80),
         (["a mushroom pie meal with large rings and a cola", "a large drink please"], {"rings": ["large"], "cola": ["large"]}, 850 + 160),
     ],
 )

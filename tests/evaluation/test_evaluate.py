@@ -1,4 +1,5 @@
 import json
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,7 +17,7 @@ from voice.menus.menu import Menu
 from voice.menus.parts import Part
 from voice.orders.corpus import lines_of
 
-SHOP = {
+SHOP: dict[str, Any] = {
     "id": "shop",
     "name": "Shop",
     "currency": "USD",

@@ -10,7 +10,7 @@ from voice.orders import words
 from voice.orders.language_packs import language_packs
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import NEW, DraftLine, DraftOption
-from voice.orders.parser.parser import Parse
+from voice.orders.parser.parser import MIN_PROBABILITY, Parse
 from voice.orders.parser.roles import NAMING, Role
 from voice.orders.words import Token
 
@@ -29,6 +29,8 @@ class MeantCombos:
         self._menu = menu
         self.parts = namesakes(menu.menu)
         self._mains = main_choices(menu.menu)
+        groups = menu.menu.option_groups.values() if self._mains else ()
+        self._choices = frozenset([choice.item for group in groups for choice in group.choices.values()])
         packs = language_packs().values()
         self._words = frozenset([words.singular(word) for pack in packs for word in (*pack.combos, *pack.combo_names)])
 
@@ -39,7 +41,7 @@ class MeantCombos:
         """
         if not (self.parts or self._mains):
             return lattice, frozenset()
-        rows = self._without_assumed(lattice)
+        rows = self._without_numbers(self._without_assumed(lattice), tokens)
         found = set()
         for at, token in enumerate(tokens):
             if words.singular(token.surface) in self._words and any(_is_bare_name(arc) for arc in rows[at]):
@@ -71,6 +73,33 @@ class MeantCombos:
                     draft[number] = self._combo_of(line, DraftLine((combo,), line.quantity))
             unresolved = tuple([one for one in unresolved if not combos.issuperset(one.line.items)])
         return parse.with_draft(tuple(draft), unresolved)
+
+    def without_losses(self, parses: list[Parse], before: Sequence[DraftLine]) -> list[Parse]:
+        """Return the parses without those that read the name of a combo's part as an item and do nothing with it."""
+        if not parses[0].n_edits or not self._loses_part(parses[0], before):
+            return parses
+        kept = [parse for parse in parses if not self._loses_part(parse, before)]
+        if not kept or not kept[0].n_edits or kept[0].unread:
+            return parses
+        scale = sum(parse.probability for parse in parses) / max(sum(parse.probability for parse in kept), MIN_PROBABILITY)
+        return [parse.weighed(min(1.0, scale * parse.probability)) for parse in kept]
+
+    def _loses_part(self, parse: Parse, before: Sequence[DraftLine]) -> bool:
+        """Return whether a parse read the name of a combo's part as an item of no line, or put a part in the place of its combo."""
+        known = {item for line in (*parse.draft, *before, *[one.line for one in parse.unresolved]) for item in line.items}
+        names = [arc.value for arc in parse.arcs() if arc.role is Role.ITEM]
+        if any(known.isdisjoint(items) and not self._choices.isdisjoint(items) for items in names):
+            return True
+        named = {item for items in names for item in items}
+        return any(
+            old.items[0] not in named and self._has_part(old.items[0], parse.draft[number].items[0]) for number, old in _replaced(parse)
+        )
+
+    def _has_part(self, combo: str, item: str) -> bool:
+        menu = self._menu.menu
+        return combo in self._mains and any(
+            choice.item == item for group in menu.items[combo].options for choice in menu.option_groups[group].choices.values()
+        )
 
     def _take_places(self, draft: list[DraftLine]) -> None:
         """Put each new combo in the place of its main part."""
@@ -109,6 +138,18 @@ class MeantCombos:
         for row in lattice:
             whole = {(arc.length, item) for arc in row if _is_whole_name(arc) for item in arc.value}
             rows.append([arc for arc in row if not self._is_assumed(arc, whole)] if whole else row)
+        return rows
+
+    def _without_numbers(self, rows: list[Sequence[Arc]], tokens: Sequence[Token]) -> list[Sequence[Arc]]:
+        """Return the rows in which a number before a combo counts it, and a number alone is no "Combo 1"."""
+        for at, row in enumerate(rows):
+            if any(arc.role is Role.NUMBER and arc.length == 1 for arc in row):
+                is_count = at + 1 < len(rows) and words.singular(tokens[at + 1].surface) in self._words
+                is_named = at > 0 and words.singular(tokens[at - 1].surface) in self._words
+                if is_count:
+                    rows[at] = [arc for arc in row if arc.role is not Role.ITEM or arc.length > 2]  # noqa: PLR2004 - both words
+                elif not is_named:
+                    rows[at] = [arc for arc in row if not _is_bare_name(arc)]
         return rows
 
     def _is_assumed(self, arc: Arc, whole: Iterable[tuple[int, str]]) -> bool:
@@ -171,16 +212,17 @@ def _is_bare_name(arc: Arc) -> bool:
 def _replaced(parse: Parse) -> Iterator[tuple[int, DraftLine]]:
     """Yield the lines of which the parse replaced the item, by the draft index of the new one; of a split line, the other part."""
     for _, _, before, after in parse.edits:
-        for number, new in enumerate(after):
-            old = (
-                before[number]
-                if number < len(before)
-                else after[new.beside]._replace(origin=NEW, beside=new.beside)
-                if new.beside != NEW
-                else None
-            )
+        for number, new in enumerate(after[: len(parse.draft)]):  # a cancelled order has no lines
+            old = before[number] if number < len(before) else _other_part(new, after)
             if old is not None and old.quantity and old.items != new.items == parse.draft[number].items:
                 yield number, old
+
+
+def _other_part(part: DraftLine, draft: Sequence[DraftLine]) -> DraftLine | None:
+    """Return the other part of a split line, as if it were in the place of this one; None if it was not split."""
+    if not 0 <= part.beside < len(draft):
+        return None
+    return draft[part.beside]._replace(origin=NEW, beside=part.beside)
 
 
 def _means_several(token: Token, arcs: Iterable[Arc]) -> bool:

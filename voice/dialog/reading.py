@@ -182,7 +182,7 @@ class UtteranceReader:
         first = state.questions[0] if state.questions else None
         act_costs = self._parser.act_costs(analysis, _kind(first))
         asked, parses = self._parse(analysis, act_costs, state, said, persons)
-        parses = [self.combos.upgraded(parse, tokens, upgrades) for parse in parses]
+        parses = [self.combos.upgraded(parse, tokens, upgrades) for parse in self.combos.without_losses(parses, state.lines)]
         if self.menu.is_nested:
             named = [parse for parse in parses if not self._implies_nested(parse)]
             parses = certain_first([self._nested(parse, state.lines, tokens) for parse in named or parses])
