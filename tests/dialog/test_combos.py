@@ -253,6 +253,7 @@ TABLE = DialogEngine(Menu.model_validate(KITCHEN), ask_below=0.0, model=model())
         (["cho anh số 3 với cola"], ["1 third cola"], 990),
         (["2 combo 3 với cola"], ["2 third cola"], 2 * 990),
         (["một combo 2, 1 cola"], ["1 second cola"], 990),
+        (["a combo 2 with a cola and a large juice"], ["1 second cola", "1 juice large"], 990 + 300 + 80),
         (["a combo 2 and a combo 3, both with cola", "make the second one a juice"], ["1 second cola", "1 third juice"], 2 * 990),
     ],
 )

@@ -16,9 +16,15 @@ from voice.orders.words import Token
 
 Lattice = Sequence[Sequence[Arc]]
 
+MIN_RIVAL: Final = 0.05  # of a parse that loses no part, to the likeliest one
 CHANGING: Final = frozenset({Role.SET, Role.SET_IT, Role.CHANGE, Role.INTO})
 COUNTING: Final = frozenset({Role.NUMBER, Role.ARTICLE})
 COUNTED: Final = frozenset({*NAMING, Role.NUMBER})
+
+# Roles of words that leave out or replace something, or doubt it: not every choice that is named is on the line.
+REPLACING: Final = frozenset(
+    {Role.REMOVE, Role.AMOUNT, Role.AMOUNT_BEHIND, Role.INSTEAD, Role.CHANGE, Role.CORRECTION, Role.EXCEPT, Role.OR, Role.PART, Role.REST}
+)
 
 
 class MeantCombos:
@@ -78,21 +84,52 @@ class MeantCombos:
         """Return the parses without those that read the name of a combo's part as an item and do nothing with it."""
         if not parses[0].n_edits or not self._loses_part(parses[0], before):
             return parses
-        kept = [parse for parse in parses if not self._loses_part(parse, before)]
-        if not kept or not kept[0].n_edits or kept[0].unread:
+        kept = [parse for parse in parses if not parse.unread and not self._loses_part(parse, before)]
+        if not kept or not kept[0].n_edits or kept[0].probability < MIN_RIVAL * parses[0].probability:
             return parses
         scale = sum(parse.probability for parse in parses) / max(sum(parse.probability for parse in kept), MIN_PROBABILITY)
         return [parse.weighed(min(1.0, scale * parse.probability)) for parse in kept]
 
     def _loses_part(self, parse: Parse, before: Sequence[DraftLine]) -> bool:
-        """Return whether a parse read the name of a combo's part as an item of no line, or put a part in the place of its combo."""
+        """Return whether a parse read the name of a combo's part as an item of no line, in place of its combo, or beside it, or forgot one.
+
+        Beside it: as a line of its own, although a new combo still needs such a part. Forgot: for another one of the same group.
+        """
         known = {item for line in (*parse.draft, *before, *[one.line for one in parse.unresolved]) for item in line.items}
         names = [arc.value for arc in parse.arcs() if arc.role is Role.ITEM]
         if any(known.isdisjoint(items) and not self._choices.isdisjoint(items) for items in names):
             return True
+        new = [(number, line) for number, line in enumerate(parse.draft) if line.is_new and line.quantity]
+        if any(
+            first < second and part.quantity <= combo.quantity and self._needs(combo, part.items[0])
+            for first, combo in new
+            for second, part in new
+        ):
+            return True
+        if REPLACING.isdisjoint([arc.role for arc in parse.arcs()]) and self._forgets_part(parse):
+            return True
         named = {item for items in names for item in items}
         return any(
             old.items[0] not in named and self._has_part(old.items[0], parse.draft[number].items[0]) for number, old in _replaced(parse)
+        )
+
+    def _forgets_part(self, parse: Parse) -> bool:
+        """Return whether the name of a part is neither a choice nor an item of the draft."""
+        group_of, groups = self._menu.group_of, self._menu.flat.option_groups
+        chosen = {(group_of(option.group), choice) for line in parse.draft for option in line.options for choice in option.choices}
+        named = [arc.value for arc in parse.arcs() if arc.role is Role.OPTION and not arc.is_partial]
+        parts = [refs for refs in named if all(groups[ref.group].choices[ref.choice].item for ref in refs)]
+        return any(chosen.isdisjoint([(group_of(ref.group), ref.choice) for ref in refs]) for refs in parts)
+
+    def _needs(self, line: DraftLine, item: str) -> bool:
+        """Return whether a line is a combo without a choice in a required group of which an item is a choice."""
+        if line.items[0] not in self._mains:
+            return False
+        filled = {option.group for option in line.options}
+        groups = self._menu.menu.option_groups
+        open_groups = [groups[group] for group in self._menu.menu.items[line.items[0]].options if group not in filled]
+        return any(
+            choice.item == item for group in open_groups if group.min_choices and group.default is None for choice in group.choices.values()
         )
 
     def _has_part(self, combo: str, item: str) -> bool:

@@ -10,7 +10,7 @@ from voice.dialog.asking_patterns import PhraseTable
 from voice.dialog.flat_menu import FlatMenu
 from voice.dialog.inquiries import InquiryFinder, is_spelt_name
 from voice.dialog.languages import are_adjectives_first, language_of, spoken_languages
-from voice.dialog.meant_combos import MeantCombos
+from voice.dialog.meant_combos import REPLACING, MeantCombos
 from voice.dialog.nesting import SpokenChoice
 from voice.dialog.notes import FoundNote, Mentioned, NoteFinder, is_addressing, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
@@ -54,11 +54,6 @@ ITEM_WITHOUT_NUMBER: Final = 0.6
 # Roles of the words of a request for a number of units without an item; one of `COUNTED` tells that it is one.
 COUNTED: Final = frozenset({Role.REQUEST, Role.CLASSIFIER})
 NAMELESS: Final = COUNTED | {Role.NUMBER, Role.FILLER, Role.COMMA, Role.STOP}
-
-# Roles of words that leave out or replace something, or doubt it: not every choice that is named is on the line.
-REPLACING: Final = frozenset(
-    {Role.REMOVE, Role.AMOUNT, Role.AMOUNT_BEHIND, Role.INSTEAD, Role.CHANGE, Role.CORRECTION, Role.EXCEPT, Role.OR, Role.PART, Role.REST}
-)
 
 
 class Reading(NamedTuple):
