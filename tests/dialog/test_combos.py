@@ -216,7 +216,7 @@ KITCHEN: dict[str, Any] = {
         "size": {"name": "Size", "default": "small", "choices": {"small": {"name": "Small"}, "large": {"name": "Large", "price": 80}}},
         "main": {"name": "Main", "required": True, "choices": {"wrap": {"item": "wrap"}, "stew": {"item": "stew", "price": 100}}},
         "drink": {"name": "Drink", "required": True, "choices": {"cola": {"item": "cola"}, "juice": {"item": "juice"}}},
-        "bag": {"name": "Bag", "choices": {"plain": {"name": "Regular"}, "large": {"name": "Large", "price": 50}}},
+        "bag": {"name": "Bag", "choices": {"plain": {"name": "Regular"}, "big": {"name": "Large", "price": 50}}},
         "side": {"name": "Side", "default": "chips", "choices": {"chips": {"item": "chips"}, "rings": {"item": "rings", "price": 30}}},
     },
     "items": {
@@ -287,12 +287,12 @@ def test_the_price_of_a_combo_is_that_with_its_parts_and_their_options(text, say
 @pytest.mark.parametrize(
     ("texts", "options", "total"),
     [
-        (["a mushroom pie meal with large chips and a small cola"], {"chips": ["large"], "cola": ["small"]}, 850 + 50),
+        (["a mushroom pie meal with large chips and a small cola"], {"chips": ["big"], "cola": ["small"]}, 850 + 50),
         (["a mushroom pie meal with rings and a cola", "make the drink large"], {"rings": [], "cola": ["large"]}, 850 + 30 + 80),
         (["a mushroom pie meal with a large drink", "the juice"], {"juice": ["large"]}, 850 + 80),
-        (["a mushroom pie meal with a cola", "make the side large and the drink small"], {"cola": ["small"], "chips": ["large"]}, 850 + 50),
+        (["a mushroom pie meal with a cola", "make the side large and the drink small"], {"cola": ["small"], "chips": ["big"]}, 850 + 50),
         (["a mushroom pie meal with rings and a cola", "make it a large juice"], {"rings": [], "juice": ["large"]}, 850 + 30 + 80),
-        (["a mushroom pie meal with large rings and a cola", "a large drink please"], {"rings": ["large"], "cola": ["large"]}, 850 + 160),
+        (["a mushroom pie meal with large rings and a cola", "a large drink please"], {"rings": ["big"], "cola": ["large"]}, 850 + 160),
     ],
 )
 def test_a_size_belongs_to_the_part_of_a_combo_that_is_named_beside_it_by_name_or_by_group(texts, options, total):

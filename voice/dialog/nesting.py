@@ -139,18 +139,23 @@ class Nested:
     def _add_missing(self) -> None:
         """Add the choices beside whose words another choice stands, or a group, which took the same place in the flat menu."""
         for one in self._spoken:
-            option = DraftOption("", (next(iter(one.refs)).choice,))
+            refs = {self._real(ref.group): ref for ref in sorted(one.refs, reverse=True)}
             meant = {(self._real(ref.group), ref.choice) for ref in one.beside}
             parents = [node for node in self._nodes() if any((node.option.group, choice) in meant for choice in node.option.choices)]
             for node in parents[:1]:
-                groups = [group for group in map(self._real, sorted({ref.group for ref in one.refs})) if self._offers(node, group)]
+                groups = [group for group in refs if self._offers(node, group)]
                 if groups and not any(below.option.group in groups for below in node.below):
-                    node.below.append(_Node(option._replace(group=groups[0])))
+                    node.below.append(_Node(DraftOption(groups[0], (refs[groups[0]].choice,))))
             if not one.beside:
-                groups = [group for group in one.groups if group in self._menu.items[self._line.items[0]].options]
-                nodes = [node for node in self._roots if node.option.group in groups[:1]]
-                if groups and not any(below.option.choices == option.choices for node in nodes for below in node.below):
-                    self._put_in_group(option, groups, one.refs)
+                named = [group for group in one.groups if group in self._menu.items[self._line.items[0]].options]
+                nodes = [node for node in self._roots if node.option.group in named[:1]]
+                has_choice = any(
+                    below.option.group in refs and refs[below.option.group].choice in below.option.choices
+                    for node in nodes
+                    for below in node.below
+                )
+                if named and not has_choice:
+                    self._put_in_group(DraftOption("", ()), named, refs.values())
 
     def _moves_below(self, node: _Node) -> bool:
         """Put an option of the item below the choice beside which it was said: "a large meal" and "a meal, a large cola"."""
