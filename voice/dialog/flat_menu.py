@@ -90,6 +90,14 @@ class FlatMenu:
                 yield from self._flat_options(option.options, (*steps, step))
             seen.add(step)
 
+    def with_offered_options(self, line: DraftLine) -> DraftLine:
+        """Return a nested line without options that its item does not offer, which a line that was open between items may have."""
+        if len(line.items) != 1:
+            return line
+        offered = self.menu.items[line.items[0]].options
+        kept = tuple([option for option in line.options if option.group in offered])
+        return line if len(kept) == len(line.options) else line._replace(options=kept)
+
     def nested(self, line: DraftLine, before: DraftLine | None, spoken: Sequence[SpokenChoice], *, has_all: bool = False) -> DraftLine:
         """Return a line that the parser read with its nested options below their choices.
 

@@ -298,7 +298,8 @@ class UtteranceReader:
         draft: list[DraftLine] = []
         for line in parse.draft:
             origin = line.origin if line.origin >= 0 else draft[line.beside].origin if 0 <= line.beside < len(draft) else NEW
-            draft.append(self.menu.nested(line, before[origin] if origin >= 0 else None, spoken, has_all=has_all))
+            nested = self.menu.nested(line, before[origin] if origin >= 0 else None, spoken, has_all=has_all)
+            draft.append(self.menu.with_offered_options(nested))
         unresolved = tuple([one._replace(line=self.menu.nested(one.line, None, spoken)) for one in parse.unresolved])
         return parse.with_draft(tuple(draft), unresolved)
 
