@@ -123,16 +123,12 @@ function triedElement(turn) {
   );
 }
 
-/** Return lines in the notation of `evaluate`; what is nested has none, and such an order is written as lines. */
+/** Return lines in the notation of `evaluate`. */
 function notation(lines) {
-  const option = ({ choice, alternatives, amount, quantity }) =>
-    `${amount ? `${amount} ` : ""}${quantity > 1 ? `${quantity}*` : ""}${choice ?? alternatives.join("|")}`;
-  return lines
-    .map(({ item, quantity, options }) => {
-      const named = options.map(option).join(", ");
-      return `${quantity > 1 ? `${quantity} x ` : ""}${item}${named ? ` [${named}]` : ""}`;
-    })
-    .join("; ");
+  const listed = (options) => (options?.length ? ` [${options.map(option).join(", ")}]` : "");
+  const option = ({ choice, alternatives, amount, quantity, options }) =>
+    `${amount ? `${amount} ` : ""}${quantity > 1 ? `${quantity}*` : ""}${choice ?? alternatives.join("|")}${listed(options)}`;
+  return lines.map(({ item, quantity, options }) => `${quantity > 1 ? `${quantity} x ` : ""}${item}${listed(options)}`).join("; ");
 }
 
 /** Return the kept sentences as JSONL, each with the turns of its conversation before it. */

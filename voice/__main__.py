@@ -205,7 +205,7 @@ def import_orders(file: Path, menu: str, client: str | None) -> None:
 @commands.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--id", "menu_id", required=True, help="The id of the menu, and the name of its file.")
-@click.option("--output", type=click.Path(path_type=Path), help="The directory to write into; MENU_DIR by default.")
+@click.option("--output", type=click.Path(path_type=Path), help="The directory, or its ID.yaml, to write; MENU_DIR by default.")
 @click.option("--format", "format_name", type=click.Choice(["csv", "square", "uber-eats", "grabfood"]), help="Recognised by default.")
 @click.option("--name", default="", help="The menu's name; the source's by default.")
 @click.option("--currency", default="", metavar="ISO", help="Needed by csv and uber-eats, as VND or USD.")
@@ -224,6 +224,11 @@ def import_menu(source: Path, output: Path | None, format_name: str | None, **op
     from voice.menus.imports.draft import ImportOptions, SourceBroken
 
     directory = output or read_settings(MenuSettings).menu_dir
+    if output is not None and output.suffix in {".yaml", ".yml", ".json"}:
+        if output.name != f"{options['menu_id']}.yaml":
+            message = f"--output: {output.name}: the file of the menu is {options['menu_id']}.yaml"
+            raise mistake(message)
+        directory = output.parent
     try:
         for line in run_import(source, directory, ImportOptions.model_validate(options), format_name):
             click.echo(line)

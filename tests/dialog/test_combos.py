@@ -204,3 +204,101 @@ async def test_a_combo_is_offered_and_accepted_over_http_and_live(state):
     for text in ("a hamburger, fries and a coke", "yes please"):
         live.accept(live.parse([{"start_s": 0.0, "end_s": 1.0, "text": text, "confidence": 0.9}]))
     assert [one.items for one in live.state.lines] == [("meal",)]
+
+
+KITCHEN: dict[str, Any] = {
+    "id": "kitchen",
+    "name": "Kitchen",
+    "currency": "USD",
+    "languages": ["en", "vi"],
+    "option_groups": {
+        "heat": {"name": "Heat", "choices": {"hot": {"name": {"en": "Hot", "vi": "Cay"}}}},
+        "size": {"name": "Size", "default": "small", "choices": {"small": {"name": "Small"}, "large": {"name": "Large", "price": 80}}},
+        "main": {"name": "Main", "required": True, "choices": {"wrap": {"item": "wrap"}, "stew": {"item": "stew", "price": 100}}},
+        "drink": {"name": "Drink", "required": True, "choices": {"cola": {"item": "cola"}, "juice": {"item": "juice"}}},
+        "bag": {"name": "Bag", "choices": {"plain": {"name": "Regular"}, "big": {"name": "Large", "price": 50}}},
+        "side": {"name": "Side", "default": "chips", "choices": {"chips": {"item": "chips"}, "rings": {"item": "rings", "price": 30}}},
+    },
+    "items": {
+        "wrap": {"name": "Falafel wrap", "price": 700, "options": ["heat"]},
+        "stew": {"name": "Lentil stew", "price": 800, "options": ["heat"]},
+        "pie": {"name": {"en": "Mushroom pie", "vi": "Bánh nấm"}, "price": 650, "options": ["heat"]},
+        "tart": {"name": "Leek tart", "price": 600},
+        "cola": {"name": "Cola", "price": 200, "options": ["size"]},
+        "juice": {"name": "Plum juice", "price": 300, "options": ["size"]},
+        "lunch": {"name": "Lunch deal", "price": 950, "options": ["main", "drink"]},
+        "pie-meal": {"name": {"en": "Mushroom pie meal", "vi": "Suất bánh nấm"}, "price": 850, "options": ["heat", "drink", "side"]},
+        "chips": {"name": "Chips", "price": 200, "options": ["bag"]},
+        "rings": {"name": "Onion rings", "price": 250, "options": ["bag"]},
+        "tart-meal": {"name": "Leek tart meal", "price": 800, "options": ["drink"]},
+        "second": {"name": "Combo 2", "price": 990, "options": ["drink"]},
+        "third": {"name": "Combo 3", "price": 990, "options": ["drink"]},
+    },
+}
+TABLE = DialogEngine(Menu.model_validate(KITCHEN), ask_below=0.0, model=model())
+
+
+@pytest.mark.parametrize(
+    ("texts", "order", "total"),
+    [
+        (["a hot mushroom pie, make it a set with a large cola"], ["1 pie-meal hot cola"], 850 + 80),
+        (["two mushroom pies", "make one of them a meal with a cola"], ["1 pie", "1 pie-meal cola"], 650 + 850),
+        (["a mushroom pie and a leek tart", "make them both meals"], ["1 pie-meal", "1 tart-meal"], 850 + 800),
+        (["a hot falafel wrap", "make it a meal with a cola"], ["1 lunch cola wrap"], 950),
+        (["a lentil stew", "make that a lunch deal with a large cola"], ["1 lunch cola stew"], 950 + 100 + 80),
+        (["một bánh nấm cay", "làm thành set luôn đi em"], ["1 pie-meal hot"], 850),
+        (["một bánh nấm, lấy set với cola nha"], ["1 pie-meal cola"], 850),
+        (["a mushroom pie", "give me a leek tart set"], ["1 pie", "1 tart-meal"], 650 + 800),
+        (["a number two with a cola"], ["1 second cola"], 990),
+        (["cho anh số 3 với cola"], ["1 third cola"], 990),
+        (["2 combo 3 với cola"], ["2 third cola"], 2 * 990),
+        (["một combo 2, 1 cola"], ["1 second cola"], 990),
+        (["a combo 2 with a cola and a large juice"], ["1 second cola", "1 juice large"], 990 + 300 + 80),
+        (["a combo 2 and a combo 3, both with cola", "make the second one a juice"], ["1 second cola", "1 third juice"], 2 * 990),
+    ],
+)
+def test_an_item_becomes_its_combo_with_its_options_whatever_the_menu_calls_combos(texts, order, total):
+    reply: Any = None
+    for text in texts:
+        reply = say(text, reply, engine=TABLE)
+    assert (order_of(reply), reply["total"], reply["unmatched"]) == (order, total, [])
+
+
+@pytest.mark.parametrize("text", ["I'm all set thanks", "we are set", "what a deal", "what's in the set", "no meal, thanks"])
+def test_a_word_for_a_combo_that_asks_for_none_changes_nothing(text):
+    first = say("a mushroom pie and a lentil stew", engine=TABLE)
+    assert order_of(say(text, first, engine=TABLE)) == ["1 pie", "1 stew"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("how much is that", "It's ten thirty for the hot mushroom pie meal with large cola."),
+        ("how much is it with a plum juice", "It's ten thirty for the hot mushroom pie meal with large plum juice."),
+        ("how much is the mushroom pie meal with a large plum juice", "It's ten thirty for the mushroom pie meal with large plum juice."),
+    ],
+)
+def test_the_price_of_a_combo_is_that_with_its_parts_and_their_options(text, says):
+    dear = {**KITCHEN, "items": {**KITCHEN["items"], "pie-meal": {**KITCHEN["items"]["pie-meal"], "price": 950}}}
+    engine = DialogEngine(Menu.model_validate(dear), ask_below=0.0, model=model())
+    assert say(text, say("a hot mushroom pie meal with a large cola", engine=engine), engine=engine)["say"]["text"] == says
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "total"),
+    [
+        (["a mushroom pie meal with large chips and a small cola"], {"chips": ["big"], "cola": ["small"]}, 850 + 50),
+        (["a mushroom pie meal with rings and a cola", "make the drink large"], {"rings": [], "cola": ["large"]}, 850 + 30 + 80),
+        (["a mushroom pie meal with a large drink", "the juice"], {"juice": ["large"]}, 850 + 80),
+        (["a mushroom pie meal with a cola", "make the side large and the drink small"], {"cola": ["small"], "chips": ["big"]}, 850 + 50),
+        (["a mushroom pie meal with rings and a cola", "make it a large juice"], {"rings": [], "juice": ["large"]}, 850 + 30 + 80),
+        (["a mushroom pie meal with large rings and a cola", "a large drink please"], {"rings": ["big"], "cola": ["large"]}, 850 + 160),
+    ],
+)
+def test_a_size_belongs_to_the_part_of_a_combo_that_is_named_beside_it_by_name_or_by_group(texts, options, total):
+    reply: Any = None
+    for text in texts:
+        reply = say(text, reply, engine=TABLE)
+    (meal,) = reply["lines"]
+    assert {one["choice"]: [below["choice"] for below in one.get("options", [])] for one in meal["options"]} == options
+    assert (meal["total"], reply["unmatched"]) == (total, [])

@@ -4,8 +4,9 @@ import pytest
 
 from schemas import LineRequest
 from tests.dialog.contract.rows import engine, line_of
-from voice.dialog.flat_menu import MAX_FLAT_GROUPS, FlatMenu, SpokenChoice
+from voice.dialog.flat_menu import MAX_FLAT_GROUPS, FlatMenu
 from voice.dialog.lines import draft_of
+from voice.dialog.nesting import SpokenChoice
 from voice.menus.menu import Menu
 from voice.orders.parser.draft import ChoiceRef, DraftLine, DraftOption
 
@@ -85,3 +86,10 @@ def _menu(n_groups: int, select: str = "one") -> Menu:
     parts = [list(groups)[at : at + 100] for at in range(0, n_groups, 100)]
     items = {f"box{at or ''}": {"name": f"Box {at}", "price": 1, "options": part} for at, part in enumerate(parts)}
     return Menu.model_validate({"id": "m", "name": "M", "currency": "USD", "option_groups": {**groups, **inner}, "items": items})
+
+
+def test_a_line_has_only_options_that_its_item_offers():
+    line = draft("1 juice")
+    stray = line._replace(options=(*line.options, DraftOption("drink", ("cola",))))
+    assert FLAT.with_offered_options(stray) == line
+    assert FLAT.with_offered_options(draft(LINES[0])) == draft(LINES[0])

@@ -129,7 +129,7 @@ def test_other_utterances_are_no_questions(find, utterance):
 
 @pytest.mark.parametrize("utterance", ["how much is that", "cái này bao nhiêu", "cai nay bao nhieu"])
 def test_a_pronoun_is_the_line_that_the_turn_before_changed(find, utterance):
-    assert find(utterance, ORDERED) == Inquiry(KIND.PRICE, ("latte",), (LARGE,))
+    assert find(utterance, ORDERED) == Inquiry(KIND.PRICE, ("latte",), (LARGE,), line=0)
     assert find(utterance, ORDERED._replace(changes=())) == Inquiry(KIND.PRICE)
 
 

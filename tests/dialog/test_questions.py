@@ -411,3 +411,20 @@ def test_the_words_of_the_second_question_answer_it():
     after = say("small", reply)
     assert order_of(after) == ["1 chicken-sandwich", "1 green-tea small"]
     assert asked(after) == [("missing", 0, "bread")]
+
+
+@pytest.mark.parametrize(
+    ("ask", "text"),
+    [
+        ("Rye or wheat bread", "Rye or wheat bread?"),
+        ("Which bread, rye", "Which bread, rye? Rye or wheat?"),
+        ("Bread", "Bread? Rye or wheat?"),
+    ],
+)
+def test_choices_that_the_words_of_a_menu_ask_for_are_not_listed_again(ask, text):
+    groups = {**MENU["option_groups"], "bread": {**MENU["option_groups"]["bread"], "ask": ask}}
+    engine = DialogEngine(Menu.model_validate({**MENU, "option_groups": groups}), ask_below=0.0, model=model())
+    first = say("a tofu sandwich", engine=engine)
+    assert first["questions"][0]["text"] == text
+    (other,) = [one["text"] for one in say("and a cola", first, engine=engine)["questions"] if one["group"] == "bread"]
+    assert other == f"For the tofu sandwich: {text}"

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -9,13 +10,14 @@ from settings import ROOT
 from voice.__main__ import commands
 from voice.dialog.turn import DialogEngine
 from voice.evaluation.aliases import remedies
-from voice.evaluation.cases import CasesBroken, read_cases
+from voice.evaluation.cases import Case, CasesBroken, ExpectedTurn, read_cases
 from voice.evaluation.report import notation, reasons
 from voice.evaluation.scoring import Verdict, score
 from voice.menus.menu import Menu
 from voice.menus.parts import Part
+from voice.orders.corpus import lines_of
 
-SHOP = {
+SHOP: dict[str, Any] = {
     "id": "shop",
     "name": "Shop",
     "currency": "USD",
@@ -62,6 +64,22 @@ def test_a_sheet_of_two_columns_is_read_with_or_without_a_header(cases):
         assert (first.turns[0].right[0][0].item, first.turns[0].right[0][0].quantity) == ("latte", 2)
         assert second.turns[0].right[0][0].item == "bun"
         assert second.row == first.row + 1
+
+
+def test_options_below_choices_are_read_compared_and_written():
+    drinks = {"latte": {"item": "latte"}, "mocha": {"item": "mocha"}}
+    groups = {**SHOP["option_groups"], "drink": {"name": "Drink", "choices": drinks}}
+    items = {**SHOP["items"], "deal": {"name": "Morning deal", "price": 600, "options": ["drink"]}}
+    menu = Menu.model_validate({**SHOP, "option_groups": groups, "items": items})
+    orders = ["2 x deal [mocha [l]]; bun", "deal [latte|mocha [l], no latte]", "deal [latte [m]]"]
+    for order in orders[:2]:
+        assert notation([line.model_dump() for line in lines_of(menu, order)]) == order
+    said = "a morning deal with a large mocha"
+    rows = [Case(1, [], [ExpectedTurn(said, [lines_of(menu, f"deal [mocha [{size}]]")], None)]) for size in "lm"]
+    assert verdicts(DialogEngine(menu), rows) == ["exact", "false change"]
+    for wrong in ("deal [mocha [l]", "deal [mocha [tall]]", "deal [l]"):
+        with pytest.raises(ValueError, match="not an option"):
+            lines_of(menu, wrong)
 
 
 def test_exact_missed_and_false_changes_are_told_apart(cases, engine):

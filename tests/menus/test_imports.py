@@ -320,7 +320,10 @@ def test_the_command_writes_the_menu_and_a_mistake_is_one_line(tmp_path):
     arguments = ["import-menu", str(ROOT / "examples/menu.csv"), "--id", "cafe", "--currency", "VND", "--output", str(tmp_path)]
     done = run.invoke(commands, arguments)
     assert (done.exit_code, done.output.splitlines()[0]) == (0, f"{tmp_path}/cafe.yaml: written from csv: 6 items, 8 choices")
+    again = run.invoke(commands, [*arguments[:-1], str(tmp_path / "cafe.yaml")])
+    assert again.output.startswith(f"{tmp_path}/cafe.yaml: imported again from csv")
     for wrong, expected in (
+        ([*arguments[:-1], str(tmp_path / "tea.yaml")], "--output: tea.yaml: the file of the menu is cafe.yaml"),
         (
             ["import-menu", "/nowhere.csv", "--id", "x", "--output", str(tmp_path)],
             "/nowhere.csv: cannot be read: No such file or directory",

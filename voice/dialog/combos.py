@@ -17,9 +17,7 @@ from voice.menus.menu import Menu
 from voice.menus.names import all_names, spoken_names
 from voice.orders import words
 from voice.orders.language_packs import language_packs
-from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import ChoiceRef, Draft, DraftLine, DraftOption
-from voice.orders.parser.roles import Role
 from voice.orders.pricing import Pricing
 
 MIN_PARTS: Final = 2  # fewer are no combo
@@ -168,24 +166,13 @@ def namesakes(menu: Menu) -> dict[str, AbstractSet[str]]:
     return {item: named[0].choices.keys() for item, named in parts.items() if named}
 
 
-def without_assumed(lattice: Sequence[Sequence[Arc]], named: Mapping[str, AbstractSet[str]]) -> Sequence[Sequence[Arc]]:
-    """Return a lattice in which the whole name of an item is not read as a part of the name of a combo with it.
-
-    `named`: as `namesakes` returns it. A customer who orders the item, a drink and a side has not ordered the combo.
-    """
-    if not named:
-        return lattice
-    rows: list[Sequence[Arc]] = []
-    for row in lattice:
-        whole = {(arc.length, item) for arc in row if arc.role is Role.ITEM and not arc.is_partial for item in arc.value}
-        rows.append([arc for arc in row if not _is_assumed(arc, whole, named)] if whole else row)
-    return rows
-
-
-def _is_assumed(arc: Arc, whole: AbstractSet[tuple[int, str]], named: Mapping[str, AbstractSet[str]]) -> bool:
-    if arc.role is not Role.ITEM or not arc.is_partial or len(arc.value) != 1:
-        return False
-    return any((arc.length, item) in whole for item in named.get(arc.value[0], ()))
+def main_choices(menu: Menu) -> dict[str, Mapping[str, ChoiceRef]]:
+    """Return the items that are choices of the first such group of a combo, by combo."""
+    found: dict[str, Mapping[str, ChoiceRef]] = {}
+    for combo, parts in _parts_of_combos(menu).items():
+        group, choices = next((part.group, part.choices) for part in parts if part.group is not None)
+        found[combo] = {item: ChoiceRef(group, choice) for item, choice in choices.items()}
+    return found
 
 
 def _with_part(options: Sequence[DraftOption], part: Part, line: DraftLine) -> list[DraftOption]:

@@ -120,7 +120,8 @@ class InquiryFinder:
         refers = may_refer and (kind is InquiryKind.CHOICES or self._pronouns.is_in(surfaces))
         items, choices = self._fitting(kind, entities, state, refers=refers)
         category = entities.categories[0] if entities.categories else None
-        return Inquiry(kind, items, choices, category, value, entities.groups)
+        line = _line_in_focus(state) if refers and not entities.named and self._asked(kind, state) is None else None
+        return Inquiry(kind, items, choices, category, value, entities.groups, line)
 
     def asks(self, tokens: Sequence[Token]) -> bool:
         """Return whether words of an utterance ask about the menu, whatever they name."""
@@ -229,6 +230,8 @@ class InquiryFinder:
     ) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]]:
         """Return the items and choices of the question that fit each other; `refers`: it is about what was said before."""
         items, choices = entities.items, entities.choices
+        if kind is InquiryKind.PRICE and items:
+            items, choices = self._parts_of_wholes(items, choices, state, refers=refers)
         if not items and entities.categories:
             if kind is InquiryKind.PRICE:
                 items = tuple([item_id for item_id, item in self._menu.items.items() if item.category in entities.categories])
@@ -244,6 +247,24 @@ class InquiryFinder:
             items = accepting or items
             offered = {group for item in items for group in self._menu.items[item].options}
             choices = tuple([ref for ref in choices if ref.group in offered]) or choices
+        return items, choices
+
+    def _parts_of_wholes(
+        self, items: tuple[str, ...], choices: tuple[ChoiceRef, ...], state: State, *, refers: bool
+    ) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]]:
+        """Return items and choices; items that another named item, or the line that is referred to, has as choices are these choices."""
+        referred, on_line = _changed(state) if refers else ((), ())
+        for whole in (*items, *referred):
+            offered = self._menu.items[whole].options
+            refs = {
+                choice.item: ChoiceRef(group, choice_id)
+                for group in offered
+                for choice_id, choice in self._menu.option_groups[group].choices.items()
+                if choice.item in items and choice.item != whole
+            }
+            if refs:
+                others = tuple([item for item in items if item not in refs])
+                return (others, (*refs.values(), *choices)) if whole in items else ((whole, *others), (*refs.values(), *choices, *on_line))
         return items, choices
 
     def _asked(self, kind: InquiryKind, state: State) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]] | None:
@@ -269,12 +290,18 @@ class InquiryFinder:
 
 def _changed(state: State) -> tuple[tuple[str, ...], tuple[ChoiceRef, ...]]:
     """Return the item and the options of the line that the turn before changed last."""
-    lines = [change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)]
-    if not lines:
+    number = _line_in_focus(state)
+    if number is None:
         return (), ()
-    line = state.lines[lines[-1]]
+    line = state.lines[number]
     options = [option for option in line.options if len(option.choices) == 1 and option.amount != "no"]
     return line.items, tuple([ChoiceRef(option.group, option.choices[0]) for option in options])
+
+
+def _line_in_focus(state: State) -> int | None:
+    """Return the line that the turn before changed last."""
+    lines = [change.line for change in state.changes if change.op != "remove" and change.line < len(state.lines)]
+    return lines[-1] if lines else None
 
 
 def _statements(pack: LanguagePack) -> Iterable[str]:

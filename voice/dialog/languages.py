@@ -116,4 +116,4 @@ def _languages_of_words() -> Mapping[str, tuple[str, ...]]:
             for word in words.phrase(phrase):
                 found.setdefault(word, set()).add(language)
                 found.setdefault(words.fold(word), set()).add(language)
-    return {word: tuple(languages) for word, languages in found.items() if len(languages) == 1}
+    return {word: tuple(languages) for word, languages in found.items() if len(languages) == 1 and not word.isdecimal()}

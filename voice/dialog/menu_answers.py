@@ -71,7 +71,11 @@ class _Answer:
             return self._price_of_choices(choices)
         if not items:
             return self._total()
-        lines = [DraftLine((item,), 1, self._options(item, choices)) for item in items]
+        line = self._inquiry.line
+        if line is not None:
+            lines = [self._state.lines[line]._replace(quantity=1)]
+        else:
+            lines = [DraftLine((item,), 1, self._options(item, choices)) for item in items]
         prices = [self._wording.unit_price(line) for line in lines]
         if len(lines) > MAX_PRICED:
             if min(prices) == max(prices):

@@ -9,6 +9,7 @@ from voice.dialog.state import Note, Question, QuestionKind, State
 from voice.dialog.wording import MAX_LISTED, Wording, capital, n_words
 from voice.menus.diets import allergens_in, denied_by
 from voice.menus.menu import Menu
+from voice.orders import words
 from voice.orders.pricing import Pricing
 
 MAX_WORDS: Final = 30  # of a reply, except for a read-back
@@ -79,9 +80,17 @@ class _QuestionText:
         asked = capital(self._wording.named(ask))
         subject = self._subject()
         choices = self._choices()
+        if self._names_choices(asked, choices):
+            return self._say("ask_alone_for", item=subject, ask=asked) if subject else self._say("ask_alone", ask=asked)
         if subject:
             return self._say("ask_for", item=subject, ask=asked, choices=capital(choices))
         return self._say("ask", ask=asked, choices=capital(choices))
+
+    def _names_choices(self, asked: str, choices: str) -> bool:
+        """Return whether a menu's own question names all that would be listed; `choices`: the list, which may have prices."""
+        names = [self._wording.choice(str(self._question.group), choice) for choice in self._ids_of_group(str(self._question.group))]
+        told = words.fold(asked).lower()
+        return choices == self._listed(names) and all(words.fold(name).lower() in told for name in names)
 
     def _missing_item_or_number(self) -> str:
         pending = self._question.pending
@@ -212,9 +221,7 @@ class _QuestionText:
             base = self._base_of_items(list(prices.values()))
         else:
             group = menu.option_groups[question.group]
-            ids = [choice for choice in question.choices if choice in group.choices] or [
-                choice_id for choice_id, choice in group.choices.items() if choice.available
-            ]
+            ids = self._ids_of_group(question.group)
             prices = {choice: group.choices[choice].price for choice in ids}
             names = {choice: self._wording.choice(question.group, choice) for choice in ids}
             base = self._base_of_group(question.group)
@@ -226,6 +233,12 @@ class _QuestionText:
             choices = self._listed([names[choice] for choice in listed], len(ids))
             return self._say("dearer_each", choices=choices, price=self._wording.price(differences[ids[0]]))
         return self._listed([self._wording.with_difference(names[choice], differences[choice]) for choice in listed], len(ids))
+
+    def _ids_of_group(self, group_id: str) -> list[str]:
+        """Return the choices of the question, or else those of its group that are available."""
+        choices = self._wording.menu.option_groups[group_id].choices
+        asked = [choice for choice in self._question.choices if choice in choices]
+        return asked or [choice_id for choice_id, choice in choices.items() if choice.available]
 
     def _base_of_items(self, prices: Sequence[int]) -> int:
         """Return the price with which items are compared: that of the item that they replace, else the lowest one."""

@@ -6,10 +6,12 @@ from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from voice.dialog.acts import Heard, act_of_words, heard
-from voice.dialog.combos import namesakes, without_assumed
-from voice.dialog.flat_menu import FlatMenu, SpokenChoice
+from voice.dialog.asking_patterns import PhraseTable
+from voice.dialog.flat_menu import FlatMenu
 from voice.dialog.inquiries import InquiryFinder, is_spelt_name
 from voice.dialog.languages import are_adjectives_first, language_of, spoken_languages
+from voice.dialog.meant_combos import REPLACING, MeantCombos
+from voice.dialog.nesting import SpokenChoice
 from voice.dialog.notes import FoundNote, Mentioned, NoteFinder, is_addressing, mentioned
 from voice.dialog.part_numbers import PartNumberFinder
 from voice.dialog.phrases import is_pronoun
@@ -133,7 +135,7 @@ class UtteranceReader:
         """Compile the menu."""
         self.menu = FlatMenu(menu)
         self._parser = Parser(self.menu.flat, model, act_model, ranker)
-        self._namesakes = namesakes(menu)
+        self.combos = MeantCombos(self.menu)
         self._languages = spoken_languages(menu)
         self._notes = NoteFinder(menu)
         self._inquiries = InquiryFinder(self.menu.flat)
@@ -169,10 +171,13 @@ class UtteranceReader:
             utterance = blanked(utterance, wish)
             tokens = self._parser.tokens(utterance)
         analysis = self._parser.analyse(utterance, tokens, _tokens_of(persons, tokens))
-        analysis = analysis._replace(lattice=without_assumed(analysis.lattice, self._namesakes))
+        is_offered = any(question.replaces_lines for question in state.questions)  # a combo: its name accepts it
+        lattice, upgrades = self.combos.lattice(analysis.lattice, tokens, () if is_offered else state.lines)
+        analysis = analysis._replace(lattice=lattice)
         first = state.questions[0] if state.questions else None
         act_costs = self._parser.act_costs(analysis, _kind(first))
         asked, parses = self._parse(analysis, act_costs, state, said, persons)
+        parses = [self.combos.upgraded(parse, tokens, upgrades) for parse in self.combos.without_losses(parses, state.lines)]
         if self.menu.is_nested:
             named = [parse for parse in parses if not self._implies_nested(parse)]
             parses = certain_first([self._nested(parse, state.lines, tokens) for parse in named or parses])
@@ -194,7 +199,8 @@ class UtteranceReader:
         return Reading(utterance, tokens, all_tokens, parses, asked, said, words_act, inquiry, notes, part_numbers, number)
 
     def _inquiry(self, tokens: Sequence[Token], analysis: Analysis, state: State) -> Inquiry | None:
-        inquiry = self._inquiries.find(tokens, analysis.lattice, state)
+        flat_state = state._replace(lines=tuple([self.menu.flattened(line) for line in state.lines]))
+        inquiry = self._inquiries.find(tokens, analysis.lattice, flat_state)
         if inquiry is None or not self.menu.is_nested:
             return inquiry
         choices = dict.fromkeys([ChoiceRef(self.menu.group_of(group), choice) for group, choice in inquiry.choices])
@@ -283,11 +289,17 @@ class UtteranceReader:
     def _nested(self, parse: Parse, before: Draft, tokens: Sequence[Token]) -> Parse:
         """Return a parse of the flat menu with the options of its lines below their choices."""
         is_front = are_adjectives_first(language_of(tokens, self._languages))
-        spoken = _spoken_choices(parse, tokens, adjectives_first=is_front)
+        spoken = _spoken_choices(parse, tokens, self.menu.named_groups, adjectives_first=is_front)
+        flat_before = [self.menu.flattened(line) for line in before]
+        n_changed = sum(
+            line.origin < 0 or line != flat_before[line.origin]._replace(origin=line.origin) for line in parse.draft if line.quantity
+        )
+        has_all = n_changed == 1 and REPLACING.isdisjoint([arc.role for arc in parse.arcs()])
         draft: list[DraftLine] = []
         for line in parse.draft:
             origin = line.origin if line.origin >= 0 else draft[line.beside].origin if 0 <= line.beside < len(draft) else NEW
-            draft.append(self.menu.nested(line, before[origin] if origin >= 0 else None, spoken))
+            nested = self.menu.nested(line, before[origin] if origin >= 0 else None, spoken, has_all=has_all)
+            draft.append(self.menu.with_offered_options(nested))
         unresolved = tuple([one._replace(line=self.menu.nested(one.line, None, spoken)) for one in parse.unresolved])
         return parse.with_draft(tuple(draft), unresolved)
 
@@ -302,23 +314,35 @@ def _tokens_of(persons: Iterable[Mentioned], tokens: Sequence[Token]) -> list[Me
     return found
 
 
-def _spoken_choices(parse: Parse, tokens: Sequence[Token], *, adjectives_first: bool) -> list[SpokenChoice]:
+def _spoken_choices(parse: Parse, tokens: Sequence[Token], named_groups: PhraseTable[str], *, adjectives_first: bool) -> list[SpokenChoice]:
     """Return the choices that the words of a parse name, each with the names to which an adjective may belong."""
     begins = {at: arc for at, arc in parse.placed(tokens) if arc.role in NAMING}
     ends = {at + arc.length: arc for at, arc in begins.items()}
+    named = {at for start, arc in begins.items() for at in range(start, start + arc.length)}
+    groups = [one for one in named_groups.find([token.surface for token in tokens]) if named.isdisjoint(range(one.start, one.end))]
+    ands = {at for at, arc in parse.placed(tokens) if arc.role is Role.AND}
     found: list[SpokenChoice] = []
     before: list[AbstractSet[ChoiceRef]] = []
     for at, arc in sorted(begins.items()):
         if arc.role is not Role.OPTION:
             before = []
             continue
-        neighbours = [begins.get(at + arc.length), ends.get(at)]
+        end = at + arc.length
+        neighbours = [begins.get(end), ends.get(at)]
         nearest = next((other for other in (neighbours if adjectives_first else neighbours[::-1]) if other is not None), None)
         beside = frozenset(nearest.value) if nearest is not None and nearest.role is Role.OPTION else frozenset()
-        said = frozenset([words.fold(token.surface) for token in tokens[at : at + arc.length]])
-        found.append(SpokenChoice(frozenset(arc.value), beside, tuple(before), said))
+        said = frozenset([words.fold(token.surface) for token in tokens[at:end]])
+        near = [one for one in groups if not _is_apart(tokens, {*named, *ands}, (at, end), (one.start, one.end))]
+        near.sort(key=lambda one: max(one.start - end, at - one.end))
+        found.append(SpokenChoice(frozenset(arc.value), beside, tuple(before), said, tuple([one.value for one in near])))
         before.insert(0, found[-1].refs)
     return found
+
+
+def _is_apart(tokens: Sequence[Token], barred: AbstractSet[int], one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Return whether a name, an "and" or punctuation is between two places."""
+    first, second = sorted((one, other))
+    return any(at in barred or words.is_punctuation(tokens[at].surface) for at in range(first[1], second[0]))
 
 
 def _names_more(parse: Parse, analysis: Analysis, said: Heard) -> bool:

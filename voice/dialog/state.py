@@ -139,6 +139,7 @@ class Inquiry(NamedTuple):
     category: str | None = None
     value: str | None = None
     groups: tuple[str, ...] = ()  # option groups that are asked about: sizes
+    line: int | None = None  # of the order, that is asked about as it is
 
 
 class Turn(NamedTuple):

@@ -27,6 +27,7 @@ MAX_LIKELY: Final = 99  # units of a line; the largest of the corpus's conversat
 MAX_LIKELY_PORTIONS: Final = 20  # of an option; the largest of the corpus is 5
 MIN_PROBABILITY: Final = 0.02  # of a parse that counts towards the confidence of a line
 
+NO_PARTS: Final[Mapping[str, AbstractSet[str]]] = {}
 WHICH_ITEM: Final = frozenset({QuestionKind.AMBIGUOUS, QuestionKind.UNAVAILABLE})
 MIN_LISTED: Final = 0.05  # the same for a parse with one more item, once two are asked about
 MIN_RIVAL: Final = 0.25  # of a parse with another item, as a share of the best parse's probability
@@ -170,10 +171,13 @@ def _without_absent_choices(menu: Menu, absent: Absent, draft: list[DraftLine], 
     return questions
 
 
-def suspend_ambiguous(menu: Menu, draft: list[DraftLine], parses: Sequence[Parse], tokens: Sequence[Token]) -> list[Question]:
+def suspend_ambiguous(
+    menu: Menu, draft: list[DraftLine], parses: Sequence[Parse], tokens: Sequence[Token], parts: Mapping[str, AbstractSet[str]] = NO_PARTS
+) -> list[Question]:
     """Take new lines off the draft whose words are only a part of their item's name and fit another item; return questions which is meant.
 
-    Another item fits if a parse that is not much less likely differs in the item alone.
+    Another item fits if a parse that is not much less likely differs in the item alone. `parts`: the items after which combos are named;
+    where the words name both, the combo is meant.
     """
     best = parses[0]
     said = {words.fold(token.surface) for token in tokens}
@@ -192,7 +196,7 @@ def suspend_ambiguous(menu: Menu, draft: list[DraftLine], parses: Sequence[Parse
             if other.probability < (MIN_RIVAL if len(items) == 1 else MIN_LISTED) * best.probability:
                 break
             rivals = _other_items(best.draft, other, number)
-            items += [item for item in rivals if not unsaid < _unsaid(menu, item, said)]
+            items += [item for item in rivals if not unsaid < _unsaid(menu, item, said) and item not in parts.get(items[0], ())]
         if len(items) > 1:
             pending = PendingEdit("add", DraftLine((), min(line.quantity, MAX_QUANTITY), line.options))
             questions.append(Question(QuestionKind.AMBIGUOUS, choices=tuple(dict.fromkeys(items)), pending=pending))

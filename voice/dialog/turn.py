@@ -177,7 +177,11 @@ class DialogEngine:
                 *suspend_part_numbers(draft, before, reading.part_units, touched, _line_in_focus(state)),
                 *suspend_part_portions(draft, before, reading.part_portions, touched),
                 *suspend_unavailable(self.menu, absent, draft, before),
-                *([] if reading.asked and reading.asked.choices else suspend_ambiguous(self.menu, draft, reading.parses, tokens)),
+                *(
+                    []
+                    if reading.asked and reading.asked.choices
+                    else suspend_ambiguous(self.menu, draft, reading.parses, tokens, self._reader.combos.parts)
+                ),
                 *suspend(self.menu, draft, before, doubted, ask_below),
                 *[questions.unresolved_question(self.menu, absent, one) for one in parse.unresolved if one.line.items],
                 *questions.nameless(reading.number if reading.requests_nameless else 0),

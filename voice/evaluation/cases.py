@@ -4,7 +4,8 @@
 - JSONL, an object a line: {"said": ..., "order": ...} or {"turns": [{"said": ..., "order": ...}, ...]}, and with "before" the order so far,
   "or" other right orders, "at" the time.
 
-An order is `2 x latte [large, no sugar, 2*shot]; tea`, with ids of the menu, or the lines of a reply.
+An order is `2 x latte [large, no sugar, 2*shot]; tea`, with ids of the menu, or the lines of a reply. `combo [cola [large], fries]` has an
+option below a choice.
 """
 
 import csv

@@ -71,14 +71,18 @@ def notation(lines: Sequence[Mapping[str, Any]]) -> str:
 
 def _line(line: Mapping[str, Any]) -> str:
     count = f"{line['quantity']} x " if line["quantity"] > 1 else ""
-    options = ", ".join(map(_option, line["options"]))
-    return f"{count}{line['item']}{f' [{options}]' if options else ''}"
+    return f"{count}{line['item']}{_options(line)}"
+
+
+def _options(of: Mapping[str, Any]) -> str:
+    listed = ", ".join(map(_option, of.get("options") or ()))
+    return f" [{listed}]" if listed else ""
 
 
 def _option(option: Mapping[str, Any]) -> str:
     amount = f"{option['amount']} " if option["amount"] else ""
     count = f"{option['quantity']}*" if option["quantity"] > 1 else ""
-    return f"{amount}{count}{option['choice'] or '|'.join(option.get('alternatives') or ())}"
+    return f"{amount}{count}{option['choice'] or '|'.join(option.get('alternatives') or ())}{_options(option)}"
 
 
 def write_junit(path: Path, name: str, outcomes: Sequence[Outcome]) -> None:

@@ -9,7 +9,7 @@ from rapidfuzz import process
 
 from voice.menus.menu import Allergen, Choice, Day, Diet, Item, Menu, OptionGroup, Period
 from voice.menus.money import exponent_of, minor_unit_of
-from voice.menus.validation import Fault, Place
+from voice.menus.validation import KEY, Fault, Place
 
 MIN_LIKENESS: Final = 60  # of 100
 _MONEY: Final = re.compile(r"[^\d.,-]*(-?\d[\d.,  ]*)[^\d]*")
@@ -41,7 +41,7 @@ def _of_type(fault: Fault, field: str, value: Any) -> str:
     what = ""
     if fault.type == "missing":
         what = f"add `{field}: ...`"
-    elif field == "[key]":
+    elif field == KEY or (field == "id" and fault.type == "string_pattern_mismatch"):
         what = "an id has letters, digits, dots, hyphens and underscores only"
     elif fault.type == "string_type" and isinstance(value, int):  # booleans are integers
         what = f'write "{str(value).lower() if isinstance(value, bool) else value}", in quotes'

@@ -9,7 +9,7 @@ from voice.bounded_yaml import Document, Position, YamlError
 from voice.menus.advice import advice
 from voice.menus.loading import MenuBroken, read_bytes
 from voice.menus.menu import Menu
-from voice.menus.validation import Fault, Place, validate
+from voice.menus.validation import KEY, Fault, Place, validate
 
 MAX_SHOWN: Final = 100  # characters of a step of a place
 _TAB: Final = re.compile(rb"^ *\t", re.MULTILINE)
@@ -23,6 +23,9 @@ _SENTENCE: Final = {
     "Input should be a valid tuple": "is no list",
 }
 
+# Instead of the pattern that a field does not match.
+_NO_FORM: Final = {KEY: "is no id", "id": "is no id", "currency": "is no currency", "from": "is no time of day", "to": "is no time of day"}
+
 
 class Finding(NamedTuple):
     """A fault or a doubt at its position in the file."""
@@ -33,7 +36,7 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         """Return the line for a terminal, without the file's name."""
-        where = ".".join(str(step)[:MAX_SHOWN] for step in self.place)
+        where = ".".join(str(step)[:MAX_SHOWN] for step in self.place if step != KEY)
         return f"{self.position.line}:{self.position.column}: {where}{': ' if where else ''}{self.message}"
 
 
@@ -109,5 +112,7 @@ def _message(fault: Fault, content: Any) -> str:
     message = _SENTENCE.get(fault.message, fault.message.removeprefix("Value error, "))
     if fault.type == "literal_error":
         message = "is unknown here"
+    if fault.type == "string_pattern_mismatch":
+        message = _NO_FORM.get(str(fault.place[-1]), message)
     what = advice(fault, content)
     return f"{message}: {what}" if what else message

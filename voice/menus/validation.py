@@ -21,6 +21,7 @@ MAX_FIELDS: Final = 50  # keys of a part, and periods of a time
 MAX_ENTRIES: Final = 60_000  # of all lists in the parts, as aliases
 MAX_FAULTS: Final = 1000
 MAX_ROUNDS: Final = 6  # each looks behind the faults of the one before: types, unknown ids, nesting
+KEY: Final = "[key]"  # ends the place of a faulty id
 _PARTS: Final = frozenset({"items", "option_groups", "choices", "times"})
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+")
 # What stands in for a faulty value while the rest is checked; every other field can be left out.
@@ -165,14 +166,14 @@ def _with_stand_ins(content: dict[str, Any], places: Sequence[Place]) -> dict[st
     """Return the content without the faulty values at these places."""
     content = copy.deepcopy(content)
     for place in places:
-        field = _place_of_field(place)
+        field = place[:-1] if place[-1:] == (KEY,) else _place_of_field(place)
         container: Any = content
         for step in field[:-1]:
             container = container[step] if _has(container, step) else None
         if not field or container is None:
             continue
         key = field[-1]
-        if place[-1] == "[key]" and isinstance(container, dict):  # the key itself is faulty
+        if place[-1] == KEY and isinstance(container, dict):
             container.pop(key, None)
         elif _is_part(field):
             stand_in = copy.deepcopy(_STAND_IN_PARTS[str(field[-2])])

@@ -25,7 +25,7 @@ DEVELOPMENT_CONVERSATIONS: Final = (
     *("vi19", "vi20", "vi21"),
 )
 _LINE: Final = re.compile(r"(?:(\d+) x )?([\w.-]+)(?: \[(.*)\])?")
-_OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|-]+)")
+_OPTION: Final = re.compile(r"(?:(no|light|extra|regular) )?(?:(\d+)\*)?([\w|.-]+)(?: \[(.*)\])?")
 
 
 class Example(NamedTuple):
@@ -52,7 +52,7 @@ class Example(NamedTuple):
 
 
 def lines_of(menu: Menu, text: str) -> list[LineRequest]:
-    """Parse the notation of orders, `2 x pho-tai [lon, no hanh, 2*quay]; tra-da`.
+    """Parse the notation of orders, `2 x pho-tai [lon, no hanh, 2*quay]; tra-da`, and below a choice `combo [cola [large], fries]`.
 
     Raises:
         ValueError: the text is not in the notation, or names an item or choice that the menu lacks.
@@ -67,8 +67,21 @@ def _line_of(menu: Menu, text: str) -> LineRequest:
     if line is None or item is None:
         message = f"not a line of the menu {menu.id}: {text!r}"
         raise ValueError(message)
-    options = [_option_of(menu, item.options, option) for option in filter(None, map(str.strip, (line[3] or "").split(",")))]
+    options = [_option_of(menu, item.options, option) for option in _listed(line[3] or "")]
     return LineRequest.model_validate({"item": line[2], "quantity": int(line[1] or 1), "options": options})
+
+
+def _listed(options: str) -> Iterator[str]:
+    """Yield the options between the commas that are in no inner brackets."""
+    depth, start = 0, 0
+    for at, character in enumerate(f"{options},"):
+        depth += (character == "[") - (character == "]")
+        if character == "," and not depth:
+            if part := options[start:at].strip():
+                yield part
+            start = at + 1
+    if depth:
+        yield options[start:].strip()
 
 
 def _option_of(menu: Menu, groups: Sequence[str], text: str) -> dict[str, Any]:
@@ -80,7 +93,9 @@ def _option_of(menu: Menu, groups: Sequence[str], text: str) -> dict[str, Any]:
         message = f"not an option on the menu {menu.id}: {text!r}"
         raise ValueError(message)
     chosen: dict[str, Any] = {"choice": choices[0]} if len(choices) == 1 else {"alternatives": choices}
-    return {"group": group, "amount": option[1], "quantity": int(option[2] or 1), **chosen}
+    below = menu.option_groups[group].choices[choices[0]].options
+    nested = [_option_of(menu, below, nested) for nested in _listed(option[4] or "")]
+    return {"group": group, "amount": option[1], "quantity": int(option[2] or 1), **chosen, **({"options": nested} if nested else {})}
 
 
 def conversation_sets() -> list[str]:

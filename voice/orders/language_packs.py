@@ -16,7 +16,9 @@ from voice.orders.phrase_patterns import PhrasePatterns
 LANGUAGES = Path(__file__).parent / "languages"
 
 # Keys whose phrases are written out.
-LITERAL: Final = frozenset({"variables", "shorthand", "numbers", "spans", "combos", "adjectives", "synonyms", "speech", "asks"})
+LITERAL: Final = frozenset(
+    {"variables", "shorthand", "numbers", "spans", "combos", "combo_names", "combo_numbers", "adjectives", "synonyms", "speech", "asks"}
+)
 
 SpanName = Literal["money", "time", "date", "duration", "temperature", "size", "percentage", "age", "label", "phone", "party"]
 
@@ -247,6 +249,8 @@ class LanguagePack(BaseModel):
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]  # how the order leaves the counter
     # Vocabulary
     combos: list[str]  # words in the name of a combo, beside that of its main part
+    combo_names: list[str]  # those by which customers ask for a combo, whatever its name has
+    combo_numbers: list[str]  # words before the number of a combo
     adjectives: list[str]  # no names without a noun
     adjectives_first: bool  # they stand before their noun
     shorthand: dict[str, list[str]]  # short and wrong spellings of a word in chats; they count in all phrases with the word
