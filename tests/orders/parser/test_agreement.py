@@ -39,6 +39,11 @@ def test_names_are_found_with_the_number_and_the_operation_before_them():
     assert found.numbers == [2]
 
 
+def test_what_counts_a_name_is_an_article_a_number_or_a_counting_word():
+    found = said(lattice("a latte, two muffins and a side of black pearls with white pearls"))
+    assert [(one.number, one.counted) for one in found.mentions] == [(1, "article"), (2, "number"), (1, "side"), (0, "")]
+
+
 def test_an_order_that_lacks_what_was_said_loses_it():
     whole = events("two lattes and a milk tea", "", draft("2 x latte; milk-tea", [None, None]))
     assert {("said", "item", "exact", "new.equal"), ("lost", 0), ("number_said", "many", True)} <= whole
@@ -75,7 +80,7 @@ def test_a_part_of_a_line_is_a_split():
     after = draft("latte; latte [l]", [0, None])
     after = (after[0], after[1]._replace(beside=0))
     assert [change.kind for change in changes_of(draft("2 x latte"), after)] == ["quantity", "split", "set"]
-    assert ("counted", "less.split", "one", "unsaid") in events("one of them large", "2 x latte", after)
+    assert ("counted", "less.split", "said", "unsaid") in events("one of them large", "2 x latte", after)
 
 
 def test_an_option_is_near_the_name_of_its_line():

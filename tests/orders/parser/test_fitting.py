@@ -46,7 +46,15 @@ def test_of_examples_that_contradict_each_other_the_one_that_counts_more_is_foll
 def test_the_examples_of_a_menu_are_parsed_in_their_order():
     examples = [Example(MENU, text, (), [lines_of(MENU, text)]) for text in ("latte", "muffin")]
     inherit([ActModel(dict.fromkeys(("1 <item>", "1 muffin"), [9.0] + [0.0] * (len(ACTS) - 1)))])
-    assert [parsed[0][1].is_right for parsed in parse_examples(Task(PRIOR, (), examples, 0))] == [True, True]
+    assert [parsed[0][1].is_right for parsed in parse_examples(Task(PRIOR, (), examples, 0, for_ranker=False))] == [True, True]
+
+
+def test_only_the_ranker_gets_features_of_agreement():
+    task = Task(PRIOR, (), [Example(MENU, "two lattes", (), [lines_of(MENU, "2 x latte")])], 0, for_ranker=False)
+    assert not parse_examples(task)[0][0][1].agreement
+    found = parse_examples(task._replace(for_ranker=True))[0][0][1]
+    assert found.agreement["said.what=item.clarity=exact.effect=new.equal"] == 1.0
+    assert not set(found.agreement) & set(found.features)
 
 
 def test_what_a_turn_leaves_waiting_is_pending_in_the_next_one():

@@ -543,13 +543,14 @@ def test_no_rule_keeps_a_production_from_a_chunk_to_which_it_applies():
         ChunkFlag.ALL,
         ChunkFlag.REFERENCE | ChunkFlag.SWAP,
     )
-    draft = INDEX.draft(lines_of(MENU, "3 x milk-tea [l, white]; 2 x latte [3*black]; muffin; 2 x milk-tea [s]; latte [l]"))
+    others_said = "2 x latte [3*black]; muffin; 2 x milk-tea [s]; latte [l]"
+    corrected, draft = [INDEX.draft(lines_of(MENU, f"3 x milk-tea [{options}]; {others_said}")) for options in ("l, white", "l")]
     applied = set()
     for verb, link, flag in product(("", "remove", "change", "into", "set", "keep", "instead"), ("", "and", "correction", "except"), flags):
         for items, modifiers, number, place in product(
             ((), LATTE, ("latte", "milk-tea")), ((), LARGE, (*LARGE, *SHOT), (modifier("extras", "black"),)), (0, 2), (0, 1)
         ):
-            hypothesis = Hypothesis.start(draft)
+            hypothesis = Hypothesis.start(corrected if link == "correction" else draft)
             hypothesis.progress.focus = (0,)
             first, *others = hypothesis.draft
             hypothesis.progress.edits = (EditRecord(0, 1, (first._replace(options=()), *others), hypothesis.draft), None)

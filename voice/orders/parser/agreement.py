@@ -37,13 +37,14 @@ OPERATIONS: Final = (
 class Mention:
     """A name of the menu in the utterance, with all that it may name. Never changed."""
 
-    __slots__ = ("clarity", "items", "number", "operation", "options", "what")
+    __slots__ = ("clarity", "counted", "items", "number", "operation", "options", "what")
 
-    def __init__(self, readings: Sequence[Arc], number: int, operation: str) -> None:
+    def __init__(self, readings: Sequence[Arc], number: int, counted: str, operation: str) -> None:
         cheapest = readings[0]
         self.items = frozenset([item for arc in readings if arc.role is Role.ITEM for item in arc.value])
         self.options = frozenset([(ref.group, ref.choice) for arc in readings if arc.role is Role.OPTION for ref in arc.value])
-        self.number = number  # right before it; 0: none
+        self.number = number  # right before it, or before its counting word; 0: none
+        self.counted = counted  # what counts it: an article, a number, a counting word ("side of"), ""
         self.operation = operation  # of OPERATIONS, ""
         self.what = "both" if self.items and self.options else "item" if self.items else "option"
         self.clarity = "part" if cheapest.is_partial else "exact" if cheapest.cost / cheapest.length < MAX_EXACT_COST else "close"
@@ -76,7 +77,7 @@ class Said(NamedTuple):
 def said(lattice: Sequence[Sequence[Arc]]) -> Said:
     """Return the names and numbers on the cheapest path through the lattice."""
     found = Said([], [])
-    number, number_end = 0, -1
+    number, number_end, counted = 0, -1, ""
     roles: set[Role] = set()  # since the last mention
     for at, arc in _cheapest_path(lattice):
         role = arc.role
@@ -84,15 +85,21 @@ def said(lattice: Sequence[Sequence[Arc]]) -> Said:
             readings = [arc]
             readings += [one for one in lattice[at] if one is not arc and _is_reading(one, arc)]
             operation = next((name for one, name in OPERATIONS if one in roles), "")
-            found.mentions.append(Mention(readings, number if at - number_end <= 1 else 0, operation))
-            number = 0
+            is_counted = at - number_end <= 1
+            found.mentions.append(Mention(readings, number if is_counted else 0, counted if is_counted else "", operation))
+            number, counted = 0, ""
             roles.clear()
             continue
         roles.add(role)
         if role in {Role.NUMBER, Role.PORTION, Role.ARTICLE}:
             number, number_end = 1 if role is Role.ARTICLE else int(arc.value), at + arc.length
+            counted = "article" if role is Role.ARTICLE else "number"
             if role is Role.NUMBER:
                 found.numbers.append(number)
+        elif role is Role.CLASSIFIER:
+            if at - number_end > 1:
+                number = 0
+            number_end, counted = at + arc.length, str(arc.value)
     return found
 
 
@@ -200,6 +207,7 @@ class Agreement:
             n_lost += effect == "lost"
             found.append(("said", mention.what, mention.clarity, effect))
             found.append(("said_after", mention.what, mention.operation, effect))
+            found.append(("said_counted", mention.what, mention.counted, effect))
         found.append(("lost", min(n_lost, 3)))
         found.append(("changes", min(len(changes), MAX_COUNT), min(len(self._said.mentions), 4)))
         for change in changes:

@@ -154,6 +154,7 @@ PAIRS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 AGREEMENT: Final[Mapping[str, tuple[str, ...]]] = {
     "said": ("what", "clarity", "effect"),
     "said_after": ("what", "operation", "effect"),
+    "said_counted": ("what", "counted", "effect"),
     "lost": ("count",),
     "changes": ("count", "mentions"),
     "changes_asked": ("kind", "count"),
