@@ -6,6 +6,7 @@ from voice.dialog.state import Question, QuestionKind
 from voice.dialog.suspending import certain_answers, suspend_ambiguous
 from voice.menus.menu import Menu
 from voice.orders import words
+from voice.orders.parser.agreement import Agreement
 from voice.orders.parser.arc import Arc
 from voice.orders.parser.draft import DraftLine, DraftOption
 from voice.orders.parser.parser import Parse
@@ -32,7 +33,7 @@ def parse(line, probability, utterance, *, is_partial=True):
     hypothesis.progress.edits = (EditRecord(0, n_tokens, (), (line,)), None)
     hypothesis.trace = (Arc(1, Role.NUMBER, 2, (), 0.0), None) if start else None
     hypothesis.trace = (Arc(n_tokens - start, Role.ITEM, line.items, (), 0.0, is_partial=is_partial), hypothesis.trace)
-    return Parse(hypothesis, (line,), probability, ())
+    return Parse(hypothesis, (line,), probability, (), Agreement((), (), None))
 
 
 def suspended(utterance, *rivals, is_partial=True):

@@ -39,7 +39,7 @@ def with_question_arcs(
             *_arcs_of_numbers(row, distinguishing, question, model),
             *_arcs_of_polarity(token, behind, {"no": none, "yes": some}, question, model),
         )
-        for token, row, behind in zip(tokens, lattice, (*lattice[1:], ()), strict=True)
+        for token, row, behind in zip(tokens, lattice, (*lattice[1:], ())[: len(lattice)], strict=True)
     ]
 
 
