@@ -1,4 +1,4 @@
-"""Names that customers give to combos, whatever the menu calls them: "burger combo" for "Burger meal", "number two" for "Combo 2"."""
+"""Names that customers use for combos: "burger combo" for "Burger meal", "number two" for "Combo 2"."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -122,7 +122,7 @@ class MeantCombos:
         return any(chosen.isdisjoint([(group_of(ref.group), ref.choice) for ref in refs]) for refs in parts)
 
     def _needs(self, line: DraftLine, item: str) -> bool:
-        """Return whether a line is a combo without a choice in a required group of which an item is a choice."""
+        """Return whether a line is a combo that still lacks an item: a required group of items has no choice."""
         if line.items[0] not in self._mains:
             return False
         filled = {option.group for option in line.options}
@@ -247,7 +247,7 @@ def _is_bare_name(arc: Arc) -> bool:
 
 
 def _replaced(parse: Parse) -> Iterator[tuple[int, DraftLine]]:
-    """Yield the lines of which the parse replaced the item, by the draft index of the new one; of a split line, the other part."""
+    """Yield the lines whose item the parse replaced, each with the draft index of its new line. Of a split line, yield the other part."""
     for _, _, before, after in parse.edits:
         for number, new in enumerate(after[: len(parse.draft)]):  # a cancelled order has no lines
             old = before[number] if number < len(before) else _other_part(new, after)

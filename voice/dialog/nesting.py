@@ -12,7 +12,7 @@ from voice.orders.parser.draft import ChoiceRef, DraftLine, DraftOption
 
 
 class Step(NamedTuple):
-    """A group above a nested one. `choice`: of a group of several choices, each of which has options of its own; "" of a one-of group."""
+    """A group above a nested one. `choice`: the choice that has the options, in a group of several choices; "" in a one-of group."""
 
     group: str
     choice: str
@@ -260,7 +260,7 @@ class Nested:
         return _Node(DraftOption(step.group, (fitting[0],))) if len(fitting) == 1 else None
 
     def _implied(self, place: Place) -> _Node | None:
-        """Add the choices above a place that nobody said: the default, the only one that offers the group, or all that do, as open."""
+        """Add the unspoken choices above a place: the default, or the only choice with the group; of several such choices, an open one."""
         level = self._roots
         found: _Node | None = None
         groups = [step.group for step in place.steps[1:]] + [place.group]

@@ -87,7 +87,7 @@ class _QuestionText:
         return self._say("ask", ask=asked, choices=capital(choices))
 
     def _names_choices(self, asked: str, choices: str) -> bool:
-        """Return whether a menu's own question names all that would be listed; `choices`: the list, which may have prices."""
+        """Return whether the question of the menu already names all choices. `choices`: their names, perhaps with prices."""
         names = [self._wording.choice(str(self._question.group), choice) for choice in self._ids_of_group(str(self._question.group))]
         told = words.fold(asked).lower()
         return choices == self._listed(names) and all(words.fold(name).lower() in told for name in names)

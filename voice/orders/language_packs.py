@@ -249,7 +249,7 @@ class LanguagePack(BaseModel):
     services: dict[Literal["takeaway", "dine_in", "delivery", "pickup"], list[str]]  # how the order leaves the counter
     # Vocabulary
     combos: list[str]  # words in the name of a combo, beside that of its main part
-    combo_names: list[str]  # those by which customers ask for a combo, whatever its name has
+    combo_names: list[str]  # words of customers for a combo
     combo_numbers: list[str]  # words before the number of a combo
     adjectives: list[str]  # no names without a noun
     adjectives_first: bool  # they stand before their noun

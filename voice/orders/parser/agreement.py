@@ -1,4 +1,4 @@
-"""How far the changes of a parse agree with what was said: events for the ranker.
+"""Events for the ranker: which words explain the changes of a parse, and which words changed nothing.
 
 The derivation of a parse tells how each word was read. These events compare its result with the utterance instead: which names were said
 and what became of them, and which changes nothing that was said explains. They do not depend on the derivation.
@@ -35,7 +35,7 @@ OPERATIONS: Final = (
 
 @final
 class Mention:
-    """A name of the menu in the utterance, with all that it may name. Never changed."""
+    """A name in the utterance, with the items and choices that have it. Never changed."""
 
     __slots__ = ("clarity", "counted", "items", "number", "operation", "options", "what")
 
@@ -198,7 +198,7 @@ class Agreement:
         return self._found
 
     def events(self, after: Draft, waiting: Sequence[DraftLine]) -> list[Event]:
-        """Return how an order agrees with what was said; `waiting`: lines that are asked about, as no definite item was named."""
+        """Return the events of an order. `waiting`: lines whose item the shop has to ask for."""
         changes = changes_of(self._before, after)
         found: list[Event] = []
         n_lost = 0

@@ -19,7 +19,7 @@ from voice.orders.parser.roles import Role
 LETTERED: Final = re.compile(r"\b([A-Za-z]\d{1,3})\b")  # a code within a name: "Combo C5"
 PERCENTAGE: Final = re.compile(r"(\d{1,3})\s?%")
 MAX_LEVEL: Final = 100
-# Bare figures are rather quantities: they cost as much as a name of which little was spoken.
+# A bare figure is more often a quantity than a name, so it costs as much as a name of which few words were said.
 BARE: Final = {
     Role.ITEM: (("name.partial", 1.0), ("name.item.partial", 1.0), ("name.lack", 0.8), ("name.item.lack", 0.8)),
     Role.OPTION: (("name.partial", 1.0), ("name.option.partial", 1.0), ("name.lack", 0.6), ("name.option.lack", 0.6)),

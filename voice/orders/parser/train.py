@@ -35,7 +35,7 @@ from voice.orders.parser.state import OpenQuestion
 N_ROUNDS: Final = 4
 N_GENERATED: Final = 80  # examples on each menu
 # Weights of generated and rewritten examples, for the parser and for the ranker: plain ones count less, as few of them are missed
-# (docs/decisions.md, "The ranker compares the order with what was said").
+# (docs/decisions.md, "The ranker compares orders with utterances").
 GENERATED_WEIGHT: Final = 0.2
 GENERATED_WEIGHT_OF_RANKER: Final = 0.25
 REWRITTEN_SHARE: Final = 0.25  # of all examples: added in other words
